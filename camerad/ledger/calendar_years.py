@@ -58,7 +58,7 @@ def is_over(directory: str, keys: KeyRing, closed: ClosedEpoch, ages: Ages) -> b
     """Whether a closed epoch's last entry has been kept as long as it is to be, by synchronised
     time. directory: of the ledger. Raises StorageError."""
     ended_us = ages.latest_synchronised_us(closed.ended)
-    if ended_us is None or ages.now_us is None or not ages.timeline.runs[-1].synchronised:
+    if ended_us is None or ages.now_us is None or not ages.timeline.runs.newest.synchronised:
         return False
     try:
         if kept_until_us(ended_us) <= ages.now_us:
@@ -78,7 +78,7 @@ def waits_for_clock(state: LedgerState, boot_id: str, now: Moment) -> bool:
     ages = state.ages(boot_id, now)
     if ages.now_us is None:
         return False
-    synchronised = ages.timeline.runs[-1].synchronised
+    synchronised = ages.timeline.runs.newest.synchronised
     for closed in state.epochs[:-1]:
         last_us = ages.latest_us(closed.ended)
         sure_us = ages.latest_synchronised_us(closed.ended) if synchronised else None

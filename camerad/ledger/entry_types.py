@@ -17,8 +17,9 @@ import msgspec
 
 from camerad.base.clock import ClockSource, Moment
 from camerad.ledger import camera_entries, people_entries, recording_entries
+from camerad.ledger.boot_runs import BootRun
 from camerad.ledger.recording_state import ClosedEpoch, RecordingState
-from camerad.ledger.timeline import BootRun, Instant, Synchronised
+from camerad.ledger.timeline import Instant, Synchronised
 
 WHOLE_LEDGER: Final = "ledger"
 """What `Damaged` names where a ledger is gone that must have been there."""

@@ -39,7 +39,7 @@ def carry_over(
     (`restate_holds`), so that a camerad that does not know them reads all that is carried.
     """
     timeline = state.timeline.observe(boot_id, now)
-    here = Instant(timeline.runs[-1].number, now.boot_us)
+    here = Instant(timeline.runs.newest.number, now.boot_us)
     epochs = state.epochs_closed_at(here)
     ages = state.ages(boot_id, now)
     recordings = tuple(

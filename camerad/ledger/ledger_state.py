@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
 from camerad.base.clock import DAY, SECOND, ClockSource, Moment
+from camerad.base.shared_map import SharedMap
 from camerad.container.statements import Header
 from camerad.ledger.entries import NOTHING, Entry, Head, parse_carried
 from camerad.ledger.entry_types import (
@@ -69,7 +69,7 @@ class LedgerState(msgspec.Struct, frozen=True):
     first: int = 0
     previous: str = ""
     awaited: int = 0
-    recordings: Mapping[str, RecordingState] = msgspec.field(default_factory=dict)
+    recordings: SharedMap[RecordingState] = msgspec.field(default_factory=SharedMap)
     epochs: tuple[ClosedEpoch, ...] = ()
     timeline: Timeline = msgspec.field(default_factory=Timeline)
     lost: Instant | None = None
@@ -108,19 +108,22 @@ class LedgerState(msgspec.Struct, frozen=True):
                 first=entry.sequence,
                 previous=entry.previous,
                 awaited=facts.carried,
-                timeline=Timeline((), facts.synchronised),
+                timeline=Timeline(synchronised=facts.synchronised),
                 lost=facts.lost,
             )
         if isinstance(facts, Carried) and self.awaited:
             return replace(
                 state,
                 awaited=self.awaited - 1,
-                recordings={**self.recordings, **{known.id: known for known in facts.recordings}},
+                recordings=self.recordings.updated({one.id: one for one in facts.recordings}),
                 epochs=self.epochs + facts.epochs,
-                timeline=replace(self.timeline, runs=self.timeline.runs + facts.runs),
+                timeline=replace(self.timeline, runs=self.timeline.runs.and_then(facts.runs)),
             )
         state = replace(state, timeline=self.timeline.observe(entry.boot_id, entry.clock))
         if isinstance(facts, EpochExpired):
+            first = self.epochs[:1]
+            if first and first[0].number == facts.number:  # they expire in their order
+                return replace(state, epochs=self.epochs[1:])
             left = tuple(epoch for epoch in self.epochs if epoch.number != facts.number)
             return replace(state, epochs=left)
         if isinstance(facts, StageReached):
@@ -139,7 +142,7 @@ class LedgerState(msgspec.Struct, frozen=True):
             return _with_carried(state, entry, facts.token)
         if isinstance(facts, Unreadable):
             known = unreadable_put_aside(self.recordings, facts.name, entry, state.timeline)
-            return replace(state, recordings={**self.recordings, known.id: known})
+            return replace(state, recordings=self.recordings.updated({known.id: known}))
         if entry.recording is None or isinstance(facts, CHANGES_NOTHING):
             return state
         # Never nothing, so that no hold is lost because the ledger does not know of what.
@@ -147,7 +150,7 @@ class LedgerState(msgspec.Struct, frozen=True):
             entry.recording, entry, state.timeline
         )
         known, timeline = after_entry(known, entry, state.timeline)
-        recordings = {**self.recordings, known.id: known}
+        recordings = self.recordings.updated({known.id: known})
         return replace(state, recordings=recordings, timeline=timeline)
 
     def shift_began_us(self, boot_id: str, now: Moment) -> int | None:
@@ -172,7 +175,7 @@ class LedgerState(msgspec.Struct, frozen=True):
 
     def ages_at_head(self) -> Ages:
         """Tells ages at the last entry: by what the ledger says, and no present."""
-        last = self.timeline.runs[-1] if self.timeline.runs else None
+        last = self.timeline.runs.last
         boot_id, boot_us = ("", 0) if last is None else (last.boot_id, last.last_us)
         return self.ages(boot_id, Moment(boot_us, 0, ClockSource.UNKNOWN))
 
@@ -212,14 +215,14 @@ class LedgerState(msgspec.Struct, frozen=True):
         if known is not None:
             return known.here and known.ended is None
         runs = self.timeline.runs
-        if not runs or runs[-1].boot_id != boot_id:
+        if not runs or runs.newest.boot_id != boot_id:
             return False
-        return header.clock.boot_us > runs[-1].last_us - UNSAID_US
+        return header.clock.boot_us > runs.newest.last_us - UNSAID_US
 
     def resumed_at(self, entry: Entry) -> LedgerState:
         """The state in the epoch of `entry`, if what that epoch began with cannot be read."""
         timeline = self.timeline.observe(entry.boot_id, entry.clock)
-        here = Instant(timeline.runs[-1].number, entry.clock.boot_us)
+        here = Instant(timeline.runs.newest.number, entry.clock.boot_us)
         return replace(
             self,
             head=Head(entry.epoch, entry.sequence - 1, entry.previous),
@@ -241,15 +244,17 @@ class LedgerState(msgspec.Struct, frozen=True):
         """
         known_runs = {run.number for run in self.timeline.runs}
         timeline = self.timeline.observe(entry.boot_id, entry.clock)
-        here = Instant(timeline.runs[-1].number, entry.clock.boot_us)
+        here = Instant(timeline.runs.newest.number, entry.clock.boot_us)
         return replace(
             self,
             awaited=0,
             begun=here,
-            recordings={
-                known.id: known if known.instant.run in known_runs else placed_at(known, here)
-                for known in self.recordings.values()
-            },
+            recordings=SharedMap(
+                {
+                    known.id: known if known.instant.run in known_runs else placed_at(known, here)
+                    for known in self.recordings.values()
+                }
+            ),
             epochs=tuple(
                 closed if closed.ended.run in known_runs else replace(closed, ended=here)
                 for closed in self.epochs
@@ -299,10 +304,11 @@ def _with_carried(state: LedgerState, entry: Entry, token: str) -> LedgerState:
         return replace(state, unread=(*state.unread, token))
     facts = late.facts
     if isinstance(facts, Carried):
-        recordings = dict(state.recordings)
-        for known in facts.recordings:
-            recordings[known.id] = with_holds(recordings.get(known.id, known), known.holds)
-        return replace(state, recordings=recordings)
+        more: dict[str, RecordingState] = {}
+        for one in facts.recordings:
+            known = more.get(one.id) or state.recordings.get(one.id, one)
+            more[one.id] = with_holds(known, one.holds)
+        return replace(state, recordings=state.recordings.updated(more))
     if late.recording is None or isinstance(facts, CHANGES_NOTHING):
         return state  # of what was so then, and may be so no more
     if getattr(facts, "ended_boot", None) == "":
@@ -313,4 +319,4 @@ def _with_carried(state: LedgerState, entry: Entry, token: str) -> LedgerState:
     if before is not None and before.held:
         holds = with_holds(before, known.holds).holds
         known = replace(known, holds=holds, deleted=before.deleted)
-    return replace(state, recordings={**state.recordings, known.id: known})
+    return replace(state, recordings=state.recordings.updated({known.id: known}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -27,6 +27,9 @@ from camerad.ledger.recording_entries import (
 from camerad.ledger.recording_state import Hold, RecordingState, Tombstone
 from camerad.ledger.timeline import Instant, Timeline
 
+MOST_HOLDS: Final = 1_000
+"""Of one recording, which are told apart: nobody places more than a tenth (`camerad.store.holds`).
+Each of them is compared with each that is said anew."""
 Ended = ClosedEntry | Recovered | Received | FoundEntry
 """Entries that say how a recording ended."""
 
@@ -73,7 +76,7 @@ def unreadable_put_aside(
 
 def instant_of(entry: Entry, timeline: Timeline) -> Instant:
     """When an entry was made, on a timeline that has seen it."""
-    return Instant(timeline.runs[-1].number, entry.clock.boot_us)
+    return Instant(timeline.runs.newest.number, entry.clock.boot_us)
 
 
 def after_entry(
@@ -125,7 +128,7 @@ def _changed(known: RecordingState, entry: Entry) -> RecordingState:
     if isinstance(facts, OpenedEntry):
         return replace(known, header=facts.header, ended_boot=entry.boot_id)
     if isinstance(facts, HoldPlaced):
-        return replace(known, holds=(*known.holds, Hold(facts.reason, facts.who)))
+        return replace(known, holds=(*known.holds, Hold(facts.reason, facts.who))[:MOST_HOLDS])
     if isinstance(facts, HoldPlacedUntil):
         # Each epoch says it anew, also one that goes on from what the one before knew.
         return with_holds(known, [Hold(facts.reason, facts.who, facts.until_us)])
@@ -155,8 +158,10 @@ def placed_at(known: RecordingState, here: Instant) -> RecordingState:
 
 def with_holds(known: RecordingState, holds: Iterable[Hold]) -> RecordingState:
     """A recording with these holds too."""
+    if len(known.holds) >= MOST_HOLDS:
+        return known  # it is held by these
     more = (one for one in holds if one not in known.holds)
-    return replace(known, holds=(*known.holds, *more))
+    return replace(known, holds=(*known.holds, *more)[:MOST_HOLDS])
 
 
 def _unended(entry: Entry) -> dict[str, Any]:

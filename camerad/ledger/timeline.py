@@ -28,14 +28,8 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from camerad.base.clock import DAY, SECOND, ClockSource, Moment
-
-JUMP_US: Final = 5 * SECOND
-"""Between two entries wall time has jumped if it moves by more than this against boot time."""
-STEADY_US: Final = DAY
-"""Synchronised time that has not jumped for so long replaces what was believed before."""
-
-_RANK: Final = {ClockSource.UNKNOWN: 0, ClockSource.RTC: 1, ClockSource.SYNCHRONISED: 2}
+from camerad.base.clock import ClockSource, Moment
+from camerad.ledger.boot_runs import JUMP_US, BootRun, BootRuns
 
 
 class Instant(msgspec.Struct, frozen=True):
@@ -52,80 +46,17 @@ class Synchronised(msgspec.Struct, frozen=True):
     uptime_us: int
 
 
-class BootRun(msgspec.Struct, frozen=True):
-    """Consecutive entries of one boot.
-
-    number: counted over the whole ledger. first_us, last_us: boot time of its first and last entry.
-    uptime_us: of all runs before. source: the best that its wall times came from; unless that is
-    unknown, wall time minus boot time lies between low_us and high_us, was recent_us lately, and
-    has not jumped since the boot time steady_us.
-    """
-
-    number: int
-    boot_id: str
-    first_us: int
-    last_us: int
-    uptime_us: int
-    source: ClockSource = ClockSource.UNKNOWN
-    low_us: int = 0
-    high_us: int = 0
-    recent_us: int = 0
-    steady_us: int = 0
-
-    @property
-    def trusted(self) -> bool:
-        """Whether it is known where the run lies in wall time."""
-        return self.source is not ClockSource.UNKNOWN
-
-    @property
-    def synchronised(self) -> bool:
-        """Whether that is known from synchronised time."""
-        return self.source is ClockSource.SYNCHRONISED
-
-    def uptime_at_us(self, boot_us: int) -> int:
-        """Uptime of the ledger at a boot time of this run; outside of the run, at its border."""
-        return self.uptime_us + min(max(boot_us, self.first_us), self.last_us) - self.first_us
-
-    def with_moment(self, moment: Moment, floor_us: int | None = None) -> BootRun:
-        """The run with what `moment` says about wall time.
-
-        floor_us: true wall time is at least this; None if nothing is known.
-        """
-        if _RANK[moment.source] < _RANK[self.source] or not moment.trusted:
-            return self
-        wall_us = moment.wall_us
-        if moment.source is ClockSource.RTC and floor_us is not None:
-            wall_us = max(wall_us, floor_us)
-        offset_us = wall_us - moment.boot_us
-        if _RANK[moment.source] > _RANK[self.source]:
-            return replace(
-                self,
-                source=moment.source,
-                low_us=offset_us,
-                high_us=offset_us,
-                recent_us=offset_us,
-                steady_us=moment.boot_us,
-            )
-        jumped = abs(offset_us - self.recent_us) > JUMP_US
-        steady_us = moment.boot_us if jumped else self.steady_us
-        seen = replace(self, recent_us=offset_us, steady_us=steady_us)
-        if self.synchronised and moment.boot_us - steady_us >= STEADY_US:
-            return replace(seen, low_us=offset_us, high_us=offset_us)
-        return replace(
-            seen, low_us=min(self.low_us, offset_us), high_us=max(self.high_us, offset_us)
-        )
-
-
 class Timeline(msgspec.Struct, frozen=True):
     """The runs of a ledger, oldest first, as far as anything still depends on them."""
 
-    runs: tuple[BootRun, ...] = ()
+    runs: BootRuns = msgspec.field(default_factory=BootRuns)
     synchronised: Synchronised | None = None
 
     @property
     def uptime_us(self) -> int:
         """The ledger's uptime at its last entry."""
-        return self.runs[-1].uptime_at_us(self.runs[-1].last_us) if self.runs else 0
+        last = self.runs.last
+        return last.uptime_at_us(last.last_us) if last is not None else 0
 
     @property
     def wall_at_least_us(self) -> int | None:
@@ -138,27 +69,30 @@ class Timeline(msgspec.Struct, frozen=True):
     def observe(self, boot_id: str, moment: Moment) -> Timeline:
         """The timeline after an entry, or with the present."""
         boot_us = moment.boot_us
-        last = self.runs[-1] if self.runs else None
+        last = self.runs.last
         if last is not None and last.boot_id == boot_id:
             run = replace(last, last_us=max(last.last_us, boot_us))
-            before = self.runs[:-1]
+            before = self.runs.but_last()
         else:
             number = 1 if last is None else last.number + 1
             run = BootRun(number, boot_id, boot_us, boot_us, self.uptime_us)
             before = self.runs
-        there = Timeline((*before, run), self.synchronised)
+        there = Timeline(before.and_then((run,)), self.synchronised)
         unsure, run = run, run.with_moment(moment, there.wall_at_least_us)
         behind_us = run.low_us - unsure.high_us
         if run.synchronised and unsure.source is ClockSource.RTC and behind_us > JUMP_US:
-            before = _later(before, behind_us)
+            # The same RTC has dated these since synchronised time.
+            before = before.changed_since_synchronised(
+                lambda one: replace(one, high_us=one.high_us + behind_us) if one.trusted else one
+            )
         synchronised = self.synchronised
         if run.synchronised:
             synchronised = Synchronised(run.low_us + run.last_us, there.uptime_us)
-        return Timeline((*before, run), synchronised)
+        return Timeline(before.and_then((run,)), synchronised)
 
     def latest_run(self, boot_id: str) -> BootRun | None:
         """The latest run of a boot."""
-        return next((run for run in reversed(self.runs) if run.boot_id == boot_id), None)
+        return self.runs.latest_of(boot_id)
 
     def synchronised_in(self, boot_id: str) -> Moment | None:
         """A moment of that boot at which wall time was synchronised; None if none is known.
@@ -173,27 +107,22 @@ class Timeline(msgspec.Struct, frozen=True):
 
     def with_wall_time(self, number: int, moment: Moment) -> Timeline:
         """The timeline with a wall time that became known later, of the run of that number."""
-        return replace(
-            self,
-            runs=tuple(
-                run.with_moment(moment) if run.number == number else run for run in self.runs
-            ),
-        )
+        return replace(self, runs=self.runs.changed(number, lambda run: run.with_moment(moment)))
 
     def keep_needed(self, needed: Iterable[int]) -> Timeline:
         """The timeline without the runs that say nothing about the runs of those numbers."""
         wanted = set(needed)
-        kept = {run.number for run in self.runs[-1:]}
+        kept = {self.runs.last.number} if self.runs.last is not None else set()
         trusted = best = None
-        for run in reversed(self.runs):
+        for run in reversed(tuple(self.runs)):
             if run.trusted:
                 trusted = run
-            if run.synchronised and (best is None or _start_us(run) < _start_us(best)):
+            if run.synchronised and (best is None or run.start_us < best.start_us):
                 best = run
             if run.number in wanted:
                 # The two that `Ages` would bound this run by, whichever it is.
                 kept |= {one.number for one in (run, trusted, best) if one is not None}
-        return replace(self, runs=tuple(run for run in self.runs if run.number in kept))
+        return replace(self, runs=BootRuns(run for run in self.runs if run.number in kept))
 
 
 class Ages:
@@ -204,20 +133,19 @@ class Ages:
 
     def __init__(self, timeline: Timeline, boot_id: str, now: Moment) -> None:
         self.timeline = timeline.observe(boot_id, now)
-        runs = self.timeline.runs
-        present = runs[-1]
+        present = self.timeline.runs.last
         self.now_us: Final = (
-            present.low_us + now.boot_us if present.trusted else self.timeline.wall_at_least_us
+            present.low_us + now.boot_us
+            if present is not None and present.trusted
+            else self.timeline.wall_at_least_us
         )
-        self._bounds: dict[int, tuple[BootRun, int | None, int | None]] = {}
-        trusted: int | None = None
-        best: int | None = None
-        for run in reversed(runs):
-            self._bounds[run.number] = (run, trusted, best)
-            if run.trusted:
-                trusted = _start_us(run)
-            if run.synchronised:
-                best = _least(best, _start_us(run))
+        self._known: dict[int, tuple[BootRun, int | None, int | None] | None] = {}
+
+    def _bounds(self, run: int) -> tuple[BootRun, int | None, int | None] | None:
+        """The run of that number, and what bounds it: see `BootRuns.bounds_of`."""
+        if run not in self._known:
+            self._known[run] = self.timeline.runs.bounds_of(run)
+        return self._known[run]
 
     def minimum_us(self, instant: Instant, stated_us: int | None = None) -> int:
         """How long ago something was at the least, microseconds.
@@ -225,9 +153,10 @@ class Ages:
         It was at `instant` or before. stated_us: a trusted wall time of it that is not on this
         timeline, such as what another machine signed. A run that is not known proves nothing.
         """
-        if instant.run not in self._bounds:
+        bounds = self._bounds(instant.run)
+        if bounds is None:
             return 0
-        run = self._bounds[instant.run][0]
+        run = bounds[0]
         latest = self.latest_us(instant, stated_us)
         uptime_us = self.timeline.uptime_us - run.uptime_at_us(instant.boot_us)
         if latest is None or self.now_us is None:
@@ -237,9 +166,10 @@ class Ages:
     def latest_us(self, instant: Instant, stated_us: int | None = None) -> int | None:
         """The latest wall time at which something can have been; None if nothing says so. As in
         `minimum_us`."""
-        if instant.run not in self._bounds:
+        bounds = self._bounds(instant.run)
+        if bounds is None:
             return None
-        run, trusted, best = self._bounds[instant.run]
+        run, trusted, best = bounds
         if run.trusted:
             trusted = run.high_us + instant.boot_us
         if run.synchronised:
@@ -248,23 +178,11 @@ class Ages:
 
     def latest_synchronised_us(self, instant: Instant) -> int | None:
         """The same by synchronised time alone: no RTC, right or wrong, has a part in it."""
-        if instant.run not in self._bounds:
+        bounds = self._bounds(instant.run)
+        if bounds is None:
             return None
-        run, _, best = self._bounds[instant.run]
+        run, _, best = bounds
         return _least(best, run.high_us + instant.boot_us) if run.synchronised else best
-
-
-def _later(runs: tuple[BootRun, ...], by_us: int) -> tuple[BootRun, ...]:
-    """The runs, with those later that the same RTC has dated since synchronised time."""
-    last = max((at for at, run in enumerate(runs, 1) if run.synchronised), default=0)
-    return runs[:last] + tuple(
-        replace(run, high_us=run.high_us + by_us) if run.trusted else run for run in runs[last:]
-    )
-
-
-def _start_us(run: BootRun) -> int:
-    """Wall time of a trusted run's first entry, at the latest."""
-    return run.high_us + run.first_us
 
 
 def _least(one: int | None, other: int | None) -> int | None:

@@ -17,10 +17,12 @@ from camerad.container import jws
 from camerad.container.keys import KeyRing
 from camerad.ledger import log_segments
 from camerad.ledger.entries import Entry, LedgerLine, parse_carried, read_lines
-from camerad.ledger.entry_types import EpochBegun
+from camerad.ledger.entry_types import Carried, EpochBegun
 
 MOST_LINES: Final = 20_000
 """Lines of one file. An epoch ends after 2,000 entries, and begins with what it carries."""
+MOST_CLOSED: Final = 1_000
+"""Closed epochs that a file names: an office takes 400 files with entries (`ledger_copy`)."""
 MOST_DAMAGED: Final = 2_000
 """Lines that are no entries, in a file that its camera calls damaged."""
 
@@ -68,6 +70,7 @@ def _check_checkpoint(
 def _check_epoch(lines: Iterator[LedgerLine], name: str, number: int) -> None:
     before: Entry | None = None
     torn: LedgerLine | None = None
+    closed = 0
     for line in lines:
         if torn is not None:
             raise _no_entry(name, torn, torn.problem)
@@ -77,6 +80,10 @@ def _check_epoch(lines: Iterator[LedgerLine], name: str, number: int) -> None:
         elif why:
             raise _no_entry(name, line, why)
         before = line.entry or before
+        if before is not None and isinstance(before.facts, Carried):
+            closed += len(before.facts.epochs)
+            if closed > MOST_CLOSED:
+                raise _refusal(f"{name}: no ledger has more than {MOST_CLOSED} closed epochs")
     if before is None:
         raise _refusal(f"{name}: there is no entry in it")
 

@@ -33,7 +33,7 @@ class World:
 
     def see(self) -> Instant:
         self.timeline = self.timeline.observe(self.boot_id, self.moment())
-        return Instant(self.timeline.runs[-1].number, self.boot_us)
+        return Instant(self.timeline.runs.newest.number, self.boot_us)
 
     def run(self, days: float) -> Instant:
         self.true_us += round(days * DAY)

@@ -27,9 +27,10 @@ from typing import Final
 from camerad.base.clock import DAY, SECOND, Moment
 from camerad.container.limits import MOST_DAYS
 from camerad.container.skeleton import Skeleton
+from camerad.ledger.boot_runs import JUMP_US
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import RecordingState
-from camerad.ledger.timeline import JUMP_US, Ages
+from camerad.ledger.timeline import Ages
 from camerad.store.trust import facts_from
 from camerad.vault.second_copy.second_copy import Lock
 

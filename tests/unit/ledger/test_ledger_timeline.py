@@ -8,7 +8,8 @@ import pytest
 from timeline_world import RTC, SYNC, UNKNOWN, World
 
 from camerad.base.clock import DAY
-from camerad.ledger.timeline import STEADY_US, Instant, Timeline
+from camerad.ledger.boot_runs import STEADY_US
+from camerad.ledger.timeline import Instant, Timeline
 
 
 @pytest.fixture
@@ -134,10 +135,10 @@ def test_synchronised_time_that_stands_for_a_day_is_believed_over_what_was_befor
     world.clock(SYNC)
     world.run(0)
     assert world.age_days(end) == 5
-    run = world.timeline.runs[-1]
+    run = world.timeline.runs.newest
     assert run.high_us - run.low_us == 40 * DAY
     world.run(STEADY_US / DAY)
-    run = world.timeline.runs[-1]
+    run = world.timeline.runs.newest
     assert run.high_us == run.low_us
     assert world.age_days(end) == 6
 
@@ -148,7 +149,7 @@ def test_an_rtc_is_not_believed_over_what_it_said_before(world: World) -> None:
     world.clock(RTC, 10)
     world.run(0)
     world.run(5)
-    run = world.timeline.runs[-1]
+    run = world.timeline.runs.newest
     assert run.high_us - run.low_us == 10 * DAY
 
 

@@ -7,9 +7,10 @@ from msgspec.structs import replace
 from sealed_helpers import BOOT, a_header, at
 
 from camerad.base.clock import SECOND, ClockSource, Moment
+from camerad.ledger.boot_runs import BootRun, BootRuns
 from camerad.ledger.ledger_state import UNSAID_US, LedgerState
 from camerad.ledger.recording_state import RecordingState, Tombstone
-from camerad.ledger.timeline import BootRun, Instant, Timeline
+from camerad.ledger.timeline import Instant, Timeline
 
 BEGAN_US = 5_000 * SECOND
 HEADER = replace(a_header(), clock=Moment(BEGAN_US, 0, ClockSource.UNKNOWN))
@@ -34,7 +35,7 @@ BEGUN = RecordingState(
 
 
 def written_until(last_us: int, boot: str = BOOT) -> Timeline:
-    return Timeline((BootRun(1, boot, 0, last_us, 0),))
+    return Timeline(BootRuns((BootRun(1, boot, 0, last_us, 0),)))
 
 
 def knows(known: RecordingState) -> LedgerState:
