@@ -8,7 +8,7 @@ import sys
 from typing import Any, Final
 
 from camerad.base.errors import EX_CONFIG, EX_IOERR
-from camerad.cli import provision_office, provision_register
+from camerad.cli import provision_cards, provision_office, provision_register
 from camerad.cli.defaults import default_state
 from camerad.cli.options import add_card_options
 
@@ -39,6 +39,7 @@ def add_parser(commands: Any) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     provision_office.add_actions(actions)
     provision_register.add_actions(actions)
+    provision_cards.add_action(actions)
     _add_apply(actions)
     _add_publish(actions)
 
@@ -130,4 +131,5 @@ _ACTIONS: Final = {
     "publish": _publish,
     **provision_office.ACTIONS,
     **provision_register.ACTIONS,
+    "cards": provision_cards.run,
 }

@@ -73,10 +73,15 @@ def _collect(options: argparse.Namespace) -> int:
     if own is None:
         raise provision_key.no_key_error(options, "whether a camera was set up by its file")
     with camera_register.locked(options.register):
-        return _collect_cards(options, own.thumbprint)
+        wrong = collect_cards(options, own.thumbprint)
+    if len(options.card) > wrong:
+        sys.stdout.write(_HINT)
+    return EX_CONFIG if wrong else 0
 
 
-def _collect_cards(options: argparse.Namespace, office: str) -> int:
+def collect_cards(options: argparse.Namespace, office: str) -> int:
+    """Take what is on cards into the register, which is locked; returns how many were left out.
+    office: thumbprint of its key. Raises CameradError."""
     from datetime import UTC, datetime  # noqa: PLC0415
 
     from camerad.base import durable_files  # noqa: PLC0415 - slow to import
@@ -110,9 +115,7 @@ def _collect_cards(options: argparse.Namespace, office: str) -> int:
             path = os.path.join(os.path.abspath(options.keys), name)
             durable_files.publish(path, device.key.pem.encode())
         sys.stdout.write(f"{device.device}  {device.thumbprint}  {_doctor(device.doctor)}\n")
-    if taken:
-        sys.stdout.write(_HINT)
-    return EX_CONFIG if wrong else 0
+    return wrong
 
 
 def _doctor(counts: dict[str, int] | None) -> str:
