@@ -55,7 +55,7 @@ case $level in
         # A disk of an emulator, whose log of losses of power is read.
         system_packages="$system_packages qemu-utils"
         # What installs updates, and makes a card to install them on.
-        system_packages="$system_packages rauc dbus-daemon dmsetup squashfs-tools cryptsetup-bin mtools"
+        system_packages="$system_packages rauc dbus-daemon dmsetup squashfs-tools cryptsetup-bin mtools zstd"
         # Linux as a process: a kernel with FAT and dm-verity, which a card has and not every machine that
         # runs tests, and one whose first process may be systemd.
         [ "$(uname -m)" != x86_64 ] || system_packages="$system_packages user-mode-linux"

@@ -10,9 +10,12 @@ import tarfile
 import tomllib
 import zipfile
 from email.parser import HeaderParser
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from camerad import __version__
 
@@ -71,8 +74,8 @@ def test_the_wheel_says_whose_it_is_and_by_which_licences(built: Path) -> None:
     (path,) = built.glob("*.whl")
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
-        (metadata,) = (name for name in names if name.endswith(".dist-info/METADATA"))
-        said = HeaderParser().parsestr(archive.read(metadata).decode())
+        (said_in,) = (name for name in names if name.endswith(".dist-info/METADATA"))
+        said = HeaderParser().parsestr(archive.read(said_in).decode())
     assert (said["Name"], said["Version"]) == ("camerad", __version__)
     assert said["Author"] and said.get_all("Classifier")
     vendored = list((ROOT / "camerad/office/player/vendor").rglob("LICENSE"))
@@ -83,3 +86,19 @@ def test_the_wheel_says_whose_it_is_and_by_which_licences(built: Path) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     theirs = set(re.findall(r'"licence": "([^"]+)"', manifest))
     assert theirs | {"Apache-2.0"} == set(project["license"].split(" AND "))
+
+
+def test_every_package_that_is_installed_in_turn_has_its_version() -> None:
+    text = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    fixed = {canonicalize_name(one) for one in re.findall(r"^([\w.-]+)==\S+$", text, re.M)}
+    missing = set()
+    for name in fixed:
+        try:
+            wanted = metadata.requires(name) or []
+        except metadata.PackageNotFoundError:
+            continue  # of another platform
+        for one in map(Requirement, wanted):
+            if one.marker is None or one.marker.evaluate({"extra": ""}):
+                missing |= {canonicalize_name(one.name)} - fixed
+    assert not missing
+    assert "http" not in text.replace("http-", "").replace("aiohttp", "")
