@@ -183,8 +183,7 @@ def add_parser(commands: Any) -> None:
         add_store_options(one, _STORE)
         add_office_key_options(one, writes=name in _WRITING)
         one.add_argument("--json", action="store_true", help="as JSON")
-        one.epilog = EXIT_CODES
-        one.formatter_class = argparse.RawDescriptionHelpFormatter
+        one.epilog = "Its exit codes: camerad evidence --help"
 
 
 def _add_utc(parser: argparse.ArgumentParser) -> None:

@@ -102,6 +102,8 @@ def _add_others(commands: Any) -> None:
     for name in COMMANDS:
         _module(name).add_parser(commands)
     commands.add_parser("version", help="print the version")
+    commands.add_parser("manual", help="print the page for man(1)")
+    commands.add_parser("completion", help="print what completes words in bash")
 
 
 def _module(name: str) -> Any:
@@ -191,6 +193,10 @@ def _carry_out(options: argparse.Namespace) -> int:
             return _press(options.socket, options.intent)
         case "config":
             return _check(options.file)
+        case "manual" | "completion":
+            from camerad.cli import manual  # noqa: PLC0415 - slow to import
+
+            return manual.write(options.command, make_parser())
         case name if name in COMMANDS:
             code: int = _module(name).run(options)
             return code

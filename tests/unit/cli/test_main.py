@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import socketserver
@@ -87,6 +88,37 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main.main(["--version"])
     assert (ended.value.code, capsys.readouterr().out) == (0, f"camerad {__version__}\n")
+
+
+def test_the_manual_and_the_completion_name_every_command(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main.main(["manual"]) == 0
+    page = capsys.readouterr().out
+    for words in ("camerad office backup restore", "camerad evidence verify", "camerad doctor"):
+        assert f".SS {words}\n" in page
+    assert "%(" not in page and ".B \\-\\-with\\-recordings" in page
+    if shutil.which("groff") is not None:
+        shown = subprocess.run(
+            ["groff", "-man", "-Tutf8", "-ww"], input=page.encode(), capture_output=True, check=True
+        )
+        assert (shown.stderr, b"backup restore" in shown.stdout) == (b"", True)
+    assert main.main(["completion"]) == 0
+    (tmp_path / "completion").write_text(capsys.readouterr().out)
+    for typed, offered in (
+        ("camerad off", "office offload"),
+        ("camerad office backup ", "make check restore --help"),
+        ("camerad office backup make /x --with", "--with-recordings"),
+        ("camerad evidence verify --j", "--jobs --json"),
+        ("camerad press mar", "mark"),
+    ):
+        words = typed.split(" ")
+        ask = (
+            f". {tmp_path}/completion; COMP_WORDS=({' '.join(repr(one) for one in words)}); "
+            f'COMP_CWORD={len(words) - 1}; _camerad; echo "${{COMPREPLY[@]}}"'
+        )
+        said = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, check=True)
+        assert set(said.stdout.split()) == set(offered.split()), (typed, said.stderr)
 
 
 def test_status_for_people_and_for_programs(
