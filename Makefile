@@ -90,7 +90,7 @@ help:
 	@echo 'make dist       sdist and wheel: OUT=dist'
 	@echo 'make announcements   what the camera says aloud, from config/announcements/*/wording.txt'
 	@echo 'make pictures   display and page, drawn anew for tests and documents; to be looked at'
-	@echo 'make cards      the officer'"'"'s cards as PDF, one side of A5 each: OUT=dist'
+	@echo 'make cards      the officer'"'"'s cards as PDF, two sides of A6 each: OUT=dist'
 	@echo 'make bench      measures camerad beside its bare encoder and plain picamera2'
 	@echo 'make bench-index    how the answers of the office'"'"'s index grow, from 10,000 recordings to a million'
 	@echo 'make bench-office    measures the office'"'"'s server beside rclone'

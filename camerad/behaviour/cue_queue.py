@@ -12,8 +12,7 @@ Rules of this file
 4. What was cut short is told again in the same way. An older answer is not, unless law or safety
    hang on it: it ended, it cannot, it has no sound, a light failed.
 5. What feels the same is told once: with it goes everything that waits and feels like it.
-6. More than MAX_WAITING do not wait: the oldest goes. Never one that law or safety hang on, nor
-   that the camera switches off.
+6. More than MAX_WAITING do not wait: the oldest goes. Never one that law or safety hang on.
 """
 
 from __future__ import annotations
@@ -26,7 +25,6 @@ from msgspec.structs import replace
 from camerad.behaviour.events import CueKind
 from camerad.behaviour.signals import (
     ANSWERS,
-    TWICE,
     Detail,
     Rhythm,
     rhythm,
@@ -39,7 +37,9 @@ MAX_WAITING: Final = 4
 """More would tell an officer old news."""
 STILL_MS: Final = 60
 """Stillness between what an answer cuts short and the answer: half a pause between strokes."""
-GRAVE: Final = frozenset({Rhythm.ENDED, Rhythm.CANNOT, Rhythm.SILENT, Rhythm.LIGHT})
+GRAVE: Final = frozenset(
+    {Rhythm.NO_RECORDING, Rhythm.SILENT, Rhythm.LIGHT, Rhythm.LEFT, Rhythm.POWER_OFF}
+)
 """Rhythms that law and safety hang on."""
 
 
@@ -79,8 +79,8 @@ def turn(queue: CueQueue, state: State, detail: Detail) -> CueQueue:
 
 
 def grave(kind: CueKind, state: State) -> bool:
-    """Whether law or safety hang on it, or it says that the camera switches off."""
-    return kind in TWICE or rhythm(kind, state) in GRAVE
+    """Whether law or safety hang on it."""
+    return rhythm(kind, state) in GRAVE
 
 
 def _others(

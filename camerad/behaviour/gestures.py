@@ -1,4 +1,4 @@
-"""From edges in time to intents: press, double press, hold, press and hold; and bouncing contacts.
+"""Turns edges of a button into intents: presses, holds, and both together; without the bounce.
 
 Rules of this file
 ------------------
@@ -31,6 +31,13 @@ the release; and only where both have a meaning does the release or the clock de
     NONE --press--> DOWN --release, a second press is possible--> BETWEEN --second press--> AGAIN
       ^              |                                               |                        |
       '---decided----+----------------decided: too late--------------+------------------------'
+
+A HOLD_PRESS has more steps, each with a time of its own. Held for its length, it asks at once
+(`Intent.ASK`), and the hand feels the answer. Letting go then, and one press, end the recording:
+
+    DOWN --held--> HELD --let go--> OFFERED --press--> ANSWER --brief--> SETTLING --> decided
+
+A press that is none of this is judged as a press like any other.
 """
 
 from __future__ import annotations
@@ -92,58 +99,17 @@ class DecidedGesture(msgspec.Struct, frozen=True):
     began: Stage
 
 
-# --------------------------------------------------------------------------------------- presets
-
-_ALL: Final = frozenset(Stage)
-_NOT_RECORDING: Final = _ALL - {Stage.RECORDING}
-_NOT_SELF_VIEW: Final = _ALL - {Stage.SELF_VIEW}
-_RECORDING: Final = frozenset({Stage.RECORDING})
-
-_MAIN: Final = (
-    Binding(Gesture.PRESS, Intent.ESCALATE, _ALL),
-    Binding(Gesture.HOLD, Intent.RECORD, _NOT_RECORDING, hold_us=1_000_000),
-    Binding(Gesture.HOLD, Intent.STOP, _RECORDING, hold_us=2_000_000),
-)
-
-DEFAULT_TWO_BUTTONS: Final = (
-    ButtonTable("main", _MAIN),
-    ButtonTable(
-        "display",
-        (
-            Binding(Gesture.PRESS, Intent.TOGGLE_SELF_VIEW, _ALL),
-            Binding(Gesture.HOLD, Intent.SHOW_STATUS, _NOT_SELF_VIEW, hold_us=1_000_000),
-            Binding(Gesture.PRESS_HOLD, Intent.TOGGLE_MUTE, _RECORDING, hold_us=1_000_000),
-        ),
-    ),
-)
-"""A main button and one for the display.
-
-A hold of the display button asks for the status. That means nothing in a recording or while one is
-closed, so neither does the hold: a finger that rests there switches neither the display nor the
-sound, and who wants to read opens no self-view. The sound takes a press and a second one that is
-held, as with one button; so the display follows a press in a recording a moment later.
-"""
-
-DEFAULT_ONE_BUTTON: Final = (
-    ButtonTable(
-        "main",
-        (
-            *_MAIN,
-            Binding(Gesture.DOUBLE_PRESS, Intent.TOGGLE_SELF_VIEW, _RECORDING),
-            Binding(Gesture.PRESS_HOLD, Intent.TOGGLE_MUTE, _RECORDING, hold_us=1_000_000),
-        ),
-    ),
-)
-"""A main button alone, which means the same as on a camera with two.
-
-While recording, a double press switches the display, and one whose second press is held, the sound;
-the mark of a single press is then decided a moment later, but set at its edge. Nothing here asks
-for the status: in idle, whatever could is the beginning of something that records, two quick
-presses included, and would delay it; such a camera shows it once, when it is ready. In self-view
-nothing leads back to idle but the time-out: whatever an officer does with the button there records,
-at its first edge. A gesture that cancels would delay every start, and a hand under stress would
-find it.
-"""
+CALM_US: Final = 1_000_000
+"""Before a HOLD_PRESS nothing was pressed for this long,"""
+LET_GO_US: Final = 1_000_000
+"""it is let go within this time after it was felt,"""
+STILL_US: Final = 200_000
+"""nothing is pressed for this long,"""
+ANSWER_US: Final = 3_000_000
+"""and the press begins within this time after it was felt"""
+BRIEF_US: Final = 700_000
+"""and is shorter than this; anything else is a press like any other. docs/signals.md has what was
+measured."""
 
 
 # ----------------------------------------------------------------------------------------- state
@@ -156,6 +122,14 @@ class _Phase(Enum):
     BETWEEN = "between"
     AGAIN = "again"
     """Down for the second time."""
+    HELD = "held"
+    """Down for the length of a HOLD_PRESS; the hand has been told."""
+    OFFERED = "offered"
+    """Let go in time: a press may answer."""
+    ANSWER = "answer"
+    """Down to answer."""
+    SETTLING = "settling"
+    """It has answered, unless another press follows."""
 
 
 class _Button(msgspec.Struct, frozen=True):
@@ -164,9 +138,11 @@ class _Button(msgspec.Struct, frozen=True):
     level, level_us: as last reported, and since when. pressed: the same without bounce. settle_us:
     until then changes are bounce. stage, edge_us: those of the press that began the gesture.
     again_us: the edge of the second press. judged_us: until then it is known that more than one
-    outcome is left. released_us: the end of a press that may be followed by another. ended_us: when
+    outcome is left; in HELD and OFFERED, when the hand was told. released_us: the end of a press
+    that may be followed by another. ended_us: when
     the end of the last press was concluded, since the button was up after the debounce time; a
-    press from before then that is reported later shows that this press went on.
+    press from before then that is reported later shows that this press went on. up_us: when the
+    last contact ended.
     """
 
     level: bool = False
@@ -180,6 +156,7 @@ class _Button(msgspec.Struct, frozen=True):
     judged_us: int = 0
     released_us: int = 0
     ended_us: int = 0
+    up_us: int = -CALM_US
 
 
 class GestureState(msgspec.Struct, frozen=True):
@@ -190,6 +167,13 @@ class GestureState(msgspec.Struct, frozen=True):
 
 
 _Result: TypeAlias = tuple[_Button, DecidedGesture | None]
+
+_GOES_ON: Final = {
+    _Phase.BETWEEN: _Phase.DOWN,
+    _Phase.OFFERED: _Phase.HELD,
+    _Phase.SETTLING: _Phase.ANSWER,
+}
+"""What a phase is if the release that led to it was half a bounce."""
 
 
 def initial(tables: Sequence[ButtonTable]) -> GestureState:
@@ -265,8 +249,12 @@ def _next(buttons: Sequence[_Button], tables: Sequence[ButtonTable]) -> tuple[in
 def _due(button: _Button, table: ButtonTable) -> int | None:
     """When something happens to this button by itself."""
     dues = [button.settle_us] if button.level != button.pressed else []
-    if button.phase is _Phase.BETWEEN:
+    if button.phase in (_Phase.BETWEEN, _Phase.SETTLING):
         dues.append(button.released_us + table.double_press_us)
+    if button.phase is _Phase.OFFERED:
+        dues.append(button.judged_us + ANSWER_US)
+    if button.phase is _Phase.ANSWER:
+        dues.append(button.again_us + BRIEF_US)
     if button.phase in (_Phase.DOWN, _Phase.AGAIN):
         holds, since_us = _holds(button, table)
         reached = [since_us + hold.hold_us for hold in holds]
@@ -279,8 +267,18 @@ def _moment(button: _Button, table: ButtonTable, at_us: int, stage: Stage) -> _R
     if button.level != button.pressed and button.settle_us <= at_us:
         ended_us = button.settle_us if button.pressed else button.ended_us
         return _change(replace(button, ended_us=ended_us), table, at_us, stage)
-    if button.phase is _Phase.BETWEEN:
-        return _judge(button, table, _press(button, table), at_us)
+    match button.phase:
+        case _Phase.OFFERED:
+            return replace(button, phase=_Phase.NONE), None
+        case _Phase.SETTLING:
+            stop = _bound(button, table, Gesture.HOLD_PRESS)[0]
+            return _decided(replace(button, phase=_Phase.NONE), table, stop.intent, at_us)
+        case _Phase.ANSWER:  # too long for one: a press like any other
+            button = replace(button, phase=_Phase.DOWN, edge_us=button.again_us)
+        case _Phase.BETWEEN:
+            return _judge(button, table, _press(button, table), at_us)
+        case _:
+            pass
     return _judge(button, table, _left(button, table, at_us), at_us)
 
 
@@ -321,26 +319,45 @@ def _found(button: _Button, table: ButtonTable) -> _Result:
 def _resumed(button: _Button, table: ButtonTable) -> _Button:
     """The button, if what was concluded to be a release was half a bounce: the press goes on, which
     may have been decided by now."""
-    phase = _Phase.DOWN if button.phase is _Phase.BETWEEN else button.phase
+    phase = _GOES_ON.get(button.phase, button.phase)
     settle_us = button.level_us + table.debounce_us
     return replace(button, pressed=True, settle_us=settle_us, phase=phase)
 
 
 def _change(button: _Button, table: ButtonTable, at_us: int, stage: Stage) -> _Result:
     """The button was really pressed or released, at `level_us`, and that is known at `at_us`."""
+    calm = button.edge_us >= button.up_us + CALM_US
     button = replace(button, pressed=button.level, settle_us=button.level_us + table.debounce_us)
-    if button.pressed and button.phase is _Phase.NONE:
-        button = replace(button, phase=_Phase.DOWN, stage=stage, edge_us=button.level_us)
-        return _judge(button, table, _left(button, table, at_us), at_us)
-    if button.pressed:
-        button = replace(button, phase=_Phase.AGAIN, again_us=button.level_us)
-        return _judge(button, table, _left(button, table, at_us), at_us)
-    if button.phase is _Phase.AGAIN:
-        return _judge(button, table, _left(button, table, at_us), at_us)
-    if button.phase is _Phase.DOWN:
-        button = replace(button, phase=_Phase.BETWEEN, released_us=button.level_us)
-        return _judge(button, table, _left(button, table, at_us), at_us)
-    return button, None
+    if not button.pressed:
+        button = replace(button, up_us=button.level_us)
+    match button.phase:
+        case _Phase.OFFERED if button.stage is stage and _is_still(button):
+            return replace(button, phase=_Phase.ANSWER, again_us=button.level_us), None
+        case _Phase.NONE | _Phase.OFFERED if button.pressed:
+            button = replace(button, phase=_Phase.DOWN, stage=stage, edge_us=button.level_us)
+        case _Phase.SETTLING:  # another press: none of them answered
+            edge_us = button.again_us
+            button = replace(button, phase=_Phase.AGAIN, edge_us=edge_us, again_us=button.level_us)
+        case _Phase.BETWEEN:
+            button = replace(button, phase=_Phase.AGAIN, again_us=button.level_us)
+        case _Phase.DOWN:
+            button = replace(button, phase=_Phase.BETWEEN, released_us=button.level_us)
+        case _Phase.AGAIN:
+            pass
+        case _Phase.HELD:
+            in_time = button.level_us <= button.judged_us + LET_GO_US
+            phase = _Phase.OFFERED if calm and in_time else _Phase.NONE
+            return replace(button, phase=phase, released_us=button.level_us), None
+        case _Phase.ANSWER:
+            return replace(button, phase=_Phase.SETTLING, released_us=button.level_us), None
+        case _:
+            return button, None
+    return _judge(button, table, _left(button, table, at_us), at_us)
+
+
+def _is_still(button: _Button) -> bool:
+    """Whether a press after a hold comes from a hand, not from a contact that trembles."""
+    return button.level_us >= button.released_us + STILL_US
 
 
 def _bound(button: _Button, table: ButtonTable, gesture: Gesture) -> list[Binding]:
@@ -357,7 +374,8 @@ def _holds(button: _Button, table: ButtonTable) -> tuple[list[Binding], int]:
     """What the press under way may become by being held, and its edge."""
     if button.phase is _Phase.AGAIN:
         return _bound(button, table, Gesture.PRESS_HOLD), button.again_us
-    return _bound(button, table, Gesture.HOLD), button.edge_us
+    holds = _bound(button, table, Gesture.HOLD) + _bound(button, table, Gesture.HOLD_PRESS)
+    return sorted(holds, key=lambda hold: hold.hold_us), button.edge_us
 
 
 def _press(button: _Button, table: ButtonTable) -> list[Binding | None]:
@@ -385,13 +403,24 @@ def _judge(
 ) -> _Result:
     """Decide, if everything that is left leads to the same outcome."""
     outcomes = {
-        None if binding is None else stages.outcome(button.stage, binding.intent)
+        None if binding is None else stages.outcome(button.stage, _meant(binding))
         for binding in left
     }
     if len(outcomes) > 1:
         return replace(button, judged_us=at_us), None
-    button = replace(button, phase=_Phase.NONE)
     binding = left[0]
+    held = binding is not None and binding.gesture is Gesture.HOLD_PRESS
+    phase = _Phase.HELD if held else _Phase.NONE
+    button = replace(button, phase=phase, judged_us=at_us)
     if binding is None or outcomes == {None}:
         return button, None
-    return button, DecidedGesture(table.name, binding.intent, button.edge_us, at_us, button.stage)
+    return _decided(button, table, _meant(binding), at_us)
+
+
+def _meant(binding: Binding) -> Intent:
+    """The intent of a gesture as far as it has come: the hold of a HOLD_PRESS asks."""
+    return Intent.ASK if binding.gesture is Gesture.HOLD_PRESS else binding.intent
+
+
+def _decided(button: _Button, table: ButtonTable, intent: Intent, at_us: int) -> _Result:
+    return button, DecidedGesture(table.name, intent, button.edge_us, at_us, button.stage)

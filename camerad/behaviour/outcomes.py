@@ -71,7 +71,7 @@ def stop(state: State, at_us: int, reason: str, post_event_us: int = 0) -> Resul
     effects = (
         StopRecording(reason, at_us + post_event_us),
         *_showing(state, wanted=False),
-        Cue(CueKind.STOPPED),
+        Cue(CueKind.STOPPED if reason == "stop" else CueKind.CUT_OFF),
     )
     state = replace(
         state,

@@ -2,26 +2,27 @@
 
 Rules of this file
 ------------------
-1. Six states of the lights, each with one meaning. Green, steady: press, and it records. Green,
-   blinking: the same, and the display says what is the matter. Green, flashing: the same, and in
-   its dock nothing is left to do. Red, steady: footage is made that is kept. Amber, steady: a press
-   would be refused. Amber, blinking: the camera is at work; wait.
+1. Six states of the lights, each with one meaning. Green, steady: nothing is recorded, and it can
+   be. In idle one press begins self-view and the next records, or a hold records at once; in
+   self-view a press records. Green, blinking: the same, and the display says what is the matter.
+   Green, flashing: the same, and in its dock nothing is left to do. Red, steady: footage is made
+   that is kept. Amber, steady: a recording would be refused. Amber, blinking: the camera is at
+   work; wait.
 2. Red is steady exactly while footage is made that is kept, and dark otherwise: from the press to
    the stop, and not while a slow card stores what was made. It never blinks: a blink has dark
    instants, and in them the camera would record without showing it.
 3. Green is a promise. It is lit in idle and self-view, which the display tells apart, and dark
-   wherever a press would be refused. Amber is steady wherever it would, unless the camera has
-   ended and shows nothing. Amber that blinks never stands for a refusal: beside green a press
-   records, and alone, while the camera starts or stores a recording, what is asked is remembered.
+   wherever a recording would be refused. Amber is steady wherever it would, unless the camera has
+   ended and shows nothing. Amber that blinks never stands for a refusal: beside green the camera
+   can record, and alone, while it starts or stores a recording, what is asked is remembered.
 4. Eight rhythms, each with one meaning (`Rhythm`). A cue says what happened; a table says which
-   rhythm tells it. Causes are told by the words of the display.
+   rhythm tells it. Causes are told by the words of the display. Every gesture in a recording is
+   answered by how it records: four short strokes are felt exactly where it does.
 5. No rhythm becomes another one by adding, losing or exchanging its last stroke, but for the two
    single strokes, which differ by their whole length. None that is told while nothing is recorded
    becomes `Rhythm.RECORDS` by losing a stroke. docs/signals.md has the figures.
-6. What is felt is true when it is felt. While pictures are recorded, nothing says that they are
-   not (`WHILE_RECORDING`), and nothing that goes on without sound says otherwise
-   (`WITHOUT_SOUND`). While a recording has no pictures, nothing is said of its sound
-   (`WITHOUT_PICTURES`).
+6. What is felt is true when it is felt, also that a recording has no sound, or no pictures
+   (`HOW_IT_RECORDS`, `WHILE_RECORDING`).
 7. A cue is felt before it is heard. Showing the display makes no sound: a tone would not
    de-escalate.
 
@@ -149,7 +150,7 @@ def _ready(state: State) -> Pattern:
 # ------------------------------------------------------------------------------------------ cues
 
 QUICK_MS: Final = 120
-LONG_MS: Final = 600
+LONG_MS: Final = 800
 PAUSE_MS: Final = 120
 BETWEEN_MS: Final = 600
 """Rest between two cues. With no more than the pause between strokes, a recording that ends by a
@@ -161,25 +162,25 @@ LOW: Final = 500
 
 
 class Rhythm(Enum):
-    """What can be felt, by its strokes: quick (.) and long (-). One stroke: it is over, or done.
-    Three alike: a state. The others mix both."""
+    """What can be felt, by its strokes: quick (.) and long (-). Quick ones alone: it records. Long
+    ones alone: it does not. The others mix both."""
 
     DONE = "."
-    """Done: what the officer asked for, beside a recording's begin and end."""
-    RECORDS = "..."
+    """Done, and nothing is recorded: self-view is on, the camera is ready, a shift begins."""
+    RECORDS = "...."
     """It records."""
-    ENDED = "-"
-    """It no longer records."""
-    CANNOT = "---"
-    """It cannot record."""
+    LEFT = "-"
+    """Self-view is over."""
+    NO_RECORDING = "---"
+    """It does not record: it is over, is refused, or cannot be. Twice: it was cut off."""
     SILENT = "--.."
     """It records without sound."""
-    LIGHT = "-.."
+    LIGHT = "...--"
     """A light failed: say aloud that you record."""
-    LOOK = ".--"
-    """Look at the display. Twice: the camera switches off in half a minute."""
-    CAN = "..--"
-    """It can record, or can again."""
+    LOOK = ".-."
+    """Look at the display."""
+    POWER_OFF = "-.-.-"
+    """The camera switches off in half a minute."""
 
 
 class Detail(Enum):
@@ -194,28 +195,29 @@ class Detail(Enum):
 CUE_TABLE: Final[Mapping[CueKind, tuple[Rhythm, int]]] = {
     # what the officer did
     CueKind.STARTED: (Rhythm.RECORDS, HIGH),
-    CueKind.STILL_RECORDING: (Rhythm.RECORDS, HIGH),
-    CueKind.STOPPED: (Rhythm.ENDED, HIGH),
-    CueKind.MARKED: (Rhythm.DONE, HIGH),
+    CueKind.STILL_RECORDING: (Rhythm.RECORDS, 0),
+    CueKind.STOPPED: (Rhythm.NO_RECORDING, HIGH),
+    CueKind.MARKED: (Rhythm.RECORDS, HIGH),
+    CueKind.ASKED: (Rhythm.RECORDS, 0),
     CueKind.MUTED: (Rhythm.SILENT, MIDDLE),
-    CueKind.UNMUTED: (Rhythm.DONE, MIDDLE),
-    CueKind.REFUSED: (Rhythm.CANNOT, LOW),
+    CueKind.UNMUTED: (Rhythm.RECORDS, HIGH),
+    CueKind.REFUSED: (Rhythm.NO_RECORDING, LOW),
     CueKind.SELF_VIEW_ON: (Rhythm.DONE, 0),
-    CueKind.SELF_VIEW_OFF: (Rhythm.DONE, 0),
-    CueKind.READY: (Rhythm.CAN, MIDDLE),
+    CueKind.SELF_VIEW_OFF: (Rhythm.LEFT, 0),
+    CueKind.READY: (Rhythm.DONE, MIDDLE),
     # what happened without them
-    CueKind.CUT_OFF: (Rhythm.ENDED, LOW),
-    CueKind.RECORDING_FAILED: (Rhythm.ENDED, LOW),
+    CueKind.CUT_OFF: (Rhythm.NO_RECORDING, LOW),
+    CueKind.RECORDING_FAILED: (Rhythm.NO_RECORDING, LOW),
     # what is the matter
     CueKind.STORAGE_LOW: (Rhythm.LOOK, MIDDLE),
-    CueKind.STORAGE_FULL: (Rhythm.CANNOT, LOW),
-    CueKind.STORAGE_FAILED: (Rhythm.CANNOT, LOW),
+    CueKind.STORAGE_FULL: (Rhythm.NO_RECORDING, LOW),
+    CueKind.STORAGE_FAILED: (Rhythm.NO_RECORDING, LOW),
     CueKind.STORAGE_STALLED: (Rhythm.LOOK, LOW),
-    CueKind.NO_RECIPIENTS: (Rhythm.CANNOT, LOW),
+    CueKind.NO_RECIPIENTS: (Rhythm.NO_RECORDING, LOW),
     CueKind.BATTERY_LOW: (Rhythm.LOOK, MIDDLE),
-    CueKind.BATTERY_CRITICAL: (Rhythm.LOOK, LOW),
+    CueKind.BATTERY_CRITICAL: (Rhythm.POWER_OFF, LOW),
     CueKind.CLOCK_UNTRUSTED: (Rhythm.LOOK, MIDDLE),
-    CueKind.CAMERA_DOWN: (Rhythm.CANNOT, LOW),
+    CueKind.CAMERA_DOWN: (Rhythm.NO_RECORDING, LOW),
     CueKind.LIGHT_DOWN: (Rhythm.LIGHT, LOW),
     CueKind.DISPLAY_DOWN: (Rhythm.LOOK, MIDDLE),
     CueKind.MICROPHONE_DOWN: (Rhythm.LOOK, MIDDLE),
@@ -224,47 +226,45 @@ CUE_TABLE: Final[Mapping[CueKind, tuple[Rhythm, int]]] = {
     CueKind.SHIFT_BEGUN: (Rhythm.DONE, MIDDLE),
     CueKind.SHIFT_ENDED: (Rhythm.DONE, MIDDLE),
     # worn, and a press would be refused
-    CueKind.NOT_READY: (Rhythm.CANNOT, LOW),
+    CueKind.NOT_READY: (Rhythm.NO_RECORDING, LOW),
 }
 """The rhythm of each cue, and the pitch in hertz of a tone in the same rhythm; 0: no tone."""
 
+HOW_IT_RECORDS: Final = frozenset(
+    {
+        CueKind.STILL_RECORDING,
+        CueKind.MARKED,
+        CueKind.ASKED,
+        CueKind.UNMUTED,
+        # The sound stays on: it records, as it did.
+        CueKind.REFUSED,
+        # An earlier one was cut off, and a press has begun another.
+        CueKind.CUT_OFF,
+        # One short stroke would say that nothing is recorded.
+        CueKind.SHIFT_BEGUN,
+        CueKind.SHIFT_ENDED,
+    }
+)
+"""Cues that in a recording say how it records: with sound, without, or without pictures. A start is
+told as ever: that of the microphone comes behind it."""
+
 WHILE_RECORDING: Final[Mapping[CueKind, tuple[Rhythm, int]]] = {
-    # The sound stays on: it records, as it did.
-    CueKind.REFUSED: (Rhythm.RECORDS, HIGH),
-    # An earlier one was cut off, and a press has begun another.
-    CueKind.CUT_OFF: (Rhythm.RECORDS, HIGH),
     CueKind.MICROPHONE_DOWN: (Rhythm.SILENT, MIDDLE),
-    # The next press would be refused; this recording goes on.
+    # The next recording would be refused; this one goes on.
     CueKind.STORAGE_FAILED: (Rhythm.LOOK, LOW),
     CueKind.NO_RECIPIENTS: (Rhythm.LOOK, LOW),
 }
-"""What a cue tells instead while pictures are being recorded."""
+"""What other cues tell instead while pictures are being recorded."""
 
-WITHOUT_SOUND: Final[Mapping[CueKind, tuple[Rhythm, int]]] = {
-    CueKind.STILL_RECORDING: (Rhythm.SILENT, MIDDLE),
-    CueKind.REFUSED: (Rhythm.SILENT, MIDDLE),
-    CueKind.CUT_OFF: (Rhythm.SILENT, MIDDLE),
-    # The officer wants the sound, and the microphone is broken.
-    CueKind.UNMUTED: (Rhythm.SILENT, MIDDLE),
-}
-"""What a cue tells instead while pictures are being recorded and a muted recording, or a broken
-microphone, has no sound. A start is told as ever: that of the microphone comes behind it."""
-
-WITHOUT_PICTURES: Final[Mapping[CueKind, tuple[Rhythm, int]]] = {
-    # Whatever becomes of its sound: that the camera delivers nothing is worse.
-    CueKind.MUTED: (Rhythm.CANNOT, LOW),
-    CueKind.UNMUTED: (Rhythm.CANNOT, LOW),
-}
-"""What a cue tells instead in a recording whose camera delivers no pictures."""
-
-TWICE: Final = frozenset({CueKind.BATTERY_CRITICAL})
-"""Cues whose rhythm is told twice."""
+TWICE: Final = frozenset({CueKind.CUT_OFF, CueKind.RECORDING_FAILED})
+"""Cues told twice, as no hand has done it; once in a recording, where another rhythm tells them."""
 
 CODES: Final[Mapping[CueKind, str]] = {
     CueKind.STARTED: "..",
     CueKind.STILL_RECORDING: "..",
     CueKind.STOPPED: "-",
-    CueKind.MARKED: ".",
+    CueKind.MARKED: "..",
+    CueKind.ASKED: "..",
     CueKind.MUTED: "..-",
     CueKind.UNMUTED: "..-..",
     CueKind.REFUSED: "---",
@@ -300,14 +300,18 @@ ANSWERS: Final = frozenset(
         CueKind.STARTED,
         CueKind.STOPPED,
         CueKind.MARKED,
+        CueKind.ASKED,
         CueKind.MUTED,
         CueKind.UNMUTED,
         CueKind.REFUSED,
         CueKind.SELF_VIEW_ON,
         CueKind.SELF_VIEW_OFF,
+        CueKind.CUT_OFF,
+        CueKind.RECORDING_FAILED,
     }
 )
-"""Cues that a hand on a button waits for: they interrupt whatever else is being told."""
+"""Cues that a hand on a button waits for, and that a recording is over: they interrupt whatever
+else is being told."""
 
 
 def takes_pictures(state: State) -> bool:
@@ -326,12 +330,17 @@ def rhythm(kind: CueKind, state: State) -> Rhythm:
 
 
 def _told(kind: CueKind, state: State) -> tuple[Rhythm, int]:
-    if not takes_pictures(state):
-        in_recording = WITHOUT_PICTURES if state.stage is Stage.RECORDING else {}
-        return in_recording.get(kind, CUE_TABLE[kind])
-    if lacks_sound(state) and kind in WITHOUT_SOUND:
-        return WITHOUT_SOUND[kind]
-    return WHILE_RECORDING.get(kind, CUE_TABLE[kind])
+    pictures = takes_pictures(state)
+    if state.stage is Stage.RECORDING and kind in HOW_IT_RECORDS:
+        if not pictures:
+            return Rhythm.NO_RECORDING, LOW
+        heard = kind not in (CueKind.STILL_RECORDING, CueKind.ASKED)  # those are for the hand alone
+        if lacks_sound(state):
+            return Rhythm.SILENT, MIDDLE if heard else 0
+        return Rhythm.RECORDS, HIGH if heard else 0
+    if state.stage is Stage.RECORDING and kind is CueKind.MUTED and not pictures:
+        return Rhythm.NO_RECORDING, LOW  # that is worse than no sound
+    return (WHILE_RECORDING if pictures else CUE_TABLE).get(kind, CUE_TABLE[kind])
 
 
 def still_news(kind: CueKind, state: State) -> bool:
@@ -346,12 +355,18 @@ def still_news(kind: CueKind, state: State) -> bool:
             return state.stage in ARMABLE and state.can_record
         case CueKind.STILL_RECORDING:
             return takes_pictures(state)
+        case CueKind.MARKED | CueKind.ASKED:
+            return recording
         case CueKind.MUTED:
             return recording and state.muted
         case CueKind.UNMUTED:
             return recording and not state.muted
-        case CueKind.STOPPED | CueKind.RECORDING_FAILED:  # another one has begun
-            return not recording
+        case CueKind.STOPPED | CueKind.RECORDING_FAILED | CueKind.CUT_OFF:
+            return not recording  # another one has begun
+        case CueKind.SELF_VIEW_ON:
+            return state.stage is Stage.SELF_VIEW and not state.wiping
+        case CueKind.SELF_VIEW_OFF:
+            return state.stage in (Stage.IDLE, Stage.SELF_VIEW) and not state.display_on
         case CueKind.NOT_READY:
             starting = state.stage is Stage.STARTING  # for long, with nothing that refuses a press
             return starting or (not state.can_record and not recording)
@@ -399,6 +414,7 @@ def sounding(kind: CueKind, state: State, detail: Detail) -> Sounding:
     else:
         told, hertz = _told(kind, state)
         once = strokes(told.value)
-        again = ((False, BETWEEN_MS), *once.steps) if kind in TWICE else ()
+        twice = kind in TWICE and told is Rhythm.NO_RECORDING
+        again = ((False, BETWEEN_MS), *once.steps) if twice else ()
         vibration = replace(once, steps=(*once.steps, *again))
     return Sounding(vibration, vibration if hertz else OFF, hertz)

@@ -48,9 +48,8 @@ and not multiplied into it:
   records at once: both recordings read the ring, each what it wants. Stopping, the camera waits for
   all of them.
 - *Remembered.* While the camera waits for itself, an intent that does not record cannot be carried
-  out, nor can any while it starts. So it is remembered, and carried out when the wait is over. What
-  is remembered is always a single intent, the one that leads from idle to where all of them
-  together lead: two escalations are one record, and a stop takes it back.
+  out, nor can any while it starts. So a single intent is remembered, and carried out when the wait
+  is over: the one that leads from idle to where all together lead. A stop takes it back.
 - *Hands.* A gesture belongs to the stage in which its press began, and may be decided when that
   stage is over: its recording has ended, or another one has begun. What led to a recording from
   there still does, and what led to self-view from idle still does while the camera is idle or
@@ -275,6 +274,8 @@ def _intended(state: State, event: Intended, rules: Rules) -> Result:
             return outcomes.stop(state, event.at_us, "stop", rules.post_event_us)
         case Outcome.MARK:
             return state, (Mark(event.edge_us), Cue(CueKind.MARKED))
+        case Outcome.TELL:
+            return state, (Cue(CueKind.ASKED),)
         case Outcome.MUTE:
             return outcomes.mute(state, event.at_us, rules)
         case _:

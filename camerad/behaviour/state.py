@@ -28,7 +28,7 @@ class Rules(msgspec.Struct, frozen=True):
 
     armed_in: frozenset[Stage]
     self_view_timeout_us: int
-    reminder_us: int = 120_000_000
+    reminder_us: int = 30_000_000
     display_in_recording: bool = True
     may_mute: bool = False
     status_us: int = 5_000_000

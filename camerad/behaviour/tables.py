@@ -42,6 +42,8 @@ class Outcome(StrEnum):
     """Set a mark."""
     DISPLAY = "display"
     """Switch the display, and nothing else."""
+    TELL = "tell"
+    """Tell that it records, and nothing else."""
     MUTE = "mute"
     """Switch the sound, where that is allowed, and nothing else."""
     STATUS = "status"
@@ -89,6 +91,7 @@ INTENTS: Final[Mapping[Stage, Mapping[Intent, Outcome]]] = {
     Stage.RECORDING: {
         Intent.ESCALATE: Outcome.MARK,
         Intent.MARK: Outcome.MARK,
+        Intent.ASK: Outcome.TELL,
         Intent.TOGGLE_SELF_VIEW: Outcome.DISPLAY,
         Intent.TOGGLE_MUTE: Outcome.MUTE,
         Intent.STOP: Outcome.STOP,
@@ -188,9 +191,6 @@ SAID_AGAIN: Final[Mapping[Outcome, tuple[Condition, ...]]] = {
         Condition.LIGHT_DOWN,
         Condition.MICROPHONE_DOWN,
         Condition.BATTERY_CRITICAL,
-        Condition.BATTERY_LOW,
-        Condition.BATTERY_UNKNOWN,
-        Condition.STORAGE_LOW,
     ),
 }
 """Conditions whose cue is repeated when this happens, because then it matters."""

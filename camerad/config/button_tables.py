@@ -7,8 +7,14 @@ from typing import Final
 from msgspec.structs import replace
 
 from camerad.base.clock import SECOND
-from camerad.behaviour.bindings import HOLDS, Binding, ButtonTable, Gesture
-from camerad.behaviour.gestures import DEFAULT_ONE_BUTTON, DEFAULT_TWO_BUTTONS
+from camerad.behaviour.bindings import (
+    DEFAULT_ONE_BUTTON,
+    DEFAULT_TWO_BUTTONS,
+    HOLDS,
+    Binding,
+    ButtonTable,
+    Gesture,
+)
 from camerad.behaviour.stages import Intent, Stage, outcome
 from camerad.config.controls import ButtonEntry, ButtonsEntry, GestureEntry
 from camerad.config.scalars import suggest
@@ -114,6 +120,7 @@ def _check_ways(buttons: list[Button], reader: SettingsReader) -> None:
         for binding in button.table.bindings
         for stage in binding.stages
     }
+    stop = "gesture: hold_press, seconds: 2, in: [recording], intent: stop"
     for stage in (Stage.IDLE, Stage.SELF_VIEW):
         if (stage, "record") not in ways:
             example = (
@@ -122,7 +129,12 @@ def _check_ways(buttons: list[Button], reader: SettingsReader) -> None:
             text = f"no gesture starts a recording in {stage.value}; add one, such as {{{example}}}"
             reader.add_mistake("buttons", text)
     if (Stage.RECORDING, "stop") not in ways:
-        example = "gesture: hold, seconds: 2, in: [recording], intent: stop"
-        reader.add_mistake(
-            "buttons", f"no gesture stops a recording; add one, such as {{{example}}}"
-        )
+        reader.add_mistake("buttons", f"no gesture stops a recording; add one, such as {{{stop}}}")
+    for button in buttons:
+        for binding in button.table.bindings:
+            if binding.intent is Intent.STOP and binding.gesture is not Gesture.HOLD_PRESS:
+                text = (
+                    f"a {binding.gesture.value} that stops a recording can be a body's weight; "
+                    f"write {{{stop}}}"
+                )
+                reader.add_mistake(f"buttons.{button.name}.gestures", text)

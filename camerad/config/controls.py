@@ -64,7 +64,9 @@ class GestureEntry(msgspec.Struct, frozen=True):
     ]
     intent: Annotated[Intent, "What the wearer wants by it."]
     seconds: Annotated[
-        float | None, "How long to hold; for hold and press_hold only.", Range(0.3, 10, "seconds")
+        float | None,
+        "How long to hold; for hold, press_hold and hold_press only.",
+        Range(0.3, 10, "seconds"),
     ] = None
 
 

@@ -228,9 +228,9 @@ class RecordingSettings(msgspec.Struct, frozen=True):
     ] = 0.5
     reminder_seconds: Annotated[
         float,
-        "While recording, vibration and tone remind the wearer this often.",
-        Range(30, 600, "seconds"),
-    ] = 120.0
+        "While recording, vibration reminds the wearer this often that it does.",
+        Range(10, 600, "seconds"),
+    ] = 30.0
 
 
 class Storage(msgspec.Struct, frozen=True):

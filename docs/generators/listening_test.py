@@ -29,7 +29,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import combinations, pairwise, permutations, product
+from itertools import combinations, pairwise, product
 from pathlib import Path
 from typing import Final
 
@@ -38,7 +38,7 @@ import numpy.typing as npt
 
 from camerad.behaviour.signals import CODES, CUE_TABLE, LONG_MS, PAUSE_MS, QUICK_MS, Rhythm
 from camerad.behaviour.stages import CueKind
-from generators import written_page
+from generators import fights, written_page
 from generators.written_page import markdown_table
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "signals.md"
@@ -57,11 +57,24 @@ NOTHING: Final = "nothing"
 DESIGN: Final[Mapping[str, str]] = {one.name: one.value for one in Rhythm}
 """The vocabulary of the camera, by what it says."""
 
-FIRST: Final[Mapping[str, str]] = {
+BEFORE: Final[Mapping[str, str]] = {
+    "DONE": ".",
+    "RECORDS": "...",
+    "ENDED": "-",
+    "NO_RECORDING": "---",
+    "SILENT": "--..",
+    "LIGHT": "-..",
+    "LOOK": ".--",
+    "CAN": "..--",
+}
+"""The eight that the camera had before. A mark, self-view and its time-out all were DONE, the end
+of a recording was ENDED, and an empty battery was LOOK, twice."""
+
+USUAL: Final[Mapping[str, str]] = {
     "DONE": ".",
     "RECORDS": "..",
     "ENDED": "-",
-    "CANNOT": "---",
+    "NO_RECORDING": "---",
     "SILENT": "..-",
     "LIGHT": "-..",
     "LOOK": "....",
@@ -69,23 +82,10 @@ FIRST: Final[Mapping[str, str]] = {
 }
 """Another one with eight, nearer to what body cameras have."""
 
-FREE: Final = ("SILENT", "LOOK", "CAN")
-"""Rhythms that the search may exchange."""
-ALTERNATING: Final = ("..--", ".-.-", ".--.")
-"""These with as many short strokes as long ones, as one would choose by eye; for comparison."""
-BELIEVED: Final = frozenset(
-    {
-        *product(("DONE", "ENDED", "CANNOT", "LIGHT", "LOOK", "CAN"), ("RECORDS", "SILENT")),
-        ("SILENT", "RECORDS"),
-        ("CANNOT", "CAN"),
-    }
-)
-"""Confusions by which the officer believes in a recording, its sound or its light, or in a camera
-that could record, and there is none."""
-MISSED: Final = frozenset(product(("RECORDS", "SILENT"), ("ENDED", "CANNOT", "CAN")))
-"""Those by which they believe that nothing is recorded, and it is."""
-LONGEST: Final = 4
-"""Strokes of a rhythm that the search may take."""
+RECORDING: Final = frozenset({"RECORDS", "SILENT"})
+"""What says that it records."""
+OVER: Final = frozenset({"ENDED", "LEFT", "NO_RECORDING"})
+"""What says that it does not: whichever of them it is taken for, that is so."""
 
 Array = npt.NDArray[np.float64]
 
@@ -101,9 +101,17 @@ def full() -> dict[str, str]:
 
 def says(name: str) -> str:
     """What a rhythm or a code says, as one of the eight."""
-    if name in DESIGN or name == NOTHING:
+    if name not in {kind.value for kind in CueKind}:
         return name
     return CUE_TABLE[CueKind(name)][0].name
+
+
+def matters(told: str, taken: str) -> bool:
+    """Whether it matters that one rhythm is taken for another: unless both say that it does not
+    record, or the sound alone is believed to be missing."""
+    if NOTHING in (told, taken) or told == taken or {told, taken} <= OVER:
+        return False
+    return (told, taken) != ("RECORDS", "SILENT")
 
 
 # ------------------------------------------------------------------------------------ one listener
@@ -205,35 +213,36 @@ def _confusion(vocabulary: tuple[tuple[str, str], ...]) -> dict[str, dict[str, f
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """right: share of all that is told that is taken for what it is. understood: for what says the
-    same. believed, missed: share of what is told that is confused so. Each rhythm is told as often.
+    same. misled: share of all that is told that misleads about whether it records. Each rhythm is
+    told as often. worst: the largest share of one rhythm that is taken for another, where it
+    matters; pair: these two.
     """
 
     right: float
     understood: float
-    believed: float
-    missed: float
-
-    @property
-    def dangerous(self) -> float:
-        """The share of all that is told that misleads about whether it records, or could."""
-        return self.believed + self.missed
+    misled: float
+    worst: float
+    pair: tuple[str, str]
 
 
 def judge(table: Mapping[str, Mapping[str, float]]) -> Judgement:
     """What a table of confusions comes to."""
     mean = 1 / len(table)
-    right = understood = believed = missed = 0.0
+    right = understood = misled = 0.0
+    worst, pair = 0.0, ("", "")
     for name, row in table.items():
         for taken, share in row.items():
             told, heard = says(name), says(taken)
             right += share * (taken == name)
             understood += share * (told == heard)
-            believed += share * ((told, heard) in BELIEVED)
-            missed += share * ((told, heard) in MISSED)
-    return Judgement(right * mean, understood * mean, believed * mean, missed * mean)
+            if not matters(told, heard):
+                continue
+            misled += share * ((told in RECORDING) != (heard in RECORDING))
+            worst, pair = max((worst, pair), (share, (told, heard)))
+    return Judgement(right * mean, understood * mean, misled * mean, worst, pair)
 
 
-# -------------------------------------------------------------------------------------- the search
+# ---------------------------------------------------------------------------------------- the rule
 
 
 def neighbours(code: str) -> set[str]:
@@ -255,32 +264,6 @@ def keeps_the_rule(vocabulary: Mapping[str, str]) -> bool:
     return len(set(codes)) == len(codes)
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One way to choose the free rhythms."""
-
-    codes: tuple[str, ...]
-    judgement: Judgement
-
-    @property
-    def rank(self) -> tuple[float, float]:
-        """Dangerous confusions first, to a hundredth of a percent, then what is right."""
-        return round(self.judgement.dangerous, 4), -round(self.judgement.right, 4)
-
-
-@cache
-def search() -> tuple[Choice, ...]:
-    """Every choice of the free rhythms that keeps the rule, the best one first."""
-    fixed = {name: code for name, code in DESIGN.items() if name not in FREE}
-    every = ["".join(one) for n in range(1, LONGEST + 1) for one in product(".-", repeat=n)]
-    choices = []
-    for chosen in permutations([one for one in every if one not in fixed.values()], len(FREE)):
-        vocabulary = {**fixed, **dict(zip(FREE, chosen, strict=True))}
-        if keeps_the_rule(vocabulary):
-            choices.append(Choice(chosen, judge(confusion(vocabulary))))
-    return tuple(sorted(choices, key=lambda one: one.rank))
-
-
 # ---------------------------------------------------------------------------------------- the page
 
 
@@ -297,13 +280,15 @@ def _vocabularies() -> str:
     rows = []
     for name, vocabulary in (
         ("the eight of this camera", DESIGN),
-        ("eight that are nearer to other cameras", FIRST),
+        ("the eight that it had before", BEFORE),
+        ("eight that are nearer to other cameras", USUAL),
         ("`signals.detail: full`", full()),
     ):
         found = judge(confusion(vocabulary))
-        shares = (found.right, found.understood, found.believed, found.missed, found.dangerous)
-        rows.append((name, str(len(vocabulary)), *map(_percent, shares)))
-    head = ("vocabulary", "rhythms", "right", "says the same", "believed", "missed", "dangerous")
+        shares = (found.right, found.understood, found.misled, found.worst)
+        told, taken = found.pair
+        rows.append((name, str(len(vocabulary)), *map(_percent, shares), f"{told} for {taken}"))
+    head = ("vocabulary", "rhythms", "right", "says the same", "misled", "worst pair", "")
     return markdown_table(head, rows)
 
 
@@ -330,25 +315,12 @@ def _full() -> str:
     )
 
 
-def _search() -> str:
-    choices = search()
-    present = tuple(DESIGN[name] for name in FREE)
-    rows = []
-    for place, one in enumerate(choices, start=1):
-        if place <= 6 or one.codes in (present, ALTERNATING) or place == len(choices):
-            shares = (one.judgement.right, one.judgement.dangerous)
-            rows.append(
-                (f"{place} of {len(choices)}", *map(drawn, one.codes), *map(_percent, shares))
-            )
-    return markdown_table(("place", *FREE, "right", "dangerous"), rows)
-
-
 TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "vocabularies": _vocabularies,
     "eight": lambda: _matrix(DESIGN),
-    "other_eight": lambda: _matrix(FIRST),
+    "before": lambda: _matrix(BEFORE),
+    "stops": fights.stops,
     "full": _full,
-    "search": _search,
 }
 """Every table, by its name in the page."""
 

@@ -15,7 +15,7 @@ from typing import Final
 
 from msgspec import structs
 
-from camerad.behaviour import gestures, signals, stages
+from camerad.behaviour import bindings, signals, stages
 from camerad.behaviour.dock_progress import HandoverState
 from camerad.behaviour.signals import Rhythm
 from camerad.behaviour.stages import (
@@ -278,12 +278,20 @@ def _pattern(pattern: signals.Pattern) -> str:
 
 
 def _rhythms() -> str:
+    recording = State(Stage.RECORDING, 0)
+    silent = State(Stage.RECORDING, 0, muted=True)
+    down = State(Stage.RECORDING, 0, frozenset({Condition.CAMERA_DOWN}))
     rows = []
     for rhythm in Rhythm:
         cues = [kind.value for kind, (told, _) in signals.CUE_TABLE.items() if told is rhythm]
         instead = [
-            ", ".join(kind.value for kind, (told, _) in table.items() if told is rhythm) or "-"
-            for table in (signals.WHILE_RECORDING, signals.WITHOUT_SOUND, signals.WITHOUT_PICTURES)
+            ", ".join(
+                kind.value
+                for kind in CueKind
+                if signals.rhythm(kind, state) is rhythm and kind.value not in cues
+            )
+            or "-"
+            for state in (recording, silent, down)
         ]
         rows.append((rhythm.name, felt(rhythm.value), ", ".join(cues), *instead))
     head = (
@@ -322,8 +330,8 @@ def felt(code: str) -> str:
 
 def _buttons() -> str:
     presets = {
-        "two-buttons": gestures.DEFAULT_TWO_BUTTONS,
-        "one-button": gestures.DEFAULT_ONE_BUTTON,
+        "two-buttons": bindings.DEFAULT_TWO_BUTTONS,
+        "one-button": bindings.DEFAULT_ONE_BUTTON,
     }
     rows = []
     for preset, tables in presets.items():

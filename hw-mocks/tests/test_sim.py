@@ -211,7 +211,7 @@ def test_the_board_lists_its_parts(sim: Sim) -> None:
     assert (main["name"], main["gpio"]) == ("main", 17)
     assert (display["name"], display["gpio"]) == ("display", 27)
     # As config/camerad.yaml says of the preset two-buttons: two seconds end a recording.
-    stop = {"gesture": "hold", "seconds": 2.0, "in": ["recording"], "intent": "stop"}
+    stop = {"gesture": "hold_press", "seconds": 2.0, "in": ["recording"], "intent": "stop"}
     assert stop in main["gestures"]
     # Held in a recording, the display button does nothing, so nothing is told of it there.
     (hold,) = (one for one in display["gestures"] if one["gesture"] == "hold")

@@ -421,8 +421,8 @@ def test_an_exercise_is_played_to_its_end(chromium: Browser, camera: BodyCamera,
 
 
 LONG_SHORT = {
-    "de": ({1: "einmal", 2: "zweimal"}, {"-": "lang", ".": "kurz"}),
-    "en": ({1: "once", 2: "twice"}, {"-": "long", ".": "short"}),
+    "de": ({2: "zweimal", 3: "dreimal"}, {"-": "lang", ".": "kurz"}),
+    "en": ({2: "twice", 3: "three times"}, {"-": "long", ".": "short"}),
 }
 CARD = {
     "full": {"de": "displaytaste 1 sekunde halten und lesen", "en": "for 1 second, and read"},
@@ -539,6 +539,10 @@ def test_every_exercise_can_be_played_and_has_words(chromium: Browser, camera: B
                     ...facts.edge({ name: "main", on: true, at_us: 5e6 }),
                     ...facts.edge({ name: "main", on: false, at_us: 7e6 }),
                     ...facts.edge({ name: "vibration", on: true, at_us: 7.1e6 }),
+                    // Nor one that answers it, and ends the recording.
+                    ...facts.edge({ name: "main", on: true, at_us: 7.5e6 }),
+                    ...facts.edge({ name: "main", on: false, at_us: 7.6e6 }),
+                    ...facts.edge({ name: "vibration", on: true, at_us: 7.7e6 }),
                     ...facts.edge({ name: "main", on: true, at_us: 8e6 }),
                     ...facts.edge({ name: "main", on: false, at_us: 8.1e6 }),
                     ...facts.edge({ name: "vibration", on: true, at_us: 10e6 }),

@@ -107,7 +107,7 @@ UNEXPLAINED: Final = """() => {
 """How many faults there are, and which lack their full name, what to expect or what to do."""
 CUE_OVER_US: Final = 400_000
 """Longer than any pause within a cue."""
-READY_EDGES: Final = 2 * len(Rhythm.CAN.value)
+READY_EDGES: Final = 2 * len(Rhythm.DONE.value)
 """Of the motor's pin, when a camera that has started says that it can record."""
 KNOWN_SOON: Final = ("clock_unset", "clock_untrusted", "wurde nie gestellt", "Uhrzeit ungewiss")
 BELIEVED_LATE: Final = ("battery_low", "battery_low", "Akku ist schwach", "Akku schwach")

@@ -216,7 +216,7 @@ class Kills:
         victim, camera = self._victim, self._victim.camera
         victim.settle()
         if camera.state["stage"] == "recording":
-            camera.press("main", 2.2)
+            camera.press_stop()
         camera.wait(10, stage="idle", ready=True)
 
     # ------------------------------------------------------------------ after

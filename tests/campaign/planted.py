@@ -13,13 +13,13 @@ from hw_mocks.sim.faults import FAULTS
 
 from tests.campaign.faults import judged
 from tests.campaign.scenes import stage
-from tests.campaign.sequences import RECORD_SECONDS, STOP_SECONDS, Fault, Press, Sequence
+from tests.campaign.sequences import RECORD_SECONDS, Fault, Press, Sequence, stop
 from tests.campaign.table import say
 
 _SELF_VIEW: Final = (Press(0.2, "main", 0.1), Press(1.6, "display", 0.1))
-_RECORD: Final = (Press(0.2, "main", RECORD_SECONDS), Press(2.4, "main", STOP_SECONDS))
-_LONG: Final = (*_RECORD[:1], Press(4.9, "main", STOP_SECONDS))
-_MARKED: Final = (*_RECORD[:1], Press(2.4, "main", 0.1), Press(3.3, "main", STOP_SECONDS))
+_RECORD: Final = (Press(0.2, "main", RECORD_SECONDS), *stop(2.6))
+_LONG: Final = (*_RECORD[:1], *stop(4.9))
+_MARKED: Final = (*_RECORD[:1], Press(2.4, "main", 0.1), *stop(3.7))
 
 
 def _scene(

@@ -358,6 +358,8 @@ def _decided_us(seen: Seen, press: Pressed) -> int | None:
         return press.down_us if stage == "self_view" else None
     if stage == "self_view":
         return press.down_us
+    if stage == "recording" and _follows_a_hold(seen, press):
+        return None  # it may answer it, and is decided later
     if stage in ("idle", "recording"):
         hold_us = DECIDE_US["record" if stage == "idle" else "stop"]
         held = press.up_us - press.down_us >= hold_us
@@ -366,6 +368,15 @@ def _decided_us(seen: Seen, press: Pressed) -> int | None:
         same = {stage} if not held else {stage, "recording", "stopping"}
         return decided_us if seen.stages(press.down_us, decided_us - 1) <= same else None
     return None
+
+
+def _follows_a_hold(seen: Seen, press: Pressed) -> bool:
+    return any(
+        one.button == press.button
+        and one.up_us - one.down_us >= DECIDE_US["stop"]
+        and 0 < press.down_us - one.up_us < 3_000_000
+        for one in seen.presses
+    )
 
 
 def _answer_us(seen: Seen, decided_us: int) -> float | None:

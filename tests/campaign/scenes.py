@@ -248,7 +248,7 @@ class Stage:
                 return True
             off.clear()
             if stage == "recording" and state["recording"] and state["recording"]["id"]:
-                self.camera.ask("POST", "/api/press", {"button": "main", "seconds": 2.2})
+                self.camera.press_stop()
             elif stage == "self_view":
                 self.camera.ask("POST", "/api/press", {"button": "display", "seconds": 0.1})
             return bool(stage == "idle" and state["ready"])

@@ -16,8 +16,11 @@ from hw_mocks.sim.faults import FAULTS
 
 RECORD_SECONDS: Final = 1.2
 """Main held so long in idle records: a fifth longer than it takes."""
-STOP_SECONDS: Final = 2.2
-"""Held so long while recording, it stops."""
+STOP_SECONDS: Final = 2.9
+"""What ends a recording lasts so long: a hold, a pause and a press."""
+_HOLD_SECONDS: Final = 2.4
+_CALM: Final = (1.1, 1.9)
+"""So long after any other contact."""
 ALONE: Final = 0.5
 """Share of the sequences whose fault has no other beside it."""
 _LONGEST: Final = {
@@ -121,20 +124,26 @@ def _scene(random: Random) -> tuple[str, tuple[Press, ...], float]:
         at += seconds + pause
 
     if scene == "recording":
-        press("main", RECORD_SECONDS, random.uniform(0.8, 2.0))
+        press("main", RECORD_SECONDS, random.uniform(*_CALM))
     elif scene == "escalation":
         press("main", 0.1, random.uniform(0.8, 2.0))
-        press("main", 0.1, random.uniform(0.8, 2.0))
+        press("main", 0.1, random.uniform(*_CALM))
     elif scene == "self-view":
         press("main", 0.1, random.uniform(1.0, 3.0))
         press("display", 0.1, random.uniform(0.5, 1.5))
     if scene in ("recording", "escalation"):
         for _ in range(random.choice((0, 1, 2))):
-            press("main", random.uniform(0.05, 0.5), random.uniform(0.7, 1.5))
-        press("main", STOP_SECONDS, 0.3)
+            press("main", random.uniform(0.05, 0.5), random.uniform(*_CALM))
+        presses += stop(at)
+        at += STOP_SECONDS + 0.5
     if random.random() < 0.3:
         press("main", random.choice((0.1, RECORD_SECONDS)), random.uniform(0.3, 1.5))
     return scene, tuple(presses), max(at, 2.0)
+
+
+def stop(at: float) -> tuple[Press, ...]:
+    """What ends a recording: a hold, and a press that answers what is felt."""
+    return Press(at, "main", _HOLD_SECONDS), Press(at + STOP_SECONDS - 0.1, "main", 0.1)
 
 
 def _fault(random: Random, name: str, at: float) -> Fault:

@@ -170,7 +170,7 @@ class Shift:
         camera.press()
         camera.wait(stage="recording")
         self._until(self._now + seconds)
-        camera.press("main", 2.2)
+        camera.press_stop()
         camera.wait(stage="idle", ready=True)
         for path in judging.recordings(camera.state_dir / "camerad" / "recordings"):
             if path.name in self._judged:

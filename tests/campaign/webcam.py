@@ -103,7 +103,7 @@ class Visit:
             self._camera.press("main", 1.3)
             self._camera.wait(PATIENCE, stage="recording")
             self._until(min(self._now + RECORD_SECONDS, self._seconds))
-            self._camera.press("main", 2.2)
+            self._camera.press_stop()
             self._camera.wait(PATIENCE, stage="idle")
             self._judge_recording()
             self._until(min(self._now + PAUSE_SECONDS, self._seconds))

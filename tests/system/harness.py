@@ -30,6 +30,11 @@ PATIENCE: Final = DEADLINE
 """Seconds after which what has to come is given up. How soon it has to come is judged by instants
 that the hardware notes, and not by whoever waits for it, whom a machine may hold up."""
 _PAUSE: Final = 0.05
+CALM_SECONDS: Final = 1.1
+"""A hold that may end a recording comes so long after any other contact: a tenth more than a
+second."""
+ALONE_US: Final = 400_000
+"""The press that ends one is alone for so long."""
 """Seconds between two looks at the state, whose shortest news is half a blink: as long as ten. To
 look costs 2.5 ms of a processor: fifty times a second that is more than a whole camera in idle."""
 
@@ -95,7 +100,19 @@ class BodyCamera:
         reply = self.ask("POST", "/api/press", {"button": button, "seconds": seconds})
         assert reply.status == 200, reply
         body: dict[str, Any] = reply.body
+        self._touched_us = max(self._touched_us, int(body["up_us"]))
         return body
+
+    _touched_us = 0
+
+    def press_stop(self) -> dict[str, Any]:
+        """Hold the big button, let go as it is felt, and press once; the answer has `down_us` of
+        the hold, and `decided_us`, when it is certain that the recording is to end."""
+        self.pass_time(max(0.0, (self._touched_us - now_us()) / 1e6 + CALM_SECONDS))
+        held = self.press("main", 2.3)
+        self.pass_time(0.4)
+        answer = self.press()
+        return {**held, "decided_us": answer["up_us"] + ALONE_US}
 
     def press_and_hold(self, button: str = "display", seconds: float = 1.2) -> None:
         """A press, and a second one that is held."""
@@ -134,8 +151,8 @@ class BodyCamera:
         return self.stop()
 
     def stop(self) -> dict[str, Any]:
-        """Hold the button until the camera is idle; returns the newest recording."""
-        self.press("main", 2.2)
+        """End the recording, and wait until the camera is idle; returns the newest one."""
+        self.press_stop()
         self.wait(stage="idle")
         return self.recordings[0]
 

@@ -7,7 +7,7 @@ explains what was seen.
 
     main     in idle: press = self-view, held 1 s = recording
              in self-view: touch = recording
-             while recording: press = mark, held 2 s = stop
+             while recording: press = mark; held 2 s, let go, pressed once = stop
     display  in self-view: touch = back to idle
              in idle, and while a recording is closed: press = self-view; held 1 s = something that
              changes no stage
@@ -32,6 +32,11 @@ RECORD_US: Final = 1_000_000
 STOP_US: Final = 2_000_000
 DISPLAY_US: Final = 1_000_000
 AGAIN_US: Final = 400_000
+CALM_US: Final = 1_000_000
+LET_GO_US: Final = 1_000_000
+STILL_US: Final = 200_000
+ANSWER_US: Final = 3_000_000
+BRIEF_US: Final = 700_000
 
 DOWN, WAITS, AGAIN = "down", "waits", "again"
 
@@ -53,6 +58,7 @@ class Camera:
 
     wiping: the buffer is being overwritten. leads_to: the stage that what is remembered leads to.
     judged: the stage in which main was touched; None: nothing more comes of that touch.
+    asked: main was held for 2 s while it recorded; answering: it was touched again to answer that.
     display: DOWN: a touch of it may still become a press; WAITS: released while it recorded, and a
     second press may follow; AGAIN: it has. display_judged: the stage in which it was touched first.
     releases: how often it was released.
@@ -64,6 +70,8 @@ class Camera:
     wiping: bool = False
     leads_to: str = IDLE
     judged: str | None = None
+    asked: bool = False
+    answering: bool = False
     display: str | None = None
     display_judged: str = IDLE
     releases: int = 0
@@ -93,14 +101,32 @@ class Camera:
             return self.wants("toggle")
         if self.stage == SELF_VIEW:
             return replace(self, judged=None).wants("escalate")
-        return replace(self, judged=self.stage)
+        return replace(self, judged=self.stage, asked=False, answering=False)
+
+    def touched_to_answer(self) -> Camera:
+        """As hands meant it; a touch like any other if nothing was asked, or that is over."""
+        if not self.asked or self.stage != RECORDING:
+            return self.touched("main")
+        return replace(self, judged=None, asked=False, answering=True)
+
+    def touched_behind(self) -> Camera:
+        """So soon behind the answer that it is none: one mark, for both."""
+        if not self.answering:
+            return self.touched("main")
+        return replace(self, judged=None, answering=False).hand_wants("escalate", RECORDING)
+
+    def answered(self) -> Camera:
+        """No other touch has come behind the one that answers."""
+        if not self.answering:
+            return self
+        return replace(self, answering=False).hand_wants("stop", RECORDING)
 
     def held(self, seconds_us: int) -> Camera:
         """Main has been down for so long."""
         if self.judged is None or (self.judged == RECORDING) != (seconds_us == STOP_US):
             return self
         if self.judged == RECORDING:
-            return replace(self, judged=None).hand_wants("stop", RECORDING)
+            return replace(self, judged=None, asked=True)
         return replace(self, judged=None).wants("record")
 
     def released(self, button: str) -> Camera:
@@ -194,8 +220,13 @@ def happenings(presses: Iterable[Press]) -> list[tuple[int, str, str]]:
     """Everything that hands do, in the order of its time: (at_us, what, button)."""
     found = []
     released = 0
-    for press in sorted(presses, key=lambda one: one.up_us):
-        found += [(press.down_us, "touched", press.button), (press.up_us, "released", press.button)]
+    presses = sorted(presses, key=lambda one: one.up_us)
+    answers = _answers([one for one in presses if one.button == "main"])
+    for press in presses:
+        touched = answers.get(press, "touched")
+        found += [(press.down_us, touched, press.button), (press.up_us, "released", press.button)]
+        if touched == "touched to answer":
+            found.append((press.up_us + AGAIN_US, "answered", press.button))
         if press.button == "main":
             for hold_us, name in ((RECORD_US, "held 1"), (STOP_US, "held 2")):
                 if press.up_us - press.down_us >= hold_us:
@@ -208,6 +239,26 @@ def happenings(presses: Iterable[Press]) -> list[tuple[int, str, str]]:
     return sorted(found)
 
 
+def _answers(presses: Sequence[Press]) -> dict[Press, str]:
+    """Those that end a recording, if the press before was felt in one; and what spoils that."""
+    nobody = Press("main", -CALM_US, -CALM_US)
+    never = Press("main", 1 << 62, 1 << 62)
+    each = [nobody, *presses, never]
+    found: dict[Press, str] = {}
+    for before, hold, press, behind in zip(each, each[1:], each[2:], each[3:], strict=False):
+        told_us = hold.down_us + STOP_US
+        if (
+            hold.down_us - before.up_us >= CALM_US
+            and told_us <= hold.up_us <= told_us + LET_GO_US
+            and hold.up_us + STILL_US <= press.down_us < told_us + ANSWER_US
+            and press.up_us - press.down_us < BRIEF_US
+        ):
+            found[press] = "touched to answer"
+            if behind.down_us - press.up_us <= AGAIN_US:
+                found[behind] = "touched behind"
+    return found
+
+
 def after(camera: Camera, what: str, button: str, at_us: int = 0) -> Camera:
     """The camera after one happening, or one answer."""
     camera = replace(camera, now_us=at_us)
@@ -215,6 +266,12 @@ def after(camera: Camera, what: str, button: str, at_us: int = 0) -> Camera:
         return camera.wiped() if what == "wiped" else camera.closed()
     if what == "touched":
         return camera.touched(button)
+    if what == "touched to answer":
+        return camera.touched_to_answer()
+    if what == "touched behind":
+        return camera.touched_behind()
+    if what == "answered":
+        return camera.answered()
     if what == "released":
         return camera.released(button)
     if what == "held":
@@ -252,3 +309,11 @@ def accepts(presses: Iterable[Press], seen: Sequence[str]) -> set[tuple[int, ...
         for camera in ends
         if camera.seen == tuple(seen) and not camera.wiping and camera.stage != STOPPING
     }
+
+
+def stopping(at_us: int) -> list[Press]:
+    """What a hand does to end a recording: held until it is felt, let go, and pressed once."""
+    return [
+        Press("main", at_us, at_us + 2_400_000),
+        Press("main", at_us + 2_900_000, at_us + 3_000_000),
+    ]

@@ -60,11 +60,19 @@ def play(
     """So many presses of one button; their times as its contacts had them."""
     lengths, weights, (shortest, longest) = pace
     presses = []
-    for _ in range(count):
-        (seconds,) = chance.choices(lengths, weights)
+
+    def press(seconds: float, pause: float) -> None:
         told = camera.press(button, seconds)
         presses.append(oracle.Press(button, told["down_us"], told["up_us"]))
-        camera.pass_time(chance.uniform(shortest, longest))
+        camera.pass_time(pause)
+
+    for _ in range(count):
+        (seconds,) = chance.choices(lengths, weights)
+        if button == "main" and seconds > 2.2:  # to end a recording, if there is one
+            camera.pass_time(1.2)
+            press(seconds, 0.4)
+            seconds = 0.1
+        press(seconds, chance.uniform(shortest, longest))
     return presses
 
 

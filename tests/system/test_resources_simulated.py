@@ -26,11 +26,13 @@ RECORD_US = 5 * SECOND_US
 
 
 def holding(*at_us: int, until_us: int) -> Callable[[random.Random], list[oracle.Press]]:
-    """A finger that records or stops at these times, and one last press that does nothing."""
+    """A finger that records and stops, in turn, at these times, and one last press that does
+    nothing."""
 
     def hands(_: random.Random) -> list[oracle.Press]:
-        holds = [oracle.Press("main", at, at + 2_500_000) for at in at_us]
-        return [*holds, oracle.Press("display", until_us, until_us + 100_000)]
+        begun = [oracle.Press("main", at, at + 2_500_000) for at in at_us[::2]]
+        ended = [press for at in at_us[1::2] for press in oracle.stopping(at)]
+        return [*begun, *ended, oracle.Press("display", until_us, until_us + 100_000)]
 
     return hands
 

@@ -47,9 +47,9 @@ def recordings(*begun: float, until: float) -> Callable[[random.Random], list[or
     def hands(_: random.Random) -> list[oracle.Press]:
         presses = []
         for at in begun:
-            for since in (at, at + 10):
-                down_us = round(since * 1e6)
-                presses.append(oracle.Press("main", down_us, down_us + 2_500_000))
+            down_us = round(at * 1e6)
+            presses.append(oracle.Press("main", down_us, down_us + 2_500_000))
+            presses += oracle.stopping(down_us + 10_000_000)
         end_us = round(until * 1e6)
         return [*presses, oracle.Press("display", end_us, end_us + 100_000)]
 

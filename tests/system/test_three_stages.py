@@ -12,7 +12,7 @@ import pytest
 
 from tests.breadth import campaign
 from tests.system import judge
-from tests.system.gaps import edges, opened
+from tests.system.gaps import edges, felt_us, opened
 from tests.system.harness import SHIPPED, BodyCamera, body_camera, configuration
 
 pytestmark = pytest.mark.system
@@ -43,10 +43,13 @@ def tell_the_story(
     red_us = next(at_us for at_us, on in edges(camera, "red", pressed_us) if on)
     assert red_us - pressed_us < ANSWER_US
     camera.pass_time(3)
-    held_us = camera.press("main", 2.2)["down_us"]
-    # What is felt at the stop tells when it was decided, whatever the recording says.
-    stop_us = next(at_us for at_us, on in edges(camera, "vibration", held_us) if on)
-    assert 0 <= stop_us - held_us - 2_000_000 < ANSWER_US
+    asked = camera.press_stop()
+    # The hold is answered: it records. What is felt at the stop tells when it was decided, whatever
+    # the recording says.
+    told_us = felt_us(camera, asked["down_us"])
+    assert 0 <= told_us - asked["down_us"] - 2_000_000 < ANSWER_US
+    stop_us = felt_us(camera, asked["decided_us"])
+    assert stop_us - asked["decided_us"] < ANSWER_US
     state = camera.wait(stage="idle")
     assert not state["lights"]["red"]
     (recording,) = camera.recordings

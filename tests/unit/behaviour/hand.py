@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from camerad.behaviour import gestures
-from camerad.behaviour.bindings import ButtonTable
+from camerad.behaviour.bindings import DEFAULT_TWO_BUTTONS, ButtonTable
 from camerad.behaviour.gestures import DecidedGesture, Edge, GestureTick, LevelsRead
 from camerad.behaviour.stages import Stage
 
@@ -23,7 +23,7 @@ class Hand:
 
     def __init__(
         self,
-        tables: Sequence[ButtonTable] = gestures.DEFAULT_TWO_BUTTONS,
+        tables: Sequence[ButtonTable] = DEFAULT_TWO_BUTTONS,
         stage: Stage = Stage.IDLE,
         on_decision: Callable[[DecidedGesture], None] | None = None,
         lag_us: int = 0,

@@ -298,33 +298,32 @@ def rhythms(t: Transition) -> str | None:
     if len(felt) != len(set(felt)):
         return "the same is told twice"
     silent = signals.lacks_sound(t.after) and Rhythm.SILENT not in felt
-    if silent and _pictures(t.after):
-        if Rhythm.RECORDS in felt:
-            return "it says that it records, and not that it has no sound"
-        if Rhythm.DONE in felt and Cue(CueKind.UNMUTED) in t.effects:
-            return "it says that the sound is on, and there is none"
-    return next((what for one in felt if (what := _lie(one, t.after)) is not None), None)
+    if silent and _pictures(t.after) and Rhythm.RECORDS in felt:
+        return "it says that it records, and not that it has no sound"
+    kinds = [e.kind for e in told if isinstance(e, Cue)]
+    return next((what for one in kinds if (what := _lie(one, t.after)) is not None), None)
 
 
 def _pictures(state: State) -> bool:
     return state.stage is Stage.RECORDING and Condition.CAMERA_DOWN not in state.conditions
 
 
-def _lie(felt: Rhythm, state: State) -> str | None:
-    """What is wrong about a rhythm in this state."""
+OVER: Final = {CueKind.STOPPED, CueKind.CUT_OFF, CueKind.RECORDING_FAILED}
+"""What says of a recording that it is over, and of the next one nothing."""
+
+
+def _lie(kind: CueKind, state: State) -> str | None:
+    """What is wrong about a cue in this state."""
     cannot, pictures = _cannot(state), _pictures(state)
+    felt = signals.rhythm(kind, state)
     match felt:
-        case Rhythm.RECORDS if not pictures:
+        case Rhythm.RECORDS | Rhythm.SILENT if not pictures:
             return "it says that it records, and it does not"
-        case Rhythm.SILENT if not pictures:
-            return "it says that it records without sound, and it does not record"
-        case Rhythm.CANNOT if pictures:
-            return "it says that it cannot record, and it does"
-        case Rhythm.CANNOT if not cannot:
+        case Rhythm.NO_RECORDING | Rhythm.LEFT | Rhythm.DONE if pictures:
+            return "it says that it does not record, and it does"
+        case Rhythm.NO_RECORDING if kind not in OVER and not cannot:
             return "it says that it cannot record, and it can"
-        case Rhythm.ENDED if pictures:
-            return "it says that it no longer records, and it does"
-        case Rhythm.CAN if cannot or state.keeping:
+        case Rhythm.DONE if kind is CueKind.READY and (cannot or state.keeping):
             return "it says that it can record, and it cannot, or does"
         case _:
             return None
@@ -334,12 +333,19 @@ def _cannot(state: State) -> bool:
     return bool(state.conditions & CANNOT_RECORD) or state.ending
 
 
-GRAVE: Final = {Rhythm.ENDED, Rhythm.CANNOT, Rhythm.SILENT, Rhythm.LIGHT}
+GRAVE: Final = {
+    Rhythm.NO_RECORDING,
+    Rhythm.SILENT,
+    Rhythm.LIGHT,
+    Rhythm.LEFT,
+    Rhythm.POWER_OFF,
+}
 NEVER_WAIT: Final = {
     CueKind.STARTED,
     CueKind.MARKED,
-    CueKind.SELF_VIEW_ON,
-    CueKind.SELF_VIEW_OFF,
+    CueKind.ASKED,
+    CueKind.SHIFT_BEGUN,
+    CueKind.SHIFT_ENDED,
 }
 """Answers that nothing grave hangs on: what cuts them short is all that is told."""
 
@@ -367,7 +373,7 @@ def _news(
         felt = signals.rhythm(kind, state)
         # A camera that still starts records nothing, though a press is not refused.
         late = kind is CueKind.NOT_READY and stage is Stage.STARTING
-        lie = None if late else _lie(felt, state)
+        lie = None if late else _lie(kind, state)
         if still(kind, state) and lie is not None:
             return f"{kind.value} is told late: {lie}"
         if felt in GRAVE and lie is None and _matters(kind, state) and not still(kind, state):
@@ -383,10 +389,10 @@ def _matters(kind: CueKind, state: State) -> bool:
             return recording and state.muted
         case CueKind.UNMUTED:
             return recording and not state.muted
-        case CueKind.STOPPED | CueKind.RECORDING_FAILED:
+        case CueKind.STOPPED | CueKind.RECORDING_FAILED | CueKind.CUT_OFF:
             return not recording
-        case CueKind.CUT_OFF:
-            return True
+        case CueKind.SELF_VIEW_OFF:
+            return state.stage is Stage.IDLE
         case CueKind.REFUSED:
             return _cannot(state) and not recording
         case CueKind.NOT_READY:

@@ -8,7 +8,7 @@ import pytest
 
 from camerad.behaviour import cue_queue, signals
 from camerad.behaviour.cue_queue import MAX_WAITING, CueQueue
-from camerad.behaviour.signals import ANSWERS, Detail, Rhythm
+from camerad.behaviour.signals import ANSWERS, Detail
 from camerad.behaviour.stages import CUES, Condition, CueKind, Stage, State
 
 BASIC = Detail.BASIC
@@ -173,4 +173,3 @@ def test_whatever_waits_and_whatever_cuts_it_short_nothing_grave_is_lost() -> No
         for kind in (first, second):
             due = cue_queue.grave(kind, state) and signals.still_news(kind, state)
             assert not due or signals.rhythm(kind, state) in felt, (kind, answer, state)
-        assert Rhythm.CAN not in felt or state.stage is not Stage.RECORDING

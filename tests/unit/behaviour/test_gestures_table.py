@@ -5,10 +5,14 @@ from __future__ import annotations
 import pytest
 
 from camerad.behaviour import gestures, stages
-from camerad.behaviour.bindings import Binding, ButtonTable, Gesture
-from camerad.behaviour.gestures import (
+from camerad.behaviour.bindings import (
     DEFAULT_ONE_BUTTON,
     DEFAULT_TWO_BUTTONS,
+    Binding,
+    ButtonTable,
+    Gesture,
+)
+from camerad.behaviour.gestures import (
     DecidedGesture,
     Edge,
     GestureTick,
@@ -74,12 +78,95 @@ def test_while_recording_a_press_is_a_mark_dated_by_its_edge() -> None:
         ]
 
 
+ASKED = decision(Intent.ASK, AT + 2 * SECOND, began=Stage.RECORDING)
+"""What a hold of two seconds in a recording comes to: the hand feels that it records."""
+
+
+def held_and_pressed(
+    hand: Hand, held_us: int, still_us: int, brief_us: int, *more: tuple[int, int]
+) -> list[DecidedGesture]:
+    """A hold at AT, a pause and a press; more: pauses and presses behind it."""
+    hand.press("main", AT, held_us, settle=False)
+    at_us = AT + held_us
+    for pause_us, press_us in ((still_us, brief_us), *more):
+        hand.press("main", at_us + pause_us, press_us, settle=False)
+        at_us += pause_us + press_us
+    hand.wait_until(at_us + 10 * SECOND)
+    return hand.decisions
+
+
 @BY_PRESET
-def test_while_recording_a_hold_of_two_seconds_stops(tables: tuple[ButtonTable, ...]) -> None:
+def test_while_recording_a_hold_a_pause_and_a_press_stop(tables: tuple[ButtonTable, ...]) -> None:
+    told = held_and_pressed(Hand(tables, Stage.RECORDING), 2_400 * MS, 500 * MS, 150 * MS)
+    # And no other press within 0.4 s of it.
+    stop = decision(Intent.STOP, AT + 3_450 * MS, began=Stage.RECORDING)
+    assert told == [ASKED, stop]
+
+
+@BY_PRESET
+@pytest.mark.parametrize("for_us", [2_200 * MS, 3 * SECOND, 60 * SECOND])
+def test_the_weight_of_a_body_does_not_stop(tables: tuple[ButtonTable, ...], for_us: int) -> None:
     hand = Hand(tables, Stage.RECORDING)
-    assert hand.press("main", AT, 3 * SECOND) == [
-        decision(Intent.STOP, AT + 2 * SECOND, began=Stage.RECORDING)
-    ]
+    assert hand.press("main", AT, for_us) == [ASKED]
+    # Whatever comes later is a press like any other.
+    at_us = hand.now_us + SECOND
+    assert [one.intent for one in hand.press("main", at_us, 100 * MS)] == [Intent.ESCALATE]
+
+
+@BY_PRESET
+@pytest.mark.parametrize(
+    ("held_us", "still_us", "brief_us"),
+    [
+        (1_900 * MS, 500 * MS, 150 * MS),  # let go before it was felt
+        (3_100 * MS, 500 * MS, 150 * MS),  # not let go when it was felt
+        (2_400 * MS, 150 * MS, 150 * MS),  # a contact that trembles
+        (2_400 * MS, 2_700 * MS, 150 * MS),  # too late
+        (2_400 * MS, 500 * MS, 800 * MS),  # too long
+    ],
+)
+def test_what_is_no_answer_is_a_press_like_any_other(
+    tables: tuple[ButtonTable, ...], held_us: int, still_us: int, brief_us: int
+) -> None:
+    told = held_and_pressed(Hand(tables, Stage.RECORDING), held_us, still_us, brief_us)
+    assert told[-1].intent is Intent.ESCALATE
+    assert Intent.STOP not in [one.intent for one in told]
+
+
+@BY_PRESET
+def test_a_hold_that_follows_another_contact_asks_and_offers_no_end(
+    tables: tuple[ButtonTable, ...],
+) -> None:
+    hand = Hand(tables, Stage.RECORDING)
+    hand.press("main", AT - SECOND, 50 * MS, settle=False)
+    told = held_and_pressed(hand, 2_400 * MS, 500 * MS, 150 * MS)
+    assert [one.intent for one in told] == [Intent.ESCALATE, Intent.ASK, Intent.ESCALATE]
+
+
+@BY_PRESET
+def test_of_several_presses_none_is_an_answer(tables: tuple[ButtonTable, ...]) -> None:
+    hand = Hand(tables, Stage.RECORDING)
+    told = held_and_pressed(hand, 2_400 * MS, 500 * MS, 150 * MS, (300 * MS, 150 * MS))
+    means = Intent.TOGGLE_SELF_VIEW if tables is DEFAULT_ONE_BUTTON else Intent.ESCALATE
+    assert [one.intent for one in told] == [Intent.ASK, means]
+
+
+@BY_PRESET
+def test_a_press_after_the_recording_is_over_is_no_answer(tables: tuple[ButtonTable, ...]) -> None:
+    hand = Hand(tables, Stage.RECORDING)
+    hand.press("main", AT, 2_400 * MS, settle=False)
+    hand.stage = Stage.IDLE
+    again = AT + 3 * SECOND
+    assert hand.press("main", again, 150 * MS)[-1] == decision(
+        Intent.ESCALATE, again + 150 * MS, again
+    )
+
+
+def test_an_answer_that_bounces_is_one() -> None:
+    hand = Hand(stage=Stage.RECORDING)
+    bounces = (400, 19 * MS)
+    hand.press("main", AT, 2_400 * MS, bounces, settle=False)
+    hand.press("main", AT + 2_900 * MS, 150 * MS, bounces)
+    assert [one.intent for one in hand.decisions] == [Intent.ASK, Intent.STOP]
 
 
 def test_in_self_view_the_display_button_has_no_hold_and_acts_at_its_first_edge() -> None:
@@ -148,15 +235,15 @@ def test_a_press_and_a_hold_switch_the_sound_while_recording(
     ]
 
 
-def test_five_gestures_have_at_most_eight_meanings() -> None:
+def test_six_gestures_have_at_most_eight_meanings() -> None:
     gestures_of = {
         (table.name, one.gesture) for table in DEFAULT_TWO_BUTTONS for one in table.bindings
     }
-    assert len(gestures_of) == 5
+    assert len(gestures_of) == 6
     one_button = {
         (table.name, one.gesture) for table in DEFAULT_ONE_BUTTON for one in table.bindings
     }
-    assert len(one_button) <= 5
+    assert len(one_button) <= 6
     for tables in PRESETS:
         meanings = {
             stages.outcome(stage, one.intent)
@@ -172,13 +259,9 @@ def test_a_gesture_means_one_thing_but_for_a_press() -> None:
     """What is held is the same in every stage where it means anything at all; in how long, too."""
     for tables in PRESETS:
         for table in tables:
-            for gesture in (Gesture.HOLD, Gesture.PRESS_HOLD, Gesture.DOUBLE_PRESS):
+            for gesture in set(Gesture) - {Gesture.PRESS}:
                 found = [one for one in table.bindings if one.gesture is gesture]
-                intents = {one.intent for one in found}
-                if (table.name, gesture) == ("main", Gesture.HOLD):
-                    assert intents == {Intent.RECORD, Intent.STOP}, "to begin, and to end"
-                else:
-                    assert len(intents) <= 1, (table.name, gesture)
+                assert len({one.intent for one in found}) <= 1, (table.name, gesture)
 
 
 def test_two_quick_presses_from_idle_record_on_any_camera() -> None:
@@ -266,7 +349,7 @@ def test_bounce_does_not_break_a_hold() -> None:
     hand = Hand(stage=Stage.RECORDING)
     bounces = (400, 19 * MS)
     held = hand.press("main", AT, 2_500 * MS, bounces)
-    assert held == [decision(Intent.STOP, AT + 2 * SECOND, began=Stage.RECORDING)]
+    assert held == [ASKED]
 
 
 def test_a_tap_shorter_than_the_bounce_is_a_press() -> None:
@@ -396,7 +479,7 @@ def test_a_release_that_arrives_after_the_hold_was_due_is_a_hold() -> None:
     hand.take(Edge("main", True, AT))
     # Nobody ticked: the edge itself brings the time along.
     hand.take(Edge("main", False, AT + 2 * SECOND))
-    assert hand.decisions == [decision(Intent.STOP, AT + 2 * SECOND, began=Stage.RECORDING)]
+    assert hand.decisions == [ASKED]
 
 
 def test_an_edge_that_is_older_than_the_last_tick_still_counts() -> None:
@@ -517,8 +600,7 @@ def test_of_two_press_holds_the_release_chooses_the_shorter() -> None:
 
 def test_a_long_press_is_no_first_half_of_a_double_press() -> None:
     hand = Hand(DEFAULT_ONE_BUTTON, Stage.RECORDING)
-    held = hand.press("main", AT, 2_100 * MS, settle=False)
-    assert held == [decision(Intent.STOP, AT + 2 * SECOND, began=Stage.RECORDING)]
+    assert hand.press("main", AT, 3_100 * MS, settle=False) == [ASKED]
     assert hand.due_us is None
 
 

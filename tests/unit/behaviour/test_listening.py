@@ -12,7 +12,7 @@ from generators import listening_test as listening
 
 from camerad.behaviour.signals import CODES, Rhythm
 
-VOCABULARIES = [listening.DESIGN, listening.FIRST, listening.full()]
+VOCABULARIES = [listening.DESIGN, listening.BEFORE, listening.USUAL, listening.full()]
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_every_case_of_lost_strokes_is_there_with_its_weight() -> None:
 
 def test_the_jitter_is_thirty_percent_of_each_length() -> None:
     whole = next(iter(listening.cases(".-", random.Random(1), 20_000)))
-    for drawn, mean in zip(whole.strokes.T, (120, 600), strict=True):
+    for drawn, mean in zip(whole.strokes.T, (120, 800), strict=True):
         # Of 20 000 draws, within three standard errors: 0.3 / sqrt(20 000) is 0.2 %.
         assert drawn.mean() == pytest.approx(mean, rel=0.007)
         assert drawn.std() == pytest.approx(0.3 * mean, rel=0.02)
@@ -78,42 +78,35 @@ def test_each_rhythm_is_taken_for_something_or_for_nothing() -> None:
             assert all(share >= -1e-9 for share in row.values())
 
 
-def test_the_eight_mislead_less_than_half_as_often_as_the_others(
+def test_no_pair_that_matters_is_confused_in_two_of_a_hundred_cases(
     judged: list[listening.Judgement],
 ) -> None:
-    eight, others, codes = judged
+    eight, before, usual, codes = judged
     assert len(listening.full()) == len(set(CODES.values())) == 25
-    assert eight.dangerous < codes.dangerous / 2
-    assert eight.dangerous < others.dangerous / 2
-    assert eight.right > codes.right
-    assert eight.understood > codes.understood
+    assert eight.worst < 0.02
+    assert min(before.worst, usual.worst, codes.worst) > 0.08
+    for other in (before, usual, codes):
+        assert eight.misled < other.misled / 2
+        assert eight.right > other.right
 
 
 def test_no_recording_is_taken_for_its_end_or_a_refusal() -> None:
     table = listening.confusion(listening.DESIGN)
-    assert table["RECORDS"]["ENDED"] == table["RECORDS"]["CANNOT"] == 0
-    for name in ("DONE", "ENDED", "CANNOT"):
+    assert table["RECORDS"]["NO_RECORDING"] == table["RECORDS"]["LEFT"] == 0
+    for name in ("DONE", "LEFT"):
         assert table[name]["RECORDS"] < 0.001, name
-
-
-def test_no_other_choice_that_keeps_the_rule_misleads_less() -> None:
-    choices = listening.search()
-    (present,) = (
-        one for one in choices if one.codes == tuple(listening.DESIGN[n] for n in listening.FREE)
-    )
-    assert listening.keeps_the_rule(listening.DESIGN)
-    # A tenth of a percent is within what the draws leave open.
-    assert present.judgement.dangerous <= choices[0].judgement.dangerous + 0.001
-    assert len(choices) > 500
+    # Each is missed as rarely as the other: not once in a thousand cases.
+    for name in ("RECORDS", "NO_RECORDING"):
+        assert table[name][listening.NOTHING] < 0.0011
 
 
 @pytest.mark.parametrize(
     ("name", "code"),
     [
-        (Rhythm.LOOK, "...-"),  # the last one lost
+        (Rhythm.LOOK, "....-"),  # the last one lost
         (Rhythm.LOOK, ".-"),  # one added to a short one
-        (Rhythm.CAN, ".-.."),  # told while nothing is recorded, one lost
-        (Rhythm.CAN, "..."),  # the same as another
+        (Rhythm.LIGHT, "..-.."),  # told while nothing is recorded, one lost
+        (Rhythm.LIGHT, "---"),  # the same as another
     ],
 )
 def test_the_rule_finds_what_breaks_it(name: Rhythm, code: str) -> None:

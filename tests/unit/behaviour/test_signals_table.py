@@ -193,16 +193,17 @@ def test_there_are_eight_rhythms_and_each_cue_has_one() -> None:
 
 def test_a_recording_sounds_high_and_what_cannot_be_recorded_low() -> None:
     pitches: dict[Rhythm, set[int]] = {}
-    instead = [*signals.WHILE_RECORDING.values(), *signals.WITHOUT_SOUND.values()]
-    for rhythm, hertz in [*CUE_TABLE.values(), *instead]:
+    for rhythm, hertz in [*CUE_TABLE.values(), *signals.WHILE_RECORDING.values()]:
         pitches.setdefault(rhythm, set()).add(hertz)
-    assert pitches[Rhythm.RECORDS] == {signals.HIGH}
-    assert pitches[Rhythm.CANNOT] == pitches[Rhythm.LIGHT] == {signals.LOW}
-    assert pitches[Rhythm.SILENT] == pitches[Rhythm.CAN] == {signals.MIDDLE}
+    assert pitches[Rhythm.RECORDS] == {signals.HIGH, 0}  # a reminder is for the hand alone
+    assert pitches[Rhythm.LIGHT] == pitches[Rhythm.POWER_OFF] == {signals.LOW}
+    assert pitches[Rhythm.SILENT] == {signals.MIDDLE}
+    # The hand has ended it, or it cannot be.
+    assert pitches[Rhythm.NO_RECORDING] == {signals.HIGH, signals.LOW}
 
 
 def test_no_rhythm_becomes_another_one_by_its_last_stroke() -> None:
-    single = {Rhythm.DONE, Rhythm.ENDED}  # five times as long: the one exception
+    single = {Rhythm.DONE, Rhythm.LEFT}  # five times as long: the one exception
     for one, other in combinations(Rhythm, 2):
         alike = other.value in neighbours(one.value) or one.value in neighbours(other.value)
         assert alike == ({one, other} == single), (one, other)
@@ -231,24 +232,51 @@ def test_every_cue_has_a_sounding_that_ends(detail: Detail) -> None:
         assert not sounding.tone.repeat
         assert (sounding.hertz > 0) == bool(sounding.tone.steps)
         # An officer feels it out before the next one.
-        longest = 5_000 if kind in signals.TWICE else 3_000
+        longest = 6_500 if kind in signals.TWICE else 4_000
         assert sum(ms for _, ms in sounding.vibration.steps) < longest
 
 
 def test_a_recording_that_begins_feels_like_one_that_goes_on() -> None:
     begun, on = (signals.sounding(one, RECORDING, Detail.BASIC) for one in STARTS)
-    assert begun == on
+    assert begun.vibration == on.vibration
+    assert on.tone == OFF  # and is not heard in every recording, twice a minute
     assert felt(CueKind.STARTED) == Rhythm.RECORDS.value
-    assert felt(CueKind.STOPPED) == felt(CueKind.CUT_OFF) == Rhythm.ENDED.value
+    assert felt(CueKind.STOPPED) == Rhythm.NO_RECORDING.value
+
+
+ANSWERS_IN_A_RECORDING = {CueKind.MARKED, CueKind.ASKED, CueKind.UNMUTED, CueKind.REFUSED}
+
+
+def test_whatever_a_hand_does_in_a_recording_is_answered_by_how_it_records() -> None:
+    muted = State(Stage.RECORDING, 0, muted=True)
+    down = with_(Stage.RECORDING, Condition.CAMERA_DOWN)
+    for kind in ANSWERS_IN_A_RECORDING:
+        assert signals.rhythm(kind, RECORDING) is Rhythm.RECORDS
+        assert signals.rhythm(kind, muted) is Rhythm.SILENT
+        assert signals.rhythm(kind, down) is Rhythm.NO_RECORDING
+    # And nowhere else: not for the press that begins self-view, nor for its end.
+    told = {kind for kind in CueKind if signals.rhythm(kind, IDLE) is Rhythm.RECORDS}
+    assert told == {CueKind.STARTED, CueKind.STILL_RECORDING, *ANSWERS_IN_A_RECORDING} - {
+        CueKind.REFUSED
+    }
+    view = (CueKind.SELF_VIEW_ON, CueKind.SELF_VIEW_OFF)
+    assert [signals.rhythm(kind, IDLE) for kind in view] == [Rhythm.DONE, Rhythm.LEFT]
 
 
 STARTS = (CueKind.STARTED, CueKind.STILL_RECORDING)
 
 
-def test_an_empty_battery_is_told_twice_with_a_rest_between() -> None:
-    assert felt(CueKind.BATTERY_CRITICAL) == Rhythm.LOOK.value * 2
-    steps = signals.sounding(CueKind.BATTERY_CRITICAL, IDLE, Detail.BASIC).vibration.steps
-    assert (False, signals.BETWEEN_MS) in steps
+def test_an_end_that_no_hand_wanted_is_told_twice_with_a_rest_between() -> None:
+    for kind in (CueKind.CUT_OFF, CueKind.RECORDING_FAILED):
+        assert felt(kind) == Rhythm.NO_RECORDING.value * 2
+        steps = signals.sounding(kind, IDLE, Detail.BASIC).vibration.steps
+        assert (False, signals.BETWEEN_MS) in steps
+    # Another recording runs by now: that is what it feels like, once.
+    assert felt(CueKind.CUT_OFF, RECORDING) == Rhythm.RECORDS.value
+
+
+def test_an_empty_battery_does_not_feel_like_a_low_one() -> None:
+    assert felt(CueKind.BATTERY_CRITICAL) == Rhythm.POWER_OFF.value
     assert felt(CueKind.BATTERY_LOW) == Rhythm.LOOK.value
 
 
@@ -257,15 +285,15 @@ def test_with_all_codes_each_cause_has_its_own_as_officers_know_them() -> None:
     assert full == CODES
     assert (full[CueKind.STORAGE_LOW], full[CueKind.BATTERY_LOW]) == ("...", "....")
     assert full[CueKind.CLOCK_UNTRUSTED] == "....."
-    # The reminder is the start again; a mark and self-view belong to different stages; a recorder
-    # fails by its storage.
+    # The reminder is the start again, and so is the answer to a hand; a recorder fails by its
+    # storage.
     same = [
-        {CueKind.STARTED, CueKind.STILL_RECORDING},
-        {CueKind.MARKED, CueKind.SELF_VIEW_ON},
+        {CueKind.STARTED, CueKind.STILL_RECORDING, CueKind.MARKED, CueKind.ASKED},
         {CueKind.STORAGE_FAILED, CueKind.RECORDING_FAILED},
     ]
     for one, other in combinations(CueKind, 2):
-        assert (full[one] == full[other]) == ({one, other} in same), (one, other)
+        alike = any({one, other} <= group for group in same)
+        assert (full[one] == full[other]) == alike, (one, other)
     # What happens in a recording changes nothing of it.
     assert {kind: felt(kind, RECORDING, Detail.FULL) for kind in CueKind} == CODES
 
@@ -309,34 +337,38 @@ REMINDER = stages.Tick(MUTABLE.reminder_us)
 @pytest.mark.parametrize(
     ("state", "event", "rhythms"),
     [
-        (with_(Stage.IDLE, Condition.STORAGE_FULL, Condition.CAMERA_DOWN), RECORD, "CANNOT"),
+        (with_(Stage.IDLE, Condition.STORAGE_FULL, Condition.CAMERA_DOWN), RECORD, "NO_RECORDING"),
         (with_(Stage.IDLE, Condition.LIGHT_DOWN), RECORD, "RECORDS LIGHT"),
         (with_(Stage.IDLE, Condition.MICROPHONE_DOWN), RECORD, "RECORDS SILENT"),
         (with_(Stage.RECORDING), REMINDER, "RECORDS"),
         (with_(Stage.RECORDING, muted=True), REMINDER, "SILENT"),
         (with_(Stage.RECORDING, Condition.MICROPHONE_DOWN, muted=True), REMINDER, "SILENT"),
         (with_(Stage.RECORDING, Condition.MICROPHONE_DOWN), REMINDER, "SILENT"),
-        (with_(Stage.RECORDING, Condition.CAMERA_DOWN), REMINDER, "CANNOT"),
-        (with_(Stage.RECORDING, Condition.CAMERA_DOWN, muted=True), REMINDER, "CANNOT"),
+        (with_(Stage.RECORDING, Condition.CAMERA_DOWN), REMINDER, "NO_RECORDING"),
+        (with_(Stage.RECORDING, Condition.CAMERA_DOWN, muted=True), REMINDER, "NO_RECORDING"),
         (
             with_(Stage.RECORDING, Condition.BATTERY_LOW, Condition.STORAGE_LOW),
             REMINDER,
-            "RECORDS LOOK",
+            "RECORDS",
         ),
         (
             with_(Stage.RECORDING, Condition.BATTERY_CRITICAL, Condition.BATTERY_LOW),
             REMINDER,
-            "RECORDS LOOK",
+            "RECORDS POWER_OFF",
         ),
         (RECORDING, stages.Raised(0, Condition.MICROPHONE_DOWN), "SILENT"),
         (IDLE, stages.Raised(0, Condition.MICROPHONE_DOWN), "LOOK"),
         (RECORDING, stages.Raised(0, Condition.LEDGER_FAILED), "LOOK"),
-        (IDLE, stages.Raised(0, Condition.LEDGER_FAILED), "CANNOT"),
-        (RECORDING, stages.Raised(0, Condition.STORAGE_FULL), "ENDED CANNOT"),
-        (RECORDING, stages.Raised(0, Condition.CAMERA_DOWN), "CANNOT"),
-        (RECORDING, stages.Failed(0, "it is full"), "ENDED"),
-        (IDLE, stages.CutOff(0), "ENDED"),
-        (with_(Stage.IDLE, Condition.CAMERA_DOWN), stages.Cleared(0, Condition.CAMERA_DOWN), "CAN"),
+        (IDLE, stages.Raised(0, Condition.LEDGER_FAILED), "NO_RECORDING"),
+        (RECORDING, stages.Raised(0, Condition.STORAGE_FULL), "NO_RECORDING"),
+        (RECORDING, stages.Raised(0, Condition.CAMERA_DOWN), "NO_RECORDING"),
+        (RECORDING, stages.Failed(0, "it is full"), "NO_RECORDING"),
+        (IDLE, stages.CutOff(0), "NO_RECORDING"),
+        (
+            with_(Stage.IDLE, Condition.CAMERA_DOWN),
+            stages.Cleared(0, Condition.CAMERA_DOWN),
+            "DONE",
+        ),
         (
             with_(Stage.RECORDING, Condition.CAMERA_DOWN),
             stages.Cleared(0, Condition.CAMERA_DOWN),
@@ -353,16 +385,16 @@ REMINDER = stages.Tick(MUTABLE.reminder_us)
             "SILENT",
         ),
         (RECORDING, MUTING, "SILENT"),
-        (with_(Stage.RECORDING, muted=True), MUTING, "DONE"),
+        (with_(Stage.RECORDING, muted=True), MUTING, "RECORDS"),
         (with_(Stage.RECORDING, Condition.MICROPHONE_DOWN, muted=True), MUTING, "SILENT"),
         (with_(Stage.RECORDING, Condition.MICROPHONE_DOWN), stages.CutOff(0), "SILENT"),
         # Nothing is recorded while no picture comes: that is worse than no sound.
-        (with_(Stage.RECORDING, Condition.CAMERA_DOWN), MUTING, "CANNOT"),
-        (with_(Stage.RECORDING, Condition.CAMERA_DOWN, muted=True), MUTING, "CANNOT"),
+        (with_(Stage.RECORDING, Condition.CAMERA_DOWN), MUTING, "NO_RECORDING"),
+        (with_(Stage.RECORDING, Condition.CAMERA_DOWN, muted=True), MUTING, "NO_RECORDING"),
         (
             with_(Stage.RECORDING, Condition.CAMERA_DOWN, Condition.MICROPHONE_DOWN, muted=True),
             MUTING,
-            "CANNOT LOOK",
+            "NO_RECORDING LOOK",
         ),
     ],
 )
@@ -390,4 +422,4 @@ def test_with_all_codes_every_cause_is_told() -> None:
 
 def test_a_shift_is_told_like_everything_that_is_done() -> None:
     assert felt(CueKind.SHIFT_BEGUN) == felt(CueKind.SHIFT_ENDED) == Rhythm.DONE.value
-    assert felt(CueKind.NOT_READY) == felt(CueKind.REFUSED) == Rhythm.CANNOT.value
+    assert felt(CueKind.NOT_READY) == felt(CueKind.REFUSED) == Rhythm.NO_RECORDING.value

@@ -219,6 +219,15 @@ def _also_told(kind: stages.CueKind) -> Callable[[stages.CueKind, State], bool]:
     return lambda one, state: one is kind or honest(one, state)
 
 
+def _deaf(
+    honest: Callable[..., tuple[signals.Rhythm, int]],
+) -> Callable[..., tuple[signals.Rhythm, int]]:
+    heard = frozenset({Condition.MICROPHONE_DOWN})
+    return lambda kind, state: honest(
+        kind, replace(state, muted=False, conditions=state.conditions - heard)
+    )
+
+
 def _never_told(kind: stages.CueKind) -> Callable[[stages.CueKind, State], bool]:
     honest = signals.still_news
     return lambda one, state: one is not kind and honest(one, state)
@@ -336,20 +345,20 @@ SABOTAGE: dict[tuple[str, str], Callable[[Saboteur], None]] = {
         "WHILE_RECORDING", {}
     ),
     ("rhythms", "a recording that lacks its sound says that it records"): lambda s: s.set(
-        "WITHOUT_SOUND", {}
+        "_told", _deaf(signals._told)
     ),
     ("rhythms", "the cause is told after the refusal"): lambda s: s.set(
         "told_once", lambda effects, state, detail: list(effects)
     ),
-    ("rhythms", "a recorder that fails says that none is possible"): lambda s: s.set(
+    ("rhythms", "a mark feels like a press in idle"): lambda s: s.set(
         "CUE_TABLE",
         {
             **signals.CUE_TABLE,
-            stages.CueKind.RECORDING_FAILED: (signals.Rhythm.CANNOT, signals.LOW),
+            stages.CueKind.MARKED: (signals.Rhythm.DONE, signals.LOW),
         },
     ),
-    ("rhythms", "muted, it says that it records, and no picture comes"): lambda s: s.set(
-        "WITHOUT_PICTURES", {}
+    ("rhythms", "a hand that mutes is told as in idle"): lambda s: s.set(
+        "HOW_IT_RECORDS", frozenset()
     ),
     ("news", "all that has waited is told, however old"): lambda s: s.set(
         "still_news", lambda kind, state: True

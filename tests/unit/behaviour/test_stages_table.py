@@ -38,6 +38,7 @@ DARK_RECORDING = Rules(frozenset(), TIMEOUT_US, display_in_recording=False)
 MUTABLE = Rules(frozenset(), TIMEOUT_US, may_mute=True)
 
 STARTED, STOPPED = Cue(CueKind.STARTED), Cue(CueKind.STOPPED)
+CUT_OFF = Cue(CueKind.CUT_OFF)
 REFUSED, READY = Cue(CueKind.REFUSED), Cue(CueKind.READY)
 VIEW_ON, VIEW_OFF = Cue(CueKind.SELF_VIEW_ON), Cue(CueKind.SELF_VIEW_OFF)
 STORAGE_FAILED = Cue(CueKind.STORAGE_FAILED)
@@ -125,12 +126,12 @@ def camera_in(stage: Stage, rules: Rules = SELF_VIEW_BUFFER) -> Camera:
 # ------------------------------------------------------------------------------------- the table
 
 TABLE = """
-            escalate   record  stop  toggle_self_view  de_escalate  mark  toggle_mute  show_status
-starting    self_view  record  -     self_view         -            -     -            status
-idle        self_view  record  -     self_view         -            -     -            status
-self_view   record     record  -     idle              idle         -     -            -
-recording   mark       -       stop  display           -            mark  mute         -
-stopping    self_view  record  -     self_view         -            -     -            -
+            escalate  record stop ask  toggle_self_view de_escalate mark toggle_mute show_status
+starting    self_view record -    -    self_view        -           -    -           status
+idle        self_view record -    -    self_view        -           -    -           status
+self_view   record    record -    -    idle             idle        -    -           -
+recording   mark      -      stop tell display          -           mark mute        -
+stopping    self_view record -    -    self_view        -           -    -           -
 """
 _HEAD, *_ROWS = (line.split() for line in TABLE.strip().splitlines())
 CELLS = [
@@ -290,17 +291,17 @@ def test_self_view_falls_back_to_idle_at_its_time_and_not_before() -> None:
     assert camera.take(stages.Tick(TIMEOUT_US)) == [ShowSelfView(False), Wipe(), VIEW_OFF]
 
 
-def test_the_wearer_is_reminded_every_two_minutes() -> None:
+def test_the_wearer_is_reminded_every_thirty_seconds() -> None:
     camera = camera_in(Stage.RECORDING)
     reminder = Cue(CueKind.STILL_RECORDING)
-    assert camera.due_us == 120 * SECOND
-    assert camera.take(stages.Tick(120 * SECOND - 1)) == []
-    # A second late; the next one is due four minutes after the start all the same.
-    assert camera.take(stages.Tick(121 * SECOND)) == [reminder]
-    assert camera.due_us == 240 * SECOND
+    assert camera.due_us == 30 * SECOND
+    assert camera.take(stages.Tick(30 * SECOND - 1)) == []
+    # A second late; the next one is due a minute after the start all the same.
+    assert camera.take(stages.Tick(31 * SECOND)) == [reminder]
+    assert camera.due_us == 60 * SECOND
     # The daemon was held up for long: one reminder, not four.
-    assert camera.take(stages.Tick(601 * SECOND)) == [reminder]
-    assert camera.due_us == 720 * SECOND
+    assert camera.take(stages.Tick(151 * SECOND)) == [reminder]
+    assert camera.due_us == 180 * SECOND
 
 
 @pytest.mark.parametrize("stage", [Stage.STARTING, Stage.IDLE, Stage.STOPPING])
@@ -453,9 +454,9 @@ def test_words_that_hold_no_longer_are_not_shown_behind_a_recording() -> None:
 
 def test_a_reminder_that_asks_to_look_shows_its_words_behind_the_recording() -> None:
     camera = camera_in(Stage.IDLE)
-    camera.raise_(Condition.BATTERY_LOW)
+    camera.raise_(Condition.BATTERY_CRITICAL)
     camera.want(Intent.RECORD)
-    camera.pass_time(120)
+    camera.pass_time(30)
     camera.want(Intent.STOP)
     assert camera.closed() == [Disarm(), WORDS]
 
@@ -767,7 +768,7 @@ def test_storage_that_ends_while_recording_closes_what_there_is(
 ) -> None:
     camera = camera_in(Stage.RECORDING)
     stop = StopRecording(condition.value, 0)
-    assert camera.raise_(condition) == [stop, HIDDEN, STOPPED, Cue(cue)]
+    assert camera.raise_(condition) == [stop, HIDDEN, CUT_OFF, Cue(cue)]
     assert camera.closed() == [Disarm(), WORDS]
 
 
@@ -795,7 +796,7 @@ def test_a_recording_that_ends_by_a_cause_is_told_although_another_one_was() -> 
     camera = camera_in(Stage.RECORDING)
     camera.raise_(Condition.LEDGER_FAILED)
     stop = StopRecording("storage_failed", 0)
-    assert camera.raise_(Condition.STORAGE_FAILED) == [stop, HIDDEN, STOPPED, STORAGE_FAILED]
+    assert camera.raise_(Condition.STORAGE_FAILED) == [stop, HIDDEN, CUT_OFF, STORAGE_FAILED]
 
 
 @pytest.mark.parametrize("stage", Stage)
@@ -948,7 +949,7 @@ def test_shutdown_in_self_view_wipes_first() -> None:
 def test_shutdown_while_recording_closes_first() -> None:
     camera = camera_in(Stage.RECORDING, STANDING_BUFFER)
     camera.now_us = SECOND
-    assert camera.shut_down() == [StopRecording("shutdown", SECOND), HIDDEN, STOPPED]
+    assert camera.shut_down() == [StopRecording("shutdown", SECOND), HIDDEN, CUT_OFF]
     assert camera.closed() == [Disarm(), End()]
 
 
@@ -959,7 +960,7 @@ def test_a_camera_that_is_given_up_ends_a_recording_and_says_why() -> None:
     assert ended == [
         StopRecording("camera_down", SECOND),
         HIDDEN,
-        STOPPED,
+        CUT_OFF,
         Cue(CueKind.CAMERA_DOWN),
     ]
     camera.closed()
@@ -974,7 +975,7 @@ def test_a_camera_that_is_given_up_ends_a_recording_and_says_why() -> None:
 def test_a_camera_that_comes_back_as_it_is_given_up_is_not_said_to_be_down() -> None:
     camera = camera_in(Stage.RECORDING)
     ended = camera.take(stages.GivenUp(SECOND))
-    assert ended == [StopRecording("camera_down", SECOND), HIDDEN, STOPPED]
+    assert ended == [StopRecording("camera_down", SECOND), HIDDEN, CUT_OFF]
 
 
 @pytest.mark.parametrize("stage", [one for one in Stage if one is not Stage.RECORDING])
@@ -990,7 +991,7 @@ def test_where_nothing_is_recorded_nothing_follows_from_a_camera_that_is_given_u
 def test_a_recording_that_an_empty_battery_ends_says_so() -> None:
     camera = camera_in(Stage.RECORDING)
     stop = camera.take(stages.Shutdown(SECOND, "battery_critical"))
-    assert stop == [StopRecording("battery_critical", SECOND), HIDDEN, STOPPED]
+    assert stop == [StopRecording("battery_critical", SECOND), HIDDEN, CUT_OFF]
 
 
 def test_shutdown_while_stopping_waits_for_the_file_and_forgets_what_was_remembered() -> None:

@@ -7,8 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from camerad.behaviour.bindings import Binding, ButtonTable, Gesture
-from camerad.behaviour.gestures import DEFAULT_ONE_BUTTON, DEFAULT_TWO_BUTTONS
+from camerad.behaviour.bindings import (
+    DEFAULT_ONE_BUTTON,
+    DEFAULT_TWO_BUTTONS,
+    Binding,
+    ButtonTable,
+    Gesture,
+)
 from camerad.behaviour.stages import Intent, Stage
 from camerad.config import check_file, load
 
@@ -24,7 +29,7 @@ buttons:
       - {gesture: press, in: [idle, self_view, recording], intent: escalate}
       - {gesture: hold, seconds: 1, in: [idle], intent: record}
 """
-STOP = "      - {gesture: hold, seconds: 2.5, in: [recording], intent: stop}\n"
+STOP = "      - {gesture: hold_press, seconds: 2.5, in: [recording], intent: stop}\n"
 
 
 def test_two_buttons_is_the_preset_of_whoever_says_nothing(write: Write) -> None:
@@ -65,7 +70,7 @@ def test_a_mapping_of_ones_own_becomes_a_button_table(write: Write) -> None:
         (
             Binding(Gesture.PRESS, Intent.ESCALATE, escalate),
             Binding(Gesture.HOLD, Intent.RECORD, frozenset({Stage.IDLE}), 1_000_000),
-            Binding(Gesture.HOLD, Intent.STOP, frozenset({Stage.RECORDING}), 2_500_000),
+            Binding(Gesture.HOLD_PRESS, Intent.STOP, frozenset({Stage.RECORDING}), 2_500_000),
         ),
     )
 
@@ -98,7 +103,12 @@ CASES = {
     "nothing_stops": (
         "",
         "c.yaml:2: buttons: no gesture stops a recording; add one, such as "
-        "{gesture: hold, seconds: 2, in: [recording], intent: stop}",
+        "{gesture: hold_press, seconds: 2, in: [recording], intent: stop}",
+    ),
+    "a_body_stops": (
+        "      - {gesture: hold, seconds: 3, in: [recording], intent: stop}\n",
+        "c.yaml:5: buttons.trigger.gestures: a hold that stops a recording can be a body's weight; "
+        "write {gesture: hold_press, seconds: 2, in: [recording], intent: stop}",
     ),
     "hold_without_length": (
         "      - {gesture: hold, in: [recording], intent: stop}\n",
@@ -126,8 +136,8 @@ CASES = {
         "(line 6); remove recording from one of the two",
     ),
     "two_meanings_of_one_length": (
-        f"{STOP}      - {{gesture: hold, seconds: 2.5000001, in: [recording], intent: mark}}\n",
-        "c.yaml:9: buttons.trigger.gestures[3].in: hold in recording has a meaning already "
+        f"{STOP}{STOP}".replace("2.5", "2.5000001"),
+        "c.yaml:9: buttons.trigger.gestures[3].in: hold_press in recording has a meaning already "
         "(line 8); remove recording from one of the two",
     ),
     "unknown_gesture": (
@@ -143,7 +153,7 @@ CASES = {
     "unknown_intent": (
         f"{STOP}      - {{gesture: double_press, in: [recording], intent: film}}\n",
         'c.yaml:9: buttons.trigger.gestures[3].intent: found the text "film"; one of these is '
-        "needed: escalate, record, stop, toggle_self_view, de_escalate, mark, toggle_mute, "
+        "needed: escalate, record, stop, ask, toggle_self_view, de_escalate, mark, toggle_mute, "
         "show_status",
     ),
     "incomplete_gesture": (
@@ -232,7 +242,7 @@ def test_a_mapping_that_cannot_start_a_recording_by_one_gesture_is_a_mistake(
 
 
 def test_the_ways_are_not_judged_while_a_gesture_is_wrong(write: Write) -> None:
-    path = write(OWN + "      - {gesture: hold, seconds: 2, in: [recordin], intent: stop}\n")
+    path = write(OWN + "      - {gesture: hold_press, seconds: 2, in: [recordin], intent: stop}\n")
     assert [line.split(": ")[1] for line in check_file(path)] == [
         "buttons.trigger.gestures[2].in[0]"
     ]

@@ -34,7 +34,7 @@ buttons:
     active_low: false
     gestures:
       - {gesture: press, in: [idle, self_view, starting], intent: record}
-      - {gesture: hold, seconds: 2.5, in: [recording], intent: stop}
+      - {gesture: hold_press, seconds: 2.5, in: [recording], intent: stop}
 lights: {red: {gpio: 9, active_high: false}}
 signals: {detail: full}
 microphone: {device: "plughw:CARD=mic", rate: 16000, bitrate: 32000, delay_ms: 40}

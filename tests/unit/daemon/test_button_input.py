@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from camerad.base.clock import ManualClock
-from camerad.behaviour.gestures import DEFAULT_TWO_BUTTONS
+from camerad.behaviour.bindings import DEFAULT_TWO_BUTTONS
 from camerad.behaviour.stages import Intended, Intent
 from camerad.daemon.button_input import ButtonInput
 from camerad.daemon.early_start import EarlyStart, EdgeHandler

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from camerad.base.clock import SECOND, ManualClock
 from camerad.behaviour import stages
-from camerad.behaviour.gestures import DEFAULT_TWO_BUTTONS
+from camerad.behaviour.bindings import DEFAULT_TWO_BUTTONS
 from camerad.behaviour.stages import Condition, Intent, Stage
 from camerad.daemon.button_input import ButtonInput
 from camerad.daemon.dispatcher import Step, log_stage

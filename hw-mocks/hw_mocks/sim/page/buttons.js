@@ -12,7 +12,7 @@ const PRESS_KEYS = new Set([" ", "Enter"]);
 /** The holds that mean something in a stage, shortest first. */
 const holdsOf = (gestures, stage) =>
   gestures
-    .filter((one) => one.gesture === "hold" && one.in.includes(stage))
+    .filter((one) => ["hold", "hold_press"].includes(one.gesture) && one.in.includes(stage))
     .sort((one, other) => one.seconds - other.seconds);
 
 /**

@@ -2,6 +2,8 @@
 
 /** Two clocks tell when a press was: what is this close together, in microseconds, is one press. */
 const ONE_PRESS_US = 100_000;
+/** A press that comes so soon after a hold answers it, and is no mark. */
+const ANSWER_US = 3_000_000;
 
 /** What of the camera's news is a fact: [{what, atUs, ...}], made of two states that follow each other. */
 export class Facts {
@@ -12,6 +14,7 @@ export class Facts {
     this.before = null;
     this.pressed = null;
     this.tapped = null;
+    this.held = -Infinity;
     this.busy = null;
   }
 
@@ -43,8 +46,10 @@ export class Facts {
   edge({ name, on, at_us: atUs }) {
     const { stage, recording } = this.before ?? {};
     if (name === this.button) {
-      if (on) this.pressed = stage === "recording" && atUs > recording?.since_us + ONE_PRESS_US ? atUs : null;
-      else if (this.pressed !== null && atUs - this.pressed < this.holdUs) this.tapped = atUs;
+      const begins = stage === "recording" && atUs > recording?.since_us + ONE_PRESS_US;
+      if (on) this.pressed = begins ? atUs : null;
+      else if (this.pressed !== null && atUs - this.pressed >= this.holdUs) this.held = atUs;
+      else if (this.pressed !== null && this.pressed > this.held + ANSWER_US) this.tapped = atUs;
       return [];
     }
     if (name !== "vibration" || !on || this.tapped === null || stage !== "recording") return [];

@@ -24,6 +24,9 @@ const SLOW_MS = 600;
 const FELT_US = 150_000;
 
 let state = null;
+/** Until then a press may answer the hold before it, and end the recording. */
+let answerEnds = 0;
+const ANSWER_MS = 3000;
 let note = "";
 let noteEnds = 0;
 
@@ -86,10 +89,12 @@ function pressed(button, stageThen, seconds) {
   // Whoever was not alone on it did not hold it for as long as the camera felt, and is told that.
   if (button.shared || veil().ways) return;
   const stop = stopOf(button);
-  if (stop && stageThen === "recording" && seconds < stop.seconds) {
-    // One press is one thing: a mark is no stop that has failed.
-    tellNote((marks(button) ? text.next.marked : text.next.tooShort)(stop.seconds));
-  }
+  if (!stop || stageThen !== "recording") return;
+  const answers = performance.now() < answerEnds;
+  answerEnds = seconds < stop.seconds ? 0 : performance.now() + ANSWER_MS;
+  // One press is one thing: a mark is no stop that has failed, and the answer to a hold is no mark.
+  if (seconds >= stop.seconds) tellNote(text.next.answer);
+  else if (!answers) tellNote((marks(button) ? text.next.marked : text.next.tooShort)(stop.seconds));
 }
 
 /** What bodycam-sim made of a finger of this page. */

@@ -139,4 +139,4 @@ export const records = (intent, stage) =>
 
 /** The gesture of a button that ends a recording; undefined if none does. */
 export const stopOf = ({ gestures }) =>
-  gestures.find((one) => one.gesture === "hold" && one.intent === "stop" && one.in.includes("recording"));
+  gestures.find((one) => one.gesture === "hold_press" && one.intent === "stop" && one.in.includes("recording"));

@@ -50,7 +50,7 @@ export const COURSE_WORDS = {
         ],
       },
       light: {
-        question: "Einmal lang, zweimal kurz: was heißt das, und was tun Sie?",
+        question: "Dreimal kurz, zweimal lang: was heißt das, und was tun Sie?",
         answers: [
           "Die Aufzeichnung ist zu Ende; neu beginnen",
           "Es zeichnet ohne Ton auf; weitermachen und nach dem Dienst melden",
@@ -74,7 +74,7 @@ export const COURSE_WORDS = {
           "Drücken Sie kurz die große Taste: der Spiegel geht an.",
           "Noch einmal: die Aufzeichnung beginnt.",
           "Noch einmal kurz: eine Marke.",
-          "Zwei Sekunden halten: die Aufzeichnung ist zu Ende.",
+          "Zwei Sekunden halten, bis sie vibriert, loslassen, einmal drücken: die Aufzeichnung ist zu Ende.",
           "Öffnen Sie die Aufzeichnung in der Liste.",
         ],
       },
@@ -190,7 +190,7 @@ export const COURSE_WORDS = {
         ],
       },
       light: {
-        question: "Once long, twice short: what does it say, and what do you do?",
+        question: "Three times short, twice long: what does it say, and what do you do?",
         answers: [
           "The recording has ended; begin anew",
           "It records without sound; go on, and report it after the shift",
@@ -214,7 +214,7 @@ export const COURSE_WORDS = {
           "Press the big button briefly: self-view comes on.",
           "Once more: the recording begins.",
           "Once more, briefly: a mark.",
-          "Hold it for two seconds: the recording is over.",
+          "Hold it for two seconds, until it vibrates, let go, press once: the recording is over.",
           "Open the recording in the list.",
         ],
       },
