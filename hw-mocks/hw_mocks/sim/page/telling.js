@@ -17,10 +17,10 @@ const HOLDS = {
   records: ({ stage }) => stage === "recording",
   silent: ({ stage }) => stage === "recording",
   light: () => true,
-  can: ({ ready }) => ready,
-  cannot: ({ ready }) => !ready,
-  ended: ({ stage }) => stage !== "recording",
-  done: () => true,
+  // Also a recording whose camera delivers nothing.
+  no_recording: ({ stage, ready }) => stage !== "recording" || !ready,
+  left: ({ stage }) => stage !== "recording",
+  done: ({ stage }) => stage !== "recording",
 };
 
 /**
