@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import cv2
 import msgspec
+import numpy as np
 from numpy.typing import NDArray
 
 FONT: Final = "sans"
@@ -88,6 +89,27 @@ class Lettering:
         whole_line = (0, 1 << 20)  # else it would wrap at the picture's border
         text = text.replace(_NO_BREAK, " ")
         cv2.putText(picture, text, at, colour, self._font, size, WEIGHT, 0, whole_line)
+        for place, character in enumerate(text):
+            if character == "0":
+                right = at[0] + self.width(text[: place + 1], size)
+                self._open_zero(picture, (right, at[1]), size, colour)
+
+    def _open_zero(
+        self, picture: NDArray[Any], end: tuple[int, int], size: int, colour: Any
+    ) -> None:
+        """Draw a zero that ends there anew: the font has a stroke in it, and is read as an 8. The
+        letter O, as narrow as the figure, on black like all lettering."""
+        width, wide = self.width("0", size), self.width("O", size)
+        rows = round(size * CAPITAL) + 6  # a round letter is a little higher, and lower
+        top = end[1] - rows + 3
+        letter = np.zeros((rows, wide, 3), np.uint8)
+        at = (0, end[1] - top)
+        cv2.putText(letter, "O", at, colour, self._font, size, WEIGHT, 0, (0, 1 << 20))
+        zero = cv2.resize(letter, (width, rows), interpolation=cv2.INTER_AREA)
+        left, above = max(0, end[0] - width), max(0, top)
+        place = picture[above : max(0, top + rows), left : max(0, end[0])]
+        skipped = above - top, left - (end[0] - width)
+        place[:] = zero[skipped[0] :, skipped[1] :][: place.shape[0], : place.shape[1]]
 
     def wrap(self, text: str, size: int, width: int) -> list[str] | None:
         """`text` in as few lines of at most `width` pixels as possible, each about as long as the

@@ -32,7 +32,7 @@ LEAST_CAUSE_SHARE: Final = 16
 """and where there is hardly any."""
 BELOW: Final = (0.75, 0.68, 0.6)
 """Sizes of what stands below by that of the cause, the largest that fits is taken,"""
-LEAST_BELOW_SHARE: Final = 24
+LEAST_BELOW_SHARE: Final = 18
 """and the panel's shorter side by the height of a capital there, at the smallest."""
 APART: Final = 0.35
 """Space between the cause and what stands below by the size of the cause."""

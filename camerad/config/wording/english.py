@@ -10,7 +10,7 @@ ENGLISH: Final = DisplayWording(
     self_view="You see yourself.",
     not_recorded="Nothing is being recorded.",
     reaches_back="Not recording yet. "
-    "It\N{NO-BREAK SPACE}would reach back {seconds}\N{NO-BREAK SPACE}s.",
+    "If it starts, it keeps the last {seconds}\N{NO-BREAK SPACE}s.",
     recording="RECORDING",
     sound_on="with sound",
     sound_muted="sound off",

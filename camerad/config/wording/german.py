@@ -10,7 +10,7 @@ GERMAN: Final = DisplayWording(
     self_view="Sie sehen sich selbst.",
     not_recorded="Es wird nicht aufgezeichnet.",
     reaches_back="Noch keine Aufzeichnung. "
-    "Sie\N{NO-BREAK SPACE}würde {seconds}\N{NO-BREAK SPACE}s zurückreichen.",
+    "Beginnt eine, gehören die letzten {seconds}\N{NO-BREAK SPACE}s dazu.",
     recording="AUFNAHME",
     sound_on="mit Ton",
     sound_muted="Ton aus",
