@@ -32,8 +32,8 @@ the release; and only where both have a meaning does the release or the clock de
       ^              |                                               |                        |
       '---decided----+----------------decided: too late--------------+------------------------'
 
-A HOLD_PRESS has more steps, each with a time of its own. Held for its length, it asks at once
-(`Intent.ASK`), and the hand feels the answer. Letting go then, and one press, end the recording:
+A HOLD_PRESS has more steps. Held for its length, it asks at once (`Intent.ASK`), and the hand feels
+the answer. Letting go then, and one press, end the recording:
 
     DOWN --held--> HELD --let go--> OFFERED --press--> ANSWER --brief--> SETTLING --> decided
 
@@ -99,17 +99,11 @@ class DecidedGesture(msgspec.Struct, frozen=True):
     began: Stage
 
 
-CALM_US: Final = 1_000_000
-"""Before a HOLD_PRESS nothing was pressed for this long,"""
-LET_GO_US: Final = 1_000_000
-"""it is let go within this time after it was felt,"""
-STILL_US: Final = 200_000
-"""nothing is pressed for this long,"""
-ANSWER_US: Final = 3_000_000
-"""and the press begins within this time after it was felt"""
-BRIEF_US: Final = 700_000
-"""and is shorter than this; anything else is a press like any other. docs/signals.md has what was
-measured."""
+CALM_US, LET_GO_US, STILL_US = 1_000_000, 1_000_000, 200_000
+ANSWER_US, BRIEF_US = 3_000_000, 700_000
+"""Before a HOLD_PRESS nothing was pressed for CALM_US. It is let go within LET_GO_US of being felt;
+nothing is pressed for STILL_US; and the press begins within ANSWER_US of it and lasts less than
+BRIEF_US. Anything else is a press like any other. docs/signals.md has what was measured."""
 
 
 # ----------------------------------------------------------------------------------------- state

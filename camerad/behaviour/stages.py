@@ -22,10 +22,9 @@ and not multiplied into it:
   goes down does not end a recording: its absence is a gap in it. Docked is shown, no more.
 - *Given up.* A camera that does not come back, whatever is tried, does end it: red would say for
   hours that footage is being kept. It is tried on, and a press records again once it is back.
-- *Cut off.* If the camera's last life ended in a recording that does not go on, whoever wears it
-  still believes that it records. That is told when it is known, and changes nothing else. One that
-  is to go on waits while the camera starts, also for a sensor that is down: it would have outlived
-  that as well. What else refuses it, or a camera that is given up, cuts it off.
+- *Cut off.* If the camera's last life ended in a recording that does not go on, the wearer still
+  believes that it records, and is told. One that is to go on waits while the camera starts, also
+  for a sensor that is down. What else refuses it, or a camera that is given up, cuts it off.
 - *Armed.* Whether the ring is fed. True exactly where the rules arm the stage, and from the start
   of a recording until it is closed. Wiping, it is False.
 - *Wiping.* A Wipe is under way. Leaving self-view without a recording darkens the display at once,
@@ -60,9 +59,9 @@ and not multiplied into it:
   then the camera ends. Until then it refuses starts and says so.
 
 Two tables say what follows: INTENTS for what people want, EVENTS for what happens by itself. Both
-lead to an Outcome, and each outcome is one short function in `camerad.behaviour.outcomes`. What is
-refused is refused where it is asked, in the same step, with a cue: a refused press is never
-remembered, and one that is remembered is refused the moment a condition makes it impossible.
+lead to an Outcome, each one short function in `camerad.behaviour.outcomes`. What is refused is
+refused where it is asked, in the same step, with a cue: a refused press is never remembered, and
+one that is remembered is refused the moment a condition makes it impossible.
 """
 
 from __future__ import annotations

@@ -9,8 +9,7 @@ from camerad.config.wording.catalogue import DisplayWording
 ENGLISH: Final = DisplayWording(
     self_view="You see yourself.",
     not_recorded="Nothing is being recorded.",
-    reaches_back="Not recording yet. "
-    "If it starts, it keeps the last {seconds}\N{NO-BREAK SPACE}s.",
+    reaches_back="Not recording yet. If it starts, it keeps the last {seconds}\N{NO-BREAK SPACE}s.",
     recording="RECORDING",
     sound_on="with sound",
     sound_muted="sound off",

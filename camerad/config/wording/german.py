@@ -9,8 +9,7 @@ from camerad.config.wording.catalogue import DisplayWording
 GERMAN: Final = DisplayWording(
     self_view="Sie sehen sich selbst.",
     not_recorded="Es wird nicht aufgezeichnet.",
-    reaches_back="Noch keine Aufzeichnung. "
-    "Beginnt eine, gehören die letzten {seconds}\N{NO-BREAK SPACE}s dazu.",
+    reaches_back="Noch keine Aufzeichnung. Sie beginnt {seconds}\N{NO-BREAK SPACE}s vor dem Druck.",
     recording="AUFNAHME",
     sound_on="mit Ton",
     sound_muted="Ton aus",

@@ -350,11 +350,11 @@ SABOTAGE: dict[tuple[str, str], Callable[[Saboteur], None]] = {
     ("rhythms", "the cause is told after the refusal"): lambda s: s.set(
         "told_once", lambda effects, state, detail: list(effects)
     ),
-    ("rhythms", "a mark feels like a press in idle"): lambda s: s.set(
+    ("rhythms", "a start feels like a press in idle"): lambda s: s.set(
         "CUE_TABLE",
         {
             **signals.CUE_TABLE,
-            stages.CueKind.MARKED: (signals.Rhythm.DONE, signals.LOW),
+            stages.CueKind.STARTED: (signals.Rhythm.DONE, signals.LOW),
         },
     ),
     ("rhythms", "a hand that mutes is told as in idle"): lambda s: s.set(

@@ -136,7 +136,7 @@ CASES = {
         "(line 6); remove recording from one of the two",
     ),
     "two_meanings_of_one_length": (
-        f"{STOP}{STOP}".replace("2.5", "2.5000001"),
+        STOP + STOP.replace("2.5", "2.5000001"),
         "c.yaml:9: buttons.trigger.gestures[3].in: hold_press in recording has a meaning already "
         "(line 8); remove recording from one of the two",
     ),
