@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import stat
 import tarfile
@@ -14,7 +15,7 @@ from desk_helpers import KEY, ONE, TWO, Camera
 from hw_mocks.free_port import free_port
 
 from camerad.base.errors import EX_CANTCREAT
-from camerad.vault import office_backup, office_settings
+from camerad.vault import backup_restore, office_backup, office_settings
 from tests.unit.vault.office_scene import write_register
 
 from .conftest import Desk
@@ -60,9 +61,10 @@ def machine(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     (user / ".postgresql" / "root.crt").write_text("the database's authority")
     (drop_ins / "ports.conf").write_text("[Service]\nSocketBindAllow=tcp:8444\n")
     monkeypatch.setattr(office_backup, "DROP_INS", str(drop_ins))
-    monkeypatch.setattr(
-        office_backup.pwd, "getpwuid", lambda _: SimpleNamespace(pw_dir=str(user), pw_name="")
-    )
+    # The owner of the directory is the server's user, with a home of its own.
+    me = pwd.getpwuid(os.geteuid()).pw_name
+    known = SimpleNamespace(pw_dir=str(user), pw_name=me)
+    monkeypatch.setattr(office_backup.pwd, "getpwuid", lambda _: known)
     camera = Camera(tmp_path / "camera")
     camera.put(ONE)
     camera.put(TWO)
@@ -174,6 +176,19 @@ def test_the_restored_office_goes_on_and_says_what_is_left_to_do(
     refused = desk("office", "backup", "restore", backup)
     assert refused.code == EX_CANTCREAT and f"{machine}/etc/office/mail-login" in refused.err
     assert not (machine / "etc/office/openid-secret").exists() and config.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_machine_without_the_server_s_user_gets_nothing(
+    backup: Path, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody(name: str) -> None:
+        raise KeyError(name)
+
+    monkeypatch.setattr(backup_restore.pwd, "getpwnam", nobody)
+    said = desk("office", "backup", "restore", backup, "--root", tmp_path / "empty")
+    assert (said.code, "install the server first" in said.err) == (EX_CANTCREAT, True)
+    assert not (tmp_path / "empty").exists()
 
 
 @pytest.mark.parametrize("how", ["cut", "changed", "member", "link", "outside"])
