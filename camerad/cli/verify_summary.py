@@ -64,7 +64,7 @@ def as_text(summary: Summary, keys: KeyRing, *, whole: bool) -> Iterator[str]:
     """It in lines. keys: those that were trusted. whole: a place was checked, not one recording."""
     for report in summary.reports:
         brief = whole and report.verdict is Verdict.AUTHENTIC
-        brief_text = f"{printable(report.path)}: {_VERDICTS[report.verdict]}\n"
+        brief_text = f"{printable(report.path)}: {report.headline}\n"
         yield brief_text if brief else report.text()
     for ledger in summary.ledgers:
         head = ledger.state.head

@@ -102,6 +102,7 @@ class _Page:
             id=escape(self._header.id),
             tone="bad" if verdict >= Verdict.NOT_AUTHENTIC else "good",
             verdict=escape(name),
+            time=escape(self._time_worth()),
             verdict_text=escape(text),
             what_it_is=escape(words.what_it_is),
             facts_title=escape(words.facts),
@@ -129,6 +130,12 @@ class _Page:
                 )
             ),
         )
+
+    def _time_worth(self) -> str:
+        """What the time is worth, beside the verdict; "" where that is worth nothing."""
+        worth = self._sheet.report.time_worth
+        words = self._words
+        return "" if worth is None else words.time.format(worth=words.clock.get(worth, worth))
 
     # ------------------------------------------------------------------ what it is
 

@@ -62,7 +62,7 @@ section, table, ul { break-inside: avoid }
 <div><p>$subtitle</p><h1>$heading</h1></div>
 <p class="id">$id</p>
 </header>
-<div class="verdict $tone"><b>$verdict</b><p>$verdict_text</p></div>
+<div class="verdict $tone"><b>$verdict</b> $time<p>$verdict_text</p></div>
 <p class="what">$what_it_is</p>
 <section><h2>$facts_title</h2><table>$facts</table></section>
 <section><h2>$checks_title</h2><ul>$checks</ul></section>

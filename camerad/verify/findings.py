@@ -13,11 +13,12 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from camerad.base.clock import ClockSource
+from camerad.base.clock import SECOND, ClockSource
 from camerad.container.chain import HEADER_NAME, INIT_NAME
 from camerad.container.gaps import Gap
 from camerad.container.severity import Severity
 from camerad.container.statements import (
+    RECOVERED,
     Closing,
     Commit,
     FragmentFacts,
@@ -219,6 +220,20 @@ def _place(name: str) -> int:
     return {HEADER_NAME: 0, INIT_NAME: 1}.get(name, -(1 << 62))
 
 
+class TimeWorth(StrEnum):
+    """What a recording's wall time is worth: a `ClockSource`, or that it was set meanwhile."""
+
+    SYNCHRONISED = ClockSource.SYNCHRONISED.value
+    RTC = ClockSource.RTC.value
+    UNKNOWN = ClockSource.UNKNOWN.value
+    STEPPED = "stepped"
+    """It jumped by more than `STEPPED_US` while it recorded."""
+
+
+STEPPED_US: Final = 2 * SECOND
+"""How far wall time may be set in a recording whose times are as good as before."""
+
+
 class Result(msgspec.Struct):
     """All that the members say.
 
@@ -267,6 +282,17 @@ class Result(msgspec.Struct):
     def authentic(self) -> bool:
         """Whether nothing is damaged."""
         return not self.findings.damage
+
+    @property
+    def time_worth(self) -> TimeWorth:
+        """What the recording's wall time is worth: that it jumped, else the worst of what vouched
+        for it."""
+        if any(abs(step_us) > STEPPED_US for _, step_us in self.clock_steps):
+            return TimeWorth.STEPPED
+        for source in (ClockSource.UNKNOWN, ClockSource.RTC, ClockSource.SYNCHRONISED):
+            if source in self.clock_sources:
+                return TimeWorth(source.value)
+        return TimeWorth.UNKNOWN
 
     def recording_us(self, media_us: int) -> int:
         """Media time in microseconds of the recording; without a header, after the first signed
@@ -326,7 +352,8 @@ class Result(msgspec.Struct):
         if isinstance(facts.sound, FragmentSound | SoundEnd):
             self.sound_gaps += facts.sound.gaps
             self.sound_states += facts.sound.states
-        self.add_source(facts.clock.source)
+        if not isinstance(facts, Closing) or facts.reason != RECOVERED:
+            self.add_source(facts.clock.source)  # repair has a time of its own
         if facts.clock_step_us is not None:
             self.clock_steps.append((self.recording_us(media_us), facts.clock_step_us))
         if facts.sync_us is not None:

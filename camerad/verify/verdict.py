@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import Any, Final
 
 import msgspec
 
-from camerad.base.clock import SECOND, ClockSource
+from camerad.base.clock import SECOND
 from camerad.base.text import count, printable
 from camerad.container.gaps import Gap
 from camerad.container.severity import Severity
 from camerad.container.statements import RECOVERED, Header, Microphone, SoundChange, rfc3339
 from camerad.stream.wire import SoundState
-from camerad.verify.findings import TOUCHING_US, Finding, FindingKind, Result, Span
+from camerad.verify.findings import TOUCHING_US, Finding, FindingKind, Result, Span, TimeWorth
 
 _LISTED: Final = 20
 """The most lines of one kind that are printed. A program gets all of them."""
@@ -34,17 +34,19 @@ class Verdict(IntEnum):
     """There is no recording that could be judged."""
 
 
-_WORDS: Final = {
+WORDS: Final = {
     Verdict.AUTHENTIC: "authentic and complete",
     Verdict.QUALIFIED: "authentic, with remarks",
     Verdict.NOT_AUTHENTIC: "NOT AUTHENTIC",
     Verdict.UNREADABLE: "unreadable",
 }
-_CLOCK: Final = {
-    ClockSource.SYNCHRONISED: "set by a time server",
-    ClockSource.RTC: "kept by its battery-backed clock",
-    ClockSource.UNKNOWN: "not to be trusted",
+TIME_WORDS: Final[Mapping[str, str]] = {
+    TimeWorth.SYNCHRONISED: "set by a time server",
+    TimeWorth.RTC: "kept by its battery",
+    TimeWorth.UNKNOWN: "NOT reliable",
+    TimeWorth.STEPPED: "NOT reliable: it was set while recording",
 }
+"""What wall time is worth, in English."""
 
 
 class Report(msgspec.Struct):
@@ -88,6 +90,20 @@ class Report(msgspec.Struct):
         return "running" if running else "unclosed"
 
     @property
+    def time_worth(self) -> TimeWorth | None:
+        """What the recording's wall time is worth; None if nothing of the recording is believed."""
+        if self.result is None or self.verdict >= Verdict.NOT_AUTHENTIC:
+            return None
+        return self.result.time_worth
+
+    @property
+    def headline(self) -> str:
+        """The verdict in words, and what the time is worth."""
+        worth = self.time_worth
+        words = WORDS[self.verdict]
+        return words if worth is None else f"{words}; time {TIME_WORDS[worth]}"
+
+    @property
     def left_out(self) -> tuple[Span, ...]:
         """What is proven and not in `output`: pictures can be shown only from a key frame on."""
         if self.output is None or self.result is None:
@@ -102,6 +118,7 @@ class Report(msgspec.Struct):
             "verdict": self.verdict.name.lower(),
             "exit_code": int(self.verdict),
             "state": self.state,
+            "time_worth": self.time_worth,
             "problem": self.problem,
             "output": self.output,
             "written": [_span(span) for span in self.written],
@@ -183,7 +200,7 @@ class Report(msgspec.Struct):
         return "".join(f"{printable(line)}\n" for line in self._lines())
 
     def _lines(self) -> Iterator[str]:
-        yield f"{self.path}: {_WORDS[self.verdict]}"
+        yield f"{self.path}: {self.headline}"
         result = self.result
         if result is None:
             yield f"  problem    {self.problem}"
@@ -203,7 +220,7 @@ class Report(msgspec.Struct):
             at = _at(at_us) if at_us >= 0 else f"{-at_us / SECOND:.3f} s before the first picture"
             yield f"  trigger    {header.trigger}, {rfc3339(header.started_wall_us)}, {at}"
             yield f"  begins     {rfc3339(_begins_us(header))}"
-            yield f"  clock      was {_CLOCK[header.clock.source]}"
+            yield f"  clock      was {TIME_WORDS[TimeWorth(header.clock.source)]}"
             if header.continues is not None:
                 yield f"  continues  {header.continues}"
             yield f"  sound      {_sound(header)}"

@@ -25,7 +25,7 @@ _CAMERAD: Final = Path(__file__).resolve().parents[2] / "camerad"
 PATH: Final = _CAMERAD / "office" / "player" / "report_words.js"
 SHEET_PATH: Final = _CAMERAD / "desk" / "package_maker" / "sheet_words.js"
 WORDS: Final = (
-    *("authentic", "qualified", "device", "key", "begun"),
+    *("authentic", "qualified", "time", "device", "key", "begun"),
     *("ended", "length", "pre_event", "no_pre_event", "marks", "wearer", "no_wearer", "recording"),
     *("continues", "trigger", "button", "unknown", "none", "gaps", "no_gaps", "damages", "remarks"),
     *("policy", "software", "files", "file", "sha256", "final", "with_sound", "without_sound"),

@@ -122,7 +122,7 @@ def by_camerad(directory: Path, case: Change, keys: KeyRing = KEYS) -> dict[str,
         "json": {k: v for k, v in report.as_json().items() if k not in _COMMAND_ONLY},
         "exit": int(report.verdict),
         "word": report.verdict.name.lower(),
-        "words": verdict._WORDS[report.verdict],
+        "words": verdict.WORDS[report.verdict],
         "findings": [[one.severity, one.kind, one.text] for one in findings],
         "sentences": [verdict._sentence(one) for one in findings],
     }

@@ -67,6 +67,7 @@ class Page {
       id: escape(this.header.id),
       tone: isBad ? "bad" : "good",
       verdict: escape(name),
+      time: escape(this.#timeWorth()),
       verdict_text: escape(text),
       what_it_is: escape(words.what_it_is),
       facts_title: escape(words.facts),
@@ -91,6 +92,13 @@ class Page {
       ),
     };
     return SHEET_PAGE.replace(/\$(\w+)/g, (_, part) => parts[part]);
+  }
+
+  /** What the time is worth, beside the verdict; "" where that is worth nothing. */
+  #timeWorth() {
+    const { words, sheet, result } = this;
+    if (sheet.exit >= Exit.NOT_AUTHENTIC) return "";
+    return format(words.time, { worth: wordFor(words.clock, result.timeWorth) });
   }
 
   // What it is.

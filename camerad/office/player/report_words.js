@@ -4,6 +4,7 @@ export const REPORT_WORDS = {
   "de": {
     "authentic": "Echt und vollständig",
     "qualified": "Echt, mit den Hinweisen unten",
+    "time": "Uhrzeit: {worth}",
     "device": "Kamera",
     "key": "Kameraschlüssel",
     "begun": "Ausgelöst",
@@ -35,7 +36,8 @@ export const REPORT_WORDS = {
     "clock": {
       "synchronised": "durch Zeitserver gestellt",
       "rtc": "batteriegestützt",
-      "unknown": "NICHT verlässlich"
+      "unknown": "NICHT verlässlich",
+      "stepped": "NICHT verlässlich: während der Aufzeichnung gestellt"
     },
     "rate_reasons": {
       "heat": "Kamera heiß",
@@ -113,6 +115,7 @@ export const REPORT_WORDS = {
   "en": {
     "authentic": "Authentic and complete",
     "qualified": "Authentic, with the remarks below",
+    "time": "Time: {worth}",
     "device": "Camera",
     "key": "Camera's key",
     "begun": "Triggered",
@@ -144,7 +147,8 @@ export const REPORT_WORDS = {
     "clock": {
       "synchronised": "set by a time server",
       "rtc": "kept by its battery",
-      "unknown": "NOT reliable"
+      "unknown": "NOT reliable",
+      "stepped": "NOT reliable: it was set while recording"
     },
     "rate_reasons": {
       "heat": "camera hot",

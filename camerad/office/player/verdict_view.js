@@ -14,6 +14,7 @@ const PIECE = /^([0-9]{6,})\.(m4s\.age|jws)$/;
 /** A banner and a list; `element` is to be put into a page. */
 export class VerdictView {
   #title;
+  #time;
   #text;
   #remarks;
   #details;
@@ -25,11 +26,12 @@ export class VerdictView {
     /** Whose key it is, if the office's register says so: a camera's name. */
     this.registered = "";
     this.#title = make("strong");
+    this.#time = make("span", { class: "worth" });
     this.#text = make("p");
     this.#remarks = make("ul", { class: "noted" });
     this.#list = make("ul");
     this.#details = make("details", {}, make("summary", { text: words.findings }), this.#list);
-    const said = make("div", { role: "status" }, this.#title, this.#text, this.#remarks);
+    const said = make("div", { role: "status" }, this.#title, " ", this.#time, this.#text, this.#remarks);
     this.element = make("div", { class: "verdict checking" }, said, this.#details);
     show(this.#details, false);
   }
@@ -46,6 +48,7 @@ export class VerdictView {
   again() {
     this.element.className = "verdict checking";
     this.#title.textContent = "";
+    this.#time.textContent = "";
     this.#text.textContent = "";
     this.#remarks.replaceChildren();
     this.checking(0);
@@ -72,6 +75,8 @@ export class VerdictView {
     }[verdict.exit];
     this.element.className = `verdict ${tone}`;
     this.#title.textContent = title;
+    const worth = verdict.report.timeWorth;
+    this.#time.textContent = worth === null ? "" : report.time.replace("{worth}", wordFor(report.clock, worth));
     this.#text.textContent = text;
     this.#remarks.replaceChildren(...(verdict.exit === Exit.QUALIFIED ? this.#noted(verdict) : []));
     const found = verdict.findings.slice(0, MOST).map((one) => this.#finding(one));

@@ -11,7 +11,7 @@ class ReportWording(msgspec.Struct, frozen=True):
     """A language's texts.
 
     Names in braces are put in by ``str.format``. Mappings translate the words that the records use:
-    clock (`ClockSource`), rate_reasons (`heat.Cause`), gap_reasons, end_reasons, triggers,
+    clock (`TimeWorth`), rate_reasons (`heat.Cause`), gap_reasons, end_reasons, triggers,
     policies, kinds (`findings.Kind`). A word that is missing there is shown as it is. button: what
     a trigger ``button:NAME`` becomes.
     decimal: the decimal sign; date_format, day_format, time_format: for ``strftime``. hold_reason:
@@ -31,6 +31,7 @@ class ReportWording(msgspec.Struct, frozen=True):
     authentic: str
     qualified: str
     not_authentic: str
+    time: str
     authentic_text: str
     qualified_text: str
     not_authentic_text: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from camerad.base.clock import ClockSource
 from camerad.behaviour.heat import Cause
 from camerad.container.gaps import (
     CAPTURE_RESTARTED,
@@ -21,6 +20,7 @@ from camerad.container.statements import RECOVERED
 from camerad.office.wording.catalogue import ReportWording
 from camerad.stream.sound_messages import NO_SOUND, SOUND_LOST
 from camerad.verify.findings import FindingKind
+from camerad.verify.verdict import TIME_WORDS
 
 ENGLISH: Final = ReportWording(
     code="en",
@@ -34,6 +34,7 @@ ENGLISH: Final = ReportWording(
     authentic="Authentic and complete",
     qualified="Authentic, with the remarks below",
     not_authentic="NOT authentic as a whole: only the proven parts were opened",
+    time="Time: {worth}",
     authentic_text="Nothing was changed, removed or added since it was recorded, provided that the "
     "key below is the one registered for this camera.",
     qualified_text="Nothing was changed since it was recorded, provided that the key below is the "
@@ -123,11 +124,7 @@ ENGLISH: Final = ReportWording(
     handed_over="Handed over by / to",
     made="Made on {when} by {who} with {software}.",
     signature="Date, signature",
-    clock={
-        ClockSource.SYNCHRONISED: "set by a time server",
-        ClockSource.RTC: "kept by its battery",
-        ClockSource.UNKNOWN: "NOT reliable",
-    },
+    clock=TIME_WORDS,
     rate_reasons={
         Cause.HEAT: "camera hot",
         Cause.THROTTLED: "processor slowed down",

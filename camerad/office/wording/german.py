@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from camerad.base.clock import ClockSource
 from camerad.behaviour.heat import Cause
 from camerad.container.gaps import (
     CAPTURE_RESTARTED,
@@ -20,7 +19,7 @@ from camerad.container.gaps import (
 from camerad.container.statements import RECOVERED
 from camerad.office.wording.catalogue import ReportWording
 from camerad.stream.sound_messages import NO_SOUND, SOUND_LOST
-from camerad.verify.findings import FindingKind
+from camerad.verify.findings import FindingKind, TimeWorth
 
 GERMAN: Final = ReportWording(
     code="de",
@@ -34,6 +33,7 @@ GERMAN: Final = ReportWording(
     authentic="Echt und vollständig",
     qualified="Echt, mit den Hinweisen unten",
     not_authentic="Als Ganzes NICHT echt: nur die belegten Teile wurden geöffnet",
+    time="Uhrzeit: {worth}",
     authentic_text="Seit der Aufzeichnung wurde nichts verändert, entfernt oder hinzugefügt, "
     "sofern der Schlüssel unten der für diese Kamera registrierte ist.",
     qualified_text="Seit der Aufzeichnung wurde nichts verändert, sofern der Schlüssel unten der "
@@ -124,9 +124,10 @@ GERMAN: Final = ReportWording(
     made="Erstellt am {when} von {who} mit {software}.",
     signature="Datum, Unterschrift",
     clock={
-        ClockSource.SYNCHRONISED: "durch Zeitserver gestellt",
-        ClockSource.RTC: "batteriegestützt",
-        ClockSource.UNKNOWN: "NICHT verlässlich",
+        TimeWorth.SYNCHRONISED: "durch Zeitserver gestellt",
+        TimeWorth.RTC: "batteriegestützt",
+        TimeWorth.UNKNOWN: "NICHT verlässlich",
+        TimeWorth.STEPPED: "NICHT verlässlich: während der Aufzeichnung gestellt",
     },
     rate_reasons={
         Cause.HEAT: "Kamera heiß",

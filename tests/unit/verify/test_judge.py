@@ -106,8 +106,28 @@ def test_a_repaired_recording_is_authentic_with_remarks(tmp_path: Path) -> None:
 
 def test_a_clock_that_is_not_trusted_is_said(tmp_path: Path) -> None:
     report = check(tmp_path, made(source=ClockSource.UNKNOWN).file)
-    assert "clock      was not to be trusted" in report.text()
+    assert "clock      was NOT reliable" in report.text()
     assert report.as_json()["clock_sources"] == ["unknown", "synchronised"]
+
+
+@pytest.mark.parametrize(
+    ("source", "step_us", "worth", "says"),
+    [
+        (ClockSource.SYNCHRONISED, 0, "synchronised", "time set by a time server"),
+        (ClockSource.RTC, 0, "rtc", "time kept by its battery"),
+        (ClockSource.UNKNOWN, 0, "unknown", "time NOT reliable"),
+        (ClockSource.SYNCHRONISED, 2_000_000, "synchronised", "time set by a time server"),
+        (ClockSource.RTC, -2_000_001, "stepped", "time NOT reliable: it was set while recording"),
+    ],
+)
+def test_beside_the_verdict_stands_what_the_time_is_worth(
+    tmp_path: Path, source: ClockSource, step_us: int, worth: str, says: str
+) -> None:
+    report = check(tmp_path, made(source=source).file)
+    assert report.result is not None
+    report.result.clock_steps.append((0, step_us))
+    assert report.as_json()["time_worth"] == worth
+    assert report.text().splitlines()[0].endswith(f": authentic and complete; {says}")
 
 
 def test_the_report_is_json_with_everything_in_it(tmp_path: Path) -> None:
@@ -553,7 +573,11 @@ def test_no_line_of_a_report_is_forged_by_a_file_s_name(tmp_path: Path) -> None:
     directory = tmp_path / "a\nb\x1b[31m"
     directory.mkdir()
     report = check(directory, made().file)
-    assert report.text().splitlines()[0].endswith(": authentic and complete")
+    assert (
+        report.text()
+        .splitlines()[0]
+        .endswith(": authentic and complete; time set by a time server")
+    )
     assert "\x1b" not in report.text()
 
 

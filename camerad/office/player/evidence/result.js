@@ -5,7 +5,10 @@
 // are BigInt: a statement may count up to 2^53 - 1.
 
 import { Findings } from "./findings.js";
-import { untilUs } from "./statements.js";
+import { RECOVERED, SECOND, untilUs } from "./statements.js";
+
+/** How far wall time may be set in a recording whose times are as good as before. */
+const STEPPED_US = 2 * SECOND;
 
 /** @typedef {import("./findings.js").Span} Span */
 /** @typedef {import("./statements.js").Header} Header */
@@ -117,6 +120,12 @@ export class Result {
     if (this.endLinked) this.#addFacts(closing, closing.at_us);
   }
 
+  /** What the recording's wall time is worth: "stepped", else the worst of what vouched for it. */
+  get timeWorth() {
+    if (this.clockSteps.some(([, stepUs]) => Math.abs(stepUs) > STEPPED_US)) return "stepped";
+    return ["unknown", "rtc", "synchronised"].find((one) => this.clockSources.includes(one)) ?? "unknown";
+  }
+
   /** Take note of where wall time came from. @param {string} source */
   addSource(source) {
     if (!this.clockSources.includes(source)) this.clockSources.push(source);
@@ -140,7 +149,8 @@ export class Result {
       addAll(this.soundGaps, facts.sound.gaps);
       addAll(this.soundStates, facts.sound.states);
     }
-    this.addSource(facts.clock.source);
+    // Repair has a time of its own.
+    if (/** @type {any} */ (facts).reason !== RECOVERED) this.addSource(facts.clock.source);
     if (facts.clock_step_us !== null) {
       this.clockSteps.push([this.recordingUs(mediaUs), facts.clock_step_us]);
     }

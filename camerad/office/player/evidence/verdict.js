@@ -60,6 +60,11 @@ export class Report {
     return hasRemark || hasGap ? Exit.QUALIFIED : Exit.AUTHENTIC;
   }
 
+  /** What the recording's wall time is worth; null if nothing of the recording is believed. */
+  get timeWorth() {
+    return this.result === null || this.exit >= Exit.NOT_AUTHENTIC ? null : this.result.timeWorth;
+  }
+
   /** "closed", "recovered", "running", "unclosed" or "unreadable". */
   get state() {
     const { result } = this;
@@ -82,6 +87,7 @@ export class Report {
       verdict: NAMES[exit],
       exit_code: exit,
       state: this.state,
+      time_worth: this.timeWorth,
       problem: this.problem,
       ledger: this.damage === null ? [] : [{ severity: Severity.DAMAGE, text: this.damage }],
     };
