@@ -18,19 +18,24 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from camerad.base import file_status
 from camerad.base.clock import SECOND
 from camerad.base.errors import StorageError
 from camerad.base.text import count, printable
-from camerad.cli import desk, times
+from camerad.cli import desk, ledger_history, times
 from camerad.cli.target import Target, find_recording, find_target
 from camerad.container.recording_files import UNREADABLE
-from camerad.container.statements import RecordingInfo, rfc3339
-from camerad.ledger.ledger import entries_about
+from camerad.container.statements import RecordingInfo
 from camerad.ledger.ledger_state import LedgerState
 from camerad.store.inventory import Stored, join_with_ledger, list_place, others_in, seen_in
 from camerad.store.listing import Listing, OtherFiles, info_of
-from camerad.store.locations import Place, PlaceKind, device_stem, holding_stem, office_place
+from camerad.store.locations import (
+    NotThereError,
+    Place,
+    PlaceKind,
+    device_stem,
+    holding_stem,
+    office_place,
+)
 
 UNCHECKED = (
     "nothing was checked here: this is what the files say of themselves; check with: camerad "
@@ -291,7 +296,12 @@ def format_expiry(one: Stored, *, utc: bool) -> str:
 
 
 def _show(options: argparse.Namespace) -> int:
-    place, path = find_recording(options.what, options.state)
+    try:
+        place, path = find_recording(options.what, options.state)
+    except NotThereError:
+        if ledger_history.show_deleted(options):
+            return 0
+        raise
     info = seen_in(place, info_of(path))
     clock = desk.clock_of(options, place)
     state = desk.ledger_state(options, place)
@@ -299,45 +309,13 @@ def _show(options: argparse.Namespace) -> int:
     held = desk.holds_on_cameras(options, place)
     (one,) = join_with_ledger([info], state, clock.boot_id, clock.moment(), told)
     one = one.held_on_camera(held.get(info.id, ()))
-    history = list(_history(options, place, info.id, path))
+    history = ledger_history.about(options, place, info.id, path)
     if options.json:
         said = _as_json(one, options) | {"ledger": history}
         sys.stdout.write(json.dumps(said) + "\n")
     else:
         sys.stdout.write(_page(one, history, _offloaded(one, place), utc=options.utc))
     return 0
-
-
-def _history(
-    options: argparse.Namespace, place: Place, recording: str, path: str
-) -> list[dict[str, Any]]:
-    """What the ledgers at hand say about it, in their order."""
-    found = []
-    ledgers = [("office", place.ledger, desk.ledger_keys(options, place))]
-    holding = place.holding_of(path)
-    if place.kind is PlaceKind.FILES:
-        return []
-    if place.kind is PlaceKind.DEVICE or holding is None:
-        ledgers = [("device", place.ledger, desk.accompanying_keys(place))]
-    else:
-        ledgers.insert(0, ("device", holding.ledger, desk.accompanying_keys(place)))
-    for name, directory, keys in ledgers:
-        if not file_status.exists(directory):
-            continue
-        entries = list(entries_about(directory, keys, recording))
-        found += [
-            {
-                "ledger": name,
-                "sequence": entry.sequence,
-                "when": rfc3339(entry.when.wall_us),
-                "when_local": times.rfc3339(times.local_time(entry.when.wall_us, utc=options.utc)),
-                "kind": entry.kind,
-                "who": getattr(entry.facts, "who", None),
-                "reason": getattr(entry.facts, "reason", None),
-            }
-            for entry in entries
-        ]
-    return found
 
 
 def _state(info: RecordingInfo) -> str:
@@ -396,13 +374,5 @@ def _page(one: Stored, history: Sequence[dict[str, Any]], offloaded: str, *, utc
     rows += [
         ("hold", f"{hold.reason} ({hold.who})" + _until(hold.end_us, utc=utc)) for hold in one.holds
     ]
-    rows += [
-        (
-            f"{entry['ledger']} ledger",
-            f"{spoken(entry['when'])} {entry['kind']}"
-            + (f": {entry['reason']}" if entry["reason"] else "")
-            + (f" ({entry['who']})" if entry["who"] else ""),
-        )
-        for entry in history
-    ]
+    rows += ledger_history.rows(history, utc=utc)
     return "".join(f"{name:<14}{printable(value)}\n" for name, value in rows)
