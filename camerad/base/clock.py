@@ -57,6 +57,25 @@ class Moment(msgspec.Struct, frozen=True):
         """Whether the wall time may decide about a deletion."""
         return self.source is not ClockSource.UNKNOWN
 
+    @property
+    def signed(self) -> Moment:
+        """The instant as a statement has it."""
+        return self
+
+
+class DeclaredMoment(Moment, frozen=True):
+    """An instant whose wall time nothing confirms but the word of a person, for what they do just
+    now. It is signed like any whose wall time is unknown; the ledger has an entry of its own on the
+    declaration."""
+
+    @property
+    def trusted(self) -> bool:
+        return True
+
+    @property
+    def signed(self) -> Moment:
+        return Moment(self.boot_us, self.wall_us, self.source)
+
 
 class Clock(Protocol):
     """Where the time comes from. A test passes a clock of its own."""
@@ -96,6 +115,21 @@ class SystemClock:
     def moment(self) -> Moment:
         source = ClockSource.UNKNOWN if self._judge is None else self._judge()
         return Moment(*read_both(self), source)
+
+
+class DeclaredClock(SystemClock):
+    """The clocks of the machine, whose wall time a person declared right. may_be: whether nothing
+    that is known for certain contradicts a moment; one that is contradicted stays unknown."""
+
+    def __init__(self, judge: Callable[[], ClockSource], may_be: Callable[[Moment], bool]) -> None:
+        super().__init__(judge)
+        self._may_be = may_be
+
+    def moment(self) -> Moment:
+        found = super().moment()
+        if found.trusted or not self._may_be(found):
+            return found
+        return DeclaredMoment(found.boot_us, found.wall_us, found.source)
 
 
 def read_both(clock: Clock) -> tuple[int, int]:

@@ -23,12 +23,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import pwd
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from camerad.base import file_status
-from camerad.base.clock import ClockSource, SystemClock
+from camerad.base.clock import ClockSource, DeclaredClock, Moment, SystemClock
 from camerad.base.errors import EX_USAGE, CameradError, StorageError
 from camerad.base.text import printable
 from camerad.base.wall_clock import KnownTime, TimeKeeper, office_clock
@@ -55,6 +56,12 @@ ONLY_OWN_KEYS: Final = (
     "somebody who could change both; name the device's key from elsewhere with --key"
 )
 """What is said where nothing better was at hand. It is a remark, so nothing is without one."""
+
+
+CONTRADICTED: Final = (
+    "this computer's time contradicts what a time server said before, so it does not count, though "
+    "you declare it right (--trust-clock): set it"
+)
 
 
 class DeskError(CameradError, ValueError):
@@ -309,8 +316,34 @@ def clock_of(
     state = None
     with contextlib.nullcontext() if unread is None else unread.take():
         state = ledger_state(options, place)
-    if options.trust_clock:
-        return SystemClock(lambda: ClockSource.SYNCHRONISED)
+    judge = _judge(place, state)
+    if not options.trust_clock:
+        return SystemClock(judge)
+    return DeclaredClock(judge, lambda moment: state is None or _may_be(state, moment))
+
+
+def person(options: argparse.Namespace) -> str:
+    """Who gave the command: the person whom it names, else this computer's user."""
+    named = getattr(options, "who", None)
+    if named:
+        return str(named)
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"user {os.getuid()}"
+
+
+def _may_be(state: LedgerState, moment: Moment) -> bool:
+    """Whether a time that is declared right is not contradicted by what a ledger knows; says so."""
+    allowed = state.timeline.may_be(SystemClock().boot_id, moment)
+    if not allowed:
+        say(CONTRADICTED)
+    return allowed
+
+
+def _judge(place: Place, state: LedgerState | None) -> Callable[[], ClockSource]:
+    """What says how far this computer's wall time is to be trusted, without anybody's word. state:
+    what the place's own ledger says."""
     synchronised = state.timeline.synchronised if state is not None else None
     known = [] if synchronised is None else [synchronised.wall_us]
     if place.kind is PlaceKind.DEVICE:
@@ -319,13 +352,12 @@ def clock_of(
             here = state.timeline.synchronised_in(SystemClock().boot_id)
         keeper = TimeKeeper(known=KnownTime(max(known, default=None), here))
         keeper.look()
-        return SystemClock(keeper.source)
+        return keeper.source
     if state is not None:
         ends = (one.ended for one in state.recordings.values())
         known += [end.wall_us for end in ends if end is not None and end.trusted]
     last_known_us = max(known, default=None)
-    clock = SystemClock(lambda: office_clock(last_known_us, wall_us=clock.wall_us()))
-    return clock
+    return lambda: office_clock(last_known_us, wall_us=SystemClock().wall_us())
 
 
 def say(text: str) -> None:

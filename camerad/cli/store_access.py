@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import Final, Protocol
 
+from msgspec.structs import asdict
+
 from camerad.base import storage_errors
 from camerad.base.errors import StorageError
 from camerad.base.safe_read import read_plain
@@ -131,6 +133,7 @@ def open_store(
             replace=options.new_office_key,
             differs=_say_difference,
         ) as store:
+            _declare_clock(store, options)
             yield store, key
         return
     with PlaceClaim(place) as claim:
@@ -139,7 +142,15 @@ def open_store(
         with Store.open(claim, key, clock, desk.published_keys(place)) as store:
             for difference in store.reconcile() if about is None else store.reconcile_for(about):
                 _say_difference(difference)
+            _declare_clock(store, options)
             yield store, key
+
+
+def _declare_clock(store: Store, options: argparse.Namespace) -> None:
+    """Write down who declared this computer's time right, where it counts for that alone."""
+    ledger = store.ledger
+    for said in ledger.state.declare(desk.person(options), *ledger.now()):
+        ledger.append("clock_declared", **asdict(said))
 
 
 def _say_difference(difference: Discrepancy) -> None:

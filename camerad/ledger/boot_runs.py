@@ -69,7 +69,7 @@ class BootRun(msgspec.Struct, frozen=True):
 
         floor_us: true wall time is at least this; None if nothing is known.
         """
-        if _RANK[moment.source] < _RANK[self.source] or not moment.trusted:
+        if _RANK[moment.source] < _RANK[self.source] or moment.source is ClockSource.UNKNOWN:
             return self
         wall_us = moment.wall_us
         if moment.source is ClockSource.RTC and floor_us is not None:

@@ -140,6 +140,7 @@ def sign_entry(
     happened: Moment | None = None,
 ) -> Entry:
     """The signed entry that follows `head`. happened: when it happened, if that is not now."""
+    clock = clock.signed
     if happened is not None and clock.boot_us - happened.boot_us < LATE_US:
         happened = None
     kind = _KIND_OF[type(facts)]

@@ -19,7 +19,7 @@ from camerad.base.clock import ClockSource, Moment
 from camerad.ledger import camera_entries, people_entries, recording_entries
 from camerad.ledger.boot_runs import BootRun
 from camerad.ledger.recording_state import ClosedEpoch, RecordingState
-from camerad.ledger.timeline import Instant, Synchronised
+from camerad.ledger.timeline import DeclaredTime, Instant, Synchronised
 
 WHOLE_LEDGER: Final = "ledger"
 """What `Damaged` names where a ledger is gone that must have been there."""
@@ -182,6 +182,12 @@ class ClockChanged(msgspec.Struct, frozen=True):
     source: ClockSource | None
 
 
+class ClockDeclared(DeclaredTime, frozen=True):
+    """A person declared at a command that this computer's time is right, which nothing else
+    confirms. It counts for what is done by time that is declared, and is true of nothing else. Each
+    epoch that has the run says it anew."""
+
+
 class Uptime(msgspec.Struct, frozen=True):
     """Time has passed; written every hour, so that running time counts towards a recording's
     age."""
@@ -261,6 +267,7 @@ KINDS: Final[dict[str, type[Fact]]] = {
     "announcement": Announced,
     "reboot": RebootWanted,
     "clock": ClockChanged,
+    "clock_declared": ClockDeclared,
     "uptime": Uptime,
     "identity": IdentityEntry,
     "repaired": RepairedEntry,

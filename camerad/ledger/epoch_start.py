@@ -5,7 +5,7 @@ So their files can expire, and the ledger can be read from the new epoch alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 from typing import Final, TypeVar
 
@@ -13,7 +13,14 @@ from msgspec.structs import replace
 
 from camerad.base.clock import DAY, Moment
 from camerad.container import jws, limits
-from camerad.ledger.entry_types import Carried, EpochBegun, MuteSwitched, StageReached, UnreadEntry
+from camerad.ledger.entry_types import (
+    Carried,
+    EpochBegun,
+    Fact,
+    MuteSwitched,
+    StageReached,
+    UnreadEntry,
+)
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_entries import HoldPlacedUntil
 from camerad.ledger.recording_state import RecordingState
@@ -38,6 +45,7 @@ def carry_over(
     further epoch. Holds with an end are not carried: entries of their own say them again
     (`restate_holds`), so that a camerad that does not know them reads all that is carried.
     """
+    now = now.signed
     timeline = state.timeline.observe(boot_id, now)
     here = Instant(timeline.runs.newest.number, now.boot_us)
     epochs = state.epochs_closed_at(here)
@@ -62,12 +70,15 @@ def carry_over(
     return begun, parts
 
 
-def restate(state: LedgerState) -> tuple[StageReached | MuteSwitched | UnreadEntry, ...]:
+def restate(state: LedgerState, parts: Sequence[Carried]) -> tuple[Fact, ...]:
     """Entries that the next epoch repeats. They say what holds at present, so that a recording that
-    is cut off can go on from that epoch alone; and what this version could not read."""
+    is cut off can go on from that epoch alone; what was declared of the runs in `parts`, which are
+    carried; and what this version could not read."""
     display = (StageReached(state.stage, True),) if state.display else ()
     muted = (MuteSwitched(True, state.muted_us),) if state.muted_us is not None else ()
-    return (*display, *muted, *map(UnreadEntry, state.unread))
+    runs = {run.number for part in parts for run in part.runs}
+    declared = (one for one in state.declared if one.run in runs)
+    return (*display, *muted, *declared, *map(UnreadEntry, state.unread))
 
 
 def restate_holds(state: LedgerState, parts: Iterable[Carried]) -> tuple[HoldPlacedUntil, ...]:

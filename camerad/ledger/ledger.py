@@ -340,7 +340,7 @@ class Ledger:
         if state.shift is not None:
             facts = [*facts, state.shift]  # a start reads one epoch, and the shift goes on
         content = b""
-        again = (*epoch_start.restate_holds(state, carried), *epoch_start.restate(state))
+        again = (*epoch_start.restate_holds(state, carried), *epoch_start.restate(state, carried))
         for fact in (begun, *carried, *facts, *again):
             entry = entries.sign_entry(self._key, state.head, boot_id, now, fact)
             state = state.with_entry(entry)

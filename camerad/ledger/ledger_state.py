@@ -7,12 +7,13 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from camerad.base.clock import DAY, SECOND, ClockSource, Moment
+from camerad.base.clock import DAY, SECOND, ClockSource, DeclaredMoment, Moment
 from camerad.base.shared_map import SharedMap
 from camerad.container.statements import Header
 from camerad.ledger.entries import NOTHING, Entry, Head, parse_carried
 from camerad.ledger.entry_types import (
     Carried,
+    ClockDeclared,
     Damaged,
     EpochBegun,
     EpochExpired,
@@ -55,8 +56,9 @@ class LedgerState(msgspec.Struct, frozen=True):
     entries have yet to come. recordings: by id, those that exist, are missing, or were deleted in
     this epoch or the one before. epochs: closed and not expired, oldest first. lost: when entries
     were last found to be lost, None if none were, or it counts no more. shift: the one that
-    began last, unless it has ended. unread: tokens of entries that this version of camerad cannot
-    read as a whole. There may be holds in them, so nothing is deleted as long as there are any.
+    began last, unless it has ended. declared: what people declared right of the time. unread:
+    tokens of entries that this version of camerad cannot read as a whole. There may be holds in
+    them, so nothing is deleted as long as there are any.
     """
 
     head: Head = NOTHING
@@ -74,6 +76,7 @@ class LedgerState(msgspec.Struct, frozen=True):
     timeline: Timeline = msgspec.field(default_factory=Timeline)
     lost: Instant | None = None
     shift: ShiftBegun | None = None
+    declared: tuple[ClockDeclared, ...] = ()
     unread: tuple[str, ...] = ()
 
     @property
@@ -83,9 +86,10 @@ class LedgerState(msgspec.Struct, frozen=True):
 
     @property
     def restated(self) -> int:
-        """How many entries are in every epoch anew: holds with an end, and what cannot be read."""
+        """How many entries are in every epoch anew: holds with an end, times that were declared,
+        and what cannot be read."""
         ending = sum(len(known.ending_holds) for known in self.recordings.values())
-        return ending + len(self.unread)
+        return ending + len(self.declared) + len(self.unread)
 
     def with_entry(self, entry: Entry) -> LedgerState:
         """The state with one more entry. Whether the entry fits, `find_misfit` says."""
@@ -138,6 +142,9 @@ class LedgerState(msgspec.Struct, frozen=True):
             return replace(state, shift=facts if isinstance(facts, ShiftBegun) else None)
         if isinstance(facts, Damaged):
             return replace(state, lost=instant_of(entry, state.timeline))
+        if isinstance(facts, ClockDeclared):
+            more = () if facts in self.declared else (facts,)
+            return replace(state, declared=(*self.declared, *more))
         if isinstance(facts, UnreadEntry):
             return _with_carried(state, entry, facts.token)
         if isinstance(facts, Unreadable):
@@ -169,9 +176,16 @@ class LedgerState(msgspec.Struct, frozen=True):
             return None
         return now.boot_us - (now.wall_us - shift.began.wall_us)
 
+    def declare(self, who: str, boot_id: str, now: Moment) -> tuple[ClockDeclared, ...]:
+        """What is to be written if `now` counts only because `who` declares it right."""
+        run = self.timeline.observe(boot_id, now).runs.newest.number
+        said = ClockDeclared(who, run, now.boot_us, now.wall_us)
+        known = any(one.says_the_same(said) for one in self.declared)
+        return (said,) if isinstance(now, DeclaredMoment) and not known else ()
+
     def ages(self, boot_id: str, now: Moment) -> Ages:
         """Tells ages at `now`, in the boot `boot_id`."""
-        return Ages(self.timeline, boot_id, now)
+        return Ages(self.timeline, boot_id, now, self.declared)
 
     def ages_at_head(self) -> Ages:
         """Tells ages at the last entry: by what the ledger says, and no present."""

@@ -89,6 +89,11 @@ class LedgerFiles(msgspec.Struct, frozen=True):
     others: tuple[str, ...]
 
     @property
+    def numbers(self) -> frozenset[int]:
+        """Of the epochs of which anything is left; they are counted from 1."""
+        return (self.epochs | self.damaged | self.checkpoints) - {0}
+
+    @property
     def newest(self) -> int:
         """Number of the newest epoch whose entries are there; 0 if there is none."""
         return max(self.epochs | self.damaged, default=0)
@@ -154,7 +159,7 @@ def make_checkpoint(key: SigningKey, closed: ClosedEpoch, boot_id: str, clock: M
             closed.previous,
             closed.final,
             boot_id,
-            clock,
+            clock.signed,
         ),
     )
 
@@ -172,8 +177,9 @@ class SegmentReading(msgspec.Struct):
     state: after its last entry, None if no entry can be used. end: offset behind the last entry,
     bytes. torn: what lies behind it, if only an interrupted append can have left that. damage:
     lines and what is wrong with them. preamble: all of what the epoch began with could be read.
-    entries: those that were used, each with the number of its line. left_out: how much damage is
-    not in `damage`.
+    entries: those that were used, each with the number of its line. before_deletion: what was known
+    of the recordings that tombstones are about, by these entries' sequence numbers. left_out: how
+    much damage is not in `damage`.
     """
 
     state: LedgerState | None
@@ -182,6 +188,7 @@ class SegmentReading(msgspec.Struct):
     damage: list[tuple[int, str]] = msgspec.field(default_factory=list)
     preamble: bool = False
     entries: list[tuple[int, Entry]] = msgspec.field(default_factory=list)
+    before_deletion: dict[int, RecordingState | None] = msgspec.field(default_factory=dict)
     left_out: int = 0
 
     def find(self, line: int, problem: str) -> None:
@@ -286,6 +293,8 @@ class _Reader:
             state = (self._before or state).resumed_at(entry)
             self._complete = False
         self._inside = True
+        if isinstance(entry.facts, Deleted):
+            reading.before_deletion[entry.sequence] = state.recordings.get(entry.facts.id)
         reading.state = state.with_entry(entry)
         reading.end = line.end
         reading.entries.append((line.number, entry))

@@ -13,7 +13,9 @@ of one boot are a *run*. What can be concluded, and nothing beyond it:
    taken to show that.
 4. What ended before an entry is no younger than that entry. What an entry tells of may have
    happened before it was written; only the writing is a point of the timeline.
-5. An RTC that synchronised time finds behind may have been so for as long as nobody could tell: its
+5. A wall time that a person declared right (`DeclaredTime`) counts for what is done by such a time,
+   and only where no trusted time contradicts it.
+6. An RTC that synchronised time finds behind may have been so for as long as nobody could tell: its
    earlier runs are taken to lie as much later.
 
 An RTC that was set ahead while the power was off, by less than what is plausible, cannot be told
@@ -23,12 +25,13 @@ from time that passed (docs/storage.md, "Limits").
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
-from camerad.base.clock import ClockSource, Moment
+from camerad.base.clock import ClockSource, DeclaredMoment, Moment
 from camerad.ledger.boot_runs import JUMP_US, BootRun, BootRuns
 
 
@@ -44,6 +47,25 @@ class Synchronised(msgspec.Struct, frozen=True):
 
     wall_us: int
     uptime_us: int
+
+
+class DeclaredTime(msgspec.Struct, frozen=True):
+    """Somebody declared right that wall time was wall_us at the boot time boot_us of a run."""
+
+    who: str
+    run: int
+    boot_us: int
+    wall_us: int
+
+    @property
+    def offset_us(self) -> int:
+        """Wall time minus boot time."""
+        return self.wall_us - self.boot_us
+
+    def says_the_same(self, other: DeclaredTime) -> bool:
+        """Whether the same person said so of the same run."""
+        same = self.who == other.who and self.run == other.run
+        return same and abs(self.offset_us - other.offset_us) <= JUMP_US
 
 
 class Timeline(msgspec.Struct, frozen=True):
@@ -90,6 +112,35 @@ class Timeline(msgspec.Struct, frozen=True):
             synchronised = Synchronised(run.low_us + run.last_us, there.uptime_us)
         return Timeline(before.and_then((run,)), synchronised)
 
+    def may_be(self, boot_id: str, moment: Moment) -> bool:
+        """Whether trusted time allows a wall time that a person declares right."""
+        last = self.runs.last
+        offset_us = moment.wall_us - moment.boot_us
+        if last is not None and last.boot_id == boot_id and last.trusted:
+            return last.low_us - JUMP_US <= offset_us <= last.high_us + JUMP_US
+        floor_us = self.observe(boot_id, moment).wall_at_least_us
+        return floor_us is None or moment.wall_us >= floor_us - JUMP_US
+
+    def contradicts(self, declared: DeclaredTime) -> bool:
+        """Whether trusted time, before or after, takes back what was declared."""
+        for run in (one for one in self.runs if one.trusted):
+            if run.number < declared.run and run.low_us + run.last_us > declared.wall_us + JUMP_US:
+                return True
+            if run.number > declared.run and run.start_us < declared.wall_us - JUMP_US:
+                return True
+            within = run.low_us - JUMP_US <= declared.offset_us <= run.high_us + JUMP_US
+            if run.number == declared.run and not within:
+                return True
+        return False
+
+    def with_declared(self, declared: Iterable[DeclaredTime]) -> Timeline:
+        """The timeline with what was declared of runs that nothing better dates."""
+        runs = self.runs
+        for one in reversed(tuple(declared)):
+            if not self.contradicts(one):
+                runs = runs.changed(one.run, partial(_dated, offset_us=one.offset_us))
+        return replace(self, runs=runs)
+
     def latest_run(self, boot_id: str) -> BootRun | None:
         """The latest run of a boot."""
         return self.runs.latest_of(boot_id)
@@ -128,11 +179,17 @@ class Timeline(msgspec.Struct, frozen=True):
 class Ages:
     """Gives ages at one present: at `now`, in the boot `boot_id`.
 
-    now_us: the wall time that it is at the least; None if nothing is known.
+    declared: counts only if the present's own wall time is declared right. now_us: the wall time
+    that it is at the least; None if nothing is known.
     """
 
-    def __init__(self, timeline: Timeline, boot_id: str, now: Moment) -> None:
+    def __init__(
+        self, timeline: Timeline, boot_id: str, now: Moment, declared: Iterable[DeclaredTime] = ()
+    ) -> None:
         self.timeline = timeline.observe(boot_id, now)
+        if isinstance(now, DeclaredMoment):
+            here = DeclaredTime("", self.timeline.runs.newest.number, now.boot_us, now.wall_us)
+            self.timeline = self.timeline.with_declared((*declared, here))
         present = self.timeline.runs.last
         self.now_us: Final = (
             present.low_us + now.boot_us
@@ -183,6 +240,12 @@ class Ages:
             return None
         run, _, best = bounds
         return _least(best, run.high_us + instant.boot_us) if run.synchronised else best
+
+
+def _dated(run: BootRun, offset_us: int) -> BootRun:
+    """A run as an RTC that was right would date it, unless a time says better."""
+    said = Moment(run.first_us, run.first_us + offset_us, ClockSource.RTC)
+    return run if run.trusted else run.with_moment(said)
 
 
 def _least(one: int | None, other: int | None) -> int | None:

@@ -11,14 +11,16 @@ import json
 import os
 import secrets
 
-from camerad.base import durable_files
+from camerad.base import durable_files, file_status
 from camerad.base.errors import StorageError
 from camerad.base.safe_read import read_plain
 from camerad.container import jws
 from camerad.container.keys import KeyFileError, KeyRing, PublicKey, read_public_key
-from camerad.store import verified_copy
+from camerad.ledger.log_segments import list_files
+from camerad.store import receipts, verified_copy
 from camerad.store.locations import (
     DIRECTORY_ID,
+    LEDGER,
     OFFICE,
     RECORDINGS,
     Holding,
@@ -73,13 +75,25 @@ def directory_id(root: str) -> str:
 
     Raises StorageError.
     """
-    path = os.path.join(root, OFFICE, DIRECTORY_ID)
-    content = _read(path)
-    if content is None:
+    found = receipts.read_directory_id(root)
+    if found is None:
+        path = os.path.join(root, OFFICE, DIRECTORY_ID)
         durable_files.make_directory(os.path.dirname(path))
-        content = secrets.token_hex(16).encode() + b"\n"
-        verified_copy.publish(path, content)
-    return content.decode("ascii", "replace").strip()[:64]
+        found = secrets.token_hex(16)
+        verified_copy.publish(path, f"{found}\n".encode())
+    return found
+
+
+def directory_for_receipt(root: str) -> str:
+    """How a receipt names an office's directory: by its id, and whether its own ledger has begun.
+    So it shows when that ledger is gone. Raises as `directory_id`."""
+    return directory_id(root) + (receipts.LEDGER_BEGUN if has_ledger(root) else "")
+
+
+def has_ledger(root: str) -> bool:
+    """Whether anything of an office's own ledger is there. Raises StorageError."""
+    directory = os.path.join(root, OFFICE, LEDGER)
+    return file_status.is_directory(directory) and bool(list_files(directory).numbers)
 
 
 def _read(path: str) -> bytes | None:

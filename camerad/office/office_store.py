@@ -47,7 +47,7 @@ def open_office_store(
     with PlaceClaim(place) as claim:
         # What is read before the claim may be another one's by now: the key of the ledger too.
         former = own_key.admit_key(place, key, replace=replace)
-        had_one = bool(own_key.known_keys(place))
+        had_one = bool(own_key.describe_loss(place, own_key.known_keys(place)))
         with Store.open(claim, key, clock, former, trusted, expected=had_one) as store:
             own_key.remember_key(place, key.public)
             if not compared:

@@ -32,7 +32,7 @@ from camerad.container.recording_files import SUFFIX
 from camerad.container.statements import RecordingInfo
 from camerad.ledger.ledger import read_ledger
 from camerad.ledger.ledger_state import LedgerState, describe_harm
-from camerad.office.holdings import directory_id, find_holdings, make_holding, put_key
+from camerad.office.holdings import directory_for_receipt, find_holdings, make_holding, put_key
 from camerad.office.ledger_mirror import mirror_ledger
 from camerad.store import disk, receipts, verified_copy
 from camerad.store.device_client import OffloadError, OffloadSource
@@ -109,7 +109,7 @@ class _Offload:
         self._target = target
         self._watcher = watcher
         self._done = OffloadResult()
-        self._directory_id = directory_id(target)
+        self._directory = directory_for_receipt(target)
         self._deleted = _deleted_in(target)
         self._state = LedgerState()
         self._receipts = {
@@ -273,7 +273,7 @@ class _Offload:
 
     def _acknowledge(self, holding: Holding, device: str, copied: CopiedRecording) -> None:
         """A receipt of its own for each recording: it is deleted together with that."""
-        token = self._device.sign(device, self._directory_id, [copied])
+        token = self._device.sign(device, self._directory, [copied])
         self._mirror(holding, recent=True)
         receipts.write(holding.receipts, token)
         self._device.acknowledge(token)

@@ -25,6 +25,7 @@ from camerad.base.text import printable
 from camerad.container import jws
 from camerad.container.keys import KeyRing, PublicKey, SigningKey, public_half
 from camerad.ledger.ledger_signers import Signers, signers
+from camerad.office import holdings
 from camerad.store import receipts, verified_copy
 from camerad.store.locations import KEYS, OFFICE, THUMBPRINT, Place
 
@@ -177,14 +178,14 @@ def ledger_keys(place: Place, own: PublicKey | None) -> LedgerKeys:
     """
     known = known_keys(place)
     if own is None:
-        return LedgerKeys(known, remark=_UNPROVEN if known else "")
+        lost = "" if known else describe_loss(place, known)
+        return LedgerKeys(known, problem=lost, remark=_UNPROVEN if known else "")
     every = KeyRing([own, *known.values()])
     name = own.thumbprint
     there = file_status.is_directory(place.ledger)
     found = signers(place.ledger, every) if there else Signers("", frozenset(), {})
-    if known and not found.last:
-        gone = f"{place.ledger}: the office's own ledger is gone, with every hold that it had"
-        return LedgerKeys(every, problem=gone)
+    if not found.last and (lost := describe_loss(place, known)):
+        return LedgerKeys(every, problem=lost)
     ring = KeyRing([every[one] for one in found.behind(name) if one in every])
     if found.last in ("", name):
         return LedgerKeys(ring)
@@ -203,6 +204,28 @@ def ledger_keys(place: Place, own: PublicKey | None) -> LedgerKeys:
         "was replaced or damaged"
     )
     return LedgerKeys(ring, problem)
+
+
+def describe_loss(place: Place, known: KeyRing) -> str:
+    """That an office's own ledger, of which there is no entry, was lost, if keys that the directory
+    remembers (`known`) or its receipts show that; else "". Raises StorageError."""
+    if known or _is_receipted(place):
+        return f"{place.ledger}: the office's own ledger is gone, with every hold that it had"
+    return ""
+
+
+def _is_receipted(place: Place) -> bool:
+    """Whether receipts in an office's directory show that its own ledger had begun, whoever signed
+    them: they say so, or name another directory than this is now. Raises StorageError."""
+    if holdings.has_ledger(place.root):
+        return False
+    own = receipts.read_directory_id(place.root)
+    for holding in place.holdings:
+        for path in () if holding.broken else receipts.paths(holding.receipts):
+            said = receipts.unproven(path)
+            if said is not None and said.directory != own:
+                return True
+    return False
 
 
 def receipt_signers(place: Place) -> frozenset[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from camerad.base.errors import StorageError
 from camerad.base.safe_read import read_plain
@@ -21,7 +21,16 @@ from camerad.store.receipts import CopiedRecording, FileVersion
 
 MOST_DIRECTORIES: Final = 2000
 """Of how many something is remembered; about half a kilobyte a receipt."""
-_Known = dict[str, tuple[FileVersion, tuple[CopiedRecording, ...]]]
+
+
+class ReceiptedCopy(NamedTuple):
+    """What a receipt says of a recording. directory: id of the office's directory that it names."""
+
+    copied: CopiedRecording
+    directory: str
+
+
+_Known = dict[str, tuple[FileVersion, tuple[ReceiptedCopy, ...]]]
 
 
 class ReceiptMemory:
@@ -31,17 +40,17 @@ class ReceiptMemory:
         self._lock = threading.Lock()
         self._known: dict[str, tuple[frozenset[str], _Known]] = {}
 
-    def read(self, directory: str, keys: KeyRing) -> dict[str, CopiedRecording]:
+    def read(self, directory: str, keys: KeyRing) -> dict[str, ReceiptedCopy]:
         """What the receipts in a directory say of each recording; the latest one counts. Leaves out
         and raises as `camerad.store.receipts.read`."""
         by = frozenset(keys)
         with self._lock:
             kept = self._known.get(directory)
-        before: Mapping[str, tuple[FileVersion, tuple[CopiedRecording, ...]]] = {}
+        before: Mapping[str, tuple[FileVersion, tuple[ReceiptedCopy, ...]]] = {}
         if kept is not None and kept[0] == by:
             before = kept[1]
         now: _Known = {}
-        found: dict[str, CopiedRecording] = {}
+        found: dict[str, ReceiptedCopy] = {}
         for path in receipts.paths(directory):
             # Before it is read: what changes meanwhile is read again.
             state = receipts.version_of(path)
@@ -50,9 +59,17 @@ class ReceiptMemory:
                 filed = list(receipts.read_files([path], keys))
                 if state is None or not (filed or _can_be_read(path)):
                     continue
-                one = state, filed[0].receipt.recordings if filed else ()
+                said = (known.receipt for known in filed)
+                one = (
+                    state,
+                    tuple(
+                        ReceiptedCopy(copied, receipt.directory_id)
+                        for receipt in said
+                        for copied in receipt.recordings
+                    ),
+                )
             now[path] = one
-            found |= {copied.id: copied for copied in one[1]}
+            found |= {copy.copied.id: copy for copy in one[1]}
         with self._lock:
             self._known.pop(directory, None)
             self._known[directory] = by, now
@@ -64,7 +81,7 @@ class ReceiptMemory:
 _MEMORY: Final = ReceiptMemory()
 
 
-def copied_by(directory: str, keys: KeyRing) -> dict[str, CopiedRecording]:
+def copied_by(directory: str, keys: KeyRing) -> dict[str, ReceiptedCopy]:
     """As `ReceiptMemory.read`, with what this process remembers."""
     return _MEMORY.read(directory, keys)
 

@@ -15,6 +15,7 @@ ledger.
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import re
@@ -34,6 +35,7 @@ from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.ledger.entries import Head
 from camerad.store import verified_copy
+from camerad.store.locations import DIRECTORY_ID, OFFICE
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +45,8 @@ MOST: Final = 8
 WAIT_SECONDS: Final = 10.0
 """For another program that writes a receipt there: it is at it for as long as the storage takes to
 make one small file durable."""
+LEDGER_BEGUN: Final = "+ledger"
+"""Behind the id of an office's directory in a receipt: its own ledger had begun by then."""
 _NAME: Final = re.compile(r"(\d{4,9})\.jws", re.ASCII)
 FileVersion = tuple[int, int, int, int]
 """Which file, and what has become of it: inode, size, and times of its content and of itself."""
@@ -60,8 +64,9 @@ class CopiedRecording(msgspec.Struct, frozen=True):
 
 class Receipt(msgspec.Struct, frozen=True):
     """What a device or an office signs. device: whose recordings they are. kid: the key that signs.
-    directory: id of the office's directory. head: of the device's ledger; where the office signs,
-    of its copy of that. boot_id, clock: when, by the machine that signs."""
+    directory: id of the office's directory, and perhaps `LEDGER_BEGUN`. head: of the device's
+    ledger; where the office signs, of its copy of that. boot_id, clock: when, by the machine that
+    signs."""
 
     device: str
     kid: str
@@ -70,6 +75,11 @@ class Receipt(msgspec.Struct, frozen=True):
     head: Head
     boot_id: str
     clock: Moment
+
+    @property
+    def directory_id(self) -> str:
+        """Id of the office's directory alone."""
+        return self.directory.removesuffix(LEDGER_BEGUN)
 
 
 class FiledReceipt(msgspec.Struct, frozen=True):
@@ -228,7 +238,7 @@ def remove(directory: str, gone: Container[str]) -> None:
     """
     for name in _names(directory):
         path = os.path.join(directory, name)
-        receipt = _unproven(path)
+        receipt = unproven(path)
         if receipt is not None and all(one.id in gone for one in receipt.recordings):
             durable_files.remove(path)
 
@@ -239,7 +249,7 @@ def named_recordings(directory: str) -> set[str]:
     return {
         one.id
         for name in _names(directory)
-        if (receipt := _unproven(os.path.join(directory, name))) is not None
+        if (receipt := unproven(os.path.join(directory, name))) is not None
         for one in receipt.recordings
     }
 
@@ -247,11 +257,23 @@ def named_recordings(directory: str) -> set[str]:
 def named_in(path: str) -> frozenset[str] | None:
     """Ids of the recordings that the receipt in a file names, whoever signed it; None if it is
     none, or cannot be read."""
-    receipt = _unproven(path)
+    receipt = unproven(path)
     return None if receipt is None else frozenset(one.id for one in receipt.recordings)
 
 
-def _unproven(path: str) -> Receipt | None:
+def read_directory_id(root: str) -> str | None:
+    """The id of an office's directory, by which receipts name it; None if it has none. Raises
+    StorageError."""
+    try:
+        content = read_plain(os.path.join(root, OFFICE, DIRECTORY_ID), "file", jws.LONGEST)
+    except StorageError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            return None
+        raise
+    return content.decode("ascii", "replace").strip()[:64]
+
+
+def unproven(path: str) -> Receipt | None:
     """What a receipt says, its signature unchecked; None if it is none, or cannot be read."""
     try:
         statement = jws.parse(read_plain(path, "receipt", jws.LONGEST + 1))

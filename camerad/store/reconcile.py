@@ -26,8 +26,8 @@ from camerad.store.deletable import is_another
 from camerad.store.discrepancies import Discrepancy, DiscrepancyKind, describe_takeover
 from camerad.store.listing import RECORDING, read_info
 from camerad.store.locations import Place, PlaceKind
-from camerad.store.receipt_memory import copied_by
-from camerad.store.receipts import CopiedRecording
+from camerad.store.receipt_memory import ReceiptedCopy, copied_by
+from camerad.store.receipts import read_directory_id
 from camerad.store.trust import facts_from, is_vouched, reason_for_doubt, unvouched_facts
 from camerad.store.whereabouts import Whereabouts
 
@@ -85,11 +85,11 @@ class Comparison:
         compared = (self._compare(info, receipted.get(info.id)) for info in self._infos)
         return [difference for difference in compared if difference is not None]
 
-    def _receipted(self, within: Collection[str] | None = None) -> dict[str, CopiedRecording]:
+    def _receipted(self, within: Collection[str] | None = None) -> dict[str, ReceiptedCopy]:
         """What trusted devices, and the office itself, signed about the copies in an office, within
         these directories of recordings or all. Where receipts cannot be read, nothing is taken
         over."""
-        found: dict[str, CopiedRecording] = {}
+        found: dict[str, ReceiptedCopy] = {}
         keys = KeyRing([*self._trusted.values(), *self._ledger.keys.values()])
         for holding in self._place.holdings if self._place.kind is PlaceKind.OFFICE else ():
             if within is not None and holding.recordings not in within:
@@ -101,9 +101,7 @@ class Comparison:
                 self._closed.add(holding.recordings)
         return found
 
-    def _compare(
-        self, info: RecordingInfo, receipted: CopiedRecording | None
-    ) -> Discrepancy | None:
+    def _compare(self, info: RecordingInfo, receipted: ReceiptedCopy | None) -> Discrepancy | None:
         """A difference between one file and the ledger, written down."""
         known = self._ledger.state.recordings.get(info.id)
         if known is not None and known.deleted is not None:
@@ -210,15 +208,21 @@ class Comparison:
             return "found"
         return "recovered" if closed.end.closing.reason == RECOVERED else "closed"
 
-    def _doubt_here(self, said: Skeleton, receipted: CopiedRecording | None) -> str:
+    def _doubt_here(self, said: Skeleton, receipted: ReceiptedCopy | None) -> str:
         """Why an office does not believe what a device signed; "" if nothing is against it."""
         if self._place.kind is not PlaceKind.OFFICE:
             return ""
         closed = said.closed_by
         if closed is None:
             return "it has no end that fits its beginning; only whole recordings are handed over"
-        if receipted is not None and receipted.final != closed.sha256:
-            return f"there is a receipt for another end of it, {receipted.final}"
+        if receipted is not None and receipted.copied.final != closed.sha256:
+            return f"there is a receipt for another end of it, {receipted.copied.final}"
+        own = read_directory_id(self._place.root)
+        if receipted is not None and receipted.directory != own and not self._ledger.lossy:
+            return (
+                f"its receipt is of another office's directory ({receipted.directory}), whose "
+                "ledger, with its holds, is not here"
+            )
         return ""
 
     def _take_in_unvouched(self, recording: str, doubted: str, *, recorded: bool) -> Discrepancy:

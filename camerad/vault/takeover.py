@@ -38,7 +38,7 @@ from camerad.container.recording_files import SUFFIX
 from camerad.ledger.entries import Head
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import RecordingState
-from camerad.office.holdings import directory_id
+from camerad.office.holdings import directory_for_receipt, directory_id
 from camerad.store import receipts, verified_copy
 from camerad.store.found_receipts import FoundReceipts
 from camerad.store.locations import Holding, is_id
@@ -116,7 +116,7 @@ class Takeover:
         """Copies that are not what the camera's ledger names, as this process found out."""
         # A process that was killed may have left what a loss of power could still take back.
         durable_files.sync_all()
-        self._directory_id = directory_id(self._root)
+        directory_id(self._root)
 
     def take(self, kid: str, declaration: Declaration) -> None:
         """Take a complete upload over, or put it apart, or leave it until the ledger came.
@@ -346,7 +346,7 @@ class Takeover:
             receipt = Receipt(
                 device=self._holdings.name(kid),
                 kid=self._key.public.thumbprint,
-                directory=self._directory_id,
+                directory=directory_for_receipt(self._root),
                 recordings=(copied,),
                 head=head,
                 boot_id=self._clock.boot_id,

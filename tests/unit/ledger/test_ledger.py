@@ -235,7 +235,7 @@ def test_every_kind_can_be_read_back(book: Book) -> None:
         "hold": {"id": "a", "reason": "r", "who": "w"},
         "release": {"id": "a", "who": "w"},
         "acknowledged": {"id": "a", "final": "f", "receipt": "r"},
-        "deleted": {"id": "a", "final": None, "why": "offloaded", "age_us": 1},
+        "deleted": {"id": "a", "final": None, "why": "other", "age_us": 1},
         "settings": {
             "settings": "x",
             "overridden": [{"key": "k", "configured": "c", "allowed": "a"}],
@@ -312,6 +312,7 @@ def test_every_kind_can_be_read_back(book: Book) -> None:
             "sha256": "s",
         },
         "judged": {"id": "c", "who": "w", "verdict": "qualified", "key": "k", "final": "f"},
+        "clock_declared": {"who": "w", "run": 1, "boot_us": 5, "wall_us": 7},
         "hold_until": {"id": "c", "reason": "r", "who": "w", "until_us": 7},
         "hold_ground": {"id": "c", "who": "w", "ground": "danger"},
     }
@@ -399,6 +400,7 @@ def test_the_next_epoch_begins_with_all_that_is_needed_and_without_what_is_not(b
     book.record("a", "b", "c")
     book.opened("running")
     book.hold("a")
+    book.clock.advance(DAYS * DAY)
     book.ledger.append("deleted", id="b", final="final of b", why="expired", age_us=DAYS * DAY)
     before = book.state.recordings
     book.ledger.rotate()

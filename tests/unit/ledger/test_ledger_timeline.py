@@ -7,9 +7,9 @@ from random import Random
 import pytest
 from timeline_world import RTC, SYNC, UNKNOWN, World
 
-from camerad.base.clock import DAY
+from camerad.base.clock import DAY, DeclaredMoment
 from camerad.ledger.boot_runs import STEADY_US
-from camerad.ledger.timeline import Instant, Timeline
+from camerad.ledger.timeline import Ages, DeclaredTime, Instant, Timeline
 
 
 @pytest.fixture
@@ -297,3 +297,27 @@ def test_a_moment_of_a_boot_is_known_as_it_was_last_synchronised() -> None:
     world.off(1)
     assert world.timeline.synchronised_in(world.boot_id) is None, "nothing of this boot"
     assert world.timeline.synchronised_in(boot) == known
+
+
+@pytest.mark.parametrize(("error_days", "aged"), [(0, 15), (-15, 30), (15, 0)])
+@pytest.mark.parametrize("taken_back", [False, True])
+def test_what_was_declared_ages_what_is_declared_until_trusted_time_contradicts_it(
+    error_days: int, aged: int, *, taken_back: bool
+) -> None:
+    """error_days: how wrong the first declaration was, 15 days before the second."""
+    world = World()
+    instant = world.run(0)
+    before = world.moment()
+    wrong_us = before.wall_us + error_days * DAY
+    declared = [DeclaredTime("Desk", instant.run, before.boot_us, wrong_us)]
+    if taken_back:
+        world.clock(SYNC)
+        world.run(0)
+        world.clock(UNKNOWN)
+    world.off(15)
+    now = world.moment()
+    boot = world.boot_id
+    assert Ages(world.timeline, boot, now, declared).minimum_us(instant) == 0
+    said = DeclaredMoment(now.boot_us, now.wall_us, now.source)
+    days = Ages(world.timeline, boot, said, declared).minimum_us(instant) // DAY
+    assert days == (15 if taken_back else aged)
