@@ -19,13 +19,15 @@ from camerad.base import file_status, storage_errors
 from camerad.base.clock import DAY
 from camerad.base.errors import StorageError
 from camerad.base.storage_errors import ForbiddenError
-from camerad.container.keys import KeyFileError, KeyRing
+from camerad.container.keys import KeyFileError, KeyRing, read_public_key
 from camerad.container.recording_files import SUFFIX
 from camerad.container.severity import Severity
 from camerad.ledger import log_segments
-from camerad.ledger.ledger import LedgerFinding
+from camerad.ledger.audit import LedgerFinding
 from camerad.ledger.ledger_state import LedgerState, describe_harm
+from camerad.ledger.recording_entries import OFFLOADED
 from camerad.ledger.recording_state import RecordingState
+from camerad.ledger.tombstone_ages import LedgerTimes
 from camerad.office.holdings import holding_key
 from camerad.store import receipts
 from camerad.store.locations import (
@@ -33,13 +35,15 @@ from camerad.store.locations import (
     Place,
     PlaceKind,
     device_stem,
+    holding_ending,
     holding_stem,
     office_place,
 )
-from camerad.store.receipts import FiledReceipt
+from camerad.store.receipts import CopiedRecording, FiledReceipt
 from camerad.verify.verdict import Report
 
 Remark = tuple[Severity, str]
+ReceiptedRecordings = Mapping[str, tuple[CopiedRecording, FiledReceipt]]
 
 
 class CheckedLedger(msgspec.Struct, frozen=True):
@@ -49,6 +53,7 @@ class CheckedLedger(msgspec.Struct, frozen=True):
     own: bool
     state: LedgerState
     findings: Sequence[LedgerFinding]
+    times: LedgerTimes = msgspec.field(default_factory=LedgerTimes)
 
 
 class CheckedPlace(msgspec.Struct, frozen=True):
@@ -97,6 +102,8 @@ class _Comparison:
         if self._is_office:
             for holding in self._place.holdings:
                 yield from self._against_receipts(holding)
+                yield from self._of_other_cameras(holding)
+            yield from self._against_tombstones()
 
     def _is_here(self, recording: str) -> bool:
         return bool(self._whole.files_of(recording))
@@ -170,6 +177,8 @@ class _Comparison:
                 text = f"{path}: it is named like a receipt, and is none that a trusted key signed"
                 yield Severity.DAMAGE, text
         received = receipts.by_recording(filed)
+        yield from self._of_another_office(holding, received)
+        yield from self._of_another_end(received)
         for name in sorted(received):
             known = self._known.get(name)
             deleted = known is not None and known.deleted is not None
@@ -177,15 +186,83 @@ class _Comparison:
                 self._told.add(name)
                 text = f"{name}: there is a receipt for it, but neither its file nor a deletion"
                 yield Severity.DAMAGE, text
-        state = next(
-            (one.state for one in self._checked.ledgers if one.name == holding.ledger), None
-        )
+        state = self._ledger_of(holding)
         if state is None:
             return
         for one in state.recordings.values():
             yield from self._lost_on_device(one, state)
             if one.acknowledged is not None and one.id not in received:
                 yield from self._without_receipt(holding, one, state)
+
+    def _of_other_cameras(self, holding: Holding) -> Iterator[Remark]:
+        """About recordings that lie in another camera's directory."""
+        name = os.path.basename(holding.root)
+        for report in self._checked.reports:
+            result = report.result
+            if os.path.dirname(report.path) != holding.recordings or result is None:
+                continue
+            header, kid = result.header, result.kid
+            if header is None or kid is None or name.endswith(holding_ending(kid)):
+                continue
+            state = self._ledger_of(holding)
+            named = state.recordings.get(header.id) if state is not None else None
+            known = named is not None and named.final is not None and named.final == result.final
+            if not known and holding_stem(name) != device_stem(header.device):
+                yield Severity.DAMAGE, f"{report.path}: this is a recording of another camera"
+
+    def _against_tombstones(self) -> Iterator[Remark]:
+        """About tombstones of the office's own ledger that the cameras' ledgers contradict."""
+        own = next((one for one in self._checked.ledgers if one.own), None)
+        theirs = [one for one in self._checked.ledgers if not one.own]
+        for one in own.times.tombstones if own is not None else ():
+            if one.facts.why == OFFLOADED:
+                text = f"{one.facts.id} was deleted as handed over, which no office's own is"
+                yield Severity.DAMAGE, text
+            elif own is not None and not own.times.find_contradiction(one):
+                told = [
+                    (it.times, it.state.recordings[one.facts.id])
+                    for it in theirs
+                    if one.facts.id in it.state.recordings
+                ]
+                if wrong := own.times.find_contradiction(one, told):
+                    yield Severity.DAMAGE, f"{wrong}, by its camera's ledger"
+
+    def _ledger_of(self, holding: Holding) -> LedgerState | None:
+        """What the copy of the device's ledger says; None if it was not read."""
+        ledgers = (one.state for one in self._checked.ledgers if one.name == holding.ledger)
+        return next(ledgers, None)
+
+    def _of_another_end(self, received: ReceiptedRecordings) -> Iterator[Remark]:
+        """About recordings that end otherwise than the last receipt about them says."""
+        for report in self._checked.reports:
+            result = report.result
+            if result is None or result.header is None or result.final is None:
+                continue
+            copied, filed = received.get(result.header.id, (None, None))
+            if copied is not None and filed is not None and copied.final != result.final:
+                text = f"{report.path}: it ends otherwise than the receipt {filed.path} says"
+                yield Severity.DAMAGE, text
+
+    def _of_another_office(
+        self, holding: Holding, received: ReceiptedRecordings
+    ) -> Iterator[Remark]:
+        """About receipts that name another office's directory, and recordings that this one's
+        ledger does not know: the ledger with the holds on them is not here."""
+        if not self._has_ledger:
+            return  # that is told where the ledger is looked for
+        others = {
+            filed.receipt.directory_id
+            for name, (_, filed) in received.items()
+            if name not in self._known
+        }
+        for other in sorted(others):
+            if other == receipts.read_directory_id(self._place.root):
+                continue
+            text = (
+                f"{holding.root}: receipts here name the office's directory {other}, whose ledger "
+                "is not here, with every hold that it had"
+            )
+            yield Severity.DAMAGE, text
 
     def _lost_on_device(self, one: RecordingState, state: LedgerState) -> Iterator[Remark]:
         """About a recording of which the device's ledger itself says that its file came to harm, or
@@ -254,7 +331,21 @@ def _about_key(holding: Holding) -> Iterator[Remark]:
             raise storage_errors.explain("read the key", holding.key, cause) from error
         text = "the key that came with the recordings is gone, or is another one"
         mend = "offload the camera once more, which puts it there"
+        if (ending := _ending_by_key(holding)) is not None:
+            text = "this directory is not called after the key in it"
+            mend = (
+                f"if it was renamed, give it its name back, which ends in {ending}; if not, the "
+                "file is not the camera's: offload that once more"
+            )
         yield Severity.DAMAGE, f"{holding.key}: {text}: {mend}"
+
+
+def _ending_by_key(holding: Holding) -> str | None:
+    """How a directory should be called by the key in it; None if there is none."""
+    try:
+        return holding_ending(read_public_key(holding.key).thumbprint)
+    except KeyFileError:
+        return None
 
 
 def _kept_aside(holding: Holding) -> Iterator[Remark]:

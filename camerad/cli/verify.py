@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
 import re
@@ -22,11 +23,13 @@ from camerad.container import jws
 from camerad.container.keys import KeyRing
 from camerad.container.recording_files import SUFFIX
 from camerad.container.severity import Severity
+from camerad.ledger.audit import LedgerFinding, Witnessed, audit_ledger
 from camerad.ledger.entries import Head
-from camerad.ledger.ledger import LedgerFinding, Witnessed, read_ledger, read_state
 from camerad.ledger.ledger_state import LedgerState
+from camerad.ledger.state_memory import read_state
 from camerad.office import own_key
 from camerad.store import receipts
+from camerad.store.inventory import find_strays
 from camerad.store.listing import Listing
 from camerad.store.locations import Holding, MissingError, Place, PlaceKind
 from camerad.store.receipts import FiledReceipt
@@ -37,6 +40,9 @@ from camerad.verify.verdict import Report, Verdict
 _HEAD: Final = re.compile(r"(\d{1,18}):(\d{1,18}):([0-9a-f]{64})", re.ASCII)
 _Filed = Mapping[Holding, Sequence[FiledReceipt]]
 _GONE: Final = "the directory of the recordings is gone"
+
+
+_MISPLACED: Final = "move it into the camera's recordings/, or remove it"
 
 
 class _LostError(MissingError):
@@ -52,6 +58,10 @@ def run(options: argparse.Namespace) -> int:
         target = find_target(options.what, options.state)
     except MissingError as error:
         raise _LostError(str(error)) from error
+    except StorageError as error:
+        if error.errno in (errno.ELOOP, errno.ENOTDIR):
+            raise _LostError(str(error)) from error  # a link in the place of a directory
+        raise
     keys = desk.trusted_keys(options, target.place, allow_own=True)
     vouching = desk.receipt_keys(options, target.place, keys)
     summary = Summary()
@@ -144,6 +154,14 @@ def _files(place: Place, summary: Summary) -> Iterator[str]:
             summary.differences.append((Severity.DAMAGE, str(one.error)))
         else:
             summary.add_unread(one.error)
+    try:
+        strays = find_strays(place)
+    except StorageError as error:
+        summary.add_unread(error)
+        strays = []
+    for path in strays:
+        text = f"{path}: it lies beside where recordings belong, so nothing deletes it"
+        summary.differences.append((Severity.NOTE, f"{text}: {_MISPLACED}"))
     for directory in place.shelves:
         try:
             names = sorted(os.listdir(directory))
@@ -164,7 +182,12 @@ def _files(place: Place, summary: Summary) -> Iterator[str]:
             for unread in others.failed:
                 summary.add_unread(unread)
         paths = (os.path.join(directory, name) for name in names)
-        yield from (path for path in paths if path.endswith(SUFFIX) or path in copies)
+        for path in (one for one in paths if one.endswith(SUFFIX) or one in copies):
+            if place.kind is PlaceKind.FILES or not file_status.is_link(path):
+                yield path
+                continue
+            text = f"{path}: this is a symbolic link, which is not followed, and no recording"
+            summary.differences.append((Severity.DAMAGE, text))
 
 
 # ------------------------------------------------------------------------------------- ledgers
@@ -191,7 +214,9 @@ def _ledgers(
         for holding in (one for one in place.holdings if not one.broken):
             witnessed = Witnessed(head)
             if witnessed.head is None:
-                witnessed = Witnessed(_witnessed(filed.get(holding, ())), beside=True)
+                heads = [one.receipt.head for one in filed.get(holding, ())]
+                newest = max(heads, key=lambda head: head.sequence, default=None)
+                witnessed = Witnessed(newest, beside=True, earlier=tuple(heads))
             yield from _read(holding.ledger, keys, witnessed, summary, own=False)
         try:
             if noted.head is not None or file_status.exists(place.ledger):
@@ -226,7 +251,7 @@ def _read(
 ) -> Iterator[CheckedLedger]:
     """A ledger that was read; none if this user may not, which is added to the summary."""
     try:
-        state, findings = read_ledger(directory, keys, witnessed)
+        state, findings, times = audit_ledger(directory, keys, witnessed)
     except ForbiddenError as error:
         summary.add_unread(error)
         return
@@ -234,7 +259,7 @@ def _read(
         # The others are checked all the same.
         yield _damaged(directory, error, own=own)
         return
-    yield CheckedLedger(directory, own, state, findings)
+    yield CheckedLedger(directory, own, state, findings, times)
 
 
 def _damaged(directory: str, error: StorageError, *, own: bool) -> CheckedLedger:
@@ -350,12 +375,6 @@ def _noted(options: argparse.Namespace, place: Place) -> Witnessed:
         raise desk.DeskError(f"--office-head {text}: this is not EPOCH:SEQUENCE:SHA256")
     head = None if found is None else Head(int(found[1]), int(found[2]), found[3])
     return Witnessed(head, option="--office-head")
-
-
-def _witnessed(filed: Sequence[FiledReceipt]) -> Head | None:
-    """The newest head in the receipts that came with the recordings."""
-    heads = [one.receipt.head for one in filed]
-    return max(heads, key=lambda head: head.sequence, default=None)
 
 
 def _finals(ledgers: Sequence[CheckedLedger]) -> dict[str, str]:

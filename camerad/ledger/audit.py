@@ -18,6 +18,7 @@ from camerad.base.text import count
 from camerad.container import jws
 from camerad.container.keys import KeyRing
 from camerad.container.severity import Severity
+from camerad.container.statements import rfc3339
 from camerad.ledger import log_segments
 from camerad.ledger.entries import Entry, Head, parse_carried, parse_entry
 from camerad.ledger.entry_types import (
@@ -39,6 +40,7 @@ from camerad.ledger.recording_entries import (
     OpenedEntry,
     Received,
 )
+from camerad.ledger.tombstone_ages import LedgerTimes, judge
 
 
 class LedgerFinding(msgspec.Struct, frozen=True):
@@ -69,6 +71,8 @@ class Witnessed(msgspec.Struct, frozen=True):
     head: Head | None = None
     beside: bool = False
     option: str = "--head"
+    earlier: tuple[Head, ...] = ()
+    """Others that were witnessed as that was."""
 
     @property
     def caveat(self) -> str:
@@ -95,6 +99,13 @@ def read_ledger(
     head: one that was witnessed, elsewhere unless it says so. Raises StorageError if the ledger
     cannot be read.
     """
+    return audit_ledger(directory, keys, head)[:2]
+
+
+def audit_ledger(
+    directory: str, keys: KeyRing, head: Head | Witnessed | None = None
+) -> tuple[LedgerState, list[LedgerFinding], LedgerTimes]:
+    """The same, and what its entries say of time."""
     audit = _Audit(directory, keys, head if isinstance(head, Witnessed) else Witnessed(head))
     before = 0
     for number in audit.numbers:
@@ -102,7 +113,7 @@ def read_ledger(
             audit.missing(before + 1, number - 1)
         audit.epoch(number)
         before = number
-    return audit.finish()
+    return *audit.finish(), audit.times
 
 
 def entries_about(
@@ -207,18 +218,21 @@ class _Audit:
         self._keys = keys
         self._witnessed = witnessed.head
         self._caveat = witnessed.caveat
+        self._heads: dict[int, set[str]] = {}
+        for one in (*witnessed.earlier, *filter(None, [witnessed.head])):
+            self._heads.setdefault(one.sequence, set()).add(one.sha256)
         self._shelf = log_segments.list_files(directory)
         self._state: LedgerState | None = LedgerState()
         self._last = LedgerState()
         self._findings: list[LedgerFinding] = []
         self._seen = False
+        self.times = LedgerTimes()
         self._torn: tuple[RepairedEntry, int] | None = None
         self._read = ""
         self._named: set[str] = set()
         self._unread: dict[str, tuple[str, int, str]] = {}
-        shelf = self._shelf
-        self.numbers = sorted((shelf.epochs | shelf.damaged | shelf.checkpoints) - {0})
-        """Of the epochs of which anything is left, in their order; they are counted from 1."""
+        self.numbers = sorted(self._shelf.numbers)
+        """Of the epochs of which anything is left, in their order."""
 
     def epoch(self, number: int) -> None:
         """Check one epoch, or what is left of it."""
@@ -243,7 +257,17 @@ class _Audit:
         self._state = None
 
     def finish(self) -> tuple[LedgerState, list[LedgerFinding]]:
-        """Compare with what was witnessed."""
+        """Compare with what was witnessed, and each tombstone with the times of all entries."""
+        for one, is_damage, text in judge(self.times):
+            if is_damage:
+                self._damage(one.file, one.line, text)
+            else:
+                self._note(one.file, one.line, text, qualifies=True)
+        for declared, (file, line) in self.times.declared.items():
+            taken_back = self.times.is_taken_back(declared)
+            text = f"{declared.who} declared the time right: {rfc3339(declared.wall_us)}"
+            text += "; a time server says otherwise, so nothing goes by that" if taken_back else ""
+            self._note(file, line, text, qualifies=taken_back)
         if not self.numbers:
             self._damage("", 0, "there is no ledger")
         if self._torn is not None:
@@ -280,11 +304,9 @@ class _Audit:
 
     def _witness(self, sequence: int, sha256: str, file: str, line: int) -> None:
         """Compare an entry with the witnessed head, if it is that."""
-        witnessed = self._witnessed
-        if witnessed is None or witnessed.sequence != sequence:
-            return
-        self._seen = True
-        if witnessed.sha256 != sha256:
+        if self._witnessed is not None and self._witnessed.sequence == sequence:
+            self._seen = True
+        if self._heads.get(sequence, {sha256}) != {sha256}:
             self._damage(file, line, f"entry {sequence} is not the one that was witnessed")
 
     def _checkpoint(self, number: int) -> Checkpoint | None:
@@ -317,6 +339,7 @@ class _Audit:
         reading = log_segments.read_epoch(self._state, number, content, self._keys)
         self._report_damage(name, reading.damage)
         for line, entry in reading.entries:
+            self.times.take(entry, reading.before_deletion, name, line)
             self._remark(name, line, entry)
             self._witness(entry.sequence, entry.sha256, name, line)
         self._report_unmentioned_tail()

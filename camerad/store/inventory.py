@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from camerad.base.clock import DAY, SECOND, Moment
-from camerad.container.recording_files import SUFFIX
+from camerad.container.recording_files import ID, SUFFIX, list_names
 from camerad.container.statements import RecordingInfo, rfc3339
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import Hold, RecordingState
@@ -143,6 +143,18 @@ def list_place(place: Place, listing: Listing | None = None) -> list[RecordingIn
     infos = [info for directory in place.shelves for info in listing.read(directory)]
     infos = [seen_in(place, info) for info in infos]
     return sorted(infos, key=lambda info: info.id, reverse=True)
+
+
+def find_strays(place: Place) -> list[str]:
+    """Files that are called like recordings and lie beside where an office has those: nothing takes
+    them over, and nothing deletes them. Raises StorageError."""
+    found = []
+    directories = (place.root, *(one.root for one in place.holdings if not one.broken))
+    for directory in directories if place.kind is PlaceKind.OFFICE else ():
+        names = sorted(list_names(directory))
+        strays = (name for name in names if ID.match(name) and name.endswith(SUFFIX))
+        found += [os.path.join(directory, name) for name in strays]
+    return found
 
 
 def seen_in(place: Place, info: RecordingInfo) -> RecordingInfo:

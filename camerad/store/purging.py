@@ -38,6 +38,7 @@ from camerad.ledger.recording_state import RecordingState
 from camerad.store.camera_ledgers import DoubtfulLedger, devices_here
 from camerad.store.deletable import NotTheRecordingError
 from camerad.store.holds import EndedHold
+from camerad.store.inventory import find_strays
 from camerad.store.locations import Place, PlaceKind, office_place
 from camerad.store.trust import is_vouched
 from camerad.store.whereabouts import Whereabouts
@@ -77,6 +78,8 @@ class ReasonKind(StrEnum):
     """Something cannot be read, or cannot be removed."""
     KEY_UNKNOWN = "key_unknown"
     """A camera's key is not enrolled, so its recordings are not believed."""
+    MISPLACED = "misplaced"
+    """A recording lies beside where an office has them, so nothing deletes it."""
     NOT_TAKEN_OVER = "not_taken_over"
     """A recording came after the ledger was compared with the files."""
     CLOCK = "clock_not_trusted"
@@ -94,6 +97,7 @@ _CODES: Final = {
     ReasonKind.NOT_VOUCHED: NOT_AUTHENTIC,
     ReasonKind.UNREADABLE: EX_IOERR,
     ReasonKind.KEY_UNKNOWN: EX_USAGE,
+    ReasonKind.MISPLACED: NOT_AUTHENTIC,
     ReasonKind.NOT_TAKEN_OVER: EX_TEMPFAIL,
     ReasonKind.CLOCK: EX_TEMPFAIL,
     ReasonKind.YEARS: EX_TEMPFAIL,
@@ -203,6 +207,7 @@ def find_reasons(
         *_by_device_ledgers(state, doubtful),
         *map(reason_of_error, errors),
         *_by_files(place, state, kept, trusted, infos),
+        *_by_strays(place),
     ]
     if kept and not present[1].trusted:
         found.append(_reason(ReasonKind.CLOCK, _clock(place)))
@@ -284,6 +289,21 @@ def _by_device_ledgers(state: LedgerState, doubtful: Iterable[DoubtfulLedger]) -
     for one in doubtful:
         if (one.hides and one.error is None) or not one.devices.isdisjoint(devices):
             yield reason_of_error(one.error) if one.error else reason_of_damage(one.text)
+
+
+def _by_strays(place: Place) -> Iterator[Reason]:
+    """Recordings that lie where nothing looks for them."""
+    try:
+        strays = find_strays(place)
+    except StorageError as error:
+        yield reason_of_error(error)
+        return
+    for path in strays:
+        text = (
+            f"{path}: this file is called like a recording and lies beside where they belong, so "
+            "nothing deletes it: move it into the camera's recordings/, or remove it"
+        )
+        yield _reason(ReasonKind.MISPLACED, text)
 
 
 def _by_files(

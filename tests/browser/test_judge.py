@@ -42,6 +42,7 @@ from tests.browser.judged import (
 )
 from tests.browser.person import browser
 from tests.browser.player_modules import PLAYER, Shelf, page_of, serving
+from tests.independent import mixed_offices
 from tests.independent.changes import Change, numbers, running, said, texts, wrapped
 from tests.tamper.recordings import FAMILIES
 
@@ -119,6 +120,26 @@ def test_of_what_a_camera_could_sign_both_say_the_same(
     }[kind]
     seen = both_agree(page, shelf, taken(changes, every), tmp_path)
     assert len(seen) > 1
+
+
+@pytest.mark.breadth
+def test_of_every_recording_in_mixed_offices_both_say_the_same(
+    page: Page, shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole offices are judged by the command and by the verifier made from the page alone, in
+    tests/independent; here each recording that lies in such offices."""
+    run, clock = mixed_offices.commands(tmp_path, monkeypatch)
+    made = mixed_offices.made(tmp_path, run, clock, mixed_offices.public_keys(tmp_path))
+    changer = mixed_offices.Changer(made, random.Random(f"{SEED} mixed"), tmp_path / "outside")
+    cases: dict[tuple[str, bytes], Change] = {}
+    for _ in range(breadth(20, 1000)):
+        case = changer.case()
+        for name, data in case.files.items():
+            if name.endswith(".tar") and isinstance(data, bytes):
+                base = Path(name).name
+                change = Change(f"{case.what}: {name}", data, name=base)
+                cases.setdefault((base, data), change)
+    both_agree(page, shelf, list(cases.values()), tmp_path)
 
 
 def test_of_what_is_long_deep_large_or_much_both_say_the_same(

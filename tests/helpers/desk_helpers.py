@@ -12,7 +12,7 @@ from sealed_helpers import BOOT, KEY, KEYS, WALL_US, Made, made, office
 from camerad.base.clock import DAY, ManualClock
 from camerad.container import jws
 from camerad.container.chain import HEADER_NAME
-from camerad.container.keys import SigningKey
+from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.skeleton import skeleton
 from camerad.ledger.claim import Claim
 from camerad.ledger.ledger import Ledger
@@ -47,17 +47,19 @@ class Camera:
     """A device's state directory, without a daemon. clock: stands at the end of the recordings,
     an hour later, in another boot."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, key: SigningKey = KEY, device: str = "cam-1") -> None:
         self.root = root
+        self.device = device
         self.recordings = root / "recordings"
         self.recordings.mkdir(parents=True)
-        self.key = KEY
+        self.key = key
+        self.keys = KeyRing([key.public])
         self.clock = ManualClock(wall_us=WALL_US + DAY // 24)
-        (root / "identity.pem").write_bytes(KEY.pem)
+        (root / "identity.pem").write_bytes(key.pem)
         (root / "identity.pem").chmod(0o600)
         (root / "keys").mkdir()
-        jwk = json.dumps(KEY.public.jwk)
-        (root / "keys" / f"{KEY.public.thumbprint}.jwk").write_text(jwk)
+        jwk = json.dumps(key.public.jwk)
+        (root / "keys" / f"{key.public.thumbprint}.jwk").write_text(jwk)
         # A device has its ledger before it can record.
         self.open().close()
 
@@ -67,6 +69,7 @@ class Camera:
 
     def put(self, identity: str = ONE, *, known: bool = True, **how: object) -> Path:
         """A closed recording, as its file; the ledger knows it if `known`."""
+        how = {"key": self.key, "device": self.device} | how
         one = recording(identity, **how)
         path = self.recordings / f"{identity}.tar"
         path.write_bytes(one.file)
@@ -87,7 +90,7 @@ class Camera:
         target.mkdir(exist_ok=True)
         with self.open() as store:
             store.reconcile()
-            device = OwnedDevice(store, self.key, KEYS)
+            device = OwnedDevice(store, self.key, self.keys)
             return offload(device, str(target), Silent(), same_disk=True)
 
     def ledger(self) -> Ledger:

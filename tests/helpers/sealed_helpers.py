@@ -182,6 +182,7 @@ def made(
     source: ClockSource = ClockSource.SYNCHRONISED,
     first: int = 0,
     wearer: str | None = None,
+    device: str = "cam-1",
     later_us: int = 0,
     closed: ClockSource = ClockSource.SYNCHRONISED,
 ) -> Made:
@@ -194,7 +195,7 @@ def made(
     packets = footage(script, first)
     origin_us = packets[0][0].pts_us
     header = a_header(identity, origin_us=origin_us, trigger_us=origin_us, clock=at(0, source))
-    header = replace(header, wearer=wearer, started_wall_us=WALL_US + later_us)
+    header = replace(header, wearer=wearer, device=device, started_wall_us=WALL_US + later_us)
     runs = runs_of(packets)
     maker = FragmentMaker(WIDTH, HEIGHT, packets[0][1])
     plain = [maker.init]

@@ -462,7 +462,7 @@ def check_recording(
     report, finals = Report(), set(finals)
     nothing = 2 if vouched or finals else 3
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     except OSError as error:
         report.note(3, f"It cannot be opened: {error.strerror}.")
         return report

@@ -263,6 +263,7 @@ KINDS: dict[str, dict[str, Type]] = {  # 5
     },
     "start": {"software": text, "policy": text, "settings": text},
     "stop": {},
+    "clock_declared": {"who": free, "run": us, "boot_us": us, "wall_us": us},
     "uptime": {},
     "stage": {"stage": text, "display": boolean},
     "opened": {"id": _name, "header": text},

@@ -5,11 +5,12 @@ import fcntl
 import json
 import os
 import re
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from verifier_recording import check_recording
+from verifier_recording import check_recording, read_archive
 from verifier_statements import (
     ID,
     Keys,
@@ -22,9 +23,11 @@ from verifier_statements import (
     read_statement,
     sha,
 )
+from verifier_times import Times
 
 BEGINNING = re.compile(rb"[A-Za-z0-9_.-]*")  # what an append that was cut short left behind
 DAY = 86_400_000_000
+PARTS = ("recordings", "receipts", "ledger", "device.jwk")  # of a device's directory
 
 
 @dataclass
@@ -107,6 +110,7 @@ class Ledger:
         default_factory=dict
     )  # epoch and SHA-256, by sequence
     last: dict[str, Any] | None = None
+    times: Times = field(default_factory=Times)
 
     def of(self, name: str) -> Known:
         """What is known of one recording."""
@@ -150,7 +154,10 @@ class Ledger:
 
     def has(self, head: dict[str, Any]) -> bool:
         """Whether a witnessed head is in it (6)."""
-        return self.entries.get(head["sequence"]) == (head["epoch"], head["sha256"])
+        if head["sequence"] in self.entries:
+            return self.entries[head["sequence"]][1] == head["sha256"]
+        # One of an epoch that has expired cannot be compared any more.
+        return self.last is not None and head["sequence"] < self.last["sequence"]
 
 
 class _Reader:
@@ -169,11 +176,10 @@ class _Reader:
 
     def run(self) -> Ledger:
         """Each epoch from 1 to the highest has its entries or its checkpoint (5)."""
-        try:
-            names = set(os.listdir(self.directory))
-        except OSError as error:
-            self.note(2, f"The ledger cannot be read: {error.strerror}.")
+        if not folder(self.directory):
+            self.note(2, "The ledger is no directory, or is gone.")
             return self.ledger
+        names = set(os.listdir(self.directory))
         epochs = [re.fullmatch(r"([0-9]{6,})\.(jws|damaged|checkpoint)", name) for name in names]
         numbers = {int(one[1]) for one in epochs if one and f"{int(one[1]):06d}" == one[1]} - {0}
         for number in range(1, max(numbers, default=0) + 1):
@@ -206,9 +212,7 @@ class _Reader:
     def read(self, name: str) -> bytes:
         """A file's bytes; none if it cannot be read."""
         try:
-            handle = os.open(self.directory / name, os.O_RDONLY | os.O_NONBLOCK)
-            with os.fdopen(handle, "rb") as file:
-                return file.read()
+            return content(self.directory / name)
         except OSError as error:
             self.note(2, f"{name} cannot be read: {error.strerror}.")
             return b""
@@ -291,6 +295,7 @@ class _Reader:
                 )
             self.take(where, found)
             if not found.more:
+                self.ledger.times.take(entry)
                 leave(left, entry)
                 if entry["kind"] == "hold_until":
                     one = (facts["reason"], facts["who"], facts["until_us"])
@@ -391,7 +396,28 @@ class _Reader:
 
 def check_ledger(directory: Path, keys: Keys) -> Ledger:
     """Check a ledger (5)."""
-    return _Reader(directory, keys).run()
+    ledger = _Reader(directory, keys).run()
+    for verdict, sentence in ledger.times.judged([], office=False):
+        ledger.report.note(verdict, sentence)
+    for declared, sentence in ledger.times.taken_back():
+        ledger.report.note(declared, sentence)
+    return ledger
+
+
+def opened(path: Path) -> int:
+    """A file's descriptor; no link is followed, and no pipe is waited for (6)."""
+    return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+
+
+def folder(path: Path) -> bool:
+    """Whether it is a directory, and no link to one (6)."""
+    return path.is_dir() and not path.is_symlink()
+
+
+def content(path: Path) -> bytes:
+    """A plain file's bytes; none of anything else that has the name."""
+    with os.fdopen(opened(path), "rb") as file:
+        return file.read() if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
 
 
 def check_receipts(
@@ -400,12 +426,12 @@ def check_receipts(
     """Check receipts, and return what they say (6). accepted: SHA-256 of those that the copy of the
     device's ledger names."""
     report, receipts = Report(), []
-    names = sorted(os.listdir(directory)) if directory.is_dir() else []
+    names = sorted(os.listdir(directory)) if folder(directory) else []
     for name in names:
         if not re.fullmatch(r"[0-9]{4,9}\.jws", name):
             continue
         try:
-            token = (directory / name).read_bytes()
+            token = content(directory / name)
             trusted = None if sha(token) in accepted else keys
             found = read_statement(token, "camerad-receipt", trusted)
             if found.payload["kid"] != found.kid:
@@ -448,7 +474,7 @@ def counts_as_running(path: Path, ledger: Ledger) -> bool:
 
 def _recordings(
     report: Report,
-    folder: Path,
+    directory: Path,
     keys: Keys,
     ledgers: list[Ledger],
     receipts: list[dict[str, Any]],
@@ -456,26 +482,32 @@ def _recordings(
     own: bool,
 ) -> int:
     """Check the recordings of one folder against what ledgers and receipts say of them."""
-    receipted = [one for receipt in receipts for one in receipt["recordings"]]
+    last = {one["id"]: one for receipt in receipts for one in receipt["recordings"]}
+    receipted = list(last.values())
     names = (
-        sorted(name for name in os.listdir(folder) if name.endswith(".tar"))
-        if folder.is_dir()
+        sorted(name for name in os.listdir(directory) if name.endswith(".tar"))
+        if folder(directory)
         else []
     )
     for name in names:
         identity = ID.match(name)
         stem = identity[0] if identity else name.removesuffix(".tar")
+        if (directory / name).is_symlink():
+            report.note(2, f"{name} is a link.")
+            continue
         known = [ledger.known[stem] for ledger in ledgers if stem in ledger.known]
         finals = {final for one in known for final in one.finals}
         finals |= {one["final"] for one in receipted if one["id"] == stem}
         vouched = any(one.header and not one.deleted for one in known)
-        runs = own and counts_as_running(folder / name, ledgers[0])
-        found = check_recording(folder / name, keys, finals, vouched=vouched, runs=runs)
+        runs = own and counts_as_running(directory / name, ledgers[0])
+        found = check_recording(directory / name, keys, finals, vouched=vouched, runs=runs)
         report.add(name, found)
     for ledger in ledgers[-1:]:
         for stem, one in ledger.known.items():
             if one.header and not one.deleted and f"{stem}.tar" not in names and ID.fullmatch(stem):
-                report.note(2, f"{folder}: {stem} is gone, and no ledger says that it was deleted.")
+                report.note(
+                    2, f"{directory}: {stem} is gone, and no ledger says that it was deleted."
+                )
     return len(names)
 
 
@@ -493,15 +525,18 @@ def check_device(state: Path, keys: Keys) -> Report:
 def check_office(office: Path, keys: Keys) -> Report:
     """Check an office's directory (6)."""
     report, count = Report(), 0
-    places = [one for one in sorted(office.iterdir()) if one.is_dir() and one.name != "office"]
+    places = [one for one in sorted(office.iterdir()) if folder(one) and one.name != "office"]
+    places = [one for one in places if any(os.path.lexists(one / part) for part in PARTS)]
     cameras = {place.name[-8:] for place in places}
     its = {kid: key for kid, key in keys.items() if kid[:8] not in cameras}
-    ledger = check_ledger(office / "office/ledger", its)
-    report.add("office/ledger", ledger.report)
+    ledger = _own_ledger(report, office, its, places)
     _whole(report, places, ledger)
+    _strays(report, office, places)
+    owns = []
     for place in places:
         report.add(place.name, _place(place))
         own = check_ledger(place / "ledger", keys)
+        owns.append(own)
         report.add(f"{place.name}/ledger", own.report)
         accepted = frozenset(one.receipt for one in own.known.values())
         receipts, said = check_receipts(place / "receipts", keys, accepted)
@@ -510,20 +545,117 @@ def check_office(office: Path, keys: Keys) -> Report:
             report.note(2, f"{place.name}: the ledger has not a receipt's head: it was put back.")
         there = {recording["id"] for receipt in said for recording in receipt["recordings"]}
         for stem, one in own.known.items():
-            copied = (place / f"recordings/{stem}.tar").exists()
+            copied = os.path.lexists(place / f"recordings/{stem}.tar")
             if copied and one.receipt and stem not in there:
                 report.note(2, f"{place.name}: the receipt for {stem} is gone.")
+        _receipted(report, office, places, ledger, said)
+        _foreign(report, place, own)
         here = {one: ledger.known[one] for one in ledger.known if _here(place, one, said)}
-        folder, ledgers = place / "recordings", [own, Ledger(known=here)]
-        count += _recordings(report, folder, keys, ledgers, said, own=False)
+        ledgers = [own, Ledger(known=here)]
+        count += _recordings(report, place / "recordings", keys, ledgers, said, own=False)
+    for verdict, sentence in ledger.times.judged([one.times for one in owns], office=True):
+        report.note(verdict, sentence)
     if not count:
         report.note(3, "There is no recording.")
     return report
 
 
+def _id(office: Path) -> str | None:
+    """The id of the directory; none if there is no such file (6)."""
+    try:
+        return content(office / "office/id").decode("ascii", "replace").strip()[:64]
+    except OSError:
+        return None
+
+
+def _own_ledger(report: Report, office: Path, keys: Keys, places: list[Path]) -> Ledger:
+    """The office's own ledger; it may be one that has not begun, unless receipts or keys show that
+    it had (6)."""
+    if os.path.lexists(office / "office/ledger"):
+        ledger = check_ledger(office / "office/ledger", keys)
+        report.add("office/ledger", ledger.report)
+    else:
+        ledger = Ledger()
+    if ledger.last is None:
+        named = {
+            receipt["directory"] for place in places for receipt in _spelled(place / "receipts")
+        }
+        beside = folder(office / "office/keys") and list((office / "office/keys").glob("*.jwk"))
+        if beside or named - {_id(office)}:
+            report.note(2, "The office's own ledger is gone.")
+    return ledger
+
+
+def _spelled(directory: Path) -> list[dict[str, Any]]:
+    """All that is spelled as a receipt, whoever signed it."""
+    found = []
+    for name in sorted(os.listdir(directory)) if folder(directory) else []:
+        try:
+            if re.fullmatch(r"[0-9]{4,9}\.jws", name):
+                token = content(directory / name)
+                found.append(read_statement(token, "camerad-receipt", None).payload)
+        except (NoStatementError, OSError):
+            continue
+    return found
+
+
+def _receipted(
+    report: Report,
+    office: Path,
+    places: list[Path],
+    ledger: Ledger,
+    receipts: list[dict[str, Any]],
+) -> None:
+    """What receipts that count name has to be there, or deleted; and unless the office's ledger
+    knows it, they have to be of this directory (6)."""
+    own, last = _id(office), {}
+    for receipt in receipts:
+        last |= {one["id"]: receipt["directory"] for one in receipt["recordings"]}
+    for stem, directory in last.items():
+        known = ledger.known.get(stem)
+        there = any(os.path.lexists(one / f"recordings/{stem}.tar") for one in places)
+        if not there and not (known and known.deleted):
+            report.note(2, f"There is a receipt for {stem}, and neither its file nor a deletion.")
+        if ledger.last is not None and known is None and directory.removesuffix("+ledger") != own:
+            report.note(2, f"The receipt for {stem} is of another office's directory.")
+
+
+def _foreign(report: Report, place: Path, own: Ledger) -> None:
+    """A recording lies in the directory of its camera (6)."""
+    for path in _tars(place / "recordings"):
+        try:
+            with os.fdopen(opened(path), "rb") as file:
+                token = file.read(512 + 1_048_576)[512:].split(b"\0")[0]
+            raw = parts(token)
+            kid = json.loads(raw[0])["kid"] if raw else ""
+            header = json.loads(raw[1]) if raw else {}
+            stem = re.sub(r"[^A-Za-z0-9._-]", "_", header["device"])
+            named = own.known.get(header["id"])
+            data = content(path)
+            ends = [data[a:b] for name, a, b in read_archive(data).members if name == "end.jws"]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # it is not authentic
+        named_here = named is not None and any(sha(end) in named.finals for end in ends)
+        if kid[:8] != place.name[-8:] and stem != place.name[:-9] and not named_here:
+            report.note(2, f"{path.name} is another camera's recording.")
+
+
+def _strays(report: Report, office: Path, places: list[Path]) -> None:
+    """Recordings beside where they belong (6)."""
+    for directory in (office, *places):
+        for name in sorted(os.listdir(directory)):
+            if ID.match(name) and name.endswith(".tar"):
+                report.note(1, f"{directory / name} lies beside where recordings belong.")
+
+
+def _tars(directory: Path) -> list[Path]:
+    """The files of recordings in a folder."""
+    return sorted(directory.glob("*.tar")) if folder(directory) else []
+
+
 def _whole(report: Report, places: list[Path], ledger: Ledger) -> None:
     """What the office's ledger says of all that lies there (6)."""
-    files = [path for place in places for path in sorted(place.glob("recordings/*.tar"))]
+    files = [path for place in places for path in _tars(place / "recordings")]
     named, ids = {path.stem for path in files}, [_identity(path) for path in files]
     for stem, one in ledger.known.items():
         if not one.deleted and ID.fullmatch(stem) and stem not in named:
@@ -542,7 +674,7 @@ def _whole(report: Report, places: list[Path], ledger: Ledger) -> None:
 def _identity(path: Path) -> str:
     """The recording that a file is, by its header or else by its name."""
     try:
-        with path.open("rb") as file:
+        with os.fdopen(opened(path), "rb") as file:
             raw = parts(file.read(512 + 1_048_576)[512:].split(b"\0")[0])
         return str(json.loads(raw[1])["id"]) if raw else path.stem
     except (OSError, ValueError, KeyError, TypeError):
@@ -551,7 +683,7 @@ def _identity(path: Path) -> str:
 
 def _here(place: Path, stem: str, receipts: list[dict[str, Any]]) -> bool:
     """Whether a recording that the office knows belongs to this place."""
-    return (place / "recordings" / f"{stem}.tar").exists() or any(
+    return os.path.lexists(place / "recordings" / f"{stem}.tar") or any(
         one["id"] == stem for receipt in receipts for one in receipt["recordings"]
     )
 
@@ -560,7 +692,7 @@ def _place(place: Path) -> Report:
     """The key and the ledgers of one device's directory (6)."""
     report = Report()
     try:
-        jwk = json.loads((place / "device.jwk").read_text())
+        jwk = json.loads(content(place / "device.jwk").decode())
         x = decoded(jwk["x"].encode())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         jwk, x = {}, None
@@ -570,7 +702,12 @@ def _place(place: Path) -> Report:
     wrong = said != json.loads(canonical or "{}") or jwk.get("kid", kid) != kid
     if not x or wrong or kid[:8] != place.name[-8:]:
         report.note(2, "device.jwk is not the key that the directory is named after.")
+    for part in ("recordings", "receipts"):
+        if not folder(place / part):
+            report.note(2, f"{part} is gone, or no directory.")
     earlier = place / "earlier-ledger"
-    if earlier.is_dir() and any(earlier.iterdir()):
+    if os.path.lexists(earlier) and not folder(earlier):
+        report.note(2, "earlier-ledger is no directory.")
+    elif earlier.is_dir() and any(earlier.iterdir()):
         report.note(2, "The device's ledger once said something else: earlier-ledger is there.")
     return report

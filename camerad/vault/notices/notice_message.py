@@ -172,6 +172,7 @@ _ENGLISH: Final = _Words(
         "lost.",
         "deletion_blocked:unreadable": "{recording}: it cannot be read, or cannot be removed.",
         "deletion_blocked:key_unknown": "{recording}: its camera is not in the register.",
+        "deletion_blocked:misplaced": "{recording}: it lies where nothing deletes it.",
         "deletion_blocked:clock_not_trusted": "Nothing confirms this computer's clock, so only the "
         "time counts that it ran.",
         "deletion_blocked:clock_not_synchronised": "No time server sets this computer's clock, so "
@@ -282,6 +283,7 @@ _GERMAN: Final = _Words(
         "deletion_blocked:unreadable": "{recording}: Es lässt sich nicht lesen oder nicht "
         "entfernen.",
         "deletion_blocked:key_unknown": "{recording}: Die Kamera steht nicht im Register.",
+        "deletion_blocked:misplaced": "{recording}: Es liegt, wo nichts es löscht.",
         "deletion_blocked:clock_not_trusted": "Nichts bestätigt die Uhr dieses Rechners, also "
         "zählt nur die Zeit, die er lief.",
         "deletion_blocked:clock_not_synchronised": "Kein Zeitserver stellt die Uhr dieses "

@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import socketserver
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -14,11 +15,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from desk_helpers import KEY, ONE, TWO, Camera
+from desk_helpers import KEY, ONE, THREE, TWO, Camera
 
 from camerad.base import durable_files, storage_errors
 from camerad.base.clock import DAY, SECOND, ClockSource, Moment
-from camerad.base.errors import EX_IOERR, EX_NOPERM, EX_TEMPFAIL, EX_USAGE, StorageError
+from camerad.base.errors import EX_CONFIG, EX_IOERR, EX_NOPERM, EX_TEMPFAIL, EX_USAGE, StorageError
 from camerad.container import jws
 from camerad.container.keys import SigningKey
 from camerad.ledger.entries import LEDGER
@@ -376,3 +377,127 @@ def test_a_camera_takes_no_hold_with_an_end(desk: Desk, camera: Camera) -> None:
     assert (said.code, "a hold on a camera has no end" in said.err) == (64, True)
     said = desk(*hold, "--ground", "danger")
     assert (said.code, "a hold on a camera has no end and no ground" in said.err) == (64, True)
+
+
+@pytest.mark.usefixtures("two")
+@pytest.mark.parametrize("left", ["nothing", "id", "id and another ledger begun"])
+def test_what_a_lost_ledger_may_hold_is_not_deleted_and_its_loss_is_damage(
+    purge: Desk,
+    desk: Desk,
+    archive: Path,
+    camera: Camera,
+    clock: type[Office],
+    *,
+    left: str,
+) -> None:
+    """All of `office/` is gone, or all but its id: receipts show it, without the office's key."""
+    key = archive.parent / "cam.pem"
+    hold = ("evidence", "hold", ONE, "--state", archive, "--reason", "Anzeige", *WHO, "--key", key)
+    assert desk(*hold).code == 0
+    camera.put(THREE)
+    camera.offload(archive)
+    for path in (archive / "office").iterdir():
+        if path.name != "id" or left == "nothing":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    clock.wall_us = LATER_US
+    if left.endswith("begun"):
+        assert desk(*hold, "--new-office-key").code == 0
+    verified = desk("evidence", "verify", archive, "--key", key)
+    if left.endswith("begun"):
+        assert (verified.code, "holds may be lost" in verified.out) == (1, True)
+    else:
+        assert (verified.code, "own ledger is gone" in verified.out) == (2, True)
+        said = purge()
+        assert (said.code, "own ledger is gone" in said.err) == (EX_CONFIG, True)
+        assert purge("--new-office-key").code == 2
+    assert len(list(archive.glob("*/recordings/*.tar"))) == 3
+    clock.wall_us += 15 * DAY
+    purge()
+    held = [ONE] if left.endswith("begun") else []
+    assert [path.stem for path in archive.glob("*/recordings/*.tar")] == held
+
+
+def test_recordings_of_another_office_s_directory_are_not_taken_over_without_its_ledger(
+    desk: Desk, archive: Path, clock: type[Office], key: Path, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "office").mkdir(parents=True)
+    (elsewhere / "office" / "id").write_text("0a1b\n")
+    state = ("--state", elsewhere, "--key", key)
+    (holding,) = (path for path in archive.iterdir() if path.name != "office")
+    assert desk("evidence", "purge", elsewhere, "--key", key).code == 0
+    holding.rename(elsewhere / holding.name)
+    said = desk("evidence", "verify", elsewhere, "--key", key)
+    assert (said.code, "name the office's directory" in said.out) == (2, True)
+    clock.wall_us = LATER_US
+    for _ in range(2):
+        assert desk("evidence", "purge", elsewhere, "--key", key).code == 2
+    assert desk("evidence", "list", *state[1:2]).out.count(ONE) == 1
+
+
+def entries(root: Path) -> list[dict[str, Any]]:
+    """What an office's ledger has."""
+    files = sorted((root / "office" / "ledger").glob("*.jws"))
+    lines_ = (line for one in files for line in one.read_bytes().splitlines())
+    return [json.loads(jws.parse(line).payload) for line in lines_]
+
+
+def test_a_clock_that_a_person_declares_right_ages_only_what_it_is_declared_for(
+    purge: Desk, desk: Desk, archive: Path, clock: type[Office], key: Path
+) -> None:
+    """Not even the next plain purge by the same clock; and the ledger has who declared it."""
+    clock.source, clock.ran = ClockSource.UNKNOWN, False
+    clock.wall_us = LATER_US
+    hold = ("evidence", "hold", ONE, "--state", archive, "--reason", "x", *WHO, "--key", key)
+    assert desk(*hold, "--trust-clock").code == 0
+    assert desk("evidence", "release", ONE, "--state", archive, *WHO, "--key", key).code == 0
+    said = [one["facts"] for one in entries(archive) if one["kind"] == "clock_declared"]
+    assert [(one["who"], one["wall_us"]) for one in said] == [("Desk", LATER_US)]
+    assert {one["clock"]["source"] for one in entries(archive)} == {"unknown"}
+    assert purge().code == EX_TEMPFAIL
+    assert copy_in(archive).exists()
+    assert purge("--trust-clock").code == 0
+    assert not copy_in(archive).exists()
+
+
+def test_time_that_a_time_server_set_takes_back_what_is_declared(
+    purge: Desk, desk: Desk, archive: Path, clock: type[Office], key: Path
+) -> None:
+    clock.ran = False
+    hold = ("evidence", "hold", ONE, "--state", archive, "--reason", "x", *WHO, "--key", key)
+    assert desk(*hold).code == 0
+    assert desk("evidence", "release", ONE, "--state", archive, *WHO, "--key", key).code == 0
+    clock.source, clock.wall_us = ClockSource.UNKNOWN, LATER_US
+    said = purge("--trust-clock")
+    assert (said.code, "contradicts what a time server said" in said.err) == (EX_TEMPFAIL, True)
+    assert copy_in(archive).exists()
+
+
+def test_show_of_a_deleted_recording_has_its_tombstone(
+    purge: Desk, desk: Desk, archive: Path, clock: type[Office]
+) -> None:
+    clock.wall_us = LATER_US
+    assert purge().code == 0
+    show = ("evidence", "show", ONE, "--state", archive)
+    said = desk(*show)
+    assert (said.code, "deleted" in said.out) == (0, True)
+    assert "by the office's ledger: expired, at least 25." in said.out
+    found = desk(*show, "--json").json
+    assert [(one["ledger"], one["why"]) for one in found["deletions"]] == [("office", "expired")]
+    assert desk("evidence", "show", TWO, "--state", archive).code == 3
+
+
+def test_what_lies_beside_where_recordings_belong_is_told(
+    purge: Desk, desk: Desk, archive: Path, clock: type[Office], key: Path
+) -> None:
+    """Nothing would delete it."""
+    assert purge().code == 0
+    copy = copy_in(archive)
+    for there in (copy.parent.parent, archive):
+        stray = there / copy.name
+        shutil.copy(copy, stray)
+        for said in (purge(), purge("--dry-run")):
+            assert (said.code, f"{stray}: " in said.out) == (2, True)
+        said = desk("evidence", "verify", archive, "--key", key)
+        assert (said.code, f"{stray}: it lies beside" in said.out) == (1, True)
+        stray.unlink()

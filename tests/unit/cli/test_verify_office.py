@@ -13,7 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from desk_helpers import BOOT, KEYS, ONE, TWO, Camera, recording
+from desk_helpers import BOOT, KEYS, ONE, THREE, TWO, Camera, recording
 
 from camerad.base.errors import EX_CONFIG, EX_NOPERM, EX_USAGE
 from camerad.cli import desk as desk_module
@@ -165,10 +165,10 @@ def test_a_devices_key_that_is_gone_and_one_that_is_none_are_judged_alike(
     found = verified()
     assert found.code == 2
     damage = [line for line in found.out.splitlines() if line.startswith("DAMAGE")]
-    assert damage == [
-        f"DAMAGE: {path}: the key that came with the recordings is gone, or is another one: "
-        "offload the camera once more, which puts it there"
-    ]
+    assert len(damage) == 1
+    another = "this directory is not called after the key in it: if it was renamed, "
+    gone = "the key that came with the recordings is gone, or is another one: offload"
+    assert f"DAMAGE: {path}: {another if wrong == 'another' else gone}" in damage[0]
     assert "2 authentic and complete" in found.out
     listed = desk("evidence", "list", archive, "--json")
     assert (listed.code, [one["in_device_ledger"] for one in listed.json]) == (0, [False, False])
@@ -251,8 +251,9 @@ def test_a_recording_that_is_here_twice_counts_once(
         (archive / "cam-9-00000000" / "recordings").mkdir(parents=True)
         (archive / "cam-9-00000000" / "recordings" / path.name).write_bytes(path.read_bytes())
     found = verified()
-    assert found.code in (1, 2)
-    assert f"{ONE}: it is here 2 times" in found.out
+    assert found.code == (1 if how == "copy" else 2)
+    says = "copy (1).tar: this is a symbolic link" if how == "link" else "it is here 2 times"
+    assert says.replace("copy", ONE) in found.out
 
 
 def test_a_dash_in_a_keys_thumbprint_is_none_of_the_devices_name() -> None:
@@ -570,3 +571,25 @@ def test_what_is_typed_wrong_is_no_missing_directory(desk: Desk, archive: Path, 
         True,
     )
     assert "it is no recording's id" in said.err
+
+
+def test_a_directory_that_was_renamed_is_given_its_name_back(
+    verified: Desk, holding: Holding
+) -> None:
+    os.rename(holding.root, f"{holding.root}x")
+    said = verified()
+    assert (said.code, f"which ends in {holding.root[-9:]}" in said.out) == (2, True)
+    assert "offload the camera once more" not in said.out
+
+
+def test_a_recording_in_another_camera_s_directory_is_damage(
+    verified: Desk, archive: Path, holding: Holding, tmp_path: Path, key: Path
+) -> None:
+    other = Camera(tmp_path / "other", SigningKey.generate(), "cam-2")
+    other.put(THREE)
+    other.offload(archive)
+    (theirs,) = archive.glob("cam-2-*")
+    (tmp_path / "two.pem").write_text(other.key.public.pem)
+    os.rename(theirs / "recordings" / f"{THREE}.tar", f"{holding.recordings}/{THREE}.tar")
+    said = verified(archive, "--key", tmp_path / "two.pem")
+    assert (said.code, "a recording of another camera" in said.out) == (2, True)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from ledger_helpers import DAYS, KEY, KEYS, OTHER, Book, damage_in, notes_in
+from ledger_helpers import DAYS, KEY, KEYS, OTHER, Book, damage_in, found_in, notes_in
 from msgspec.structs import replace
 
-from camerad.base.clock import DAY, ClockSource, Moment
+from camerad.base.clock import DAY, SECOND, ClockSource, Moment
 from camerad.base.errors import StorageError
 from camerad.container import jws
 from camerad.container.keys import KeyRing
@@ -238,13 +238,14 @@ def sign(book: Book, facts: Fact) -> None:
 
 
 def test_a_tombstone_of_a_held_recording_is_found_although_signed(book: Book) -> None:
-    sign(book, Deleted("a", "final of a", "expired", 100 * DAY))
+    sign(book, Deleted("a", "final of a", "expired", DAYS * DAY))
     (text,) = damage_in(book.path)
     assert text.endswith("the recording a was deleted although it was held")
 
 
 def test_a_tombstone_before_its_time_is_found_although_signed(book: Book) -> None:
     book.record("c", "d")
+    book.clock.advance(DAYS * DAY)
     sign(book, Deleted("c", "final of c", "expired", DAYS * DAY - 1))
     (text,) = damage_in(book.path)
     assert text.endswith("the recording c was deleted before its time")
@@ -252,9 +253,49 @@ def test_a_tombstone_before_its_time_is_found_although_signed(book: Book) -> Non
 
 def test_a_tombstone_that_is_in_order_is_none_of_these(book: Book) -> None:
     book.record("c")
+    book.ledger.append("acknowledged", id="c", final="final of c", receipt="a receipt")
     book.ledger.append("deleted", id="c", final="final of c", why="offloaded", age_us=0)
     book.ledger.append("deleted", id="unheard of", final=None, why="expired", age_us=0)
     assert damage_in(book.path) == []
+
+
+@pytest.mark.parametrize(
+    ("why", "then", "says"),
+    [
+        ("expired", "the same boot", "cannot have been older than 0.01 days"),
+        ("expired", "synchronised", "cannot have been older than 0.01 days"),
+        ("expired", "synchronised later", "cannot have been older than 0.06 days"),
+        ("expired", "nobody knows", "nothing in the ledger says that so much time had passed"),
+        ("expired", "declared", ""),
+        ("expired", "14 days later", ""),
+        ("offloaded", "14 days later", "no receipt for it is named"),
+    ],
+)
+def test_the_age_in_a_tombstone_is_held_against_all_that_the_ledger_says_of_time(
+    tmp_path: Path, why: str, then: str, says: str
+) -> None:
+    """A recording of 20 minutes ago is deleted at an age of 14 days by who has the ledger's key."""
+    book = Book(tmp_path / "ledger")
+    book.record("c")
+    book.clock.advance(20 * 60 * SECOND if then != "14 days later" else DAYS * DAY)
+    if then != "the same boot":
+        book.clock.reboot()
+        book.open()
+    if then not in ("synchronised", "14 days later"):
+        book.clock.source = ClockSource.UNKNOWN
+    if then == "declared":
+        book.clock.step_wall(DAYS * DAY)
+        said = {"who": "Desk", "run": 2, "boot_us": 0, "wall_us": book.clock.wall_us()}
+        book.ledger.append("clock_declared", **said)
+    book.ledger.append("deleted", id="c", final="final of c", why=why, age_us=DAYS * DAY)
+    if then == "synchronised later":
+        book.clock.advance(3600 * SECOND)
+        book.clock.reboot()
+        book.clock.source = ClockSource.SYNCHRONISED
+        book.open().append("uptime")
+    damage, notes = found_in(book.path)
+    found = [one for one in (damage if "nothing" not in says else notes) if says in one]
+    assert len(found) == 1 if says else (damage, len(notes)) == ([], 2 if then == "declared" else 1)
 
 
 def test_an_epoch_that_forgets_a_hold_is_found_although_signed(book: Book) -> None:

@@ -39,7 +39,7 @@ from camerad.office.wording import ENGLISH, GERMAN, LANGUAGES, ReportWording
 from camerad.recording import recorder
 from camerad.stream.sound_messages import NO_SOUND, SOUND_LOST
 from camerad.stream.sound_messages import REASONS as SILENT_REASONS
-from camerad.verify.findings import MOST, Finding, FindingKind, Result, Span
+from camerad.verify.findings import MOST, Finding, FindingKind, Result, Span, TimeWorth
 from camerad.verify.judge import verify
 from camerad.verify.verdict import Report
 
@@ -143,7 +143,20 @@ def test_both_languages_say_the_same_things(words: ReportWording) -> None:
         else:
             assert set(one) == set(other)
     assert set(words.kinds) == set(FindingKind)
-    assert set(words.clock) == set(ClockSource)
+    assert set(words.clock) == set(TimeWorth)
+
+
+@BOTH
+@pytest.mark.parametrize("worth", [*TimeWorth])
+def test_what_the_time_is_worth_stands_beside_the_verdict(
+    words: ReportWording, worth: TimeWorth
+) -> None:
+    result = a_result()
+    result.clock_steps[:] = [(0, 3600 * SECOND)] if worth is TimeWorth.STEPPED else []
+    other = worth if worth is not TimeWorth.STEPPED else TimeWorth.RTC
+    result.clock_sources[:] = [ClockSource(other.value)]
+    text = text_of(render(a_sheet(result), words))
+    assert f"{words.authentic} {words.time.format(worth=words.clock[worth])}" in text
 
 
 @BOTH
