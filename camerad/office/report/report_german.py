@@ -16,28 +16,32 @@ GERMAN_REPORT: Final = ReportTexts(
         *("Juli", "August", "September", "Oktober", "November", "Dezember"),
     ),
     title="Bodycams: Bericht",
-    subtitle="Was dabei herauskam, in Zahlen, die niemanden nennen",
+    subtitle="Auswertung des Einsatzes, in Zahlen, die niemanden nennen",
     period="{first} bis {last} (Tage in {zone})",
     short="Auf einen Blick",
-    short_self_views="Spiegel je 100 Schichtstunden",
+    short_self_views="Selbstansichten je 100 Schichtstunden",
     short_recordings="Aufzeichnungen je 100 Schichtstunden",
-    short_without="der Spiegel endeten ohne Aufzeichnung",
-    short_late="Aufzeichnungen zu spät gelöscht, von {deleted}",
+    short_without="der Selbstansichten endeten ohne Aufzeichnung",
+    short_proxy="Nur stellvertretend: Manche können ein Versehen gewesen sein",
+    short_late="Aufzeichnungen zu spät gelöscht",
+    short_none_late="Keine Aufzeichnung wurde zu spät gelöscht",
+    short_none_deleted="In diesem Zeitraum wurde keine Aufzeichnung gelöscht.",
+    no_readings="Von Kameras liegen keine Daten vor: Keine hat in diesem Zeitraum Zählerstände "
+    "übergeben.",
     cannot_title="Was sich daraus nicht schließen lässt",
     cannot=(
         "Es gibt keine Vergleichsgruppe. Keine Zahl hier sagt, dass Kameras etwas bewirkt oder "
         "verhindert haben: keine Aussage über Ursachen.",
-        "Ein Spiegel, der ohne Aufzeichnung endete, steht nur stellvertretend für eine Lage, die "
-        "sich beruhigt hat. Er kann auch ein Versehen gewesen sein, oder die Lage endete von "
-        "selbst.",
+        "Eine Selbstansicht, die ohne Aufzeichnung endete, steht nur stellvertretend für eine "
+        "Lage, die sich beruhigt hat. Sie kann auch ein Versehen gewesen sein, oder die Lage "
+        "endete von selbst.",
         "Die Intervalle sagen, wie weit allein der Zufall eine Zahl verschieben kann, wenn "
         "Ereignisse unabhängig voneinander eintreten. Über Jahreszeiten, andere Orte oder darüber, "
         "wer freiwillig eine Kamera trug, sagen sie nichts.",
         "Kameras zählen Tastendrücke, keine Konflikte. Wo keine Kamera getragen wurde, wurde "
         "nichts "
         "gezählt.",
-        "Was als eingetippt gekennzeichnet ist, wurde von Hand gezählt; prüfen kann es hier "
-        "niemand.",
+        "Was als von Hand gezählt gekennzeichnet ist, kann hier niemand prüfen.",
     ),
     figure="Kennzahl",
     value="Wert",
@@ -52,16 +56,17 @@ GERMAN_REPORT: Final = ReportTexts(
     of_hours="in {base} Stunden",
     of_recorded="von {base} aufgezeichneten Stunden",
     between="zwischen {low} und {high}",
-    typed_title="Von der Dienststelle eingetippt",
-    typed_text="Das zählt keine Kamera. Die Dienststelle hat es von Hand gezählt und eingetippt.",
+    typed_title="Von Hand gezählte Werte",
+    typed_text="Das zählt keine Kamera. Die Dienststelle hat es von Hand gezählt und eingetragen.",
     surveys="Befragungen",
     compared_title="Verglichen mit {first} bis {last}",
     compared_text="Beide Zeiträume nebeneinander. Wo sich die Intervalle weit überdecken, kann der "
     "Unterschied Zufall sein. Ein Unterschied hat viele mögliche Ursachen.",
-    chart_self_views="Spiegel je 100 Schichtstunden",
+    chart_self_views="Selbstansichten je 100 Schichtstunden",
     chart_recordings="Aufzeichnungen je 100 Schichtstunden",
     glance="In Klammern und als dünne Linien: das 95-%-Intervall, also wie weit allein der Zufall "
-    "eine Zahl verschieben kann. Spiegel: Die Person gegenüber sieht sich selbst auf der Kamera.",
+    "eine Zahl verschieben kann. Selbstansicht: Die Person gegenüber sieht sich selbst auf "
+    "der Kamera.",
     method_title="Wie gezählt wurde",
     method=(
         "Nur zwei Quellen zählen: Stände der Zähler, die jede Kamera beim Einstecken in die "
@@ -103,13 +108,13 @@ GERMAN_REPORT: Final = ReportTexts(
     made="Erstellt mit camerad {software}.",
     groups={
         "exposure": "Kameras und Stunden",
-        "stages": "Spiegel und Aufzeichnung",
+        "stages": "Selbstansicht und Aufzeichnung",
         "recordings": "Aufzeichnungen in der Dienststelle",
         "deletion": "Löschung",
-        "use": "Sperren und Nutzung",
+        "use": "Löschschutz und Nutzung",
         "chain": "Von der Straße in die Dienststelle",
         "equipment": "Geräte",
-        "typed": "Eingetippt",
+        "typed": "Von Hand gezählt",
     },
     figures={
         "cameras_available": "Kameras, die sich meldeten",
@@ -118,14 +123,14 @@ GERMAN_REPORT: Final = ReportTexts(
         "shift_hours": "Schichtstunden",
         "running_hours": "Stunden eingeschaltet",
         "share_ready": "Anteil der Laufzeit, in dem ein Druck aufgezeichnet hätte",
-        "self_views": "Spiegel gezeigt",
-        "self_view_rate": "Spiegel je 100 Schichtstunden",
+        "self_views": "Selbstansichten",
+        "self_view_rate": "Selbstansichten je 100 Schichtstunden",
         "recordings_begun": "Aufzeichnungen",
         "recording_rate": "Aufzeichnungen je 100 Schichtstunden",
-        "self_views_without": "Spiegel, die ohne Aufzeichnung endeten",
-        "recordings_direct": "Aufzeichnungen ohne Spiegel unmittelbar davor",
-        "seconds_to_recording_p50": "vom Spiegel bis zur Aufzeichnung, Median",
-        "seconds_to_recording_p90": "vom Spiegel bis zur Aufzeichnung, 90. Perzentil",
+        "self_views_without": "Selbstansichten, die ohne Aufzeichnung endeten",
+        "recordings_direct": "Aufzeichnungen ohne Selbstansicht unmittelbar davor",
+        "seconds_to_recording_p50": "von der Selbstansicht bis zur Aufzeichnung, Median",
+        "seconds_to_recording_p90": "von der Selbstansicht bis zur Aufzeichnung, 90. Perzentil",
         "recordings_received": "Aufzeichnungen, die die Dienststelle übernahm",
         "recordings_by_reason": "Aufzeichnungen nach Grund des Endes",
         "recording_length_p50": "Länge, Median",
@@ -135,11 +140,11 @@ GERMAN_REPORT: Final = ReportTexts(
         "deleted": "gelöschte Aufzeichnungen, jede mit Löschvermerk",
         "deleted_late": "davon mehr als eine Stunde nach ihrem Tag",
         "latest_deletion": "die späteste davon, nach ihrem Tag",
-        "overdue": "Aufzeichnungen über ihren Tag hinaus und nicht gesperrt, am Ende",
+        "overdue": "Aufzeichnungen über ihren Tag hinaus ohne Löschschutz, am Ende",
         "oldest_overdue": "die älteste davon, nach ihrem Tag",
-        "holds_placed": "Sperren gesetzt",
-        "holds_released": "Sperren aufgehoben",
-        "holds_by_ground": "Sperren nach Zweck",
+        "holds_placed": "Löschschutz gesetzt",
+        "holds_released": "Löschschutz aufgehoben",
+        "holds_by_ground": "Löschschutz nach Zweck",
         "viewings": "Sichtungen nach Rolle",
         "downloads": "versiegelt mitgenommen, nach Rolle",
         "hand_overs": "übergebene Vorgänge",
@@ -174,7 +179,7 @@ GERMAN_REPORT: Final = ReportTexts(
         "camera_days_out": "Kameratage",
         "shifts": "Schichten",
         "shift_hours": "Schicht- stunden",
-        "self_views": "Spiegel",
+        "self_views": "Selbst- ansichten",
         "recordings_begun": "Aufzeich- nungen",
         "recordings_received": "übernommen",
         "deleted": "gelöscht",
@@ -188,7 +193,7 @@ GERMAN_REPORT: Final = ReportTexts(
         "hours_given": "jede Aufzeichnung einmal; wie viel davon gesichtet wurde, weiß niemand",
     },
     parts={
-        "hold": "bis jemand freigibt",
+        "hold": "bis jemand ihn aufhebt",
         "hold_until": "bis zu einem Tag",
         "prosecution": "Straftat oder Ordnungswidrigkeit",
         "danger": "Abwehr einer Gefahr",

@@ -92,19 +92,31 @@ class _Page:
 
     def _tiles(self) -> Iterator[str]:
         texts = self._texts
-        for code, label in (
-            ("self_view_rate", texts.short_self_views),
-            ("recording_rate", texts.short_recordings),
-            ("self_views_without", texts.short_without),
-            ("deleted_late", texts.short_late),
-        ):
-            figure = self._by_key[code]
-            deleted = said.shown(self._by_key["deleted"].total, Unit.COUNT, texts)
-            value = said.shown(figure.total, figure.unit, texts)
-            between = said.interval(figure.total, figure.unit, texts)
-            style = "" if figure.total.value is not None else ' class="words"'
-            small = label.format(deleted=deleted) + (f" ({between})" if between else "")
-            yield f"<div><b{style}>{escape(value)}</b><small>{escape(small)}</small></div>"
+        if self._report.coverage.readings == 0:
+            yield _tile(texts.no_readings, "", in_words=True)
+        else:
+            for code, label, caveat in (
+                ("self_view_rate", texts.short_self_views, ""),
+                ("recording_rate", texts.short_recordings, ""),
+                ("self_views_without", texts.short_without, f". {texts.short_proxy}"),
+            ):
+                figure = self._by_key[code]
+                between = said.interval(figure.total, figure.unit, texts)
+                small = label + (f" ({between})" if between else "") + caveat
+                value = said.shown(figure.total, figure.unit, texts)
+                yield _tile(value, small, in_words=figure.total.value is None)
+        yield self._late_tile()
+
+    def _late_tile(self) -> str:
+        texts, late = self._texts, self._by_key["deleted_late"].total
+        deleted = self._by_key["deleted"].total
+        if deleted.value == 0:
+            return _tile(texts.short_none_deleted, "", in_words=True)
+        number = said.shown(deleted, Unit.COUNT, texts)
+        of = "" if deleted.value is None else f", {texts.of.format(base=number)}"
+        if late.value == 0:
+            return _tile(texts.short_none_late + of, "", in_words=True)
+        return _tile(said.shown(late, Unit.COUNT, texts), texts.short_late + of, in_words=False)
 
     def _plots(self) -> str:
         texts = self._texts
@@ -294,6 +306,11 @@ class _Page:
             yield texts.resets[name].format(count=said.number(count, texts))
         if not known.resets:
             yield texts.no_resets
+
+
+def _tile(value: str, small: str, *, in_words: bool) -> str:
+    style = ' class="words"' if in_words else ""
+    return f"<div><b{style}>{escape(value)}</b><small>{escape(small)}</small></div>"
 
 
 def _number_cell(cell: Cell, unit: Unit, texts: ReportTexts) -> str:

@@ -33,7 +33,11 @@ class ReportTexts(msgspec.Struct, frozen=True):
     short_self_views: str
     short_recordings: str
     short_without: str
+    short_proxy: str
     short_late: str
+    short_none_late: str
+    short_none_deleted: str
+    no_readings: str
     cannot_title: str
     cannot: tuple[str, ...]
     figure: str

@@ -144,6 +144,21 @@ def test_what_is_not_shown_says_why() -> None:
     assert "<img" not in page
 
 
+@pytest.mark.parametrize("texts", TEXTS, ids=lambda texts: texts.code)
+def test_a_period_without_data_says_so_and_a_proxy_says_what_it_is(texts: ReportTexts) -> None:
+    def tiles(months: list[Month], **coverage: object) -> str:
+        page = render_report(report_of(months, **coverage), texts, IMPRINT, None).decode()
+        return page.split('<div class="tiles">')[1].split("</section>")[0]
+
+    large = re.compile(r"<b>([^<]*)</b>")
+    nothing = tiles([], readings=0)
+    assert texts.no_readings in nothing and texts.short_none_late in nothing
+    assert large.findall(nothing) == [], "no number in large type"
+    assert texts.no_readings not in tiles(BUSY) and texts.short_proxy in tiles(BUSY)
+    idle = [replace(one, days=[]) for one in BUSY]
+    assert texts.short_none_deleted in tiles(idle)
+
+
 def test_what_it_rests_on_names_what_is_missing() -> None:
     page = render_report(
         report_of(
