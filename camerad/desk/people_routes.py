@@ -28,8 +28,8 @@ MANAGES = frozenset((DeskRole.ADMINISTRATOR,))
 
 
 class ListedPerson(msgspec.Struct, frozen=True):
-    """One person, without what only their authenticator needs. lost: whether their file cannot be
-    read."""
+    """One person, without what only their authenticator needs. is_new: they have never come in, so
+    an administrator makes links for them. lost: whether their file cannot be read."""
 
     id: str
     name: str
@@ -39,6 +39,7 @@ class ListedPerson(msgspec.Struct, frozen=True):
     withdrawn_us: int | None
     sessions: int
     openid: bool
+    is_new: bool
     lost: bool
 
 
@@ -235,5 +236,6 @@ def _listed(person: DeskPerson, sessions: Sessions) -> ListedPerson:
         person.withdrawn_us,
         sessions.count_of(person.id),
         person.openid is not None,
+        person.is_new,
         person.is_lost,
     )

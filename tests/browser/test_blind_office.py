@@ -130,11 +130,11 @@ def test_o1_no_process_of_the_office_has_the_key_or_footage_in_the_clear(
             expect(page.locator(".camerad-player .verdict strong")).to_have_text(
                 "Echt und vollständig"
             )
-            page.get_by_role("button", name="Vor Löschung schützen").click()
+            page.get_by_role("button", name="Löschschutz setzen").click()
             page.get_by_label("Wofür").select_option("Straftat oder Ordnungswidrigkeit")
             page.get_by_label("Grund").fill(REASON)
             page.locator("dialog button.main").click()
-            expect(page.get_by_text("Die Aufzeichnung ist vor Löschung geschützt.")).to_be_visible()
+            expect(page.get_by_text("Der Löschschutz ist gesetzt.")).to_be_visible()
             page.get_by_role("link", name="Vorgänge").click()
             page.get_by_role("button", name="Vorgang anlegen").click()
             page.get_by_label("Aktenzeichen").fill("32-5/2026")

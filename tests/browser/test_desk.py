@@ -206,25 +206,25 @@ def test_a_clerk_comes_in_by_passkey_and_does_a_day_s_work(
         clerk.forgives = ("Failed to load resource: the server responded with a status of 4",)
         # Held for the file, put into its case, handed over.
         dialog = page.get_by_role("dialog")
-        page.get_by_role("button", name="Vor Löschung schützen").click()
+        page.get_by_role("button", name="Löschschutz setzen").click()
         expect(dialog.get_by_label("Grund")).to_have_value("Az. 32-5/2026")
         dialog.get_by_label("Wofür").select_option("Straftat oder Ordnungswidrigkeit")
-        dialog.get_by_label("Geschützt bis einschließlich").fill("2020-01-01")
-        dialog.get_by_role("button", name="Vor Löschung schützen").click()
+        dialog.get_by_label("Löschschutz bis einschließlich").fill("2020-01-01")
+        dialog.get_by_role("button", name="Löschschutz setzen").click()
         expect(dialog.get_by_role("alert")).to_contain_text("Dieser Tag ist vorbei")
         expect(dialog.get_by_label("Grund")).to_have_value("Az. 32-5/2026")
         clerk.sees("refused")
-        dialog.get_by_label("Geschützt bis einschließlich").fill("2099-12-31")
-        dialog.get_by_role("button", name="Vor Löschung schützen").click()
+        dialog.get_by_label("Löschschutz bis einschließlich").fill("2099-12-31")
+        dialog.get_by_role("button", name="Löschschutz setzen").click()
         expect(page.locator(".tag.held")).to_be_visible()
-        kept = page.get_by_text("geschützt bis 31.12.2099 (Az. 32-5/2026, k.clerk)")
+        kept = page.get_by_text("Löschschutz bis 31.12.2099 (Az. 32-5/2026, k.clerk)")
         expect(kept).to_have_count(2)  # when it goes; what happened
         expect(page.get_by_text("k.clerk · Straftat oder Ordnungswidrigkeit")).to_be_visible()
-        page.get_by_role("button", name="Noch einmal schützen").click()
+        page.get_by_role("button", name="Weiteren Löschschutz setzen").click()
         dialog.get_by_label("Wofür").select_option("etwas anderes")
-        dialog.get_by_label("Geschützt bis einschließlich").fill("2099-12-31")
-        dialog.get_by_role("button", name="Vor Löschung schützen").click()
-        already = "Ist schon geschützt: Az. 32-5/2026, k.clerk"
+        dialog.get_by_label("Löschschutz bis einschließlich").fill("2099-12-31")
+        dialog.get_by_role("button", name="Löschschutz setzen").click()
+        already = "Dieser Löschschutz besteht schon: Az. 32-5/2026, k.clerk"
         expect(dialog.get_by_role("alert")).to_have_text(already)
         dialog.get_by_role("button", name="Abbrechen").click()
         # No case is there yet: it is opened on the way, by the number that was the reason.
@@ -252,7 +252,7 @@ def test_a_clerk_comes_in_by_passkey_and_does_a_day_s_work(
 
         # The two others are kept at once, for one reason.
         page.get_by_role("link", name="Aufzeichnungen").click()
-        button = page.get_by_role("button", name="Ausgewählte schützen")
+        button = page.get_by_role("button", name="Löschschutz für Ausgewählte")
         expect(button).to_be_disabled()
         for recording in (THREE, ONE):
             row = page.get_by_role("row").filter(has=page.locator(f"a[href$='{recording}']"))
@@ -262,7 +262,7 @@ def test_a_clerk_comes_in_by_passkey_and_does_a_day_s_work(
         page.get_by_role("dialog").get_by_label("Grund").fill("OWi 4711/26")
         clerk.sees("several")
         page.locator("dialog button.main").click()
-        expect(page.get_by_text("Vor Löschung geschützt: 2.")).to_be_visible()
+        expect(page.get_by_text("Löschschutz gesetzt: 2.")).to_be_visible()
         expect(button).to_be_disabled()
         held = [(facts.id, facts.reason) for facts in scene.kinds("hold")]
         assert held == [(THREE, "OWi 4711/26"), (ONE, "OWi 4711/26")]

@@ -168,7 +168,7 @@ def test_an_administrator_sees_what_is_wrong_and_does_something_about_it(
 
         # Taken back.
         page.get_by_role("button", name="Wieder annehmen: camera-07").click()
-        page.get_by_label("Grund").fill("gefunden und geprüft")
+        page.get_by_label("Erläuterung").fill("gefunden und geprüft")
         page.get_by_role("button", name="Wieder annehmen", exact=True).click()
         expect(page.get_by_text("camera-07 gilt wieder.")).to_be_visible()
         assert scene.kinds("camera")[-1].what == "returned"
@@ -201,8 +201,8 @@ def test_a_shift_lead_withdraws_a_camera_and_prints_badges_on_a_telephone(
         one.sees("worn")
         assert page.get_by_role("button", name="Offer").count() == 0
         page.get_by_role("button", name="Withdraw: camera-02").click()
-        page.get_by_label("Why").select_option("broken")
-        page.get_by_label("Reason").fill("fell off a roof")
+        page.get_by_label("Occasion").select_option("broken")
+        page.get_by_label("Explanation").fill("fell off a roof")
         one.sees("withdraw")
         page.get_by_role("button", name="Withdraw", exact=True).click()
         expect(page.get_by_text("broken: fell off a roof (lead,")).to_be_visible()

@@ -121,7 +121,7 @@ def test_what_is_opened_at_a_recording_stays_open_and_what_was_typed_stays(
         page.route("**/content", waits)
         with page.expect_request("**/content"):
             gives_reason(one, "Prüfen und ansehen", "Az. 3")
-        page.get_by_role("button", name="Vor Löschung schützen").click()
+        page.get_by_role("button", name="Löschschutz setzen").click()
         dialog = page.get_by_role("dialog")
         dialog.get_by_label("Wofür").select_option("etwas anderes")
         dialog.get_by_label("Grund").fill("Az. 3")
@@ -130,21 +130,21 @@ def test_what_is_opened_at_a_recording_stays_open_and_what_was_typed_stays(
             page.locator("dialog button.main").click()
         page.get_by_text("Technisches").click()
         next_of(page, held).continue_()
-        expect(page.get_by_role("button", name="Noch einmal schützen")).to_be_visible()
+        expect(page.get_by_role("button", name="Weiteren Löschschutz setzen")).to_be_visible()
         expect(page.get_by_text("Wer sie öffnen kann")).to_be_visible()
         # A verdict that comes only now says nothing else of it than what was done meanwhile.
         drawn.append(True)
         next_of(page, checks).continue_()
         expect(page.locator(".camerad-player .verdict strong")).to_have_text("Echt und vollständig")
-        expect(page.locator("main > p > .tags")).to_have_text("geschützt")
+        expect(page.locator("main > p > .tags")).to_have_text("Löschschutz")
         # What is refused is said where it was asked, and can be tried again there.
-        page.get_by_role("button", name="Schutz aufheben").click()
+        page.get_by_role("button", name="Löschschutz aufheben").click()
         page.route("**/release", lambda route: route.fulfill(status=409, json={"error": "busy"}))
         page.locator("dialog button.main").click()
         expect(dialog.get_by_role("alert")).to_contain_text("Der Server schreibt gerade anderes.")
         page.unroute_all()
         page.locator("dialog button.main").click()
-        expect(page.get_by_text("nicht mehr vor Löschung geschützt")).to_be_visible()
+        expect(page.get_by_text("Der Löschschutz ist aufgehoben.")).to_be_visible()
 
 
 def test_what_is_chosen_while_the_list_comes_stays_chosen(
@@ -160,7 +160,7 @@ def test_what_is_chosen_while_the_list_comes_stays_chosen(
             return row.get_by_role("checkbox").last
 
         box(ONE).check()
-        page.get_by_role("button", name="Ausgewählte schützen").click()
+        page.get_by_role("button", name="Löschschutz für Ausgewählte").click()
         dialog = page.get_by_role("dialog")
         dialog.get_by_label("Wofür").select_option("etwas anderes")
         dialog.get_by_label("Grund").fill("Az. 4")
@@ -174,7 +174,7 @@ def test_what_is_chosen_while_the_list_comes_stays_chosen(
         all_has_come(page)
         expect(box(THREE)).to_be_checked()
         expect(box(ONE)).not_to_be_checked()
-        expect(page.get_by_role("button", name="Ausgewählte schützen")).to_be_enabled()
+        expect(page.get_by_role("button", name="Löschschutz für Ausgewählte")).to_be_enabled()
 
 
 def test_what_is_asked_ends_with_its_page_and_begins_on_no_other(
@@ -191,7 +191,7 @@ def test_what_is_asked_ends_with_its_page_and_begins_on_no_other(
         page.route(CASES, holding(held))
         with page.expect_request(CASES):
             page.get_by_role("link", name="Vorgänge").click()
-        page.get_by_role("button", name="Vor Löschung schützen").click()
+        page.get_by_role("button", name="Löschschutz setzen").click()
         expect(page.get_by_role("dialog")).to_be_visible()
         next_of(page, held).continue_()
         expect(heading).to_have_text("Vorgänge")
@@ -250,8 +250,8 @@ def test_a_late_answer_is_not_drawn_over_what_was_done_to_a_camera(
         page.goto(f"{scene.origin}/#cameras")
         page.get_by_role("button", name="Zurückziehen").first.click()
         dialog = page.get_by_role("dialog")
-        dialog.get_by_label("Warum").select_option("verloren")
-        dialog.get_by_label("Grund").fill("im Wald")
+        dialog.get_by_label("Anlass").select_option("verloren")
+        dialog.get_by_label("Erläuterung").fill("im Wald")
         # One that was asked for before waits; the one behind it is quicker.
         page.keyboard.press("Escape")
         page.route("**/api/cameras", holding(held), times=1)
@@ -259,8 +259,8 @@ def test_a_late_answer_is_not_drawn_over_what_was_done_to_a_camera(
             page.get_by_role("button", name="Neu laden").click()
         before = scene.signed_in("admin").ask("GET", "/api/cameras").said
         page.get_by_role("button", name="Zurückziehen").first.click()
-        dialog.get_by_label("Warum").select_option("verloren")
-        dialog.get_by_label("Grund").fill("im Wald")
+        dialog.get_by_label("Anlass").select_option("verloren")
+        dialog.get_by_label("Erläuterung").fill("im Wald")
         page.locator("dialog button.main").click()
         back = page.get_by_role("button", name="Wieder annehmen")
         expect(back).to_be_visible()
@@ -269,7 +269,7 @@ def test_a_late_answer_is_not_drawn_over_what_was_done_to_a_camera(
         all_has_come(page)
         expect(back).to_be_visible()
         back.click()
-        dialog.get_by_label("Grund").fill("gefunden")
+        dialog.get_by_label("Erläuterung").fill("gefunden")
         page.locator("dialog button.main").click()
         expect(page.get_by_text("gilt wieder.")).to_be_visible()
 
@@ -337,7 +337,7 @@ def test_whoever_types_on_while_the_report_is_made_is_not_led_away(
             with page.expect_request("**/api/report"):
                 button.click()
             if typing:
-                page.get_by_text("Eintippen, was keine Kamera zählt").click()
+                page.get_by_text("Von Hand gezählte Werte").click()
                 page.get_by_label("Personen, die Kameras trugen").fill("12")
             next_of(page, held).fulfill(json=made)
             expect(page.get_by_role("heading", name="Der Bericht ist da")).to_be_visible()

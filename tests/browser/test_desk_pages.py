@@ -6,11 +6,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 import pytest
 from desk_helpers import KEY, ONE, THREE, TWO
+from msgspec.structs import replace
 from playwright.sync_api import Browser, Page, Route, expect
 
 from camerad.desk.roles import DeskRole
@@ -51,7 +52,7 @@ def test_a_page_that_comes_late_is_not_drawn_over_the_next(
         signed_in(one, scene, "clerk")
         page = one.page
         page.goto(f"{scene.origin}/#recording/{ONE}")
-        page.get_by_role("button", name="Vor Löschung schützen").click()
+        page.get_by_role("button", name="Löschschutz setzen").click()
         dialog = page.get_by_role("dialog")
         dialog.get_by_label("Wofür").select_option("Abwehr einer Gefahr")
         dialog.get_by_label("Grund").fill("Az. 7")
@@ -84,7 +85,7 @@ def test_a_dialog_and_what_was_wrong_end_with_their_page(
         title = page.get_by_role("heading", level=1)
         expect(title).to_contain_text("cam-1")
         expect(page.locator("#told")).to_be_empty()
-        for button in ("Vor Löschung schützen", "Prüfen und ansehen", "Zu einem Vorgang"):
+        for button in ("Löschschutz setzen", "Prüfen und ansehen", "Zu einem Vorgang"):
             page.get_by_role("button", name=button).click()
             asked = page.get_by_role("dialog").get_by_role("heading")
             expect(asked).to_have_text(re.compile(rf"{button}: cam-1, [\d.]{{10}}, [\d:]{{8}}"))
@@ -107,13 +108,13 @@ def test_what_is_done_while_its_page_is_left_is_said(chromium: Browser, scene: D
         page.locator(f"a[href$='{TWO}']").first.click()
         for day, said in (
             ("2020-01-01", "Dieser Tag ist vorbei"),
-            ("", "Die Aufzeichnung ist vor Löschung geschützt."),
+            ("", "Der Löschschutz ist gesetzt."),
         ):
-            page.get_by_role("button", name="Vor Löschung schützen").click()
+            page.get_by_role("button", name="Löschschutz setzen").click()
             dialog = page.get_by_role("dialog")
             dialog.get_by_label("Wofür").select_option("Abwehr einer Gefahr")
             dialog.get_by_label("Grund").fill("Az. 9")
-            dialog.get_by_label("Geschützt bis").fill(day)
+            dialog.get_by_label("Löschschutz bis").fill(day)
             page.route("**/hold", holding(held))
             with page.expect_request("**/hold"):
                 page.locator("dialog button.main").click()
@@ -135,7 +136,7 @@ def test_a_usual_period_asks_for_nothing_else_and_what_is_asked_is_said(
         page = one.page
         said = page.get_by_role("main").get_by_role("status")
         expect(said).to_have_text("3 Aufzeichnungen")
-        page.get_by_text("Suche", exact=True).click()
+        page.get_by_text("Weitere Angaben", exact=True).click()
         page.get_by_label("Kamera", exact=True).fill("cam-7")
         page.get_by_label("Wird gelöscht am").fill("2026-11-25")
         page.get_by_label("Nur mit Marke").check()
@@ -146,19 +147,19 @@ def test_a_usual_period_asks_for_nothing_else_and_what_is_asked_is_said(
         expect(said).to_have_text(re.compile(r"^Von: .+ 18:00 · Bis: .+ 08:00$"))
         pressed = page.get_by_role("button", pressed=True)
         expect(pressed).to_have_text("Letzte Nacht")
-        page.get_by_text("Suche", exact=True).click()
+        page.get_by_text("Weitere Angaben", exact=True).click()
         page.get_by_label("Von", exact=True).fill("2026-11-25")
         page.get_by_label("Bis", exact=True).fill("2026-11-24")
         page.get_by_role("button", name="Suchen").click()
         expect(page.locator("#told")).to_have_text("„Bis“ liegt nicht nach „Von“.")
         # An id as somebody says it on the phone.
         page.get_by_role("button", name="Suche zurücksetzen").click()
-        page.get_by_text("Suche", exact=True).click()
+        page.get_by_text("Weitere Angaben", exact=True).click()
         typed = "20261124t153100z-000002-ABCDEF01"
         with page.expect_request(re.compile("ids=20261124T153100Z-000002-abcdef01")):
             page.get_by_label("Kennung").fill(typed)
             page.get_by_role("button", name="Suchen").click()
-        page.get_by_text("Suche", exact=True).click()
+        page.get_by_text("Weitere Angaben", exact=True).click()
         page.get_by_label("Kennung").fill(f" {TWO.lower()} ")
         page.get_by_role("button", name="Suchen").click()
         expect(said).to_contain_text("1 Aufzeichnung · Kennung:")
@@ -167,12 +168,12 @@ def test_a_usual_period_asks_for_nothing_else_and_what_is_asked_is_said(
         # Or a part of it: the number, or the last letters.
         number, letters = TWO.split("-")[1:]
         for part in (letters[-4:].upper(), str(int(number)), f"{number}-{letters[-5:]}"):
-            page.get_by_text("Suche", exact=True).click()
+            page.get_by_text("Weitere Angaben", exact=True).click()
             page.get_by_label("Kennung").fill(part)
             with page.expect_response("**/api/recordings?*id=*"):
                 page.get_by_role("button", name="Suchen").click()
             expect(page.locator(f"a[href$='{TWO}']")).to_have_count(1)
-        page.get_by_text("Suche", exact=True).click()
+        page.get_by_text("Weitere Angaben", exact=True).click()
         page.get_by_label("Kennung").fill("20261124T15")
         page.get_by_role("button", name="Suchen").click()
         expect(page.locator("#told")).to_contain_text("So lässt sich keine Kennung finden.")
@@ -203,7 +204,7 @@ def test_what_a_tab_found_not_authentic_stands_in_the_list_with_whose_tab_it_was
         said = page.locator(".tag.refuted")
         expect(said.last).to_have_text("NICHT echt, laut clerk")
         if size == NARROW:
-            page.get_by_text("Suche", exact=True).click()
+            page.get_by_text("Weitere Angaben", exact=True).click()
         page.get_by_label("Nur nicht echte (im Browser geprüft)").check()
         page.get_by_role("button", name="Suchen").click()
         expect(page.get_by_role("main").get_by_role("status")).to_contain_text("1 Aufzeichnung · ")
@@ -473,6 +474,183 @@ def test_one_of_many_cases_is_found_by_a_part_of_its_number(
         scene.index.refresh()
 
 
+def test_a_small_screen_shows_the_list_first_and_days_are_typed_as_the_page_spells_them(
+    chromium: Browser, scene: DeskScene
+) -> None:
+    """Whatever language the browser has."""
+    own, hold = {"Origin": scene.origin}, {"reason": "12 Js 7/26", "ground": "prosecution"}
+    tab = scene.signed_in("clerk")
+    assert tab.ask("POST", f"/api/recordings/{ONE}/hold", hold, own).status == 200
+    scene.index.refresh()
+    with at_desk(chromium, scene, "small", size=(1366, 768), language="en-US") as one:
+        signed_in(one, scene, "clerk")
+        page, rows = one.page, one.page.locator("tbody:last-of-type tr:has(a)")
+        page.get_by_role("button", name="Deutsch").click()
+        expect(rows).to_have_count(3)
+        for row in rows.all():
+            box = row.bounding_box()
+            assert box is not None and box["y"] + box["height"] <= 768, "it is on the first screen"
+        one.sees("list-first")
+        page.get_by_text("Weitere Angaben", exact=True).click()
+        first, time = page.get_by_label("Von", exact=True), page.get_by_label("Von, Uhrzeit")
+        expect(first).to_have_attribute("placeholder", "TT.MM.JJJJ")
+        for day, clock, wrong in (
+            ("31.2.2026", "", "Dieses Datum gibt es nicht."),
+            ("24.11.2026", "25:00", "Diese Uhrzeit gibt es nicht."),
+        ):
+            first.fill(day)
+            time.fill(clock)
+            page.get_by_role("button", name="Suchen").click()
+            expect(page.locator("#told")).to_contain_text(wrong)
+        time.fill("8")
+        page.get_by_label("Aktenzeichen oder Grund").fill("js 7")
+        page.get_by_role("button", name="Suchen").click()
+        expect(rows).to_have_count(1)
+        found = "1 Aufzeichnung · Aktenzeichen oder Grund: js 7 · Von: 24.11.2026"
+        expect(page.locator("main")).to_contain_text(found)
+        # What is not found is said, and no row of another question stays.
+        page.get_by_text("Weitere Angaben", exact=True).click()
+        page.get_by_label("Kennung").fill("x")
+        page.get_by_role("button", name="Suchen").click()
+        expect(page.locator("main p > span").first).to_contain_text("keine Kennung finden")
+        expect(rows).to_have_count(0)
+        # More than a page: how many there are stands beside it.
+        said = tab.ask("GET", "/api/recordings").said | {"next": "1", "total": 1234}
+        page.route(
+            re.compile("/api/recordings$|/api/recordings[?]$"), lambda it: it.fulfill(json=said)
+        )
+        page.goto(f"{scene.origin}/#recordings")
+        page.reload()
+        expect(page.get_by_text("Die ersten 3 von 1234 Aufzeichnungen")).to_be_visible()
+
+
+def test_a_lost_passkey_is_no_dead_end_and_what_gives_access_back_asks(
+    chromium: Browser, scene: DeskScene
+) -> None:
+    scene.add("boss", DeskRole.ADMINISTRATOR)
+    scene.people.change("clerk", lambda one: replace(one, came_us=1))
+    with at_desk(chromium, scene, "lost", size=NARROW) as one:
+        page = one.page
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        signed_in(one, scene, "boss")
+        page.get_by_role("link", name="Personen").click()
+        clerk = page.get_by_role("listitem").filter(has_text="clerk")
+        dialog = page.get_by_role("dialog")
+        clerk.get_by_role("button", name="Passkey verloren").click()
+        expect(dialog).to_contain_text("camerad office people link clerk --config")
+        one.sees("who-makes-it")
+        dialog.get_by_role("button", name="Kopieren").click()
+        expect(page.get_by_text("Kopiert.")).to_be_visible()
+        assert "people link clerk" in page.evaluate("navigator.clipboard.readText()")
+        dialog.get_by_role("button", name="Schließen").click()
+        # Whoever has never come in gets a link here: all of its address is seen, and copied.
+        officer = page.get_by_role("listitem").filter(has_text="officer")
+        officer.get_by_role("button", name="Neuer Link").click()
+        shown = dialog.get_by_role("textbox", name="Link für officer")
+        assert shown.evaluate("one => one.scrollHeight <= one.clientHeight + 4"), "cut off"
+        dialog.get_by_role("button", name="Kopieren").click()
+        expect(page.get_by_text("Kopiert.")).to_be_visible()
+        assert page.evaluate("navigator.clipboard.readText()") == shown.input_value()
+        dialog.get_by_role("button", name="Schließen").click()
+        clerk.get_by_role("button", name="Zugang entziehen").click()
+        dialog.get_by_role("button", name="Zugang entziehen").click()
+        clerk.get_by_role("button", name="Zugang zurückgeben").click()
+        expect(dialog).to_contain_text("Beweisstelle")
+        assert [facts.what for facts in scene.kinds("rights")][-1] == "withdrawn", "it asks first"
+        dialog.get_by_role("button", name="Zugang zurückgeben").click()
+        expect(page.get_by_text("hat wieder Zugang")).to_be_visible()
+        # A short name with an umlaut is refused in the page's own words.
+        page.get_by_role("button", name="Person hinzufügen").click()
+        dialog.get_by_label("Kurzname").fill("müller")
+        dialog.get_by_label("Name", exact=True).fill("Müller")
+        dialog.get_by_label("Beweisstelle: Aufzeichnungen").check()
+        dialog.get_by_role("button", name="Hinzufügen").click()
+        expect(dialog.get_by_role("alert")).to_contain_text("Ein Kurzname hat bis zu 40 Zeichen")
+
+
+HOSTILE: Final = (
+    """"><img src=x onerror="window.hit=1"><script>window.hit=1</script>"""
+    """<svg onload="window.hit=1"></svg>javascript:window.hit=1 {name} ${1} $& __proto__"""
+)
+TEXTS: Final = frozenset(
+    (
+        *("camera", "cameras", "wearer", "reason", "device", "software"),
+        *("name", "passkeys", "number", "text", "to", "by"),
+        *("added_by", "opened_by", "who", "person", "case", "case_number"),
+        *("label", "kind", "why", "version", "detail", "trigger"),
+        *("stage", "recipients", "policy", "roles", "deleted_why", "not_authentic_by"),
+        *("clock", "approved_by", "purpose", "course", "error"),
+    )
+)
+"""What a camera, a person or a file may have written, and words of programs beside it."""
+ELEMENTS: Final = "#main :is(img, script, svg[onload], a[href^='javascript'], [onerror])"
+
+
+def poisoned(said: Any, key: str = "") -> Any:
+    """What a server says, with hostile texts in it: as if nothing had been checked on the way."""
+    if isinstance(said, dict):
+        # Whoever is signed in has roles: without them there is no page.
+        keep = said.get("roles") if "idle_seconds" in said else None
+        found = {name: poisoned(one, name) for name, one in said.items()}
+        return found if keep is None else found | {"roles": keep}
+    if isinstance(said, list):
+        return [poisoned(one, key) for one in said]
+    return HOSTILE if isinstance(said, str) and key in TEXTS else said
+
+
+def test_no_text_of_a_camera_a_person_or_a_file_becomes_code_or_an_element(
+    chromium: Browser, scene: DeskScene
+) -> None:
+    tab, own = scene.signed_in("clerk"), {"Origin": scene.origin}
+    for path, said in (
+        (f"/api/recordings/{TWO}/hold", {"reason": "7", "until_us": None, "ground": "other"}),
+        ("/api/cases/open", {"number": "7"}),
+        ("/api/cases/add", {"number": "7", "recording": TWO}),
+        ("/api/cases/note", {"number": "7", "text": "7"}),
+        ("/api/cases/hand-over", {"number": "7", "text": "7"}),
+    ):
+        assert tab.ask("POST", path, said, own).status == 200, path
+    scene.add("boss", DeskRole.ADMINISTRATOR)
+    scene.index.refresh()
+
+    def poison(route: Route) -> None:
+        answer = reader.ask("GET", route.request.url.removeprefix(scene.origin))
+        route.fulfill(status=answer.status, json=poisoned(answer.said))
+
+    places = {
+        "clerk": ("recordings", f"recording/{TWO}", f"incident/{TWO}", "cases", "cases/7"),
+        "officer": ("entries", "people"),
+        "boss": ("cameras", "people"),
+    }
+    for who, where in places.items():
+        reader = scene.signed_in(who)
+        with at_desk(chromium, scene, f"hostile-{who}") as one:
+            page = one.page
+            page.route(re.compile("/api/(?!session)"), poison)
+            signed_in(one, scene, who)
+            for place in where:
+                page.goto(f"{scene.origin}/#{place}")
+                page.reload()
+                expect(page.locator("#main")).to_contain_text("<img src=x", timeout=30_000)
+                assert page.evaluate("window.hit") is None, place
+                assert page.locator(ELEMENTS).count() == 0, place
+    # A name that every object has is a name like others.
+    assert tab.ask("POST", "/api/cases/open", {"number": "constructor"}, own).status == 200
+    with at_desk(chromium, scene, "hostile-name") as one:
+        signed_in(one, scene, "clerk")
+        one.page.goto(f"{scene.origin}/#recording/{ONE}")
+        one.page.get_by_role("button", name="Zu einem Vorgang").click()
+        choice = one.page.get_by_role("dialog").get_by_label("Vorgang")
+        expect(choice.get_by_role("option", name="constructor", exact=True)).to_have_count(1)
+    # An error that is no word of ours is a sentence of ours.
+    with at_desk(chromium, scene, "hostile-error") as one:
+        one.forgives = ("Failed to load resource",)
+        refusal = {"status": 400, "json": {"error": HOSTILE}}
+        one.page.route("**/api/recordings?*", lambda route: route.fulfill(**refusal))
+        signed_in(one, scene, "clerk")
+        expect(one.page.locator("#told")).to_contain_text("Der Server hat das nicht verstanden.")
+
+
 @pytest.mark.parametrize("size", [NARROW, (1280, 900)], ids=["360", "1280"])
 def test_what_somebody_wrote_without_a_blank_makes_no_page_wider(
     chromium: Browser, scene: DeskScene, size: tuple[int, int]
@@ -540,21 +718,21 @@ def test_a_day_that_is_over_is_said_once_and_a_second_hold_is_named(
         for recording in (ONE, THREE):
             row = page.get_by_role("row").filter(has=page.locator(f"a[href$='{recording}']"))
             row.get_by_role("checkbox").check()
-        page.get_by_role("button", name="Ausgewählte schützen").click()
+        page.get_by_role("button", name="Löschschutz für Ausgewählte").click()
         expect(dialog).to_contain_text("2 Aufzeichnungen werden nicht gelöscht")
         dialog.get_by_label("Wofür").select_option("Abwehr einer Gefahr")
         dialog.get_by_label("Aktenzeichen oder Grund").fill("Az. 11")
-        dialog.get_by_label("Geschützt bis").fill("2020-01-01")
+        dialog.get_by_label("Löschschutz bis").fill("2020-01-01")
         asked = len(one.asked)
-        dialog.get_by_role("button", name="Vor Löschung schützen").click()
+        dialog.get_by_role("button", name="Löschschutz setzen").click()
         expect(dialog.get_by_role("alert")).to_contain_text(re.compile(r"^Dieser Tag ist vorbei"))
         assert len(one.asked) == asked + 1
-        dialog.get_by_label("Geschützt bis").fill("")
-        dialog.get_by_role("button", name="Vor Löschung schützen").click()
-        expect(page.get_by_text("Vor Löschung geschützt: 2.")).to_be_visible()
+        dialog.get_by_label("Löschschutz bis").fill("")
+        dialog.get_by_role("button", name="Löschschutz setzen").click()
+        expect(page.get_by_text("Löschschutz gesetzt: 2.")).to_be_visible()
         page.goto(f"{scene.origin}/#recording/{THREE}")
-        page.get_by_role("button", name="Noch einmal schützen").click()
-        expect(dialog).to_contain_text("Schon geschützt: Az. 11 (clerk).")
+        page.get_by_role("button", name="Weiteren Löschschutz setzen").click()
+        expect(dialog).to_contain_text("Löschschutz besteht schon: Az. 11 (clerk).")
         one.sees("second")
 
 
@@ -612,7 +790,7 @@ def test_more_comes_below_what_is_there_and_leaves_that_alone(
         last = part.get_by_role("checkbox").last.get_attribute("value")
         busy: Any = {"status": 409, "json": {"error": "busy"}}
         page.route(f"**/{last}/hold", lambda route: route.fulfill(**busy))
-        page.get_by_role("button", name="Ausgewählte schützen").click()
+        page.get_by_role("button", name="Löschschutz für Ausgewählte").click()
         dialog = page.get_by_role("dialog")
         dialog.get_by_label("Wofür").select_option("Abwehr einer Gefahr")
         dialog.get_by_label("Grund").fill("Az. 13")
@@ -620,11 +798,11 @@ def test_more_comes_below_what_is_there_and_leaves_that_alone(
         expect(dialog.get_by_role("alert")).to_contain_text("Der Server schreibt gerade anderes.")
         with page.expect_response("**/api/recordings?after=1"):
             dialog.get_by_role("button", name="Abbrechen").click()
-        expect(page.get_by_text("Vor Löschung geschützt: 1.")).to_be_visible()
+        expect(page.get_by_text("Löschschutz gesetzt: 1.")).to_be_visible()
         expect(part.get_by_role("checkbox").first).not_to_be_checked()
         expect(links).to_have_count(3)
         expect(part.get_by_role("checkbox").last).to_be_checked()
-        expect(page.get_by_role("button", name="Ausgewählte schützen")).to_be_enabled()
+        expect(page.get_by_role("button", name="Löschschutz für Ausgewählte")).to_be_enabled()
 
 
 @pytest.mark.parametrize(
@@ -663,13 +841,15 @@ def test_more_answers_what_the_rows_above_it_answer(
             page.route(re.compile(rf"/api/{what}\?"), holding(held), times=1)
             with page.expect_request(re.compile(rf"/api/{what}\?.*cam-7")):
                 page.get_by_role("button", name="Suchen").click()
-            more.evaluate("(button) => button.click()")
-            if refused:
+            if refused:  # then there is no answer, and no row of the question before
+                more.evaluate("(button) => button.click()")
                 next_of(page, held).abort()
                 expect(page.locator("#told")).to_contain_text("Der Server antwortet nicht")
+                expect(more).to_be_hidden()
+                expect(page.locator("main tbody tr")).to_have_count(0)
             else:
                 next_of(page, held).fulfill(json=said | {"next": 1 if what == "entries" else "1"})
-            expect(more).to_be_enabled()
+                expect(more).to_be_enabled()
         with page.expect_response(re.compile(rf"/api/{what}\?")):
             more.click()
         assert "cam-7" in asked[-1]
@@ -707,7 +887,7 @@ def test_a_search_that_is_opened_stays_open_whenever_the_list_comes(
     with at_desk(chromium, scene, "cleared", size=NARROW) as one:
         signed_in(one, scene, "clerk")
         page = one.page
-        page.get_by_text("Suche", exact=True).click()
+        page.get_by_text("Weitere Angaben", exact=True).click()
         page.get_by_label("Kamera", exact=True).fill("cam-7")
         page.get_by_role("button", name="Suchen").click()
         clear = page.get_by_role("button", name="Suche zurücksetzen")
@@ -715,7 +895,7 @@ def test_a_search_that_is_opened_stays_open_whenever_the_list_comes(
         page.route(re.compile(r"/api/recordings\?$"), holding(held))
         with page.expect_request(re.compile(r"/api/recordings\?$")):
             clear.click()
-        page.get_by_text("Suche", exact=True).click()
+        page.get_by_text("Weitere Angaben", exact=True).click()
         page.get_by_label("Kamera", exact=True).fill("cam-1")
         next_of(page, held).continue_()
         expect(page.get_by_role("main").get_by_role("status")).to_contain_text("3 Aufzeichnungen")

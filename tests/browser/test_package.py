@@ -262,6 +262,9 @@ def test_a_good_and_a_bad_recording_are_packed_checked_and_handed_over(
             page.get_by_role("button", name=f"Begleitblatt drucken: {CALLED[ONE]}").click()
         sheet = opened.value
         expect(sheet.get_by_role("row", name=f"Aktenzeichen {NUMBER}")).to_be_visible()
+        # The sheet in the package cannot have the sum of all of it: the one that is printed has.
+        expect(sheet.get_by_role("row", name=f"{FILE} das ganze Paket {digest}")).to_be_visible()
+        assert len(re.findall(rb"/Type\s*/Page\b", sheet.pdf())) == 1, "it stays one page"
         border = "getComputedStyle(document.querySelector('header')).borderBottomStyle"
         assert sheet.evaluate(border) == "solid", "it is drawn by its own style sheet"
         sheet.close()

@@ -3,7 +3,7 @@
 // somebody says that it has really gone out.
 
 import { coming, get, post, RefusedError } from "../api.js";
-import { askToDo, field, fill, make, tell } from "../dom.js";
+import { askToDo, copy, field, fill, make, tell } from "../dom.js";
 import { moment } from "../format.js";
 import { titleOf } from "../titles.js";
 import { say, sentence } from "../words.js";
@@ -51,7 +51,7 @@ export function handing(one, me, again) {
       make("summary", {}, sayHere("for_technicians")),
       make("p", {}, sayHere("package_command")),
       make("p", { class: "hint" }, sayHere("package_command_hint")),
-      make("div", { class: "command" }, command, make("button", { onclick: () => copy(command) }, sayHere("copy"))),
+      make("div", { class: "command" }, command, make("button", { onclick: () => copy(command) }, say("copy"))),
     ),
     make("div", { class: "buttons" }, make("button", { onclick: () => recordHandOver(one, null, key, again) }, sayHere("record_elsewhere"))),
   );
@@ -140,17 +140,6 @@ async function warnOfApart(one, place) {
 /** A word for a shell. */
 function quoted(text) {
   return `'${text.replaceAll("'", "'\\''")}'`;
-}
-
-async function copy(element) {
-  try {
-    await navigator.clipboard.writeText(element.textContent);
-    tell(sayHere("copied"));
-  } catch (error) {
-    if (!(error instanceof DOMException)) throw error;
-    getSelection().selectAllChildren(element);
-    tell(sayHere("copy_by_hand"), "wrong");
-  }
 }
 
 /** Writes down that something left the office: a package of this tab, or one that was made elsewhere. */

@@ -248,7 +248,8 @@ class RecordingPart {
     this.report = candidate.verdict.report;
   }
 
-  /** Write all of it; comes to its sheet. */
+  /** Write all of it. Comes to what makes its sheet as it is printed: with the whole package, a file with
+   * name, role and sha256, which the sheet inside of it cannot name. */
   async write() {
     const { candidate, how } = this;
     const { size } = candidate.source;
@@ -260,11 +261,11 @@ class RecordingPart {
     await this.#add(CHECKS, `${JSON.stringify(this.#said(), plainNumber, 2)}\n`);
     await this.#add(INSTRUCTIONS, this.#instructions());
     await this.#add(PLAYER, how.player);
-    const sheet = sheetPage(this.#sheet(), how.words);
-    await this.#add(REPORT, sheet);
+    const sheet = this.#sheet();
+    await this.#add(REPORT, sheetPage(sheet, how.words));
     const names = [...this.#sums.keys()].sort();
     await this.#add(SUMS, names.map((name) => `${this.#sums.get(name)}  ${name}\n`).join(""));
-    return sheet;
+    return (whole) => sheetPage({ ...sheet, delivered: [whole, ...sheet.delivered] }, how.words);
   }
 
   /** @param {string} name @param {number} atMost @param {AsyncIterable<Uint8Array>} pieces */

@@ -237,7 +237,8 @@ class PackageMaking {
     }
     target.offer();
     const recordings = this.#candidates.map(({ id }) => id);
-    const printed = recordings.map((id) => ({ title: this.titleOf(id), page: sheets.get(id) }));
+    const whole = { name: target.name, role: sayHere("package_whole"), sha256 };
+    const printed = recordings.map((id) => ({ title: this.titleOf(id), page: sheets.get(id)(whole) }));
     return { name: target.name, bytes: made.size, sha256, recordings, sealedOnly, sheets: printed };
   }
 

@@ -176,7 +176,7 @@ function actions(one, { handsOut, manages, again }) {
 }
 
 function reasonField() {
-  return field(say("reason"), make("input", { name: "reason", required: true, maxlength: 200, autocomplete: "off" }), say("camera_reason_hint"));
+  return field(say("camera_reason"), make("input", { name: "reason", required: true, maxlength: 200, autocomplete: "off" }), say("camera_reason_hint"));
 }
 
 async function withdraw(one, again) {

@@ -6,7 +6,7 @@ import { day, moment, recently } from "./format.js";
 import { holdsIn } from "./holds.js";
 import { tags } from "./tags.js";
 import { headed, linked, rowsOf, smallId, titleOf } from "./titles.js";
-import { say, sentence } from "./words.js";
+import { say, sentence, wordFor } from "./words.js";
 
 /** What no case has for a number: it has to be chosen. */
 const UNCHOSEN = " ";
@@ -76,7 +76,14 @@ async function drawCases(page, { unreadable, lost }, number, said) {
     const asked = new URLSearchParams();
     if (typed !== "") asked.set("said", typed);
     if (!anew && next !== null) asked.set("after", next);
-    const found = await newest(list, get(`/api/cases?${asked}`));
+    const found = await newest(list, get(`/api/cases?${asked}`)).catch((error) => {
+      if (anew) {
+        // There is no answer: no row of the question before stays.
+        list.replaceChildren();
+        [next, more.hidden] = [null, true];
+      }
+      throw error;
+    });
     if (found === null) return;
     if (anew) list.replaceChildren();
     list.append(...found.rows.map(drawCard));
@@ -276,7 +283,7 @@ async function addedTo(does, text, main, recording, found, ours = []) {
   }
 
   function offer(some, chosen) {
-    fill(choice, [UNCHOSEN, ...some, ""].map((one) => make("option", { value: one, selected: one === chosen }, words[one] ?? one)));
+    fill(choice, [UNCHOSEN, ...some, ""].map((one) => make("option", { value: one, selected: one === chosen }, wordFor(words, one))));
   }
 
   function show() {

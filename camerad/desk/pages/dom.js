@@ -19,6 +19,19 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
+const SVG = "http://www.w3.org/2000/svg";
+
+/** A picture for a button, of 24 by 24, in the colour of its text. */
+export function icon(path) {
+  const made = document.createElementNS(SVG, "svg");
+  made.setAttribute("viewBox", "0 0 24 24");
+  made.setAttribute("aria-hidden", "true");
+  const line = document.createElementNS(SVG, "path");
+  line.setAttribute("d", path);
+  made.append(line);
+  return made;
+}
+
 /** Replaces all that is in an element. */
 export function fill(element, ...children) {
   element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
@@ -68,13 +81,14 @@ export function redraw(main, ...children) {
   (main.contains(focused) ? focused : same).focus({ preventScroll: true });
 }
 
-/** A labelled field. input: the control, which gets an id if it has none. */
+/** A labelled field. input: the control, which gets an id if it has none; or what has it as `control`. */
 export function field(label, input, hint = null) {
-  if (!input.id) input.id = `field-${(counter += 1)}`;
-  const parts = [make("label", { for: input.id }, label), input];
+  const control = input.control ?? input;
+  if (!control.id) control.id = `field-${(counter += 1)}`;
+  const parts = [make("label", { for: control.id }, label), input];
   if (hint !== null) {
-    const said = make("p", { class: "hint", id: `${input.id}-hint` }, hint);
-    input.setAttribute("aria-describedby", said.id);
+    const said = make("p", { class: "hint", id: `${control.id}-hint` }, hint);
+    control.setAttribute("aria-describedby", said.id);
     parts.push(said);
   }
   return make("div", { class: "field" }, parts);
@@ -94,6 +108,19 @@ let telling = 0;
 /** What was wrong is said no longer: something else is asked for, or looked at. */
 function hush() {
   document.querySelector("#told .wrong")?.remove();
+}
+
+/** Copies the text of an element, or what is in a field. */
+export async function copy(element) {
+  try {
+    await navigator.clipboard.writeText(element.value ?? element.textContent);
+    tell(say("copied"));
+  } catch (error) {
+    if (!(error instanceof DOMException)) throw error;
+    if (element.select) element.select();
+    else getSelection().selectAllChildren(element);
+    tell(say("copy_by_hand"), "wrong");
+  }
 }
 
 /** Closes what is asked: it was about a page that is left. */

@@ -17,6 +17,7 @@ const COLUMNS = ["entry_when", "who", "entry_kind", "entry_about", "entry_detail
 /** The ledger, the newest first, with filters, and as a table to take along. */
 export async function showEntries({ main }) {
   const body = make("tbody");
+  const found = make("span");
   const more = make("button", { hidden: true, onclick: () => load(false) }, say("more"));
   const form = make(
     "form",
@@ -40,7 +41,7 @@ export async function showEntries({ main }) {
     main,
     make("h1", {}, say("entries")),
     form,
-    make("p", { class: "hint" }, say("utc_offset", { zone: zone() }), " ", say("save_table_hint")),
+    make("p", {}, make("span", { role: "status" }, found), " ", make("span", { class: "hint" }, `${say("utc_offset", { zone: zone() })} ${say("save_table_hint")}`)),
     make(
       "div",
       { class: "wide", role: "region", "aria-label": say("entries"), tabindex: 0 },
@@ -66,6 +67,12 @@ export async function showEntries({ main }) {
       page = await newest(body, get(`/api/entries?${asked}`));
     } catch (error) {
       if (!(error instanceof RefusedError) || error.why === "not_signed_in") throw error;
+      if (anew) {
+        [rows, next] = [[], null];
+        body.replaceChildren();
+        fill(found, sentence(error));
+        more.hidden = true;
+      }
       tell(sentence(error), "wrong");
       return;
     }
@@ -75,6 +82,7 @@ export async function showEntries({ main }) {
     body.append(...page.rows.map((row) => draw(row, called)));
     [next, question] = [page.next, wanted];
     more.hidden = next === null;
+    fill(found, rows.length === 0 ? say("no_entry_found") : say(next === null ? "entries_found" : "entries_first", { count: rows.length }));
   }
 }
 

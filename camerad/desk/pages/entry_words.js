@@ -5,7 +5,7 @@ import { say, wordFor } from "./words.js";
 
 /** What a kind of entry is called. */
 export function kindWords(kind) {
-  const known = ["opened", "closed", "recovered", "acknowledged", "received", "found", "hold", "hold_until", "hold_ground", "release", "deleted", "missing", "changed", "viewed", "downloaded", "viewing_approved", "judged", "case", "case_added", "case_removed", "handed_over", "signed", "rights", "camera", "offer", "report_made", "start"];
+  const known = ["opened", "closed", "recovered", "acknowledged", "received", "found", "hold", "hold_until", "hold_ground", "release", "deleted", "missing", "changed", "viewed", "downloaded", "viewing_approved", "judged", "case", "case_added", "case_removed", "handed_over", "signed", "rights", "camera", "offer", "report_made", "start", "epoch", "carried", "identity"];
   return known.includes(kind) ? say(`kind_${kind}`) : `${say("kind_other")} ${kind}`;
 }
 
@@ -22,7 +22,7 @@ const ROLES = ["shift_lead", "desk", "supervisor", "data_protection", "administr
 
 /** What an entry of the office's ledger says was done. */
 export function doneWords({ kind, facts }) {
-  return DONE[kind]?.includes(facts?.what) ? say(`did_${kind}_${facts.what}`) : kindWords(kind);
+  return Object.hasOwn(DONE, kind) && DONE[kind].includes(facts?.what) ? say(`did_${kind}_${facts.what}`) : kindWords(kind);
 }
 
 /** Who did it: `""` is the command on the server. */

@@ -1,17 +1,15 @@
 // What a form of filters asks for, as an address has it. Times are those of this computer's zone.
 
+import { clockOf, dayField, isoOf, spelledDay, timeField } from "./dates.js";
 import { field, make } from "./dom.js";
 import { day } from "./format.js";
 import { say } from "./words.js";
 
-/** Days that can be asked for: what is typed beyond is a slip. */
-export const DAYS = { type: "date", min: "2000-01-01", max: "9999-12-31" };
-
 /** Fields for a period: days, and times of day that may be left out. */
 export function periodFields() {
   return [["from", "from_time"], ["to", "to_time"]].map(([name, time]) => [
-    field(say(name), make("input", { name, ...DAYS })),
-    field(say(time), make("input", { name: time, type: "time" })),
+    field(say(name), dayField(name)),
+    field(say(time), timeField(time)),
   ]);
 }
 
@@ -39,9 +37,9 @@ export function markPeriod(buttons, form) {
 export function wordsOf(form) {
   const filled = [...form.elements].filter((one) => one.name && (one.type === "checkbox" ? one.checked : one.value.trim() !== ""));
   return filled.map((one) => {
-    const label = (one.closest("label") ?? one.parentElement.firstChild).textContent;
+    const label = (one.closest("label") ?? one.closest(".field").firstChild).textContent;
     if (one.type === "checkbox") return label;
-    return `${label}: ${one.type === "date" ? day(wall(one.value)) : (one.selectedOptions?.[0].textContent ?? one.value)}`;
+    return `${label}: ${one.dataset.kind === "day" ? day(wall(isoOf(one.value))) : (one.selectedOptions?.[0].textContent ?? one.value)}`;
   });
 }
 
@@ -49,17 +47,21 @@ export function wordsOf(form) {
 function spelled(days) {
   const now = new Date();
   const found = new Date(Date.UTC(now.getFullYear(), now.getMonth(), now.getDate() + days));
-  return found.toISOString().slice(0, 10);
+  return spelledDay(found.toISOString().slice(0, 10));
 }
 
 /** What is wrong in a form, with the focus on it; null if nothing is. */
 export function mistakeIn(form) {
-  const wrong = [...form.elements].find((one) => !one.validity.valid);
+  const read = { day: isoOf, time: clockOf };
+  const wrong = [...form.elements].find((one) => !one.validity.valid || read[one.dataset.kind]?.(one.value) === null);
+  if (wrong !== undefined) {
+    wrong.focus();
+    return say(wrong.dataset.kind === "time" ? "no_such_time" : "no_such_date");
+  }
   const alone = ["from", "to"].find((name) => form.elements[`${name}_time`].value && !form.elements[name].value);
   const asked = questionOf(form, []);
-  const turned = wrong === undefined && Number(asked.get("from_us") ?? 0) >= Number(asked.get("to_us") ?? Infinity);
-  (wrong ?? form.elements[alone ?? (turned ? "to" : "")])?.focus();
-  if (wrong !== undefined) return say("no_such_date");
+  const turned = Number(asked.get("from_us") ?? 0) >= Number(asked.get("to_us") ?? Infinity);
+  form.elements[alone ?? (turned ? "to" : "")]?.focus();
   if (alone !== undefined) return say("time_needs_day");
   return turned ? say("to_before_from") : null;
 }
@@ -86,11 +88,12 @@ export function questionOf(form, words, flags = []) {
   const asked = new URLSearchParams();
   const said = new FormData(form);
   const put = (key, us) => asked.set(key, String(us));
-  if (said.get("from")) put("from_us", wall(said.get("from"), said.get("from_time")));
-  if (said.get("to")) put("to_us", wall(said.get("to"), said.get("to_time"), said.get("to_time") ? 0 : 1));
+  const [from, to] = ["from", "to"].map((name) => [isoOf(said.get(name)), clockOf(said.get(`${name}_time`))]);
+  if (from[0]) put("from_us", wall(...from));
+  if (to[0]) put("to_us", wall(...to, to[1] ? 0 : 1));
   for (const name of words) if (said.get(name).trim()) asked.set(name, said.get(name).trim());
   for (const name of flags) if (said.get(name)) asked.set(name, "true");
-  const due = said.get("due_on");
+  const due = isoOf(said.get("due_on") ?? "");
   if (due) {
     put("due_from_us", wall(due));
     put("due_before_us", wall(due, "", 1));
@@ -98,7 +101,7 @@ export function questionOf(form, words, flags = []) {
   return asked;
 }
 
-/** A day and time here as wall time in microseconds, so many days later. */
+/** A day (ISO 8601) and time here as wall time in microseconds, so many days later. */
 export function wall(day, time = "", days = 0) {
   const [year, month, number] = day.split("-").map(Number);
   const [hour, minute] = (time || "0:0").split(":").map(Number);

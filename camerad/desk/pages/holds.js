@@ -2,7 +2,8 @@
 
 import { post, RefusedError } from "./api.js";
 import { ask, attempt, field, make, tell } from "./dom.js";
-import { DAYS, wall } from "./filters.js";
+import { dayField, isoOf } from "./dates.js";
+import { wall } from "./filters.js";
 import { day } from "./format.js";
 import { headed } from "./titles.js";
 import { reasons } from "./viewing.js";
@@ -49,7 +50,8 @@ export async function hold(id, found, me, again) {
 export async function holdAll(titles, again) {
   const left = new Map(titles);
   const text = say(left.size === 1 ? "hold_text" : "hold_chosen_text", { count: left.size });
-  await ask(say("hold"), text, fields(null), say("hold"), say("cancel"), async (typed) => {
+  const names = make("ul", { class: "choose" }, [...titles.values()].map((title) => make("li", {}, title)));
+  await ask(say("hold"), text, [names, ...fields(null)], say("hold"), say("cancel"), async (typed) => {
     const failed = [];
     for (const [id, title] of [...left]) {
       try {
@@ -72,12 +74,14 @@ function fields(reason) {
   return [
     field(say("hold_ground"), make("select", { name: "ground", required: true }, make("option", { value: "" }, say("choose")), grounds)),
     field(say("reason_number"), make("input", { name: "reason", required: true, maxlength: 200, autocomplete: "off", value: reason })),
-    field(say("hold_until"), make("input", { name: "until", ...DAYS })),
+    field(say("hold_until"), dayField("until")),
   ];
 }
 
 function bodyOf({ reason, until, ground }) {
-  return { reason: reason.trim(), until_us: until ? wall(until, "", 1) : null, ground };
+  const day = isoOf(until);
+  if (day === null) throw new RefusedError("hold_end", 0);
+  return { reason: reason.trim(), until_us: day ? wall(day, "", 1) : null, ground };
 }
 
 async function place(id, body) {

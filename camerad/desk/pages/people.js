@@ -1,10 +1,12 @@
 // People: who there is and what they may; an administrator changes it.
 
 import { get, post } from "./api.js";
-import { ask, askToDo, attempt, field, make, newest, redraw, tell } from "./dom.js";
+import { ask, askToDo, attempt, copy, field, make, newest, redraw, tell } from "./dom.js";
 import { moment } from "./format.js";
 import { say } from "./words.js";
 
+/** What the server takes, too. */
+const SHORT_NAME = /^[a-z0-9][a-z0-9._-]{0,39}$/;
 const ROLES = ["shift_lead", "desk", "supervisor", "data_protection", "administrator"];
 
 /** Everybody, and for an administrator what can be done. */
@@ -26,7 +28,7 @@ function drawPerson(one, manages, again) {
     ? [button("change_roles", () => change(one, again)), button("withdraw", () => withdraw(one, again))]
     : one.withdrawn_us === null
     ? [
-        button("new_link", () => giveLink(one)),
+        one.is_new ? button("new_link", () => giveLink(one)) : button("lost_passkey", () => explainLink(one)),
         button("change_roles", () => change(one, again)),
         one.sessions > 0 ? button("sign_out_all", () => signOutAll(one, again)) : null,
         button("withdraw", () => withdraw(one, again)),
@@ -36,7 +38,7 @@ function drawPerson(one, manages, again) {
     "li",
     { class: "card" },
     make("h2", {}, one.name, " ", make("small", {}, one.id)),
-    make("p", {}, one.lost ? say("person_lost") : one.roles.map((role) => say(`role_${role}`)).join(" · ")),
+    make("p", {}, one.lost ? say("person_lost") : one.roles.map((role) => (ROLES.includes(role) ? say(`role_${role}`) : role)).join(" · ")),
     one.withdrawn_us === null
       ? make("p", { class: "hint" }, `${say("passkeys")}: ${one.passkeys.join(", ") || say("none")} · ${one.openid ? `${say("openid_connected")} · ` : ""}${say("sessions")}: ${one.sessions}`)
       : make("p", { class: "hint" }, `${say("withdrawn")}: ${moment(one.withdrawn_us)}`),
@@ -63,13 +65,13 @@ function chosenRoles(said) {
 
 async function add(again) {
   const fields = [
-    field(say("person_id"), make("input", { name: "id", required: true, pattern: "[a-z0-9][a-z0-9._\\-]{0,39}", autocomplete: "off" }), say("person_id_hint")),
+    field(say("person_id"), make("input", { name: "id", required: true, maxlength: 100, autocomplete: "off", autocapitalize: "none", spellcheck: false }), say("person_id_hint")),
     field(say("name"), make("input", { name: "name", required: true, maxlength: 200, autocomplete: "off" })),
     roleFields([]),
   ];
   let given = null;
   const said = await ask(say("add_person"), null, fields, say("add"), say("cancel"), async (typed) => {
-    const wrong = needsRole(typed);
+    const wrong = SHORT_NAME.test(typed.id) ? needsRole(typed) : say("refused_bad_id");
     if (wrong === null) given = await post("/api/people/add", { id: typed.id, name: typed.name, roles: chosenRoles(typed) });
     return wrong;
   });
@@ -96,10 +98,19 @@ async function signOutAll(one, again) {
 }
 
 async function restore(one, again) {
-  await attempt(async () => {
-    await post("/api/people/restore", { id: one.id });
-    await again();
-  });
+  const text = say("restore_text", { name: one.name, roles: one.roles.map((role) => (ROLES.includes(role) ? say(`role_${role}_short`) : role)).join(", ") });
+  await askToDo(`${say("restore")}: ${one.name}`, text, [], say("restore"), () => post("/api/people/restore", { id: one.id }), say("restored_now", one), again);
+}
+
+/** Who makes a link for somebody who has come in before: nobody of the desk, in whose name something may
+ * have been done. */
+async function explainLink({ id, name }) {
+  const command = make("pre", { tabindex: 0 }, `sudo -u camerad-office /opt/camerad/bin/camerad office people link ${id} --config /etc/camerad-office/office.yaml`);
+  await ask(`${say("lost_passkey")}: ${name}`, say("lost_passkey_text", { name }), [command, copier(command), make("p", {}, say("lost_passkey_stolen", { name }))], say("close"), null);
+}
+
+function copier(element) {
+  return make("button", { type: "button", onclick: () => copy(element) }, say("copy"));
 }
 
 /** What is wrong where no role is chosen; null if one is. */
@@ -113,6 +124,7 @@ async function giveLink(one) {
 
 async function showLink(given) {
   const address = `${location.origin}/#link=${given.link}`;
-  const shown = make("input", { value: address, readonly: true, "aria-label": say("link_made", given) });
-  await ask(say("link_made", given), say("link_give"), [shown], say("close"), null);
+  const shown = make("textarea", { readonly: true, rows: 4, spellcheck: false, "aria-label": say("link_made", given), onfocus: () => shown.select() });
+  shown.value = address;
+  await ask(say("link_made", given), say("link_give"), [shown, copier(shown)], say("close"), null);
 }

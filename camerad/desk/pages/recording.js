@@ -85,7 +85,7 @@ export async function showRecording({ main, me, go }, [id = ""], viewed = null) 
     make(
       "div",
       { class: "buttons" },
-      said === null ? null : make("button", { class: "main", onclick: () => view(found, seen, me, again, judged) }, say("check_view")),
+      said === null ? null : make("button", { class: shown.seen.childElementCount === 0 ? "main" : null, onclick: () => view(found, seen, me, again, judged) }, say("check_view")),
       here ? make("button", { onclick: () => takeAlong(id, found, me, again) }, say("take_along")) : null,
       here ? make("button", { onclick: () => hold(id, found, me, again) }, say(held ? "hold_again" : "hold")) : null,
       here ? make("button", { onclick: () => attempt(() => addToCase({ main }, id, found, again)) }, say("add_to_case")) : null,

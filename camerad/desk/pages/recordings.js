@@ -1,8 +1,9 @@
 // Recordings: the list, with what is asked for in the address, so that going back finds it again.
 
 import { get, RefusedError } from "./api.js";
+import { dayField } from "./dates.js";
 import { field, fill, make, newest, tell, withoutMore } from "./dom.js";
-import { DAYS, markPeriod, mistakeIn, periodFields, putInto, questionOf, spokenIn, usualPeriods, wordsOf } from "./filters.js";
+import { markPeriod, mistakeIn, periodFields, putInto, questionOf, spokenIn, usualPeriods, wordsOf } from "./filters.js";
 import { day, duration, idTime, moment, timeOf, zone } from "./format.js";
 import { holdAll, holdWords } from "./holds.js";
 import { tags } from "./tags.js";
@@ -16,6 +17,8 @@ const WHOLE_ID = /^\d{8}T\d{6}Z-\d{6,18}-[\da-f]{8}$/;
 /** Its number, the last of its letters, or both. */
 const PART_OF_ID = /^((\d{1,18}-)?[\da-f]{4,8}|\d{1,18})$/;
 const WIDE = matchMedia("(min-width: 48rem), print");
+/** Where all of the search leaves room for the list below it. */
+const ROOMY = matchMedia("(min-width: 48rem) and (min-height: 56rem)");
 /** How the list was left in this tab: by whom, what was asked for, how many pages, and which
  * recording was opened. */
 let left = { who: "", spoken: "", pages: 1, opened: "" };
@@ -38,35 +41,40 @@ export async function showRecordings({ main, me }, [spoken = ""]) {
   const keep = make("button", { disabled: true, onclick: () => holdAll(titles(), again) }, say("hold_chosen"));
   const names = make("datalist", { id: "camera-names" });
   const state = make("select", { name: "state" }, make("option", { value: "" }, say("any_state")), STATES.map((one) => make("option", { value: one }, say(`state_${one}`))));
-  const form = make(
-    "form",
-    { class: "filters", novalidate: true, onsubmit: search },
-    periodFields(),
-    field(say("camera"), make("input", { name: "camera", autocomplete: "off", maxlength: 100, list: names.id })),
-    names,
-    field(say("wearer"), make("input", { name: "wearer", autocomplete: "off", maxlength: 100 })),
-    field(say("state"), state),
-    field(say("due_on"), make("input", { name: "due_on", ...DAYS })),
-    field(say("id"), make("input", { name: "ids", autocomplete: "off", maxlength: 60 }), say("id_hint")),
-    make("div", { class: "checks" }, FLAGS.map(([name, words]) => make("label", { class: "check" }, make("input", { type: "checkbox", name }), say(words))), make("button", { class: "main" }, say("find"))),
+  const fold = make(
+    "details",
+    { class: "search", open: ROOMY.matches },
+    make("summary", {}, say("search_more")),
+    make(
+      "div",
+      { class: "filters" },
+      periodFields(),
+      field(say("camera"), make("input", { name: "camera", autocomplete: "off", maxlength: 100, list: names.id })),
+      names,
+      field(say("wearer"), make("input", { name: "wearer", autocomplete: "off", maxlength: 100 })),
+      field(say("state"), state),
+      field(say("due_on"), dayField("due_on")),
+      field(say("id"), make("input", { name: "ids", autocomplete: "off", maxlength: 60 }), say("id_hint")),
+      make("div", { class: "checks" }, FLAGS.map(([name, words]) => make("label", { class: "check" }, make("input", { type: "checkbox", name }), say(words)))),
+    ),
   );
-  const fold = make("details", { class: "search", open: WIDE.matches }, make("summary", {}, say("search")), form);
+  const first = make("div", { class: "line" }, field(say("number_or_reason"), make("input", { name: "said", type: "search", autocomplete: "off", maxlength: 200 })), make("button", { class: "main" }, say("find")));
+  const form = make("form", { role: "search", novalidate: true, onsubmit: search }, first, fold);
   const periods = usualPeriods(form);
-  const found = make("p", { role: "status" });
+  first.append(...periods);
+  const found = make("span", { role: "status" });
   putInto(form, spoken);
   fill(
     main,
     make("h1", {}, say("recordings")),
-    make("div", { class: "buttons" }, periods),
-    fold,
-    make("p", { class: "hint" }, say("utc_offset", { zone: zone() })),
-    found,
+    form,
+    make("p", {}, found, " ", make("span", { class: "hint" }, say("utc_offset", { zone: zone() }))),
     none,
     list,
     make("div", { class: "buttons" }, more, keep),
   );
   const chosen = new Set();
-  let [rows, marked, next] = [[], [], null];
+  let [rows, marked, next, total] = [[], [], null, null];
   // What the rows answer: the form may say something else by the time that more of them are wanted.
   let question = { asked: new URLSearchParams(), said: [] };
   const before = left.who === me.id && left.spoken === spoken ? left : { pages: 1, opened: "" };
@@ -79,18 +87,20 @@ export async function showRecordings({ main, me }, [spoken = ""]) {
   function clear() {
     form.reset();
     form.requestSubmit();
-    fold.firstChild.focus();
+    first.querySelector("input").focus();
   }
 
   async function search(event) {
     event.preventDefault();
     const id = spelledId(form.elements.ids.value);
-    const wrong = id === "" || WHOLE_ID.test(id) || PART_OF_ID.test(id) ? mistakeIn(form) : say("no_such_id");
+    const isId = id === "" || WHOLE_ID.test(id) || PART_OF_ID.test(id);
+    const wrong = isId ? mistakeIn(form) : say("no_such_id");
     if (wrong !== null) {
+      if (!isId) noneFor(wrong);
       tell(wrong, "wrong");
       return;
     }
-    fold.open = WIDE.matches;
+    fold.open = ROOMY.matches;
     mine = { who: me.id, spoken: spokenIn(form), pages: 0, opened: "" };
     left = mine;
     history.replaceState(null, "", mine.spoken === "" ? "#recordings" : `#recordings/${encodeURIComponent(mine.spoken)}`);
@@ -98,7 +108,7 @@ export async function showRecordings({ main, me }, [spoken = ""]) {
   }
 
   function questionNow() {
-    const asked = questionOf(form, ["camera", "wearer", "state"], FLAGS.map(([name]) => name));
+    const asked = questionOf(form, ["said", "camera", "wearer", "state"], FLAGS.map(([name]) => name));
     const id = spelledId(form.elements.ids.value);
     if (id !== "") asked.set(WHOLE_ID.test(id) ? "ids" : "id", id);
     return { asked, said: wordsOf(form) };
@@ -125,19 +135,29 @@ export async function showRecordings({ main, me }, [spoken = ""]) {
       if (anew) fill(names, page.cameras.map((value) => make("option", { value })));
       rows = anew ? page.rows : [...rows, ...page.rows];
       [marked, next, question] = [first, page.next, wanted];
+      if (anew) total = page.total;
       mine.pages = anew ? 1 : mine.pages + 1;
       markPeriod(periods, form);
       const count = new Set(rows.map(({ id }) => id)).size;
-      const many = next === null ? (count === 1 ? "found_one" : "found") : "found_first";
-      fill(found, [count === 0 ? null : say(many, { count }), ...wanted.said].filter(Boolean).join(" · "));
+      const many = next === null ? (count === 1 ? "found_one" : "found") : total === null ? "found_first_many" : "found_first";
+      fill(found, [count === 0 ? null : say(many, { count, total }), ...wanted.said].filter(Boolean).join(" · "));
       if (anew) draw();
       else add(page.rows);
       return true;
     } catch (error) {
       if (!(error instanceof RefusedError) || error.why === "not_signed_in") throw error;
+      if (anew) noneFor(sentence(error));
       tell(sentence(error), "wrong");
       return false;
     }
+  }
+
+  /** What was asked for has no answer: the rows of the last question go, and why is said. */
+  function noneFor(why) {
+    [rows, marked, next] = [[], [], null];
+    fill(found, why);
+    draw();
+    none.hidden = true;
   }
 
   function draw() {

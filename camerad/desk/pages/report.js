@@ -1,6 +1,7 @@
 // The report: choose a period, type in what no camera counts, look at it, print it, take it along.
 
 import { post, RefusedError, textOf } from "./api.js";
+import { dayField, isoOf } from "./dates.js";
 import { field, fill, make, tell } from "./dom.js";
 import { language, say, sentence } from "./words.js";
 
@@ -18,8 +19,8 @@ export async function showReport({ main }) {
     make(
       "div",
       { class: "filters" },
-      field(say("report_first"), make("input", { name: "first", type: "date", required: true, value: spelled(-1, 1) })),
-      field(say("report_last"), make("input", { name: "last", type: "date", required: true, value: spelled(0, 0) })),
+      field(say("report_first"), dayField("first", { required: true, value: spelled(-1, 1) })),
+      field(say("report_last"), dayField("last", { required: true, value: spelled(0, 0) })),
       field(say("report_language"), make("select", { name: "language" }, ["de", "en"].map((one) => make("option", { value: one, selected: one === language() }, say(`report_language_${one}`))))),
     ),
     make("p", { class: "hint" }, say("report_period_hint")),
@@ -101,12 +102,19 @@ async function makeOne(form, button, made) {
     tell(say("report_occasions_wrong"), "wrong");
     return;
   }
+  const [first, last] = ["first", "last"].map((name) => isoOf(said.get(name)));
+  if (!first || !last) {
+    tell(say("no_such_date"), "wrong");
+    form.elements[first ? "last" : "first"].focus();
+    return;
+  }
   button.disabled = true;
-  fill(made, make("p", {}, say("report_making")));
+  fill(made, make("p", { role: "status" }, say("report_making")));
   try {
-    const asked = { first: said.get("first"), last: said.get("last"), language: said.get("language") };
+    const asked = { first, last, language: said.get("language") };
     const found = await post("/api/report", { ...asked, form: typedForm, earlier: await chosen(said) });
     fill(made, draw(found));
+    button.classList.remove("main");
     tell(say("report_there"));
     // Whoever types on meanwhile is not led away from it.
     if (!form.contains(document.activeElement) || document.activeElement === button) made.querySelector("a").focus();
@@ -123,7 +131,7 @@ function draw({ report, files }) {
   const address = (name) => `/api/report/${encodeURIComponent(report)}/${encodeURIComponent(name)}`;
   return [
     make("h2", {}, say("report_there")),
-    make("p", {}, make("a", { class: "button", href: address(files[0]), target: "_blank", rel: "noopener" }, say("report_look"))),
+    make("p", {}, make("a", { class: "button main", href: address(files[0]), target: "_blank", rel: "noopener" }, say("report_look"))),
     make("p", { class: "hint" }, say("report_print")),
     make("h3", {}, say("report_take")),
     make("ul", {}, files.map((name) => make("li", {}, make("a", { href: `${address(name)}?save`, download: name }, name)))),

@@ -42,7 +42,7 @@ function draw(one, rows, me, again) {
       make("dd", {}, one.case || say("without_case")),
     ),
     make("p", {}, one.approved_by ? say(one.recordings.length > 1 ? "approved_by_all" : "approved_by", { who: one.approved_by }) : say("waits")),
-    approves ? make("div", { class: "buttons" }, make("button", { class: "main", onclick: () => approve(one, again) }, one.recordings.length > 1 ? say("approve_all", { count: one.recordings.length }) : say("approve"))) : null,
+    approves ? make("div", { class: "buttons" }, make("button", { onclick: () => approve(one, again) }, one.recordings.length > 1 ? say("approve_all", { count: one.recordings.length }) : say("approve"))) : null,
   );
 }
 

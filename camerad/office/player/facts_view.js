@@ -27,13 +27,13 @@ export class FactsView {
     const rows = [
       [report.recording, header.id],
       [report.device, header.device],
-      [report.begun, `${day(begun)}; ${report.clock[header.clock.source] ?? header.clock.source}`],
+      [report.begun, `${day(begun)}; ${wordFor(report.clock, header.clock.source)}`],
       [report.ended, reason],
       [report.length, time(timeline.end)],
       [report.pre_event, pre > 0 ? time(pre) : report.no_pre_event],
       [report.marks, timeline.marks.map(time).join(", ") || report.none],
       [report.wearer, header.wearer ?? report.no_wearer],
-      [report.policy, report.policies[header.policy] ?? header.policy],
+      [report.policy, wordFor(report.policies, header.policy)],
       [report.trigger, this.#trigger(header.trigger)],
       [report.software, header.software],
     ];

@@ -7,6 +7,7 @@ import { KeyForm } from "./key_form.js";
 import { TimeBar } from "./time_bar.js";
 import { recordingTime, timeOfDay } from "./times.js";
 import { VerdictView } from "./verdict_view.js";
+import { wordFor } from "./word_for.js";
 
 /**
  * The parts of a player; `element` is to be put into a page. handlers: `seek` (at), `act` (what; see
@@ -135,8 +136,8 @@ export class PlayerView {
     this.#time.textContent = `${recordingTime(at, decimal)} / ${length}${before}`;
     const { wall_us: wall, source } = timeline.wall(at);
     const is = timeline.stageAt(at);
-    const said = [timeOfDay(wall, locale), clockWas(report.clock[source] ?? source)];
-    if (is !== null) said.push(`${stage}: ${stages[is] ?? is}`);
+    const said = [timeOfDay(wall, locale), clockWas(wordFor(report.clock, source))];
+    if (is !== null) said.push(`${stage}: ${wordFor(stages, is)}`);
     this.#clock.textContent = said.join(" · ");
   }
 

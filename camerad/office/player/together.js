@@ -211,7 +211,11 @@ class Together {
 
   // ---------------------------------------------------------------- as they are opened
 
-  #opened = () => this.#view.opened(true);
+  #opened = () => {
+    this.#view.opened(true);
+    // The form went from above the pictures, which are to be seen with what plays them.
+    this.#view.element.scrollIntoView({ block: "start" });
+  };
 
   #forgotten = () => {
     this.#plays = false;

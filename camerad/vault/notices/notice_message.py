@@ -258,8 +258,8 @@ _GERMAN: Final = _Words(
         NoticeKind.MISMATCH: "Bestand und Protokoll weichen ab",
         NoticeKind.CAMERA_NOT_SEEN: "Eine Kamera hat sich nicht gemeldet",
         NoticeKind.MARKED_EXPIRES: "Eine markierte Aufzeichnung wird bald gelöscht",
-        NoticeKind.HOLD_ENDS: "Eine Sperre endet bald",
-        NoticeKind.HELD_BEYOND_DAY: "Eine Aufzeichnung ist über ihren Tag hinaus gesperrt",
+        NoticeKind.HOLD_ENDS: "Ein Löschschutz endet bald",
+        NoticeKind.HELD_BEYOND_DAY: "Löschschutz über den Tag der Löschung hinaus",
         NoticeKind.TEST: "Dies ist ein Test",
     },
     sentences={
@@ -279,7 +279,7 @@ _GERMAN: Final = _Words(
         "geschrieben, also wird nichts gelöscht.",
         "deletion_blocked:away": "{recording}: Das Verzeichnis dieser Kamera ist nicht da.",
         "deletion_blocked:ledger_damaged": "{recording}: Ein Protokoll ist beschädigt, und "
-        "Sperren können verloren sein.",
+        "Löschschutz kann verloren sein.",
         "deletion_blocked:unreadable": "{recording}: Es lässt sich nicht lesen oder nicht "
         "entfernen.",
         "deletion_blocked:key_unknown": "{recording}: Die Kamera steht nicht im Register.",
@@ -310,7 +310,7 @@ _GERMAN: Final = _Words(
         "camera_not_seen:never": "{camera}: Von ihr kam noch nie etwas. Im Register steht sie seit "
         "dem {day}, also seit {number} {number:Tag|Tagen}.",
         "marked_expires": "{recording} der Kamera {camera} wird am {day} gelöscht.",
-        "hold_ends": "{recording} der Kamera {camera}: Der letzte Tag der Sperre ist der {day}. "
+        "hold_ends": "{recording} der Kamera {camera}: Der Löschschutz endet mit dem {day}. "
         "Ist ihre Frist dann vorbei, wird die Aufzeichnung gelöscht.",
         "held_beyond_day": "{recording} der Kamera {camera}: Ihr Tag war der {day}, vor {number} "
         "{number:Tag|Tagen}.",
@@ -339,11 +339,11 @@ _GERMAN: Final = _Words(
         NoticeKind.MISMATCH: "'camerad evidence verify' sagt, was nicht stimmt.",
         NoticeKind.CAMERA_NOT_SEEN: "Sehen Sie nach, wo sie ist. Ihre Aufzeichnungen sind "
         "vielleicht noch auf ihr.",
-        NoticeKind.MARKED_EXPIRES: "Wird sie gebraucht, sperren Sie sie vorher: 'camerad "
+        NoticeKind.MARKED_EXPIRES: "Wird sie gebraucht, setzen Sie vorher Löschschutz: 'camerad "
         "evidence hold'.",
-        NoticeKind.HOLD_ENDS: "Wird sie länger gebraucht, sperren Sie sie vorher noch einmal: "
+        NoticeKind.HOLD_ENDS: "Wird sie länger gebraucht, setzen Sie ihn vorher noch einmal: "
         "'camerad evidence hold'.",
-        NoticeKind.HELD_BEYOND_DAY: "Wird sie nicht mehr gebraucht, heben Sie die Sperre auf: "
+        NoticeKind.HELD_BEYOND_DAY: "Wird sie nicht mehr gebraucht, heben Sie ihn auf: "
         "'camerad evidence release'.",
         NoticeKind.TEST: "Es ist nichts zu tun.",
     },

@@ -144,7 +144,10 @@ def test_an_idle_session_ends_and_a_used_one_goes_on_but_not_for_ever(scene: Des
     scene.clock.advance(20 * MINUTE)
     assert tab.ask("GET", "/api/me").said is None
     idle = scene.signed_in("is-desk")
-    scene.clock.advance(31 * MINUTE)
+    scene.clock.advance(29 * MINUTE)
+    assert idle.ask("GET", "/api/session").said == {"person": "is-desk"}, "that is no use"
+    scene.clock.advance(2 * MINUTE)
+    assert idle.ask("GET", "/api/session").said is None
     assert idle.ask("GET", "/api/me").said is None
 
 
