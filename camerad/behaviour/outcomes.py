@@ -161,9 +161,15 @@ def drop(state: State) -> Result:
     return forget(state), (Cue(told),)
 
 
-def cut_off(state: State) -> Result:
-    """The last life of the camera ended in a recording, and that does not go on."""
-    return state, () if state.ended else (Cue(CueKind.CUT_OFF),)
+def cut_off(state: State, at_us: int) -> Result:
+    """The last life of the camera ended in a recording, and that does not go on. The display says
+    it by itself where the wearer alone reads it."""
+    if state.ended:
+        return state, ()
+    if state.stage not in TELLS_STATUS:
+        return state, (Cue(CueKind.CUT_OFF),)
+    state, words = tell_status(state, at_us)
+    return state, (Cue(CueKind.CUT_OFF), *words)
 
 
 def leave(state: State) -> Result:

@@ -28,8 +28,8 @@ Rules of this file
 
 Officers know these signals from other cameras: green for standby and red for recording from
 NetCo's (Duisburg); steady green, flashing green for what runs low and amber for "cannot record"
-from Axis W100 and W120; short ones at the start, again every two minutes, and one long at the stop
-from Axon Body 4. The codes of the causes (`Detail.FULL`) count like those of Axon Body 2: three for
+from Axis W100 and W120; short ones at the start and again in a recording, and long ones at the
+stop from Axon Body 4. The codes of the causes (`Detail.FULL`) count like those of Axon Body 2: three for
 storage, four quick for the battery, five quick for the clock.
 """
 
@@ -133,7 +133,7 @@ def in_dock(lights: Indication, handover: HandoverState | None) -> Indication:
 
 
 def on_shift(lights: Indication, *, looking: bool) -> Indication:
-    """The lights of a camera that looks for a badge: the display asks for it.
+    """The lights of a camera that looks for a badge, or whose display has more to say.
 
     Green alone says so, and only where it is steady: a badge changes nothing about a promise that
     the camera cannot keep, nor about red.

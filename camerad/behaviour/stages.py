@@ -224,7 +224,7 @@ def step(state: State, event: Event, rules: Rules) -> Result:
         case Cleared():
             return _cleared(state, event)
         case CutOff():
-            return outcomes.cut_off(state)
+            return outcomes.cut_off(state, event.at_us)
         case GivenUp():
             return _given_up(state, event)
         case Tick(at_us):
@@ -288,7 +288,7 @@ def _cannot(state: State, event: Intended) -> Result:
     matter = state.conditions & REFUSES_START
     if state.stage is Stage.STARTING and not state.ending and matter == {Condition.CAMERA_DOWN}:
         return _remember(state, Outcome.RECORD, event)
-    return outcomes.cut_off(state)
+    return outcomes.cut_off(state, event.at_us)
 
 
 def _still_wanted(state: State, event: Intended) -> Intent | None:

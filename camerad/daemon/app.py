@@ -339,6 +339,7 @@ class App:
         its stamp before a recording begins."""
         shown = self._presentation
         self._core.dispatcher.listen(
+            shown.know_cut_off,
             shown.show_lights,
             log_stage,
             shown.stepped,

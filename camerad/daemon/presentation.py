@@ -76,14 +76,17 @@ class Presentation:
                 failed=stages.is_failure(step.event),
             )
 
-    def stepped(self, step: Step) -> None:
-        """The stamp changes with the footage: from before the press, or from after it. A recording
-        that was cut off is told until another one begins, or the camera is brought back."""
-        before, after = step.before, step.after
-        if after.keeping or Condition.DOCKED in after.conditions:
+    def know_cut_off(self, step: Step) -> None:
+        """A recording that was cut off is told until another one begins, or the camera is brought
+        back. Comes before lights and display, which tell it."""
+        if step.after.keeping or Condition.DOCKED in step.after.conditions:
             self._status.cut_off = False
         elif step.cut_off:
             self._status.cut_off = True
+
+    def stepped(self, step: Step) -> None:
+        """The stamp changes with the footage: from before the press, or from after it."""
+        before, after = step.before, step.after
         if (before.armed, before.keeping) != (after.armed, after.keeping):
             self.tell_stamp()
 

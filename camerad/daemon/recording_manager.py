@@ -281,7 +281,7 @@ class RecordingManager:
 
     def stepped(self, step: Step) -> None:
         """The camera's state is another: the ledger hears of stages and faults."""
-        if step.cut_off and not isinstance(step.event, stages.CutOff):
+        if step.cut_off and step.before.goes_on:
             log.warning("it does not go on after all", extra=MessageId.CUT_OFF.extra)
         for condition, holds in changes(step):
             self.note("fault", condition=condition.value, holds=holds)

@@ -50,7 +50,8 @@ class StatusReporter:
 
     def lights(self, state: stages.State) -> signals.Indication:
         """What the lights are to show."""
-        return self._shifts.lights(self._handover.lights(signals.indication(state)))
+        lights = self._shifts.lights(self._handover.lights(signals.indication(state)))
+        return signals.on_shift(lights, looking=self.cut_off)
 
     def shows(self, state: stages.State) -> scene.Scene:
         """What the display is to show."""

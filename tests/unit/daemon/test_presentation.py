@@ -104,7 +104,7 @@ class Scene:
         self.handover = HandoverMonitor(
             core, OFFICE, recordings.listing, lambda _word: self.shown.show_lights()
         )
-        status = StatusReporter(
+        self.status = status = StatusReporter(
             settings,
             clock,
             recordings,
@@ -116,6 +116,7 @@ class Scene:
         self.outputs = from_settings.outputs(settings)
         self.shown.indicators = Indicators(self.outputs, lambda output, what: None)
         core.dispatcher.listen(
+            self.shown.know_cut_off,
             self.shown.show_lights,
             self.shown.stepped,
             self.shown.show_scene,
@@ -268,7 +269,11 @@ def test_a_recording_that_was_cut_off_is_told_until(scene: Scene, over: str, goe
             scene.core.conditions.clear(Condition.CAMERA_DOWN)
         else:
             scene.core.post(stages.CutOff(now_us))
-        assert asked().cut_off
+        # By itself, and by green that blinks: nobody has asked.
+        said = display.shown[-1]
+        assert isinstance(said, scenes.OfficerStatus)
+        assert said.cut_off
+        assert scene.status.lights(scene.core.state).green is signals.BLINK
         await asyncio.sleep(6)
         assert asked().cut_off
         if over == "another begins":
@@ -279,6 +284,7 @@ def test_a_recording_that_was_cut_off_is_told_until(scene: Scene, over: str, goe
         else:
             scene.core.conditions.raise_(Condition.DOCKED)
         assert not asked().cut_off
+        assert scene.status.lights(scene.core.state).green is not signals.BLINK
 
     run(scene, life())
 
