@@ -23,6 +23,12 @@ from typing import Final
 from camerad.base import file_status
 from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
+from camerad.base.parent_directories import (
+    give_directory_to_owner,
+    give_to_owner,
+    open_checked,
+    parent_of,
+)
 from camerad.base.storage_errors import FileExistsAlreadyError, explain, explaining
 
 _log = logging.getLogger(__name__)
@@ -53,10 +59,10 @@ def create(path: str, mode: int = MODE) -> int:
     It is durable only after the file and its directory were synchronised.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-    with explaining("make the file", path):
-        descriptor = os.open(path, flags, mode)
-    if mode & _OTHERS:  # what only its maker may read stays the maker's
-        leave_to_owner(descriptor, path)
+    with explaining("make the file", path), parent_of(path) as (name, above):
+        descriptor = os.open(name, flags, mode, dir_fd=above)
+        if mode & _OTHERS:  # what only its maker may read stays the maker's
+            give_to_owner(descriptor, path, above)
     return descriptor
 
 
@@ -66,20 +72,8 @@ def leave_to_owner(descriptor: int, path: str) -> None:
 
     If the storage refuses another owner, the file stays root's, and the log says so.
     """
-    if os.geteuid() != 0:
-        return
-    try:
-        above, own = os.stat(_directory_of(path)), os.fstat(descriptor)
-        if above.st_uid in (0, own.st_uid):
-            return
-        os.fchown(descriptor, above.st_uid, above.st_gid)
-        os.fsync(descriptor)
-    except OSError as error:
-        _log.warning(
-            "%s",
-            explain("give it to the directory's owner", path, error),
-            extra=MessageId.STORAGE.extra,
-        )
+    with explaining("give it to the directory's owner", path), parent_of(path) as (_, above):
+        give_to_owner(descriptor, path, above)
 
 
 def create_unnamed(directory: str, mode: int = MODE) -> int | None:
@@ -90,7 +84,8 @@ def create_unnamed(directory: str, mode: int = MODE) -> int | None:
     vfat, exFAT and most network file systems have no such files.
     """
     try:
-        return os.open(directory, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, mode)
+        with parent_of(os.path.join(directory, os.curdir)) as (name, above):
+            return os.open(name, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, mode, dir_fd=above)
     except OSError as error:
         if error.errno in _NONE_UNNAMED:
             return None
@@ -103,15 +98,14 @@ def link_unnamed(descriptor: int, path: str) -> None:
 
     Synchronise the content first.
     """
-    directory = file_status.open_directory(_directory_of(path), linked=True)
-    try:
-        # Of the links in /proc/self/fd linkat(2) alone can be told to follow them.
-        os.link(f"/proc/self/fd/{descriptor}", os.path.basename(path), dst_dir_fd=directory)
-        os.fsync(directory)
-    except OSError as error:
-        raise explain("make the file", path, error) from error
-    finally:
-        os.close(directory)
+    with explaining("make the file", path):
+        directory = open_checked(_directory_of(path))
+        try:
+            # Of the links in /proc/self/fd linkat(2) alone can be told to follow them.
+            os.link(f"/proc/self/fd/{descriptor}", os.path.basename(path), dst_dir_fd=directory)
+            os.fsync(directory)
+        finally:
+            os.close(directory)
 
 
 def lock_directory(directory: str, *, linked: bool = False, shared: bool = False) -> int:
@@ -140,8 +134,8 @@ def open_existing(path: str) -> int:
     this computer.
     """
     flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
-    with explaining("open the file", path):
-        descriptor = os.open(path, flags)
+    with explaining("open the file", path), parent_of(path) as (name, above):
+        descriptor = os.open(name, flags, dir_fd=above)
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return descriptor
     os.close(descriptor)
@@ -233,7 +227,7 @@ def sync_all() -> None:
 def sync_directory(directory: str) -> None:
     """Return when the names in `directory` are on the storage."""
     with explaining("synchronise the directory", directory):
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = open_checked(directory)
         try:
             os.fsync(descriptor)
         finally:
@@ -251,8 +245,12 @@ def close(descriptor: int, path: str) -> None:
 def rename(path: str, to: str) -> None:
     """Rename within one directory, durably. What was at `to` is replaced as a whole or not at
     all."""
-    with explaining(f"rename to {os.path.basename(to)}", path):
-        os.rename(path, to)
+    with (
+        explaining(f"rename to {os.path.basename(to)}", path),
+        parent_of(path) as (name, above),
+        parent_of(to) as (new, there),
+    ):
+        os.rename(name, new, src_dir_fd=above, dst_dir_fd=there)
     sync_directory(_directory_of(to))
 
 
@@ -264,35 +262,37 @@ def move(path: str, to: str) -> None:
     `to`. After a loss of power at any instant the file has its old name, the new one, or both; on a
     file system on which a file has one name only (FAT), what `rename(2)` leaves there.
     """
-    with explaining(f"move it to {to}", path):
+    with (
+        explaining(f"move it to {to}", path),
+        parent_of(path) as (name, above),
+        parent_of(to) as (new, there),
+    ):
         try:
-            os.link(path, to, follow_symlinks=False)
+            os.link(name, new, src_dir_fd=above, dst_dir_fd=there, follow_symlinks=False)
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise
             if file_status.exists(to):
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from error
-            os.rename(path, to)
+            os.rename(name, new, src_dir_fd=above, dst_dir_fd=there)
     sync_directory(_directory_of(to))
     remove(path, missing_ok=True)
 
 
 def remove(path: str, *, missing_ok: bool = False) -> None:
     """Remove a file, durably."""
-    try:
-        os.unlink(path)
-    except FileNotFoundError as error:
-        if not missing_ok:
-            raise explain("remove the file", path, error) from error
-    except OSError as error:
-        raise explain("remove the file", path, error) from error
+    discard(path, missing_ok=missing_ok)
     sync_directory(_directory_of(path))
 
 
-def discard(path: str) -> None:
+def discard(path: str, *, missing_ok: bool = False) -> None:
     """Remove a file, not durably: if a loss of power brings it back, the next start removes it."""
-    with explaining("remove the file", path):
-        os.unlink(path)
+    with explaining("remove the file", path), parent_of(path) as (name, above):
+        try:
+            os.unlink(name, dir_fd=above)
+        except FileNotFoundError:
+            if not missing_ok:
+                raise
 
 
 def publish(path: str, content: Buffer, *, mode: int = MODE) -> None:
@@ -302,12 +302,7 @@ def publish(path: str, content: Buffer, *, mode: int = MODE) -> None:
     `content`.
     """
     temporary = path + TEMPORARY
-    try:
-        os.unlink(temporary)
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        raise explain("remove the file", temporary, error) from error
+    discard(temporary, missing_ok=True)
     # Nobody may open it before its content is there whom `mode` would not let in afterwards.
     descriptor = create(temporary, mode & MODE)
     try:
@@ -317,8 +312,8 @@ def publish(path: str, content: Buffer, *, mode: int = MODE) -> None:
         sync(descriptor, temporary)
     except BaseException:
         close(descriptor, temporary)
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
+        with contextlib.suppress(StorageError):
+            discard(temporary)
         raise
     close(descriptor, temporary)
     rename(temporary, path)
@@ -390,30 +385,17 @@ def make_directory(
         missing.append(path)
         path = _directory_of(path)
     for one in reversed(missing):
-        try:
-            os.mkdir(one, mode)
-        except FileExistsError as error:
-            # By somebody else meanwhile, or a file, or a link that leads nowhere.
-            if not file_status.is_directory(one, linked=True):
-                raise explain("make the directory", one, error) from error
-        except OSError as error:
-            raise explain("make the directory", one, error) from error
-        else:
-            _leave_directory_to_owner(one)
+        with explaining("make the directory", one), parent_of(one) as (name, above):
+            try:
+                os.mkdir(name, mode, dir_fd=above)
+            except FileExistsError:
+                # By somebody else meanwhile, or a file, or a link that leads nowhere.
+                if not file_status.is_directory(one, linked=True):
+                    raise
+            else:
+                give_directory_to_owner(one, name, above)
         if durable:
             sync_directory(_directory_of(one))
-
-
-def _leave_directory_to_owner(directory: str) -> None:
-    """The same as `leave_to_owner` for a directory that was just made."""
-    if os.geteuid() != 0:
-        return
-    with explaining("make the directory", directory):
-        descriptor = file_status.open_directory(directory)
-    try:
-        leave_to_owner(descriptor, directory)
-    finally:
-        os.close(descriptor)
 
 
 def _directory_of(path: str) -> str:

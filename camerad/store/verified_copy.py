@@ -40,7 +40,7 @@ def copy(source: str, target: str, progress: Progress | None = None) -> Digest:
     StorageError, and CopyError if other bytes come back; then `target` is as it was.
     """
     temporary = target + durable_files.TEMPORARY
-    _discard(temporary)
+    durable_files.discard(temporary, missing_ok=True)  # what a former run left
     try:
         written = _write(source, temporary, progress)
         back = digest(temporary, progress, fresh=True)
@@ -51,8 +51,8 @@ def copy(source: str, target: str, progress: Progress | None = None) -> Digest:
             )
         durable_files.rename(temporary, target)
     except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
+        with contextlib.suppress(StorageError):
+            durable_files.discard(temporary)
         raise
     return written
 
@@ -86,28 +86,18 @@ def publish(path: str, content: bytes) -> None:
     """Put a whole file into place, durably: afterwards `path` has exactly `content`, or is as it
     was. Raises StorageError."""
     temporary = path + durable_files.TEMPORARY
-    _discard(temporary)
+    durable_files.discard(temporary, missing_ok=True)  # what a former run left
     descriptor = durable_files.create(temporary)
     try:
         durable_files.write(descriptor, [content], 0, temporary)
         durable_files.sync(descriptor, temporary)
     except BaseException:
         durable_files.close(descriptor, temporary)
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
+        with contextlib.suppress(StorageError):
+            durable_files.discard(temporary)
         raise
     durable_files.close(descriptor, temporary)
     durable_files.rename(temporary, path)
-
-
-def _discard(temporary: str) -> None:
-    """Remove what a former run left, if it left anything."""
-    try:
-        os.unlink(temporary)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise storage_errors.explain("replace the file", temporary, error) from error
 
 
 def _write(source: str, target: str, progress: Progress | None) -> Digest:

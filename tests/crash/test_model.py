@@ -278,21 +278,18 @@ def test_a_file_with_two_names_keeps_one_of_them(tmp_path: Path) -> None:
     assert disk.cached() == Workspace(str(tmp_path)).read()
 
 
-@pytest.mark.parametrize("change", ["link", "symlink", "truncate", "move"])
+@pytest.mark.parametrize("change", ["symlink", "truncate", "move"])
 def test_a_change_that_cannot_be_replayed_stops_the_recording(tmp_path: Path, change: str) -> None:
     (tmp_path / "a").write_bytes(b"1")
     (tmp_path / "d").mkdir()
     recorder = Recorder(str(tmp_path))
-    directory = os.open(tmp_path, os.O_RDONLY)
     calls: dict[str, Callable[[], object]] = {
-        "link": lambda: os.link(tmp_path / "a", "b", dst_dir_fd=directory),
         "symlink": lambda: os.symlink("a", tmp_path / "b"),
         "truncate": lambda: os.truncate(tmp_path / "a", 0),
         "move": lambda: os.rename(tmp_path / "a", tmp_path / "d" / "a"),
     }
     with recorder.recording(), pytest.raises(UnknownOperationError):
         calls[change]()
-    os.close(directory)
 
 
 def test_a_workspace_shows_one_tree_after_another(tmp_path: Path) -> None:

@@ -67,11 +67,14 @@ _CALLS = {
     "fdatasync": Kind.SYNC_DATA,
     "fsync": Kind.SYNC_DIRECTORY,
     "rename": Kind.RENAME,
+    "renameat": Kind.RENAME,
     "unlink": Kind.UNLINK,
+    "unlinkat": Kind.UNLINK,
     "mkdir": Kind.MKDIR,
+    "mkdirat": Kind.MKDIR,
     "rmdir": Kind.RMDIR,
 }
-_SILENT = "link,linkat,symlink,symlinkat,truncate,renameat,renameat2,unlinkat,mkdirat,chmod"
+_SILENT = "link,linkat,symlink,symlinkat,truncate,renameat2,chmod"
 
 
 @pytest.mark.skipif(_STRACE is None, reason="strace is not installed")

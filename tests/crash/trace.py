@@ -174,8 +174,8 @@ class Recorder:
 
     def relative(self, path: Any, dir_fd: int | None = None) -> str | None:
         """The path below the root, "" for the root; None if it is elsewhere."""
-        if dir_fd is not None:
-            raise UnknownOperationError("a path relative to a descriptor")
+        if dir_fd is not None:  # root's way, see `camerad.base.parent_directories`
+            path = os.path.join(os.readlink(f"/proc/self/fd/{dir_fd}"), os.fsdecode(path))
         if isinstance(path, int):
             full = os.readlink(f"/proc/self/fd/{path}")
         else:
@@ -267,7 +267,7 @@ def _open(recorder: Recorder, call: Call) -> Call:
             relative = recorder.relative(path, dir_fd)
             if relative is None:
                 return int(call(path, flags, mode, dir_fd=dir_fd))
-            existed = os.path.lexists(path)
+            existed = os.path.lexists(os.path.join(recorder.root, relative))
             descriptor = int(call(path, flags, mode, dir_fd=dir_fd))
             if not existed:
                 recorder.created(descriptor, relative)
@@ -371,7 +371,7 @@ def _rename(recorder: Recorder, call: Call) -> Call:
                 return
             if old is None or new is None or os.path.dirname(old) != os.path.dirname(new):
                 raise UnknownOperationError(f"a rename between directories: {path} to {to}")
-            number = recorder.number(os.fspath(path))
+            number = recorder.number(os.path.join(recorder.root, old))
             if number is None:
                 raise UnknownOperationError(f"a rename of a directory: {path}")
             call(path, to, **directories)
@@ -388,7 +388,7 @@ def _link(recorder: Recorder, call: Call) -> Call:
             if old is None and new is None:
                 call(path, to, **more)
                 return
-            number = recorder.number(os.fspath(path))
+            number = None if old is None else recorder.number(os.path.join(recorder.root, old))
             if old is None or new is None or number is None:
                 raise UnknownOperationError(f"a link from elsewhere: {path} to {to}")
             call(path, to, **more)
@@ -402,8 +402,9 @@ def _unlink(recorder: Recorder, call: Call) -> Call:
         with recorder.locked():
             relative = recorder.relative(path, dir_fd)
             number = None
-            if relative is not None and os.path.lexists(path):
-                number = recorder.number(os.fspath(path))
+            if relative is not None:
+                there = os.path.join(recorder.root, relative)
+                number = recorder.number(there) if os.path.lexists(there) else None
             call(path, dir_fd=dir_fd)
             if relative is not None and number is not None:
                 recorder.note(Kind.UNLINK, number, relative)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -51,9 +52,9 @@ def test_a_directory_that_somebody_else_makes_meanwhile_is_one_that_is_there(
 ) -> None:
     make = durable_files.os.mkdir
 
-    def first(path: str, mode: int) -> None:
-        make(path, mode)
-        make(path, mode)
+    def first(path: str, mode: int, *, dir_fd: int | None) -> None:
+        make(path, mode, dir_fd=dir_fd)
+        make(path, mode, dir_fd=dir_fd)
 
     monkeypatch.setattr(durable_files.os, "mkdir", first)
     durable_files.make_directory(str(tmp_path / "one" / "two"))
@@ -99,6 +100,38 @@ def test_what_root_makes_belongs_to_whoever_has_the_directory(
     durable_files.publish(str(tmp_path / "shared"), b"x")
     assert owner("shared") == (0, 0)
     assert "cannot give it to the directory's owner" in caplog.text
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="others write only where they may")
+def test_root_follows_no_link_on_the_way_but_its_own(tmp_path: Path) -> None:
+    """Of others, whoever owns a directory on the way could put one there at any time."""
+    there = tmp_path / "there"
+    there.mkdir()
+    (there / "a").write_bytes(b"1")
+    own, theirs, loop = (tmp_path / one for one in ("own", "theirs", "loop"))
+    own.symlink_to("there")
+    theirs.symlink_to(there)
+    os.lchown(theirs, 65_534, 65_534)
+    loop.symlink_to("loop")
+    durable_files.publish(str(own / "b"), b"2")
+    assert (there / "b").read_bytes() == b"2"
+    before = sorted(there.iterdir())
+    calls: list[Callable[[str], object]] = [
+        lambda above: durable_files.publish(f"{above}/a", b"x"),
+        lambda above: durable_files.publish_new(f"{above}/c", b"x", mode=0o600),
+        lambda above: durable_files.make_directory(f"{above}/d/e"),
+        lambda above: durable_files.remove(f"{above}/a"),
+        lambda above: durable_files.rename(f"{above}/a", f"{above}/c"),
+        lambda above: durable_files.move(f"{there}/a", f"{above}/c"),
+        lambda above: durable_files.move(f"{above}/a", f"{there}/c"),
+        lambda above: durable_files.open_existing(f"{above}/a"),
+        durable_files.sync_directory,
+    ]
+    for above in (theirs, loop):
+        for call in calls:
+            with pytest.raises(StorageError):
+                call(str(above))
+    assert sorted(there.iterdir()) == before and (there / "a").read_bytes() == b"1"
 
 
 @pytest.fixture

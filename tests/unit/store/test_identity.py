@@ -175,7 +175,7 @@ def test_what_is_no_file_is_refused_and_left_alone(tmp_path: Path) -> None:
 
 
 def fail(number: int) -> Any:
-    def call(*_: Any) -> Any:
+    def call(*_: Any, **__: Any) -> Any:
         raise OSError(number, os.strerror(number))
 
     return call
