@@ -248,7 +248,7 @@ def hindrance(camera: CameraStatus | None) -> str | None:
     return None
 
 
-_VERSION: Final = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)-(0|[1-9]\d*)", re.ASCII)
+_VERSION: Final = re.compile(r"(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)-(0|[1-9][0-9]*)")
 
 
 def version(text: str) -> tuple[int, ...] | None:

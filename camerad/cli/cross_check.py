@@ -21,6 +21,7 @@ from camerad.base.errors import StorageError
 from camerad.base.storage_errors import ForbiddenError
 from camerad.container.keys import KeyFileError, KeyRing, read_public_key
 from camerad.container.recording_files import SUFFIX
+from camerad.container.recording_ids import is_id
 from camerad.container.severity import Severity
 from camerad.ledger import log_segments
 from camerad.ledger.audit import LedgerFinding
@@ -288,7 +289,7 @@ class _Comparison:
         if one.id in self._told:
             return
         named = f"{one.id}: its device's ledger names its receipt ({one.acknowledged})"
-        if file_status.exists(os.path.join(holding.recordings, one.id + SUFFIX)):
+        if is_id(one.id) and file_status.exists(holding.file(one.id)):
             self._told.add(one.id)
             yield Severity.DAMAGE, f"{named}, and no receipt for it is here any more"
             return

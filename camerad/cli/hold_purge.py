@@ -17,6 +17,7 @@ from camerad.base.text import printable
 from camerad.cli import desk, store_access, times
 from camerad.cli.target import find_recording, find_target
 from camerad.container.recording_files import SUFFIX
+from camerad.container.recording_ids import is_id
 from camerad.container.severity import Severity
 from camerad.container.statements import rfc3339
 from camerad.ledger.ledger import read_ledger
@@ -25,7 +26,7 @@ from camerad.store.camera_ledgers import find_doubtful, stays
 from camerad.store.holds import EndedHold, list_ended, without_ended
 from camerad.store.inventory import list_place
 from camerad.store.listing import Listing
-from camerad.store.locations import Place, PlaceKind, is_id
+from camerad.store.locations import Place, PlaceKind
 from camerad.store.purging import (
     Purged,
     Reason,

@@ -17,11 +17,12 @@ from camerad.base.text import printable
 from camerad.cli import desk, times
 from camerad.cli.target import find_target
 from camerad.container.keys import KeyRing
+from camerad.container.recording_ids import is_id
 from camerad.container.statements import rfc3339
 from camerad.ledger.entries import Entry
 from camerad.ledger.ledger import entries_about
 from camerad.ledger.recording_entries import Deleted
-from camerad.store.locations import Place, PlaceKind, is_id
+from camerad.store.locations import Place, PlaceKind
 
 
 def about(

@@ -12,7 +12,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -119,7 +119,7 @@ def _compared(one: Stored, place: Place) -> Stored:
     return replace(one, known=replace(known, changed=one.info.final or ""))
 
 
-def _absent(target: Target, state: LedgerState | None, here: set[str]) -> Iterator[str]:
+def _absent(target: Target, state: LedgerState | None, here: Collection[str]) -> Iterator[str]:
     """A sentence on each recording that the store's ledger names and that is in no list."""
     place = target.place
     if target.file is not None or state is None:

@@ -9,6 +9,7 @@ import msgspec
 from camerad.base import file_status
 from camerad.base.storage_errors import ForbiddenError
 from camerad.cli import desk
+from camerad.container.recording_ids import is_id
 from camerad.ledger.ledger import read_state
 from camerad.office import own_key
 from camerad.store import receipts
@@ -18,7 +19,6 @@ from camerad.store.locations import (
     Place,
     PlaceKind,
     check_directories,
-    is_id,
     place_of,
     resolve_named,
 )

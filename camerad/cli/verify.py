@@ -37,7 +37,7 @@ from camerad.verify.check_pool import CheckOrder, CheckPool, check_one, size_of,
 from camerad.verify.judge import MayRun
 from camerad.verify.verdict import Report, Verdict
 
-_HEAD: Final = re.compile(r"(\d{1,18}):(\d{1,18}):([0-9a-f]{64})", re.ASCII)
+_HEAD: Final = re.compile(r"([0-9]{1,18}):([0-9]{1,18}):([0-9a-f]{64})")
 _Filed = Mapping[Holding, Sequence[FiledReceipt]]
 _GONE: Final = "the directory of the recordings is gone"
 

@@ -14,8 +14,8 @@ from camerad.base.text import count, printable
 from camerad.cli.cross_check import CheckedLedger
 from camerad.container.keys import KeyRing
 from camerad.container.recording_files import SUFFIX
+from camerad.container.recording_ids import is_id
 from camerad.container.severity import Severity
-from camerad.store.locations import is_id
 from camerad.verify.verdict import Report, Verdict
 
 _VERDICTS: Final = {

@@ -25,7 +25,12 @@ from camerad.base import typed_json
 from camerad.base.errors import CameradError
 from camerad.base.text import printable
 from camerad.container import limits
-from camerad.container.keys import KeyRing, SigningKey, decode_base64url, encode_base64url
+from camerad.container.keys import (
+    KeyRing,
+    SigningKey,
+    decode_base64url,
+    encode_base64url,
+)
 
 SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 """How a SHA-256 is spelled wherever it names something."""

@@ -14,7 +14,7 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NewType, TypeGuard
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -25,6 +25,8 @@ from camerad.base.errors import EX_CONFIG, CameradError
 
 THUMBPRINT: Final = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 """How a thumbprint is spelled."""
+Thumbprint = NewType("Thumbprint", str)
+"""A key's thumbprint rather than a path: a `PublicKey` has one; `is_thumbprint` tells others."""
 _RAW_BYTES: Final = 32
 _LARGEST_FILE: Final = 64 * 1024
 _ENDINGS: Final = (".pem", ".jwk", ".json")
@@ -60,16 +62,20 @@ def decode_base64url(text: str | bytes) -> bytes:
     return data
 
 
+def is_thumbprint(text: str) -> TypeGuard[Thumbprint]:
+    """Whether this is a thumbprint rather than a path."""
+    return THUMBPRINT.fullmatch(text) is not None
+
+
 class PublicKey:
     """An Ed25519 public key. raw: its 32 bytes (RFC 8032, 5.1.5)."""
 
     def __init__(self, raw: bytes) -> None:
         self._key = Ed25519PublicKey.from_public_bytes(raw)
         self.raw: Final = raw
-        self.thumbprint: Final = encode_base64url(
-            hashlib.sha256(
-                json.dumps(self._required(), sort_keys=True, separators=(",", ":")).encode()
-            ).digest()
+        required = json.dumps(self._required(), sort_keys=True, separators=(",", ":"))
+        self.thumbprint: Final = Thumbprint(
+            encode_base64url(hashlib.sha256(required.encode()).digest())
         )
 
     def _required(self) -> dict[str, str]:

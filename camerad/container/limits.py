@@ -16,6 +16,10 @@ from camerad.base.text import LONGEST, is_plain, printable
 GREATEST: Final = (1 << 53) - 1
 """The greatest number, in whatever unit, and the least its opposite: what every reader of JSON
 keeps exactly (RFC 8259, 6). In microseconds since 1970 it is 5 June 2255."""
+MOST_EVENTS: Final = 1 << 18
+"""Gaps, marks, changes and the like (`camerad.container.statements.events_in`) that all statements
+of a recording name together: two in each half second for a day and a half. A reader keeps no more,
+so that nobody who has a camera's key fills its memory."""
 MOST_DAYS: Final = 366
 """The longest retention, days."""
 

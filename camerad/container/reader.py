@@ -43,6 +43,7 @@ _MAGIC: Final = b"ustar\x0000"
 _MAGIC_AT: Final = 257
 _ABOUT_THE_NEXT: Final = (b"x", b"g", b"L", b"K")
 """Types of members that only say more about the members behind them (pax; GNU tar)."""
+_OCTAL: Final = re.compile(rb"[0-7]{1,12}")
 _STATEMENT: Final = re.compile(r"header\.jws|end\.jws|[0-9]{6,}\.jws")
 _OURS: Final = re.compile(
     r"header\.jws|init\.mp4\.age|[0-9]{6,}\.(m4s\.age|jws)|torn\.bin|end\.jws"
@@ -266,13 +267,12 @@ def _leniently(source: _Source, block: bytes, offset: int) -> ustar.Member | Non
     """What a damaged header says, if the next header, or the end, is where it says it is."""
     if len(block) < ustar.BLOCK or block[_MAGIC_AT : _MAGIC_AT + 5] != b"ustar":
         return None
-    try:
-        size = int(block[124:136].strip(b"\0 ").decode("ascii"), 8)
-    except ValueError:
+    size = _octal(block[124:136])
+    if size is None:
         return None
     member = ustar.Member(_name(block), size)
     end = offset + ustar.BLOCK + member.blocks_bytes
-    if size < 0 or end > source.size:
+    if end > source.size:
         return None
     if _next_header(source, offset + ustar.BLOCK, end) is not None:
         return None
@@ -280,6 +280,12 @@ def _leniently(source: _Source, block: bytes, offset: int) -> ustar.Member | Non
     if following[_MAGIC_AT : _MAGIC_AT + 5] == b"ustar" or not any(following):
         return member
     return None
+
+
+def _octal(field: bytes) -> int | None:
+    """The number in a header's field; None if there is none."""
+    digits = field.strip(b"\0 ")
+    return int(digits, 8) if _OCTAL.fullmatch(digits) else None
 
 
 def _name(block: bytes) -> str:
@@ -306,11 +312,7 @@ def _name_by_another(block: bytes) -> str:
 
     The checksum of such a header is right. Of any other, the name itself may be damaged.
     """
-    try:
-        checksum = int(block[148:156].strip(b"\0 ").decode("ascii"), 8)
-    except ValueError:
-        return ""
-    if checksum != sum(block[:148]) + 8 * ord(" ") + sum(block[156:]):
+    if _octal(block[148:156]) != sum(block[:148]) + 8 * ord(" ") + sum(block[156:]):
         return ""
     return block[:100].split(b"\0")[0].decode("utf-8", "replace")
 

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 import secrets
 from collections.abc import Iterable
 from typing import Final
 
 from camerad.base import storage_errors
+from camerad.container.recording_ids import ID, RecordingId
 from camerad.container.statements import utc
 
 SUFFIX: Final = ".tar"
 UNREADABLE: Final = ".unreadable"
 """Ending of a file that should be a recording and is none; repair puts it aside under it."""
-ID: Final = re.compile(r"\d{8}T\d{6}Z-(\d{6,18})-[0-9a-f]{8}", re.ASCII)
-"""A recording's id, as `new_id` makes it; the group is its number."""
 _UNREACHED: Final = 10**9
 """A device that records once a minute gets there in two thousand years."""
 
 
-def new_id(directory: str, wall_us: int, known: Iterable[str] = ()) -> str:
+def new_id(directory: str, wall_us: int, known: Iterable[str] = ()) -> RecordingId:
     """A name for the next recording in `directory`: ``20261124T153000Z-000001-9f3c02ab``.
 
     known: the recordings that the ledger names, also those that are gone or deleted.
@@ -35,7 +33,7 @@ def new_id(directory: str, wall_us: int, known: Iterable[str] = ()) -> str:
     """
     there = (number_of(name) for name in (*list_names(directory), *known))
     number = 1 + max((one for one in there if one < _UNREACHED), default=0)
-    return f"{utc(wall_us):%Y%m%dT%H%M%SZ}-{number:06d}-{secrets.token_hex(4)}"
+    return RecordingId(f"{utc(wall_us):%Y%m%dT%H%M%SZ}-{number:06d}-{secrets.token_hex(4)}")
 
 
 def number_of(name: str) -> int:

@@ -17,14 +17,17 @@ from msgspec import UNSET, UnsetType
 
 from camerad.base.clock import SECOND, Moment
 from camerad.container.gaps import Gap
+from camerad.container.limits import MOST_EVENTS
+from camerad.container.recording_ids import SPELLED, RecordingId
 
 FORMAT: Final = 1
 HEADER: Final = "camerad-header"
 COMMIT: Final = "camerad-commit"
 END: Final = "camerad-end"
 
-Identity = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{8}T[0-9]{6}Z-[0-9]{6,18}-[0-9a-f]{8}\Z")]
-"""A recording's id, as `camerad.container.recording_files.new_id` makes it."""
+_OF_ID: Final = msgspec.Meta(pattern=rf"\A{SPELLED}\Z")
+Identity = Annotated[RecordingId, _OF_ID]
+"""A recording's id, checked as it is read."""
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 """A number that is never 0."""
 Channels = Annotated[int, msgspec.Meta(ge=1, le=2)]
@@ -142,7 +145,7 @@ class Header(msgspec.Struct, frozen=True):
     origin_us: int
     pre_event_wanted_us: int
     pre_event_shortfall: str | None
-    continues: Identity | None
+    continues: Annotated[str, _OF_ID] | None
     policy: str
     retention_days: Positive
     width: Positive
@@ -272,7 +275,7 @@ class RecordingInfo(msgspec.Struct, frozen=True):
     an end. final: SHA-256 of the end's statement, None without one. flagged: it has a mark.
     """
 
-    id: str
+    id: RecordingId
     path: str
     device: str
     wearer: str | None
@@ -302,9 +305,18 @@ class RecordingInfo(msgspec.Struct, frozen=True):
         return said | {"rates": [one.as_json() for one in self.rates]}
 
 
+def events_in(facts: FragmentFacts | Closing) -> int:
+    """How many gaps, marks and changes a statement names."""
+    count = len(facts.gaps) + len(facts.marks) + len(facts.stages) + len(facts.rates or ())
+    count += (facts.clock_step_us is not None) + (facts.sync_us is not None)
+    if isinstance(facts.sound, FragmentSound | SoundEnd):
+        count += len(facts.sound.gaps) + len(facts.sound.states)
+    return count
+
+
 class Tally:
-    """Adds up a recording's facts, in the order of their commits. size: bytes of the initialisation
-    segment."""
+    """Adds up a recording's facts, in the order of their commits; what is beyond `MOST_EVENTS` is
+    left out. size: bytes of the initialisation segment."""
 
     def __init__(self, header: Header, path: str, size: int) -> None:
         self.header = header
@@ -316,6 +328,7 @@ class Tally:
         self.closing: Closing | None = None
         self.final: str | None = None
         self._end_us = header.origin_us
+        self._events = 0
         self._gaps: list[Gap] = []
         self._sound_gaps: list[Gap] = []
         self._marks: list[int] = []
@@ -327,22 +340,25 @@ class Tally:
         self.frames += facts.frames
         self.bytes += size
         self._end_us = max(self._end_us, facts.until_us)
-        self._gaps += facts.gaps
-        self._marks += facts.marks
-        self._rates += facts.rates or ()
         if isinstance(facts.sound, FragmentSound):
             self.units += facts.sound.units
-            self._sound_gaps += facts.sound.gaps
+        self._add_events(facts)
 
     def finish(self, closing: Closing, final: str) -> None:
         """Count what the end says. final: SHA-256 of its statement."""
         self.closing = closing
         self.final = final
-        self._gaps += closing.gaps
-        self._marks += closing.marks
-        self._rates += closing.rates or ()
-        if isinstance(closing.sound, SoundEnd):
-            self._sound_gaps += closing.sound.gaps
+        self._add_events(closing)
+
+    def _add_events(self, facts: FragmentFacts | Closing) -> None:
+        self._events += events_in(facts)
+        if self._events > MOST_EVENTS:
+            return
+        self._gaps += facts.gaps
+        self._marks += facts.marks
+        self._rates += facts.rates or ()
+        if isinstance(facts.sound, FragmentSound | SoundEnd):
+            self._sound_gaps += facts.sound.gaps
 
     def info(self, state: str) -> RecordingInfo:
         """The sum."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
+from camerad.container.recording_ids import RecordingId
 from camerad.daemon.core import Note
 from camerad.daemon.heartbeat import Heartbeat, WantedNote
 
@@ -55,7 +56,7 @@ class CrashRecovery:
         self._told: dict[str, str] = {}
         self._behind = {} if heartbeat is None else heartbeat.left_behind()
         """What was noted before this daemon; by the recordings' ids, once they are `adopt`ed."""
-        self.fileless: dict[str, WantedNote] = {}
+        self.fileless: dict[RecordingId, WantedNote] = {}
         """Recordings that never got a file, by their ids."""
         self.being_made: dict[str, tuple[str, tuple[int, int]]] = {}
         """What this daemon records, until the ledger knows its end: for each id the path, and which
@@ -73,13 +74,14 @@ class CrashRecovery:
         by its id from here on, and what never got one too. Raises StorageError."""
         from camerad.container import skeleton  # noqa: PLC0415 - slow to import
         from camerad.container.members import NotARecordingError  # noqa: PLC0415
-        from camerad.container.recording_files import ID, new_id  # noqa: PLC0415
+        from camerad.container.recording_files import new_id  # noqa: PLC0415
+        from camerad.container.recording_ids import is_id  # noqa: PLC0415
         from camerad.store import recovery  # noqa: PLC0415 - slow to import
 
         nameless = {
             note.trigger_us: name
             for name, note in self._behind.items()
-            if note.trigger_us is not None and not ID.fullmatch(name)
+            if note.trigger_us is not None and not is_id(name)
         }
         for path in recovery.newest_first(self._recordings_dir) if nameless else ():
             try:
@@ -103,6 +105,7 @@ class CrashRecovery:
             if note.trigger_us is not None
             and recording not in known
             and not self._is_there(recording)
+            and is_id(recording)
         }
 
     def note_of(self, recording: str | None) -> WantedNote | None:
@@ -130,6 +133,7 @@ class CrashRecovery:
         from camerad.container import skeleton  # noqa: PLC0415 - slow to import
         from camerad.container.members import NotARecordingError  # noqa: PLC0415
         from camerad.container.recording_files import number_of  # noqa: PLC0415
+        from camerad.container.recording_ids import is_id  # noqa: PLC0415
         from camerad.container.statements import RECOVERED  # noqa: PLC0415
         from camerad.store import recovery  # noqa: PLC0415 - slow to import
 
@@ -139,7 +143,7 @@ class CrashRecovery:
         unknown = newest not in known and number_of(newest) > max(map(number_of, known), default=0)
         if not recorded and not unknown:
             return None, False
-        if unknown and newest in self.fileless:
+        if unknown and is_id(newest) and newest in self.fileless:
             return self._by_note(newest, self.fileless[newest], now_us)
         for path in recovery.newest_first(self._recordings_dir):
             try:
@@ -246,7 +250,7 @@ class CrashRecovery:
         return None if noted is None else UnwrittenEnd(noted.owed_us, noted.why)
 
     def repair_all(
-        self, store: Store, key: SigningKey, make: Callable[[str, WantedNote], None]
+        self, store: Store, key: SigningKey, make: Callable[[RecordingId, WantedNote], None]
     ) -> bool:
         """Close what has no end; whether something is left to be tried again.
 
@@ -275,7 +279,10 @@ class CrashRecovery:
         return bool(left)
 
     def _make(
-        self, recording: str, note: WantedNote, make: Callable[[str, WantedNote], None]
+        self,
+        recording: RecordingId,
+        note: WantedNote,
+        make: Callable[[RecordingId, WantedNote], None],
     ) -> None:
         if not self._is_there(recording):
             make(recording, note)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 
 from camerad.config import Settings
+from camerad.container.recording_ids import RecordingId
 
 if TYPE_CHECKING:
     from camerad.base.clock import Clock
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 def make_missing_file(
     directory: str,
-    recording: str,
+    recording: RecordingId,
     note: WantedNote,
     settings: Settings,
     *,

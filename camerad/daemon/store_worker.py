@@ -37,6 +37,7 @@ from camerad.base.message_ids import MessageId
 from camerad.base.wall_clock import KnownTime
 from camerad.behaviour.budget import PROOF_SECONDS, Part
 from camerad.config import Settings
+from camerad.container.recording_ids import RecordingId
 from camerad.daemon import fileless, open_store
 from camerad.daemon.crash_recovery import CrashRecovery
 from camerad.daemon.heartbeat import Heartbeat, WantedNote
@@ -185,7 +186,7 @@ class StoreWorker:
             self._named.pop(threading.get_ident(), None)
         return KeptSink(container, header, self)
 
-    def new_id(self, wall_us: int) -> str:
+    def new_id(self, wall_us: int) -> RecordingId:
         """A name for the recording that this thread makes. Raises StorageError."""
         from camerad.container.recording_files import new_id  # noqa: PLC0415 - slow to import
 
@@ -402,7 +403,7 @@ class StoreWorker:
                 )
         self.expiring = tuple(known.id for known in soon)
 
-    def _make_fileless(self, recording: str, note: WantedNote) -> None:
+    def _make_fileless(self, recording: RecordingId, note: WantedNote) -> None:
         """As `camerad.daemon.fileless.make_missing_file`."""
         store, key, sealer = self._store, self._key, self._sealer
         if store is None or key is None or sealer is None:

@@ -285,7 +285,7 @@ class CameraOffers:
                 self._note(visit, [camera], "withdrawn", body.offer, gone.sha256, version=version)
 
             offers = self._settings if body.offer == SETTINGS else self._updates
-            if not offers.withdraw(body.kid, note):
+            if not offers.withdraw(camera.thumbprint, note):
                 raise refused(DeskRefusal.NOT_THERE)
 
         await asyncio.to_thread(take_back)

@@ -19,7 +19,6 @@ from msgspec.structs import replace
 
 from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import CameradError
-from camerad.container.keys import THUMBPRINT
 from camerad.desk.desk_ledger import DeskLedger
 from camerad.desk.desk_locks import DeskLocks
 from camerad.desk.desk_refusals import DeskRefusal, refused
@@ -165,12 +164,12 @@ class CameraRoutes:
 
         def withdraw() -> Withdrawal:
             camera = self._find(body.kid)
-            with self._locks.hold(f"withdrawn-{body.kid}"):
-                if self._withdrawn.find(body.kid) is not None:
+            with self._locks.hold(f"withdrawn-{camera.thumbprint}"):
+                if self._withdrawn.find(camera.thumbprint) is not None:
                     raise refused(DeskRefusal.WITHDRAWN_ALREADY)
                 made = Withdrawal(self._clock.wall_us(), visit.who, body.why, reason)
                 self._note(visit, camera, "withdrawn", body.why, reason)
-                self._withdrawn.put(body.kid, made)
+                self._withdrawn.put(camera.thumbprint, made)
             return made
 
         return await asyncio.to_thread(withdraw)
@@ -181,11 +180,11 @@ class CameraRoutes:
 
         def take_back() -> None:
             camera = self._find(body.kid)
-            with self._locks.hold(f"withdrawn-{body.kid}"):
-                if self._withdrawn.find(body.kid) is None:
+            with self._locks.hold(f"withdrawn-{camera.thumbprint}"):
+                if self._withdrawn.find(camera.thumbprint) is None:
                     raise refused(DeskRefusal.NOT_WITHDRAWN)
                 self._note(visit, camera, "returned", "", reason)
-                self._withdrawn.remove(body.kid)
+                self._withdrawn.remove(camera.thumbprint)
 
         await asyncio.to_thread(take_back)
 
@@ -209,9 +208,8 @@ class CameraRoutes:
         )
 
     def _row(self, one: CameraOverview, course: CameraCourse, now_us: int) -> CameraRow:
-        said, settings, update, offered = one.said, None, None, None
-        if THUMBPRINT.fullmatch(one.kid):
-            settings, update = self._settings.find(one.kid), self._updates.offered(one.kid)
+        said, offered = one.said, None
+        settings, update = self._settings.find(one.kid), self._updates.offered(one.kid)
         if settings is not None:
             offered = SettingsOnOffer(settings.sha256, _serial(settings.content))
         running = None if said is None else said.settings

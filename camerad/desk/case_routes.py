@@ -16,6 +16,7 @@ import msgspec
 
 from camerad.base import typed_json
 from camerad.base.clock import Clock
+from camerad.container.recording_ids import is_id
 from camerad.desk import cases as changes
 from camerad.desk.cases import CasePage, Cases
 from camerad.desk.desk_ledger import DeskLedger
@@ -26,7 +27,6 @@ from camerad.desk.route_table import Route, Visit
 from camerad.index.case_query import CaseQuery
 from camerad.index.ledger_rows import HANDED_OVER
 from camerad.office.case_file import Case
-from camerad.store.locations import is_id
 
 PAGE: Final = 50
 """Cases of one page at the most."""

@@ -73,6 +73,7 @@ from camerad.vault.desk_settings import DeskSettings
 from camerad.vault.entrance import Entrance, listen, make_runner, open_entrance, tls_context
 from camerad.vault.office_settings import OfficeFile
 from camerad.vault.openid_settings import RETURN_PATH
+from camerad.vault.refusal_log import RefusalLog
 from camerad.vault.start_check import check_directory
 
 _log = logging.getLogger(__name__)
@@ -166,7 +167,12 @@ class Desk:
     async def _open(self) -> None:
         tls, trial = self._settings.tls, self._desk.is_trial
         context = None if trial else tls_context(str(tls.certificate), str(tls.key))
-        guard = Guard(self._desk.url, str(self._settings.directory), self._sessions)
+        guard = Guard(
+            self._desk.url,
+            str(self._settings.directory),
+            self._sessions,
+            RefusalLog(self._clock),
+        )
         app = guard.make_app(self.routes())
         self._runner = make_runner(app, end_seconds=END_SECONDS)
         listener = listen("127.0.0.1" if trial else self._desk.host, self._desk.port)

@@ -22,7 +22,7 @@ import contextlib
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -35,6 +35,7 @@ from camerad.container.keys import encode_base64url
 from camerad.desk.desk_locks import LOCK_SECONDS, DeskLocks
 from camerad.desk.roles import DeskRole, read_roles
 from camerad.desk.secrets_store import DESK
+from camerad.index.office_knowledge import list_versions
 from camerad.store.locations import OFFICE
 
 PERSON_ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}", re.ASCII)
@@ -123,6 +124,7 @@ class People:
         self._directory = os.path.join(os.path.abspath(root), OFFICE, DESK, _PEOPLE)
         self._locks = DeskLocks(root)
         self._skipped = state_file.SkippedFiles("somebody cannot sign in at the desk")
+        self._owners: tuple[list[tuple[str, int, int, int]], dict[str, str]] = ([], {})
 
     def find(self, person: str) -> DeskPerson | None:
         """Who has this id; None if nobody."""
@@ -154,12 +156,21 @@ class People:
         return (said.strip(),)
 
     def by_passkey(self, credential: str) -> tuple[DeskPerson, Passkey] | None:
-        """Whose passkey this is, and the passkey. credential: its id."""
-        for person in self._everybody():
-            for passkey in person.passkeys:
-                if passkey.id == credential:
-                    return person, passkey
-        return None
+        """Whose passkey this is, and the passkey. credential: its id. Whoever has none reads no
+        file by asking: that is for anybody."""
+        owner = self._owners_of_passkeys().get(credential)
+        person = None if owner is None else self.find(owner)
+        passkey = None if person is None else person.passkey(credential)
+        return None if person is None or passkey is None else (person, passkey)
+
+    def _owners_of_passkeys(self) -> Mapping[str, str]:
+        """Ids of people by those of their passkeys, as long as no file has changed."""
+        version = list_versions(self._directory)
+        known, owners = self._owners
+        if version != known:
+            owners = {one.id: person.id for person in self._everybody() for one in person.passkeys}
+            self._owners = version, owners
+        return owners
 
     def by_account(self, account: OpenidAccount) -> DeskPerson | None:
         """Who connected this account, of those who may sign in."""

@@ -100,7 +100,8 @@ class PeopleRoutes:
 
     async def _list(self, _visit: Visit) -> list[ListedPerson]:
         def collect() -> list[ListedPerson]:
-            return [_listed(one, self._sessions) for one in self._people.list_all()]
+            sessions = self._sessions.counts()
+            return [_listed(one, sessions[one.id]) for one in self._people.list_all()]
 
         return await asyncio.to_thread(collect)
 
@@ -175,7 +176,7 @@ class PeopleRoutes:
                 out = {"who": person.id, "what": "out", "how": "by_administrator"}
                 self._admission.write_end([("rights", by), ("signed", out)])
                 self._sessions.end_all_of(person.id)
-            return _listed(person, self._sessions)
+            return _listed(person, self._sessions.count_of(person.id))
 
         return await asyncio.to_thread(end)
 
@@ -196,7 +197,7 @@ class PeopleRoutes:
                 raise refused(DeskRefusal.LAST_ADMINISTRATOR) from None
             self._sessions.drop_links_of(person.id)
             self._sessions.end_all_of(person.id)
-            return _listed(changed, self._sessions)
+            return _listed(changed, self._sessions.count_of(changed.id))
 
         return await asyncio.to_thread(carry_out)
 
@@ -226,7 +227,7 @@ def _roles(names: tuple[str, ...]) -> frozenset[DeskRole]:
         raise refused(DeskRefusal.ROLES_APART) from None
 
 
-def _listed(person: DeskPerson, sessions: Sessions) -> ListedPerson:
+def _listed(person: DeskPerson, sessions: int) -> ListedPerson:
     return ListedPerson(
         person.id,
         person.name,
@@ -234,7 +235,7 @@ def _listed(person: DeskPerson, sessions: Sessions) -> ListedPerson:
         tuple(one.label for one in person.passkeys),
         person.added_us,
         person.withdrawn_us,
-        sessions.count_of(person.id),
+        sessions,
         person.openid is not None,
         person.is_new,
         person.is_lost,

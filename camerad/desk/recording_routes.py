@@ -18,6 +18,8 @@ from aiohttp import web
 
 from camerad.base import typed_json
 from camerad.base.clock import SECOND
+from camerad.container.limits import MOST_EVENTS
+from camerad.container.recording_ids import RecordingId, is_id
 from camerad.container.skeleton import Skeleton
 from camerad.container.statements import FragmentFacts, RecordingInfo, StageChange
 from camerad.desk.cases import Cases
@@ -30,7 +32,7 @@ from camerad.desk.route_table import Route, Visit
 from camerad.index.recording_query import IndexedRecording, RecordingQuery
 from camerad.ledger.people_entries import GROUNDS
 from camerad.store.listing import read_file
-from camerad.store.locations import is_id, office_place
+from camerad.store.locations import office_place
 from camerad.vault.cameras import Cameras, UnregisteredError
 
 PAGE: Final = 50
@@ -38,7 +40,7 @@ PAGE: Final = 50
 _Wall = Annotated[int, msgspec.Meta(ge=0, le=1 << 62)]
 _Word = Annotated[str, msgspec.Meta(max_length=400, pattern=r"\A[^\x00]*\Z")]
 _Ground = Annotated[str, msgspec.Meta(pattern=rf"\A({'|'.join(GROUNDS)})?\Z")]
-_IDS: Final = r"\A[\w,-]*\Z"
+_IDS: Final = r"\A[A-Za-z0-9_,-]*\Z"
 _OF_FILE: Final = ("part", "file_time_ns")
 
 
@@ -189,7 +191,7 @@ class RecordingRoutes:
         return {"held": False}
 
 
-def recording_of(request: web.Request) -> str:
+def recording_of(request: web.Request) -> RecordingId:
     """Id of the recording that a request is about. Refused if it is none."""
     recording = request.match_info["recording"]
     if not is_id(recording):
@@ -246,7 +248,7 @@ def _read(path: str, recording: str) -> tuple[dict[str, Any] | None, bool]:
     stages: list[StageChange] = []
 
     def note(facts: FragmentFacts, _size: int) -> None:
-        stages.extend(facts.stages)
+        stages.extend(facts.stages[: MOST_EVENTS - len(stages)])
 
     try:
         return _said(*read_file(path, recording, note), stages), False

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import ipaddress
 from collections import Counter
 from collections.abc import Iterator
 from typing import Final
@@ -30,6 +29,7 @@ from camerad.desk.challenges import ChallengeError, Challenges
 from camerad.desk.desk_locks import WaitingRoom
 from camerad.desk.desk_refusals import DeskRefusal, refused
 from camerad.vault.directory_locks import LockHeldError
+from camerad.vault.entrance import network_of
 
 KNOWN_COOKIE: Final = "__Host-camerad-known"
 KNOWN_US: Final = 365 * 86_400 * SECOND
@@ -43,9 +43,6 @@ MOST_OF_ONE: Final = 2
 MOST_TRIES: Final = 10
 """Codes of one browser, link or address in a minute that signed nobody in."""
 _MINUTE_US: Final = 60 * SECOND
-_NETWORK: Final = 64
-"""Bits of an IPv6 address that say whose network it is (RFC 4291, 2.5.4): whoever has one has all
-addresses in it."""
 _ABOUT: Final = "known browser"
 
 
@@ -119,19 +116,6 @@ class Redeeming:
             httponly=True,
             samesite="Strict",
         )
-
-
-def network_of(address: str) -> str:
-    """What a stranger at this address is counted by."""
-    try:
-        said = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(said, ipaddress.IPv4Address):
-        return str(said)
-    if said.ipv4_mapped is not None:  # a socket for both kinds names them so
-        return str(said.ipv4_mapped)
-    return str(ipaddress.ip_network((int(said), _NETWORK), strict=False))
 
 
 def _digest(secret: str) -> str:

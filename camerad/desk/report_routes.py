@@ -72,7 +72,7 @@ _FORM: Final = "form"
 class EarlierBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An earlier report: the name of its table, what is in it, and its signature."""
 
-    name: Annotated[str, msgspec.Meta(max_length=100, pattern=r"\A[\w.-]+\Z")]
+    name: Annotated[str, msgspec.Meta(max_length=100, pattern=r"\A[A-Za-z0-9_.-]+\Z")]
     table: str
     signature: str
 

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Middleware
 
 from camerad.base import typed_json
 from camerad.base.errors import CameradError, StorageError
@@ -44,7 +45,15 @@ from camerad.store.locations import NotThereError
 from camerad.vault.cameras import UnregisteredError
 from camerad.vault.certificates import CertificateError
 from camerad.vault.directory_locks import LockHeldError
-from camerad.vault.refusals import NO_ROOM, RefusedRequestError, plain_errors
+from camerad.vault.refusal_log import RefusalLog
+from camerad.vault.refusals import (
+    NO_ROOM,
+    Handler,
+    RefusedRequestError,
+    plain_errors,
+    tell_mistake,
+    tell_storage,
+)
 from camerad.vault.start_check import NotMountedError, check_directory
 
 _log = logging.getLogger(__name__)
@@ -126,18 +135,22 @@ class Route(msgspec.Struct, frozen=True):
 
 class Guard:
     """Makes an application of routes. origin: the page's address. directory: the office's.
-    sessions: who is signed in."""
+    sessions: who is signed in. refusals: says how often the log names what one address causes."""
 
-    def __init__(self, origin: str, directory: str, sessions: Sessions) -> None:
+    def __init__(
+        self, origin: str, directory: str, sessions: Sessions, refusals: RefusalLog
+    ) -> None:
         self._origin = origin
         self._directory = directory
         self._host = urlsplit(origin).netloc
         self._sessions = sessions
+        self._refusals = refusals
 
     def make_app(self, routes: Iterable[Route]) -> web.Application:
         """An application that answers these routes and no other."""
         app = web.Application(
-            middlewares=[plain_errors, _refuse_in_words], client_max_size=LONGEST_BODY
+            middlewares=[plain_errors(self._refusals), _in_words(self._refusals)],
+            client_max_size=LONGEST_BODY,
         )
         app.on_response_prepare.append(_forbid_the_rest)
         for route in routes:
@@ -215,37 +228,40 @@ _WHY: Final[Mapping[type[CameradError], DeskRefusal]] = {
 """What any route may come to; of a kind and its own kinds the narrower one first."""
 
 
-@web.middleware
-async def _refuse_in_words(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except tuple(_WHY) as error:
-        why = next(why for kind, why in _WHY.items() if isinstance(error, kind))
-        if why is DeskRefusal.SERVER_FILES:  # whoever runs the server has to mend it
-            if isinstance(error, RegisterError):
-                _log.warning("%s", printable(error), extra=MessageId.REGISTER.extra)
-            else:
-                _log.warning("%s", printable(error), extra=MessageId.STORAGE.extra)
-        raise refused(why) from error
-    except (StorageError, NotMountedError) as error:
-        what = f"{request.method} {printable(request.path)}"
-        _log.warning("%s: %s", what, printable(error), extra=MessageId.STORAGE.extra)
-        full = isinstance(error, StorageError) and error.errno in NO_ROOM
-        raise refused(DeskRefusal.STORAGE_FULL if full else DeskRefusal.STORAGE) from error
-    except web.HTTPException as error:
-        if error.status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
-            raise refused(DeskRefusal.NOT_THERE) from error
-        if error.status >= HTTPStatus.BAD_REQUEST:
-            raise refused(DeskRefusal.NOT_UNDERSTOOD) from error
-        raise
-    except (RefusedRequestError, ConnectionError):
-        raise
-    except Exception as error:
-        what = f"{request.method} {printable(request.path)}"
-        _log.exception("%s failed", what, extra=MessageId.MISTAKE.extra)
-        raise refused(DeskRefusal.MISTAKE) from error
+def _in_words(refusals: RefusalLog) -> Middleware:
+    """A middleware: what a route comes to is one of the page's own words. refusals: as of
+    `plain_errors`."""
+
+    @web.middleware
+    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except tuple(_WHY) as error:
+            why = next(why for kind, why in _WHY.items() if isinstance(error, kind))
+            # Whoever runs the server has to mend that.
+            if why is DeskRefusal.SERVER_FILES and refusals.names_address(request):
+                if isinstance(error, RegisterError):
+                    _log.warning("%s", printable(error), extra=MessageId.REGISTER.extra)
+                else:
+                    _log.warning("%s", printable(error), extra=MessageId.STORAGE.extra)
+            raise refused(why) from error
+        except (StorageError, NotMountedError) as error:
+            tell_storage(refusals, request, error)
+            full = isinstance(error, StorageError) and error.errno in NO_ROOM
+            raise refused(DeskRefusal.STORAGE_FULL if full else DeskRefusal.STORAGE) from error
+        except web.HTTPException as error:
+            if error.status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
+                raise refused(DeskRefusal.NOT_THERE) from error
+            if error.status >= HTTPStatus.BAD_REQUEST:
+                raise refused(DeskRefusal.NOT_UNDERSTOOD) from error
+            raise
+        except (RefusedRequestError, ConnectionError):
+            raise
+        except Exception as error:
+            tell_mistake(refusals, request, error)
+            raise refused(DeskRefusal.MISTAKE) from error
+
+    return answer
 
 
 def refuse_no_request(status: int) -> web.Response:

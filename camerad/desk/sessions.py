@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -175,10 +176,14 @@ class Sessions:
             if session.person == person.id and not _is_by_account_of(person, session):
                 self._end(name, session.end_us)
 
+    def counts(self) -> Counter[str]:
+        """How many sessions each person has, by their id; each session is read once."""
+        found = self._counting(self._clock.wall_us())
+        return Counter(session.person for _, session in found)
+
     def count_of(self, person: str) -> int:
         """How many sessions somebody has."""
-        found = self._counting(self._clock.wall_us())
-        return sum(session.person == person for _, session in found)
+        return self.counts()[person]
 
     def make_link(self, person: str, made_by: str) -> str:
         """The secret of a link for somebody; one that they had counts no more. Raises

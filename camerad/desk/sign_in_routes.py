@@ -77,10 +77,11 @@ class SignInRoutes:
         self._sessions = sessions
         self._ledger = ledger
         self._admission = admission
+        self._ending: dict[str, asyncio.Task[None]] = {}
 
     def routes(self) -> Iterator[Route]:
         """All of them."""
-        anyone, signed_in = Open.TO_ANYONE, Open.TO_SIGNED_IN
+        anyone = Open.TO_ANYONE
         yield Route("GET", "/api/me", anyone, self._me)
         yield Route("GET", "/api/session", anyone, self._still)
         yield Route("POST", "/api/sign-in/ask", anyone, self._ask, Nothing)
@@ -89,7 +90,7 @@ class SignInRoutes:
         yield Route("POST", "/api/link/ask", anyone, self._ask_new, LinkBody)
         yield Route("POST", "/api/link/enrol", anyone, self._enrol, EnrolBody)
         yield Route("POST", "/api/link/sign-in", anyone, self._sign_in_by_link, LinkBody)
-        yield Route("POST", "/api/sign-out", signed_in, self._sign_out, Nothing)
+        yield Route("POST", "/api/sign-out", anyone, self._sign_out, Nothing)
 
     async def _me(self, visit: Visit) -> Me | None:
         """Who is signed in, for a page that has just begun; null if nobody is."""
@@ -193,15 +194,25 @@ class SignInRoutes:
         return self._admission.let_in(visit, person, BY_LINK)
 
     async def _sign_out(self, visit: Visit) -> web.Response:
-        def end() -> None:
-            out = ("signed", {"who": visit.who, "what": "out", "how": "asked"})
-            self._admission.write_end([out])
-            self._sessions.end(visit.secret)
-
-        await asyncio.to_thread(end)
+        """One entry for one session, however many of its tabs ask; who is not signed in is out."""
+        secret = visit.request.cookies.get(COOKIE, "")
+        ending = self._ending.get(secret)
+        if ending is None:
+            ending = self._ending[secret] = asyncio.create_task(
+                asyncio.to_thread(self._end, secret)
+            )
+            ending.add_done_callback(lambda _: self._ending.pop(secret))
+        await asyncio.shield(ending)
         response = web.json_response({})
         response.del_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="Strict")
         return response
+
+    def _end(self, secret: str) -> None:
+        found = self._sessions.find(secret)
+        if found is not None:
+            out = ("signed", {"who": found[0].person, "what": "out", "how": "asked"})
+            self._admission.write_end([out])
+            self._sessions.end(secret)
 
     def _whose(self, link: str) -> DeskPerson:
         person = self._sessions.look_at_link(link)

@@ -30,6 +30,8 @@ from aiohttp import web
 from camerad.base.clock import SECOND, Clock
 from camerad.base.safe_read import open_plain
 from camerad.base.text import is_plain, looks_empty
+from camerad.container.keys import THUMBPRINT
+from camerad.container.recording_ids import is_id
 from camerad.desk.cases import Cases
 from camerad.desk.desk_ledger import DeskLedger
 from camerad.desk.desk_refusals import DeskRefusal, refused
@@ -49,7 +51,7 @@ from camerad.desk.viewing_requests import (
     requests_for,
 )
 from camerad.office.statement_extents import statement_extents
-from camerad.store.locations import is_id, office_place
+from camerad.store.locations import office_place
 
 _KINDS: Final = {"view": "viewed", "download": "downloaded"}
 """Entries of the ledger, by what somebody wants a recording for."""
@@ -86,7 +88,7 @@ class VerdictBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a tab found of a recording that it was given: see `JudgedEntry`."""
 
     verdict: Literal["authentic", "qualified", "not_authentic", "unreadable"]
-    key: Annotated[str, msgspec.Meta(pattern=r"\A[\w-]{43}\Z")]
+    key: Annotated[str, msgspec.Meta(pattern=rf"\A{THUMBPRINT.pattern}\Z")]
     final: Annotated[str, msgspec.Meta(pattern=r"\A([0-9a-f]{64})?\Z")]
 
 

@@ -30,12 +30,12 @@ class OfficeAddressError(OfficeUnavailableError):
 
 
 class SignatureRefusedError(OfficeUnavailableError):
-    """Error raised when the office does not take this camera's signature. registered: whether its
-    register has the key."""
+    """Error raised when the office does not take this camera's signature. withdrawn: since it has
+    withdrawn the camera."""
 
-    def __init__(self, text: str, *, registered: bool) -> None:
+    def __init__(self, text: str, *, withdrawn: bool) -> None:
         super().__init__(text, trouble=HandoverTrouble.REGISTER)
-        self.registered = registered
+        self.withdrawn = withdrawn
 
 
 class OfficeAnswerError(CameradError, ValueError):

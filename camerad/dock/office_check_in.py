@@ -22,6 +22,7 @@ from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import CameradError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
+from camerad.container.recording_ids import is_id
 from camerad.dock.errors import HandoverStoppedError, OfficeAnswerError, OfficeUnavailableError
 from camerad.dock.office_client import OfficeClient
 from camerad.dock.office_offers import OfferedContent, fetch_range, offered_in
@@ -29,7 +30,6 @@ from camerad.dock.request_bodies import Text
 from camerad.dock.update_fetch import LONGEST, UpdateMemory
 from camerad.provisioning import settings_offer
 from camerad.store.check_in import SETTINGS, UPDATE
-from camerad.store.locations import is_id
 
 log = logging.getLogger(__name__)
 

@@ -263,15 +263,17 @@ class OfficeClient:
         if answer.status == HTTPStatus.UNAUTHORIZED and self._nonce is not None:
             answer = self._signed(method, path, given, body, largest)
         if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            remedy = "the camera has to be in the office's register ('camerad provision collect')"
-            if answer.status == HTTPStatus.UNAUTHORIZED:
-                remedy = (
-                    f"office.url has to be the url of the office's settings to the letter; {remedy}"
-                )
+            withdrawn = answer.status == HTTPStatus.FORBIDDEN
+            remedy = (
+                "ask the office why it withdrew the camera"
+                if withdrawn
+                else "the camera has to be in the office's register ('camerad provision collect'), "
+                "and office.url has to be the url of the office's settings to the letter"
+            )
             raise SignatureRefusedError(
                 f"{self._url}: the office does not take this camera's signature "
                 f"({_said(answer) or answer.status}): {remedy}",
-                registered=answer.status == HTTPStatus.UNAUTHORIZED,
+                withdrawn=withdrawn,
             )
         return answer
 

@@ -125,7 +125,7 @@ class FindingId(StrEnum):
     OFFICE_OUT_OF_TIME = "office_out_of_time", _WARN
     OFFICE_OTHER_NAME = "office_other_name", _WARN
     OFFICE_UNREGISTERED = "office_unregistered", _WARN
-    OFFICE_SIGNATURE = "office_signature", _WARN
+    OFFICE_WITHDRAWN = "office_withdrawn", _WARN
     OFFICE_REFUSES = "office_refuses", _WARN
     OFFICE_TAKES_NOTHING = "office_takes_nothing", _WARN
     OFFICE_NOT_EVERY = "office_not_every", _WARN

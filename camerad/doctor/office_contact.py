@@ -153,7 +153,7 @@ def judge_office(office: Office, error: OfficeUnavailableError, kid: str) -> Che
                 ends="?" if shown is None else shown.ends,
             )
         case SignatureRefusedError():
-            what = FindingId.OFFICE_SIGNATURE if error.registered else FindingId.OFFICE_UNREGISTERED
+            what = FindingId.OFFICE_WITHDRAWN if error.withdrawn else FindingId.OFFICE_UNREGISTERED
             return _result(what, office, why=why, thumbprint=kid)
         case _ if error.trouble is HandoverTrouble.NETWORK:
             return _result(FindingId.OFFICE_UNREACHED, office, why=why)

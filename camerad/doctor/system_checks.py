@@ -37,7 +37,7 @@ COMPANIONS: Final = (
 MOST_EXPOSED: Final = 1.0
 """What the shipped unit has at most, by ``systemd-analyze security``, of 10."""
 _ANALYSIS_SECONDS: Final = 20.0
-_OVERALL: Final = re.compile(r"Overall exposure level for \S+: (\d+\.\d+)")
+_OVERALL: Final = re.compile(r"Overall exposure level for \S+: ([0-9]+\.[0-9]+)")
 _CREDENTIAL: Final = re.compile(
     r"^\s*(?:LoadCredential|LoadCredentialEncrypted)=\s*identity\.pem(?::(\S+))?\s*$", re.MULTILINE
 )

@@ -22,8 +22,8 @@ from camerad.index.index_tables import recordings
 
 MOST_NAMES: Final = 1000
 """Names that are looked for at the most, by their code points."""
-_NUMBER: Final = re.compile(r"(?:.*\D)?0*(\d+)", re.ASCII | re.DOTALL)
-_SAID: Final = re.compile(r"(?:([^\W\d]+)[ -]*)?0*(\d+)", re.DOTALL)
+_NUMBER: Final = re.compile(r"(?:.*[^0-9])?0*([0-9]+)", re.DOTALL)
+_SAID: Final = re.compile(r"(?:([^\W\d]+)[ -]*)?0*([0-9]+)", re.DOTALL)
 _WORD: Final = re.compile(r"[^\W\d]+")
 CAMERA_WORDS: Final = ("cam", "camera", "bodycam", "kamera", "kam")
 """What people call a camera, whatever its name is."""

@@ -13,7 +13,8 @@ import msgspec
 
 from camerad.base.clock import SECOND
 from camerad.container import jws
-from camerad.container.recording_files import ID, SUFFIX
+from camerad.container.recording_files import SUFFIX
+from camerad.container.recording_ids import ID
 from camerad.container.skeleton import Skeleton
 from camerad.container.statements import RecordingInfo
 from camerad.index import index_tables

@@ -31,8 +31,9 @@ from camerad.base.errors import CameradError, StorageError
 from camerad.base.safe_read import read_plain
 from camerad.container import jws
 from camerad.container.keys import KeyRing
-from camerad.container.recording_files import ID, SUFFIX
+from camerad.container.recording_files import SUFFIX
 from camerad.container.recording_files import UNREADABLE as ASIDE
+from camerad.container.recording_ids import ID
 from camerad.index.case_rows import CaseRows
 from camerad.index.index_tables import (
     APART,
@@ -305,7 +306,7 @@ class _ApartPart:
     def __init__(self, place: Place, reader: KnowledgeReader) -> None:
         self.name = APART
         self._root = os.path.join(place.root, APART)
-        self._names = {one.thumbprint: one.name for one in reader.register.cameras}
+        self._names: dict[str, str] = {one.thumbprint: one.name for one in reader.register.cameras}
         self._found = {
             kid: list_versions(os.path.join(self._root, kid))
             for kid, kind, _, _ in list_versions(self._root)

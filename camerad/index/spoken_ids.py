@@ -13,13 +13,13 @@ from typing import Any, Final
 
 import msgspec
 
-from camerad.container.recording_files import ID
+from camerad.container.recording_ids import ID
 
 LEAST: Final = 4
 """Letters at the least: sixteen of a million recordings end with the same four."""
 _LETTERS: Final = 8
 _SAID: Final = re.compile(
-    rf"(?:0*(?P<before>\d{{1,18}})-)?(?P<end>[0-9a-f]{{{LEAST},{_LETTERS}}})|0*(?P<number>\d{{1,18}})",
+    rf"(?:0*(?P<before>[0-9]{{1,18}})-)?(?P<end>[0-9a-f]{{{LEAST},{_LETTERS}}})|0*(?P<number>[0-9]{{1,18}})",
     re.ASCII,
 )
 AFTER_HEX: Final = "g"

@@ -27,7 +27,7 @@ from camerad.ledger.recording_entries import Deleted, HoldReleased
 LEDGER: Final = "camerad-ledger"
 LATE_US: Final = SECOND
 """An entry that is written so much later than what it tells of has both times."""
-_BEGINNING: Final = re.compile(rb"[\w-]*(\.[\w-]*(\.[\w-]{0,86})?)?", re.ASCII)
+_BEGINNING: Final = re.compile(rb"[A-Za-z0-9_-]*(\.[A-Za-z0-9_-]*(\.[A-Za-z0-9_-]{0,86})?)?")
 """What a token begins with that was cut short anywhere."""
 _WRITTEN_BY_PEOPLE: Final = frozenset(
     (

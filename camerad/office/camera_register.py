@@ -11,7 +11,7 @@ import os
 import re
 import time
 from collections.abc import Collection, Iterator
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 from msgspec.structs import replace
@@ -21,6 +21,7 @@ from camerad.base.errors import EX_CONFIG, CameradError
 from camerad.base.safe_read import read_plain
 from camerad.base.text import printable
 from camerad.config.sections import DEVICE_ID
+from camerad.container.keys import THUMBPRINT, Thumbprint
 from camerad.provisioning.publishing import DEVICE, VERSION, PublishedDevice
 
 _LARGEST: Final = 64 << 20
@@ -49,7 +50,7 @@ class RegisteredCamera(msgspec.Struct, frozen=True):
     it had. collected: when, as RFC 3339. The rest is as in `PublishedDevice`."""
 
     name: str
-    thumbprint: str
+    thumbprint: Annotated[Thumbprint, msgspec.Meta(pattern=rf"\A{THUMBPRINT.pattern}\Z")]
     jwk: dict[str, str]
     serial: int | None
     office: str | None
@@ -199,7 +200,7 @@ def with_camera(
     keys = [key for one in (same, other) if one for key in (*one.former, one.thumbprint)]
     made = RegisteredCamera(
         name=name,
-        thumbprint=device.thumbprint,
+        thumbprint=device.key.thumbprint,
         # Of the key as it was understood: any computer can write more into the file on the card.
         jwk=device.key.jwk,
         serial=device.serial,

@@ -28,7 +28,6 @@ from camerad.base import durable_files, file_status, storage_errors
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.container.keys import KeyRing
-from camerad.container.recording_files import SUFFIX
 from camerad.container.statements import RecordingInfo
 from camerad.ledger.ledger import read_ledger
 from camerad.ledger.ledger_state import LedgerState, describe_harm
@@ -95,7 +94,7 @@ def offload(
     Raises OffloadError if it cannot be used or another offload of this device is under way, and
     StorageError; what was acknowledged before stays so.
     """
-    target = os.path.abspath(target)
+    target = os.path.realpath(target)  # a link that a person named counts as what it leads to
     check_directories(device.place)
     _check_target(device.place, target, same_disk=same_disk)
     with _alone(device):
@@ -220,7 +219,7 @@ class _Offload:
             return True
         copied, filed = receipt
         beside = os.path.dirname(os.path.dirname(filed.path))
-        copy = os.path.join(beside, RECORDINGS, info.id + SUFFIX)
+        copy = Holding(beside, os.path.join(beside, RECORDINGS)).file(info.id)
         if copied.final != info.final:
             self._done.problems.append(
                 f"{info.id}: it was not copied: its file on the device ends with {info.final}, "
@@ -243,7 +242,7 @@ class _Offload:
     def _copy(self, holding: Holding, info: RecordingInfo) -> CopiedRecording | None:
         """A copy that has been compared with its source; None if that is gone meanwhile, or another
         one than the office has, whole: a card that fails must not take that with it."""
-        target = os.path.join(holding.recordings, info.id + SUFFIX)
+        target = holding.file(info.id)
         receipt = self._receipts.get(info.id)
         if file_status.is_file(target) and file_status.exists(info.path):
             there = verified_copy.digest(target, self._watcher.advance, fresh=True)

@@ -28,7 +28,7 @@ _ERASED: Final = ".erase"
 _LARGEST: Final = 1 << 20
 _MODE: Final = 0o600
 _STEM: Final = "camerad-provision"
-_SALVAGED: Final = re.compile(r"FSCK\d{4}\.REC", re.IGNORECASE)
+_SALVAGED: Final = re.compile(r"FSCK[0-9]{4}\.REC", re.IGNORECASE)
 """The names that fsck.vfat gives (its manual, under FILES)."""
 
 

@@ -34,6 +34,7 @@ from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.container.gaps import HOLE_US, NOT_STORED, STARTED_LATE, STOPPED_SHORT
+from camerad.container.recording_ids import RecordingId
 from camerad.container.statements import Microphone, RateChange, RecordingInfo, StageChange
 from camerad.recording import fragment_length
 from camerad.recording.assembly import Made, assemble
@@ -54,8 +55,7 @@ STILL_FILLING: Final = "the pre-event buffer had not filled yet"
 BUFFER_BOUND: Final = "the pre-event buffer could not hold more"
 
 FAILED: Final = "failed"
-"""Reason of the end of a recording that could not go on, and of the gap there, unless the storage
-is to blame."""
+"""Reason of an end, and of its gap, where a recording could not go on, but for the storage."""
 SETTINGS_CHANGED: Final = "encoder settings changed"
 """Reason of the end of a recording whose parameter sets ceased to fit."""
 
@@ -86,7 +86,7 @@ class Recorder:
         plan: RecordingSpec,
         clock: Clock,
         *,
-        new_id: Callable[[int], str],
+        new_id: Callable[[int], RecordingId],
         open_sink: OpenSink,
         on_opened: Callable[[str], None],
         on_closed: Callable[[RecordingInfo | None], None],

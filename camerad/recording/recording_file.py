@@ -15,6 +15,7 @@ from msgspec import UNSET, UnsetType
 
 from camerad.base.clock import SECOND, Clock
 from camerad.container.gaps import FootageEnd, Gap, gaps_until
+from camerad.container.recording_ids import RecordingId
 from camerad.container.statements import (
     Closing,
     FragmentFacts,
@@ -48,7 +49,7 @@ class RecordingFile:
         notes: PendingEvents,
         riding: WriteRetry,
         *,
-        new_id: Callable[[int], str],
+        new_id: Callable[[int], RecordingId],
         open_sink: OpenSink,
         on_opened: Callable[[str], None],
         sound: AudioTrack | None,

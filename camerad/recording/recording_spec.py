@@ -9,6 +9,7 @@ from msgspec import UnsetType
 
 from camerad.base.clock import SECOND, Moment
 from camerad.config import Settings
+from camerad.container.recording_ids import RecordingId
 from camerad.container.statements import FORMAT, Header, Microphone
 from camerad.update.image_version import software_version
 
@@ -71,7 +72,7 @@ class RecordingSpec(msgspec.Struct, frozen=True):
 
     def header(
         self,
-        new_id: Callable[[int], str],
+        new_id: Callable[[int], RecordingId],
         boot_id: str,
         moment: Moment,
         *,

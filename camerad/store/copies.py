@@ -34,6 +34,7 @@ from camerad.container.chain import HEADER_NAME
 from camerad.container.keys import KeyRing
 from camerad.container.members import open_regular
 from camerad.container.recording_files import SUFFIX
+from camerad.container.recording_ids import RecordingId
 from camerad.container.skeleton import Skeleton, header_of, readable_skeleton
 from camerad.container.statements import RecordingInfo
 from camerad.ledger.recording_state import RecordingState
@@ -83,7 +84,7 @@ class Copies:
         header = known.header or _header_of(named, known.id)
         return [one.path for one in self._of(known.id) if is_copy(one.path, header)] + named
 
-    def unknown_ids(self) -> set[str]:
+    def unknown_ids(self) -> set[RecordingId]:
         """Ids of the copies that the ledger's newest epoch does not name."""
         return {one.id for one in self._others.copies} - set(self._recordings)
 

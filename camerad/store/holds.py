@@ -17,7 +17,8 @@ from camerad.base.clock import Moment
 from camerad.base.errors import EX_USAGE, CameradError
 from camerad.base.text import LONGEST, is_plain, is_unicode, looks_empty, printable
 from camerad.container.limits import GREATEST
-from camerad.container.recording_files import ID, UNREADABLE
+from camerad.container.recording_files import UNREADABLE
+from camerad.container.recording_ids import ID
 from camerad.container.statements import rfc3339
 from camerad.ledger.ledger import Ledger
 from camerad.ledger.ledger_state import LedgerState

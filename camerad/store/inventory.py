@@ -10,7 +10,8 @@ import msgspec
 from msgspec.structs import replace
 
 from camerad.base.clock import DAY, SECOND, Moment
-from camerad.container.recording_files import ID, SUFFIX, list_names
+from camerad.container.recording_files import SUFFIX, list_names
+from camerad.container.recording_ids import ID
 from camerad.container.statements import RecordingInfo, rfc3339
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import Hold, RecordingState

@@ -22,14 +22,8 @@ from camerad.base.message_ids import MessageId
 from camerad.base.storage_errors import explain, explaining
 from camerad.base.text import printable
 from camerad.container.members import NotARecordingError
-from camerad.container.recording_files import (
-    ID,
-    SUFFIX,
-    UNREADABLE,
-    is_locked,
-    list_names,
-    number_of,
-)
+from camerad.container.recording_files import SUFFIX, UNREADABLE, is_locked, list_names, number_of
+from camerad.container.recording_ids import ID
 from camerad.container.skeleton import Skeleton, header_of, skeleton
 from camerad.container.statements import RECOVERED, FragmentFacts, RecordingInfo, Tally
 

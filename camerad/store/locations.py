@@ -43,7 +43,8 @@ from camerad.base import file_status
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.storage_errors import ForbiddenError, explain, explaining
 from camerad.container.keys import PublicKey
-from camerad.container.recording_files import ID, SUFFIX, UNREADABLE
+from camerad.container.recording_files import SUFFIX, UNREADABLE
+from camerad.container.recording_ids import RecordingId, is_id
 
 RECORDINGS: Final = "recordings"
 LEDGER: Final = "ledger"
@@ -101,6 +102,10 @@ class Holding(msgspec.Struct, frozen=True):
     listed: bool = True
     broken: bool = False
     newest: str = ""
+
+    def file(self, recording: RecordingId) -> str:
+        """Where the file of a recording is, or would be."""
+        return os.path.join(self.recordings, recording + SUFFIX)
 
     @property
     def ledger(self) -> str:
@@ -405,8 +410,3 @@ def _check_directory(path: str, place: Place) -> None:
         if any(path.startswith(one.directory + os.sep) for one in place.unread):
             return  # that is told; nothing is written below it either
         raise
-
-
-def is_id(text: str) -> bool:
-    """Whether this is a recording's id rather than a path."""
-    return ID.fullmatch(text) is not None

@@ -47,7 +47,7 @@ WAIT_SECONDS: Final = 10.0
 make one small file durable."""
 LEDGER_BEGUN: Final = "+ledger"
 """Behind the id of an office's directory in a receipt: its own ledger had begun by then."""
-_NAME: Final = re.compile(r"(\d{4,9})\.jws", re.ASCII)
+_NAME: Final = re.compile(r"([0-9]{4,9})\.jws")
 FileVersion = tuple[int, int, int, int]
 """Which file, and what has become of it: inode, size, and times of its content and of itself."""
 

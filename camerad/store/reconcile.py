@@ -16,7 +16,8 @@ from camerad.base.safe_read import sha256_plain
 from camerad.container.keys import KeyRing
 from camerad.container.limits import MOST_DAYS
 from camerad.container.members import NotARecordingError
-from camerad.container.recording_files import ID, UNREADABLE, list_names
+from camerad.container.recording_files import UNREADABLE, list_names
+from camerad.container.recording_ids import ID
 from camerad.container.skeleton import Skeleton, skeleton
 from camerad.container.statements import RECOVERED, RecordingInfo
 from camerad.ledger.ledger import Ledger

@@ -39,14 +39,8 @@ from camerad.base.text import count
 from camerad.container import chain, jws, sparse, ustar
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.members import Located, NotARecordingError, open_regular
-from camerad.container.recording_files import (
-    ID,
-    SUFFIX,
-    UNREADABLE,
-    list_names,
-    number_of,
-    try_lock,
-)
+from camerad.container.recording_files import SUFFIX, UNREADABLE, list_names, number_of, try_lock
+from camerad.container.recording_ids import ID
 from camerad.container.skeleton import (
     ChainProgress,
     CommittedFragment,

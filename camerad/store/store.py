@@ -35,7 +35,8 @@ from camerad.base.errors import CameradError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.container.recording_files import ID, SUFFIX, list_names
+from camerad.container.recording_files import SUFFIX, list_names
+from camerad.container.recording_ids import ID
 from camerad.ledger.claim import Claim
 from camerad.ledger.ledger import Ledger
 from camerad.ledger.reserved_space import Reserve

@@ -14,7 +14,9 @@ from typing import Final
 
 from camerad.base import durable_files, file_status
 from camerad.base.storage_errors import explain
+from camerad.container.keys import Thumbprint, is_thumbprint
 from camerad.container.recording_files import SUFFIX
+from camerad.container.recording_ids import RecordingId
 from camerad.office.apart_reasons import ENDING, make_reason, read_reason
 from camerad.store import verified_copy
 from camerad.store.locations import OFFICE
@@ -25,21 +27,21 @@ from camerad.vault.camera_quotas import PutApart
 NAME: Final = "apart"
 
 
-def list_apart(root: str) -> Iterator[tuple[str, str]]:
+def list_apart(root: str) -> Iterator[tuple[Thumbprint, str]]:
     """Yields every file that was put apart: its camera's key, and its name without the ending.
     root: the office's directory. Raises StorageError."""
     above = os.path.join(root, OFFICE, NAME)
-    for kid in _names_in(above):
+    for kid in filter(is_thumbprint, _names_in(above)):
         for name in _names_in(os.path.join(above, kid)):
             if name.endswith(SUFFIX):
                 yield kid, name.removesuffix(SUFFIX)
 
 
-def measure_apart(root: str, kid: str | None = None) -> PutApart:
+def measure_apart(root: str, kid: Thumbprint | None = None) -> PutApart:
     """How much was put apart. kid: of the camera with this key alone. Raises StorageError."""
     above = os.path.join(root, OFFICE, NAME)
     files = size = 0
-    for owner in _names_in(above) if kid is None else (kid,):
+    for owner in filter(is_thumbprint, _names_in(above)) if kid is None else (kid,):
         directory = os.path.join(above, owner)
         for name in _names_in(directory):
             length = size_of(os.path.join(directory, name)) if name.endswith(SUFFIX) else None
@@ -64,7 +66,9 @@ class Apart:
     def __init__(self, root: str) -> None:
         self._directory = os.path.join(root, OFFICE, NAME)
 
-    def keep(self, kid: str, recording: str, path: str, written: Digest, why: str) -> str:
+    def keep(
+        self, kid: Thumbprint, recording: RecordingId, path: str, written: Digest, why: str
+    ) -> str:
         """Move a file here, durably, with the reason beside it; returns its new path.
 
         path: where it is. written: what it contains. If the same bytes are here already, they are
@@ -87,7 +91,7 @@ class Apart:
             return target
         raise AssertionError("unreachable")
 
-    def why(self, kid: str, recording: str) -> str | None:
+    def why(self, kid: Thumbprint, recording: RecordingId) -> str | None:
         """Why the last file of this recording is here; None if there is none. Raises
         StorageError."""
         said = None

@@ -18,12 +18,14 @@ from typing import Final
 import msgspec
 
 from camerad.base import storage_errors
+from camerad.container.keys import Thumbprint
+from camerad.container.recording_ids import RecordingId
 from camerad.store.verified_copy import CopyError, Digest
 
 MOST_PARTS: Final = 2048
 """Of one upload: 16 GiB, by camerad's own client."""
 _PIECE: Final = 4 << 20
-_Name = tuple[str, str]
+_Name = tuple[Thumbprint, RecordingId]
 """A camera's key and a recording."""
 
 
@@ -89,7 +91,7 @@ class CameContent(msgspec.Struct, frozen=True):
     """What came of an upload: as `arrivals` knows, or, without them, `read`."""
 
     arrivals: Arrivals | None
-    name: tuple[str, str]
+    name: _Name
     read: Digest | None = None
 
     def compare(self, path: str, written: Digest) -> None:

@@ -1,7 +1,8 @@
 """Who sent a request: checked by its header fields, before anything of its body is read.
 
-A request of a camera that the office has withdrawn is refused like one of a camera that it does not
-know, once its signature holds: nobody else hears whether a camera was withdrawn.
+Whoever has not signed by a registered key gets one and the same answer, after the same work, and
+the log alone says what was wrong: nobody learns which keys the office knows, or knew. That a camera
+was withdrawn is told once its signature holds.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import msgspec
 from aiohttp import hdrs, web
 
 from camerad.base.clock import Clock
+from camerad.base.errors import CameradError
+from camerad.container.keys import PublicKey, SigningKey, Thumbprint
 from camerad.dock.request_signature import (
     COVERED_IF_PRESENT,
     DIGEST,
@@ -31,6 +34,10 @@ from camerad.vault.start_check import check_directory
 from camerad.vault.withdrawn_cameras import WithdrawnCameras
 
 OVERRIDE: Final = "X-HTTP-Method-Override"
+UNPROVEN: Final = (
+    "this request is not signed, as docs/office-api.md has it, by the key of a camera in the "
+    "office's register; the office's log says what is wrong"
+)
 _ONCE: Final = (
     *COVERED_IF_PRESENT,
     "signature",
@@ -55,7 +62,7 @@ class Caller(msgspec.Struct, frozen=True):
     """Whose request it is. kid: thumbprint of the key that signed it. digest: SHA-256 that the body
     must have; None if there is none."""
 
-    kid: str
+    kid: Thumbprint
     camera: RegisteredCamera
     digest: bytes | None
 
@@ -90,6 +97,7 @@ class Authentication:
         self._refusals = refusals
         self._directory = directory
         self._withdrawn = WithdrawnCameras(directory)
+        self._nobodys = SigningKey.generate().public
 
     async def add_nonce(self, _request: web.Request, response: web.StreamResponse) -> None:
         """Give an answer a fresh nonce, whatever it says."""
@@ -105,11 +113,17 @@ class Authentication:
             try:
                 request[CALLER] = self._caller(request)
             except RefusedRequestError as refused:
-                self._refusals.tell_of_address(request, refused)
+                why = refused.__cause__
+                self._refusals.tell_of_address(
+                    request, why if isinstance(why, CameradError) else refused
+                )
                 raise
             # What anybody may cause asks no storage; a camera's own request may.
             await self.check_not_withdrawn(request)
-        return await handler(request)
+        try:
+            return await handler(request)
+        except UnregisteredError as error:  # it was taken out of the register just now
+            raise RefusedRequestError(HTTPStatus.UNAUTHORIZED, UNPROVEN) from error
 
     async def check_not_withdrawn(self, request: web.Request) -> None:
         """That the camera of a request that came through was not withdrawn since. Raises
@@ -120,7 +134,7 @@ class Authentication:
             self._refusals.tell_of_camera(request, caller.kid, caller.camera.name, gone)
             raise gone
 
-    def _is_withdrawn(self, kid: str) -> bool:
+    def _is_withdrawn(self, kid: Thumbprint) -> bool:
         check_directory(self._directory)
         return self._withdrawn.find(kid) is not None
 
@@ -130,6 +144,9 @@ class Authentication:
         try:
             signed = self._verify(request)
             camera = self._cameras.find(signed.kid)
+        except (UnregisteredError, RequestSignatureError) as error:
+            raise RefusedRequestError(HTTPStatus.UNAUTHORIZED, UNPROVEN) from error
+        try:
             self._nonces.take(
                 signed.kid,
                 signed.nonce,
@@ -137,23 +154,38 @@ class Authentication:
                 self._clock.now_us(),
                 self._clock.wall_us(),
             )
-        except UnregisteredError as error:
-            raise RefusedRequestError(HTTPStatus.FORBIDDEN, str(error)) from error
-        except (RequestSignatureError, NonceError) as error:
+        except NonceError as error:
             raise RefusedRequestError(HTTPStatus.UNAUTHORIZED, str(error)) from error
         except NoncesFullError as error:
             raise later(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
-        return Caller(signed.kid, camera, signed.digest)
+        return Caller(camera.thumbprint, camera, signed.digest)
 
     def _verify(self, request: web.Request) -> SignedRequest:
-        return check(
-            request.method,
-            self._url + request.raw_path,
-            request.headers,
-            self._cameras.key,
-            # A body that was signed and taken away on the way is missing, and not needless.
-            has_body=request.body_exists or DIGEST in request.headers,
-        )
+        """Raises UnregisteredError, and RequestSignatureError."""
+        unknown: list[UnregisteredError] = []
+
+        def find(kid: str) -> PublicKey:
+            try:
+                return self._cameras.key(kid)
+            except UnregisteredError as error:
+                unknown.append(error)
+                return self._nobodys  # so that an unknown key takes as long
+
+        try:
+            signed = check(
+                request.method,
+                self._url + request.raw_path,
+                request.headers,
+                find,
+                # A body that was signed and taken away on the way is missing, and not needless.
+                has_body=request.body_exists or DIGEST in request.headers,
+            )
+        except RequestSignatureError:
+            if not unknown:
+                raise
+        if unknown:
+            raise unknown[0]
+        return signed
 
 
 def _check_fields(request: web.Request) -> None:

@@ -29,7 +29,7 @@ from camerad.base.storage_errors import explaining
 from camerad.base.text import printable
 from camerad.behaviour.events import Condition
 from camerad.container.jws import JwsError, spellings
-from camerad.container.keys import KeyRing, PublicKey
+from camerad.container.keys import KeyRing, PublicKey, Thumbprint
 from camerad.ledger import log_segments
 from camerad.ledger.entries import parse_entry
 from camerad.ledger.entry_types import Fault, ShiftBegun, ShiftEnded
@@ -77,7 +77,7 @@ class CameraCourses:
         self._cameras = cameras
         self._known: dict[str, tuple[tuple[int, ...], CameraCourse]] = {}
 
-    def read_all(self) -> dict[str, CameraCourse]:
+    def read_all(self) -> dict[Thumbprint, CameraCourse]:
         """How it went with each camera of the register, by the thumbprint of its key. The directory
         is listed once, however many there are, and no file is read again that is as it was. What
         cannot be read is not known, and the log says so. Raises StorageError if the directory

@@ -15,6 +15,7 @@ import msgspec
 from camerad.base.clock import DAY
 from camerad.base.text import count
 from camerad.behaviour.stages import Condition
+from camerad.container.keys import Thumbprint
 from camerad.office.camera_register import Register
 from camerad.store.check_in import CheckIn
 from camerad.vault.cameras import UnregisteredError
@@ -112,7 +113,7 @@ class CameraOverview(msgspec.Struct, frozen=True):
     handed out; nothing if it is ready, as far as it has said. withdrawn: None if it was not."""
 
     name: str
-    kid: str
+    kid: Thumbprint
     last: ArrivedCheckIn | None
     settings: SettingsState
     update: UpdateOverview

@@ -5,8 +5,8 @@ That is what it has declared, here or still to come, and what was put apart of i
 can neither keep the room of all others nor fill the storage with what does not verify:
 
 1. of one camera at most `CameraQuotas.camera` lies here, which is what the largest card of a camera
-   holds; and at most half of the room that there would be without it. What is here and what was
-   promised to others is no room. A first recording is taken wherever it fits;
+   holds; and at most half of the room that there would be without it, its first recording
+   included. What is here and what was promised to others is no room;
 2. `CameraQuotas.files` of one camera are put apart;
 3. `CameraQuotas.apart` of all cameras; beyond that no camera may bring more of which something lies
    apart. What others bring is not affected.
@@ -78,16 +78,16 @@ def find_refusal(
         )
     own = here.declared + apart.bytes
     most = most_of_one(quotas, spare, here.came + apart.bytes)
-    if own == 0 or own + length <= most:
+    if own + length <= most:
         return None
     said = (
-        f"{room(own)} of this camera are not taken over yet, and with {room(length)} more there "
-        f"would be more than {room(most)}, which is all that one camera may have here "
-        "(receive.camera_gib, and half of the room)"
+        f"with {room(length)} more, {room(own + length)} of this camera would wait here to be "
+        f"taken over, and no camera may have more than {room(most)} here (receive.camera_gib, and "
+        "half of the room)"
     )
     if apart.bytes:
         return f"{said}; {room(apart.bytes)} of it were put apart: {look}"
-    return f"{said}; ask again when more of it has been taken over"
+    return f"{said}; ask again when some of it was taken over, or the office has made room"
 
 
 def fills_percent(quotas: CameraQuotas, apart: PutApart, spare: int) -> int:

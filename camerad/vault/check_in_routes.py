@@ -20,6 +20,7 @@ from camerad.base.errors import CameradError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.container.jws import JwsError
+from camerad.container.keys import Thumbprint
 from camerad.store import check_in
 from camerad.vault import bodies
 from camerad.vault.authentication import CALLER
@@ -85,7 +86,7 @@ class CheckInRoutes:
                 raise RefusedRequestError(_status_of(error), str(error)) from error
         return web.json_response(answer)
 
-    def _take(self, kid: str, token: bytes) -> dict[str, Any]:
+    def _take(self, kid: Thumbprint, token: bytes) -> dict[str, Any]:
         said = self._check_ins.take(kid, token)
         # The statement counts. Nothing of the rest keeps the camera from handing over.
         lost = _unless_unread(lambda: self._lost.find(kid))

@@ -24,7 +24,7 @@ from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import read_plain
 from camerad.base.text import printable
 from camerad.container.jws import JwsError
-from camerad.container.keys import KeyRing, PublicKey
+from camerad.container.keys import KeyRing, PublicKey, Thumbprint
 from camerad.office.camera_register import RegisteredCamera
 from camerad.office.report.camera_readings import CameraReadings, Line, Reading, follows
 from camerad.store import check_in
@@ -46,10 +46,10 @@ class StaleCheckInError(CameradError, ValueError):
 class KeyFinder(Protocol):
     """Knows which cameras count: `camerad.vault.cameras.Cameras`."""
 
-    def key(self, kid: str) -> PublicKey:
+    def key(self, kid: Thumbprint) -> PublicKey:
         """The camera's key. Raises UnregisteredError."""
 
-    def find(self, kid: str) -> RegisteredCamera:
+    def find(self, kid: Thumbprint) -> RegisteredCamera:
         """The camera itself. Raises UnregisteredError."""
 
 
@@ -76,7 +76,7 @@ class CheckIns:
         self._locks = DirectoryLocks(os.path.abspath(directory))
         self._readings = CameraReadings(directory)
 
-    def take(self, kid: str, token: bytes) -> CheckIn:
+    def take(self, kid: Thumbprint, token: bytes) -> CheckIn:
         """Keep a statement as the camera's last, durably. Raises JwsError if it is none that this
         camera signed, and StaleCheckInError."""
         key = self._cameras.key(kid)
@@ -99,13 +99,13 @@ class CheckIns:
                 self._tell(self._cameras.find(kid).name, said, last.said)
         return said
 
-    def last(self, kid: str) -> ArrivedCheckIn | None:
+    def last(self, kid: Thumbprint) -> ArrivedCheckIn | None:
         """The last one; None if the camera was never seen, or what is there cannot be read, which
         the log says."""
         found = self._read(kid)
         return None if found is None else ArrivedCheckIn(found.arrived_us, found.said)
 
-    def _read(self, kid: str) -> Reading | None:
+    def _read(self, kid: Thumbprint) -> Reading | None:
         keys = KeyRing([self._cameras.key(kid)])
         path = self._path(kid)
         if not file_status.exists(path):
@@ -139,7 +139,7 @@ class CheckIns:
                     extra=MessageId.CHECK_IN.extra,
                 )
 
-    def _path(self, kid: str) -> str:
+    def _path(self, kid: Thumbprint) -> str:
         """Nothing on the way is a link, and nothing but a key of the register becomes a path: it
         was looked up before."""
         directory = os.path.join(self._office, CHECK_INS)

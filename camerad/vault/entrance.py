@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import logging
 import socket
 import ssl
@@ -33,8 +34,8 @@ _parser_log.setLevel(logging.CRITICAL)
 
 MOST: Final = 128
 """Connections at once;"""
-MOST_OF_ONE: Final = 32
-"""of one address."""
+MOST_OF_ONE: Final = 64
+"""of one address, or one network of IPv6 (`network_of`): half of all."""
 BACKLOG: Final = 64
 HANDSHAKE_SECONDS: Final = 10.0
 IDLE_SECONDS: Final = 30.0
@@ -44,6 +45,9 @@ LINGER_SECONDS: Final = 2.0
 """How long what follows a refused request is still read, so that the answer arrives."""
 UNSENT_SECONDS: Final = 60
 """How long a peer may leave what was sent to it unread."""
+_NETWORK: Final = 64
+"""Bits of an IPv6 address that say whose network it is (RFC 4291, 2.5.4): whoever has one has all
+addresses in it."""
 _PAUSE_SECONDS: Final = 1.0
 """After the system had no more of something; the next connection waits meanwhile."""
 
@@ -90,6 +94,19 @@ def listen(host: str | None, port: int) -> socket.socket:
             f"cannot listen at {host or 'every address'}, port {port}: {error.strerror or error}; "
             "end what listens there, or change listen in the office's settings"
         ) from error
+
+
+def network_of(address: str) -> str:
+    """What a stranger at this address is counted by: an IPv4 address, or an IPv6 network."""
+    try:
+        said = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(said, ipaddress.IPv4Address):
+        return str(said)
+    if said.ipv4_mapped is not None:  # a socket for both kinds names them so
+        return str(said.ipv4_mapped)
+    return str(ipaddress.ip_network((int(said), _NETWORK), strict=False))
 
 
 def make_runner(app: web.Application, *, end_seconds: float) -> web.AppRunner:
@@ -242,7 +259,7 @@ class Entrance:
             self._pausing = loop.call_later(_PAUSE_SECONDS, self.open)
             return
         connection.setblocking(False)
-        peer = str(address[0])
+        peer = network_of(str(address[0]))
         if self._may_come(peer):
             task = loop.create_task(self._shake(connection))
             self._shaking[task] = peer
@@ -259,7 +276,8 @@ class Entrance:
     def _may_come(self, peer: str) -> bool:
         transports = (one.transport for one in self._server.connections)
         names = [one.get_extra_info("peername") for one in transports if one is not None]
-        there = Counter([str(name[0]) for name in names if name] + list(self._shaking.values()))
+        there = Counter(network_of(str(name[0])) for name in names if name)
+        there.update(self._shaking.values())
         every = len(self._server.connections) + len(self._shaking)
         return every < self._most and there[peer] < self._most_of_one
 

@@ -28,7 +28,7 @@ from camerad.base.safe_read import sha256_plain
 from camerad.base.storage_errors import explaining
 from camerad.base.text import printable
 from camerad.container.jws import SHA256
-from camerad.container.keys import THUMBPRINT
+from camerad.container.keys import Thumbprint, is_thumbprint
 from camerad.ledger import log_segments
 from camerad.office.ledger_mirror import mirror_ledger
 from camerad.store.locations import LEDGER, OFFICE
@@ -216,7 +216,7 @@ class LedgerCopies:
             root = self._holdings.root + os.sep
             return AdoptResult(problems=tuple(one.replace(root, "") for one in problems))
 
-    def expire(self, days: int, now: Moment) -> list[str]:
+    def expire(self, days: int, now: Moment) -> list[Thumbprint]:
         """Empty the stages to which nothing came for so many days; returns the keys of their
         cameras, which the register need not have any more. now: whose wall time has to be trusted,
         else nothing is done.
@@ -230,7 +230,7 @@ class LedgerCopies:
         for path in (self._office, incoming):
             file_status.check_directory(path)
         expired = []
-        for kid in list_directories(incoming, THUMBPRINT.fullmatch):
+        for kid in list_directories(incoming, is_thumbprint):
             stage = os.path.join(incoming, kid, LEDGER)
             try:
                 with self._turns.try_of_key(kid) as own:

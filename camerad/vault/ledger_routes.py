@@ -19,6 +19,7 @@ from aiohttp import hdrs, web
 
 from camerad.base import typed_json
 from camerad.base.errors import CameradError
+from camerad.container.keys import Thumbprint
 from camerad.vault import bodies
 from camerad.vault.authentication import CALLER
 from camerad.vault.ledger_copy import LARGEST, LedgerCopies, StagedFile, StageFullError
@@ -60,7 +61,7 @@ class LedgerRoutes:
     def __init__(
         self,
         copies: LedgerCopies,
-        on_adopted: Callable[[str], None],
+        on_adopted: Callable[[Thumbprint], None],
         refusals: RefusalLog,
         still: Callable[[web.Request], Awaitable[None]],
     ) -> None:

@@ -8,14 +8,14 @@ recording counts as lost here. It comes again if it is on the camera still, and 
 from __future__ import annotations
 
 import logging
-import os
 from itertools import islice
 from typing import Final
 
 from camerad.base import file_status
 from camerad.base.message_ids import MessageId
 from camerad.base.text import count
-from camerad.container.recording_files import SUFFIX
+from camerad.container.keys import Thumbprint
+from camerad.container.recording_ids import RecordingId, is_id
 from camerad.ledger.ledger_state import LedgerState
 from camerad.office.own_key import OfficeKeyError
 from camerad.vault.camera_holdings import CameraHoldings
@@ -37,7 +37,7 @@ class LostRecordings:
         self._takeover = takeover
         self._uploads = uploads
 
-    def find(self, kid: str) -> list[str]:
+    def find(self, kid: Thumbprint) -> list[RecordingId]:
         """Ids of the recordings that the camera is to bring again, as far as it has them; those
         included of which only the receipt is gone: asking for that makes another one, and nothing
         is sent."""
@@ -61,30 +61,26 @@ class LostRecordings:
             )
         return named
 
-    def _unaccounted(self, kid: str, state: LedgerState) -> set[str]:
+    def _unaccounted(self, kid: Thumbprint, state: LedgerState) -> set[RecordingId]:
         """What an office acknowledged and the camera has, and of which file or receipt is not
         here."""
         wanted = {
             one.id
             for one in state.recordings.values()
-            if one.here and one.final is not None and one.acknowledged is not None
+            if one.here and one.final is not None and one.acknowledged is not None and is_id(one.id)
         }
         if not wanted:
             return wanted
         there: set[str] = set()
         for holding in self._holdings.list_all(kid):
-            names = {
-                one
-                for one in wanted
-                if file_status.exists(os.path.join(holding.recordings, one + SUFFIX))
-            }
+            names = {one for one in wanted if file_status.exists(holding.file(one))}
             there |= self._takeover.found_receipts.named(holding.receipts, names)
         for holding in self._holdings.list_former(kid):
             # What another key signed would not be taken over: nothing of it is asked for.
             there |= self._takeover.found_receipts.named(holding.receipts, wanted)
         return wanted - there
 
-    def _is_wanted(self, kid: str, recording: str, state: LedgerState) -> bool:
+    def _is_wanted(self, kid: Thumbprint, recording: RecordingId, state: LedgerState) -> bool:
         """Whether it is neither on its way, nor something that the office does not take."""
         if self._uploads.find_complete(kid, recording) is not None:
             return False

@@ -20,7 +20,7 @@ from typing import Final, Protocol, TypeVar
 
 from camerad.base import durable_files, file_status
 from camerad.base.safe_read import read_plain
-from camerad.container.keys import THUMBPRINT
+from camerad.container.keys import Thumbprint, is_thumbprint
 from camerad.store.check_in import CheckIn
 
 OFFERS: Final = "offers"
@@ -60,20 +60,20 @@ class OfferKind(Protocol):
     def kind(self) -> str:
         """As `camerad.store.check_in.RefusedOffer` names it, and the answer to a check-in."""
 
-    def find(self, kid: str) -> OfferContent | None:
+    def find(self, kid: Thumbprint) -> OfferContent | None:
         """What there is for a camera; None if there is nothing."""
 
-    def for_camera(self, kid: str, said: CheckIn) -> OfferContent | None:
+    def for_camera(self, kid: Thumbprint, said: CheckIn) -> OfferContent | None:
         """What a camera is to fetch, by what it just said; None if it has decided about it."""
 
-    def withdraw(self, kid: str) -> bool:
+    def withdraw(self, kid: Thumbprint) -> bool:
         """Offer it no more; whether there was something."""
 
 
-def offer_path(office: str, kid: str, name: str) -> str:
+def offer_path(office: str, kid: Thumbprint, name: str) -> str:
     """Where a file about a camera's offer lies; nothing on the way is a link. office: the office's
     own part of its directory. Raises ValueError for what is no thumbprint, and StorageError."""
-    if THUMBPRINT.fullmatch(kid) is None:
+    if not is_thumbprint(kid):
         raise ValueError(f"{kid!r} is no thumbprint")
     path = office
     file_status.check_directory(path)

@@ -20,6 +20,7 @@ from camerad.base.clock import Clock
 from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
+from camerad.container.keys import Thumbprint
 from camerad.dock.pace import Pace
 from camerad.vault import bodies
 from camerad.vault.authentication import CALLER
@@ -119,10 +120,10 @@ class OfferRoutes:
             raise ConnectionResetError("an offer cannot be read") from error
         await response.write_eof()
 
-    def _is_full(self, kid: str) -> bool:
+    def _is_full(self, kid: Thumbprint) -> bool:
         return kid in self._sending or len(self._sending) >= self._most
 
-    def _find(self, kid: str, sha256: str) -> OfferContent | None:
+    def _find(self, kid: Thumbprint, sha256: str) -> OfferContent | None:
         for kind in self._offers:
             found = kind.find(kid)
             if found is not None and found.sha256 == sha256:

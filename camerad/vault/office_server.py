@@ -38,6 +38,8 @@ from camerad.base.errors import EX_UNAVAILABLE, CameradError
 from camerad.base.message_ids import MessageId
 from camerad.base.sd_notify import notify
 from camerad.base.text import count, room
+from camerad.container.keys import Thumbprint
+from camerad.container.recording_ids import RecordingId
 from camerad.office import own_key
 from camerad.office.own_key import OfficeKeyError
 from camerad.store.locations import OFFICE, check_directories, office_place
@@ -201,7 +203,7 @@ class Vault:
         guard = Authentication(
             settings.url, cameras, nonces, self._clock, refusals, directory=directory
         )
-        app = self._make_app(guard)
+        app = self._make_app(guard, refusals)
         UploadRoutes(
             uploads,
             lambda kid, declared: _queue_up(takeover, queue, kid, declared),
@@ -252,7 +254,7 @@ class Vault:
         if self._beside is not None:
             await self._beside.open()
 
-    def _ledger_came(self, takeover: Takeover, queue: TakeoverQueue, kid: str) -> None:
+    def _ledger_came(self, takeover: Takeover, queue: TakeoverQueue, kid: Thumbprint) -> None:
         # At once, since the camera's next question is whether it still waits.
         takeover.ledger_came(kid)
         self._background(asyncio.to_thread(_queue_pending, takeover, queue, kid))
@@ -263,9 +265,9 @@ class Vault:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _make_app(self, guard: Authentication) -> web.Application:
+    def _make_app(self, guard: Authentication, refusals: RefusalLog) -> web.Application:
         app = web.Application(
-            middlewares=[self._metrics.count_refusals, plain_errors, guard.middleware],
+            middlewares=[self._metrics.count_refusals, plain_errors(refusals), guard.middleware],
             client_max_size=LARGEST_BODY,
         )
         app.on_response_prepare.append(guard.add_nonce)
@@ -375,18 +377,20 @@ def _claim(directory: str, several: bool) -> int:
         ) from error
 
 
-def _queue_up(takeover: Takeover, queue: TakeoverQueue, kid: str, declaration: Declaration) -> None:
+def _queue_up(
+    takeover: Takeover, queue: TakeoverQueue, kid: Thumbprint, declaration: Declaration
+) -> None:
     # What waits for the ledger is queued when that comes, and not at every question of its client.
     if not takeover.is_waiting(kid, declaration.recording):
         queue.add(kid, declaration)
 
 
-def _queue_pending(takeover: Takeover, queue: TakeoverQueue, kid: str) -> None:
+def _queue_pending(takeover: Takeover, queue: TakeoverQueue, kid: Thumbprint) -> None:
     for declaration in takeover.pending(kid):
         queue.add(kid, declaration)
 
 
-def _why_not(takeover: Takeover, kid: str, recording: str) -> str | None:
+def _why_not(takeover: Takeover, kid: Thumbprint, recording: RecordingId) -> str | None:
     """Why a recording is not to be brought, if it is not."""
     if takeover.is_waiting(kid, recording):
         return None

@@ -27,7 +27,7 @@ from typing import Final
 
 from camerad.base.clock import SECOND, Clock
 from camerad.base.message_ids import MessageId
-from camerad.container.keys import SigningKey
+from camerad.container.keys import SigningKey, Thumbprint
 from camerad.index.index_settings import url_of
 from camerad.vault.cameras import Cameras
 from camerad.vault.certificates import read_certificate
@@ -94,7 +94,7 @@ class OfficeWork:
         cameras: Cameras,
         uploads: Uploads,
         key: SigningKey,
-        queue: Callable[[str, Declaration], None],
+        queue: Callable[[Thumbprint, Declaration], None],
         copies: SecondCopies | None,
         *,
         silent: Callable[[], bool] = lambda: False,
@@ -218,7 +218,7 @@ class OfficeWork:
 def _expire(
     uploads: Uploads,
     ledgers: LedgerCopies,
-    queue: Callable[[str, Declaration], None],
+    queue: Callable[[Thumbprint, Declaration], None],
     clock: Clock,
 ) -> float:
     """Look for uploads to which nothing comes, for those that are complete, and for ledgers that

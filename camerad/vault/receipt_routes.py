@@ -10,7 +10,8 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
-from camerad.store.locations import is_id
+from camerad.container.keys import Thumbprint
+from camerad.container.recording_ids import RecordingId, is_id
 from camerad.vault import bodies
 from camerad.vault.authentication import CALLER
 from camerad.vault.camera_turns import CameraTurns
@@ -45,10 +46,10 @@ class ReceiptRoutes:
         takeover: Takeover,
         uploads: Uploads,
         turns: CameraTurns,
-        check: Callable[[str, Declaration], None] = lambda _kid, _declaration: None,
+        check: Callable[[Thumbprint, Declaration], None] = lambda _kid, _declaration: None,
         ends: TakeoverEnds | None = None,
         *,
-        due_in: Callable[[str, Declaration], float] = lambda _kid, _declaration: 0.0,
+        due_in: Callable[[Thumbprint, Declaration], float] = lambda _kid, _declaration: 0.0,
     ) -> None:
         self._due_in = due_in
         self._ends = ends
@@ -81,11 +82,11 @@ class ReceiptRoutes:
                 return answer
             await asyncio.wait([ended], timeout=left)
 
-    async def _now(self, kid: str, recording: str) -> web.Response:
+    async def _now(self, kid: Thumbprint, recording: RecordingId) -> web.Response:
         async with self._turns.of(kid):
             return await asyncio.to_thread(self._answer, kid, recording)
 
-    def _answer(self, kid: str, recording: str) -> web.Response:
+    def _answer(self, kid: Thumbprint, recording: RecordingId) -> web.Response:
         # Before the receipt is looked for: an upload is gone only when that is there.
         complete = self._uploads.find_complete(kid, recording)
         token = self._takeover.receipt(kid, recording)
@@ -113,7 +114,7 @@ class ReceiptRoutes:
             raise RefusedRequestError(HTTPStatus.CONFLICT, why)
         raise RefusedRequestError(HTTPStatus.NOT_FOUND, _MISSING)
 
-    def _to_be_compared(self, kid: str, recording: str) -> Declaration | None:
+    def _to_be_compared(self, kid: Thumbprint, recording: RecordingId) -> Declaration | None:
         """The copy that is here and only lacks the office's receipt, if one is; then it is on its
         way."""
         found = self._takeover.find_unreceipted(kid, recording)

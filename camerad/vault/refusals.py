@@ -9,10 +9,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
+from camerad.vault.refusal_log import RefusalLog
 from camerad.vault.start_check import NotMountedError
 
 log = logging.getLogger(__name__)
@@ -39,52 +41,62 @@ def later(status: int, text: str, seconds: int = RETRY_SECONDS) -> RefusedReques
     return RefusedRequestError(status, text, {"Retry-After": str(seconds)})
 
 
-@web.middleware
-async def plain_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every error is JSON with one sentence; a mistake of ours is logged and harms nobody.
+def plain_errors(refusals: RefusalLog) -> Middleware:
+    """A middleware: every error is JSON with one sentence; a mistake of ours is logged and harms
+    nobody. refusals: says how often the log names what one address causes.
 
     Paths of this machine are in the log, and not in an answer.
     """
-    try:
-        return await handler(request)
-    except RefusedRequestError as refused:
-        return _answer(refused.status, str(refused), refused.headers)
-    except web.HTTPException as error:
-        if error.status < HTTPStatus.BAD_REQUEST:
+
+    @web.middleware
+    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except RefusedRequestError as refused:
+            return _answer(refused.status, str(refused), refused.headers)
+        except web.HTTPException as error:
+            if error.status < HTTPStatus.BAD_REQUEST:
+                raise
+            headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+            return _answer(error.status, error.text or error.reason, headers)
+        except (ConnectionError, asyncio.CancelledError):
             raise
-        headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
-        return _answer(error.status, error.text or error.reason, headers)
-    except (ConnectionError, asyncio.CancelledError):
-        raise
-    except (StorageError, NotMountedError) as error:
-        log.warning(
-            "%s %s: %s",
-            request.method,
-            printable(request.path),
-            printable(error),
-            extra=MessageId.STORAGE.extra,
-        )
-        if error.errno in NO_ROOM:
+        except (StorageError, NotMountedError) as error:
+            tell_storage(refusals, request, error)
+            if error.errno in NO_ROOM:
+                return _answer(
+                    HTTPStatus.INSUFFICIENT_STORAGE, "the office's storage has no room left", {}
+                )
             return _answer(
-                HTTPStatus.INSUFFICIENT_STORAGE, "the office's storage has no room left", {}
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "the office's storage does not answer as it should; its log says more",
+                {"Retry-After": str(RETRY_SECONDS)},
             )
-        return _answer(
-            HTTPStatus.SERVICE_UNAVAILABLE,
-            "the office's storage does not answer as it should; its log says more",
-            {"Retry-After": str(RETRY_SECONDS)},
-        )
-    except Exception:
-        log.exception(
-            "%s %s failed",
-            request.method,
-            printable(request.path),
-            extra=MessageId.MISTAKE.extra,
-        )
-        return _answer(
-            HTTPStatus.INTERNAL_SERVER_ERROR,
-            "a mistake in camerad; the log of the office's server has it",
-            {},
-        )
+        except Exception as error:  # noqa: BLE001 - it is in the log
+            tell_mistake(refusals, request, error)
+            return _answer(
+                HTTPStatus.INTERNAL_SERVER_ERROR,
+                "a mistake in camerad; the log of the office's server has it",
+                {},
+            )
+
+    return answer
+
+
+def tell_storage(refusals: RefusalLog, request: web.Request, error: CameradError) -> None:
+    """Log, or count, that a request failed by the storage."""
+    if refusals.names_address(request):
+        log.warning("%s: %s", _said(request), printable(error), extra=MessageId.STORAGE.extra)
+
+
+def tell_mistake(refusals: RefusalLog, request: web.Request, error: Exception) -> None:
+    """Log, or count, that a request failed by a mistake of ours."""
+    if refusals.names_address(request):
+        log.error("%s failed", _said(request), exc_info=error, extra=MessageId.MISTAKE.extra)
+
+
+def _said(request: web.Request) -> str:
+    return f"{request.method} {printable(request.path)[:200]}"
 
 
 def refuse_bytes(status: int) -> web.Response:

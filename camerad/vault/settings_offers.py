@@ -18,6 +18,7 @@ import msgspec
 
 from camerad.base import durable_files, file_status
 from camerad.base.safe_read import read_plain
+from camerad.container.keys import Thumbprint
 from camerad.provisioning import settings_offer
 from camerad.provisioning.settings_offer import SettingsOfferError
 from camerad.provisioning.validation import digest
@@ -55,7 +56,7 @@ class SettingsOffers:
         self._office = os.path.join(os.path.abspath(root), OFFICE)
         self._locks = locks or DirectoryLocks(os.path.abspath(root), LOCK_SECONDS)
 
-    def find(self, kid: str) -> SettingsOffer | None:
+    def find(self, kid: Thumbprint) -> SettingsOffer | None:
         """What there is for a camera; None if there is nothing."""
         path = self._path(kid)
         if not file_status.is_file(path):
@@ -67,7 +68,7 @@ class SettingsOffers:
             file = ""  # the camera says so, and so does `camerad office status`
         return SettingsOffer(content, sha256_of(content), file)
 
-    def for_camera(self, kid: str, said: CheckIn) -> SettingsOffer | None:
+    def for_camera(self, kid: Thumbprint, said: CheckIn) -> SettingsOffer | None:
         """What a camera is to fetch, by what it just said: nothing that it runs by, that waits for
         its next start, or that it refused."""
         found = self.find(kid)
@@ -82,7 +83,7 @@ class SettingsOffers:
         refused = {one.sha256 for one in said.refused_offers}
         return None if found.sha256 in {*said.waiting, *refused} else found
 
-    def put(self, kid: str, content: bytes, note: Callable[[], None] | None = None) -> None:
+    def put(self, kid: Thumbprint, content: bytes, note: Callable[[], None] | None = None) -> None:
         """Offer settings to a camera, in the place of earlier ones. note: writes the entry; it may
         raise, and then nothing has changed. Raises LockHeldError."""
         path = self._path(kid)
@@ -93,7 +94,9 @@ class SettingsOffers:
                     note()
             durable_files.publish(path, content)
 
-    def withdraw(self, kid: str, note: Callable[[SettingsOffer], None] | None = None) -> bool:
+    def withdraw(
+        self, kid: Thumbprint, note: Callable[[SettingsOffer], None] | None = None
+    ) -> bool:
         """Offer them no more; whether there were any. note: as for `put`, and is told what they
         were. Raises LockHeldError."""
         path = self._path(kid)
@@ -102,11 +105,11 @@ class SettingsOffers:
         with self._locks.hold(_lock_of(kid)):
             return take_back(path, settings_offer.LONGEST, lambda: self.find(kid), note)
 
-    def _path(self, kid: str) -> str:
+    def _path(self, kid: Thumbprint) -> str:
         return offer_path(self._office, kid, settings_offer.NAME)
 
 
-def _lock_of(kid: str) -> str:
+def _lock_of(kid: Thumbprint) -> str:
     return f"offer-{kid}"
 
 

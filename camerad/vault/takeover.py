@@ -33,15 +33,16 @@ from camerad.base import durable_files, file_status
 from camerad.base.clock import Clock, Moment
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
-from camerad.container.keys import KeyRing, SigningKey
+from camerad.container.keys import KeyRing, SigningKey, Thumbprint
 from camerad.container.recording_files import SUFFIX
+from camerad.container.recording_ids import RecordingId
 from camerad.ledger.entries import Head
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import RecordingState
 from camerad.office.holdings import directory_for_receipt, directory_id
 from camerad.store import receipts, verified_copy
 from camerad.store.found_receipts import FoundReceipts
-from camerad.store.locations import Holding, is_id
+from camerad.store.locations import Holding
 from camerad.store.receipts import CopiedRecording, Receipt
 from camerad.store.verified_copy import Digest
 from camerad.vault.apart import Apart
@@ -110,43 +111,41 @@ class Takeover:
         self.found_receipts: Final = FoundReceipts()
         self._taking = Turns(self._holdings, "taking")
         self._filing = Turns(self._holdings, "filing")
-        self._waiting: set[tuple[str, str]] = set()
-        self._to_vouch_for: set[tuple[str, Declaration]] = set()
-        self._unfit: set[tuple[str, str]] = set()
+        self._waiting: set[tuple[Thumbprint, RecordingId]] = set()
+        self._to_vouch_for: set[tuple[Thumbprint, Declaration]] = set()
+        self._unfit: set[tuple[Thumbprint, RecordingId]] = set()
         """Copies that are not what the camera's ledger names, as this process found out."""
         # A process that was killed may have left what a loss of power could still take back.
         durable_files.sync_all()
         directory_id(self._root)
 
-    def take(self, kid: str, declaration: Declaration) -> None:
+    def take(self, kid: Thumbprint, declaration: Declaration) -> None:
         """Take a complete upload over, or put it apart, or leave it until the ledger came.
 
         kid: thumbprint of the camera's key. Returns when everything is durable; `receipt` and
         `refusal` say what became of it. Nothing is done if there is no such upload any more. Raises
-        ValueError if the declaration names no recording, OfficeKeyError if the office's ledger is
+        OfficeKeyError if the office's ledger is
         not by its key, TakenElsewhereError, NotMountedError, and CopyError if the storage returns
         other bytes than were written; then nothing is acknowledged, and another call begins again.
         """
-        if not is_id(declaration.recording):
-            raise ValueError(f"{printable(declaration.recording)[:80]}: this is no recording's id")
         check_directory(self._root)
         with self._taking.try_of(kid) as own:
             if not own:
                 raise TakenElsewhereError(f"another server takes recordings of {kid} over just now")
             self._take(kid, declaration)
 
-    def receipt(self, kid: str, recording: str) -> bytes | None:
+    def receipt(self, kid: Thumbprint, recording: RecordingId) -> bytes | None:
         """The receipt for a recording of this camera; None if there is none by the office's present
         key, which alone the camera accepts, or the copy is not there any more with that size."""
         with self._filing.of(kid):
             for holding in self._holdings.list_all(kid):
-                path = _copy_in(holding, recording)
+                path = holding.file(recording)
                 found = self._filed(kid, holding, recording)
                 if found is not None and size_of(path) == found[0].bytes:
                     return found[1]
         return None
 
-    def find_unreceipted(self, kid: str, recording: str) -> Declaration | None:
+    def find_unreceipted(self, kid: Thumbprint, recording: RecordingId) -> Declaration | None:
         """A copy that came another way and has no receipt by the office's present key: hand what is
         returned to `take`, which compares the copy with the camera's ledger and signs one. None if
         there is no such copy, or it is not what the ledger names; then it has to be uploaded."""
@@ -163,7 +162,9 @@ class Takeover:
         self._to_vouch_for.add((kid, found))
         return found
 
-    def refusal(self, kid: str, recording: str, state: LedgerState | None = None) -> str | None:
+    def refusal(
+        self, kid: Thumbprint, recording: RecordingId, state: LedgerState | None = None
+    ) -> str | None:
         """Why the office does not take a recording over, in a sentence for people; None if nothing
         is against it. `is_waiting` tells that only the ledger has to come first. state: what the
         copy of the camera's ledger says, where that was read already."""
@@ -176,7 +177,7 @@ class Takeover:
             said = DELETED
         return said
 
-    def is_waiting(self, kid: str, recording: str) -> bool:
+    def is_waiting(self, kid: Thumbprint, recording: RecordingId) -> bool:
         """Whether a complete upload waits for the camera's ledger."""
         if (kid, recording) not in self._waiting:
             return False
@@ -186,19 +187,19 @@ class Takeover:
             return False
         return True
 
-    def ledger_came(self, kid: str) -> None:
+    def ledger_came(self, kid: Thumbprint) -> None:
         """None of this camera's uploads waits for its ledger, until `take` finds that it does. Call
         `take` with each of `pending` then."""
         for one in [one for one in list(self._waiting) if one[0] == kid]:
             self._waiting.discard(one)
 
-    def pending(self, kid: str) -> list[Declaration]:
+    def pending(self, kid: Thumbprint) -> list[Declaration]:
         """The complete uploads of a camera that are still to be taken."""
         return [declared for _, declared in self._uploads.complete(kid)]
 
     # ------------------------------------------------------------------ one upload
 
-    def _take(self, kid: str, declared: Declaration) -> None:
+    def _take(self, kid: Thumbprint, declared: Declaration) -> None:
         recording = declared.recording
         self._waiting.discard((kid, recording))
         if self._uploads.find_complete(kid, recording) != declared:
@@ -253,7 +254,7 @@ class Takeover:
             self._tell(TakeoverEvent.TAKEN)
         self._uploads.remove(kid, recording)
 
-    def _vouch_for(self, kid: str, declared: Declaration) -> None:
+    def _vouch_for(self, kid: Thumbprint, declared: Declaration) -> None:
         """Sign a receipt for a copy that is there, if it is the recording that the ledger names."""
         recording = declared.recording
         placed, state = self._placed(kid, recording), self._holdings.ledger_state(kid)
@@ -277,7 +278,7 @@ class Takeover:
             _log.info("%s: its copy was compared", recording, extra=MessageId.UPLOAD.extra)
             self._tell(TakeoverEvent.COMPARED)
 
-    def _what_came(self, kid: str, declared: Declaration, source: str) -> CameContent:
+    def _what_came(self, kid: Thumbprint, declared: Declaration, source: str) -> CameContent:
         """What to compare a file with that the storage gives back. Of an upload that began before
         this process did, that is what memory has of it, or what the storage gives back now."""
         name = (kid, declared.recording)
@@ -292,7 +293,7 @@ class Takeover:
             self._second_copy(path, copied, None if known else now)
 
     def _known(
-        self, kid: str, recording: str, state: LedgerState | None = None
+        self, kid: Thumbprint, recording: RecordingId, state: LedgerState | None = None
     ) -> RecordingState | None:
         """What the copy of the camera's ledger says of a recording. state: all that it says, where
         that was read already."""
@@ -302,8 +303,8 @@ class Takeover:
 
     def _is_deleted(
         self,
-        kid: str,
-        recording: str,
+        kid: Thumbprint,
+        recording: RecordingId,
         final: str | None = None,
         *,
         state: LedgerState | None = None,
@@ -315,16 +316,18 @@ class Takeover:
             return self._tombstones.has(recording, final)
         return self._tombstones.has(recording, final or known.final, known.header)
 
-    def _placed(self, kid: str, recording: str) -> str | None:
+    def _placed(self, kid: Thumbprint, recording: RecordingId) -> str | None:
         """The file that the office has of a recording; None if it has none."""
-        paths = (_copy_in(one, recording) for one in self._holdings.list_all(kid))
+        paths = (one.file(recording) for one in self._holdings.list_all(kid))
         return next((path for path in paths if file_status.exists(path)), None)
 
-    def _place(self, holding: Holding, recording: str, source: str, placed: str | None) -> str:
+    def _place(
+        self, holding: Holding, recording: RecordingId, source: str, placed: str | None
+    ) -> str:
         """Give an upload its place, unless there is a file; durably, its bytes and its name."""
         durable_files.sync_path(source)
         if placed is None:
-            placed = _copy_in(holding, recording)
+            placed = holding.file(recording)
             durable_files.move(source, placed)
             return placed
         # Whoever gave it the name may have been interrupted before that was durable.
@@ -334,7 +337,7 @@ class Takeover:
             durable_files.remove(source)
         return placed
 
-    def _file(self, kid: str, placed: str, copied: CopiedRecording, head: Head) -> None:
+    def _file(self, kid: Thumbprint, placed: str, copied: CopiedRecording, head: Head) -> None:
         """Publish the receipt for a copy that was read back, unless the same is there."""
         root = os.path.dirname(os.path.dirname(placed))
         holding = Holding(root, os.path.dirname(placed))
@@ -356,7 +359,7 @@ class Takeover:
             self._tell(TakeoverEvent.SIGNED)
 
     def _filed(
-        self, kid: str, holding: Holding, recording: str
+        self, kid: Thumbprint, holding: Holding, recording: str
     ) -> tuple[CopiedRecording, bytes] | None:
         """What the last receipt for a recording by the office's present key says, and its token.
         What the camera itself signed for an offload acknowledges nothing in its dock."""
@@ -367,7 +370,7 @@ class Takeover:
         return None if found is None else (found[0], found[1].token)
 
     def _put_apart(
-        self, kid: str, declared: Declaration, source: str, written: Digest, why: str
+        self, kid: Thumbprint, declared: Declaration, source: str, written: Digest, why: str
     ) -> None:
         """Keep a file that is not taken over, and say so. Nothing of it is lost."""
         recording = declared.recording
@@ -385,7 +388,7 @@ class Takeover:
         self._warn(kid, recording, f"{why}; it is kept as {kept}: look at it, and at the camera")
         self._tell(TakeoverEvent.APART)
 
-    def _warn(self, kid: str, recording: str, why: str) -> None:
+    def _warn(self, kid: Thumbprint, recording: RecordingId, why: str) -> None:
         _log.warning(
             "%s of camera %s is not taken over: %s",
             recording,
@@ -393,10 +396,6 @@ class Takeover:
             printable(why),
             extra=MessageId.NOT_TAKEN.extra,
         )
-
-
-def _copy_in(holding: Holding, recording: str) -> str:
-    return os.path.join(holding.recordings, recording + SUFFIX)
 
 
 def _is_same_file(one: str, other: str) -> bool:

@@ -15,6 +15,7 @@ from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import CameradError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
+from camerad.container.keys import Thumbprint
 from camerad.vault.upload_errors import TakenElsewhereError
 from camerad.vault.upload_files import Declaration
 
@@ -29,7 +30,7 @@ LAST_RETRY_SECONDS: Final = 3600
 ELSEWHERE_SECONDS: Final = 10
 """Until it is asked again whether another server has ended what it takes over."""
 
-_Task = tuple[str, Declaration]
+_Task = tuple[Thumbprint, Declaration]
 
 
 class _Due(NamedTuple):
@@ -51,7 +52,7 @@ class TakeoverQueue:
 
     def __init__(
         self,
-        take: Callable[[str, Declaration], None],
+        take: Callable[[Thumbprint, Declaration], None],
         clock: Clock,
         on_settled: Callable[[str], None] = lambda _kid: None,
         *,
@@ -82,7 +83,7 @@ class TakeoverQueue:
         for thread in self._threads:
             thread.start()
 
-    def add(self, kid: str, declaration: Declaration) -> None:
+    def add(self, kid: Thumbprint, declaration: Declaration) -> None:
         """Have an upload taken over, soon; any thread may ask. One that waits already is not added
         again; one that is just being taken is taken once more."""
         task = (kid, declaration)
@@ -92,7 +93,7 @@ class TakeoverQueue:
             elif task not in self._known:
                 self._put(task, 0)
 
-    def ensure(self, kid: str, declaration: Declaration) -> None:
+    def ensure(self, kid: Thumbprint, declaration: Declaration) -> None:
         """The same, unless it is just being taken: nothing new has come."""
         task = (kid, declaration)
         with self._changed:
@@ -110,7 +111,7 @@ class TakeoverQueue:
             ]
             self._changed.notify_all()
 
-    def due_in(self, kid: str, declaration: Declaration) -> float:
+    def due_in(self, kid: Thumbprint, declaration: Declaration) -> float:
         """After how many seconds an upload is tried again that failed; 0 if it is due, or nothing
         waits. Any thread may ask."""
         task = (kid, declaration)

@@ -32,7 +32,7 @@ from camerad.base.state_file import read_json, write_json
 from camerad.base.storage_errors import explaining
 from camerad.base.text import room
 from camerad.container.jws import SHA256
-from camerad.container.keys import THUMBPRINT
+from camerad.container.keys import Thumbprint, is_thumbprint
 from camerad.dock.update_fetch import LONGEST
 from camerad.store.check_in import UPDATE, CheckIn
 from camerad.store.locations import OFFICE
@@ -105,7 +105,7 @@ class UpdateOffers:
         self._office = os.path.join(self._root, OFFICE)
         self._locks = locks or DirectoryLocks(self._root, LOCK_SECONDS)
 
-    def find(self, kid: str) -> UpdateContent | None:
+    def find(self, kid: Thumbprint) -> UpdateContent | None:
         """What there is for a camera; None if there is nothing, or its bundle is gone."""
         offer = self.offered(kid)
         if offer is None:
@@ -113,13 +113,13 @@ class UpdateOffers:
         path = self._bundle(offer.sha256)
         return UpdateContent(path, offer) if file_status.is_file(path) else None
 
-    def offered(self, kid: str) -> OfferedUpdate | None:
+    def offered(self, kid: Thumbprint) -> OfferedUpdate | None:
         """The same, whether its bundle is there or not."""
         path = self._path(kid)
         found = read_json(path, OfferedUpdate, "offered update", _LARGEST, "offer it again")
         return found if found is not None and SHA256.fullmatch(found.sha256) else None
 
-    def for_camera(self, kid: str, said: CheckIn) -> UpdateContent | None:
+    def for_camera(self, kid: Thumbprint, said: CheckIn) -> UpdateContent | None:
         """What a camera is to fetch, by what it just said: nothing that it runs, that waits for its
         trial or is in it, or that it refused; and nothing at all if it has no system that could be
         updated."""
@@ -137,7 +137,7 @@ class UpdateOffers:
         refused = {one.sha256 for one in said.refused_offers}
         return None if offer.sha256 in refused else self.find(kid)
 
-    def put(self, bundle: str, kids: list[str], *, reserve: int) -> OfferedUpdate:
+    def put(self, bundle: str, kids: list[Thumbprint], *, reserve: int) -> OfferedUpdate:
         """Offer a bundle to cameras, in the place of earlier ones. bundle: its file. reserve: bytes
         that stay free on the office's storage. Raises BundleError and BundleTooLargeError."""
         for kid in kids:
@@ -174,7 +174,7 @@ class UpdateOffers:
         self,
         name: str,
         copy: BundleCopy,
-        kids: list[str],
+        kids: list[Thumbprint],
         *,
         reserve: int,
         note: Callable[[OfferedUpdate], None],
@@ -187,7 +187,7 @@ class UpdateOffers:
         return self._put(name, copy, copy.manifest(name), kids, reserve=reserve, note=note)
 
     def put_present(
-        self, sha256: str, kids: list[str], note: Callable[[OfferedUpdate], None]
+        self, sha256: str, kids: list[Thumbprint], note: Callable[[OfferedUpdate], None]
     ) -> OfferedUpdate | None:
         """Offer to cameras a bundle that others are offered already; None if none is any more.
         note: as for `put_copy`."""
@@ -205,7 +205,9 @@ class UpdateOffers:
         there = (self.find(kid) for kid in self._offered_to())
         return next((one.offer for one in there if one and one.sha256 == sha256), None)
 
-    def withdraw(self, kid: str, note: Callable[[OfferedUpdate], None] | None = None) -> bool:
+    def withdraw(
+        self, kid: Thumbprint, note: Callable[[OfferedUpdate], None] | None = None
+    ) -> bool:
         """Offer it no more; whether there was something. note: as for `put_copy`, and is told what
         it was. Raises LockHeldError."""
         path = self._path(kid)
@@ -229,7 +231,7 @@ class UpdateOffers:
         name: str,
         copy: BundleCopy,
         manifest: BundleManifest,
-        kids: list[str],
+        kids: list[Thumbprint],
         *,
         reserve: int,
         note: Callable[[OfferedUpdate], None] | None = None,
@@ -247,26 +249,26 @@ class UpdateOffers:
         return offer
 
     def _note(
-        self, offer: OfferedUpdate, kids: list[str], note: Callable[[OfferedUpdate], None]
+        self, offer: OfferedUpdate, kids: list[Thumbprint], note: Callable[[OfferedUpdate], None]
     ) -> None:
         with taken_away(
             [self._path(kid) for kid in kids], _LARGEST, but=msgspec.json.encode(offer)
         ):
             note(offer)
 
-    def _write(self, offer: OfferedUpdate, kids: list[str]) -> None:
+    def _write(self, offer: OfferedUpdate, kids: list[Thumbprint]) -> None:
         for kid in kids:
             path = self._path(kid)
             durable_files.make_directory(os.path.dirname(path))
             write_json(path, offer)
 
-    def _offered_to(self) -> list[str]:
+    def _offered_to(self) -> list[Thumbprint]:
         """Thumbprints of the cameras that are, or were, offered something."""
         offers = os.path.join(self._office, OFFERS)
         if not file_status.exists(offers):
             return []
         with explaining("list the directory", offers):
-            return [name for name in os.listdir(offers) if THUMBPRINT.fullmatch(name)]
+            return [name for name in os.listdir(offers) if is_thumbprint(name)]
 
     def _remove_unoffered(self) -> None:
         """Remove what no camera is offered any more. Its lock is held."""
@@ -290,7 +292,7 @@ class UpdateOffers:
         file_status.check_directory(directory)
         return os.path.join(directory, sha256 + _ENDING)
 
-    def _path(self, kid: str) -> str:
+    def _path(self, kid: Thumbprint) -> str:
         return offer_path(self._office, kid, NAME)
 
 

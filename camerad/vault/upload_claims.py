@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from camerad.container.recording_ids import RecordingId
 from camerad.vault.directory_locks import claim_file
 from camerad.vault.upload_errors import NoUploadError, UploadBusyError
 from camerad.vault.upload_files import UploadFiles
 
 
-def claim(files: UploadFiles, recording: str) -> int | None:
+def claim(files: UploadFiles, recording: RecordingId) -> int | None:
     """Claim an upload, so that nobody else writes or removes it, until the descriptor is closed;
     None if there is none. Raises UploadBusyError if somebody else has it, and StorageError."""
     try:
@@ -18,7 +19,7 @@ def claim(files: UploadFiles, recording: str) -> int | None:
         ) from error
 
 
-def claim_there(files: UploadFiles, recording: str) -> int:
+def claim_there(files: UploadFiles, recording: RecordingId) -> int:
     """The same; raises NoUploadError besides if it was removed just now."""
     found = claim(files, recording)
     if found is None:

@@ -18,7 +18,7 @@ import logging
 import os
 import struct
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeGuard, TypeVar
 
 import msgspec
 
@@ -29,9 +29,11 @@ from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import read_plain
 from camerad.base.storage_errors import explaining
 from camerad.base.text import printable
+from camerad.container.recording_ids import RecordingId, is_id
 from camerad.vault.upload_errors import NoUploadError
 
 log = logging.getLogger(__name__)
+_T = TypeVar("_T", bound=str)
 
 _DECLARATION: Final = "declaration"
 _CONTENT: Final = "content"
@@ -47,11 +49,15 @@ _CHECK_BYTES: Final = 16
 
 class Declaration(msgspec.Struct, frozen=True):
     """What a camera says that it will bring. recording: its id. final: SHA-256 of its last
-    statement, in hexadecimal. bytes: length of its file."""
+    statement, in hexadecimal. bytes: length of its file. Raises ValueError if the id is none."""
 
-    recording: str
+    recording: RecordingId
     final: str
     bytes: int
+
+    def __post_init__(self) -> None:
+        if not is_id(self.recording):
+            raise ValueError(f"{printable(self.recording)[:80]}: this is no recording's id")
 
 
 class UploadProgress(msgspec.Struct, frozen=True):
@@ -170,7 +176,7 @@ def _check(said: bytes) -> bytes:
     return hashlib.sha256(said).digest()[:_CHECK_BYTES]
 
 
-def list_directories(above: str, fits: Callable[[str], object]) -> list[str]:
+def list_directories(above: str, fits: Callable[[str], TypeGuard[_T]]) -> list[_T]:
     """The names of directories that fit, none of them a link; none if there is nothing above."""
     try:
         with explaining("list the directory", above), os.scandir(above) as entries:

@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from camerad.base.text import room
+from camerad.container.keys import Thumbprint
 from camerad.vault.apart import measure_apart
 from camerad.vault.camera_quotas import (
     DEFAULT_QUOTAS,
@@ -58,7 +59,7 @@ class UploadHere(NamedTuple):
     """An upload. kid: thumbprint of its camera's key. came: bytes that count. promised: room is
     kept for the others."""
 
-    kid: str
+    kid: Thumbprint
     declaration: Declaration
     came: int
     promised: bool = True
@@ -77,7 +78,7 @@ class UploadHere(NamedTuple):
 def check_limits(
     limits: UploadLimits,
     root: str,
-    kid: str,
+    kid: Thumbprint,
     length: int,
     *,
     there: Iterable[UploadHere],

@@ -25,6 +25,8 @@ from camerad.base.clock import SECOND
 from camerad.base.errors import CameradError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
+from camerad.container.keys import Thumbprint
+from camerad.container.recording_ids import RecordingId, is_id
 from camerad.vault import bodies
 from camerad.vault import upload_errors as errors
 from camerad.vault.authentication import CALLER
@@ -49,8 +51,9 @@ BUSY_SECONDS: Final = 5
 WRONG_CHECKSUM: Final = 460
 """Of tus' extension "checksum"."""
 
-_NUMBER: Final = re.compile(r"\d{1,18}", re.ASCII)
+_NUMBER: Final = re.compile(r"[0-9]{1,18}")
 _KEYS: Final = ("recording", "final")
+_NO_ID: Final = "is no recording's id; name one as the camera's ledger has it"
 _STATUS: Final[Mapping[type[CameradError], int]] = {
     errors.BadDeclarationError: HTTPStatus.BAD_REQUEST,
     errors.DeclaredDifferentlyError: HTTPStatus.CONFLICT,
@@ -96,13 +99,13 @@ class UploadRoutes:
     def __init__(
         self,
         uploads: Uploads,
-        on_complete: Callable[[str, Declaration], None],
+        on_complete: Callable[[Thumbprint, Declaration], None],
         *,
         still: Callable[[web.Request], Awaitable[None]],
         refusals: RefusalLog,
         turns: CameraTurns,
         most: int = 20,
-        why_not: Callable[[str, str], str | None] = lambda _kid, _recording: None,
+        why_not: Callable[[Thumbprint, RecordingId], str | None] = lambda _kid, _recording: None,
     ) -> None:
         self._uploads = uploads
         self._on_complete = on_complete
@@ -154,7 +157,7 @@ class UploadRoutes:
         return web.Response(status=HTTPStatus.CREATED, headers=headers)
 
     async def _head(self, request: web.Request) -> web.StreamResponse:
-        kid, recording = request[CALLER].kid, request.match_info["recording"]
+        kid, recording = request[CALLER].kid, _recording(request)
         declaration = await asyncio.to_thread(self._uploads.declared, kid, recording)
         offset = await asyncio.to_thread(self._uploads.offset, kid, recording)
         headers = await self._where(kid, declaration, offset)
@@ -171,7 +174,7 @@ class UploadRoutes:
             raise RefusedRequestError(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"a part has the Content-Type {PART_TYPE}"
             )
-        kid, recording = request[CALLER].kid, request.match_info["recording"]
+        kid, recording = request[CALLER].kid, _recording(request)
         offset = _number(request, "Upload-Offset")
         algorithm, checksum = _checksum(request.headers.get("Upload-Checksum"))
         with self._slot(kid):
@@ -208,7 +211,7 @@ class UploadRoutes:
         return await asyncio.to_thread(part.finish, bodies.expected_digest(request), checksum)
 
     async def _delete(self, request: web.Request) -> web.StreamResponse:
-        kid, recording = request[CALLER].kid, request.match_info["recording"]
+        kid, recording = request[CALLER].kid, _recording(request)
         await asyncio.to_thread(self._uploads.withdraw, kid, recording)
         log.info(
             "%s: the camera %s withdrew its upload",
@@ -218,7 +221,9 @@ class UploadRoutes:
         )
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
-    async def _where(self, kid: str, declaration: Declaration, offset: int) -> dict[str, str]:
+    async def _where(
+        self, kid: Thumbprint, declaration: Declaration, offset: int
+    ) -> dict[str, str]:
         """The fields that say how far an upload is; whoever takes it over is told if it has all."""
         headers = {"Upload-Offset": str(offset)}
         if offset == declaration.bytes:
@@ -229,7 +234,7 @@ class UploadRoutes:
         return headers
 
     @contextlib.contextmanager
-    def _slot(self, kid: str) -> Iterator[None]:
+    def _slot(self, kid: Thumbprint) -> Iterator[None]:
         if self._receiving.total() >= self._most:
             raise later(
                 HTTPStatus.TOO_MANY_REQUESTS,
@@ -319,7 +324,7 @@ class _Behind:
             await writing
 
 
-def _metadata(field: str) -> tuple[str, str]:
+def _metadata(field: str) -> tuple[RecordingId, str]:
     """The recording's id and its `final`. Raises RefusedRequestError."""
     found: dict[str, str] = {}
     for entry in field.split(","):
@@ -332,7 +337,18 @@ def _metadata(field: str) -> tuple[str, str]:
             raise _bad(f"the value of {key} in Upload-Metadata has to be base64 of ASCII") from None
     if len(found) < len(_KEYS):
         raise _bad("Upload-Metadata has to have the keys recording and final, each once")
-    return found["recording"], found["final"]
+    recording = found["recording"]
+    if not is_id(recording):
+        raise _bad(f"the recording in Upload-Metadata {_NO_ID}")
+    return recording, found["final"]
+
+
+def _recording(request: web.Request) -> RecordingId:
+    """The recording that a request is about. Raises RefusedRequestError."""
+    recording = request.match_info["recording"]
+    if not is_id(recording):
+        raise RefusedRequestError(HTTPStatus.NOT_FOUND, f"the recording in the address {_NO_ID}")
+    return recording
 
 
 def _checksum(field: str | None) -> tuple[str, bytes | None]:

@@ -11,11 +11,13 @@ import os
 from collections.abc import Collection
 
 from camerad.base.clock import DAY, Clock, Moment
+from camerad.container.keys import Thumbprint
+from camerad.container.recording_ids import RecordingId
 from camerad.vault.upload_claims import claim_there
 from camerad.vault.upload_files import UploadFiles, UploadProgress
 from camerad.vault.upload_limits import UploadLimits
 
-_Name = tuple[str, str]
+_Name = tuple[Thumbprint, RecordingId]
 
 
 class UploadTimes:

@@ -22,8 +22,9 @@ from camerad.base.message_ids import MessageId
 from camerad.base.storage_errors import explaining
 from camerad.base.text import printable
 from camerad.container.jws import SHA256
-from camerad.container.keys import THUMBPRINT
-from camerad.store.locations import OFFICE, is_id
+from camerad.container.keys import Thumbprint, is_thumbprint
+from camerad.container.recording_ids import RecordingId, is_id
+from camerad.store.locations import OFFICE
 from camerad.vault.arrivals import Arrivals
 from camerad.vault.directory_locks import DirectoryLocks, LockHeldError
 from camerad.vault.part_upload import PartUpload
@@ -64,7 +65,7 @@ DECLARING_SECONDS: Final = 5.0
 """So long a request waits for others that declare. To make or remove an upload takes a moment; a
 server that is stopped meanwhile keeps the lock, and whoever asked has to hear of it in time."""
 
-_Name = tuple[str, str]
+_Name = tuple[Thumbprint, RecordingId]
 """A camera's key and a recording."""
 
 
@@ -72,8 +73,8 @@ class ExpiredUpload(NamedTuple):
     """An upload that was removed. kid: thumbprint of its camera's key. came: something of it was
     here."""
 
-    kid: str
-    recording: str
+    kid: Thumbprint
+    recording: RecordingId
     came: bool
 
 
@@ -101,9 +102,9 @@ class Uploads:
 
     def declare(
         self,
-        kid: str,
+        kid: Thumbprint,
         declaration: Declaration,
-        why_not: Callable[[str, str], str | None] = lambda _kid, _recording: None,
+        why_not: Callable[[Thumbprint, RecordingId], str | None] = lambda _kid, _recording: None,
     ) -> int:
         """Begin an upload, or go on with the same one; returns the bytes that count already.
 
@@ -146,7 +147,7 @@ class Uploads:
             self._times.touch((kid, declaration.recording))
             return 0
 
-    def _tell_of_two(self, kid: str, there: Declaration, declaration: Declaration) -> None:
+    def _tell_of_two(self, kid: Thumbprint, there: Declaration, declaration: Declaration) -> None:
         """Say once of an upload in the log that its camera declared it in two ways."""
         name = (kid, declaration.recording)
         if name not in self._told:
@@ -163,21 +164,23 @@ class Uploads:
                 extra=MessageId.DECLARED_TWICE.extra,
             )
 
-    def declared(self, kid: str, recording: str) -> Declaration:
+    def declared(self, kid: Thumbprint, recording: RecordingId) -> Declaration:
         """What the camera declared. Raises NoUploadError and StorageError."""
         return self._there(kid, recording)[1]
 
-    def offset(self, kid: str, recording: str) -> int:
+    def offset(self, kid: Thumbprint, recording: RecordingId) -> int:
         """How many bytes count. Raises NoUploadError and StorageError."""
         return self._there(kid, recording)[0].progress().offset
 
-    def expires_us(self, kid: str, recording: str) -> int:
+    def expires_us(self, kid: Thumbprint, recording: RecordingId) -> int:
         """When the upload is removed if nothing comes, microseconds since 1970. Raises
         NoUploadError and StorageError."""
         files, _ = self._there(kid, recording)
         return self._times.end_us(files.progress())
 
-    def begin(self, kid: str, recording: str, offset: int, checksum: str = "") -> PartUpload:
+    def begin(
+        self, kid: Thumbprint, recording: RecordingId, offset: int, checksum: str = ""
+    ) -> PartUpload:
         """Begin a part, which whoever asked closes. offset: where it begins. checksum: one of
         `CHECKSUMS` if the client has one of its own.
 
@@ -206,14 +209,14 @@ class Uploads:
             os.close(claimed)
             raise
 
-    def complete(self, kid: str | None = None) -> Iterator[tuple[str, Declaration]]:
+    def complete(self, kid: Thumbprint | None = None) -> Iterator[tuple[Thumbprint, Declaration]]:
         """Yields every upload that has all its bytes, with its camera's key. kid: only those of
         this camera. One that cannot be read is left out, and the log says so."""
         for one in self._each(kid):
             if one.came >= one.declaration.bytes:
                 yield one.kid, one.declaration
 
-    def find_complete(self, kid: str, recording: str) -> Declaration | None:
+    def find_complete(self, kid: Thumbprint, recording: RecordingId) -> Declaration | None:
         """An upload's declaration if it has all its bytes, else None. Raises as `content_path`."""
         files = self._files(kid, recording)
         declared = files.declaration()
@@ -222,11 +225,11 @@ class Uploads:
                 return declared
         return None
 
-    def content_path(self, kid: str, recording: str) -> str:
+    def content_path(self, kid: Thumbprint, recording: RecordingId) -> str:
         """Where the bytes of an upload are. Raises NoUploadError and StorageError."""
         return self._files(kid, recording).content
 
-    def remove(self, kid: str, recording: str) -> None:
+    def remove(self, kid: Thumbprint, recording: RecordingId) -> None:
         """Remove an upload, or what is left of one; nothing if there is none. Raises
         UploadBusyError while a part is being written, NoUploadError if this is no name,
         DeclaringBusyError and StorageError."""
@@ -238,7 +241,7 @@ class Uploads:
             if claimed is not None:
                 os.close(claimed)
 
-    def withdraw(self, kid: str, recording: str) -> None:
+    def withdraw(self, kid: Thumbprint, recording: RecordingId) -> None:
         """Remove an upload that is not complete, as its camera asks. Raises as `begin`, and
         DeclaringBusyError."""
         files, _ = self._check_incomplete(kid, recording)
@@ -318,10 +321,10 @@ class Uploads:
 
     # ------------------------------------------------------------------ names
 
-    def _files(self, kid: str, recording: str) -> UploadFiles:
+    def _files(self, kid: Thumbprint, recording: RecordingId) -> UploadFiles:
         """The files of an upload, whether there is one or not. Nothing else becomes a path, and
         nothing on the way is a link. Raises NoUploadError and StorageError."""
-        if not THUMBPRINT.fullmatch(kid) or not is_id(recording):
+        if not is_thumbprint(kid) or not is_id(recording):
             raise NoUploadError("this is no recording's id; name one as the camera's ledger has it")
         above = os.path.join(self._root, kid)
         directory = os.path.join(above, recording)
@@ -329,28 +332,30 @@ class Uploads:
             file_status.check_directory(path)
         return UploadFiles(directory)
 
-    def _there(self, kid: str, recording: str) -> tuple[UploadFiles, Declaration]:
+    def _there(self, kid: Thumbprint, recording: RecordingId) -> tuple[UploadFiles, Declaration]:
         files = self._files(kid, recording)
         declaration = files.declaration()
         if declaration is None:
             raise NoUploadError(f"there is no upload of {recording} by this camera; declare it")
         return files, declaration
 
-    def _check_incomplete(self, kid: str, recording: str) -> tuple[UploadFiles, Declaration]:
+    def _check_incomplete(
+        self, kid: Thumbprint, recording: RecordingId
+    ) -> tuple[UploadFiles, Declaration]:
         files, declaration = self._there(kid, recording)
         if files.progress().offset >= declaration.bytes:
             raise CompleteError(f"the upload of {recording} is complete; ask for its receipt")
         return files, declaration
 
-    def _names(self, kid: str | None = None) -> Iterator[_Name]:
+    def _names(self, kid: Thumbprint | None = None) -> Iterator[_Name]:
         """Yields every upload, and what is left of one. kid: only those of this camera."""
         file_status.check_directory(self._root)
-        for owner in list_directories(self._root, THUMBPRINT.fullmatch):
+        for owner in list_directories(self._root, is_thumbprint):
             if kid in (None, owner):
                 for recording in list_directories(os.path.join(self._root, owner), is_id):
                     yield owner, recording
 
-    def _each(self, kid: str | None = None) -> Iterator[UploadHere]:
+    def _each(self, kid: Thumbprint | None = None) -> Iterator[UploadHere]:
         """Yields every upload that can be read."""
         now, withdrawn = self._clock.moment(), self._withdrawn.kids()
         for name in self._names(kid):

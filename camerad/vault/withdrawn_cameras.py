@@ -20,7 +20,7 @@ import msgspec
 
 from camerad.base import durable_files, file_status, state_file
 from camerad.base.storage_errors import explaining
-from camerad.container.keys import THUMBPRINT
+from camerad.container.keys import Thumbprint, is_thumbprint
 from camerad.store.locations import OFFICE
 
 WITHDRAWN: Final = "withdrawn"
@@ -48,34 +48,34 @@ class WithdrawnCameras:
     def __init__(self, root: str) -> None:
         self._office = os.path.join(os.path.abspath(root), OFFICE)
 
-    def find(self, kid: str) -> Withdrawal | None:
+    def find(self, kid: Thumbprint) -> Withdrawal | None:
         """How the camera was withdrawn; None if it was not."""
         return state_file.read_json(
             self._path(kid), Withdrawal, "withdrawal of a camera", _LARGEST, _REMEDY
         )
 
-    def kids(self) -> frozenset[str]:
+    def kids(self) -> frozenset[Thumbprint]:
         """Keys of all of them, whether their files can be read or not."""
         directory = os.path.join(self._office, WITHDRAWN)
         if not file_status.is_directory(directory):
             return frozenset()
         with explaining("list the directory", directory):
             names = [name.removesuffix(_ENDING) for name in os.listdir(directory)]
-        return frozenset(filter(THUMBPRINT.fullmatch, names))
+        return frozenset(filter(is_thumbprint, names))
 
-    def put(self, kid: str, withdrawal: Withdrawal) -> None:
+    def put(self, kid: Thumbprint, withdrawal: Withdrawal) -> None:
         """Withdraw a camera."""
         path = self._path(kid)
         durable_files.make_directory(os.path.dirname(path))
         state_file.write_json(path, withdrawal)
 
-    def remove(self, kid: str) -> None:
+    def remove(self, kid: Thumbprint) -> None:
         """Take a camera back."""
         durable_files.remove(self._path(kid), missing_ok=True)
 
-    def _path(self, kid: str) -> str:
+    def _path(self, kid: Thumbprint) -> str:
         """Nothing on the way is a link, and nothing but a thumbprint becomes a path."""
-        if THUMBPRINT.fullmatch(kid) is None:
+        if not is_thumbprint(kid):
             raise ValueError(f"{kid!r} is no thumbprint")
         directory = os.path.join(self._office, WITHDRAWN)
         for one in (self._office, directory):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from camerad.container.gaps import Gap
+from camerad.container.limits import MOST_EVENTS
 from camerad.verify.findings import Span
 
 AHEAD_US: Final = 60_000_000
@@ -27,8 +28,9 @@ class Holes:
         self._found: list[Span] = []
 
     def add(self, from_us: int, to_us: int) -> None:
-        """Note that nothing is between these two media times, unless the time is short."""
-        if to_us - from_us > UNSTATED_US:
+        """Note that nothing is between these two media times, unless the time is short. Beyond
+        `MOST_EVENTS` they are left out: to state them all is more than anybody may."""
+        if to_us - from_us > UNSTATED_US and len(self._found) < MOST_EVENTS:
             self._found.append(Span(from_us, to_us))
 
     def unstated(self, gaps: Sequence[Gap]) -> Iterator[tuple[Span, list[Span]]]:

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from camerad.base.clock import SECOND, ClockSource
 from camerad.container.chain import HEADER_NAME, INIT_NAME
 from camerad.container.gaps import Gap
+from camerad.container.limits import MOST_EVENTS
 from camerad.container.severity import Severity
 from camerad.container.statements import (
     RECOVERED,
@@ -28,14 +29,21 @@ from camerad.container.statements import (
     SoundChange,
     SoundEnd,
     StageChange,
+    events_in,
 )
 
-NUMBERED: Final = re.compile(r"(\d{6,18})\.(m4s\.age|jws)", re.ASCII)
+NUMBERED: Final = re.compile(r"([0-9]{6,18})\.(m4s\.age|jws)")
 """Name of a fragment or of its commit."""
 TOUCHING_US: Final = 10_000
 """Pieces that are closer than this are one: no picture is as short, at any rate of the camera."""
 MOST: Final = 1_000
 """The most findings that are kept one by one; further ones are counted."""
+
+
+_EVENTS: Final = (
+    f"names more than {MOST_EVENTS:,} gaps, marks and changes, which no camera does; the others "
+    "are not listed"
+)
 
 
 class FindingKind(StrEnum):
@@ -277,6 +285,7 @@ class Result(msgspec.Struct):
     clock_sources: list[ClockSource] = msgspec.field(default_factory=list)
     clock_steps: list[tuple[int, int]] = msgspec.field(default_factory=list)
     slow_syncs: list[tuple[int, int]] = msgspec.field(default_factory=list)
+    events: int = 0
 
     @property
     def authentic(self) -> bool:
@@ -345,6 +354,11 @@ class Result(msgspec.Struct):
             self.clock_sources.append(source)
 
     def _add_facts(self, facts: FragmentFacts | Closing, media_us: int) -> None:
+        before, self.events = self.events, self.events + events_in(facts)
+        if self.events > MOST_EVENTS:
+            if before <= MOST_EVENTS:
+                self.findings.say(FindingKind.CONTRADICTION, _EVENTS)
+            return
         self.gaps += facts.gaps
         self.marks += facts.marks
         self.stages += facts.stages
@@ -361,8 +375,9 @@ class Result(msgspec.Struct):
 
 
 def extend_spans(spans: list[Span], from_us: int, to_us: int) -> None:
-    """Add a piece. If it begins in the last one or at its end, that one becomes longer."""
+    """Add a piece. If it begins in the last one or at its end, that one becomes longer. Of more
+    than `MOST_EVENTS` pieces the others are left out."""
     if spans and spans[-1].from_us <= from_us < spans[-1].to_us + TOUCHING_US:
         spans[-1] = Span(spans[-1].from_us, max(spans[-1].to_us, to_us))
-    else:
+    elif len(spans) < MOST_EVENTS:
         spans.append(Span(from_us, to_us))

@@ -33,6 +33,7 @@ from camerad.container.reader import (
     is_recording,
     walk_members,
 )
+from camerad.container.recording_ids import ID
 from camerad.container.severity import Severity
 from camerad.container.statements import Header
 from camerad.container.whole_file import WholeFile
@@ -202,7 +203,7 @@ def judge(
     if progress is not None:
         progress(reader.size, reader.size)
     header = checker.result.header
-    name = recording_files.ID.match(os.path.basename(path))
+    name = ID.match(os.path.basename(path))
     if header is not None and name is not None and name[0] != header.id:
         text = f"the file is named like {name[0]}, and holds {header.id}"
         checker.result.findings.say(FindingKind.MISNAMED, text)

@@ -201,8 +201,6 @@ class SmallOffice:
                 self._key,
                 has_body=request.can_read_body,
             )
-        except UnregisteredError as error:
-            return _error(403, str(error))
         except CameradError as error:
             return _error(401, str(error))
         if not self._take(signed):

@@ -66,16 +66,17 @@ OFFICE_FINDINGS: Final[Mapping[FindingId, Sentence]] = {
         "be the same.",
     ),
     FindingId.OFFICE_UNREGISTERED: Sentence(
-        "This camera's key ({thumbprint}) is not in the server's register.",
-        "If the camera was collected at the desk, put the desk's register.json into place on the "
-        "server. Otherwise run camerad provision collect on its card at the desk, and then put the "
-        "register there. If the camera was set up anew, it has a new key: collect that. If "
-        "the key was taken out of the register, the camera counts as lost: ask why.",
+        "The office does not take this camera's signature. Its server's register lacks the key "
+        "({thumbprint}), or the server is called otherwise than the camera calls it ({url}).",
+        "The log of the office's server says which. If the register lacks the key: run camerad "
+        "provision collect on the camera's card at the desk, unless that was done since it was "
+        "last set up, and put the desk's register.json into place on the server. If the key was "
+        "taken out of the register, the camera counts as lost: ask why. If not: office.url in the "
+        "camera's file and url in the office's settings have to be the same to the letter.",
     ),
-    FindingId.OFFICE_SIGNATURE: Sentence(
-        "The office knows this camera, but does not take its signature: {why}",
-        "Compare office.url in the camera's file with url in the office's settings: they have to "
-        "be the same to the letter. Then look at the log of the office's server.",
+    FindingId.OFFICE_WITHDRAWN: Sentence(
+        "The office has withdrawn this camera, and takes nothing of it.",
+        "Ask the office why. An administrator takes it back on the desk's page.",
     ),
     FindingId.OFFICE_REFUSES: Sentence(
         "The office's server answers, but not as it should: {why}",

@@ -73,18 +73,20 @@ OFFICE_FINDINGS: Final[Mapping[FindingId, Sentence]] = {
         "vergleichen. Beide müssen gleich sein.",
     ),
     FindingId.OFFICE_UNREGISTERED: Sentence(
-        "Der Schlüssel dieser Kamera ({thumbprint}) steht nicht im Register des Servers.",
-        "Wurde die Kamera am Rechner der Beweisstelle erfasst, dessen register.json auf den Server "
-        "legen. Sonst dort camerad provision collect auf ihre Karte anwenden und dann das Register "
-        "auf den Server legen. Wurde die Kamera neu eingerichtet, hat sie einen neuen Schlüssel: "
-        "diesen ebenso erfassen. Wurde der Schlüssel aus dem Register genommen, gilt die "
-        "Kamera als verloren: nachfragen, warum.",
+        "Die Dienststelle nimmt die Unterschrift dieser Kamera nicht an. Im Register ihres Servers "
+        "fehlt der Schlüssel ({thumbprint}), oder der Server heißt anders, als die Kamera ihn "
+        "nennt ({url}).",
+        "Im Journal des Servers der Dienststelle steht, was es ist. Fehlt der Schlüssel: am "
+        "Rechner der Beweisstelle camerad provision collect auf die Karte der Kamera anwenden, "
+        "falls das nicht geschah, seit sie zuletzt eingerichtet wurde, und dessen register.json "
+        "auf den Server legen. Wurde der Schlüssel aus dem Register genommen, gilt die Kamera als "
+        "verloren: nachfragen, warum. Sonst: office.url in der Datei der Kamera und url in den "
+        "Einstellungen der Dienststelle müssen Zeichen für Zeichen gleich sein.",
     ),
-    FindingId.OFFICE_SIGNATURE: Sentence(
-        "Die Dienststelle kennt diese Kamera, nimmt aber ihre Unterschrift nicht an: {why}",
-        "office.url in der Datei der Kamera mit url in den Einstellungen der Dienststelle "
-        "vergleichen: Beide müssen Zeichen für Zeichen gleich sein. Dann ins Journal des Servers "
-        "der Dienststelle sehen.",
+    FindingId.OFFICE_WITHDRAWN: Sentence(
+        "Die Dienststelle hat diese Kamera gesperrt und nimmt nichts von ihr an.",
+        "Bei der Dienststelle nachfragen, warum. Die Administration gibt sie auf der Seite der "
+        "Beweisstelle wieder frei.",
     ),
     FindingId.OFFICE_REFUSES: Sentence(
         "Der Server der Dienststelle antwortet, aber nicht wie er soll: {why}",

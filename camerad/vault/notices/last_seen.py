@@ -18,6 +18,7 @@ from camerad.base import typed_json
 from camerad.base.errors import StorageError
 from camerad.base.safe_read import read_plain
 from camerad.base.storage_errors import explain
+from camerad.container.keys import Thumbprint
 from camerad.store.locations import OFFICE, Holding
 from camerad.vault.check_ins import CHECK_INS
 
@@ -30,7 +31,7 @@ class _Arrived(msgspec.Struct):
     arrived_us: int
 
 
-def last_seen_us(root: str, kid: str, holdings: Iterable[Holding]) -> int | None:
+def last_seen_us(root: str, kid: Thumbprint, holdings: Iterable[Holding]) -> int | None:
     """Wall time, microseconds; None if nothing ever came. root: the office's directory. kid:
     thumbprint of the camera's key. holdings: what the directory has of it. Raises StorageError."""
     times = [

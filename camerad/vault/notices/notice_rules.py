@@ -42,7 +42,8 @@ from msgspec.structs import replace
 
 from camerad.base.clock import DAY
 from camerad.base.text import room
-from camerad.container.recording_files import ID, SUFFIX
+from camerad.container.recording_files import SUFFIX
+from camerad.container.recording_ids import ID
 from camerad.store.discrepancies import DiscrepancyKind
 from camerad.store.purging import ReasonKind
 from camerad.vault.notice_settings import NotifySettings

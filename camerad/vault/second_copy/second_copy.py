@@ -18,7 +18,8 @@ from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple, Protocol
 
 from camerad.base.errors import EX_CONFIG, EX_TEMPFAIL, StorageError
-from camerad.container.recording_files import ID, SUFFIX
+from camerad.container.recording_files import SUFFIX
+from camerad.container.recording_ids import RecordingId, is_id
 from camerad.store.verified_copy import Digest
 
 _NAME: Final = re.compile(rf"(?P<id>[^/]+)/(?P<final>[0-9a-f]{{64}}){re.escape(SUFFIX)}")
@@ -121,12 +122,13 @@ def name_of(recording: str, final: str) -> str:
     return f"{recording}/{final}{SUFFIX}"
 
 
-def parse_name(name: str) -> tuple[str, str] | None:
+def parse_name(name: str) -> tuple[RecordingId, str] | None:
     """The recording's id and the SHA-256 of its last statement; None if it is no such name."""
     found = _NAME.fullmatch(name)
-    if found is None or ID.fullmatch(found["id"]) is None:
+    if found is None:
         return None
-    return found["id"], found["final"]
+    recording: str = found["id"]
+    return (recording, found["final"]) if is_id(recording) else None
 
 
 def read_back(store: SecondCopy, name: str) -> Digest:

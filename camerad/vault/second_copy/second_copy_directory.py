@@ -29,8 +29,8 @@ from camerad.base.errors import StorageError
 from camerad.base.safe_read import read_plain
 from camerad.base.storage_errors import explain, explaining
 from camerad.container.recording_files import SUFFIX
+from camerad.container.recording_ids import is_id
 from camerad.store import verified_copy
-from camerad.store.locations import is_id
 from camerad.vault.second_copy.second_copy import (
     CopyInStore,
     Lock,

@@ -25,6 +25,7 @@ from camerad.base import durable_files, file_status
 from camerad.base.errors import CameradError
 from camerad.container.keys import KeyRing, PublicKey
 from camerad.container.recording_files import SUFFIX
+from camerad.container.recording_ids import RecordingId, is_id
 from camerad.container.skeleton import Skeleton, readable_skeleton
 from camerad.ledger.state_memory import read_state
 from camerad.office import own_key
@@ -32,7 +33,7 @@ from camerad.office.office_store import brought_keys
 from camerad.office.own_key import OfficeKeyError
 from camerad.store import verified_copy
 from camerad.store.disk import TakenError
-from camerad.store.locations import OFFICE, NotThereError, is_id, office_place
+from camerad.store.locations import OFFICE, NotThereError, office_place
 from camerad.store.verified_copy import CopyError, Digest
 from camerad.vault.camera_holdings import CameraHoldings
 from camerad.vault.cameras import Cameras
@@ -112,7 +113,7 @@ class Restorer:
             os.close(claim)
 
     def _restore_all(
-        self, wanted: list[tuple[str, str, str]], say: Callable[[str], None]
+        self, wanted: list[tuple[str, RecordingId, str]], say: Callable[[str], None]
     ) -> RestoreResult:
         """wanted: names of second copies, ids, and SHA-256 of last statements."""
         restored, refused, there = [], [], 0
@@ -130,7 +131,7 @@ class Restorer:
                 say(identity)
         return RestoreResult(tuple(restored), tuple(refused), there)
 
-    def _restore(self, name: str, recording: str, final: str) -> None:
+    def _restore(self, name: str, recording: RecordingId, final: str) -> None:
         """Raises NotRestoredError if it is not to be brought back."""
         known = self._known.get(recording)
         header = known.header if known is not None and known.final == final else ""
@@ -173,7 +174,7 @@ class Restorer:
         return got
 
     def _place_checked(
-        self, path: str, recording: str, final: str, got: Digest, said: Skeleton
+        self, path: str, recording: RecordingId, final: str, got: Digest, said: Skeleton
     ) -> None:
         known = self._known.get(recording)
         vouched = known is not None and known.final == final
@@ -184,7 +185,7 @@ class Restorer:
         except UnfitError as error:
             raise NotRestoredError(str(error)) from error
         holding = self._holdings.make_for(said.header.device, key)
-        target = os.path.join(holding.recordings, recording + SUFFIX)
+        target = holding.file(recording)
         if file_status.exists(target):
             raise NotRestoredError(
                 f"another file has its place, {target}: look at that, and move it away if it is "

@@ -25,6 +25,7 @@ from camerad.base.text import count, printable
 from camerad.container import jws
 from camerad.container.keys import KeyRing, PublicKey
 from camerad.container.recording_files import SUFFIX, list_names
+from camerad.container.recording_ids import is_id
 from camerad.container.skeleton import readable_skeleton
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import RecordingState
@@ -334,6 +335,8 @@ class SecondCopyWorker:
             if not alone:
                 return False
         # Whoever takes it over does not wait for this check.
+        if not is_id(known.id):
+            return True  # no file can be called so
         said = readable_skeleton(own.path)
         if said is not None and known.header not in ("", jws.digest(said.statement.token)):
             return True  # another recording of that id has its name; the ledger says so

@@ -10,11 +10,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from camerad.base import state_file
 from camerad.desk import people as people_module
 from camerad.desk.desk_ledger import BusyError, DeskLedger
 from camerad.desk.people import MOST_PASSKEYS, DeskPerson, OpenidAccount, Passkey, People
 from camerad.desk.roles import DeskRole
 from camerad.desk.secrets_store import name_of
+from camerad.desk.sessions import Session
 from camerad.vault.directory_locks import DirectoryLocks
 
 from .desk_scene import MINUTE, Authenticator, Browser, DeskScene
@@ -79,6 +81,56 @@ def test_whoever_signs_out_while_the_store_is_busy_is_still_there(
     assert tab.ask("GET", "/api/me").said["id"] == person
     assert tab.ask("POST", "/api/sign-out").status == 200
     assert about(scene, person) == [("signed", "out")]
+
+
+def test_all_tabs_that_sign_out_at_once_are_out_and_one_entry_says_so(
+    scene: DeskScene, person: str
+) -> None:
+    cookie = scene.signed_in(person).cookie
+    tabs = [Browser(scene, cookie) for _ in range(12)]
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda tab: tab.ask("POST", "/api/sign-out").status, tabs))
+    assert answers == [200] * 12
+    assert Browser(scene, cookie).ask("POST", "/api/sign-out").status == 200
+    assert Browser(scene, cookie).ask("GET", "/api/me").said is None
+    assert about(scene, person) == [("signed", "out")]
+
+
+def test_a_passkey_that_nobody_has_has_no_file_of_anybody_read(
+    scene: DeskScene, person: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, read = Authenticator(), []
+    enrol(scene, person, key)
+    assert sign_in(scene.anybody(), Authenticator()).why == "passkey"
+    load = state_file.read_json
+
+    def note(path: str, kind: type[Any], *rest: Any) -> Any:
+        read.append(kind)
+        return load(path, kind, *rest)
+
+    monkeypatch.setattr(state_file, "read_json", note)
+    assert sign_in(scene.anybody(), Authenticator()).why == "passkey"
+    assert DeskPerson not in read
+    assert sign_in(scene.anybody(), key).status == 200
+
+
+def test_a_list_of_people_reads_each_session_once(
+    scene: DeskScene, person: str, boss: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With 300 people and 2,000 sessions it took two minutes."""
+    for _ in range(3):
+        scene.signed_in(person)
+    there, read = scene.sessions.counts().total(), []
+    load = state_file.read_json
+
+    def note(path: str, kind: type[Any], *rest: Any) -> Any:
+        read.append(kind)
+        return load(path, kind, *rest)
+
+    monkeypatch.setattr(state_file, "read_json", note)
+    listed = {one["id"]: one["sessions"] for one in boss.ask("GET", "/api/people").said}
+    assert (len(listed) > 1, listed[person]) == (True, 3)
+    assert read.count(Session) <= there + 1, "and the one who asks"
 
 
 def test_one_of_several_gets_in_by_a_link_and_one_entry_says_so(

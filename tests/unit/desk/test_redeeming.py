@@ -20,8 +20,8 @@ from camerad.desk.redeeming import (
     MOST_TRIES,
     Asker,
     Redeeming,
-    network_of,
 )
+from camerad.vault.entrance import network_of
 from camerad.vault.refusals import RefusedRequestError
 
 

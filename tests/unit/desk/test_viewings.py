@@ -334,7 +334,7 @@ def test_what_a_tab_found_is_written_once_in_the_name_of_whoever_was_given_it(
     assert says(other).why == "not_allowed"
     assert says(tab, TWO).why == "not_allowed"
     assert tab.ask("POST", f"{THERE}/verdict", found).why == "not_allowed"
-    for wrong in ({"verdict": "good"}, {"key": "k"}, {"final": "F" * 64}):
+    for wrong in ({"verdict": "good"}, {"key": "k"}, {"key": "\xdf" * 43}, {"final": "F" * 64}):
         assert says(tab, **wrong).why == "not_understood"
     assert len(scene.kinds("judged")) == before
     assert says(tab).said == {"written": True}

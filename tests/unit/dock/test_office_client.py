@@ -189,19 +189,19 @@ def test_an_office_s_server_takes_what_is_signed(scene: Scene) -> None:
 
 
 def test_a_camera_that_is_not_registered_is_told_what_to_do(scene: Scene) -> None:
-    """403, and not the 401 of a signature that does not hold: that has another remedy."""
     asking = scene.client(scene.connection(), SigningKey.generate())
     with pytest.raises(
-        SignatureRefusedError, match=r"not in the office's register.*camerad provision collect"
+        SignatureRefusedError, match=r"camerad provision collect.*office.url"
     ) as said:
         asking.ledger()
-    assert not said.value.registered
+    assert not said.value.withdrawn
 
 
-def test_a_403_is_told_likewise(scene: Scene) -> None:
+def test_a_camera_that_was_withdrawn_is_told_so(scene: Scene) -> None:
     scene.office.faults = [Fault("GET", "/v1/ledger", 403)]
-    with pytest.raises(OfficeUnavailableError, match="register"):
+    with pytest.raises(SignatureRefusedError, match="why it withdrew") as said:
         scene.client(scene.connection()).ledger()
+    assert said.value.withdrawn
 
 
 # ------------------------------------------------------------------- an office that says too much

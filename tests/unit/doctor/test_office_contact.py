@@ -190,8 +190,8 @@ def test_a_certificate_for_another_address_or_another_time(
 @pytest.mark.parametrize(
     ("status", "finding"),
     [
-        (403, FindingId.OFFICE_UNREGISTERED),
-        (401, FindingId.OFFICE_SIGNATURE),
+        (403, FindingId.OFFICE_WITHDRAWN),
+        (401, FindingId.OFFICE_UNREGISTERED),
         (500, FindingId.OFFICE_REFUSES),
         (503, FindingId.OFFICE_REFUSES),
     ],

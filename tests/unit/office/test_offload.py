@@ -94,6 +94,43 @@ class Interrupted(BaseException):
     """Stands for a stick that is pulled, or a process that is killed."""
 
 
+class Exchanging(Silent):
+    """Whoever owns the office's directory, and puts a link in the place of one that was checked."""
+
+    def __init__(self, office: Path, elsewhere: Path) -> None:
+        self._office = office
+        self._elsewhere = elsewhere
+
+    def start_recording(self, recording: str) -> None:
+        place = Path(holding(self._office).recordings)
+        place.rename(place.with_name("former"))
+        place.symlink_to(self._elsewhere)
+        os.lchown(place, 65_534, 65_534)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="others write only where they may")
+def test_root_writes_nothing_where_a_link_of_the_directorys_owner_leads(
+    camera: Camera, tmp_path: Path
+) -> None:
+    camera.put(ONE)
+    office, elsewhere, named = (tmp_path / one for one in ("office", "elsewhere", "named"))
+    for one in (office, elsewhere):
+        one.mkdir()
+    os.chown(office, 65_534, 65_534)
+    named.symlink_to(office)
+    os.lchown(named, 65_534, 65_534)
+    with camera.open() as store:
+        store.reconcile()
+        device = OwnedDevice(store, KEY, KEYS)
+        with pytest.raises(StorageError, match="symbolic link"):
+            offload(device, str(named), Exchanging(office, elsewhere), same_disk=True)
+    assert list(elsewhere.iterdir()) == []
+    place = Path(holding(office).root)
+    (place / "recordings").unlink()
+    (place / "former").rename(place / "recordings")
+    assert camera.offload(named).copied == [ONE], "a link that a person names is what it leads to"
+
+
 CALLS = ("pwritev", "fdatasync", "fsync", "rename", "mkdir", "pread")
 
 
@@ -114,7 +151,7 @@ def interrupting(monkeypatch: pytest.MonkeyPatch, at: int) -> Callable[[], int]:
     for name in CALLS:
         monkeypatch.setattr(os, name, replaced(getattr(os, name)))
     # What is cleaned up after an error would not be after a kill.
-    monkeypatch.setattr(os, "unlink", lambda *_: None)
+    monkeypatch.setattr(os, "unlink", lambda *_, **__: None)
     return lambda: calls
 
 

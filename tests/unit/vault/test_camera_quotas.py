@@ -46,12 +46,13 @@ def test_a_camera_has_what_its_card_holds_and_at_most_half_of_the_room(
 def test_what_a_camera_declared_counts_before_it_came() -> None:
     assert refusal(40 * GIB, CameraHere(declared=60 * GIB)) is None
     said = refusal(41 * GIB, CameraHere(declared=60 * GIB))
-    assert said is not None and "60 GiB of this camera" in said and "receive.camera_gib" in said
-    assert "has been taken over" in said
+    assert said is not None and "101 GiB of this camera" in said and "receive.camera_gib" in said
+    assert "was taken over" in said
 
 
-def test_a_first_recording_is_taken_wherever_it_fits() -> None:
-    assert refusal(60 * GIB, CameraHere(), spare=61 * GIB) is None
+def test_a_first_recording_has_half_of_the_room_as_well() -> None:
+    assert refusal(50 * GIB, CameraHere(), spare=100 * GIB) is None
+    assert refusal(51 * GIB, CameraHere(), spare=100 * GIB) is not None
     assert refusal(GIB, CameraHere(declared=60 * GIB, came=60 * GIB), spare=GIB) is not None
 
 
@@ -105,9 +106,12 @@ class Disk:
 def test_no_camera_reserves_the_room_of_all_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Eight declarations of the largest recording, without a byte of any."""
-    monkeypatch.setattr(os, "statvfs", lambda _path: Disk(300 * GIB))
+    """Declarations of the largest recording, without a byte of any; the first one too."""
     uploads = Uploads(str(tmp_path), UploadLimits(reserve=0))
+    monkeypatch.setattr(os, "statvfs", lambda _path: Disk(65 * GIB))
+    with pytest.raises(errors.CameraQuotaError, match="half of the room"):
+        declare(uploads, 64 * GIB, number(0))
+    monkeypatch.setattr(os, "statvfs", lambda _path: Disk(300 * GIB))
     declare(uploads, 64 * GIB, number(0))
     declare(uploads, 64 * GIB, number(1))
     with pytest.raises(errors.CameraQuotaError, match="half of the room"):

@@ -94,8 +94,12 @@ def test_a_camera_whose_key_is_another_one_than_it_says_is_left_out_alone(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_register(path, ("cam-1", ONE, ()), ("cam-2", TWO, ()))
-    text = path.read_text().replace(f'"thumbprint": "{TWO.thumbprint}"', '"thumbprint": "x"')
-    path.write_text(text)
+    text = path.read_text()
+    path.write_text(text.replace(f'"thumbprint": "{TWO.thumbprint}"', '"thumbprint": "../x"'))
+    with pytest.raises(camera_register.RegisterError):
+        Cameras(str(path))
+    another = f'"thumbprint": "{"x" * 43}"'
+    path.write_text(text.replace(f'"thumbprint": "{TWO.thumbprint}"', another))
     cameras = Cameras(str(path))
     assert cameras.find(ONE.thumbprint).name == "cam-1"
     assert "cam-2 is left out" in caplog.text

@@ -96,9 +96,9 @@ def test_without_the_cameras_signature_nothing_is_said(office: OfficeScene) -> N
     with office.serving() as client:
         assert client.send("POST", "/v1/check-in", token(), JOSE).status == 401
         refused = client.ask("POST", "/v1/check-in", token(), JOSE, key=stranger)
-        assert refused.status == 403
+        assert refused.status == 401
         offered = f"/v1/offers/{'0' * 64}"
-        assert client.ask("GET", offered, key=stranger).status == 403
+        assert client.ask("GET", offered, key=stranger).status == 401
         assert client.ask("GET", offered).status == 404
         assert client.ask("GET", "/v1/offers/..%2f").status == 404
 
@@ -180,6 +180,22 @@ def test_a_camera_s_ledger_that_cannot_be_read_keeps_no_camera_from_its_dock(
 
 
 # -------------------------------------------------------------------------------- what was lost
+
+
+def test_a_ledger_whose_recordings_are_called_like_paths_is_asked_for_none_of_them(
+    office: OfficeScene, tmp_path: Path
+) -> None:
+    camera = Camera(tmp_path / "state")
+    camera.put(ONE)
+    (facts,) = [facts_of(str(one), "closed", own=True) for one in camera.recordings.iterdir()]
+    with camera.open() as store:
+        for name in ("../../told", "/etc/passwd"):
+            store.ledger.append("opened", id=name, header="ab" * 32)
+            store.ledger.append("closed", **(facts | {"id": name}))
+            store.ledger.append("acknowledged", id=name, final=facts["final"], receipt="cd" * 32)
+    with office.serving() as client:
+        assert client.bring_ledger(camera.root / "ledger").status == 200
+        assert check_in_by(client)["lacks"] == []
 
 
 class Daemon:

@@ -17,7 +17,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from desk_helpers import KEY, ONE, TWO, Camera
 from vault_helpers import KID, NAME, OFFICE_KEY, Vault, ledger_files, register
 
-from camerad.base.clock import DAY
+from camerad.base.clock import DAY, ManualClock
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.store import receipts
 from camerad.vault import ledger_copy
@@ -88,7 +88,7 @@ class Server:
             request[CALLER] = Caller(self.kid, self.vault.cameras.find(self.kid), digest)
             return await handler(request)
 
-        app = web.Application(middlewares=[plain_errors, authenticated])
+        app = web.Application(middlewares=[plain_errors(RefusalLog(ManualClock())), authenticated])
         ReceiptRoutes(
             self.vault.takeover,
             self.vault.uploads,

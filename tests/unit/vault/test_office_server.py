@@ -222,15 +222,36 @@ def test_what_does_not_verify_is_refused_with_a_reason_and_not_asked_for_again(
 # -------------------------------------------------------------------------------------- who is kept
 
 
-def test_a_camera_that_is_not_registered_is_refused_and_the_log_names_its_key(
+def test_whoever_cannot_prove_a_registered_key_gets_one_answer_and_the_log_says_why(
     scene: OfficeScene, client: DockClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stranger = SigningKey.generate()
+    stranger, former = SigningKey.generate(), SigningKey.generate()
+    write_register(scene.register, (NAME, KEY.public, (former.public.thumbprint,)))
+    own, ours = client.sign("HEAD", ONE_OF), client.sign("GET", "/v1/ledger", key=stranger)
+    quoted = f'"{KEY.public.thumbprint}"'
+    asked = {
+        "nothing": {"Tus-Resumable": "1.0.0"},
+        "an unknown key": ours,
+        "a former key": client.sign("GET", "/v1/ledger", key=former),
+        "another request": own,
+        "a registered key": own | {"Signature": ours["Signature"]},
+        "no body": client.sign("GET", "/v1/ledger", b"x", key=stranger),
+        "no body by the camera": client.sign("GET", "/v1/ledger", b"x") | {"Content-Digest": "x"},
+        "a path": {one: ours[one].replace(stranger.public.thumbprint, "../../x") for one in ours},
+        "no ASCII": own | {"Signature-Input": "camerad=\xfc"},
+        "no structure": own | {"Signature-Input": "camerad=("},
+        "a number": own | {"Signature-Input": own["Signature-Input"].replace(quoted, "7")},
+    }
+    answers = {}
     with caplog.at_level(logging.WARNING):
-        said = client.declare(key=stranger)
-    assert said.status == 403
-    assert stranger.public.thumbprint in said.error
+        for case, headers in asked.items():
+            said = client.send("GET", "/v1/ledger", None, headers)
+            answers[case] = (said.status, said.body, {*said.headers} - {NONCE})
+    assert {one[0] for one in answers.values()} == {401}, answers
+    assert all(one == answers["nothing"] for one in answers.values()), answers
     assert stranger.public.thumbprint in caplog.text
+    assert f"camera {NAME} was replaced" in caplog.text
+    assert [one for one in caplog.records if one.exc_info] == []
     assert not (scene.directory / "office/incoming" / stranger.public.thumbprint).exists()
 
 
@@ -241,10 +262,10 @@ def test_a_stolen_key_counts_no_more_once_it_was_replaced(
     new = SigningKey.generate()
     write_register(scene.register, (NAME, new.public, (KEY.public.thumbprint,)))
     said = client.patch(0, b"0123")
-    assert said.status == 403 and "was replaced" in said.error
+    assert said.status == 401
     assert client.declare(key=new).status == 201
     write_register(scene.register)
-    assert client.declare(key=new).status == 403
+    assert client.declare(key=new).status == 401
 
 
 def test_a_request_that_is_sent_again_is_refused(client: DockClient) -> None:
@@ -310,7 +331,19 @@ def test_who_is_refused_again_and_again_fills_no_log(
     scene.clock.advance(60 * SECOND)
     client.send("GET", "/v1/ledger", None, {})
     assert caplog.text.count("refused GET") == MOST_LOGGED + 1
-    assert "30 more requests were refused" in caplog.text
+    assert "30 more requests were refused or failed" in caplog.text
+
+
+def test_what_fails_by_a_mistake_of_ours_again_and_again_fills_no_log(
+    client: DockClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def mistaken(*_: object) -> None:
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr(Uploads, "offset", mistaken)
+    client.declare()
+    assert {client.ask("HEAD", ONE_OF).status for _ in range(MOST_LOGGED + 30)} == {500}
+    assert caplog.text.count("RuntimeError: a mistake") == MOST_LOGGED
 
 
 def test_a_camera_whose_clock_is_wrong_gets_through_with_the_servers_nonce_alone(
@@ -358,8 +391,22 @@ def test_no_name_leads_out_of_the_office_s_directory(
         method = "PATCH" if "uploads" in path else "PUT"
         fields = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
         assert client.ask(method, path, b"x", fields).status in (400, 404)
-    assert client.declare(recording=name).status == 404
+    assert client.declare(recording=name).status == 400
     assert _all_but_its_own_part(scene) == before
+
+
+def test_what_a_declared_name_leads_to_is_neither_read_nor_told(
+    client: DockClient, scene: OfficeScene, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A file with a reason, and one without, outside of the office's directory; and nothing."""
+    for name in ("told", "bare"):
+        (scene.root / f"{name}.tar").touch()
+    (scene.root / "told.json").write_text('{"why": "a text of this machine"}')
+    up = "../" * 4
+    names = (f"{up}told", f"{up}bare", f"{up}none", f"{scene.root}/told", "\0", "a\0b", "\x7f")
+    answers = [client.declare(recording=name) for name in names]
+    assert {one.status for one in answers} == {400} and len({one.body for one in answers}) == 1
+    assert [one for one in caplog.records if one.exc_info] == []
 
 
 def _all_but_its_own_part(scene: OfficeScene) -> list[Path]:
@@ -535,7 +582,7 @@ def test_refusals_of_a_camera_fill_no_log_either(
     assert len([one for one in lines if "and now with 11" in one]) == 1
     scene.clock.advance(60 * SECOND)
     client.declare(11)
-    assert "5 more requests were refused in a minute" in caplog.text
+    assert "5 more requests were refused or failed in a minute" in caplog.text
 
 
 def test_a_connection_that_comes_as_the_server_ends_is_closed(scene: OfficeScene) -> None:

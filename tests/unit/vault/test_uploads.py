@@ -13,8 +13,8 @@ from camerad.base import durable_files
 from camerad.base.clock import DAY, ClockSource, ManualClock
 from camerad.base.errors import CameradError, StorageError
 from camerad.store.locations import OFFICE
+from camerad.vault import camera_quotas, upload_files
 from camerad.vault import upload_errors as errors
-from camerad.vault import upload_files
 from camerad.vault.part_upload import WRITE_OUT
 from camerad.vault.upload_files import Declaration, UploadFiles
 from camerad.vault.upload_limits import UploadLimits
@@ -255,7 +255,6 @@ def test_no_other_name_than_an_id_becomes_a_path(
     uploads: Uploads, tmp_path: Path, name: str
 ) -> None:
     calls: list[Callable[[], object]] = [
-        lambda: uploads.declare(KID, Declaration(name, FINAL, 10)),
         lambda: uploads.begin(KID, name, 0),
         lambda: uploads.remove(KID, name),
         lambda: uploads.content_path(KID, name),
@@ -265,6 +264,8 @@ def test_no_other_name_than_an_id_becomes_a_path(
     for call in calls:
         with pytest.raises(errors.NoUploadError):
             call()
+    with pytest.raises(ValueError, match="no recording's id"):
+        Declaration(name, FINAL, 10)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -336,6 +337,7 @@ def test_room_is_kept_for_all_that_was_declared(
     class Full:
         f_bavail, f_frsize = free // state.f_frsize, state.f_frsize
 
+    monkeypatch.setattr(camera_quotas, "most_of_one", lambda *_: 1 << 60)  # a rule of its own
     monkeypatch.setattr(os, "statvfs", lambda path: Full)
     uploads = Uploads(str(tmp_path), UploadLimits(reserve=100_000))
     declare(uploads, free - 200_000)
@@ -352,6 +354,7 @@ def test_what_a_withdrawn_camera_does_not_bring_has_no_room_and_is_not_under_way
     class Free:
         f_bavail, f_frsize = 1_000_000, 1
 
+    monkeypatch.setattr(camera_quotas, "most_of_one", lambda *_: 1 << 60)  # a rule of its own
     monkeypatch.setattr(os, "statvfs", lambda path: Free)
     uploads, withdrawn = Uploads(str(tmp_path), SMALL), WithdrawnCameras(str(tmp_path))
     declare(uploads, 1, number(2))
@@ -409,6 +412,7 @@ def test_room_that_was_promised_and_not_used_is_free_again_after_a_day(
     class Free:
         f_bavail, f_frsize = 100, 1
 
+    monkeypatch.setattr(camera_quotas, "most_of_one", lambda *_: 1 << 60)  # a rule of its own
     monkeypatch.setattr(os, "statvfs", lambda _: Free)
     uploads = Uploads(str(tmp_path), UploadLimits(reserve=0), clock)
     declare(uploads, 90)
@@ -435,6 +439,7 @@ def test_a_clock_that_is_not_trusted_takes_no_room_back(
     class Free:
         f_bavail, f_frsize = 100, 1
 
+    monkeypatch.setattr(camera_quotas, "most_of_one", lambda *_: 1 << 60)  # a rule of its own
     monkeypatch.setattr(os, "statvfs", lambda _: Free)
     clock.source = ClockSource.UNKNOWN
     uploads = Uploads(str(tmp_path), UploadLimits(reserve=0), clock)

@@ -37,6 +37,7 @@ from camerad.base.clock import SECOND, ClockSource, Moment
 from camerad.container import jws, ustar
 from camerad.container.gaps import FRAMES_LOST, STOPPED_SHORT, Gap
 from camerad.container.keys import KeyRing, SigningKey
+from camerad.container.limits import MOST_EVENTS
 from camerad.container.reader import MemberSeen, Tail, TailKind
 from camerad.container.severity import Severity
 from camerad.container.statements import (
@@ -48,6 +49,7 @@ from camerad.container.statements import (
     FragmentFacts,
     RateChange,
     StageChange,
+    Tally,
 )
 from camerad.verify.checker import Checker
 from camerad.verify.findings import MOST, Finding, FindingKind, Findings, Result
@@ -770,6 +772,17 @@ def test_facts_of_clock_and_storage_are_collected() -> None:
     assert result.clock_steps == [(SECOND, -5)]
     assert result.slow_syncs == [(SECOND, 900_000)]
     assert result.marks == [ORIGIN_US]
+
+
+def test_no_more_marks_and_gaps_are_kept_than_a_camera_makes() -> None:
+    """Whoever has a camera's key signs 50,000 in each commit; an hour has 7,200 commits."""
+    many = check(bare(change=lambda _, facts: replace(facts, marks=(facts.first_us,) * 45_000)))
+    assert len(many.marks) == 5 * 45_000 <= MOST_EVENTS
+    assert kinds(many) == [(FindingKind.CONTRADICTION, "", "")]
+    tally = Tally(a_header(), "", 0)
+    for number in range(7):
+        tally.add(replace(a_fact(number), marks=(ORIGIN_US,) * 45_000), 1)
+    assert len(tally.info("closed").marks) == 5 * 45_000
 
 
 def test_an_end_says_what_happened_since_the_last_commit() -> None:
