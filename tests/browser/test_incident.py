@@ -54,6 +54,11 @@ READY: Final = (
     f"{VIDEOS}.length === 3 && {VIDEOS}.every((video) => video.readyState >= 2 && !video.seeking)"
 )
 STILL: Final = f"{VIDEOS}.every((video) => video.paused && !video.seeking)"
+COVERED: Final = f"""(() => {{
+  const {{ top }} = document.querySelector(".deck").getBoundingClientRect();
+  return {VIDEOS}.map((one) => Math.max(0, Math.round(one.getBoundingClientRect().bottom - top)));
+}})()"""
+"""How much of each picture the deck hides."""
 APART: Final = """async ([later, ms]) => {
   // How far apart the first and the last are, each time that a picture is drawn; and how many at
   // the most had no picture.
@@ -202,6 +207,9 @@ def test_three_recordings_of_one_time_are_seen_side_by_side(
         # Behind what is missing all go on.
         assert stopped[0] > 190 and stopped[1] == stopped[0]
 
+        page.set_viewport_size({"width": 1366, "height": 768})
+        page.locator(".together").evaluate("(one) => one.scrollIntoView({ block: 'start' })")
+        assert page.evaluate(COVERED) == [0, 0, 0], "pixels of pictures below what plays them"
         page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
         one.sees("narrow")
 
