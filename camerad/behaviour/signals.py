@@ -28,9 +28,9 @@ Rules of this file
 
 Officers know these signals from other cameras: green for standby and red for recording from
 NetCo's (Duisburg); steady green, flashing green for what runs low and amber for "cannot record"
-from Axis W100 and W120; short ones at the start and again in a recording, and long ones at the
-stop from Axon Body 4. The codes of the causes (`Detail.FULL`) count like those of Axon Body 2: three for
-storage, four quick for the battery, five quick for the clock.
+from Axis W100 and W120; short ones while it records and long ones at the stop from Axon Body 4. The
+codes of the causes (`Detail.FULL`) count like those of Axon Body 2: three for storage, four quick
+for the battery, five quick for the clock.
 """
 
 from __future__ import annotations

@@ -335,8 +335,7 @@ class App:
     # ------------------------------------------------------------------ steps
 
     def _listen(self) -> None:
-        """In this order: red is lit before anything else happens (P3), and the camera is told of
-        its stamp before a recording begins."""
+        """In this order: red is lit first (P3), and the stamp is told before a recording begins."""
         shown = self._presentation
         self._core.dispatcher.listen(
             shown.know_cut_off,
