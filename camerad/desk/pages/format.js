@@ -5,6 +5,8 @@ import { language, say } from "./words.js";
 /** How dates are spelled: English ones with the day first, since no month is a day. */
 const spelling = () => (language() === "de" ? "de-DE" : "en-GB");
 
+/** One spelling of a day, wherever it stands. */
+const DATE = { year: "numeric", month: "2-digit", day: "2-digit" };
 const HALF_DAY_MS = 43_200_000;
 const MINUTE_MS = 60_000;
 
@@ -28,7 +30,7 @@ function clockTime(us, parts) {
 /** A wall time in microseconds since 1970, with seconds; a remark if its clock was not confirmed. */
 export function moment(us, clock = null) {
   if (us === null || us === undefined) return say("not_known");
-  const text = clockTime(us, { year: "numeric", month: "2-digit", day: "2-digit", second: "2-digit" });
+  const text = clockTime(us, { ...DATE, second: "2-digit" });
   return clock === "unknown" ? `${text} (${say("clock_unknown")})` : text;
 }
 
@@ -52,7 +54,7 @@ export function idTime(id) {
 
 /** Its day. */
 export function day(us) {
-  return new Intl.DateTimeFormat(spelling(), { dateStyle: "medium" }).format(new Date(us / 1000));
+  return new Intl.DateTimeFormat(spelling(), DATE).format(new Date(us / 1000));
 }
 
 /** How long ago a wall time was, by another one, such as "2 hours ago". */

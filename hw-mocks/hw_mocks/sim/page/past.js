@@ -14,26 +14,26 @@ export class Past {
 
   /** A state, as it is told. */
   note(state, atUs) {
-    const { stage, conditions, muted, microphone, recording } = state;
-    this.moments.push({ at_us: atUs, stage, conditions, muted, microphone, recording, held: state.pre_event_seconds });
+    const { stage, ready, conditions, muted, microphone, recording } = state;
+    this.moments.push({ at_us: atUs, stage, ready, conditions, muted, microphone, recording, held: state.pre_event_seconds });
     while (this.moments.length > 1 && this.moments[1].at_us < atUs - KEPT_US) this.moments.shift();
   }
 
   /** From a time on nothing is known. */
   lose(atUs) {
     if (this.moments.length === 0 || this.moments.at(-1).stage === UNKNOWN) return;
-    const nothing = { conditions: [], muted: false, microphone: null, recording: null, held: 0 };
+    const nothing = { ready: false, conditions: [], muted: false, microphone: null, recording: null, held: 0 };
     this.moments.push({ at_us: atUs, stage: UNKNOWN, ...nothing });
   }
 
-  /** Stages between two times: [{stage, fromUs, toUs}]. */
+  /** Stages between two times: [{stage, ready, fromUs, toUs}]; whether it was ready counts where one presses to record. */
   stages(fromUs, toUs) {
     const spans = [];
-    for (const { stage, at_us: atUs } of this.moments) {
+    for (const { stage, ready, at_us: atUs } of this.moments) {
       const last = spans.at(-1);
-      if (last?.stage === stage) continue;
+      if (last?.stage === stage && (last.ready === ready || !["idle", "self_view"].includes(stage))) continue;
       if (last) last.toUs = atUs;
-      spans.push({ stage, fromUs: atUs, toUs });
+      spans.push({ stage, ready, fromUs: atUs, toUs });
     }
     return spans.filter((span) => span.toUs > fromUs);
   }
@@ -116,8 +116,8 @@ export class Past {
     const events = [];
     let before = { stage: null, conditions: [], muted: false };
     for (const moment of this.moments) {
-      const { at_us: atUs, stage, conditions, muted } = moment;
-      if (stage !== before.stage) events.push({ atUs, stage, recording: moment.recording });
+      const { at_us: atUs, stage, ready, conditions, muted } = moment;
+      if (stage !== before.stage) events.push({ atUs, stage, ready, recording: moment.recording });
       // The end of a recording ends its mute; that is no word of its own.
       if (muted !== before.muted && stage === before.stage) events.push({ atUs, muted });
       for (const name of conditions) {

@@ -2,6 +2,7 @@
 
 import { $, make, mark, svg, write } from "./dom.js";
 import { clock } from "./live.js";
+import { nameOf } from "./telling.js";
 import { duration, number, say, timeOfDay, words } from "./words.js";
 
 const HEIGHT = 148;
@@ -84,7 +85,8 @@ export class Timeline {
 
   describe(kept, held) {
     const text = words();
-    const stage = say("stages", this.past.moments.at(-1).stage);
+    const last = this.past.moments.at(-1);
+    const stage = nameOf(last.stage, last.ready);
     // Of those only that are too short for their names.
     const textured = [...this.lettered].map((name) => `${text.letters[name]} ${say("stages", name)}`);
     write($("letters"), textured.join(" · "));
@@ -126,7 +128,7 @@ export class Timeline {
 
   stage(span) {
     const bar = this.bar(span, STAGE, span.stage);
-    const name = say("stages", span.stage);
+    const name = nameOf(span.stage, span.ready);
     const x = this.x(span.fromUs);
     const width = this.x(span.toUs) - x;
     // Told apart without colour: by a texture, and by the name or its letter.
@@ -136,9 +138,9 @@ export class Timeline {
       texture.setAttribute("fill", `url(#texture-${span.stage})`);
       parts.push(texture);
     }
-    const letter = words().letters[span.stage];
+    const letter = name === say("stages", span.stage) ? words().letters[span.stage] : null;
     const label = width >= name.length * LETTER + 12 ? name : width >= LETTER + 8 ? letter : null;
-    if (label === letter) this.lettered.add(span.stage);
+    if (label !== null && label === letter) this.lettered.add(span.stage);
     if (label !== null) {
       const at = label === name ? x + 7 : x + width / 2 - LETTER / 2;
       parts.push(svg("text", { class: `inside ${span.stage}`, x: at, y: STAGE.y + 22 }, label));
@@ -177,7 +179,7 @@ export class Timeline {
     $("log").replaceChildren(...lines);
   }
 
-  sentence({ stage, recording, began, over, muted }) {
+  sentence({ stage, ready, recording, began, over, muted }) {
     const text = words();
     if (muted !== undefined) return muted ? text.logMuted : text.logUnmuted;
     if (began !== undefined) return text.logCondition(say("conditions", began));
@@ -186,6 +188,6 @@ export class Timeline {
       const listed = this.recordings.find((one) => one.id === recording.id);
       if (listed?.pre_event_seconds > 0) return text.logRecording(number(listed.pre_event_seconds));
     }
-    return say("stages", stage);
+    return nameOf(stage, ready);
   }
 }
