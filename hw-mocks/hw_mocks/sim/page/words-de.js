@@ -113,6 +113,7 @@ export const DE = {
     toggle_self_view: { idle: "Spiegel an", self_view: "zurück zu Bereit", recording: "Display an oder aus" },
     de_escalate: "zurück zu Bereit",
     mark: "Marke setzen",
+    ask: "spüren, ob sie aufzeichnet",
     toggle_mute: "Ton aus oder an",
     show_status: "Zustand zeigen",
   },

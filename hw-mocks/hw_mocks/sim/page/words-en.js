@@ -112,6 +112,7 @@ export const EN = {
     toggle_self_view: { idle: "self-view on", self_view: "back to idle", recording: "display on or off" },
     de_escalate: "back to idle",
     mark: "set a mark",
+    ask: "feel whether it records",
     toggle_mute: "sound off or on",
     show_status: "show how the camera is",
   },
