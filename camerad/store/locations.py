@@ -267,6 +267,8 @@ def _store(root: str, *, named: bool) -> Place | None:
     store."""
     try:
         above = os.path.dirname(root)
+        if _is_office(root, shut=False):
+            return office_place(root)  # whatever else somebody put there
         if _has_any(root, (*_OF_HOLDING, *_OF_DEVICE)) or _is_confirmed(root):
             if not _is_received(root) and not _is_office(above, shut=False):
                 return device_place(root)

@@ -70,7 +70,7 @@ def test_a_link_in_the_place_of_recordings_stays_refused(
     camera.recordings.symlink_to(tmp_path / "elsewhere")
     (tmp_path / "elsewhere" / "x.tar").write_bytes(b"")
     said = verified(f"{camera.recordings}{part}")
-    assert (said.code, "cannot use it as a directory" in said.err) == (74, True)
+    assert (said.code, "cannot use it as a directory" in said.err) == (2, True)
 
 
 def another(archive: Path, holding: Holding) -> Path:
@@ -122,7 +122,7 @@ def test_what_lies_in_place_of_one_camera_s_directory_stops_no_other_camera(
     assert verified(holding.root).code == 0
     assert f"DAMAGE: {root / part}: cannot" in verified(root).out
     said = verified(root / part)
-    assert (said.code, "cannot use it as a directory" in said.err) == (74, True)
+    assert (said.code, "cannot use it as a directory" in said.err) == (2, True)
     assert desk("evidence", "list", archive).code == 74
     set_clock(monkeypatch, 20)
     said = desk("evidence", "purge", archive, "--key", key)
@@ -134,7 +134,7 @@ def test_what_lies_in_place_of_one_camera_s_directory_stops_no_other_camera(
         assert len(list((root / "recordings").iterdir())) == 2
     elif how is link:
         said = verified(root / part / f"{ONE}.tar")
-        assert (said.code, "cannot use it as a directory" in said.err) == (74, True)
+        assert (said.code, "cannot use it as a directory" in said.err) == (2, True)
 
 
 def test_a_ledger_of_the_office_that_is_larger_than_any_stops_no_check(

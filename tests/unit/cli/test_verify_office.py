@@ -573,6 +573,16 @@ def test_what_is_typed_wrong_is_no_missing_directory(desk: Desk, archive: Path, 
     assert "it is no recording's id" in said.err
 
 
+@pytest.mark.parametrize("name", ["device.jwk", "receipts", "ledger", "recordings"])
+def test_an_office_stays_one_whatever_is_put_beside_its_cameras(
+    verified: Desk, archive: Path, name: str
+) -> None:
+    """It is not taken for one camera's part of the directory above."""
+    (archive / name).mkdir()
+    said = verified()
+    assert "2 recordings: 2 authentic and complete" in said.out
+
+
 def test_a_directory_that_was_renamed_is_given_its_name_back(
     verified: Desk, holding: Holding
 ) -> None:
