@@ -6,8 +6,6 @@ to its listeners. The loop never waits for footage, a disk or a display: receivi
 and wiping have threads of their own, and the camera and the display are processes that may be
 killed at any moment.
 
-Parts are given what they need, and know no `App`.
-
 What ends the daemon: SIGTERM or SIGINT (in order: a running recording is closed first), and a
 mistake of ours that no part could handle, or a thread that hangs (the same, with exit code 70, so
 that systemd starts afresh). Nothing the hardware does ends it, but for a camera that does not come
@@ -158,9 +156,8 @@ class App:
             early = self._early or EarlyStart(settings, self._clock)
             parts.callback(os.close, early.claim)
             parts.callback(early.close)
-            indicators = Indicators(
-                from_settings.outputs(settings), self._lights.fault, early.lines
-            )
+            outputs = from_settings.outputs(settings)
+            indicators = Indicators(outputs, self._lights.fault, early.lines)
             parts.callback(indicators.close)
             self._lights.indicators = self._presentation.indicators = indicators
             self._effects = Effects(
@@ -220,7 +217,10 @@ class App:
             self._counting.start()
             parts.push_async_callback(self._counting.close)
             known = WhatIsKnown(
-                self._camera.check_ready, self._shifts.known, self._clock_monitor.learn
+                self._camera.check_ready,
+                self._shifts.known,
+                self._clock_monitor.learn,
+                lambda: self._shutdown.give_up(EX_SOFTWARE),
             )
             self._recordings.open(rings, lambda: self._link.sound_format, known, early.dark_us)
             self._recordings.wait_for_card(card, early.asked_us)

@@ -45,6 +45,7 @@ class EarlyStart:
         self._kept: list[tuple[str, bool, int]] = []
         self._handler: EdgeHandler | None = None
         directory = os.path.join(settings.device.state_dir, "recordings")
+        disk.check_mounted(directory)
         disk.prepare(directory)
         self.claim: int = disk.claim(directory)
         clock = clock or SystemClock()

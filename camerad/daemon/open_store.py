@@ -74,12 +74,14 @@ class WhatIsKnown(msgspec.Struct, frozen=True):
     """Who is told what the start finds out.
 
     settled: it is known whether recordings can be kept. shift: the ledger knows of a shift that has
-    not ended. time(known): what the ledger knows of right time; from another thread.
+    not ended. time(known): what the ledger knows of right time; from another thread. replaced:
+    another card is there than at the start.
     """
 
     settled: Callable[[], None]
     shift: Callable[[KeptShift], None]
     time: Callable[[KnownTime], None]
+    replaced: Callable[[], None]
 
 
 class Books(msgspec.Struct, frozen=True):

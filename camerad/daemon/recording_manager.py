@@ -80,6 +80,7 @@ class RecordingManager:
             recording=lambda: bool(self._recorders),
             pending_us=lambda: self._recorders.pending_us,
             make_room=self._make_room,
+            replaced=lambda: self._known.replaced(),  # noqa: PLW0108 - set by `open`
         )
         self.settled = asyncio.Event()
         """Set once it is known if recordings can be kept."""

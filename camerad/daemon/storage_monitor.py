@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
 from camerad.base.async_utils import until_next
+from camerad.base.clock import SECOND
 from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
 from camerad.behaviour import scarcity
@@ -37,7 +38,7 @@ class StorageMonitor:
     cannot be told. recording: whether something is being written there, which finds out by itself
     what the card takes. pending_us: since when the card has had something of that to take; None: it
     has taken everything. make_room: deletes up to so many bytes that an office has already, and
-    tells whether anything was.
+    tells whether anything was. replaced: another card is there than at the start.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class StorageMonitor:
         recording: Callable[[], bool],
         pending_us: Callable[[], int | None],
         make_room: Callable[[float], Awaitable[bool]],
+        replaced: Callable[[], None],
     ) -> None:
         self._core = core
         self._settings = settings
@@ -58,11 +60,14 @@ class StorageMonitor:
         self._recording = recording
         self._pending_us = pending_us
         self._make_room = make_room
+        self._replaced = replaced
         self._room: disk.FreeSpace | None = None
         self._failed: StorageError | None = None
         self._errors = 0
         self._refuses = False
         self._stalled_us: int | None = None
+        self._full_us: int | None = None
+        self._place: tuple[int, int, int] | None = None
         self._asked: asyncio.Future[Any] | None = None
         self._asked_us: int | None = None
         self._owed = asyncio.Event()
@@ -184,6 +189,16 @@ class StorageMonitor:
             room = await self._answer(lambda: disk.free_space(self._directory, rate), known)
             # Whatever fails below: nobody is told of room that is gone.
             self._room = room
+            self._place = self._place or room.place
+            if room.place != self._place:
+                log.critical(
+                    "%s: it is on another card, or another mount, than at the start; the daemon "
+                    "starts anew",
+                    self._directory,
+                    extra=MessageId.STORAGE.extra,
+                )
+                self._replaced()
+                return
             short = limits.low_minutes * STORAGE_HYSTERESIS - room.minutes
             if room.minutes < limits.low_minutes and await self._make_room(short * 60 * rate / 8):
                 room = await self._answer(lambda: disk.free_space(self._directory, rate))
@@ -208,14 +223,26 @@ class StorageMonitor:
             self._core.conditions.clear(Condition.STORAGE_READ_ONLY)
         elif not self._recording():
             self._core.conditions.raise_(Condition.STORAGE_READ_ONLY)
+        full = room.minutes < limits.full_minutes
+        self._full_us = (self._full_us or self._core.now_us()) if full else None
         for condition, minutes in (
             (Condition.STORAGE_FULL, limits.full_minutes),
             (Condition.STORAGE_LOW, limits.low_minutes),
         ):
+            if condition is Condition.STORAGE_FULL and self._may_pass():
+                continue
             if room.minutes < minutes:
                 self._core.conditions.raise_(condition)
             elif room.minutes > minutes * STORAGE_HYSTERESIS:
                 self._core.conditions.clear(condition)
+
+    def _may_pass(self) -> bool:
+        """Whether the card has been full so shortly that it ends no recording yet: as long as the
+        ring bridges a card that takes nothing, room that comes back loses nothing."""
+        if self._full_us is None or not self._recording():
+            return False
+        waited_us = self._core.now_us() - self._full_us
+        return waited_us < self._settings.ring.stall_seconds * SECOND
 
 
 _CONDITIONS: Final = {

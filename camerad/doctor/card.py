@@ -37,6 +37,7 @@ _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 def check_space(settings: Settings, directory: str) -> CheckResult:
     """How much is left for recordings in `directory`."""
     try:
+        disk.check_mounted(directory)
         room = disk.free_space(directory, settings.camera.bitrate)
     except StorageError as error:
         return CheckResult("space", FindingId.SPACE_MISSING, {"why": str(error)})

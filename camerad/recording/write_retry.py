@@ -8,7 +8,8 @@ be on the storage that is not; but all of it is in locked memory and will be wri
 keeps footage and says so with its red light.
 
 It is given up when the ring begins to lose what was not read, when the stop has waited long enough,
-or after `LONGEST_US`. A full storage is not waited for: it does not mend itself.
+or after `LONGEST_US`. So is a full storage: what fills it may go again, as a log that is turned
+over, and recordings that the office has make room.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from camerad.base.message_ids import MessageId
 
 _log = logging.getLogger(__name__)
 
-PASSING: Final = frozenset({errno.EIO, errno.EROFS, errno.ETIMEDOUT, errno.EREMOTEIO})
+PASSING: Final = frozenset(
+    {errno.EIO, errno.EROFS, errno.ETIMEDOUT, errno.EREMOTEIO, errno.ENOSPC, errno.EDQUOT}
+)
 """What a storage answers that may be well again a moment later. Read-only is how the kernel leaves
 a file system after an error, until somebody mounts it anew."""
 PAUSE_SECONDS: Final = 0.25

@@ -22,6 +22,7 @@ from camerad.base import durable_files, file_status, storage_errors
 from camerad.base.errors import EX_CANTCREAT, StorageError
 
 BLOCK_DEVICES: Final = "/sys/dev/block"
+FSTAB: Final = "/etc/fstab"
 EXT4: Final = "/sys/fs/ext4"
 PROBE_BYTES = 4096
 _MAY_PASS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
@@ -41,12 +42,39 @@ class TakenError(StateDirectoryError):
 class FreeSpace(msgspec.Struct, frozen=True):
     """free_bytes: for this user; minutes: of footage at the bit rate asked for; writable: not
     mounted read-only; errors: how many the file system has found in itself so far, 0 where it does
-    not count them."""
+    not count them. place: which directory it is, of which mount."""
 
     free_bytes: int
     minutes: float
     writable: bool
     errors: int = 0
+    place: tuple[int, int, int] = (0, 0, 0)
+
+
+def check_mounted(directory: str, fstab: str = FSTAB) -> None:
+    """Make sure that the card is there, where the system says that `directory` is on one.
+
+    Else the disk beneath would get a new camera, with a key of its own, and its recordings. fstab:
+    fstab(5). Raises StateDirectoryError.
+    """
+    for point in _mount_points(fstab):
+        if directory.startswith(point.rstrip("/") + "/") and not os.path.ismount(point):
+            raise StateDirectoryError(
+                f"{point}: {fstab} has a card mounted here, and none is: put it in; "
+                f"'mount {point}' says what is wrong. Nothing is recorded beneath"
+            )
+
+
+def _mount_points(fstab: str) -> list[str]:
+    """Those of a table of file systems that are mounted at the start, but for the root."""
+    try:
+        with open(fstab, encoding="utf-8", errors="surrogateescape") as file:
+            fields = [line.split() for line in file if not line.lstrip().startswith("#")]
+    except OSError:
+        return []  # a system that mounts by other means
+    said = [(one[1], one[3].split(",")) for one in fields if len(one) > 3]
+    points = [point.replace("\\040", " ") for point, options in said if "noauto" not in options]
+    return [point for point in points if point.startswith("/") and point != "/"]
 
 
 def prepare(directory: str) -> None:
@@ -109,7 +137,8 @@ def free_space(
     """
     try:
         state = os.statvfs(directory)
-        device = os.stat(directory).st_dev
+        found = os.stat(directory)
+        mount = _mount_of(directory)
     except OSError as error:
         raise StorageError(f"{directory}: {error.strerror}") from error
     free = state.f_bavail * state.f_frsize
@@ -117,8 +146,21 @@ def free_space(
         free_bytes=free,
         minutes=free * 8 / bits_per_second / 60,
         writable=not state.f_flag & os.ST_RDONLY,
-        errors=_errors(device, devices, ext4),
+        errors=_errors(found.st_dev, devices, ext4),
+        place=(mount, found.st_dev, found.st_ino),
     )
+
+
+def _mount_of(directory: str) -> int:
+    """The kernel's number of the mount that a directory is on (proc_pid_fdinfo(5)): a card that was
+    taken out and put in again has another one."""
+    descriptor = os.open(directory, os.O_PATH | os.O_CLOEXEC)
+    try:
+        with open(f"/proc/self/fdinfo/{descriptor}", encoding="ascii") as file:
+            facts = dict(line.split(":", 1) for line in file)
+    finally:
+        os.close(descriptor)
+    return int(facts["mnt_id"])
 
 
 def _errors(device: int, devices: str, ext4: str) -> int:

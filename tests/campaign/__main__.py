@@ -1,5 +1,5 @@
 """The campaigns: ``python -m tests.campaign kills``, ``cuts``, ``faults``, ``claps``, ``control``,
-``webcam`` or ``soak``.
+``webcam``, ``red`` or ``soak``.
 
 Each run of kills and cuts follows from ``--seed`` and its number alone, so ``--first 120 --runs 1``
 repeats one, and a campaign that was ended goes on with the next number. So it is with the sequences
@@ -30,6 +30,7 @@ from tests.campaign import (
     faults,
     kills,
     planted,
+    red,
     soak,
     webcam,
 )
@@ -59,6 +60,13 @@ def _faults(directory: Path, options: argparse.Namespace) -> int:
     return fault_report.report(done)
 
 
+def _red(directory: Path, options: argparse.Namespace) -> int:
+    say(f"seed {options.seed}, from scene {options.first} on; {os.uname().release}")
+    return red.report(
+        red.campaign(directory, options.seed, options.first, options.runs or 200, options.notes)
+    )
+
+
 def _claps(directory: Path, options: argparse.Namespace) -> int:
     return claps.campaign(directory, options.minutes or 10, options.ppm, options.seed)
 
@@ -85,6 +93,7 @@ _ONES: Final[dict[str, Callable[[Path, argparse.Namespace], int]]] = {
     "faults": _faults,
     "claps": _claps,
     "control": _control,
+    "red": _red,
     "soak": _soak,
     "webcam": _webcam,
 }
@@ -95,7 +104,7 @@ def main() -> int:
     """Run what the command line says; the exit code says whether anything was found."""
     parser = argparse.ArgumentParser(prog="python -m tests.campaign", description=__doc__)
     parser.add_argument("what", choices=(*_SERIES, *_ONES))
-    parser.add_argument("--runs", type=int, help="default: 200 kills, 50 cuts")
+    parser.add_argument("--runs", type=int, help="default: 200 kills, 50 cuts, 200 scenes of red")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--first", type=int, default=1, help="number of the first run")
     parser.add_argument(

@@ -9,6 +9,7 @@ import pytest
 
 from tests.system import sealed
 from tests.system.clapping import status, wait_for
+from tests.system.gaps import edges
 from tests.system.harness import PATIENCE, UNHURRIED, BodyCamera, body_camera, configuration, until
 
 pytestmark = pytest.mark.system
@@ -73,3 +74,16 @@ def test_a_recording_goes_on_though_its_camera_comes_seconds_after_the_daemon(
         recording = sealed.read(camera.stop()["path"])
     assert recording.header["trigger"] == "continued"
     assert sum(facts["frames"] for facts in recording.facts) > 0
+
+
+def test_a_hold_during_a_restart_records_however_little_of_it_the_daemon_sees(
+    tmp_path: Path,
+) -> None:
+    with body_camera(tmp_path, configuration(tmp_path, "nrw-ordnungsamt")) as camera:
+        body = {"name": "daemon_killed", "seconds": 0.1}
+        killed_us = camera.ask("POST", "/api/fault", body).body["at_us"]
+        camera.ask("POST", "/api/press", {"button": "main", "down": True})
+        # Amber blinks once the next daemon watches its buttons, which it does before it is ready.
+        until(lambda: edges(camera, "amber", killed_us), PATIENCE, "the next daemon starts")
+        camera.ask("POST", "/api/press", {"button": "main", "down": False})
+        camera.wait(stage="recording")

@@ -237,7 +237,8 @@ class Board:
         `more`: ``button`` (for faults of a button; the first one unless told), ``light`` (for
         light_dead; green unless told), ``count`` (for
         faults that happen so many times; 1), ``delay`` (for disk_slow: seconds per sync; 3),
-        ``bytes_left`` (for disk_full and network_gone; 0), ``lasts`` (for clock_step, whose
+        ``bytes_left`` (for disk_full and network_gone; 0), ``ask`` (for daemon_killed: whether it
+        is asked to end, as `systemctl restart` does), ``lasts`` (for clock_step, whose
         `seconds` say by how much the clock jumps, either way, an hour unless told: seconds after
         which it is set right; never). A fault of the clock ends with a synchronisation. Raises
         KeyError for an unknown name or button, NotNow if there is nothing that it could happen to.
@@ -247,7 +248,8 @@ class Board:
             return {"name": name, "killed": self._kill_child(*_KILLS[name])}
         if name == "daemon_killed":
             at_us = now_us()
-            killed = self._power.kill(RESTART_SECONDS if seconds is None else seconds)
+            length = RESTART_SECONDS if seconds is None else seconds
+            killed = self._power.kill(length, ask=more.get("ask") is True)
             if killed is None:
                 raise NotNow("no daemon is running")
             return {"name": name, "killed": killed, "at_us": at_us}

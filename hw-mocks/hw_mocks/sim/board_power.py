@@ -47,12 +47,12 @@ class BoardPower:
         self._on_change = on_change
         self._say = say
 
-    def kill(self, seconds: float) -> int | None:
-        """Kill the daemon, and start it again `seconds` after its end; returns the process id that
-        was killed, None if none runs."""
+    def kill(self, seconds: float, *, ask: bool = False) -> int | None:
+        """Kill the daemon, or ask it to end, and start it again `seconds` after its end; returns
+        the process id that was killed, None if none runs."""
         if self.process is None:
             return None
-        return self.process.kill_and_revive(seconds, self._on_start)
+        return self.process.kill_and_revive(seconds, self._on_start, ask=ask)
 
     def ended(self, code: int) -> bool:
         """The daemon has ended with that exit code. Whether the board sees to what follows."""

@@ -105,9 +105,12 @@ class DaemonProcess:
         if self._revival is None:
             self._on_end(code)
 
-    def kill_and_revive(self, seconds: float, on_start: Callable[[], None]) -> int | None:
+    def kill_and_revive(
+        self, seconds: float, on_start: Callable[[], None], *, ask: bool = False
+    ) -> int | None:
         """Kill the daemon now, and start it again `seconds` after its end, as a service manager
-        would; returns the process id that was killed, None if it does not run.
+        would; returns the process id that was killed, None if it does not run. ask: ask it to end,
+        and kill it only where it has not after END_SECONDS.
 
         `on_start` is called when the next one has started. What is left of its session is killed
         before that.
@@ -115,7 +118,7 @@ class DaemonProcess:
         process = self._process
         if process is None or process.returncode is not None or self._revival is not None:
             return None
-        process.kill()
+        process.send_signal(signal.SIGTERM if ask else signal.SIGKILL)
         self.revive(seconds, on_start)
         return process.pid
 
@@ -128,8 +131,9 @@ class DaemonProcess:
 
     async def _revive(self, seconds: float, on_start: Callable[[], None]) -> None:
         assert self._process is not None
-        await self._ends(self._process, None)
+        await self._ends(self._process, END_SECONDS)
         self.kill()
+        await self._ends(self._process, None)
         await asyncio.gather(asyncio.sleep(seconds), *self._tasks)
         await self.start()
         self._revival = None

@@ -349,7 +349,7 @@ class Server:
 
     async def _post_fault(self, request: web.Request) -> web.Response:
         keys = ("name", "seconds", "button", "light", "count", "delay", "bytes_left", "lasts")
-        body = await body_of(request, *keys)
+        body = await body_of(request, *keys, "ask")
         name = body.pop("name", None)
         if not isinstance(name, str) or name not in FAULTS:
             raise web.HTTPBadRequest(text=f"name: {name!r} is none of {', '.join(FAULTS)}")

@@ -56,6 +56,7 @@ class Card:
         self.writable = True
         self.minutes = PLENTY
         self.errors = 0
+        self.place = (1, 8, 2)
         self.answers = True
         self.refuses: int | None = None
         self.on_probe: Callable[[], None] = lambda: None
@@ -63,7 +64,7 @@ class Card:
     def room(self, _directory: str, _rate: float) -> disk.FreeSpace:
         if not self.answers:
             raise refusal(errno.EIO)
-        return disk.FreeSpace(1 << 30, self.minutes, self.writable, self.errors)
+        return disk.FreeSpace(1 << 30, self.minutes, self.writable, self.errors, self.place)
 
     def probe(self, _directory: str) -> None:
         self.on_probe()
@@ -84,12 +85,15 @@ class Scene:
         monkeypatch.setattr(disk, "probe", self.card.probe)
         self.clock = ManualClock(100 * SECOND)
         self.threads = Threads()
+        self.replaced: list[str] = []
         self.core = idle_core(self.clock, self.threads)
         self.heard = Heard(self.core)
         self.recordings = RecordingManager(
             self.core, load(configuration(directory)), str(directory)
         )
-        self.recordings._known = WhatIsKnown(lambda: None, lambda _: None, lambda _: None)
+        self.recordings._known = WhatIsKnown(
+            lambda: None, lambda _: None, lambda _: None, lambda: self.replaced.append("it is")
+        )
 
     @property
     def conditions(self) -> frozenset[Condition]:
@@ -103,6 +107,33 @@ class Scene:
 @pytest.fixture
 def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
     return Scene(tmp_path, monkeypatch)
+
+
+def test_another_card_has_the_daemon_start_anew(scene: Scene) -> None:
+    scene.look()
+    scene.look()
+    assert scene.replaced == []
+    scene.card.place = (2, 8, 2)
+    scene.look()
+    assert scene.replaced == ["it is"]
+
+
+def test_a_card_is_full_for_as_long_as_the_ring_bridges_before_it_ends_a_recording(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stall_us = round(scene.recordings._settings.ring.stall_seconds * SECOND)
+    monkeypatch.setattr(scene.recordings._card, "_recording", lambda: True)
+    scene.card.minutes = 0
+    assert scene.look() == {Condition.STORAGE_LOW}
+    scene.clock.advance(stall_us - 1)
+    assert scene.look() == {Condition.STORAGE_LOW}
+    # Room came back: the time counts anew.
+    scene.card.minutes = PLENTY
+    assert scene.look() == set()
+    scene.card.minutes = 0
+    scene.look()
+    scene.clock.advance(stall_us)
+    assert FULL in scene.look()
 
 
 def test_room_that_is_as_before_has_time_unless_something_has_failed(scene: Scene) -> None:

@@ -114,25 +114,25 @@ def test_a_stop_waits_for_the_card_as_long_as_it_said_and_no_longer(
     assert len(bench.failed) == 1
 
 
-def test_a_card_that_is_full_is_not_waited_for_at_all(bench: Bench, card: Card) -> None:
+def test_a_card_that_is_gone_is_not_waited_for_at_all(bench: Bench, card: Card) -> None:
     recorder = bench.start(plan(0))
     feed(bench.ring, seconds_of_footage(1))
     until(lambda: recorder.first_durable_us is not None)
-    card.number = errno.ENOSPC
+    card.number = errno.ENODEV
     feed(bench.ring, seconds_of_footage(3)[30:])
     assert recorder.join(DEADLINE)
     assert card.refused >= 1
     assert bench.troubles == []
 
 
-def test_a_card_that_is_full_in_the_end_is_waited_for_no_longer(bench: Bench, card: Card) -> None:
+def test_a_card_that_is_gone_in_the_end_is_waited_for_no_longer(bench: Bench, card: Card) -> None:
     recorder = bench.start(plan(0))
     feed(bench.ring, seconds_of_footage(1))
     until(lambda: recorder.first_durable_us is not None)
     card.number = errno.EIO
     feed(bench.ring, seconds_of_footage(3)[30:])
     until(lambda: bool(bench.troubles))
-    card.number = errno.ENOSPC
+    card.number = errno.ENODEV
     assert recorder.join(DEADLINE)
     (failed,) = bench.failed
     # What it died of first is what is told.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,31 @@ def test_a_directory_that_cannot_be_claimed_is_not_one_that_another_daemon_has(
         disk.claim(str(tmp_path))
     assert not isinstance(caught.value, disk.TakenError)
     assert caught.value.errno == number
+
+
+@pytest.mark.parametrize(
+    ("table", "refused"),
+    [
+        ("UUID=1 / ext4 defaults 0 1\nUUID=2 {card} ext4 defaults 0 2\n", True),
+        ("#UUID=2 {card} ext4 defaults 0 2\n", False),
+        ("UUID=2 {card} ext4 noauto 0 2\n", False),
+        ("UUID=2 {card}-other ext4 defaults 0 2\n", False),
+        ("UUID=2 /proc ext4 defaults 0 2\n", False),
+        ("", False),
+    ],
+)
+def test_a_card_that_is_to_be_mounted_and_is_not_gets_no_new_camera_beneath(
+    tmp_path: Path, table: str, refused: bool
+) -> None:
+    card, fstab = tmp_path / "card", tmp_path / "fstab"
+    fstab.write_text(table.format(card=card))
+    with pytest.raises(disk.StateDirectoryError, match="put it in") if refused else nullcontext():
+        disk.check_mounted(str(card / "camerad" / "recordings"), str(fstab))
+    assert not card.exists()
+    disk.check_mounted("/proc/camerad/recordings", str(fstab))  # what is mounted is there
+
+
+def test_another_mount_in_the_same_place_is_another_place(tmp_path: Path) -> None:
+    first = disk.free_space(str(tmp_path), 1e6).place
+    assert disk.free_space(str(tmp_path), 1e6).place == first
+    assert disk.free_space("/proc", 1e6).place != first
