@@ -36,7 +36,7 @@ _BOLD: Final = re.compile(r"\*\*(.+?)\*\*")
 _PAGE: Final = re.compile(rb"/Type\s*/Page\b(?!s)")
 """One in a PDF for each page (ISO 32000-1, 7.7.3.3)."""
 _STYLE: Final = f"""
-@page {{ size: A6 landscape; margin: 3mm 4mm }}
+@page {{ size: 148mm 105mm; margin: 2mm 4mm }}
 body {{ margin: 0; font: {POINTS}pt/1.1 sans-serif; color: #000 }}
 h1 {{ display: inline; font-size: 13pt; margin: 0 3mm 0 0 }}
 header p {{ display: inline; font-size: 12pt }}

@@ -17,10 +17,10 @@ from playwright.sync_api import Browser
 def test_a_card_fits_two_sides(chromium: Browser, language: str) -> None:
     pdf = officers_card.printed(chromium, officers_card.card(language), language)
     assert officers_card.sides(pdf) == 2
-    # A6 is 105 mm x 148 mm, in points of 1/72 inch; a browser rounds to its pixels.
+    # A6 across is 148 mm x 105 mm, in points of 1/72 inch; a browser rounds to its pixels.
     box = re.search(rb"/MediaBox\s*\[\s*0 0 ([\d.]+) ([\d.]+)\s*\]", pdf)
     assert box is not None
-    for number, millimetres in enumerate((105, 148), 1):
+    for number, millimetres in enumerate((148, 105), 1):
         assert float(box[number]) == pytest.approx(millimetres / 25.4 * 72, abs=1)
 
 
