@@ -14,6 +14,7 @@ SEED ?= 1
 KILLS ?= 200
 CUTS ?= 50
 MINUTES ?= 10
+HOSTILE ?= 60
 SEQUENCES ?= 1000
 CAMERAS ?= $(if $(filter fleet,$(MAKECMDGOALS)),20,2)
 MEGABYTES ?= 60
@@ -100,7 +101,8 @@ help:
 	@echo '                and with others, by the thousand; examples of properties that no other'
 	@echo '                run tries; whole spaces of states and years of retention, of which make test'
 	@echo '                has a cut; whether sound stays with its picture;'
-	@echo '                and users who do their worst to the control socket; takes hours: by the clock'
+	@echo '                users who do their worst to the control socket, and a camera that does so to'
+	@echo '                its office (HOSTILE=60 minutes); takes hours: by the clock'
 	@echo '                the faults 90 minutes at least; sound, control socket and office MINUTES four times.'
 	@echo '                SEED=1  KILLS=200  CUTS=50  STATES=100000  SEQUENCES=1000  CAMERAS=2  MINUTES=10'
 	@echo '                Losses of power need root.'
@@ -240,6 +242,7 @@ campaign:
 	$(python) -m tests.campaign claps --seed '$(SEED)' --minutes '$(MINUTES)' --ppm -200
 	$(python) -m tests.campaign control --seed '$(SEED)' --minutes '$(MINUTES)'
 	$(python) -m tests.campaign webcam --minutes 30
+	$(python) -m tests.campaign hostile --minutes '$(HOSTILE)'
 
 soak:
 	$(prepare) test

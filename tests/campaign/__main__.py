@@ -1,5 +1,5 @@
 """The campaigns: ``python -m tests.campaign kills``, ``cuts``, ``faults``, ``claps``, ``control``,
-``webcam``, ``red`` or ``soak``.
+``hostile``, ``webcam``, ``red`` or ``soak``.
 
 Each run of kills and cuts follows from ``--seed`` and its number alone, so ``--first 120 --runs 1``
 repeats one, and a campaign that was ended goes on with the next number. So it is with the sequences
@@ -28,6 +28,7 @@ from tests.campaign import (
     cuts,
     fault_report,
     faults,
+    hostile,
     kills,
     planted,
     red,
@@ -75,6 +76,10 @@ def _control(directory: Path, options: argparse.Namespace) -> int:
     return control.campaign(directory, options.minutes or 10, options.seed)
 
 
+def _hostile(directory: Path, options: argparse.Namespace) -> int:
+    return hostile.campaign(directory, options.minutes or 60)
+
+
 def _webcam(directory: Path, options: argparse.Namespace) -> int:
     return webcam.campaign(directory, options.minutes or 30, options.notes)
 
@@ -94,6 +99,7 @@ _ONES: Final[dict[str, Callable[[Path, argparse.Namespace], int]]] = {
     "claps": _claps,
     "control": _control,
     "red": _red,
+    "hostile": _hostile,
     "soak": _soak,
     "webcam": _webcam,
 }
@@ -124,7 +130,7 @@ def main() -> int:
     parser.add_argument(
         "--minutes",
         type=float,
-        help="claps, control: for so long, 10; webcam: 30; faults: at least so long, 0",
+        help="claps, control: for so long, 10; webcam: 30; hostile: 60; faults: at least, 0",
     )
     parser.add_argument("--hours", type=float, default=2, help="soak: how long the shift is")
     parser.add_argument(
