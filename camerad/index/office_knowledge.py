@@ -32,7 +32,9 @@ from camerad.office import camera_register, own_key
 from camerad.office.camera_register import Register
 from camerad.office.holdings import holding_key
 from camerad.store import camera_holds
-from camerad.store.locations import Holding, Place, holding_stem
+from camerad.store.camera_ledgers import has_recordings
+from camerad.store.held_on_camera import held_in
+from camerad.store.locations import Holding, Place, holding_ending, holding_stem
 from camerad.store.newest_copy import with_newest_copies
 
 REGISTERED: Final = "registered"
@@ -165,20 +167,29 @@ class KnowledgeReader:
 
     def _read_camera(self, holding: Holding) -> _CameraLedger:
         """What the copy of a camera's ledger says."""
-        parts = () if holding.broken else (holding.ledger, holding.earlier_ledger)
+        if holding.broken or not (self._is_registered(holding) or has_recordings(holding)):
+            return _CameraLedger("")
+        parts = (holding.ledger, holding.earlier_ledger)
         version = digest(sorted(self.trusted), [list_versions(part) for part in parts])
         known = self._cameras.get(holding.root)
         if known is not None and known.version == version:
             return known
-        if holding.broken:
-            return _CameraLedger(version)
         named: frozenset[str] = frozenset()
         try:
             if file_status.is_directory(holding.ledger):
                 named = frozenset(read_state(holding.ledger, self.trusted).recordings)
-            return _CameraLedger(version, named, camera_holds.held_in(holding, self.trusted))
+            return _CameraLedger(version, named, held_in(holding, self.trusted).holds)
         except StorageError:
             return _CameraLedger("", named)  # it is tried again, and keeps no other from its rows
+
+    def _is_registered(self, holding: Holding) -> bool:
+        """Whether the register has the camera; of another one only what is here counts."""
+        cameras = self.register.cameras
+        return any(
+            holding.root.endswith(holding_ending(key))
+            for one in cameras
+            for key in (one.thumbprint, *one.former)
+        )
 
     def _read_register(self) -> Register:
         if self._files.register is None:

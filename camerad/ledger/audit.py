@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Iterator
 from itertools import groupby
+from typing import Final
 
 import msgspec
 
@@ -33,14 +34,14 @@ from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.log_segments import Checkpoint
 from camerad.ledger.recording_entries import (
     Changed,
-    Deleted,
     FoundEntry,
     HoldPlacedUntil,
     HoldReleased,
-    OpenedEntry,
-    Received,
 )
 from camerad.ledger.tombstone_ages import LedgerTimes, judge
+
+MOST_UNREAD: Final = 10_000
+"""Entries that cannot be read, which are counted: each is remembered by its SHA-256."""
 
 
 class LedgerFinding(msgspec.Struct, frozen=True):
@@ -126,24 +127,36 @@ def entries_about(
     epoch says again of a hold with an end. Only lines with its id are taken apart. Raises
     StorageError.
     """
-    spelled = jws.spellings(jws.canonical(recording)[1:-1])
+    return entries_about_any(directory, keys, (recording,), within)
+
+
+def entries_about_any(
+    directory: str,
+    keys: KeyRing,
+    recordings: Collection[str],
+    within: Collection[int] | None = None,
+) -> Iterator[Entry]:
+    """The same about any of several recordings, in one pass."""
+    spelled = [one for name in recordings for one in jws.spellings(jws.canonical(name)[1:-1])]
     last = 0
-    standing: set[HoldPlacedUntil] = set()
-    for number, content in _contents(directory, within):
-        if not any(one in content for one in spelled):
+    standing: dict[str, set[HoldPlacedUntil]] = {one: set() for one in recordings}
+    for number, content in contents_in(directory, within):
+        there = [one for one in spelled if one in content]
+        if not there:
             continue
         for token in tokens_in(content):
-            entry = entry_in(token, keys) if any(one in token for one in spelled) else None
-            if entry is None or entry.recording != recording:
+            entry = entry_in(token, keys) if any(one in token for one in there) else None
+            if entry is None or entry.recording not in standing:
                 continue
             if entry.epoch == number and entry.sequence > last:
                 last = entry.sequence
+                again = standing[entry.recording]
                 if isinstance(entry.facts, HoldReleased):
-                    standing.clear()
+                    again.clear()
                 elif isinstance(entry.facts, HoldPlacedUntil):
-                    if entry.facts in standing:
+                    if entry.facts in again:
                         continue
-                    standing.add(entry.facts)
+                    again.add(entry.facts)
                 yield entry
 
 
@@ -152,7 +165,7 @@ def carried_about(directory: str, keys: KeyRing, recording: str) -> Entry | None
     is none. Raises StorageError."""
     spelled = jws.spellings(jws.canonical(recording)[1:-1])
     found = None
-    for number, content in _contents(directory):
+    for number, content in contents_in(directory):
         for token in tokens_in(content):
             entry = entry_in(token, keys) if any(one in token for one in spelled) else None
             facts = None if entry is None or entry.epoch != number else entry.facts
@@ -161,7 +174,9 @@ def carried_about(directory: str, keys: KeyRing, recording: str) -> Entry | None
     return found
 
 
-def _contents(directory: str, within: Collection[int] | None = None) -> Iterator[tuple[int, bytes]]:
+def contents_in(
+    directory: str, within: Collection[int] | None = None
+) -> Iterator[tuple[int, bytes]]:
     """The epochs whose entries are there: their numbers, and their files. within: these alone."""
     shelf = log_segments.list_files(directory)
     there = shelf.epochs | shelf.damaged
@@ -184,30 +199,6 @@ def entry_in(token: bytes, keys: KeyRing) -> Entry | None:
         return parse_entry(token, keys)
     except jws.JwsError:
         return None
-
-
-def tombstones(directory: str, keys: KeyRing, recordings: Collection[str]) -> dict[str, str]:
-    """Which of these recordings were deleted, each with the SHA-256 of its header.
-
-    Only epochs that have not expired are read, and only recordings whose header they name are
-    found. Entries count as in `entries_about`. Raises StorageError.
-    """
-    deleted: set[str] = set()
-    headers: dict[str, str] = {}
-    spelled = [one for name in recordings for one in jws.spellings(jws.canonical(name)[1:-1])]
-    for number, content in _contents(directory):
-        if not any(one in content for one in spelled):
-            continue
-        for _, entry in log_segments.read_epoch(None, number, content, keys).entries:
-            facts = entry.facts
-            if isinstance(facts, Carried):
-                headers |= {one.id: one.header for one in facts.recordings if one.header}
-            elif isinstance(facts, OpenedEntry | Received | FoundEntry) and facts.header:
-                headers[facts.id] = facts.header
-                deleted.discard(facts.id)
-            elif isinstance(facts, Deleted):
-                deleted.add(facts.id)
-    return {one: headers[one] for one in recordings if one in deleted and one in headers}
 
 
 class _Audit:
@@ -336,19 +327,24 @@ class _Audit:
 
     def _entries(self, number: int, name: str, checkpoint: Checkpoint | None) -> None:
         content = log_segments.read_file(self._directory, name)
-        reading = log_segments.read_epoch(self._state, number, content, self._keys)
-        self._report_damage(name, reading.damage)
-        for line, entry in reading.entries:
-            self.times.take(entry, reading.before_deletion, name, line)
+        before, self._findings = self._findings, []
+
+        def take(read: log_segments.SegmentReading, line: int, entry: Entry) -> None:
+            self.times.take(entry, read.before_deletion, name, line)
             self._remark(name, line, entry)
             self._witness(entry.sequence, entry.sha256, name, line)
+
+        reading = log_segments.read_epoch(self._state, number, content, self._keys, take)
+        remarks, self._findings = self._findings, before
+        self._report_damage(name, reading.damage)
+        self._findings += remarks
         self._report_unmentioned_tail()
         self._read = name
         if reading.torn:
             line = content.count(b"\n", 0, len(content) - len(reading.torn)) + 1
             sha256 = hashlib.sha256(reading.torn).hexdigest()
             self._torn = RepairedEntry(name, len(reading.torn), sha256), line
-        state = reading.state if reading.entries else None
+        state = reading.state if reading.last is not None else None
         if checkpoint is not None and state is not None:
             head = Head(number, checkpoint.last, checkpoint.final)
             if state.head != head:
@@ -359,9 +355,9 @@ class _Audit:
     def _remark(self, name: str, line: int, entry: Entry) -> None:
         facts = entry.facts
         if entry.unread:
-            self._unread[entry.token.decode("ascii")] = (name, line, entry.kind)
+            self._not_read(entry.token.decode("ascii"), name, line, entry.kind)
         if isinstance(facts, UnreadEntry) and parse_carried(facts.token) is None:
-            self._unread.setdefault(facts.token, (name, line, entry.kind))
+            self._not_read(facts.token, name, line, entry.kind)
         if isinstance(facts, Damaged):
             what = "all that the ledger had said" if facts.file == WHOLE_LEDGER else facts.file
             text = f"{what} was found damaged, or gone, at a start; holds may be lost with it"
@@ -389,6 +385,11 @@ class _Audit:
             self._named |= {known.id for known in facts.recordings}
         elif entry.recording is not None:
             self._named.add(entry.recording)
+
+    def _not_read(self, token: str, name: str, line: int, kind: str) -> None:
+        """Note it once, in however many epochs it is; beyond some thousand it is not counted."""
+        if len(self._unread) < MOST_UNREAD:
+            self._unread.setdefault(jws.digest(token.encode()), (name, line, kind))
 
     def _report_unmentioned_tail(self) -> None:
         """The epoch before was cut short, and the next one does not say so."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import msgspec
@@ -25,7 +25,14 @@ from camerad.base.storage_errors import explaining
 from camerad.base.text import count
 from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.ledger.entries import Entry, Head, LedgerLine, find_misfit, parse_carried, read_lines
+from camerad.ledger.entries import (
+    Entry,
+    Head,
+    LedgerLine,
+    find_misfit,
+    parse_carried,
+    read_lines,
+)
 from camerad.ledger.entry_types import Carried, EpochBegun, UnreadEntry
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_entries import EXPIRED, Deleted, HoldPlacedUntil
@@ -139,12 +146,17 @@ def read_file(directory: str, name: str) -> bytes:
     """
     path = os.path.join(directory, name)
     content = read_plain(path, "ledger", _LARGEST + 1)
-    if len(content) > _LARGEST:
+    check_size(path, len(content))
+    return content
+
+
+def check_size(path: str, size: int) -> None:
+    """Raise StorageError if no ledger's file becomes so large, bytes."""
+    if size > _LARGEST:
         raise StorageError(
             f"{path}: larger than {_LARGEST >> 20} MiB, which no camera writes: treat the card, or "
             "the stick, as manipulated"
         )
-    return content
 
 
 def make_checkpoint(key: SigningKey, closed: ClosedEpoch, boot_id: str, clock: Moment) -> bytes:
@@ -177,9 +189,9 @@ class SegmentReading(msgspec.Struct):
     state: after its last entry, None if no entry can be used. end: offset behind the last entry,
     bytes. torn: what lies behind it, if only an interrupted append can have left that. damage:
     lines and what is wrong with them. preamble: all of what the epoch began with could be read.
-    entries: those that were used, each with the number of its line. before_deletion: what was known
-    of the recordings that tombstones are about, by these entries' sequence numbers. left_out: how
-    much damage is not in `damage`.
+    entries: those that were used, each with the number of its line, unless `take` was given them.
+    last: of these. before_deletion: what was known of the recordings that tombstones are about, by
+    these entries' sequence numbers. left_out: how much damage is not in `damage`.
     """
 
     state: LedgerState | None
@@ -189,6 +201,7 @@ class SegmentReading(msgspec.Struct):
     preamble: bool = False
     entries: list[tuple[int, Entry]] = msgspec.field(default_factory=list)
     before_deletion: dict[int, RecordingState | None] = msgspec.field(default_factory=dict)
+    last: Entry | None = None
     left_out: int = 0
 
     def find(self, line: int, problem: str) -> None:
@@ -199,10 +212,19 @@ class SegmentReading(msgspec.Struct):
             self.left_out += 1
 
 
+def nobody(_reading: SegmentReading, _line: int, _entry: Entry) -> None:
+    """Takes entries where only what they add up to is wanted."""
+
+
 def read_epoch(
-    before: LedgerState | None, number: int, content: bytes, keys: KeyRing
+    before: LedgerState | None,
+    number: int,
+    content: bytes,
+    keys: KeyRing,
+    take: Callable[[SegmentReading, int, Entry], None] | None = None,
 ) -> SegmentReading:
-    """Read an epoch's file.
+    """Read an epoch's file. take: is given the entries that are used, with this reading so far and
+    the numbers of their lines; then they are not kept in memory.
 
     before: the state at the end of the epoch before; None if that is not known, and then the
     epoch's own word is believed. Every signed entry of this epoch counts, also behind damage: a
@@ -210,7 +232,7 @@ def read_epoch(
     not count. However many lines are no entries, few are kept in memory.
     """
     reading = SegmentReading(before)
-    reader = _Reader(reading, before, number)
+    reader = _Reader(reading, before, number, take)
     suspects = _Suspects()
     for line in read_lines(content, keys):
         if line.entry is None:
@@ -224,7 +246,7 @@ def read_epoch(
         suspects.report(reading)
     elif suspects.kept:
         reading.torn = content[suspects.kept[0].begin :]
-    if not reading.entries:
+    if reading.last is None:
         reading.damage.append((0, "there is no entry of the epoch in it"))
     if reading.left_out:
         reading.damage.append((0, f"{count(reading.left_out, 'line', 'lines')} more are damaged"))
@@ -260,7 +282,14 @@ class _Suspects:
 class _Reader:
     """Takes an epoch's entries one by one. number: of the epoch."""
 
-    def __init__(self, reading: SegmentReading, before: LedgerState | None, number: int) -> None:
+    def __init__(
+        self,
+        reading: SegmentReading,
+        before: LedgerState | None,
+        number: int,
+        take: Callable[[SegmentReading, int, Entry], None] | None,
+    ) -> None:
+        self._take = take
         self._reading = reading
         self._before = before
         self._number = number
@@ -297,7 +326,11 @@ class _Reader:
             reading.before_deletion[entry.sequence] = state.recordings.get(entry.facts.id)
         reading.state = state.with_entry(entry)
         reading.end = line.end
-        reading.entries.append((line.number, entry))
+        reading.last = entry
+        if self._take is None:
+            reading.entries.append((line.number, entry))
+        else:
+            self._take(reading, line.number, entry)
         opening = isinstance(entry.facts, EpochBegun | Carried)
         if opening and self._complete and not reading.state.awaited:
             reading.preamble = True
@@ -311,8 +344,8 @@ class _Reader:
     def finish(self) -> None:
         """Nothing follows."""
         state = self._reading.state
-        if self._inside and state is not None and state.awaited:
-            last = self._reading.entries[-1][1]
+        last = self._reading.last
+        if last is not None and state is not None and state.awaited:
             self._reading.state = self._without_preamble(0, last, state)
         if self._begun is not None:
             at, line, state = self._begun

@@ -19,6 +19,8 @@ from camerad.ledger.ledger_state import LedgerState
 
 MOST: Final = 32
 """Ledgers that are remembered: as many cameras as hand over at the same time, and some."""
+MOST_RECORDINGS: Final = 4_000
+"""A ledger that knows of more is not remembered."""
 _Source = tuple[int, str, frozenset[str]]
 """Epoch, SHA-256 of its file, and the keys that it was read with."""
 
@@ -52,13 +54,15 @@ class StateMemory:
             found = self._known.get(directory)
         if found is not None and found[0] == source:
             return found[1]
-        reading = log_segments.read_epoch(None, files.newest, content, keys)
+        reading = log_segments.read_epoch(None, files.newest, content, keys, log_segments.nobody)
         if reading.state is None or not reading.preamble or reading.damage:
             return read_ledger(directory, keys)[0]
         self._remember(directory, source, reading.state)
         return reading.state
 
     def _remember(self, directory: str, source: _Source, state: LedgerState) -> None:
+        if len(state.recordings) > MOST_RECORDINGS:
+            return  # no camera's ledger takes the room of the others'
         with self._lock:
             self._known.pop(directory, None)
             self._known[directory] = (source, state)

@@ -20,8 +20,12 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import cached_property
 from typing import Final
+
+import msgspec
 
 from camerad.base import durable_files, file_status
 from camerad.base.errors import StorageError
@@ -59,6 +63,14 @@ def mirror_ledger(
         return _Mirror(source, holding, keys).run(recent=recent)
     finally:
         os.close(claim)
+
+
+class _Signed(msgspec.Struct, frozen=True):
+    """damaged: in which epochs of a device's a signed entry says so of a file. newest: the last
+    epoch with an entry by one of its keys; 0 if there is none."""
+
+    damaged: Mapping[Damaged, set[int]]
+    newest: int
 
 
 class _Mirror:
@@ -145,23 +157,35 @@ class _Mirror:
 
     def _counting(self, number: int, content: bytes) -> set[str]:
         """The entries of an epoch that count: by the device's keys, and in their order."""
-        reading = log_segments.read_epoch(None, number, content, self._keys)
-        return {entry.sha256 for _, entry in reading.entries}
+        found = set[str]()
+
+        def take(_reading: object, _line: int, entry: Entry) -> None:
+            found.add(entry.sha256)
+
+        log_segments.read_epoch(None, number, content, self._keys, take)
+        return found
 
     def _is_named(self, number: int, content: bytes) -> bool:
         """Whether a signed entry of a later epoch of the device's says that exactly this was found
         damaged."""
         said = Damaged(log_segments.damaged_name(number), hashlib.sha256(content).hexdigest())
-        return any(said == entry.facts for later in self._behind(number) for entry in later)
+        return max(self._signed.damaged.get(said, ()), default=0) > number
 
-    def _behind(self, number: int) -> Iterator[list[Entry]]:
-        """The entries that count of each epoch of the device's behind this one."""
-        for later in sorted(self._theirs.epochs | self._theirs.damaged):
-            if later <= number:
-                continue
-            content = self._content(self._theirs.name(later) or "")
-            reading = log_segments.read_epoch(None, later, content or b"", self._keys)
-            yield [entry for _, entry in reading.entries]
+    @cached_property
+    def _signed(self) -> _Signed:
+        """What counts of the device's entries, each file read once."""
+        damaged = defaultdict[Damaged, set[int]](set)
+        newest = 0
+        for number in sorted(self._theirs.epochs | self._theirs.damaged):
+            content = self._content(self._theirs.name(number) or "") or b""
+
+            def take(_reading: object, _line: int, entry: Entry, number: int = number) -> None:
+                if isinstance(entry.facts, Damaged):
+                    damaged[entry.facts].add(number)
+
+            reading = log_segments.read_epoch(None, number, content, self._keys, take)
+            newest = number if reading.last is not None else newest
+        return _Signed(damaged, newest)
 
     def _refusal(self, number: int, name: str, there: bytes | None, content: bytes) -> str:
         """Why what the device has of an epoch may not take the copy's place; "" if it may."""
@@ -177,7 +201,7 @@ class _Mirror:
                 )
             return ""
         new = there is None and number > self._ours.newest
-        if new and not self._counting(number, content) and not any(self._behind(number)):
+        if new and self._signed.newest < number:
             return f"no entry of {name} is by one of the device's keys"
         return ""
 

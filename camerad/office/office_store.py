@@ -7,15 +7,21 @@ server.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
+from camerad.base import file_status
 from camerad.base.clock import Clock
 from camerad.container.keys import KeyFileError, KeyRing, SigningKey
+from camerad.ledger.ledger import read_state
+from camerad.ledger.ledger_state import LedgerState
 from camerad.office import own_key
 from camerad.office.holdings import holding_key
 from camerad.store import camera_holds
+from camerad.store.camera_ledgers import find_doubtful
 from camerad.store.discrepancies import Discrepancy
+from camerad.store.held_on_camera import nothing_read
 from camerad.store.locations import Place
+from camerad.store.newest_copy import with_newest_copies
 from camerad.store.store import PlaceClaim, Store
 
 
@@ -44,20 +50,43 @@ def open_office_store(
     Raises OfficeKeyError if `key` did not sign the ledger, StateDirectoryError if somebody else has
     the store, and StorageError.
     """
+    if compared:
+        _look_at_cameras(place, key, clock, trusted, about)
     with PlaceClaim(place) as claim:
         # What is read before the claim may be another one's by now: the key of the ledger too.
         former = own_key.admit_key(place, key, replace=replace)
         had_one = bool(own_key.describe_loss(place, own_key.known_keys(place)))
-        with Store.open(claim, key, clock, former, trusted, expected=had_one) as store:
+        with (
+            Store.open(claim, key, clock, former, trusted, expected=had_one) as store,
+            nothing_read(),
+        ):
             own_key.remember_key(place, key.public)
             if not compared:
                 yield store
                 return
             for difference in store.reconcile() if about is None else store.reconcile_for(*about):
                 differs(difference)
-            for text in camera_holds.take_over(store, camera_keys(store.place, trusted), trusted):
+            for text in camera_holds.take_over(
+                store, camera_keys(store.place, trusted), trusted, about
+            ):
                 say(text)
             yield store
+
+
+def _look_at_cameras(
+    place: Place, key: SigningKey, clock: Clock, trusted: KeyRing, about: Collection[str] | None
+) -> None:
+    """Read what is new of cameras' ledgers while nobody waits: see `nothing_read`."""
+    keys = camera_keys(place, trusted)
+    if about is not None:
+        near = with_newest_copies(camera_holds.near(place, about), keys)
+        camera_holds.look(near, LedgerState(), keys, trusted, clock.moment())
+        return
+    own = own_key.ledger_keys(place, key.public).ring
+    there = file_status.is_directory(place.ledger)
+    state = read_state(place.ledger, own) if there else LedgerState()
+    camera_holds.look(place, state, keys, trusted, clock.moment())
+    find_doubtful(place, state, trusted)
 
 
 def camera_keys(place: Place, trusted: KeyRing) -> KeyRing:

@@ -8,49 +8,50 @@ ends by a release in the office; then it is not taken over again. A copy of a le
 back to before the hold does not end it, nor does damage that hides it: every hold counts that a
 signed entry placed and no signed release ended, also in what was set aside of the copy, or beside
 it.
+
+A camera's ledger is read as long as a recording of the camera is here, also one that the register
+does not have any more: the law needs its holds. With the last recording that ends.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
-import re
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
+
+from msgspec.structs import replace
 
 from camerad.base import file_status
 from camerad.base.clock import Moment
 from camerad.base.errors import StorageError
-from camerad.base.storage_errors import explaining
 from camerad.base.text import LONGEST
-from camerad.container import jws
 from camerad.container.keys import KeyRing
-from camerad.ledger import log_segments
-from camerad.ledger.audit import entries_about
-from camerad.ledger.entries import Entry, parse_entry
-from camerad.ledger.entry_types import Carried, Fact
-from camerad.ledger.ledger import Ledger, read_state
+from camerad.ledger.audit import entries_about_any
+from camerad.ledger.entry_types import Fact
+from camerad.ledger.ledger import read_state
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_entries import HoldPlaced, HoldReleased
 from camerad.ledger.recording_state import Hold, RecordingState
+from camerad.store.camera_directories import by_camera
+from camerad.store.camera_ledgers import has_recordings
+from camerad.store.held_on_camera import (
+    Held,
+    LedgerMemory,
+    about_holds,
+    entry_files,
+    held_in,
+    lines_in,
+    placed_by,
+)
 from camerad.store.holds import MOST_HOLDS
-from camerad.store.locations import Holding, Place, PlaceKind
+from camerad.store.locations import Holding, Place, PlaceKind, device_stem, holding_stem
 from camerad.store.newest_copy import with_newest_copies
 from camerad.store.store import Store
 
+_ENDED: Final = LedgerMemory[list[tuple[str, str]]]([], 40_000, len)
 ON_CAMERA: Final = "on the camera: "
 """How the reason of a hold that was taken over begins, and the person of a release that was."""
-_PART: Final = re.compile(r"[0-9]{6,}\.(jws|damaged)-[0-9a-f]{16}")
-"""What `camerad.office.ledger_mirror` calls a part that nothing goes on from."""
-MOST_CAMERAS: Final = 2000
-"""Of how many it is remembered what they hold."""
-_LOCK: Final = threading.Lock()
-_HELD: Final = dict[str, tuple[tuple[object, ...], Mapping[str, tuple[Hold, ...]]]]()
-_ABOUT_HOLDS: Final = (
-    *jws.spellings(b'"kind":"hold"'),
-    *jws.spellings(b'"kind":"release"'),
-    *jws.spellings(b'"holds":[{'),
-)
 
 
 def pending(
@@ -63,8 +64,8 @@ def pending(
     read.
     """
     found: dict[str, tuple[Hold, ...]] = {}
-    for holding in _with_ledger(place):
-        for recording, holds in not_ours(place, held_in(holding, keys), state, own).items():
+    for holding in filter(has_recordings, _with_ledger(place)):
+        for recording, holds in not_ours(place, held_in(holding, keys).holds, state, own).items():
             found[recording] = (*found.get(recording, ()), *holds)
     return found
 
@@ -76,38 +77,58 @@ def not_ours(
     the rest, and raises: as `pending`."""
     found: dict[str, tuple[Hold, ...]] = {}
     for recording, holds in held.items():
-        if not place.files_of(recording):
-            continue
         ours = state.recordings.get(recording) if state is not None else None
-        if ours is not None and ours.deleted is not None:
+        if (ours is not None and ours.deleted is not None) or not place.files_of(recording):
             continue
         there = set(ours.holds) if ours is not None else set()
         new = tuple(one for one in map(_as_ours, holds) if one not in there)
-        if new and state is not None:
-            there = _already_ours(place, own, recording)
-            new = tuple(one for one in new if one not in there)
         if new:
             found[recording] = new
-    return found
+    if not found or state is None:
+        return found
+    known = _already_ours(place, own, found)
+    left = {
+        recording: tuple(one for one in holds if one not in known[recording])
+        for recording, holds in found.items()
+    }
+    return {recording: holds for recording, holds in left.items() if holds}
 
 
-def take_over(store: Store, keys: KeyRing, trusted: KeyRing) -> Iterator[str]:
+def look(place: Place, state: LedgerState, keys: KeyRing, trusted: KeyRing, now: Moment) -> None:
+    """Read the cameras' ledgers for `take_over`, before the office's ledger is claimed. state: what
+    that says. The rest: as there. What cannot be read is told there."""
+    place = with_newest_copies(place, keys)
+    for holding in _with_ledger(place):
+        with contextlib.suppress(StorageError):
+            if has_recordings(holding):
+                held_in(holding, keys)
+            _released(_only(place, holding), state, now, keys, trusted)
+
+
+def take_over(
+    store: Store, keys: KeyRing, trusted: KeyRing, about: Collection[str] | None = None
+) -> Iterator[str]:
     """Take the holds of an office's cameras over into its store; yields a sentence on each change,
     for the log: who holds what and why stands in the ledger alone.
 
     What cannot be read is added to the store's `unread`. keys: any that may sign a hold. trusted:
-    those that may end one.
+    those that may end one. about: only the holds on these recordings are taken over, and none is
+    ended: no other camera's ledger is looked at.
     """
-    place = with_newest_copies(store.place, keys)
+    place = store.place if about is None else near(store.place, about)
+    place = with_newest_copies(place, keys)
     for holding in _with_ledger(place):
-        part = Place(place.kind, place.root, (holding,), place.unread)
+        part = _only(place, holding)
+        state, now = store.ledger.state, store.ledger.now()[1]
         try:
-            held = pending(part, store.ledger.state, store.ledger.keys, keys)
-            ended = list(_released(holding, store.ledger, keys, trusted))
+            held = pending(part, state, store.ledger.keys, keys)
+            ended = _released(part, state, now, keys, trusted) if about is None else []
         except StorageError as error:
             store.unread += (error,)
             continue
         for recording, holds in held.items():
+            if about is not None and recording not in about:
+                continue
             ours = store.ledger.state.recordings.get(recording)
             room = MOST_HOLDS - (len(ours.holds) if ours is not None else 0)
             for one in holds[:room]:  # it is held by the others, too
@@ -116,6 +137,18 @@ def take_over(store: Store, keys: KeyRing, trusted: KeyRing) -> Iterator[str]:
         for recording, who in ended:
             store.ledger.append("release", id=recording, who=_on_camera(who))
             yield f"{recording}: its camera has released it, and so it is here"
+
+
+def near(place: Place, recordings: Collection[str]) -> Place:
+    """The place with the directories alone of the cameras whose recordings these are."""
+    paths = [path for one in recordings for path in place.files_of(one)]
+    roots = {os.path.dirname(os.path.dirname(path)) for path in paths}
+    several = [one for one in by_camera(place.holdings) if roots & {its.root for its in one}]
+    return replace(place, holdings=tuple(one for camera in several for one in camera))
+
+
+def _only(place: Place, holding: Holding) -> Place:
+    return Place(place.kind, place.root, (holding,), place.unread)
 
 
 def _as_ours(hold: Hold) -> Hold:
@@ -134,133 +167,17 @@ def _with_ledger(place: Place) -> Iterator[Holding]:
             yield one
 
 
-def held_in(holding: Holding, keys: KeyRing) -> Mapping[str, tuple[Hold, ...]]:
-    """What a camera holds, by all that is here of its ledger. It is found out anew when one of the
-    files is another one. Raises StorageError."""
-    version = _version(holding, keys)  # before they are read
-    with _LOCK:
-        known = _HELD.pop(holding.root, None)
-    held = known[1] if known is not None and known[0] == version else _read_held(holding, keys)
-    with _LOCK:
-        _HELD[holding.root] = version, held
-        if len(_HELD) > MOST_CAMERAS:
-            del _HELD[next(iter(_HELD))]
-    return held
-
-
-def _version(holding: Holding, keys: KeyRing) -> tuple[object, ...]:
-    """What tells all that is here of a camera's ledger from what it was."""
-    found: list[object] = [frozenset(keys)]
-    for directory in (holding.ledger, holding.earlier_ledger):
-        if not file_status.is_directory(directory):
-            continue
-        with explaining("look at the ledger", directory):
-            for name in sorted(os.listdir(directory)):
-                at = os.lstat(os.path.join(directory, name))
-                found.append(
-                    (directory, name, at.st_ino, at.st_size, at.st_mtime_ns, at.st_ctime_ns)
-                )
-    return tuple(found)
-
-
-def _read_held(holding: Holding, keys: KeyRing) -> dict[str, tuple[Hold, ...]]:
-    held = dict[str, tuple[Hold, ...]]()
-    if file_status.is_directory(holding.ledger):
-        state = read_state(holding.ledger, keys)
-        held = {one.id: one.holds for one in state.recordings.values() if one.held}
-    for recording, holds in _never_released(holding, keys):
-        there = held.get(recording, ())
-        held[recording] = (*there, *(one for one in holds if one not in there))
-    return held
-
-
-def _never_released(holding: Holding, keys: KeyRing) -> Iterator[tuple[str, tuple[Hold, ...]]]:
-    """The holds that a signed entry placed and no later signed release ended, in whatever file."""
-    for contents in _lineages(holding, keys):
-        placed: dict[tuple[str, Hold], int] = {}
-        released: dict[str, int] = {}
-        for entry in (found for content in contents for found in _about_holds(content, keys)):
-            if isinstance(entry.facts, HoldReleased):
-                recording = entry.facts.id
-                released[recording] = max(released.get(recording, 0), entry.sequence)
-            for one in _placed_by(entry):
-                placed[one] = max(placed.get(one, 0), entry.sequence)
-        for (recording, hold), sequence in placed.items():
-            if sequence > released.get(recording, 0):
-                yield recording, (hold,)
-
-
-def _placed_by(entry: Entry) -> Iterator[tuple[str, Hold]]:
-    """The holds that an entry tells of, with the recordings' ids."""
-    facts = entry.facts
-    if isinstance(facts, HoldPlaced):
-        yield facts.id, Hold(facts.reason, facts.who)
-    elif isinstance(facts, Carried):
-        yield from ((one.id, hold) for one in facts.recordings for hold in one.holds)
-
-
-def _about_holds(content: bytes, keys: KeyRing, recording: str = "") -> Iterator[Entry]:
-    """The signed entries in a file that may say something about holds, of that recording, or of any
-    (""); no other is taken apart."""
-    spelled = jws.spellings(jws.canonical(recording)[1:-1]) if recording else (b"",)
-    for token in content.split(b"\n"):
-        if any(one in token for one in spelled) and any(one in token for one in _ABOUT_HOLDS):
-            entry = _signed(token, keys)
-            if entry is not None:
-                yield entry
-
-
-def _signed(token: bytes, keys: KeyRing) -> Entry | None:
-    try:
-        return parse_entry(token, keys)
-    except jws.JwsError:
-        return None  # the verification of the directory says so
-
-
-def _lineages(holding: Holding, keys: KeyRing) -> Iterator[Sequence[bytes]]:
-    """All files with entries of a camera's ledger, by what goes on from what: a release counts only
-    behind the hold that it ends. The copy; what the camera said instead; and each part that was set
-    aside with that of both which has its last entry, else alone."""
-    copy = _contents(holding.ledger)
-    aside = holding.earlier_ledger
-    branch = _contents(aside)
-    tokens = [
-        {token for content in one for token in content.split(b"\n")} for one in (copy, branch)
-    ]
-    for part in _contents(aside, parts=True):
-        lines = reversed(part.split(b"\n"))
-        last = next((token for token in lines if _signed(token, keys) is not None), None)
-        if last in tokens[0]:
-            copy.append(part)
-        elif last in tokens[1]:
-            branch.append(part)
-        else:
-            yield [part]
-    yield copy
-    yield branch
-
-
-def _contents(directory: str, *, parts: bool = False) -> list[bytes]:
-    """The files with entries in a directory. parts: those that nothing goes on from."""
-    if not file_status.is_directory(directory):
-        return []
-    shelf = log_segments.list_files(directory)
-    names = [shelf.name(number) or "" for number in sorted(shelf.epochs | shelf.damaged)]
-    if parts:
-        names = [name for name in shelf.others if _PART.fullmatch(name)]
-    return [log_segments.read_file(directory, name) for name in names]
-
-
-def _already_ours(place: Place, own: KeyRing, recording: str) -> set[Hold]:
-    """The holds on it that the office's ledger has, also those that were released in the office.
+def _already_ours(place: Place, own: KeyRing, recordings: Collection[str]) -> dict[str, set[Hold]]:
+    """The holds on these that the office's ledger has, also those that were released in the office.
     What was placed before a release by the camera is none of them: that may have come again."""
-    found = set[Hold]()
-    for content in _contents(place.ledger):
-        for entry in _about_holds(content, own, recording):
-            found.update(hold for held, hold in _placed_by(entry) if held == recording)
-            match entry.facts:
-                case HoldReleased(id=released, who=who) if released == recording:
-                    found = set() if who.startswith(ON_CAMERA) else found
+    found = {one: set[Hold]() for one in recordings}
+    for entry in about_holds(lines_in(place.ledger, entry_files(place.ledger)), own, recordings):
+        for held, hold in placed_by(entry):
+            if held in found:
+                found[held].add(hold)
+        match entry.facts:
+            case HoldReleased(id=released, who=who) if who.startswith(ON_CAMERA):
+                found[released] = set()
     return found
 
 
@@ -282,23 +199,44 @@ def _only_by_camera(known: RecordingState, now: Moment) -> bool:
 
 
 def _released(
-    holding: Holding, ledger: Ledger, keys: KeyRing, trusted: KeyRing
-) -> Iterator[tuple[str, str]]:
+    part: Place, state: LedgerState, now: Moment, keys: KeyRing, trusted: KeyRing
+) -> list[tuple[str, str]]:
     """What the office holds only because its camera held it, and the camera's ledger has released:
-    the id, and who released it. ledger: the office's. The camera may have forgotten the recording
-    since: its earlier epochs have not."""
-    _, now = ledger.now()
-    ours = [one for one in ledger.state.recordings.values() if _only_by_camera(one, now)]
-    if not ours or not file_status.is_directory(holding.ledger):
-        return
+    the id, and who released it. part: with that camera's directory alone. state: of the office's
+    ledger. The camera may have forgotten the recording since: its earlier epochs have not."""
+    (holding,) = part.holdings
+    stem = holding_stem(os.path.basename(holding.root))
+    ours = {
+        one.id: one
+        for one in state.recordings.values()
+        if _only_by_camera(one, now) and (device_stem(one.device) == stem or part.files_of(one.id))
+    }
+    still = held_in(holding, keys) if ours else Held()
+    gone = {one: known for one, known in ours.items() if one not in still.holds}
+    known = still.complete and still.current
+    if not gone or not known or not file_status.is_directory(holding.ledger):
+        return []
+    ended, _ = _ENDED.find(
+        holding, trusted, lambda: _ends_in(holding, trusted, gone), frozenset(gone)
+    )
+    return [(one, who) for one, who in ended if one in gone]
+
+
+def _ends_in(
+    holding: Holding, trusted: KeyRing, gone: Mapping[str, RecordingState]
+) -> list[tuple[str, str]]:
+    """Which of these its camera's ledger has released, and who did."""
     theirs = read_state(holding.ledger, trusted).recordings
-    still = held_in(holding, keys)
-    for one in ours:
-        if one.id in still:
-            continue
-        entries = [entry.facts for entry in entries_about(holding.ledger, trusted, one.id)]
-        if not any(_is_same(said, one) for said in (theirs.get(one.id), *entries)):
-            continue
-        holds = [said for said in entries if isinstance(said, HoldPlaced | HoldReleased)]
-        if holds and isinstance(holds[-1], HoldReleased):
-            yield one.id, holds[-1].who
+    same = {one for one, ours in gone.items() if _is_same(theirs.get(one), ours)}
+    last: dict[str, HoldPlaced | HoldReleased] = {}
+    for entry in entries_about_any(holding.ledger, trusted, gone):
+        one = entry.recording or ""
+        if _is_same(entry.facts, gone[one]):
+            same.add(one)
+        if isinstance(entry.facts, HoldPlaced | HoldReleased):
+            last[one] = entry.facts
+    return [
+        (one, said.who)
+        for one, said in last.items()
+        if one in same and isinstance(said, HoldReleased)
+    ]

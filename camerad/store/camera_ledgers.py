@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
@@ -26,9 +27,20 @@ from camerad.container.severity import Severity
 from camerad.ledger.ledger import read_ledger
 from camerad.ledger.ledger_state import LedgerState
 from camerad.store.camera_directories import by_camera
-from camerad.store.locations import Holding, Place, PlaceKind, device_stem, holding_stem
+from camerad.store.held_on_camera import MOST_HELD, LedgerMemory, held_in
+from camerad.store.locations import (
+    Holding,
+    Place,
+    PlaceKind,
+    device_stem,
+    holding_name,
+    holding_stem,
+)
 from camerad.store.retention import Candidate
 
+MOST_CAMERAS: Final = 4_000
+"""Of how many it is remembered what is wrong with their ledgers."""
+_DAMAGE: Final = LedgerMemory[str | None](None, MOST_CAMERAS)
 _PLACE_AGAIN = (
     "holds may be hidden by that: its recordings go only when they are twice their days old. "
     "Within that time place every hold again that should be there ('camerad evidence hold')"
@@ -39,13 +51,15 @@ class DoubtfulLedger(msgspec.Struct, frozen=True):
     """A copy that cannot be relied on.
 
     devices: how the names of the camera's directories begin. text: what is wrong and what to do.
-    hides: it may hide holds. error: of the storage, if that is it.
+    hides: it may hide holds. error: of the storage, if that is it. passing: it has only changed
+    since it was read, and is read again soon.
     """
 
     devices: frozenset[str]
     text: str
     hides: bool = True
     error: StorageError | None = None
+    passing: bool = False
 
 
 def find_doubtful(place: Place, state: LedgerState, trusted: KeyRing) -> tuple[DoubtfulLedger, ...]:
@@ -61,7 +75,7 @@ def find_doubtful(place: Place, state: LedgerState, trusted: KeyRing) -> tuple[D
     for several in by_camera(place.holdings):
         theirs = frozenset(_device(one) for one in several)
         listed = [one for one in several if one.listed]
-        if theirs.isdisjoint(devices) and not any(map(_has_recordings, listed)):
+        if theirs.isdisjoint(devices) and not any(map(has_recordings, listed)):
             continue
         doubts = (_doubt(one, theirs, keys) for one in listed)
         found += [one for one in doubts if one is not None]
@@ -88,7 +102,9 @@ def _keys(place: Place, trusted: KeyRing) -> KeyRing:
     found = [*trusted.values()]
     for holding in place.holdings:
         with contextlib.suppress(KeyFileError):
-            found.append(read_public_key(holding.key))
+            key = read_public_key(holding.key)
+            if holding.root.endswith(holding_name("", key)):
+                found.append(key)
     return KeyRing(found)
 
 
@@ -96,8 +112,9 @@ def _device(holding: Holding) -> str:
     return holding_stem(os.path.basename(holding.root))
 
 
-def _has_recordings(holding: Holding) -> bool:
-    """Those of a camera that was renamed lie there too."""
+def has_recordings(holding: Holding) -> bool:
+    """Whether recordings lie in a camera's directory, or nobody can tell; those of a camera that
+    was renamed lie there too."""
     try:
         return any(name.endswith(SUFFIX) for name in list_names(holding.recordings))
     except StorageError:
@@ -113,11 +130,28 @@ def _doubt(holding: Holding, devices: frozenset[str], keys: KeyRing) -> Doubtful
                 "whether recordings are: dock the camera, or offload it, once more"
             )
             return DoubtfulLedger(devices, text, hides=False)
-        found = read_ledger(holding.ledger, keys)[1]
+        damage, checked = _DAMAGE.find(holding, keys, lambda: _first_damage(holding, keys))
+        held = held_in(holding, keys)
     except StorageError as error:
         return DoubtfulLedger(devices, str(error), error=error)
-    damage = next((str(one) for one in found if one.severity is Severity.DAMAGE), None)
-    if damage is None:
+    if damage is not None:
+        text = f"{holding.ledger}: the copy of the camera's ledger is damaged: {damage}"
+    elif not (checked and held.current):
+        text = (
+            f"{holding.ledger}: the copy of the camera's ledger has changed since it was read, so "
+            "its recordings stay until it is read again, in some minutes"
+        )
+        return DoubtfulLedger(devices, text, passing=True)
+    elif not held.complete:
+        text = (
+            f"{holding.ledger}: the camera's ledger holds more than {MOST_HELD} recordings, which "
+            "no camera does that is in order: look into the camera"
+        )
+    else:
         return None
-    text = f"{holding.ledger}: the copy of the camera's ledger is damaged: {damage}; {_PLACE_AGAIN}"
-    return DoubtfulLedger(devices, text)
+    return DoubtfulLedger(devices, f"{text}; {_PLACE_AGAIN}")
+
+
+def _first_damage(holding: Holding, keys: KeyRing) -> str | None:
+    found = read_ledger(holding.ledger, keys)[1]
+    return next((str(one) for one in found if one.severity is Severity.DAMAGE), None)

@@ -17,8 +17,8 @@ from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
 from camerad.container.limits import MOST_DAYS
 from camerad.container.recording_files import SUFFIX
-from camerad.ledger.audit import tombstones
 from camerad.ledger.ledger import Ledger
+from camerad.ledger.ledger_lines import tombstones
 from camerad.ledger.recording_entries import EXPIRED, OFFLOADED
 from camerad.ledger.recording_state import RecordingState
 from camerad.store import camera_ledgers, deletable, receipts

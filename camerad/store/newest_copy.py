@@ -10,17 +10,21 @@ directories.
 from __future__ import annotations
 
 import contextlib
+from functools import partial
+from typing import Final
 
 from msgspec.structs import replace
 
 from camerad.base import file_status
 from camerad.base.errors import StorageError
-from camerad.container import jws
 from camerad.container.keys import KeyRing
-from camerad.ledger import log_segments
+from camerad.ledger import ledger_lines
 from camerad.ledger.entries import parse_entry
 from camerad.store.camera_directories import by_camera
+from camerad.store.held_on_camera import LedgerMemory, entry_files, lines_in, version_of
 from camerad.store.locations import Holding, Place, PlaceKind
+
+_NEWEST: Final = LedgerMemory[dict[str, str]]({}, 4_000)
 
 
 def with_newest_copies(place: Place, keys: KeyRing) -> Place:
@@ -37,7 +41,8 @@ def with_newest_copies(place: Place, keys: KeyRing) -> Place:
     newest: dict[str, str] = {}
     for several in by_camera(with_copy):
         if len(several) > 1:
-            newest |= _newest_of(several, keys)
+            others = frozenset(repr(version_of(one, keys)) for one in several[1:])
+            newest |= _NEWEST.find(several[0], keys, partial(_newest_of, several, keys), others)[0]
     return replace(
         place,
         holdings=tuple(
@@ -49,39 +54,31 @@ def with_newest_copies(place: Place, keys: KeyRing) -> Place:
 
 def _newest_of(several: list[Holding], keys: KeyRing) -> dict[str, str]:
     """The root of the holding with the newest copy, by the root of each whose copy is older."""
-    lines = {}
+    last: dict[str, tuple[bytes, int]] = {}
     for one in several:
         with contextlib.suppress(StorageError):
-            lines[one.root] = _tokens(one)
-    last = {root: _last(tokens, keys) for root, tokens in lines.items()}
+            last |= _last(one, keys)
+    tokens = {token for token, _ in last.values()}
+    has: dict[str, set[bytes]] = {}
+    for one in several:
+        with contextlib.suppress(StorageError):
+            has[one.root] = tokens.intersection(lines_in(one.ledger, entry_files(one.ledger)))
     found = {}
-    for root, own in last.items():
-        if own is None:
-            continue
-        token, sequence = own
+    for root, (token, sequence) in last.items():
         later = [
-            (its[1], other)
-            for other, its in last.items()
-            if its is not None and its[1] > sequence and token in lines[other]
+            (its, other)
+            for other, (_, its) in last.items()
+            if its > sequence and token in has.get(other, ())
         ]
         if later:
             found[root] = max(later)[1]
     return found
 
 
-def _tokens(holding: Holding) -> dict[bytes, None]:
-    """All lines of a copy, in their order."""
-    shelf = log_segments.list_files(holding.ledger)
-    names = [shelf.name(number) or "" for number in sorted(shelf.epochs | shelf.damaged)]
-    contents = (log_segments.read_file(holding.ledger, name) for name in names)
-    return dict.fromkeys(token for content in contents for token in content.split(b"\n"))
-
-
-def _last(tokens: dict[bytes, None], keys: KeyRing) -> tuple[bytes, int] | None:
-    """The last signed entry, and its number; None if there is none."""
-    for token in reversed(tokens):
-        try:
-            return token, parse_entry(token, keys).sequence
-        except jws.JwsError:
-            continue
-    return None
+def _last(holding: Holding, keys: KeyRing) -> dict[str, tuple[bytes, int]]:
+    """The last signed entry of a copy, and its number; none if there is none."""
+    for name in reversed(entry_files(holding.ledger)):
+        token = ledger_lines.last_token(holding.ledger, name, keys)
+        if token is not None:
+            return {holding.root: (token, parse_entry(token, keys).sequence)}
+    return {}

@@ -39,7 +39,8 @@ from camerad.store.camera_ledgers import DoubtfulLedger, devices_here
 from camerad.store.deletable import NotTheRecordingError
 from camerad.store.holds import EndedHold
 from camerad.store.inventory import find_strays
-from camerad.store.locations import Place, PlaceKind, office_place
+from camerad.store.locations import Place, PlaceKind, device_stem, office_place
+from camerad.store.retention import list_due
 from camerad.store.trust import is_vouched
 from camerad.store.whereabouts import Whereabouts
 
@@ -204,7 +205,7 @@ def find_reasons(
     found: list[Reason] = [
         *_by_ledger(place, state, present, kept),
         *_by_loss(place, state, present),
-        *_by_device_ledgers(state, doubtful),
+        *_by_device_ledgers(state, present, doubtful),
         *map(reason_of_error, errors),
         *_by_files(place, state, kept, trusted, infos),
         *_by_strays(place),
@@ -282,11 +283,17 @@ def _by_loss(place: Place, state: LedgerState, present: tuple[str, Moment]) -> I
         yield _reason(ReasonKind.AWAY, text)
 
 
-def _by_device_ledgers(state: LedgerState, doubtful: Iterable[DoubtfulLedger]) -> Iterator[Reason]:
+def _by_device_ledgers(
+    state: LedgerState, present: tuple[str, Moment], doubtful: Iterable[DoubtfulLedger]
+) -> Iterator[Reason]:
     """What is wrong with the copies of the cameras' ledgers in an office. One that is damaged
-    is told of also when all of its camera went just now; of others whoever reads them tells."""
+    is told of also when all of its camera went just now; of others whoever reads them tells. One
+    that only changed is told of if something stays for it."""
     devices = devices_here(state)
+    due = {device_stem(one.known.device) for one in list_due(state, *present)}
     for one in doubtful:
+        if one.passing and one.devices.isdisjoint(due):
+            continue
         if (one.hides and one.error is None) or not one.devices.isdisjoint(devices):
             yield reason_of_error(one.error) if one.error else reason_of_damage(one.text)
 

@@ -41,7 +41,7 @@ from camerad.vault.uploads import INCOMING
 
 _log = logging.getLogger(__name__)
 
-LARGEST: Final = 16 << 20
+LARGEST: Final = 8 << 20
 """Bytes of one file of a ledger. A day's epoch has less than one MiB."""
 MOST_EPOCHS: Final = 400
 """Files with entries in one ledger. A camera keeps those of its time of retention, and an epoch

@@ -19,7 +19,7 @@ from camerad.ledger import log_segments
 from camerad.ledger.entries import Entry, LedgerLine, parse_carried, read_lines
 from camerad.ledger.entry_types import Carried, EpochBegun
 
-MOST_LINES: Final = 20_000
+MOST_LINES: Final = 10_000
 """Lines of one file. An epoch ends after 2,000 entries, and begins with what it carries."""
 MOST_CLOSED: Final = 1_000
 """Closed epochs that a file names: an office takes 400 files with entries (`ledger_copy`)."""

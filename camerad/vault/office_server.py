@@ -26,6 +26,7 @@ import logging
 import os
 import signal
 import ssl
+import sys
 from collections.abc import Coroutine
 from typing import Any, Final, Protocol
 
@@ -84,6 +85,9 @@ MOST_FIELDS: Final = 40
 """Header fields of a request. A camera sends some 12."""
 LARGEST_BODY: Final = 1 << 20
 """Of what is not read in pieces."""
+SWITCH_SECONDS: Final = 0.0005
+"""How long Python lets a thread that computes go on while another waits: whoever reads a camera's
+ledger for minutes is one, and a click at the desk waits some hundred times."""
 END_SECONDS: Final = 5.0
 """At the end: how long requests have, what is cut off then to leave, and then, together, a
 recording that is being taken over and what is done beside the requests."""
@@ -326,6 +330,7 @@ class Vault:
         """Serve until SIGTERM or SIGINT, which also end a start that is under way, and tell the
         service manager. Raises as `open`."""
         ended = asyncio.Event()
+        sys.setswitchinterval(SWITCH_SECONDS)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, ended.set)

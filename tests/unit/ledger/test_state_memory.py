@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ledger_helpers import KEYS, OTHER, Book
@@ -28,11 +29,9 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     found: list[int] = []
     real = log_segments.read_epoch
 
-    def noted(
-        before: object, number: int, content: bytes, keys: KeyRing
-    ) -> log_segments.SegmentReading:
+    def noted(before: Any, number: int, *rest: Any) -> log_segments.SegmentReading:
         found.append(number)
-        return real(before, number, content, keys)  # type: ignore[arg-type]
+        return real(before, number, *rest)
 
     monkeypatch.setattr(log_segments, "read_epoch", noted)
     return found

@@ -295,7 +295,7 @@ def _lines(content: bytes) -> list[bytes]:
         ("000003.jws", lambda c: c + b"eyJ\0\n" + c, "too short"),
         ("000003.checkpoint", lambda c: c, "no checkpoint"),
         ("000003.damaged", lambda _: b"\n" * 2_001, "line 2001"),
-        ("000003.damaged", lambda c: _lines(c)[0] * 20_001, "20000 lines"),
+        ("000003.damaged", lambda c: _lines(c)[0] * 10_001, "10000 lines"),
     ],
 )
 def test_a_file_with_anything_that_is_no_entry_is_refused_and_left_nowhere(
