@@ -8,6 +8,7 @@ import shlex
 import sys
 from typing import Any
 
+from camerad.base import file_status
 from camerad.base.text import count, printable
 
 
@@ -65,7 +66,7 @@ def _make(options: argparse.Namespace) -> int:
     if not taken:
         _say("recordings are not in it: the storage's own backup, or second copies, have them")
     authority = os.path.join(os.path.dirname(os.path.abspath(options.config)), "office-tls")
-    if os.path.isdir(authority) and not os.path.exists(f"{authority}/authority.key"):
+    if file_status.is_directory(authority) and not file_status.exists(f"{authority}/authority.key"):
         _say(f"{authority}/authority.key is not here, so it is not in it: keep that copy as well")
     return 0
 

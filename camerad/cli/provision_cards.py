@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+from camerad.base import file_status
 from camerad.base.errors import EX_USAGE, CameradError
 from camerad.base.text import count, printable
 from camerad.cli import provision_key
@@ -69,9 +70,9 @@ def run(options: argparse.Namespace) -> int:
         path
         for name in names
         for path in settings_in(os.path.join(options.files, name))
-        if not os.path.isfile(path)
+        if file_status.mode_of(path, linked=True) is None
     ]
-    if missing or not os.path.isfile(options.image):
+    if missing or file_status.mode_of(options.image, linked=True) is None:
         raise CardsCommandError(
             f"{(missing or [options.image])[0]}: there is no such file; 'camerad provision batch' "
             "makes those of the cameras"
@@ -161,7 +162,7 @@ class _Round:
         return [
             name
             for name in self._names
-            if name not in known and not os.path.exists(self._mark(name))
+            if name not in known and not file_status.exists(self._mark(name))
         ]
 
     def _to_collect(self) -> list[str]:

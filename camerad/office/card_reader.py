@@ -20,6 +20,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, Final, NamedTuple
 
+from camerad.base import file_status
 from camerad.base.errors import EX_IOERR, EX_UNAVAILABLE, CameradError, StorageError
 from camerad.base.safe_read import open_plain
 from camerad.base.storage_errors import explain, explaining
@@ -259,7 +260,7 @@ class CardReader:
     def _check_block_device(self) -> None:
         name = os.path.basename(os.path.realpath(self.path))
         about = f"/sys/class/block/{name}"
-        if os.path.exists(f"{about}/partition"):
+        if file_status.exists(f"{about}/partition"):
             raise ReaderError(f"{self.path}: this is a partition; name the whole reader (lsblk)")
         kind = _line(f"{about}/device/type")
         if _line(f"{about}/removable") != "1" and kind != "SD":
@@ -279,7 +280,7 @@ def _line(path: str) -> str:
 def _ranges(image: str) -> list[_Range]:
     """What matters of an image, by the map beside it (``.bmap``); an empty list without one."""
     path = f"{image.removesuffix('.zst')}.bmap"
-    if not os.path.exists(path):
+    if not file_status.exists(path):
         path = f"{image.removesuffix('.img.zst').removesuffix('.img')}.bmap"
     try:
         text = Path(path).read_text(encoding="utf-8")

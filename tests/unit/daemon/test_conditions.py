@@ -6,7 +6,7 @@ from camerad.base.clock import SECOND, ManualClock
 from camerad.behaviour import stages
 from camerad.behaviour.stages import Condition
 from camerad.daemon.conditions import changes
-from tests.unit.core_helpers import Heard, idle_core
+from tests.unit.core_helpers import Heard, idle_core, lives
 
 AT_US = 10 * SECOND
 HOT = Condition.HOT
@@ -51,10 +51,10 @@ def test_an_event_bears_the_time_at_which_the_condition_began() -> None:
 
 
 def test_a_step_that_changes_no_condition_has_no_changes() -> None:
-    core = idle_core(ManualClock(AT_US))
+    core = idle_core(clock := ManualClock(AT_US))
     core.conditions.raise_(HOT)
     heard = Heard(core)
-    core.post(stages.CutOff(AT_US))
+    lives(clock, lambda: core.post(stages.CutOff(AT_US)))
     (step,) = heard.steps
     assert changes(step) == ()
 

@@ -102,7 +102,7 @@ def test_news_is_felt_one_after_the_other_with_a_rest_between(motor: Motor) -> N
     motor.core.conditions.raise_(Condition.STORAGE_FULL)
     motor.at(0, CueKind.CUT_OFF, CueKind.BATTERY_LOW, CueKind.STORAGE_FULL)
     motor.run()
-    assert motor.strokes == "- .-- ---"
+    assert motor.strokes == "--- --- .-. ---"
 
 
 def test_a_cue_is_told_as_it_is_true_when_it_begins(motor: Motor) -> None:
@@ -111,7 +111,7 @@ def test_a_cue_is_told_as_it_is_true_when_it_begins(motor: Motor) -> None:
     motor.loop.call_at(1.1, motor.core.conditions.clear, Condition.CAMERA_DOWN)
     motor.run()
     # It cannot was over before its turn: only that it can again is left.
-    assert motor.strokes == "- ..--"
+    assert motor.strokes == "--- --- ."
 
 
 def test_that_it_can_record_is_not_felt_in_the_recording_that_cut_it_short(motor: Motor) -> None:
@@ -119,10 +119,10 @@ def test_that_it_can_record_is_not_felt_in_the_recording_that_cut_it_short(motor
     motor.loop.call_at(1.099, motor.core.dispatcher.intend, Intent.RECORD, "test")
     motor.at(100, CueKind.STARTED)
     motor.run()
-    assert motor.strokes == "+..."
+    assert motor.strokes == "+...."
 
 
-@pytest.mark.parametrize(("works", "strokes"), [(True, "..."), (False, "... --..")])
+@pytest.mark.parametrize(("works", "strokes"), [(True, "...."), (False, ".... --..")])
 def test_a_microphone_that_failed_last_time_is_told_at_a_start_only_if_it_still_does(
     motor: Motor, works: bool, strokes: str
 ) -> None:
@@ -184,7 +184,7 @@ def test_of_two_hands_in_a_row_the_second_is_answered_as_soon_as_the_first_would
     motor.run()
     on_us = [at_us - SECOND for at_us, on in motor.changes if on]
     assert on_us[1] == (300 + STILL_MS) * 1000
-    assert motor.strokes == "+..."
+    assert motor.strokes == "+...."
 
 
 def test_a_board_without_a_motor_tells_nothing_and_goes_on(pins: MockFactory) -> None:

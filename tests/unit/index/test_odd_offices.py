@@ -114,14 +114,14 @@ def test_what_is_in_no_ledger_and_no_register_is_found_as_well(office: IndexedOf
 def test_the_register_names_keys_of_today_and_before(
     office: IndexedOffice, index: RecordingIndex
 ) -> None:
-    old, strange = SigningKey.generate().public, SigningKey.generate().public
+    old, strange, other = (SigningKey.generate().public for _ in range(3))
     office.take(A)
     cameras = (
         RegisteredCamera(
             "cam-1", KEY.public.thumbprint, KEY.public.jwk, 1, None, None, "", (old.thumbprint,)
         ),
-        RegisteredCamera("cam-2", "odd", strange.jwk, 1, None, None, ""),
-        RegisteredCamera("cam-3", "none", {"kty": "none"}, 1, None, None, ""),
+        RegisteredCamera("cam-2", other.thumbprint, strange.jwk, 1, None, None, ""),
+        RegisteredCamera("cam-3", strange.thumbprint, {"kty": "none"}, 1, None, None, ""),
     )
     camera_register.write(str(office.register), Register(cameras))
     index.refresh()
