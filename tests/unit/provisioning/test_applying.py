@@ -509,10 +509,11 @@ def test_the_bytes_are_overwritten_before_the_name_is_removed(
     at_removal: dict[str, bytes] = {}
     remove = os.unlink
 
-    def look(path: str) -> None:
-        if os.path.dirname(path) == str(scene.boot):
-            at_removal[os.path.basename(path)] = Path(path).read_bytes()
-        remove(path)
+    def look(name: str, *, dir_fd: int | None = None) -> None:
+        path = Path(name if dir_fd is None else f"/proc/self/fd/{dir_fd}/{name}").resolve()
+        if path.parent == scene.boot:
+            at_removal[path.name] = path.read_bytes()
+        remove(name, dir_fd=dir_fd)
 
     monkeypatch.setattr(os, "unlink", look)
     scene.apply()

@@ -124,12 +124,12 @@ def test_who_loses_the_race_to_make_the_file_takes_the_one_that_is_there(
 ) -> None:
     really, missing = os.open, [True]
 
-    def opened(path: str, flags: int, *mode: int) -> int:
+    def opened(path: str, flags: int, *mode: int, **at: int) -> int:
         if path.endswith("/lock") and missing:
             missing.clear()
             os.close(really(path, os.O_CREAT | os.O_RDWR, 0o600))
             raise FileNotFoundError(path)
-        return really(path, flags, *mode)
+        return really(path, flags, *mode, **at)
 
     monkeypatch.setattr(os, "open", opened)
     with DirectoryLocks(str(tmp_path)).try_hold("one") as held:
