@@ -26,11 +26,11 @@ class Card:
         self._real: Callable[..., int] = getattr(os, call)
         monkeypatch.setattr(os, call, self._call)
 
-    def _call(self, *arguments: object) -> int:
+    def _call(self, *arguments: object, **named: object) -> int:
         if self.number is not None:
             self.refused += 1
             raise OSError(self.number, os.strerror(self.number))
-        return self._real(*arguments)
+        return self._real(*arguments, **named)
 
 
 @pytest.fixture(params=["pwritev", "fdatasync"])
