@@ -5,6 +5,7 @@ The recorder runs as it does in the daemon, on real rings; ffmpeg judges what wa
 
 from __future__ import annotations
 
+import errno
 import gc
 import json
 import subprocess
@@ -379,7 +380,7 @@ class Failing(Stalling):
 
     def append(self, fragment: bytes, facts: FragmentFacts) -> None:
         if facts.sequence == self._refused:
-            raise StorageError(28, "no")
+            raise StorageError(errno.ENODEV, "no")
         self._sink.append(fragment, facts)
 
 

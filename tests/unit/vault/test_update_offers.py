@@ -111,7 +111,8 @@ def test_a_copy_that_was_given_up_writes_nothing_any_more(root: Path) -> None:
     copy.write(b"half")
     copy.close()
     with open(root / "other", "w+b") as other:
-        assert other.fileno() == copy._descriptor
+        if other.fileno() != copy._descriptor:
+            os.dup2(other.fileno(), copy._descriptor)
         for late in (lambda: copy.write(b"a bundle"), copy.sync):
             with pytest.raises(StorageError, match="given up"):
                 late()

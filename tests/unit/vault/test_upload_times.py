@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from camerad.base.clock import DAY, ClockSource, ManualClock
-from camerad.vault.upload_errors import NoRoomError
+from camerad.vault.upload_errors import CameraQuotaError
 from camerad.vault.upload_files import Declaration
 from camerad.vault.upload_limits import UploadLimits
 from camerad.vault.uploads import ExpiredUpload, Uploads
@@ -20,7 +20,7 @@ FINAL = "ab" * 32
 
 
 class Office:
-    """Its uploads, in a storage of 100 bytes. clock: the server's."""
+    """Its uploads, in a storage of 120 bytes. clock: the server's."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -60,7 +60,7 @@ class Office:
 @pytest.fixture
 def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
     class Free:
-        f_bavail, f_frsize = 100, 1
+        f_bavail, f_frsize = 120, 1
 
     monkeypatch.setattr(os, "statvfs", lambda _: Free)
     return Office(tmp_path)
@@ -93,7 +93,7 @@ def test_room_that_was_promised_by_a_clock_that_was_ahead_is_free_again_after_a_
     office.set_right(3650)
     assert office.expire() == []
     office.clock.advance(DAY - 1)
-    with pytest.raises(NoRoomError):
+    with pytest.raises(CameraQuotaError):
         office.bring(b"", 60, OTHER, ANOTHER)
     office.clock.advance(1)
     office.bring(b"", 60, OTHER, ANOTHER)
