@@ -75,7 +75,6 @@ class PlaceClaim(Claim):
                 "or the office's directory"
             )
         self.place: Final = place
-        durable_files.sync_all()
         own = place.kind is PlaceKind.DEVICE
         # A daemon claims the recordings before it opens anything.
         first = [disk.claim(place.holdings[0].recordings)] if own and not running else []
@@ -86,6 +85,7 @@ class PlaceClaim(Claim):
                 f"{place.root}: another command of camerad is at work here; wait until it has "
                 "ended, and give this one again"
             ) from error
+        durable_files.sync_all()  # what its last holder wrote is durable before it is read
 
 
 class Store:

@@ -79,8 +79,13 @@ def _recording(path: str) -> object:
         return None
 
 
-def _following(before: LedgerState | None, number: int, content: bytes, keys: KeyRing) -> object:
-    """What was before is the same object again if it was remembered, or that of a new ledger."""
+def _following(
+    before: LedgerState | None, number: int, content: bytes, keys: KeyRing, take: object = None
+) -> object:
+    """What was before is the same object again if it was remembered, or that of a new ledger. None
+    for a reader that takes entries one by one: it has to be given them each time."""
+    if take is not None:
+        return None
     known = _BEGINNING if before == _BEGINNING else before
     return known and _Same(known), number, content, frozenset(keys)
 

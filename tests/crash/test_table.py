@@ -14,7 +14,7 @@ NEEDED: Final = (
     "container_writer.ContainerWriter.__init__ > durable_files.sync_directory",
     "container_writer.ContainerWriter.close > durable_files.sync",
     "ledger.Ledger._write > durable_files.sync",
-    "open_store.open_books > durable_files.sync_all",
+    "store.PlaceClaim.__init__ > durable_files.sync_all",
     "offload.offload > durable_files.sync_all",
     "recovery._Repair._recover > durable_files.sync",
     "recovery._Repair._recover > durable_files.publish > durable_files.rename > "
