@@ -321,3 +321,23 @@ def test_what_was_declared_ages_what_is_declared_until_trusted_time_contradicts_
     said = DeclaredMoment(now.boot_us, now.wall_us, now.source)
     days = Ages(world.timeline, boot, said, declared).minimum_us(instant) // DAY
     assert days == (15 if taken_back else aged)
+
+
+@pytest.mark.parametrize(("error_days", "refuted"), [(-30, "before"), (30, "after"), (0, "")])
+def test_trusted_time_before_or_after_takes_back_what_was_declared_between(
+    world: World, error_days: int, refuted: str
+) -> None:
+    if refuted != "after":
+        world.clock(SYNC)
+        world.run(0)
+        world.off(1)
+    world.clock(UNKNOWN)
+    between = world.run(0)
+    moment = world.moment()
+    said_us = moment.wall_us + error_days * DAY
+    declared = DeclaredTime("Desk", between.run, moment.boot_us, said_us)
+    if refuted != "before":
+        world.off(1)
+        world.clock(SYNC)
+        world.run(0)
+    assert world.timeline.contradicts(declared) == bool(refuted)
