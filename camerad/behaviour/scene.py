@@ -43,6 +43,7 @@ GRAVITY: Final = (
     Condition.BATTERY_CRITICAL,
     Condition.LIGHT_DOWN,
     Condition.STORAGE_STALLED,
+    Condition.CAMERA_COVERED,
     Condition.MICROPHONE_DOWN,
     # It records, and something is to be done soon,
     Condition.BATTERY_LOW,

@@ -88,6 +88,7 @@ ATTENTION: Final = frozenset(
         Condition.STORAGE_STALLED,
         Condition.STORAGE_LOW,
         Condition.CLOCK_UNTRUSTED,
+        Condition.CAMERA_COVERED,
         Condition.DISPLAY_DOWN,
         Condition.MICROPHONE_DOWN,
         Condition.HOT,
@@ -218,14 +219,13 @@ CUE_TABLE: Final[Mapping[CueKind, tuple[Rhythm, int]]] = {
     CueKind.BATTERY_CRITICAL: (Rhythm.POWER_OFF, LOW),
     CueKind.CLOCK_UNTRUSTED: (Rhythm.LOOK, MIDDLE),
     CueKind.CAMERA_DOWN: (Rhythm.NO_RECORDING, LOW),
+    CueKind.CAMERA_COVERED: (Rhythm.LOOK, MIDDLE),
     CueKind.LIGHT_DOWN: (Rhythm.LIGHT, LOW),
     CueKind.DISPLAY_DOWN: (Rhythm.LOOK, MIDDLE),
     CueKind.MICROPHONE_DOWN: (Rhythm.LOOK, MIDDLE),
     CueKind.HOT: (Rhythm.LOOK, MIDDLE),
-    # whose camera it is
     CueKind.SHIFT_BEGUN: (Rhythm.DONE, MIDDLE),
     CueKind.SHIFT_ENDED: (Rhythm.DONE, MIDDLE),
-    # worn, and a press would be refused
     CueKind.NOT_READY: (Rhythm.NO_RECORDING, LOW),
 }
 """The rhythm of each cue, and the pitch in hertz of a tone in the same rhythm; 0: no tone."""
@@ -283,6 +283,7 @@ CODES: Final[Mapping[CueKind, str]] = {
     CueKind.BATTERY_CRITICAL: "....-",
     CueKind.CLOCK_UNTRUSTED: ".....",
     CueKind.CAMERA_DOWN: "-.-",
+    CueKind.CAMERA_COVERED: "-.-.",
     CueKind.LIGHT_DOWN: "-..",
     CueKind.DISPLAY_DOWN: "-...",
     CueKind.MICROPHONE_DOWN: "-....",
@@ -293,7 +294,6 @@ CODES: Final[Mapping[CueKind, str]] = {
     CueKind.NOT_READY: "----",
 }
 """The strokes of each cue with `Detail.FULL`, for those who have learned them."""
-
 
 ANSWERS: Final = frozenset(
     {

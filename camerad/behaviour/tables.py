@@ -164,6 +164,7 @@ CUES: Final[Mapping[Condition, CueKind]] = {
     Condition.HOT: CueKind.HOT,
     Condition.CLOCK_UNTRUSTED: CueKind.CLOCK_UNTRUSTED,
     Condition.CAMERA_DOWN: CueKind.CAMERA_DOWN,
+    Condition.CAMERA_COVERED: CueKind.CAMERA_COVERED,
     Condition.DISPLAY_DOWN: CueKind.DISPLAY_DOWN,
     Condition.LIGHT_DOWN: CueKind.LIGHT_DOWN,
     Condition.MICROPHONE_DOWN: CueKind.MICROPHONE_DOWN,

@@ -138,7 +138,7 @@ class App:
         Raises a CameradError, before anything is recorded, if a button, a light, the state
         directory or the control socket cannot be used.
         """
-        core = self._core
+        core, settings = self._core, self._settings
         loop = core.loop.attach()
         loop.set_exception_handler(self._shutdown.mistake)
         if not process.set_priority(process.CAMERA_NICE):
@@ -150,7 +150,6 @@ class App:
         process.overwrite_freed_memory()
         process.return_freed_memory()
         process.raise_file_limit()
-        settings = self._settings
         async with contextlib.AsyncExitStack() as parts:
             # What an officer touches comes first: a press is remembered from there on.
             early = self._early or EarlyStart(settings, self._clock)
@@ -244,7 +243,8 @@ class App:
             beats = Watchdog(
                 self._clock, self._signs, lambda _parts: self._shutdown.give_up(EX_SOFTWARE)
             )
-            for watching in (self._recordings.watch_storage(), beats.run(), self._lights.watch()):
+            looks = (self._lights.watch(), self._camera.watch_lens(self._link.vitals))
+            for watching in (self._recordings.watch_storage(), beats.run(), *looks):
                 parts.callback(watched(watching).cancel)
             self._core.loop.background(self._camera.note_reboot())
             log.info(

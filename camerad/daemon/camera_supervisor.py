@@ -11,21 +11,27 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
+from camerad.base.async_utils import until_next
 from camerad.base.clock import SECOND
 from camerad.base.errors import EX_REBOOT
 from camerad.base.message_ids import MessageId
 from camerad.base.text import count
 from camerad.behaviour import stages
 from camerad.behaviour.budget import CARD_SECONDS
+from camerad.behaviour.lens import Lens, look
 from camerad.behaviour.stages import Condition, Stage
 from camerad.container.gaps import Gap
 from camerad.daemon.core import Core, Note
 from camerad.daemon.reboot_log import RebootLog
 from camerad.stream.sound_messages import SOUND_LOST
+from camerad.stream.vitals import Vitals
 
 log = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 0.5
+"""How often it looks whether something covers the lens; the brightness comes twice as often."""
 
 
 class CameraSupervisor:
@@ -101,6 +107,17 @@ class CameraSupervisor:
     def steady(self) -> None:
         """The camera has worked for long: earlier reboots count no more."""
         self._core.loop.in_thread(self._reboots.forget)
+
+    async def watch_lens(self, vitals: Vitals) -> None:
+        """Look again and again whether something covers the lens, until cancelled. In idle the
+        sensor may rest: the condition stays as the recording left it until a picture comes."""
+        lens = Lens()
+        while True:
+            now_us = self._core.now_us()
+            lens, covered = look(lens, vitals.report(now_us)["luma"], now_us)
+            if covered is False or (covered and self._core.state.stage is Stage.RECORDING):
+                self._core.conditions.set(Condition.CAMERA_COVERED, holds=covered)
+            await until_next(LOOK_SECONDS)
 
     async def note_reboot(self) -> None:
         """Tell the wearer if the machine was rebooted for the camera's sake while it recorded."""

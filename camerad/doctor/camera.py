@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from camerad.base.clock import SECOND, SystemClock
+from camerad.behaviour.lens import BLACK
 from camerad.config import Settings
 from camerad.doctor.check_results import CheckResult, FindingId
 from camerad.hardware import from_settings
@@ -37,9 +38,6 @@ RATE_TOLERANCE: Final = 0.05
 """Sensors keep their rate far better; so much tells another mode of the sensor apart, such as 25
 pictures a second from 30, and no more."""
 MOST_LOST: Final = 0.1
-BLACK: Final = 24
-"""Nine tenths of the picture not brighter than this: video's black is 16 (ITU-R BT.601), a covered
-lens adds its noise, and a street at night has more by the sensor's own gain."""
 
 
 class CameraObservation(msgspec.Struct, frozen=True):

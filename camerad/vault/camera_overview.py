@@ -45,6 +45,7 @@ WORDS: Final[Mapping[Condition, str]] = {
     Condition.HOT: "it is too hot",
     Condition.CLOCK_UNTRUSTED: "its clock is not confirmed",
     Condition.CAMERA_DOWN: "the camera module fails",
+    Condition.CAMERA_COVERED: "its lens was covered in a recording",
     Condition.DISPLAY_DOWN: "the display fails",
     Condition.LIGHT_DOWN: "a light fails",
     Condition.MICROPHONE_DOWN: "the microphone fails",

@@ -136,6 +136,24 @@ def test_a_stall_is_one_gap_and_ends_when_the_sensor_goes_on(tmp_path: Path) -> 
         assert len(marks(camera, recording)) == 1
 
 
+def test_a_lens_that_is_covered_is_felt_within_five_seconds_and_nothing_is_lost(
+    tmp_path: Path,
+) -> None:
+    with worn(tmp_path) as camera:
+        start_recording(camera)
+        covered_us = now_us()
+        camera.fault("camera_dark", 12)
+        camera.wait_for_condition("camera_covered", holds=True)
+        wait_for_quiet(camera)
+        felt = [at_us for at_us, _ in edges(camera, "vibration", covered_us)]
+        strokes = [off - on for on, off in zip(felt[::2], felt[1::2], strict=True)]
+        assert felt[0] - covered_us < 5e6
+        assert [stroke > 500_000 for stroke in strokes] == [False, True, False]  # look
+        camera.wait_for_condition("camera_covered", holds=False)
+        recording = camera.stop()
+        assert len(camera.recordings) == 1 and recording["gaps"] == []
+
+
 def test_a_stop_that_hangs_is_killed_and_costs_one_gap(tmp_path: Path) -> None:
     """The stall makes the daemon ask for a stop, which never returns; the kernel ends it."""
     with worn(tmp_path) as camera:

@@ -101,6 +101,9 @@ class DisplayWording(msgspec.Struct, frozen=True):
     cause_storage_stalled: Annotated[
         str, "Cause: the storage does not answer; a recording waits in memory.", _cause()
     ]
+    cause_camera_covered: Annotated[
+        str, "Cause: the picture went black in a recording, as by a covered lens.", _cause()
+    ]
     cause_microphone_down: Annotated[
         str, "Cause: the microphone was missing or failed when it was used last.", _cause()
     ]

@@ -37,6 +37,7 @@ ENGLISH: Final = DisplayWording(
     cause_battery_critical="Battery empty. Charge it now.",
     cause_light_down="Light failed. Say aloud that you record.",
     cause_storage_stalled="Storage does not answer. Report it after the shift.",
+    cause_camera_covered="Picture was black. Uncover the lens.",
     cause_microphone_down="Microphone did not work. Try self-view; if it stays so, report.",
     cause_battery_low="Battery low. Charge it soon.",
     cause_battery_unknown="Battery level unknown. Charge it soon.",

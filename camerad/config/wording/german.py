@@ -37,6 +37,7 @@ GERMAN: Final = DisplayWording(
     cause_battery_critical="Akku leer. Sofort laden.",
     cause_light_down="Licht gestört. Aufzeichnung selbst ansagen.",
     cause_storage_stalled="Speicher antwortet nicht. Nach dem Dienst melden.",
+    cause_camera_covered="Bild war schwarz. Objektiv frei machen.",
     cause_microphone_down="Mikrofon war gestört. Spiegel einschalten; bleibt es so: melden.",
     cause_battery_low="Akku schwach. Bald laden.",
     cause_battery_unknown="Akkustand unbekannt. Bald laden.",

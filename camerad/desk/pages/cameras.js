@@ -12,7 +12,7 @@ const WHYS = ["lost", "stolen", "broken", "other"];
 const KNOWN = [
   "storage_low", "storage_full", "storage_failed", "storage_stalled", "storage_read_only", "ledger_failed", "no_recipients",
   "unprovisioned", "provision_refused", "battery_low", "battery_critical", "battery_unknown", "hot", "clock_untrusted", "camera_down",
-  "display_down", "light_down", "microphone_down", "never_seen", "silent", "no_press", "percent", "left",
+  "camera_covered", "display_down", "light_down", "microphone_down", "never_seen", "silent", "no_press", "percent", "left",
 ];
 /** What is otherwise as soon as a camera is elsewhere. */
 const PASSING = ["left", "percent", "battery_low", "battery_critical", "storage_low", "storage_full"];

@@ -318,6 +318,7 @@ export const DE = {
   why_hot: "Sie ist zu heiß. Abkühlen lassen.",
   why_clock_untrusted: "Ihre Uhr ist nicht bestätigt. Eine Minute im Dock lassen.",
   why_camera_down: "Das Kameramodul ist gestört. In die Werkstatt.",
+  why_camera_covered: "Das Bild war in einer Aufzeichnung schwarz. Nachsehen, ob das Objektiv frei ist.",
   why_display_down: "Das Display ist gestört. In die Werkstatt.",
   why_light_down: "Eine Leuchte ist gestört. In die Werkstatt.",
   why_microphone_down: "Das Mikrofon ist gestört. In die Werkstatt.",

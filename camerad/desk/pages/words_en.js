@@ -318,6 +318,7 @@ export const EN = {
   why_hot: "It is too hot. Let it cool down.",
   why_clock_untrusted: "Its clock is not confirmed. Leave it in the dock for a minute.",
   why_camera_down: "The camera module fails. To the workshop.",
+  why_camera_covered: "The picture was black in a recording. Look whether the lens is free.",
   why_display_down: "The display fails. To the workshop.",
   why_light_down: "A light fails. To the workshop.",
   why_microphone_down: "The microphone fails. To the workshop.",

@@ -220,6 +220,7 @@ ENGLISH_REPORT: Final = ReportTexts(
         "hot": "too hot",
         "clock_untrusted": "clock not confirmed",
         "camera_down": "camera module failed",
+        "camera_covered": "lens covered",
         "display_down": "display failed",
         "light_down": "a light failed",
         "microphone_down": "microphone failed",

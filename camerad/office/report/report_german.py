@@ -225,6 +225,7 @@ GERMAN_REPORT: Final = ReportTexts(
         "hot": "zu heiß",
         "clock_untrusted": "Uhr nicht bestätigt",
         "camera_down": "Kameramodul fiel aus",
+        "camera_covered": "Objektiv verdeckt",
         "display_down": "Display fiel aus",
         "light_down": "ein Licht fiel aus",
         "microphone_down": "Mikrofon fiel aus",

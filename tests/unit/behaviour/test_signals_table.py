@@ -95,7 +95,7 @@ def test_amber_is_steady_wherever_a_press_would_be_refused(
 
 def test_p3_red_is_steady_exactly_while_footage_is_made_whatever_is_the_matter() -> None:
     conditions = list(Condition)
-    # Up to four at once, and all but up to four: all of the 2 ** 19 would take longer than every
+    # Up to four at once, and all but up to four: all of the 2 ** 20 would take longer than every
     # other test of the signals together, and a light asks each condition by itself.
     few = [set(c) for n in range(5) for c in combinations(conditions, n)]
     subsets = few + [set(conditions) - one for one in few]
@@ -117,6 +117,7 @@ def test_p3_red_is_steady_exactly_while_footage_is_made_whatever_is_the_matter()
         ((Condition.BATTERY_CRITICAL, Condition.BATTERY_LOW), BLINK),
         ((Condition.STORAGE_LOW,), BLINK),
         ((Condition.CLOCK_UNTRUSTED,), BLINK),
+        ((Condition.CAMERA_COVERED,), BLINK),
         ((Condition.DISPLAY_DOWN,), BLINK),
         ((Condition.MICROPHONE_DOWN,), BLINK),
         ((Condition.LIGHT_DOWN,), BLINK),

@@ -20,6 +20,7 @@ from camerad.behaviour.stages import Condition, Stage
 from camerad.container.gaps import FRAMES_LOST, Gap
 from camerad.daemon.camera_supervisor import CameraSupervisor
 from camerad.daemon.reboot_log import NAME, RebootLog
+from camerad.stream.vitals import Vitals
 from tests.unit.core_helpers import AtOnce, Heard, lives, record, starting_core
 
 _T = TypeVar("_T")
@@ -226,3 +227,50 @@ def test_the_wearer_is_told_of_a_reboot_that_ended_a_recording(
     RebootLog(str(scene.directory)).resolve(recording=recording)
     scene.live(lambda: scene.threads.background(scene.camera.note_reboot()))
     assert scene.heard.effects.count(stages.Cue(stages.CueKind.CUT_OFF)) == recording
+
+
+SEES, NIGHT, COVERED = 120, 30, 20
+
+
+@pytest.mark.parametrize(
+    ("seen", "told"),
+    [
+        ([(SEES, 3), (COVERED, 4.75)], [True]),
+        ([(SEES, 3), (COVERED, 5), (SEES, 2)], [True, False]),
+        ([(SEES, 3), (COVERED, 5), (NIGHT, 5), (COVERED, 5)], [True]),
+        ([(SEES, 3), (COVERED, 5), (None, 5), (SEES, 1)], [True, False]),
+        ([(SEES, 3), (COVERED, 1.5), (SEES, 3), (COVERED, 1.5), (SEES, 3)], []),  # a hand passes
+        ([(COVERED, 30)], []),  # dark from the beginning
+        ([(SEES, 3), (40, 3), (COVERED, 30)], []),  # dusk
+        ([(SEES, 3), (None, 3), (COVERED, 30)], []),  # the camera failed in between
+    ],
+)
+@pytest.mark.parametrize("recording", [True, False])
+def test_a_lens_that_is_covered_in_a_recording_is_told_within_five_seconds(
+    scene: Scene, seen: list[tuple[int | None, float]], told: list[bool], recording: bool
+) -> None:
+    vitals = Vitals()
+    running: list[asyncio.Future[None]] = []
+
+    async def show() -> None:
+        for luma, seconds in seen:
+            for _ in range(round(seconds * 4)):
+                now_us = scene.clock.now_us()
+                frame = now_us // 33_333
+                vitals.beat({"frame": frame, "pts_us": now_us, "delivered": frame, "luma": luma})
+                await asyncio.sleep(0.25)
+
+    def begin() -> None:
+        scene.camera.up(HELLO)
+        if recording:
+            record(scene.core)
+        scene.heard.events.clear()
+        running.append(asyncio.ensure_future(show()))
+        running.append(asyncio.ensure_future(scene.camera.watch_lens(vitals)))
+        asyncio.get_running_loop().call_later(in_all, running[-1].cancel)
+
+    in_all = sum(seconds for _, seconds in seen)
+    scene.live(begin, in_all + 1)
+    wanted = [(Condition.CAMERA_COVERED, holds) for holds in told]
+    heard = [said for said in scene.heard.conditions if said[0] is Condition.CAMERA_COVERED]
+    assert heard == (wanted if recording else [])

@@ -285,6 +285,7 @@ export const DE = {
     hot: "zu warm",
     clock_untrusted: "Uhrzeit ungewiss",
     camera_down: "Kamera gestört",
+    camera_covered: "Bild schwarz, Objektiv verdeckt",
     microphone_down: "Mikrofon gestört",
     display_down: "Display gestört",
     light_down: "Leuchte gestört",

@@ -284,6 +284,7 @@ export const EN = {
     hot: "too hot",
     clock_untrusted: "clock not trusted",
     camera_down: "camera down",
+    camera_covered: "picture black, lens covered",
     microphone_down: "microphone down",
     display_down: "display down",
     light_down: "light down",

@@ -12,7 +12,7 @@ export const FAULTS_DE = {
   camera_gone: [(s) => `Gelb binnen ${s} s: kein Bild, ein Druck wird abgelehnt. Eine Aufzeichnung endet bald, und die Kamera startet neu.`, WAIT],
   camera_start_error: ["Zu sehen, wenn das Kameramodul das nächste Mal startet; es wird noch einmal versucht.", NOTHING],
   camera_stop_hang: ["Zu sehen, wenn das Kameramodul das nächste Mal anhält; es wird neu gestartet.", WAIT],
-  camera_dark: ["Das Bild ist schwarz und wird so aufgezeichnet. Kein Licht sagt es.", "Auf das Display sehen: Objektiv frei machen."],
+  camera_dark: ["Das Bild ist schwarz und wird so aufgezeichnet. Beginnt das in einer Aufzeichnung, fühlen Sie • ▬ •.", "Auf das Display sehen: Objektiv frei machen."],
   encoder_error: ["Eine kurze Lücke; der Encoder wird neu gestartet.", NOTHING],
   encoder_empty: ["In einer Aufzeichnung kann ein Bild fehlen.", NOTHING],
   encoder_hang: [(s) => `Gelb binnen ${s} s. Eine Aufzeichnung läuft weiter, mit einer Lücke.`, WAIT],

@@ -12,7 +12,7 @@ export const FAULTS_EN = {
   camera_gone: [(s) => `Amber within ${s} s: no picture, a press is refused. A recording ends soon, and the camera starts anew.`, WAIT],
   camera_start_error: ["Seen the next time that the camera module starts; it is tried again.", NOTHING],
   camera_stop_hang: ["Seen when the camera module is stopped next; it is started anew.", WAIT],
-  camera_dark: ["The picture is black, and is recorded as it is. No light says so.", "Look at the display: uncover the lens."],
+  camera_dark: ["The picture is black, and is recorded as it is. If that begins in a recording, you feel • ▬ •.", "Look at the display: uncover the lens."],
   encoder_error: ["A short gap; the encoder is started anew.", NOTHING],
   encoder_empty: ["One picture may be missing from a recording.", NOTHING],
   encoder_hang: [(s) => `Amber within ${s} s. A recording goes on, with a gap.`, WAIT],
