@@ -282,7 +282,8 @@ class RecordingManager:
 
     def stepped(self, step: Step) -> None:
         """The camera's state is another: the ledger hears of stages and faults."""
-        if step.cut_off and step.before.goes_on:
+        asked = isinstance(step.event, stages.Intended) and step.event.source == CONTINUED
+        if step.cut_off and (asked or step.before.goes_on):
             log.warning("it does not go on after all", extra=MessageId.CUT_OFF.extra)
         for condition, holds in changes(step):
             self.note("fault", condition=condition.value, holds=holds)

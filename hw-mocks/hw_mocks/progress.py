@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import time
 from collections.abc import Callable, Coroutine
@@ -17,6 +16,8 @@ _REDRAW_SECONDS: Final = 0.1
 
 async def waited_for(what: str, work: Coroutine[Any, Any, _T], say: Callable[[str], None]) -> _T:
     """What `work` returns; says every `TELL_EVERY` seconds what is waited for, and how long."""
+    import asyncio
+
     task = asyncio.ensure_future(work)
     began = time.monotonic()
     try:

@@ -351,7 +351,8 @@ def test_a_card_that_refuses_while_it_hangs_is_told_until_both_are_over(scene: S
 
 @pytest.mark.parametrize("cut_off", [False, True])
 def test_the_wearer_is_told_of_a_recording_that_does_not_go_on(scene: Scene, cut_off: bool) -> None:
-    scene.recordings._keeping_opened(OpenedStore("x" * 43, resume=None, cut_off=cut_off))
+    opened = OpenedStore("x" * 43, resume=None, cut_off=cut_off)
+    lives(scene.clock, lambda: scene.recordings._keeping_opened(opened))
     told: list[Any] = [one for one in scene.heard.events if isinstance(one, CutOff)]
     assert len(told) == cut_off
 
@@ -370,7 +371,8 @@ def test_a_recording_that_cannot_go_on_was_cut_off_and_the_log_says_so(
 ) -> None:
     scene.core.dispatcher.listen(scene.recordings.stepped)
     scene.core.conditions.raise_(Condition.NO_RECIPIENTS)
-    scene.recordings._keeping_opened(OpenedStore("x" * 43, resume="ID", cut_off=False))
+    opened = OpenedStore("x" * 43, resume="ID", cut_off=False)
+    lives(scene.clock, lambda: scene.recordings._keeping_opened(opened))
     assert scene.heard.steps[-1].cut_off
     assert "it does not go on after all" in caplog.messages
 
