@@ -105,7 +105,7 @@ def _bring_home(camera: BodyCamera) -> None:
     def home() -> bool:
         state = camera.state
         if state["stage"] == "recording":
-            camera.press_stop()
+            camera.stop_once()
         elif state["stage"] == "self_view" and state["display"]:
             camera.press("display")
         return state["stage"] == "idle" and bool(state["ready"])

@@ -32,7 +32,7 @@ LOST_SECONDS: Final = 1.0
 GOES_ON_SECONDS: Final = 2.0
 READY_SECONDS: Final = 20.0
 HOLD_US: Final = 1_000_000
-"""Main is held so long to record, and twice as long to stop."""
+"""Main is held so long to record."""
 UNSURE_US: Final = 150_000
 """Around a decision, nobody can tell from outside on which side of it a kill fell."""
 RESTART_SECONDS: Final = 0.1
@@ -108,7 +108,8 @@ class Victim:
         """Press main down, or let it go; returns when that was."""
         reply = self.camera.ask("POST", "/api/press", {"button": "main", "down": down})
         assert reply.status == 200, reply
-        return int(reply.body["at_us"] or now_us())
+        self.camera.touched_us = int(reply.body["at_us"] or now_us())
+        return self.camera.touched_us
 
 
 def wait_until(at_us: float) -> None:
@@ -174,11 +175,9 @@ class Kills:
         path = self._recording()
         victim = self._victim
         wait_until(now_us() + random.uniform(0, 500_000))
-        down_us = victim.hold(True)
-        stop_us = down_us + 2 * HOLD_US
+        stop_us = victim.camera.press_stop()["decided_us"]
         wait_until(stop_us + random.uniform(-100_000, 700_000))
         killed_us = victim.kill()
-        victim.hold(False)
         goes_on = None
         if killed_us < stop_us - UNSURE_US:
             goes_on = True

@@ -103,18 +103,21 @@ def p2_wiped_is_overwritten(seen: Seen) -> Iterator[str | None]:
 
 
 def p3_red_while_footage_is_kept(seen: Seen) -> Iterator[str | None]:
-    """From the first commit to the last the red light is on. Where its line is shorted it cannot
-    be; if that takes longer than the lights are left alone, the wearer is told of it, and the
-    ledger."""
+    """From the first commit to the last picture, and the end of the sound, the red light is on;
+    what is committed later was made by then. Where its line is shorted it cannot be; if that takes
+    longer than the lights are left alone, the wearer is told of it, and the ledger."""
     # Of what held before, the ledger has spoken before.
     held = "light_down" in seen.conditions(seen.began_us, seen.began_us)
     noted = held or _condition_noted(seen, "light_down")
     for film in seen.films:
         times = [commit["facts"]["clock"]["boot_us"] for commit in film.read.commits]
         yield from (None for _ in times)
-        if not times:
+        facts = [commit["facts"] for commit in film.read.commits]
+        made = [one["last_us"] for one in facts if one["frames"]]
+        made += [one["sound"]["end_us"] or 0 for one in facts if one.get("sound")]
+        if not made or max(made) <= times[0]:
             continue
-        for from_us, to_us in seen.dark("red", times[0], times[-1]):
+        for from_us, to_us in seen.dark("red", times[0], max(made)):
             text = f"{film.path.name}: red was dark for {(to_us - from_us) / 1e6:.2f} s of it"
             if not _light_is_dead(seen, "red", from_us, to_us):
                 yield text

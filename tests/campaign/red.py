@@ -310,10 +310,7 @@ class Player:
         def rests() -> bool:
             state = camera.state
             if state["stage"] == "recording" and state["recording"] and state["recording"]["id"]:
-                camera.press_stop()
-                # A hold that begins once the stop is decided would record again.
-                with contextlib.suppress(AssertionError):
-                    until(lambda: camera.state["stage"] != "recording", 5, "it stops")
+                camera.stop_once()
             elif state["stage"] == "self_view":
                 camera.ask("POST", "/api/press", {"button": "display", "seconds": 0.1})
             return bool(state["stage"] == "idle" and state["ready"])

@@ -248,7 +248,7 @@ class Stage:
                 return True
             off.clear()
             if stage == "recording" and state["recording"] and state["recording"]["id"]:
-                self.camera.press_stop()
+                self.camera.stop_once()
             elif stage == "self_view":
                 self.camera.ask("POST", "/api/press", {"button": "display", "seconds": 0.1})
             return bool(stage == "idle" and state["ready"])

@@ -29,12 +29,12 @@ from tests.waiting import DEADLINE, until
 PATIENCE: Final = DEADLINE
 """Seconds after which what has to come is given up. How soon it has to come is judged by instants
 that the hardware notes, and not by whoever waits for it, whom a machine may hold up."""
-_PAUSE: Final = 0.05
 CALM_SECONDS: Final = 1.1
 """A hold that may end a recording comes so long after any other contact: a tenth more than a
 second."""
 ALONE_US: Final = 400_000
 """The press that ends one is alone for so long."""
+_PAUSE: Final = 0.05
 """Seconds between two looks at the state, whose shortest news is half a blink: as long as ten. To
 look costs 2.5 ms of a processor: fifty times a second that is more than a whole camera in idle."""
 
@@ -100,19 +100,27 @@ class BodyCamera:
         reply = self.ask("POST", "/api/press", {"button": button, "seconds": seconds})
         assert reply.status == 200, reply
         body: dict[str, Any] = reply.body
-        self._touched_us = max(self._touched_us, int(body["up_us"]))
+        self.touched_us = max(self.touched_us, int(body["up_us"]))
         return body
 
-    _touched_us = 0
+    touched_us = 0
+    """When a button was let go last."""
 
     def press_stop(self) -> dict[str, Any]:
         """Hold the big button, let go as it is felt, and press once; the answer has `down_us` of
         the hold, and `decided_us`, when it is certain that the recording is to end."""
-        self.pass_time(max(0.0, (self._touched_us - now_us()) / 1e6 + CALM_SECONDS))
+        self.pass_time(max(0.0, (self.touched_us - now_us()) / 1e6 + CALM_SECONDS))
         held = self.press("main", 2.3)
         self.pass_time(0.4)
         answer = self.press()
         return {**held, "decided_us": answer["up_us"] + ALONE_US}
+
+    def stop_once(self) -> None:
+        """Press the stop, and wait until it is decided: a hold after that would record again. What
+        a fault keeps from stopping goes on after 5 s, and may be asked again."""
+        self.press_stop()
+        with contextlib.suppress(AssertionError):
+            until(lambda: self.state["stage"] != "recording", 5, "it stops")
 
     def press_and_hold(self, button: str = "display", seconds: float = 1.2) -> None:
         """A press, and a second one that is held."""

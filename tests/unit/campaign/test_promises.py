@@ -47,17 +47,19 @@ def report(verdict: Verdict) -> Report:
 
 
 def film(numbers: tuple[int, ...] = NUMBERS, **more: Any) -> Film:
-    """Four seconds of recording, committed twice a second. gaps: as its statements say."""
+    """Four seconds of recording, committed twice a second, each a little later. gaps: as its
+    statements say."""
     commits = []
     for at in range(8):
         facts = {
-            "clock": {"boot_us": TRIGGER + (at + 1) * 500_000 - 1},
+            "clock": {"boot_us": TRIGGER + (at + 1) * 500_000 + 100_000},
+            "last_us": TRIGGER + (at + 1) * 500_000 - 33_333,
             "frames": 0,
             "gaps": [],
             "marks": [],
         }
         commits.append({"facts": facts})
-    commits[0]["facts"]["frames"] = len(numbers)
+    commits[-1]["facts"]["frames"] = len(numbers)
     commits[-1]["facts"]["gaps"] = more.pop("gaps", [])
     header = {"trigger_us": TRIGGER, "origin_us": TRIGGER, "continues": None}
     end = {"closing": {"reason": "stop", "gaps": [], "marks": [], "clock": {"boot_us": STOPPED}}}
@@ -139,6 +141,10 @@ WRONG: dict[str, tuple[str, Seen]] = {
                 edge("vibration", STOPPED, True),
             ]
         ),
+    ),
+    "red out early": (
+        "P3",
+        seen(edges=[*seen().edges[:-1], edge("red", STOPPED - 50_000, False)]),
     ),
     "in the clear": ("P4", seen(clear=["a.tar"])),
     "no answer": ("P5", seen(edges=[edge("red", T0 - 5, True)])),
@@ -258,7 +264,7 @@ def test_a_kill_costs_what_the_camera_had_delivered_and_no_more() -> None:
     """Its first picture came two seconds after the press, and 0.9 s before the kill."""
     killed_us = TRIGGER + 2_900_000
     none = film(())
-    none.read.commits[0]["facts"]["frames"] = 0
+    none.read.commits[-1]["facts"]["frames"] = 0
     what = seen(films=[none], faults=[Span("daemon_killed", killed_us, killed_us, {})])
     assert "2.90 s before a kill are lost" in " ".join(findings(what)["P6"])
     none.read.header["origin_us"] = TRIGGER + 2_000_000
