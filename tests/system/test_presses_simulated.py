@@ -42,6 +42,7 @@ from camerad.daemon.shift_manager import ShiftManager
 from camerad.recording import recorder
 from camerad.store import disk
 from camerad.stream.sound_messages import SoundNews
+from camerad.stream.vitals import Vitals
 from camerad.stream.wire import SoundMode
 from tests.system import oracle, sealed
 from tests.system.harness import configuration
@@ -70,6 +71,7 @@ class Link:
         self._callbacks = callbacks
         self.wanted = self
         """It obeys at once, so it is what is wanted of it, too."""
+        self.vitals = Vitals()
         self.wiping = 0
 
     def start(self) -> None:
