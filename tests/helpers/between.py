@@ -2,12 +2,14 @@
 
 Whoever controls the office's server can do whatever this does. Requests go to the real desk, and
 what it answers comes back, as `lie` has changed it. Nothing that goes either way is left out of
-`exchanges`.
+`exchanges`. What is packed on the way (gzip) is unpacked there, to be read and changed, and the
+browser gets it packed again.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gzip
 import ssl
 import threading
 from collections.abc import Callable
@@ -30,7 +32,8 @@ _OF_ONE_HOP: Final = (hdrs.CONNECTION, hdrs.TRANSFER_ENCODING, hdrs.CONTENT_LENG
 
 @dataclass
 class Exchange:
-    """A request and its answer. answer, status and answer_fields may be changed on the way."""
+    """A request and its answer. answer, status and answer_fields may be changed on the way.
+    answer: unpacked, whatever its fields say."""
 
     method: str
     path: str
@@ -135,7 +138,10 @@ class Between:
             exchange.answer_fields = CIMultiDict(answer.headers)
         for name in _OF_ONE_HOP:
             exchange.answer_fields.popall(name, None)
+        coding = exchange.answer_fields.get(hdrs.CONTENT_ENCODING)
+        assert coding in (None, "gzip"), coding
+        if coding:
+            exchange.answer = gzip.decompress(exchange.answer)
         self.lie(exchange)
-        return web.Response(
-            status=exchange.status, headers=exchange.answer_fields, body=exchange.answer
-        )
+        body = gzip.compress(exchange.answer) if coding else exchange.answer
+        return web.Response(status=exchange.status, headers=exchange.answer_fields, body=body)
