@@ -290,9 +290,10 @@ def test_a_recording_is_closed_when_no_reboot_is_left_that_could_bring_the_camer
     assert (recorder.closed, recorder.reason) == (True, "camera_down")
     at_us = next(at_us for at_us, what in board.world.answers if what == "closed")
     assert at_us < failed_us + supervision.REBOOT_LIMIT_US
-    last = [cue for cue in board.cues if cue is not stages.CueKind.READY][-1]
-    assert last is stages.CueKind.CAMERA_DOWN, "the wearer is told why"
-    assert board.cues[-1] is stages.CueKind.READY, "and half an hour later that it is back"
+    why, that_it_ended, back = board.cues[-3:]
+    assert why is stages.CueKind.CAMERA_DOWN, "the wearer is told why"
+    assert that_it_ended is stages.CueKind.CUT_OFF
+    assert back is stages.CueKind.READY, "and half an hour later that it is back"
 
 
 def test_a_camera_that_delivers_now_and_then_is_recorded_on_with_its_gaps(board: Board) -> None:

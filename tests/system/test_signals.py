@@ -57,8 +57,8 @@ def test_a_recording_is_heard_and_its_muting_and_its_voice_are_in_the_ledger(
         camera.wait(stage="idle")
         camera.press("main", 1.2)
         camera.wait(stage="recording")
-        # Three short ones, as high as everything about a recording.
-        until(lambda: pitches(camera)[-3:] == [2400] * 3, PATIENCE, "the start is heard")
+        # Four short ones, as high as everything about a recording that is made.
+        until(lambda: pitches(camera)[-4:] == [2400] * 4, PATIENCE, "the start is heard")
         (first,) = announced(camera, 1)
         # With sound, and it says so.
         spoken = VOICE / "recording.wav"
@@ -73,7 +73,7 @@ def test_a_recording_is_heard_and_its_muting_and_its_voice_are_in_the_ledger(
         until(lambda: pitches(camera)[-4:] == [1600] * 4, PATIENCE, "the muting is heard")
         assert camera.state["muted"]
         camera.press_and_hold()
-        until(lambda: pitches(camera)[-5:] == [1600] * 5, PATIENCE, "and its end")
+        until(lambda: pitches(camera)[-4:] == [2400] * 4, PATIENCE, "and its end")
         recording = camera.stop()
         said = announced(camera, 4)
         assert [one["what"] for one in said] == ["recording", "muted", "unmuted", "ended"]
