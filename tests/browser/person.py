@@ -80,6 +80,16 @@ WATCHES_NOTES: Final = """async () => {
 }"""
 """Counts how often the simulator's page says that the camera did not feel a press."""
 PRESSES: Final = 10
+NOT_FELT: Final = "() => document.getElementById('strokes').textContent === ''"
+"""Nothing is felt, nor was for the seconds for which it is read. Every press in a recording is
+answered by what is felt, so there was none either."""
+HELD: Final = f"""() => !({NOT_FELT})() &&
+  document.getElementById("button-main").classList.contains("done")"""
+"""Whether the camera vibrates, and the big button shows that it was held for long enough."""
+FELT_MS: Final = 1200
+"""How long a hand rests between a hold and the press that answers it: it feels what it is told."""
+TAP_MS: Final = 100
+"""A short press."""
 
 _LOG: Final = SCREENSHOTS / f"chromium-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}.log"
 """What this process's browser says, for when a page crashes."""
@@ -197,6 +207,20 @@ class Person:
             if self.page.evaluate("window.unfelts") == 0:
                 return
         raise AssertionError(f"the camera felt none of {PRESSES} presses")
+
+    def stops(self, down: Callable[[], None], up: Callable[[], None], idle: str) -> None:
+        """End the recording: hold the big button until it vibrates, let go, and press once, until
+        the page says that the camera is idle, by the name of that stage."""
+        self.waits(NOT_FELT)
+        self.presses(down, HELD, up=up)
+        self.page.wait_for_timeout(FELT_MS)
+
+        def press() -> None:
+            down()
+            self.page.wait_for_timeout(TAP_MS)
+            up()
+
+        self.presses(press, STAGE, idle)
 
     def tabs_to(self, selector: str, *, back: bool = False) -> None:
         """Move the focus with the Tab key until it is on an element."""

@@ -15,7 +15,7 @@ from camerad.behaviour.dock_progress import HandoverState, HandoverTrouble
 from camerad.behaviour.signals import Rhythm
 from camerad.behaviour.stages import REFUSES_START, Condition, Intent, Stage
 from tests.breadth import breadth
-from tests.browser.person import KEYS_OF, NARROW, STAGE, WIDE, Person, person
+from tests.browser.person import KEYS_OF, NARROW, STAGE, TAP_MS, WIDE, Person, person
 from tests.system.harness import UNHURRIED, BodyCamera, body_camera, of_make_run
 
 pytestmark = pytest.mark.system
@@ -26,14 +26,8 @@ OTHER_WORDS = (
 )
 """Words that the big button, self-view, run-up, marks and recordings do not go by."""
 
-TAP_MS = 100
-"""A short press."""
-
 MARKED = """() =>
   document.getElementById("hint").textContent.startsWith("That was a mark. To stop, hold")"""
-HELD_UNTIL = f"""name => ({STAGE})(name) &&
-  document.querySelector("#button-main").classList.contains("done")"""
-"""Whether the camera is in a stage, and the button shows that it was held for long enough."""
 
 ON_A_PHONE = ("idle", "recording")
 """What is seen narrow and dark by whoever uses the keyboard alone."""
@@ -80,6 +74,14 @@ FIRST_SCREENS: Final = ((1440, 900), (1280, 720), NARROW)
 @pytest.fixture(scope="module")
 def camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BodyCamera]:
     directory = tmp_path_factory.mktemp("page")
+    with body_camera(directory, of_make_run(directory, buttons=UNHURRIED), page=True) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def fresh_camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BodyCamera]:
+    """One that has recorded nothing: a newcomer's."""
+    directory = tmp_path_factory.mktemp("fresh")
     with body_camera(directory, of_make_run(directory, buttons=UNHURRIED), page=True) as one:
         yield one
 
@@ -152,7 +154,7 @@ def test_three_stages_by_mouse_then_verified_opened_and_played(
         assert page.get_by_text("Too short").count() == 0
         assert camera.state["stage"] == "recording"
         big.hover()
-        one.presses(page.mouse.down, HELD_UNTIL, "Idle", up=page.mouse.up)
+        one.stops(page.mouse.down, page.mouse.up, "Idle")
         one.waits_for_light("red", on=False)
         recording = newest(camera)
         assert recording["pre_event_seconds"] >= 2
@@ -238,7 +240,7 @@ def test_a_fault_and_its_recovery_by_keyboard_on_a_phone(
         one.waits("() => document.getElementById('conditions').textContent === ''")
 
         one.tabs_to("#button-main", back=True)
-        one.presses(down, STAGE, "Bereit", up=up)
+        one.stops(down, up, "Bereit")
         recording = newest(camera)
         assert recording["gaps"]
 
@@ -324,9 +326,10 @@ def test_both_languages_have_a_word_for_everything(chromium: Browser, camera: Bo
 
 @pytest.mark.parametrize(("language", "idle"), [("de-DE", "Bereit"), ("en-GB", "Idle")])
 def test_a_newcomer_reads_the_first_screen_in_a_minute(
-    chromium: Browser, camera: BodyCamera, language: str, idle: str
+    chromium: Browser, fresh_camera: BodyCamera, language: str, idle: str
 ) -> None:
     """Few words, the stages before all else, and what the camera tells in sight together."""
+    camera = fresh_camera
     with person(
         chromium, camera.url, f"first-{language}", size=WIDE, scheme="light", language=language
     ) as one:

@@ -293,7 +293,7 @@ def test_what_is_felt_and_said_is_read_and_one_film_plays(
         big = page.locator("#button-main")
         for _ in range(breadth(1, 2)):
             one.presses(lambda: big.click(delay=80), STAGE, "Self-view")
-            feels(one, "done")
+            feels(one, "done: self-view on, or ready; nothing is recorded")
             one.presses(lambda: big.click(delay=80), STAGE, "Recording")
             feels(one, "the camera records")
             # Heard as it is said, and read.
@@ -302,8 +302,8 @@ def test_what_is_felt_and_said_is_read_and_one_film_plays(
             one.waits("() => document.getElementById('speaker').currentTime > 0.5")
             one.sees("announced")
             big.hover()
-            one.presses(page.mouse.down, STAGE, "Idle", up=page.mouse.up)
-            feels(one, "the camera no longer records")
+            one.stops(page.mouse.down, page.mouse.up, "Idle")
+            feels(one, "the camera does not record")
             page.get_by_text("Die Aufzeichnung ist beendet.").wait_for()
         # Switched off, it is read only.
         page.get_by_role("button", name="Sound").click()
@@ -394,8 +394,8 @@ def test_every_fault_is_explained_on_every_screen_and_nothing_is_promised(
         for promise in ("erhalten", "werden Beweismittel"):
             assert promise not in says("#stages")
         assert "zweimal" not in says("#none")
-        one.presses(main.tap, FELT, "die Kamera kann nicht aufzeichnen")
-        feels(one, "die Kamera kann nicht aufzeichnen")
+        one.presses(main.tap, FELT, "die Kamera zeichnet nicht auf")
+        feels(one, "die Kamera zeichnet nicht auf")
         in_reach(one, breadth(BETWEEN, ALL))
 
         for size, scheme, language in dresses():

@@ -12,12 +12,13 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import Browser, Route
 
+from camerad.behaviour.gestures import STILL_US
 from camerad.behaviour.signals import Rhythm
 from camerad.behaviour.stages import Intent
 from tests.breadth import breadth
 from tests.browser.gate import Gate, gate
 from tests.browser.person import NARROW, STAGE, WIDE, Person, person
-from tests.system.harness import BodyCamera, until
+from tests.system.harness import CALM_SECONDS, BodyCamera, until
 
 pytestmark = pytest.mark.system
 
@@ -349,11 +350,12 @@ def test_a_press_lasts_as_long_as_the_finger_did_however_slow_the_network(
         for seconds in breadth(SLOW, (0.0, *SLOW, 1.0)):
             network.seconds = seconds
             one.waits("slow => document.getElementById('slow').hidden === !slow", seconds > 0.3)
-            for held_ms, stage in (
-                (80, "Self-view"),
-                (90, "Recording"),
-                (70, None),
-                (2300, "Idle"),
+            for held_ms, stage, pause in (
+                (80, "Self-view", 0.5),
+                (90, "Recording", 0.5),
+                (70, None, CALM_SECONDS),
+                (2300, None, 2 * STILL_US / 1e6),
+                (75, "Idle", 0.5),
             ):
                 before = edges(camera, -1)[-1:]
                 after_us = before[0]["at_us"] if before else -1
@@ -370,10 +372,11 @@ def test_a_press_lasts_as_long_as_the_finger_did_however_slow_the_network(
                 down, up = one.page.evaluate("fingers")
                 # Longer only if word came when the press was to be over, which is said.
                 assert abs(pressed - late_us - 1000 * (up - down)) <= EXACT_US, (seconds, held_ms)
-                # A short press sets a mark, and a slow network makes no stop of it.
+                # A short press sets a mark, and a slow network makes no stop of it; nor does a hold
+                # end anything before it is answered.
                 assert stage is not None or camera.state["stage"] == "recording"
-                # A finger of its own: no part of a gesture with the one before it.
-                camera.pass_time(0.5)
+                # A finger of its own, but for the one that answers the hold.
+                camera.pass_time(pause)
         assert camera.recordings[0]["marks"]
 
 

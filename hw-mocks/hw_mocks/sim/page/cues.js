@@ -10,7 +10,7 @@ const LONG_US = 300_000;
  * end is waited for a little longer; after a shorter one another cue has cut this one short, as the
  * answer to a press does.
  */
-const PAUSE_US = [80_000, 300_000];
+const PAUSE_US = [80_000, 240_000];
 const WAIT_MS = 500;
 /** So long it can be read; then it is past. */
 const READ_MS = 8000;
