@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from camerad.base import storage_errors
-from camerad.container.recording_ids import ID, RecordingId
+from camerad.container.recording_ids import ID, RecordingId, number_in
 from camerad.container.statements import utc
 
 SUFFIX: Final = ".tar"
@@ -39,7 +39,7 @@ def new_id(directory: str, wall_us: int, known: Iterable[str] = ()) -> Recording
 def number_of(name: str) -> int:
     """The number in the name of a recording or of one of its files; 0 in any other name."""
     found = ID.match(name)
-    return int(found[1]) if found else 0
+    return number_in(RecordingId(found[0])) if found else 0
 
 
 def list_names(directory: str) -> list[str]:

@@ -9,14 +9,20 @@ from __future__ import annotations
 import re
 from typing import Final, NewType, TypeGuard
 
-SPELLED: Final = r"[0-9]{8}T[0-9]{6}Z-([0-9]{6,18})-[0-9a-f]{8}"
+SPELLED: Final = r"[0-9]{8}T[0-9]{6}Z-[0-9]{6,18}-[0-9a-f]{8}"
+"""How an id is spelled. Verifiers in other languages repeat it in what they say about a wrong
+one."""
 ID: Final = re.compile(SPELLED)
-"""A recording's id, as `camerad.container.recording_files.new_id` makes it; the group is its
-number."""
+"""A recording's id, as `camerad.container.recording_files.new_id` makes it."""
 
 RecordingId = NewType("RecordingId", str)
 """A recording's id rather than a path. `is_id` tells which texts are; nothing else makes one but
 `new_id`, and what msgspec reads by `camerad.container.statements.Identity`."""
+
+
+def number_in(recording: RecordingId) -> int:
+    """The number of the recording: what stands in the middle of its id."""
+    return int(recording.split("-")[1])
 
 
 def is_id(text: str) -> TypeGuard[RecordingId]:

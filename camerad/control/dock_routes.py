@@ -39,7 +39,7 @@ NEAR_SECONDS: Final = 60
 """How far the time of a request may be from the camera's, by the one clock that both ends of the
 socket have. What is dated further ahead would count when whoever asked has long been ended."""
 _ID: Final = r"[0-9]{8}T[0-9]{6}Z-[0-9]{6,18}-[0-9a-f]{8}"
-"""As `camerad.container.recording_files.ID`."""
+"""As `camerad.container.recording_ids.SPELLED`."""
 _REQUEST: Final = re.compile(
     "POST /v1/uploads"
     rf"|(HEAD|PATCH|DELETE) /v1/uploads/{_ID}"

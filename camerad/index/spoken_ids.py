@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from camerad.container.recording_ids import ID
+from camerad.container.recording_ids import is_id, number_in
 
 LEAST: Final = 4
 """Letters at the least: sixteen of a million recordings end with the same four."""
@@ -36,11 +36,9 @@ class IdPart(msgspec.Struct, frozen=True):
 
 def columns_of(recording: str) -> dict[str, Any]:
     """What a row has of a recording's id, for `ids_meant`."""
-    found = ID.fullmatch(recording)
-    return {
-        "number": None if found is None else int(found[1]),
-        "tail": None if found is None else recording[-_LETTERS:][::-1],
-    }
+    if not is_id(recording):
+        return {"number": None, "tail": None}
+    return {"number": number_in(recording), "tail": recording[-_LETTERS:][::-1]}
 
 
 def ids_meant(said: str) -> list[IdPart]:

@@ -22,6 +22,7 @@ from sealed_helpers import (
 
 from camerad.container import jws
 from camerad.container.chain import commit_name, fragment_name
+from camerad.container.limits import MOST_EVENTS
 from tests.independent.changes import (
     MOST,
     SECOND,
@@ -93,6 +94,8 @@ def unusual() -> Iterator[Change]:
     yield edge("more findings than are kept", pack([*plain[:2], *many, *plain[2:]]))
     marks = with_value(plain, "000003.jws", ("facts", "marks"), [0] * 150_000)
     yield edge("more marks than fit into one call", pack(marks))
+    for over in (0, 1):
+        yield edge(f"events over the most, {over}", naming(plain, MOST_EVENTS + over))
     deep: list[Any] = []
     for _ in range(400):
         deep = [deep]
@@ -110,6 +113,16 @@ def unusual() -> Iterator[Change]:
         head = pack(plain[:4], b"") + b"\xff" * (512 + room)
         yield edge(f"{room} bytes before the next header", head + rest)
     yield edge("large, taken out in the middle", large()[: 4 << 20] + large()[5 << 20 :])
+
+
+def naming(members: Members, events: int) -> bytes:
+    """A recording whose statements name so many gaps, marks and changes together."""
+    said = [payload(data) for name, data in members if name.endswith(".jws")]
+    facts = [one.get("facts") or one.get("closing") or {} for one in said]
+    others = sum(len(value) for one in facts for value in one.values() if isinstance(value, list))
+    marks = [[0] * (events // 2), [0] * (events - events // 2 - others)]
+    commits = {f"commit{at}": {("facts", "marks"): one} for at, one in enumerate(marks, start=1)}
+    return saying(members, **commits)
 
 
 def saying(members: Members, **said: _Values) -> bytes:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from camerad.base.clock import SECOND
 from camerad.config.office_section import Office
-from camerad.container import jws, recording_files
+from camerad.container import jws, recording_ids
 from camerad.container.keys import PublicKey, SigningKey, encode_base64url
 from camerad.control import dock_routes
 from camerad.control.access import HAND_OVER_PATHS
@@ -165,10 +165,7 @@ def test_a_request_that_the_protocol_does_not_have_is_not_signed(asked: str) -> 
 
 
 def test_both_ends_mean_the_same_ids() -> None:
-    assert (
-        recording_files.ID.pattern.replace("(", "").replace(")", "").replace("\\d", "[0-9]")
-        == dock_routes._ID
-    )
+    assert recording_ids.SPELLED == dock_routes._ID
 
 
 def test_a_request_is_signed_over_the_socket_with_the_cameras_key(

@@ -2,6 +2,7 @@
 // (camerad.verify.coverage).
 
 import { Span } from "./findings.js";
+import { MOST_EVENTS } from "./limits.js";
 
 /** @typedef {import("./statements.js").Gap} Gap */
 
@@ -21,12 +22,14 @@ export class Holes {
   }
 
   /**
-   * Note that nothing is between these two media times, unless the time is short.
+   * Note that nothing is between these two media times, unless the time is short. Beyond
+   * `MOST_EVENTS` they are left out: to state them all is more than a recording may.
    * @param {number} fromUs
    * @param {number} toUs
    */
   add(fromUs, toUs) {
-    if (toUs - fromUs > UNSTATED_US) this.found.push(new Span(fromUs, toUs));
+    const isKept = toUs - fromUs > UNSTATED_US && this.found.length < MOST_EVENTS;
+    if (isKept) this.found.push(new Span(fromUs, toUs));
   }
 
   /**

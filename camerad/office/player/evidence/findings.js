@@ -5,6 +5,7 @@
 // microseconds.
 
 import { HEADER_NAME, INIT_NAME, numbered } from "./chain.js";
+import { MOST_EVENTS } from "./limits.js";
 
 /** Pieces that are closer than this are one: no picture is as short, at any rate of the camera. */
 export const TOUCHING_US = 10_000;
@@ -198,7 +199,8 @@ function place(name) {
 }
 
 /**
- * Add a piece. If it begins in the last one or at its end, that one becomes longer.
+ * Add a piece. If it begins in the last one or at its end, that one becomes longer. Of more than
+ * `MOST_EVENTS` pieces the others are left out.
  * @param {Span[]} spans
  * @param {number} fromUs
  * @param {number} toUs
@@ -207,5 +209,5 @@ export function extendSpans(spans, fromUs, toUs) {
   const last = spans.at(-1);
   if (last !== undefined && last.fromUs <= fromUs && fromUs < last.toUs + TOUCHING_US) {
     spans[spans.length - 1] = new Span(last.fromUs, Math.max(last.toUs, toUs));
-  } else spans.push(new Span(fromUs, toUs));
+  } else if (spans.length < MOST_EVENTS) spans.push(new Span(fromUs, toUs));
 }

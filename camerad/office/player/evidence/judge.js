@@ -11,6 +11,7 @@ import { FindingKind } from "./findings.js";
 import { keyRing } from "./keys.js";
 import { LostBytes, MemberSeen, Tail, TailKind, isRecording, walkMembers } from "./reader.js";
 import { SourceError } from "./source.js";
+import { RECORDING_ID } from "./statements.js";
 import { NAMES, Report, WORDS, sentence } from "./verdict.js";
 
 export { NotProvenError, openProven, readChecked } from "./opened.js";
@@ -61,7 +62,7 @@ export { NotProvenError, openProven, readChecked } from "./opened.js";
  */
 
 /** A recording's id at the beginning of a file's name. */
-const ID = /^[0-9]{8}T[0-9]{6}Z-[0-9]{6,18}-[0-9a-f]{8}/;
+const ID = new RegExp(`^${RECORDING_ID}`);
 
 /**
  * Judge a recording. Throws KeyError for a key that is none, and what `signal` was aborted with.

@@ -7,6 +7,11 @@ import { LONGEST, beginning, isPlain, printable, quoted } from "./text.js";
 
 /** The greatest number, and the least its opposite: 2^53 - 1. */
 export const GREATEST = Number.MAX_SAFE_INTEGER;
+/**
+ * Gaps, marks, changes and the like (`eventsIn`) that all statements of a recording name together. No
+ * more are kept, so that a camera's key is no way to fill a tab's memory.
+ */
+export const MOST_EVENTS = 262_144;
 /** The longest retention, days. */
 export const MOST_DAYS = 366;
 

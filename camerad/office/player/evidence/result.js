@@ -4,11 +4,15 @@
 // pictures are counted, also by themselves, and nothing else of them is here. Counts that are sums
 // are BigInt: a statement may count up to 2^53 - 1.
 
-import { Findings } from "./findings.js";
-import { RECOVERED, SECOND, untilUs } from "./statements.js";
+import { FindingKind, Findings } from "./findings.js";
+import { MOST_EVENTS } from "./limits.js";
+import { RECOVERED, SECOND, eventsIn, untilUs } from "./statements.js";
 
 /** How far wall time may be set in a recording whose times are as good as before. */
 const STEPPED_US = 2 * SECOND;
+const TOO_MANY =
+  `names more than ${MOST_EVENTS.toLocaleString("en-US")} gaps, marks and changes, which no camera ` +
+  "does; the others are not listed";
 
 /** @typedef {import("./findings.js").Span} Span */
 /** @typedef {import("./statements.js").Header} Header */
@@ -67,6 +71,8 @@ export class Result {
     this.clockSteps = [];
     /** Time, and how long. @type {[number, number][]} */
     this.slowSyncs = [];
+    /** How many gaps, marks and changes the linked statements name. */
+    this.events = 0;
   }
 
   /** Whether nothing is damaged. */
@@ -141,6 +147,12 @@ export class Result {
 
   /** @param {FragmentFacts | Closing} facts @param {number} mediaUs */
   #addFacts(facts, mediaUs) {
+    const before = this.events;
+    this.events += eventsIn(facts);
+    if (this.events > MOST_EVENTS) {
+      if (before <= MOST_EVENTS) this.findings.say(FindingKind.CONTRADICTION, TOO_MANY);
+      return;
+    }
     addAll(this.gaps, facts.gaps);
     addAll(this.marks, facts.marks);
     addAll(this.stages, facts.stages);

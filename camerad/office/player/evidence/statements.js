@@ -15,6 +15,8 @@ export const HEADER = "camerad-header";
 export const COMMIT = "camerad-commit";
 export const END = "camerad-end";
 
+/** How a recording's id is spelled (camerad.container.recording_ids.SPELLED). */
+export const RECORDING_ID = "[0-9]{8}T[0-9]{6}Z-[0-9]{6,18}-[0-9a-f]{8}";
 /** Reason of an end that repair wrote, because the recording had none. */
 export const RECOVERED = "recovered";
 /** Microseconds. */
@@ -70,8 +72,8 @@ const identity = (nullable) => ({
   type: {
     kind: "str",
     nullable,
-    pattern: /^[0-9]{8}T[0-9]{6}Z-[0-9]{6,18}-[0-9a-f]{8}$/,
-    patternText: "'\\\\A[0-9]{8}T[0-9]{6}Z-[0-9]{6,18}-[0-9a-f]{8}\\\\Z'",
+    pattern: new RegExp(`^${RECORDING_ID}$`),
+    patternText: `'\\\\A${RECORDING_ID}\\\\Z'`,
   },
 });
 
@@ -194,6 +196,17 @@ export const END_TYPE = object({
   torn: CONTENT_OR_NULL,
   closing: { type: CLOSING },
 });
+
+/**
+ * How many gaps, marks and changes a statement names.
+ * @param {FragmentFacts | Closing} facts
+ */
+export function eventsIn(facts) {
+  const { gaps, marks, stages, rates = [], sound } = facts;
+  const ofSound = sound === undefined ? 0 : sound.gaps.length + sound.states.length;
+  const ofClock = Number(facts.clock_step_us !== null) + Number(facts.sync_us !== null);
+  return gaps.length + marks.length + stages.length + rates.length + ofSound + ofClock;
+}
 
 /**
  * Media time at which the last picture or sound of a fragment ends.
