@@ -486,6 +486,7 @@ def test_a_small_screen_shows_the_list_first_and_days_are_typed_as_the_page_spel
         signed_in(one, scene, "clerk")
         page, rows = one.page, one.page.locator("tbody:last-of-type tr:has(a)")
         page.get_by_role("button", name="Deutsch").click()
+        page.get_by_text("Weitere Angaben", exact=True).wait_for()
         expect(rows).to_have_count(3)
         for row in rows.all():
             box = row.bounding_box()
