@@ -70,7 +70,6 @@ class RecordingManager:
         self._soundtracks = AudioManager(settings)
         self._kept: OpenedStore | None = None
         self._continues: str | None = None
-        self._goes_on: OpenedStore | None = None
         self._rate = (0, settings.camera.fps, "")
         self._card = StorageMonitor(
             core,
@@ -138,7 +137,6 @@ class RecordingManager:
                 extra=MessageId.RECORDING_GOES_ON.extra,
             )
             self._continues = opened.resume
-            self._goes_on = opened
             now_us = self._clock.now_us()
             self._core.post(stages.Intended(now_us, Intent.RECORD, now_us, CONTINUED))
         elif opened.cut_off:
@@ -183,8 +181,8 @@ class RecordingManager:
 
         settings = self._settings
         continues = self._continues if trigger == CONTINUED else None
-        before = self._goes_on if trigger == CONTINUED else None
-        self._continues = self._goes_on = None
+        before = self._kept if continues is not None and begins is None else None
+        self._continues = None
         self.cut_short("stop")
         number = self._recorders.begin()
         self._newest_failed, self._failure = False, None

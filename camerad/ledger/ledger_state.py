@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import dropwhile
 from typing import Final
 
 import msgspec
@@ -125,11 +126,9 @@ class LedgerState(msgspec.Struct, frozen=True):
             )
         state = replace(state, timeline=self.timeline.observe(entry.boot_id, entry.clock))
         if isinstance(facts, EpochExpired):
-            first = self.epochs[:1]
-            if first and first[0].number == facts.number:  # they expire in their order
-                return replace(state, epochs=self.epochs[1:])
-            left = tuple(epoch for epoch in self.epochs if epoch.number != facts.number)
-            return replace(state, epochs=left)
+            expired = facts.number  # and all before it: they expire in their order
+            left = dropwhile(lambda epoch: epoch.number <= expired, self.epochs)
+            return replace(state, epochs=tuple(left))
         if isinstance(facts, StageReached):
             # A stage that is reached again goes on, with its display switched.
             muted_us = self.muted_us if facts.stage == self.stage else None

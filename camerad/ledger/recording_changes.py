@@ -158,8 +158,6 @@ def placed_at(known: RecordingState, here: Instant) -> RecordingState:
 
 def with_holds(known: RecordingState, holds: Iterable[Hold]) -> RecordingState:
     """A recording with these holds too."""
-    if len(known.holds) >= MOST_HOLDS:
-        return known  # it is held by these
     more = (one for one in holds if one not in known.holds)
     return replace(known, holds=(*known.holds, *more)[:MOST_HOLDS])
 

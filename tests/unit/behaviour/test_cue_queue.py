@@ -41,10 +41,11 @@ def news(*kinds: CueKind, state: State) -> CueQueue:
 
 def test_news_is_told_in_its_order_and_once_however_often_it_comes() -> None:
     state = at(Stage.IDLE, Condition.BATTERY_LOW, Condition.STORAGE_FULL)
-    queue = news(CueKind.CUT_OFF, CueKind.BATTERY_LOW, CueKind.STORAGE_FULL, state=state)
+    waiting = [CueKind.BATTERY_LOW, CueKind.SHIFT_BEGUN, CueKind.STORAGE_FULL]
+    queue = news(CueKind.CUT_OFF, *waiting, state=state)
     assert queue.playing is CueKind.CUT_OFF
     queue = cue_queue.add(queue, CueKind.BATTERY_LOW, state)
-    assert told(queue, state) == [CueKind.BATTERY_LOW, CueKind.STORAGE_FULL]
+    assert told(queue, state) == waiting
 
 
 def test_what_feels_the_same_is_told_once() -> None:
@@ -86,6 +87,13 @@ def test_what_is_over_before_its_turn_is_not_told() -> None:
         left = [one for one in CUES if CUES[one] is not kind]
         assert told(queue, at(Stage.IDLE, *left)) == []
         assert told(queue, at(Stage.IDLE, condition)) == [kind]
+
+
+def test_self_view_that_has_ended_is_told_no_more() -> None:
+    in_self_view = at(Stage.SELF_VIEW)
+    queue = news(CueKind.READY, CueKind.SELF_VIEW_ON, state=in_self_view)
+    assert told(queue, in_self_view) == [CueKind.SELF_VIEW_ON]
+    assert told(queue, IDLE) == told(queue, RECORDING) == []
 
 
 def test_a_stop_that_the_next_press_cuts_short_is_told_again_unless_that_records() -> None:

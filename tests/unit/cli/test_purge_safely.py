@@ -370,17 +370,20 @@ def test_a_copy_of_the_cameras_ledger_that_says_nothing_is_told(
     assert (said.code, "the copy of the camera's ledger is" in said.out) == (2, True)
 
 
-def test_a_copy_of_the_cameras_ledger_that_cannot_be_read_is_told(
-    desk: Desk, archive: Path, key: Path, clock: type[Office]
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize(("part", "mode"), [("ledger", 0o700), (".", 0o711)])
+def test_a_part_of_a_camera_that_cannot_be_read_is_told(
+    desk: Desk, archive: Path, key: Path, part: str, mode: int
 ) -> None:
+    """Nobody knows what holds the copy of its ledger has, or what lies beside its recordings."""
     assert desk(*PURGE, archive, "--key", key).code == 0
     give(archive)
-    ledger = copy_in(archive).parents[1] / "ledger"
-    os.chown(ledger, 0, 0)
-    ledger.chmod(0o700)
+    shut = copy_in(archive).parents[1] / part
+    os.chown(shut, 0, 0)
+    shut.chmod(mode)
     with clerk():
         said = desk(*PURGE, archive, "--key", key, "--office-key", _office_key(key))
-    assert (said.code, str(ledger) in said.out) == (EX_NOPERM, True)
+    assert (said.code, f"{shut}: cannot list" in said.out) == (EX_NOPERM, True)
 
 
 # ------------------------------------------------------------------------------------- on a camera

@@ -14,6 +14,7 @@ from camerad.base.clock import DAY, SECOND
 from camerad.container.keys import KeyRing
 from camerad.container.statements import rfc3339
 from camerad.index.database import IndexUnavailableError
+from camerad.index.entry_query import EntryQuery
 from camerad.index.index import RecordingIndex
 from camerad.index.recording_query import QueryError, RecordingQuery
 from camerad.index.refresh import AnotherOfficeError, InterruptedRefreshError
@@ -243,6 +244,25 @@ def test_each_question_finds_what_it_asks_for(office: IndexedOffice, index: Reco
     assert answers(index, due_before_us=due_us) == []
     assert row(index, D)["due"] is None
     assert row(index, A)["ended"] == rfc3339(last_us)
+
+
+def test_a_number_of_the_office_s_finds_what_it_was_written_about(
+    office: IndexedOffice, index: RecordingIndex
+) -> None:
+    """As part of a hold's reason, of a case's number or of any reason in the ledger."""
+    held, viewed, other = map(identity, (1, 2, 3))
+    office.take(held, viewed, other)
+    office.hold(held, "4711 Js 12/26")
+    facts = {"who": "desk", "role": "desk", "reason": "Sichtung", "case": "4711 JS 12/26"}
+    with office.store() as store:
+        store.ledger.append("viewed", id=viewed, approved_by="", **facts)
+    index.refresh()
+    query = RecordingQuery(said="4711 js")
+    assert {one.id for one in index.find(query).recordings} == {held, viewed}
+    assert index.count(query) == 2
+    assert index.count(RecordingQuery(limit=1)) == 3
+    assert index.count(RecordingQuery(camera_said="none")) == 0
+    assert [one["kind"] for one in index.entries(EntryQuery(said="4711"))] == ["viewed", "hold"]
 
 
 def test_it_finds_what_was_handed_over_has_gaps_or_was_repaired(

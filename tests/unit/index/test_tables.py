@@ -169,25 +169,6 @@ def test_o5_the_index_keeps_who_got_which_rights_and_what_they_had_before(
     assert len(index.entries(EntryQuery(who=("admin",)))) == 3
 
 
-def test_a_number_of_the_office_s_finds_what_it_was_written_about(
-    office: IndexedOffice, url: str
-) -> None:
-    """As part of a hold's reason, of a case's number or of any reason in the ledger."""
-    held, viewed, other = map(identity, (1, 2, 3))
-    office.take(held, viewed, other)
-    office.hold(held, "4711 Js 12/26")
-    facts = {"who": "desk", "role": "desk", "reason": "Sichtung", "case": "4711 JS 12/26"}
-    with office.store() as store:
-        store.ledger.append("viewed", id=viewed, approved_by="", **facts)
-    index = office.index(url)
-    index.refresh()
-    query = RecordingQuery(said="4711 js")
-    assert {one.id for one in index.find(query).recordings} == {held, viewed}
-    assert index.count(query) == 2
-    assert index.count(RecordingQuery(limit=1)) == 3
-    assert [one["kind"] for one in index.entries(EntryQuery(said="4711"))] == ["viewed", "hold"]
-
-
 QUESTIONS: dict[str, tuple[str, RecordingQuery]] = {
     "list": ("time", RecordingQuery()),
     "next page": ("time", RecordingQuery(after="WzEsImEiLCJiIl0")),

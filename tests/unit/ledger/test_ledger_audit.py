@@ -18,7 +18,7 @@ from camerad.container.keys import KeyRing
 from camerad.container.severity import Severity
 from camerad.ledger import entries, log_segments
 from camerad.ledger.entries import Payload
-from camerad.ledger.entry_types import Carried, Fact
+from camerad.ledger.entry_types import Carried, EpochExpired, Fact
 from camerad.ledger.epoch_start import carry_over
 from camerad.ledger.ledger import Head, read_ledger
 from camerad.ledger.ledger_signers import signers
@@ -249,6 +249,13 @@ def test_a_tombstone_before_its_time_is_found_although_signed(book: Book) -> Non
     sign(book, Deleted("c", "final of c", "expired", DAYS * DAY - 1))
     (text,) = damage_in(book.path)
     assert text.endswith("the recording c was deleted before its time")
+
+
+def test_with_an_epoch_all_before_it_have_expired(book: Book) -> None:
+    """Whatever entries are lost in between."""
+    assert [one.number for one in book.state.epochs] == [3, 4]
+    sign(book, EpochExpired(4, book.state.epochs[-1].last))
+    assert book.check()[0].epochs == ()
 
 
 def test_a_tombstone_that_is_in_order_is_none_of_these(book: Book) -> None:

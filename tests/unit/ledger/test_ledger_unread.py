@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from camerad.base.clock import DAY, SECOND
 from camerad.container import jws
-from camerad.ledger import entries, entry_types, recording_entries
+from camerad.ledger import audit, entries, entry_types, recording_entries
 from camerad.ledger.entries import LEDGER
 from camerad.ledger.recording_entries import HoldPlaced
 from camerad.ledger.recording_state import Hold
@@ -131,12 +131,16 @@ def test_a_release_with_one_more_field_ends_no_hold(camera: Camera) -> None:
         assert store.ledger.state.recordings[ONE].held
 
 
-def test_a_check_says_what_this_version_cannot_read(camera: Camera) -> None:
+@pytest.mark.parametrize(("counted", "text"), [(2, "2 entries"), (1, "1 entry")])
+def test_a_check_says_what_this_version_cannot_read(
+    camera: Camera, monkeypatch: pytest.MonkeyPatch, counted: int, text: str
+) -> None:
+    monkeypatch.setattr(audit, "MOST_UNREAD", counted)
     append(camera, "hold", HELD | {"until": "2027"})
     append(camera, "hold_of_two", HELD)
     damage, notes = found_in(camera.root / "ledger", None, store_keys(camera))
     assert damage == []
-    assert sum("this version of camerad cannot read 2 entries" in note for note in notes) == 1
+    assert sum(f"this version of camerad cannot read {text}" in note for note in notes) == 1
 
 
 def store_keys(camera: Camera) -> Any:

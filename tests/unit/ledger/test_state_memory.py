@@ -66,17 +66,18 @@ def test_whatever_is_another_is_checked_again(book: Book, judged: list[int], how
     assert judged, "nothing was checked"
 
 
-@pytest.mark.parametrize("how", ["damaged", "only a checkpoint", "nothing"])
-def test_what_is_damaged_or_not_there_is_read_anew_each_time(
-    book: Book, judged: list[int], tmp_path: Path, how: str
+@pytest.mark.parametrize("how", ["damaged", "only a checkpoint", "nothing", "large"])
+def test_what_is_damaged_not_there_or_large_is_read_anew_each_time(
+    book: Book, judged: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     memory, path = StateMemory(), str(book.path)
+    monkeypatch.setattr(state_memory, "MOST_RECORDINGS", 2 if how == "large" else 3)
     if how == "damaged":
         with book.file().open("ab") as file:
             file.write(b"no entry\n" + book.lines()[-1])
     elif how == "only a checkpoint":
         (book.path / "000007.checkpoint").write_bytes(b"none")
-    else:
+    elif how == "nothing":
         path = str(tmp_path)
     for _ in range(2):
         judged.clear()

@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from desk_helpers import DAYS, KEYS, ONE, THREE, TWO, Camera
@@ -13,7 +14,6 @@ from vault_helpers import OFFICE_KEY, Vault
 
 from camerad.base.clock import DAY
 from camerad.base.errors import StorageError
-from camerad.container.keys import KeyRing
 from camerad.ledger import log_segments
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.log_segments import SegmentReading
@@ -77,9 +77,9 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     found: list[int] = []
     read_epoch = log_segments.read_epoch
 
-    def noted(before: None, number: int, content: bytes, keys: KeyRing) -> SegmentReading:
+    def noted(before: Any, number: int, *rest: Any) -> SegmentReading:
         found.append(number)
-        return read_epoch(before, number, content, keys)
+        return read_epoch(before, number, *rest)
 
     monkeypatch.setattr(log_segments, "read_epoch", noted)
     return found

@@ -47,7 +47,7 @@ from camerad.office.report.report_table import (
 )
 from camerad.office.report.report_texts import ReportTexts
 from camerad.office.report.typed_form import CountedByHand, Occasions, TypedForm
-from tests.unit.office.report.test_report_figures import CAMERAS, month_of
+from tests.unit.office.report.test_report_figures import CAMERAS, month_of, tallied
 
 TEXTS = (ENGLISH_REPORT, GERMAN_REPORT)
 PERIOD = ReportPeriod(date(2026, 1, 1), date(2026, 3, 31))
@@ -157,6 +157,9 @@ def test_a_period_without_data_says_so_and_a_proxy_says_what_it_is(texts: Report
     assert texts.no_readings not in tiles(BUSY) and texts.short_proxy in tiles(BUSY)
     idle = [replace(one, days=[]) for one in BUSY]
     assert texts.short_none_deleted in tiles(idle)
+    day = replace(tallied().days[0], on_time=9, late=1)
+    late = tiles([replace(one, days=[day]) for one in BUSY])
+    assert f"<b>3</b><small>{texts.short_late}, {texts.of.format(base=30)}</small>" in late
 
 
 def test_what_it_rests_on_names_what_is_missing() -> None:
