@@ -28,6 +28,7 @@ START_SECONDS: Final = 600.0
 """A busy machine may take long to start it; one that has ended is not waited for."""
 END_SECONDS: Final = 120.0
 _LOOK_SECONDS: Final = 0.02
+_UNIT: Final = Path(__file__).parents[3] / "systemd" / "office" / "camerad-office.service"
 
 
 class FleetOfficeError(Exception):
@@ -124,6 +125,7 @@ class FleetOffice:
         """Start the server, and wait until it listens. later_seconds: how far its machine's clocks
         are ahead. Raises FleetOfficeError if it does not come up."""
         later = ["hw_mocks.later", str(later_seconds)] if later_seconds else []
+        set_by_unit = re.findall(r"^Environment=(\w+)=(\S+)$", _UNIT.read_text(), re.MULTILINE)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [
@@ -131,6 +133,7 @@ class FleetOffice:
                     *("--config", self.config),
                 ],
                 stdin=subprocess.DEVNULL,
+                env={**os.environ, **dict(set_by_unit)},
                 stdout=log,
                 stderr=log,
             )

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from desk_helpers import KEY, KEYS, ONE, TWO
+from desk_helpers import DAYS, KEY, KEYS, ONE, TWO
 from hostile_ledger import HostileLedger, runs
 
 from camerad.base import durable_files
-from camerad.base.clock import SECOND, ClockSource, Moment
+from camerad.base.clock import DAY, SECOND, ClockSource, Moment
 from camerad.container.keys import KeyRing
 from camerad.ledger import entries, ledger_lines, log_segments
 from camerad.ledger.ledger import read_state
@@ -139,6 +139,23 @@ def test_what_a_camera_hides_beyond_the_bound_keeps_its_recordings(
     with office.camera.open() as store:
         (doubt,) = find_doubtful(place, store.ledger.state, KEYS)
     assert doubt.hides
+    assert office.there == {ONE, TWO}
+
+
+def test_a_ledger_that_is_not_read_yet_is_told_of_where_something_stays_for_it(
+    office: Office, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(held_on_camera, "LONG_SECONDS", 0.0)
+    monkeypatch.setattr(held_on_camera, "AGAIN", 1_000_000)
+    office.worker.look()
+    with office.camera.open() as store:
+        store.hold(ONE, "theft", "Officer")
+    office.camera.offload(office.directory)
+    office.worker.look()
+    assert "has changed since it was read" not in caplog.text, "nothing is due"
+    office.clock.advance((DAYS + 1) * DAY)
+    office.worker.look()
+    assert "has changed since it was read" in caplog.text
     assert office.there == {ONE, TWO}
 
 
