@@ -1,7 +1,8 @@
-"""Who comes in: connections are counted before they have said anything, TLS included.
+"""Accepts connections, counted and shared out among networks before they have said anything.
 
-A connection that is one too many is closed as soon as it is made. So nobody who only opens
-connections takes up more than a few, or for longer than the handshake may last.
+Where all places are taken, the network that has most of them gives one up to a network that has
+fewer; otherwise a connection is closed as soon as it is made. So strangers who only open
+connections keep no camera out, unless they come from more networks than there are places.
 
 Bytes that are no HTTP come to no middleware: their answer is made here, in the words of whoever
 serves, and names neither a library nor what came.
@@ -16,7 +17,7 @@ import logging
 import socket
 import ssl
 import weakref
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Final
 
@@ -33,9 +34,7 @@ _parser_log = logging.getLogger("camerad.vault.entrance.parser")
 _parser_log.setLevel(logging.CRITICAL)
 
 MOST: Final = 128
-"""Connections at once;"""
-MOST_OF_ONE: Final = 64
-"""of one address, or one network of IPv6 (`network_of`): half of all."""
+"""Connections at once."""
 BACKLOG: Final = 64
 HANDSHAKE_SECONDS: Final = 10.0
 IDLE_SECONDS: Final = 30.0
@@ -189,8 +188,8 @@ class Connection(web.RequestHandler):
 class Entrance:
     """Accepts connections at a socket, and hands those that may come in to `server`.
 
-    context: of TLS; None for plain HTTP. most, most_of_one: connections, in all and of one address.
-    connect: makes what speaks with each, if `server` is not to.
+    context: of TLS; None for plain HTTP. most: connections at once. connect: makes what speaks with
+    each, if `server` is not to.
     """
 
     def __init__(
@@ -199,7 +198,6 @@ class Entrance:
         listener: socket.socket,
         context: ssl.SSLContext | None,
         most: int = MOST,
-        most_of_one: int = MOST_OF_ONE,
         *,
         connect: Callable[[], asyncio.Protocol] | None = None,
     ) -> None:
@@ -208,7 +206,6 @@ class Entrance:
         self._listener = listener
         self._context = context
         self._most = most
-        self._most_of_one = most_of_one
         self._shaking: dict[asyncio.Task[None], str] = {}
         self._pausing: asyncio.TimerHandle | None = None
         self._transports: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()
@@ -260,7 +257,7 @@ class Entrance:
             return
         connection.setblocking(False)
         peer = network_of(str(address[0]))
-        if self._may_come(peer):
+        if self._has_place(peer):
             task = loop.create_task(self._shake(connection))
             self._shaking[task] = peer
             task.add_done_callback(lambda done: self._shaken(done, connection))
@@ -273,13 +270,24 @@ class Entrance:
             # Maybe before it began.
             connection.close()
 
-    def _may_come(self, peer: str) -> bool:
-        transports = (one.transport for one in self._server.connections)
-        names = [one.get_extra_info("peername") for one in transports if one is not None]
-        there = Counter(network_of(str(name[0])) for name in names if name)
-        there.update(self._shaking.values())
-        every = len(self._server.connections) + len(self._shaking)
-        return every < self._most and there[peer] < self._most_of_one
+    def _has_place(self, network: str) -> bool:
+        """Whether one more of this network may come in, at the expense of another if need be: of
+        what came last from the network with most."""
+        enders: defaultdict[str, list[Callable[[], object]]] = defaultdict(list)
+        for one in self._server.connections:
+            if one.transport is not None and not one.transport.is_closing():
+                address = one.transport.get_extra_info("peername")
+                enders[network_of(str(address[0]))].append(one.transport.abort)
+        for task, its_network in self._shaking.items():
+            if not task.cancelling():
+                enders[its_network].append(task.cancel)
+        if sum(map(len, enders.values())) < self._most:
+            return True
+        most = max(enders.values(), key=len)
+        if len(most) <= len(enders[network]) + 1:
+            return False
+        most[-1]()
+        return True
 
     async def _shake(self, connection: socket.socket) -> None:
         try:

@@ -58,7 +58,7 @@ class MetricsListener:
             ) from error
         self.port = listener.getsockname()[1]
         server = await http_expectations.set_up(self._runner, http_expectations.in_json)
-        self._entrance = Entrance(server, listener, None, _MOST, _MOST)
+        self._entrance = Entrance(server, listener, None, _MOST)
         self._entrance.open()
 
     async def close(self) -> None:

@@ -27,7 +27,7 @@ from camerad.dock.request_signature import NONCE
 from camerad.store.device_client import accept_receipt
 from camerad.vault.entrance import (
     HANDSHAKE_SECONDS,
-    MOST_OF_ONE,
+    MOST,
     Entrance,
     ListenError,
     listen,
@@ -450,18 +450,25 @@ def closed_by_peer(connection: socket.socket, seconds: float = 0.2) -> bool:
 def test_who_only_opens_connections_keeps_nobody_out(
     scene: OfficeScene, client: DockClient
 ) -> None:
+    """However many they are, and from several addresses: another one's is let in at their expense,
+    and at nobody's who has fewer."""
+    few = client.connect()
+    few.connect()
     opened = [
-        socket.create_connection(("127.0.0.1", client.port), DEADLINE, ("127.0.0.2", 0))
-        for _ in range(MOST_OF_ONE + 8)
+        socket.create_connection(("127.0.0.1", client.port), DEADLINE, (f"127.0.0.{2 + n % 4}", 0))
+        for n in range(MOST + 8)
     ]
     try:
         # Those beyond the bound are closed at once, and not when their time for TLS is over.
         began = time.monotonic()
-        assert all(closed_by_peer(one, DEADLINE) for one in opened[MOST_OF_ONE:])
+        assert all(closed_by_peer(one, DEADLINE) for one in opened[MOST:])
         assert time.monotonic() - began < HANDSHAKE_SECONDS
         assert not any(map(closed_by_peer, opened[:2]))
         assert client.declare().status == 201
+        few.request("GET", "/")
+        assert few.getresponse().status
     finally:
+        few.close()
         for one in opened:
             one.close()
 
