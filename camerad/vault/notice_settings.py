@@ -48,36 +48,6 @@ class SmtpSettings(msgspec.Struct, frozen=True):
     ] = None
 
 
-class WebhookSettings(msgspec.Struct, frozen=True):
-    """An address that notices are posted to, as JSON."""
-
-    url: Annotated[
-        str,
-        "Where to.",
-        Matches(
-            r"https://[A-Za-z0-9.:\[\]-]{1,260}(/[!-~]{0,1000})?",
-            "an address such as https://chat.example/hooks/7, without spaces,",
-        ),
-    ]
-    ca: Annotated[
-        Path | None,
-        "Authority that the receiver's certificate is by; PEM. Left out: those that this machine "
-        "trusts.",
-        ABSOLUTE_PATH,
-    ] = None
-    token_file: Annotated[
-        Path | None,
-        "File with a bearer token, which is sent with every message.",
-        ABSOLUTE_PATH,
-    ] = None
-    secret_file: Annotated[
-        Path | None,
-        "File with a secret (whsec_ and base64), by which every message is signed as Standard "
-        "Webhooks has it.",
-        ABSOLUTE_PATH,
-    ] = None
-
-
 class NotifySettings(msgspec.Struct, frozen=True):
     """What people are told, when, and how."""
 
@@ -102,7 +72,6 @@ class NotifySettings(msgspec.Struct, frozen=True):
         int, "Free room below which storage counts as nearly full.", Range(1, 90, "percent")
     ] = 10
     smtp: Annotated[SmtpSettings | None, "By mail. Left out: no mail."] = None
-    webhook: Annotated[WebhookSettings | None, "By a webhook. Left out: none."] = None
 
 
 class MetricsSettings(msgspec.Struct, frozen=True):
@@ -123,13 +92,10 @@ def check(notify: NotifySettings, reader: SettingsReader, *, with_files: bool) -
 
 def _files_of(notify: NotifySettings) -> Iterator[tuple[str, Path]]:
     """Every file that the section names, with its place in the settings."""
-    smtp, webhook = notify.smtp, notify.webhook
+    smtp = notify.smtp
     named = (
         ("notify.smtp.ca", None if smtp is None else smtp.ca),
         ("notify.smtp.login_file", None if smtp is None else smtp.login_file),
-        ("notify.webhook.ca", None if webhook is None else webhook.ca),
-        ("notify.webhook.token_file", None if webhook is None else webhook.token_file),
-        ("notify.webhook.secret_file", None if webhook is None else webhook.secret_file),
     )
     for where, path in named:
         if path is not None:
@@ -137,8 +103,8 @@ def _files_of(notify: NotifySettings) -> Iterator[tuple[str, Path]]:
 
 
 EXAMPLE: Final = """
-# What people are told: in the log in any case, and by mail or webhook if these lines are made to
-# count. Text in quotes is an example. docs/office.md explains it.
+# What people are told: in the log in any case, and by mail if these lines are made to count.
+# Text in quotes is an example. docs/office.md explains it.
 #notify:
 #  language: en            # or de
 #  daily_at: "07:00"       # what needs somebody at once is told at once
@@ -153,9 +119,6 @@ EXAMPLE: Final = """
 #    sender: camerad@office.example
 #    recipients: [evidence@office.example]
 #    login_file: /etc/camerad-office/mail-login   # user and password, each on a line
-#  webhook:
-#    url: https://chat.office.example/hooks/camerad
-#    token_file: /etc/camerad-office/webhook-token
 
 # Metrics for Prometheus, by plain HTTP. Not for the cameras' network.
 #metrics:

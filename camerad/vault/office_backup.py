@@ -39,7 +39,7 @@ TAKEN: Final = (
     (
         "the directory of the settings",
         "all of it: `office.yaml`, the server's key, the register, `keys/`, `office-tls/`, "
-        "`s3-credentials`, `s3-ca.pem`, the secrets of mail, webhook and OpenID",
+        "`s3-credentials`, `s3-ca.pem`, the secrets of mail and OpenID",
     ),
     ("files that the settings name", "wherever they lie, such as the city's certificate"),
     (

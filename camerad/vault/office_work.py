@@ -34,9 +34,10 @@ from camerad.vault.certificates import read_certificate
 from camerad.vault.index_worker import IndexWorker
 from camerad.vault.ledger_copy import LedgerCopies
 from camerad.vault.notices import notice_memory
-from camerad.vault.notices.channel_setup import make_channels
+from camerad.vault.notices.notice_channels import Channel, LogChannel
 from camerad.vault.notices.notice_delivery import NoticeDelivery
 from camerad.vault.notices.notice_rules import StoreFacts
+from camerad.vault.notices.smtp_channel import SmtpChannel
 from camerad.vault.office_metrics import OfficeMetrics
 from camerad.vault.office_settings import OfficeFile
 from camerad.vault.office_watch import OfficeWatch
@@ -165,7 +166,10 @@ class OfficeWork:
 
     def _add_channels(self, watch: OfficeWatch) -> None:
         settings, clock = self._settings, self._clock
-        for channel in make_channels(settings.notify, clock):
+        channels: list[Channel] = [LogChannel()]
+        if settings.notify.smtp is not None:
+            channels.append(SmtpChannel(settings.notify.smtp, clock))
+        for channel in channels:
             self._metrics.show_channel(channel.name)
             delivery = NoticeDelivery(
                 channel,

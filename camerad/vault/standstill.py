@@ -128,13 +128,11 @@ def _open_secrets(settings: OfficeFile) -> Iterator[str]:
 
 
 def _secrets(settings: OfficeFile) -> Iterator[tuple[str, Path]]:
-    smtp, webhook = settings.notify.smtp, settings.notify.webhook
+    smtp = settings.notify.smtp
     openid = None if settings.desk is None else settings.desk.openid
     named = (
         ("tls.key", settings.tls.key),
         ("notify.smtp.login_file", None if smtp is None else smtp.login_file),
-        ("notify.webhook.token_file", None if webhook is None else webhook.token_file),
-        ("notify.webhook.secret_file", None if webhook is None else webhook.secret_file),
         ("desk.openid.client_secret_file", None if openid is None else openid.client_secret_file),
     )
     for where, path in named:

@@ -1,17 +1,14 @@
-"""Who is told: a mail server and a receiver of webhooks on loopback, both with TLS."""
+"""Who is told: a mail server on loopback, with TLS."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import ssl
 import threading
 import warnings
-from dataclasses import dataclass, field
 from email.message import Message
 from email.parser import BytesParser
 from email.policy import default
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Final
 
@@ -178,60 +175,4 @@ class MailServer:
         self, _kind: type[BaseException] | None, _error: object, _trace: TracebackType | None
     ) -> None:
         self._loop.call_soon_threadsafe(self._ended.set)
-        self._thread.join(DEADLINE)
-
-
-@dataclass
-class Posted:
-    """One request."""
-
-    path: str
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def said(self) -> Any:
-        return json.loads(self.body)
-
-
-@dataclass
-class WebhookReceiver:
-    """Takes posts by HTTPS, and answers `status`."""
-
-    context: ssl.SSLContext
-    status: int = 204
-    posts: list[Posted] = field(default_factory=list)
-
-    def __enter__(self) -> WebhookReceiver:
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                receiver.posts.append(Posted(self.path, headers, body))
-                self.send_response(receiver.status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None: ...
-
-        self._server = ThreadingHTTPServer((HOST, 0), Handler)
-        self._server.socket = self.context.wrap_socket(
-            self._server.socket, server_side=True, do_handshake_on_connect=False
-        )
-        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-        self._thread.start()
-        return self
-
-    @property
-    def url(self) -> str:
-        return f"https://{HOST}:{self._server.server_address[1]}"
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: object, _trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
         self._thread.join(DEADLINE)

@@ -1,4 +1,4 @@
-"""What carries notices to people: the log, mail, a webhook."""
+"""What carries notices to people: the log and mail."""
 
 from __future__ import annotations
 

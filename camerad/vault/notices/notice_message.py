@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -19,8 +19,6 @@ from camerad.vault.notices.notice_rules import Notice, NoticeKind
 
 MOST_LINES: Final = 50
 """Notices of one kind that a message names; the others are counted."""
-MOST_FOR_PROGRAMS: Final = 500
-"""Notices of all kinds that a message has for a program."""
 
 
 class NoticeMessage(msgspec.Struct, frozen=True):
@@ -31,27 +29,6 @@ class NoticeMessage(msgspec.Struct, frozen=True):
     notices: tuple[Notice, ...]
     lines: tuple[str, ...]
     language: str
-
-    def as_json(self) -> dict[str, Any]:
-        """The notices for a program. more: how many are left out."""
-        return {
-            "subject": self.subject,
-            "text": self.text,
-            "notices": [
-                {
-                    "kind": str(one.kind),
-                    "detail": one.detail,
-                    "at_once": one.at_once,
-                    "camera": one.camera,
-                    "recording": one.recording,
-                    "text": line,
-                }
-                for one, line in list(zip(self.notices, self.lines, strict=True))[
-                    :MOST_FOR_PROGRAMS
-                ]
-            ],
-            "more": max(0, len(self.notices) - MOST_FOR_PROGRAMS),
-        }
 
 
 class _Words(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""A deadline over everything that is said to a mail server or a webhook.
+"""A deadline over everything that is said to a mail server.
 
 A timeout of the standard library counts each wait by itself, so a peer that sends one byte now and
 then holds a thread for ever. Here the whole conversation has an end.

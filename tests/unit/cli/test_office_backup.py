@@ -25,8 +25,6 @@ SECRETS = {
     "s3-credentials": "[default]\naws_access_key_id = a\naws_secret_access_key = b\n",
     "s3-ca.pem": "the store's authority",
     "mail-login": "user\npassword\n",
-    "webhook-token": "token",
-    "webhook-secret": "whsec_c2VjcmV0",
     "openid-secret": "secret",
     "keys/cam-1.pem": KEY.public.pem,
     "pgpass": "*:*:*:*:password",
@@ -34,7 +32,6 @@ SECRETS = {
 MORE = """
 notify:
   smtp: {{host: m.example, sender: a@m.example, recipients: [b@m.example], login_file: {home}/mail-login, ca: {city}}}
-  webhook: {{url: 'https://w.example/x', token_file: {home}/webhook-token, secret_file: {home}/webhook-secret}}
 desk:
   url: https://desk.example:8444
   openid: {{issuer: 'https://i.example', client_id: c, client_secret_file: {home}/openid-secret, label: City, ca: {city}}}

@@ -1,13 +1,11 @@
-"""Mail and webhook, to a real server over TLS on loopback; and what goes wrong is said in words."""
+"""Mail, to a real server over TLS on loopback; and what goes wrong is said in words."""
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,19 +18,17 @@ from notice_helpers import (
     PASSWORD,
     USER,
     MailServer,
-    WebhookReceiver,
     notice,
 )
 
 from camerad.base.clock import ManualClock
-from camerad.vault.notice_settings import SmtpSettings, WebhookSettings
+from camerad.vault.notice_settings import SmtpSettings
 from camerad.vault.notices import notice_channels
 from camerad.vault.notices.notice_channels import Channel, ChannelError, PartlySentError
 from camerad.vault.notices.notice_message import compose
 from camerad.vault.notices.notice_rules import NoticeKind
 from camerad.vault.notices.send_deadline import deadline
 from camerad.vault.notices.smtp_channel import SmtpChannel
-from camerad.vault.notices.webhook_channel import WebhookChannel, sign
 
 MESSAGE = compose(
     [notice(NoticeKind.STORAGE_FULL), notice(NoticeKind.CAMERA_NOT_SEEN, camera="Kamera-ä")],
@@ -240,64 +236,13 @@ def test_an_authority_s_file_that_is_none_is_said(context: ssl.SSLContext, tmp_p
     none.write_text("no certificate")
     with MailServer(context) as server:
         assert str(none) in refusal(smtp(server, none))
-    with WebhookReceiver(context) as receiver:
-        settings = WebhookSettings(receiver.url, none)
-        assert str(none) in refusal(WebhookChannel(settings, clock()))
 
 
-# ------------------------------------------------------------------------------------ webhook
-
-
-@pytest.fixture
-def receiver(context: ssl.SSLContext) -> Iterator[WebhookReceiver]:
-    with WebhookReceiver(context) as one:
-        yield one
-
-
-def test_a_signature_is_as_standard_webhooks_has_it() -> None:
-    """The reference vector of its libraries."""
-    key = base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
-    signed = sign(key, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}')
-    assert signed == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
-
-
-def test_a_post_arrives_with_token_and_signature(
-    receiver: WebhookReceiver, ca_file: Path, tmp_path: Path
-) -> None:
-    token, secret = tmp_path / "token", tmp_path / "secret"
-    token.write_text("a.token\n")
-    secret.write_text("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n")
-    settings = WebhookSettings(f"{receiver.url}/hooks/7?a=b", ca_file, token, secret)
-    channel = WebhookChannel(settings, clock())
-    channel.send(MESSAGE)
-    channel.send(MESSAGE)
-    first, second = receiver.posts
-    assert first.path == "/hooks/7?a=b"
-    assert first.headers["authorization"] == "Bearer a.token"
-    assert first.headers["webhook-timestamp"] == str(NOW_US // 1_000_000)
-    identifier = first.headers["webhook-id"]
-    key = base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
-    signed = sign(key, identifier, NOW_US // 1_000_000, first.body)
-    assert first.headers["webhook-signature"] == signed
-    assert identifier != second.headers["webhook-id"]
-    assert first.said["type"] == "camerad.notices"
-    assert first.said["data"] == MESSAGE.as_json()
-    assert first.said["text"].startswith(MESSAGE.subject)
-
-
-def test_a_post_without_secrets_has_none(receiver: WebhookReceiver, ca_file: Path) -> None:
-    WebhookChannel(WebhookSettings(receiver.url, ca_file), clock()).send(MESSAGE)
-    (post,) = receiver.posts
-    assert not {"authorization", "webhook-signature"} & set(post.headers)
-    assert post.path == "/"
-
-
-@pytest.mark.parametrize("kind", ["webhook", "mail", "greeting", "clear greeting"])
+@pytest.mark.parametrize("kind", ["mail", "greeting", "clear greeting"])
 def test_who_answers_bit_by_bit_without_an_end_is_given_up(
     context: ssl.SSLContext, ca_file: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    for one in ("webhook", "smtp"):
-        monkeypatch.setattr(f"camerad.vault.notices.{one}_channel.WHOLE_SECONDS", 0.3)
+    monkeypatch.setattr("camerad.vault.notices.smtp_channel.WHOLE_SECONDS", 0.3)
     ended = threading.Event()
 
     def drip(listener: socket.socket) -> None:
@@ -314,16 +259,11 @@ def test_who_answers_bit_by_bit_without_an_end_is_given_up(
         thread = threading.Thread(target=drip, args=(listener,))
         thread.start()
         port = listener.getsockname()[1]
-        channel: WebhookChannel | SmtpChannel
-        if kind == "webhook":
-            settings = WebhookSettings(f"https://127.0.0.1:{port}", ca_file)
-            channel = WebhookChannel(settings, clock())
-        else:
-            encryption = "starttls" if "clear" in kind else "tls"
-            mail = SmtpSettings(
-                "127.0.0.1", "a@office.example", ("b@office.example",), port, encryption, ca_file
-            )
-            channel = SmtpChannel(mail, clock())
+        encryption = "starttls" if "clear" in kind else "tls"
+        mail = SmtpSettings(
+            "127.0.0.1", "a@office.example", ("b@office.example",), port, encryption, ca_file
+        )
+        channel = SmtpChannel(mail, clock())
         said: list[str] = []
         sending = threading.Thread(target=lambda: said.append(refusal(channel)), daemon=True)
         sending.start()
@@ -385,57 +325,6 @@ def test_a_connection_that_comes_after_the_deadline_ends_too() -> None:
     with near, far, deadline(0.0, lambda: asked.pop() if len(asked) > 1 else near):
         near.settimeout(10)
         assert near.recv(1) == b""
-
-
-@pytest.mark.parametrize(
-    ("status", "said"),
-    [(401, "token"), (403, "token"), (404, "url"), (302, "url"), (500, "see what its log says")],
-)
-def test_whatever_is_no_success_is_said(
-    receiver: WebhookReceiver, ca_file: Path, status: int, said: str
-) -> None:
-    receiver.status = status
-    text = refusal(WebhookChannel(WebhookSettings(f"{receiver.url}/secret", ca_file), clock()))
-    assert f"it answers {status}" in text
-    assert said in text
-    assert "/secret" not in text, "whoever knows the path may post there"
-    assert len(receiver.posts) == 1, "a redirection is not followed"
-
-
-def test_a_receiver_that_nobody_vouches_for_gets_nothing(
-    receiver: WebhookReceiver, stranger: Path
-) -> None:
-    for ca in (stranger, None):
-        said = refusal(WebhookChannel(WebhookSettings(receiver.url, ca), clock()))
-        assert "its certificate does not hold" in said
-    assert receiver.posts == []
-
-
-def test_a_receiver_that_is_not_there_is_said(ca_file: Path) -> None:
-    url = f"https://{HOST}:{free_port()}"
-    said = refusal(WebhookChannel(WebhookSettings(url, ca_file), clock()))
-    assert "it cannot be reached" in said
-    assert "port" in refusal(WebhookChannel(WebhookSettings(f"https://{HOST}:x"), clock())).lower()
-
-
-@pytest.mark.parametrize(
-    ("what", "content"),
-    [
-        ("secret_file", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
-        ("secret_file", "whsec_*"),
-        ("token_file", "a\x07b"),
-    ],
-)
-def test_a_secret_that_is_none_is_said_and_not_repeated(
-    receiver: WebhookReceiver, ca_file: Path, tmp_path: Path, what: str, content: str
-) -> None:
-    path = tmp_path / "file"
-    path.write_text(content)
-    settings = replace(WebhookSettings(receiver.url, ca_file), **{what: path})
-    text = refusal(WebhookChannel(settings, clock()))
-    assert f"this is no {what.removesuffix('_file')}" in text
-    assert content not in text
-    assert receiver.posts == []
 
 
 def test_a_secret_is_bounded(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import re
 import pytest
 from notice_helpers import NOW_US, notice
 
-from camerad.base.clock import DAY
 from camerad.store.discrepancies import DiscrepancyKind
 from camerad.store.purging import ReasonKind
 from camerad.vault.notices.notice_message import (
@@ -117,30 +116,12 @@ def test_a_flood_is_counted_and_not_listed() -> None:
     message = compose(many, "en", OFFICE)
     assert message.text.count("REC-") == MOST_LINES
     assert "7 more" in message.text
-    assert len(message.as_json()["notices"]) == MOST_LINES + 7
-    said = compose(many * 10, "en", OFFICE).as_json()
-    assert (len(said["notices"]), said["more"]) == (500, 570 - 500)
 
 
 def test_what_others_wrote_forges_no_line() -> None:
     odd = notice(NoticeKind.DELETION_BLOCKED, detail="away", recording="a\nSubject: b\u202e")
     assert describe(odd, "en").count("\n") == 0
     assert "\u202e" not in compose([odd], "en", OFFICE).text
-
-
-def test_the_same_for_a_program() -> None:
-    one = notice(NoticeKind.MARKED_EXPIRES, camera="cam-1", recording="REC", at_us=NOW_US + DAY)
-    said = compose([one], "en", OFFICE).as_json()
-    assert said["notices"] == [
-        {
-            "kind": "marked_expires",
-            "detail": "",
-            "at_once": False,
-            "camera": "cam-1",
-            "recording": "REC",
-            "text": "REC of camera cam-1 is deleted on 2026-11-25.",
-        }
-    ]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

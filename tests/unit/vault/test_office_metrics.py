@@ -50,8 +50,8 @@ def test_everything_that_happens_is_counted() -> None:
     metrics.work_ended("retention", True, 2.5)
     metrics.work_ended("retention", False, 0.5)
     metrics.show_channel("smtp")
-    metrics.message_sent("webhook", NOW_US)
-    metrics.message_failed("webhook")
+    metrics.message_sent("smtp", NOW_US)
+    metrics.message_failed("smtp")
     there = samples(metrics)
     for outcome in ("taken", "compared", "apart", "failed"):
         assert there[f"camerad_office_takeovers_total {outcome}"] == 1
@@ -60,10 +60,9 @@ def test_everything_that_happens_is_counted() -> None:
     assert there["camerad_office_work_runs_total ok retention"] == 1
     assert there["camerad_office_work_runs_total failed retention"] == 1
     assert there["camerad_office_work_last_run_seconds retention"] == 0.5
-    assert there["camerad_office_messages_failed_total smtp"] == 0
-    assert there["camerad_office_messages_failed_total webhook"] == 1
-    assert there["camerad_office_messages_sent_total webhook"] == 1
-    sent = there["camerad_office_message_last_sent_timestamp_seconds webhook"]
+    assert there["camerad_office_messages_failed_total smtp"] == 1
+    assert there["camerad_office_messages_sent_total smtp"] == 1
+    sent = there["camerad_office_message_last_sent_timestamp_seconds smtp"]
     assert sent == NOW_US / SECOND
 
 

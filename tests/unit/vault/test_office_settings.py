@@ -164,8 +164,6 @@ notify:
     host: mail.office.example
     sender: camerad@office.example
     recipients: [a@office.example, b@office.example]
-  webhook:
-    url: https://chat.example/hooks/7
 metrics:
 """
 
@@ -179,7 +177,7 @@ def test_whoever_is_told_is_read_and_nobody_is_by_default(
     assert office_settings.load(str(path)).metrics is None
     path.write_text(office_settings.example(settings) + NOTIFY)
     read = office_settings.load(str(path))
-    assert read.notify.smtp is not None and read.notify.webhook is not None
+    assert read.notify.smtp is not None
     assert read.notify.smtp.recipients == ("a@office.example", "b@office.example")
     assert (read.notify.smtp.port, read.notify.smtp.encryption) == (587, "starttls")
     assert read.metrics == MetricsSettings("127.0.0.1", 9464)
@@ -192,12 +190,11 @@ def test_the_example_s_lines_count_once_they_are_no_comment(
     first = next(number for number, line in enumerate(lines) if line == "#notify:")
     shown = [line.removeprefix("#") if line.startswith("#") else line for line in lines[first:]]
     text = "\n".join(lines[:first] + [line for line in shown if not line.startswith(" Metrics")])
-    for name in ("mail-login", "webhook-token"):
-        (tmp_path / name).touch()
-        text = text.replace(f"/etc/camerad-office/{name}", f"{tmp_path}/{name}")
+    (tmp_path / "mail-login").touch()
+    text = text.replace("/etc/camerad-office/mail-login", f"{tmp_path}/mail-login")
     assert mistakes(tmp_path, text) == []
     read = office_settings.load(str(tmp_path / "office.yaml"))
-    defaults = replace(read.notify, smtp=None, webhook=None)
+    defaults = replace(read.notify, smtp=None)
     assert defaults == NotifySettings()
     assert read.metrics == MetricsSettings()
 
@@ -210,13 +207,10 @@ def test_the_example_s_lines_count_once_they_are_no_comment(
         ("language: de", "language: fr", "notify.language"),
         ("[a@office.example, b@office.example]", "[]", "notify.smtp.recipients: nobody is named"),
         ("[a@office.example, b@office.example]", "[a]", "notify.smtp.recipients[0]"),
-        ("https://chat", "http://chat", "notify.webhook.url"),
         ("    host: mail.office.example\n", "", "notify.smtp.host: missing"),
         ("metrics:", "metrics:\n  port: 0", "metrics.port"),
         ("smtp:", "smtp:\n    password: x", "notify.smtp.password: unknown key"),
         ("smtp:", "smtp:\n    login_file: /not/there", "there is no file /not/there"),
-        ("webhook:", "webhook:\n    token_file: /not/there", "there is no file /not/there"),
-        ("webhook:", "webhook:\n    secret_file: /not/there", "there is no file /not/there"),
         ("smtp:", "smtp:\n    ca: relative.pem", "notify.smtp.ca"),
     ],
 )

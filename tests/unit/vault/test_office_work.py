@@ -13,7 +13,7 @@ import pytest
 from authority import authority
 from desk_helpers import KEY, ONE, TWO, Camera
 from msgspec.structs import replace
-from notice_helpers import HOST, MailServer, WebhookReceiver
+from notice_helpers import HOST, MailServer
 from prometheus_client.parser import text_string_to_metric_families
 
 from camerad.base.clock import SECOND
@@ -28,8 +28,9 @@ from camerad.vault.notice_settings import (
     MetricsSettings,
     NotifySettings,
     SmtpSettings,
-    WebhookSettings,
 )
+from camerad.vault.notices.notice_message import title_of
+from camerad.vault.notices.notice_rules import NoticeKind
 from camerad.vault.office_server import Vault
 from camerad.vault.retention_worker import RetentionWorker
 from camerad.vault.second_copy.second_copy_settings import SecondCopySettings
@@ -126,28 +127,27 @@ def bring(client: DockClient, camera: Camera, recording: str, *, spoilt: bool = 
     return client.receipt(recording).status
 
 
-def test_what_is_put_apart_is_mailed_and_posted_at_once_and_counted(
+def test_what_is_put_apart_is_mailed_at_once_and_counted(
     scene: Scene, camera: Camera, tmp_path: Path
 ) -> None:
     ca = authority()
     (tmp_path / "notify.pem").write_text(ca.pem)
     (tmp_path / "tls").mkdir()
     context = ca.context(tmp_path / "tls", HOST)
-    with MailServer(context) as mail, WebhookReceiver(context) as receiver:
+    with MailServer(context) as mail:
         smtp = SmtpSettings(
             HOST, "camerad@office.example", ("a@office.example",), mail.port,
             ca=tmp_path / "notify.pem",
         )  # fmt: skip
-        webhook = WebhookSettings(receiver.url, tmp_path / "notify.pem")
-        with scene.told(NotifySettings("de", smtp=smtp, webhook=webhook)) as client:
+        with scene.told(NotifySettings("de", smtp=smtp)) as client:
             scene.until(lambda: scene.metric("recordings", "here") is not None)
             looked = scene.metric("work_runs_total", "watch") or 0
             scene.until(lambda: (scene.metric("work_runs_total", "watch") or 0) > looked)
             began_us = scene.clock.now_us()
             assert bring(client, camera, ONE, spoilt=True) == 409
-            scene.until(lambda: mail.mails and receiver.posts, SECOND // 10)
+            scene.until(lambda: mail.mails, SECOND // 10)
             assert scene.clock.now_us() - began_us < 45 * SECOND, "not with the minute's look"
-            scene.until(lambda: scene.metric("messages_sent_total", "webhook"))
+            scene.until(lambda: scene.metric("messages_sent_total", "smtp"))
             assert scene.metric("takeovers_total", "apart") == 1
             assert scene.metric("recordings", "apart") == 1
             assert scene.metric("notices", "put_apart") == 1
@@ -158,8 +158,6 @@ def test_what_is_put_apart_is_mailed_and_posted_at_once_and_counted(
     assert told["Subject"] == "camerad: Eine Aufzeichnung wurde nicht angenommen"
     text = told.get_content()  # type: ignore[attr-defined]
     assert ONE in text and "cam-1" in text
-    (post,) = receiver.posts
-    assert post.said["data"]["notices"][0]["recording"] == ONE
     # Whoever starts again knows what it has told.
     with MailServer(context) as mail:
         smtp = replace(smtp, port=mail.port)
@@ -247,9 +245,12 @@ def test_while_the_storage_is_not_mounted_nothing_is_made_in_its_place(
     ca = authority()
     (tmp_path / "notify.pem").write_text(ca.pem)
     (tmp_path / "tls").mkdir()
-    with WebhookReceiver(ca.context(tmp_path / "tls", HOST)) as receiver:
-        webhook = WebhookSettings(receiver.url, tmp_path / "notify.pem")
-        with scene.told(NotifySettings("de", webhook=webhook)) as client:
+    with MailServer(ca.context(tmp_path / "tls", HOST)) as mail:
+        smtp = SmtpSettings(
+            HOST, "camerad@office.example", ("a@office.example",), mail.port,
+            ca=tmp_path / "notify.pem",
+        )  # fmt: skip
+        with scene.told(NotifySettings("de", smtp=smtp)) as client:
             scene.until(lambda: scene.metric("recordings", "here") is not None)
             assert bring(client, camera, ONE) == 200
             works = scene.vault._work._works
@@ -272,7 +273,7 @@ def test_while_the_storage_is_not_mounted_nothing_is_made_in_its_place(
             assert queue is not None
             with pytest.raises(NotMountedError):
                 queue._take(KEY.public.thumbprint, Declaration(TWO, "0" * 64, 1))
-            assert receiver.posts
+            assert mail.mails
             assert list(there.iterdir()) == []
             there.rmdir()
             away.rename(there)
@@ -281,8 +282,7 @@ def test_while_the_storage_is_not_mounted_nothing_is_made_in_its_place(
             assert closed is not None
             client.upload(path, closed.sha256)
             assert client.receipt(TWO).status == 200
-    (notice,) = receiver.posts[0].said["data"]["notices"]
-    assert (notice["kind"], notice["detail"]) == ("storage_fails", "storage")
+    assert title_of(NoticeKind.STORAGE_FAILS, "de") in mail.mails[0]["Subject"]
 
 
 def test_nothing_is_deleted_and_no_hold_ended_before_the_index_has_looked_once(

@@ -18,7 +18,6 @@ from camerad.vault.notice_settings import (
     MetricsSettings,
     NotifySettings,
     SmtpSettings,
-    WebhookSettings,
 )
 from camerad.vault.office_settings import ListenSettings, OfficeFile, ReceiveSettings, TlsSettings
 from camerad.vault.openid_settings import OpenidSettings
@@ -168,13 +167,10 @@ def test_secrets_that_everybody_can_read_are_named(settings: OfficeFile, tmp_pat
     smtp = SmtpSettings(
         "mail.example", "a@b.example", ("c@d.example",), login_file=tmp_path / "mail-login"
     )
-    webhook = WebhookSettings(
-        "https://x.example", token_file=tmp_path / "token", secret_file=tmp_path / "secret"
-    )
-    told = replace(settings, notify=NotifySettings(smtp=smtp, webhook=webhook))
+    told = replace(settings, notify=NotifySettings(smtp=smtp))
     openid = OpenidSettings("https://i.example", "desk", tmp_path / "openid", "City account")
     told = replace(told, desk=DeskSettings("https://desk.example:8444", openid=openid))
-    names = ("mail-login", "token", "secret", "server.key", "openid")
+    names = ("mail-login", "server.key", "openid")
     for name in names:
         (tmp_path / name).touch()
         (tmp_path / name).chmod(0o640)
@@ -182,12 +178,10 @@ def test_secrets_that_everybody_can_read_are_named(settings: OfficeFile, tmp_pat
     for name in names:
         (tmp_path / name).chmod(0o644)
     found = find_standstills(told)
-    assert len(found) == 5
+    assert len(found) == 3
     for where in (
         "openid.client_secret_file",
         "tls.key",
         "smtp.login_file",
-        "webhook.token_file",
-        "webhook.secret_file",
     ):
         assert any(f"{where}: every user of this computer can read" in one for one in found)
