@@ -24,7 +24,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Collection, Iterator
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -36,9 +36,7 @@ from camerad.base.text import is_plain, looks_empty
 from camerad.desk.desk_locks import DeskLocks
 from camerad.desk.desk_refusals import DeskRefusal, refused
 from camerad.index.case_query import (
-    CaseAnswer,
     CaseQuery,
-    CasesOf,
     LostCases,
     Written,
     answers,
@@ -46,6 +44,7 @@ from camerad.index.case_query import (
     place_of,
 )
 from camerad.index.case_rows import row_of_case
+from camerad.index.index import RecordingIndex
 from camerad.index.index_tables import CASE_CLOSED
 from camerad.index.recording_rows import Row
 from camerad.office.case_file import (
@@ -100,25 +99,6 @@ class CasePage(msgspec.Struct, frozen=True):
     next: str | None
 
 
-class CaseIndex(Protocol):
-    """What answers questions about all cases: see `camerad.desk.index_reader`."""
-
-    def cases(self, query: CaseQuery, written: Written) -> CaseAnswer:
-        """The cases that are asked for."""
-
-    def cases_of(self, recording: str, written: Written) -> CasesOf:
-        """The cases that are about a recording."""
-
-    def count_unreadable_cases(self) -> int:
-        """How many cannot be read."""
-
-    def lost_cases(self, most: int) -> LostCases:
-        """Those whose files are gone."""
-
-    def tells_of_case(self, name: str) -> bool:
-        """Whether the ledger tells of one."""
-
-
 class _Known(msgspec.Struct, frozen=True):
     """A case as its file had it. version: of the file: inode, bytes, and the times of change of
     content and of state, nanoseconds."""
@@ -135,7 +115,7 @@ class Cases:
     """root: the office's directory. index: of it. Any thread may use it. Everything raises
     StorageError and, but for `find` and `change`, IndexUnavailableError."""
 
-    def __init__(self, root: str, index: CaseIndex) -> None:
+    def __init__(self, root: str, index: RecordingIndex) -> None:
         self._directory = directory_of_cases(root)
         self._index = index
         self._locks = DeskLocks(root)

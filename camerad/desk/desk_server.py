@@ -6,7 +6,7 @@
 `openid_routes`, `openid_provider`       the same by the city's account, if the settings have one
 `redeeming`                              so that no stranger keeps others from that
 `people_routes`, `people`, `sessions`    who there is, what they may, who is signed in
-`recording_routes`, `index_reader`       find recordings, hold and release them
+`recording_routes`                       find recordings, hold and release them
 `viewing_routes`, `viewing_requests`     a recording is given to somebody, sealed, for a reason
 `case_routes`, `cases`                   what belongs to a file of the office's
 `package_routes`                         what a package for the prosecutor has besides recordings
@@ -48,7 +48,6 @@ from camerad.desk.challenges import Challenges
 from camerad.desk.desk_ledger import DeskLedger
 from camerad.desk.desk_locks import THREADS
 from camerad.desk.entry_routes import EntryRoutes
-from camerad.desk.index_reader import IndexReader
 from camerad.desk.openid_provider import OpenidProvider, ProviderAwayError
 from camerad.desk.openid_routes import FLOW_US, OpenidRoutes
 from camerad.desk.own_loop import OwnLoop
@@ -66,6 +65,7 @@ from camerad.desk.secrets_store import tidy_all
 from camerad.desk.sessions import Sessions
 from camerad.desk.sign_in_routes import SignInRoutes
 from camerad.desk.viewing_routes import ViewingRoutes, ViewingRules
+from camerad.index.index import RecordingIndex
 from camerad.index.index_settings import url_of
 from camerad.index.office_knowledge import OfficeFiles
 from camerad.vault.cameras import Cameras
@@ -102,7 +102,7 @@ class Desk:
         self._passkeys = Passkeys(directory, self._people, desk.url, clock)
         self._ledger = DeskLedger(directory, cameras, key, clock)
         files = OfficeFiles(directory, key.public, str(settings.register))
-        self._index = IndexReader(url_of(settings.index, directory), files)
+        self._index = RecordingIndex(url_of(settings.index, directory), files)
         self._clock = clock
         self._key, self._own = key, key.public
         self._provider = (

@@ -13,11 +13,11 @@ from msgspec.structs import replace
 from camerad.base import typed_json
 from camerad.base.clock import DAY, SECOND, Clock
 from camerad.desk.desk_refusals import DeskRefusal, refused
-from camerad.desk.index_reader import IndexReader
 from camerad.desk.people import People
 from camerad.desk.roles import WITH_FOOTAGE, DeskRole
 from camerad.desk.route_table import Route, Visit
 from camerad.index.entry_query import EntryQuery
+from camerad.index.index import RecordingIndex
 from camerad.index.index_tables import HERE
 from camerad.index.recording_query import IndexedRecording, RecordingQuery
 
@@ -68,7 +68,7 @@ class Deletions(msgspec.Struct, frozen=True):
 class EntryRoutes:
     """index: answers questions. people: of the desk."""
 
-    def __init__(self, index: IndexReader, people: People, clock: Clock) -> None:
+    def __init__(self, index: RecordingIndex, people: People, clock: Clock) -> None:
         self._index = index
         self._people = people
         self._clock = clock

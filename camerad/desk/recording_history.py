@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from camerad.base import file_status
 from camerad.container.keys import KeyFileError, KeyRing, PublicKey
-from camerad.desk.index_reader import IndexReader
+from camerad.index.index import RecordingIndex
 from camerad.index.ledger_rows import epoch_versions
 from camerad.ledger.audit import carried_about
 from camerad.ledger.entries import Entry
@@ -65,7 +65,7 @@ class RecordingHistory:
     """
 
     def __init__(
-        self, directory: str, own: PublicKey, cameras: Cameras, index: IndexReader
+        self, directory: str, own: PublicKey, cameras: Cameras, index: RecordingIndex
     ) -> None:
         self._directory = directory
         self._own = own

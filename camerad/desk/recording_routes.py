@@ -25,10 +25,10 @@ from camerad.container.statements import FragmentFacts, RecordingInfo, StageChan
 from camerad.desk.cases import Cases
 from camerad.desk.desk_ledger import DeskLedger
 from camerad.desk.desk_refusals import DeskRefusal, refused
-from camerad.desk.index_reader import IndexReader
 from camerad.desk.recording_history import RecordingHistory, with_steps
 from camerad.desk.roles import WITH_FOOTAGE, DeskRole
 from camerad.desk.route_table import Route, Visit
+from camerad.index.index import RecordingIndex
 from camerad.index.recording_query import IndexedRecording, RecordingQuery
 from camerad.ledger.people_entries import GROUNDS
 from camerad.store.listing import read_file
@@ -98,7 +98,7 @@ class RecordingSources(msgspec.Struct, frozen=True):
 
     directory: str
     cameras: Cameras
-    index: IndexReader
+    index: RecordingIndex
     history: RecordingHistory
     cases: Cases
 

@@ -42,7 +42,7 @@ class RecordingIndex:
         self,
         url: str,
         files: OfficeFiles,
-        say: Callable[[str], None],
+        say: Callable[[str], None] = lambda _: None,
         lost: Lost | None = None,
     ) -> None:
         self._database = Database(url)

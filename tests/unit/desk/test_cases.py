@@ -15,7 +15,6 @@ from camerad.base.errors import StorageError
 from camerad.container.keys import SigningKey
 from camerad.desk import cases as changes
 from camerad.desk.cases import DOUBLE_US, MOST_HAND_OVERS, Cases
-from camerad.desk.index_reader import IndexReader
 from camerad.index.case_query import CaseQuery, case_mark
 from camerad.index.case_rows import row_of_case
 from camerad.index.database import IndexUnavailableError
@@ -53,7 +52,7 @@ def files_of(root: Path) -> OfficeFiles:
 
 def cases_of(root: Path) -> Cases:
     """Those of another server on the same directory."""
-    return Cases(str(root), IndexReader(f"sqlite:///{root}/index.sqlite", files_of(root)))
+    return Cases(str(root), RecordingIndex(f"sqlite:///{root}/index.sqlite", files_of(root)))
 
 
 def silent(_case: Case) -> None:

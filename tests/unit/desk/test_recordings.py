@@ -17,8 +17,8 @@ from camerad.base.clock import SECOND
 from camerad.base.errors import StorageError
 from camerad.container.keys import KeyRing, PublicKey
 from camerad.desk import package_routes
-from camerad.desk.index_reader import IndexReader
 from camerad.desk.roles import DeskRole
+from camerad.index.index import RecordingIndex
 from camerad.index.recording_query import spell_mark
 from camerad.ledger.calendar_years import year_of
 from camerad.ledger.entries import LedgerLine, parse_entry, read_lines
@@ -151,7 +151,7 @@ def test_one_recording_says_what_it_is_and_what_happened(scene: DeskScene, tab: 
 def test_the_camera_s_key_is_known_before_the_index_knows_the_recording(
     tab: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(IndexReader, "about", lambda *_: [])
+    monkeypatch.setattr(RecordingIndex, "about", lambda *_: [])
     said = tab.ask("GET", THERE).said
     assert said["rows"] == []
     assert said["key"]["thumbprint"] == KEY.public.thumbprint
