@@ -571,6 +571,9 @@ def _id(office: Path) -> str | None:
 def _own_ledger(report: Report, office: Path, keys: Keys, places: list[Path]) -> Ledger:
     """The office's own ledger; it may be one that has not begun, unless receipts or keys show that
     it had (6)."""
+    if (office / "office").is_symlink():
+        report.note(2, "office is a link.")
+        return Ledger()
     if os.path.lexists(office / "office/ledger"):
         ledger = check_ledger(office / "office/ledger", keys)
         report.add("office/ledger", ledger.report)
