@@ -92,7 +92,7 @@ def _restore(options: argparse.Namespace) -> int:
     said = done.manifest
     _say(f"{count(done.written, 'file')} put into place; there already: {done.same}")
     if done.kept:
-        _say(f"{said.directory}: was there, and is newer than the backup: it stays as it is")
+        _say(f"{said.directory}: was there, with all of the backup's ledger: it stays as it is")
     if os.path.realpath(options.root) != "/":
         return 0
     left = find_left(load(said.config, with_files=False), said.config)

@@ -19,7 +19,7 @@ from camerad.base import durable_files, file_status, typed_json
 from camerad.base.errors import EX_CANTCREAT, CameradError
 from camerad.base.safe_read import open_plain, read_plain
 from camerad.base.storage_errors import explaining
-from camerad.store.locations import DIRECTORY_ID, OFFICE
+from camerad.store.locations import DIRECTORY_ID, LEDGER, OFFICE
 
 MANIFEST: Final = "manifest.json"
 MODE: Final = 0o600
@@ -91,19 +91,27 @@ def restore(path: str, root: str = "/") -> Restored:
 
     Owners are given by root alone. No file is written over: one with the same content stays, and
     with another one nothing is written at all. An office's directory that is there already, with
-    the same id, is newer than any backup: it stays as it is. Raises BackupError and StorageError.
+    the same id and a ledger that has all that the backup's has, stays as it is; so does what is
+    there of a camera. Raises BackupError and StorageError.
     """
     manifest = check(path)
     state = manifest.directory.lstrip(os.sep)
     kept = _is_there(manifest, root)
+    if kept:
+        _check_newer(path, manifest, root)
     names = [
         name
         for name in manifest.files
         if not (kept and (name == state or name.startswith(state + os.sep)))
     ]
     there = {name for name in names if file_status.exists(os.path.join(root, name))}
+    of_cameras = {
+        name for name in names if name.startswith(state + os.sep) and not _of_office(manifest, name)
+    }
     others = [
-        one for one in sorted(there) if _digest(os.path.join(root, one)) != manifest.files[one]
+        one
+        for one in sorted(there - of_cameras)
+        if _digest(os.path.join(root, one)) != manifest.files[one]
     ]
     if others:
         more = f", and {len(others) - 3} more" if len(others) > 3 else ""
@@ -141,6 +149,43 @@ def _is_there(manifest: Manifest, root: str) -> bool:
             f"of {manifest.office}; move it away"
         )
     return True
+
+
+def _of_office(manifest: Manifest, name: str, *parts: str) -> bool:
+    """Whether a file of the backup is the office's own, and no camera's."""
+    return name.startswith(os.path.join(manifest.directory.lstrip(os.sep), OFFICE, *parts, ""))
+
+
+def _check_newer(path: str, manifest: Manifest, root: str) -> None:
+    """Raise BackupError unless the ledger that is there has every line of the backup's, but for
+    epochs that have expired since."""
+    own = os.path.join(root, manifest.directory.lstrip(os.sep), OFFICE)
+    directory = os.path.join(own, LEDGER)
+    there = file_status.is_directory(directory) and sorted(os.listdir(directory))
+    with (
+        explaining("read the backup", path),
+        open_plain(path, "backup", linked=True) as file,
+        tarfile.open(fileobj=file, mode="r:") as archive,
+    ):
+        for member in archive:
+            name = os.path.basename(member.name)
+            of_ledger = _of_office(manifest, member.name, LEDGER) and name.endswith(".jws")
+            content = archive.extractfile(member) if of_ledger else None
+            if content is None or (there and name < there[0]):
+                continue
+            lines = content.read()
+            lines = lines[: lines.rfind(b"\n") + 1]
+            if not there or name not in there or not _begins(directory, name, lines):
+                raise BackupError(
+                    f"{own} is older than the backup, or has gone another way: its ledger lacks "
+                    "entries that the backup's has, and holds may be among them. Nothing was "
+                    f"written: move {own} away, and try again; recordings stay as they are"
+                )
+
+
+def _begins(directory: str, name: str, lines: bytes) -> bool:
+    with open_plain(os.path.join(directory, name), "ledger") as file:
+        return file.read(len(lines)) == lines
 
 
 def office_id(directory: str) -> str:

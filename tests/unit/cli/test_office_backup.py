@@ -163,6 +163,20 @@ def test_the_restored_office_goes_on_and_says_what_is_left_to_do(
     again = desk("office", "backup", "restore", backup)
     assert again.code == 0 and "it stays as it is" in again.out
     assert "0 files put into place" in again.out
+    # One that is older, or has lost its ledger, is no reason to lose holds.
+    own_ledger = machine / "archive/office/ledger"
+    newest = max(own_ledger.glob("*.jws"))
+    lines = newest.read_bytes()
+    for cut in (lines[: lines[:-1].rfind(b"\n") + 1], None):
+        if cut is None:
+            shutil.rmtree(own_ledger)
+        else:
+            newest.write_bytes(cut)
+        refused = desk("office", "backup", "restore", backup)
+        assert refused.code == EX_CANTCREAT and "holds may be among them" in refused.err
+    (machine / "archive/office").rename(machine / "older")
+    assert desk("office", "backup", "restore", backup).code == 0
+    assert newest.read_bytes() == lines
     # A ledger's copy that is away is named, with what brings it back.
     shutil.rmtree(holding / "ledger")
     again = desk("office", "backup", "restore", backup)
