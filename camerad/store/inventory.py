@@ -9,14 +9,23 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
+from camerad.base import file_status
 from camerad.base.clock import DAY, SECOND, Moment
-from camerad.container.recording_files import SUFFIX, list_names
+from camerad.base.storage_errors import ForbiddenError, explain
+from camerad.container.recording_files import SUFFIX
 from camerad.container.recording_ids import ID
 from camerad.container.statements import RecordingInfo, rfc3339
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import Hold, RecordingState
 from camerad.store.listing import INTERRUPTED, RECORDING, Listing, OtherFiles
-from camerad.store.locations import Place, PlaceKind
+from camerad.store.locations import (
+    DEVICE_KEY,
+    OF_FILE_SYSTEM,
+    OFFICE,
+    RECORDINGS,
+    Place,
+    PlaceKind,
+)
 from camerad.store.retention import WARNING_US, days_left, left_us
 from camerad.store.trust import is_vouched
 
@@ -147,14 +156,37 @@ def list_place(place: Place, listing: Listing | None = None) -> list[RecordingIn
 
 
 def find_strays(place: Place) -> list[str]:
-    """Files that are called like recordings and lie beside where an office has those: nothing takes
-    them over, and nothing deletes them. Raises StorageError."""
+    """Files that are called like recordings and lie where an office has none, however deep: nothing
+    takes them over, and nothing deletes them. What the server keeps below `office/` is its own.
+    Raises StorageError."""
+    if place.kind is not PlaceKind.OFFICE:
+        return []
+    own, roots = os.path.join(place.root, OFFICE), {one.root for one in place.holdings}
+    passed = {one.directory for one in place.unread} | {os.path.join(place.root, OF_FILE_SYSTEM)}
+
+    def failed(error: OSError) -> None:
+        path = str(error.filename)
+        if os.path.dirname(path) not in roots:  # else who reads that part of a camera tells
+            raise explain("list", path, error)
+
+    def is_another(path: str) -> bool:
+        """Whether this is the directory of a camera that was not asked for, or may be."""
+        if os.path.dirname(path) != place.root or path in roots:
+            return False
+        try:
+            return file_status.exists(os.path.join(path, DEVICE_KEY))
+        except ForbiddenError:
+            return True
+
     found = []
-    directories = (place.root, *(one.root for one in place.holdings if not one.broken))
-    for directory in directories if place.kind is PlaceKind.OFFICE else ():
-        names = sorted(list_names(directory))
-        strays = (name for name in names if ID.match(name) and name.endswith(SUFFIX))
-        found += [os.path.join(directory, name) for name in strays]
+    for directory, below, names in os.walk(place.root, onerror=failed):
+        inside = (os.path.join(directory, name) for name in sorted(below) if directory != own)
+        below[:] = [
+            os.path.basename(one) for one in inside if one not in passed and not is_another(one)
+        ]
+        if os.path.basename(directory) != RECORDINGS or os.path.dirname(directory) not in roots:
+            strays = (one for one in sorted(names) if ID.match(one) and one.endswith(SUFFIX))
+            found += [os.path.join(directory, one) for one in strays]
     return found
 
 

@@ -59,7 +59,7 @@ _OF_HOLDING: Final = (RECORDINGS, RECEIPTS, LEDGER, DEVICE_KEY)
 _OF_DEVICE: Final = (RECORDINGS, LEDGER, "identity.pem")
 """The same for a device's state directory; and one more, where the service manager has its key."""
 _CONFIRMED: Final = os.path.join(KEYS, "current")
-_OF_FILE_SYSTEM: Final = "lost+found"
+OF_FILE_SYSTEM: Final = "lost+found"
 """Made with a file system, and root's; what a repair of it puts there has no recording's name."""
 
 _ODD: Final = re.compile(r"[^A-Za-z0-9._-]")
@@ -342,7 +342,7 @@ def _look(
             if not _has_any(directory, parts):
                 continue
         except StorageError as error:
-            if name != _OF_FILE_SYSTEM:
+            if name != OF_FILE_SYSTEM:
                 unread.append(UnreadPlace(directory, error))
             continue
         own = () if name == OFFICE else (LEDGER, EARLIER_LEDGER, RECEIPTS)

@@ -493,7 +493,9 @@ def test_what_lies_beside_where_recordings_belong_is_told(
     """Nothing would delete it."""
     assert purge().code == 0
     copy = copy_in(archive)
-    for there in (copy.parent.parent, archive):
+    parts = ("../..", "../ledger", "../old/older", "..", "sub", "../../office", "../../old")
+    for there in [(copy.parent / part).resolve() for part in parts]:
+        there.mkdir(parents=True, exist_ok=True)
         stray = there / copy.name
         shutil.copy(copy, stray)
         for said in (purge(), purge("--dry-run")):
