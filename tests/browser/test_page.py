@@ -26,6 +26,9 @@ OTHER_WORDS = (
 )
 """Words that the big button, self-view, run-up, marks and recordings do not go by."""
 
+HELD_TOO_LONG_MS = 3500
+"""A hold is felt after two seconds, and let go within one."""
+
 MARKED = """() =>
   document.getElementById("hint").textContent.startsWith("That was a mark. To stop, hold")"""
 
@@ -154,6 +157,11 @@ def test_three_stages_by_mouse_then_verified_opened_and_played(
         assert page.get_by_text("Too short").count() == 0
         assert camera.state["stage"] == "recording"
         big.hover()
+        # Nor does a hold stop it that goes on after it was felt.
+        page.mouse.down()
+        page.wait_for_timeout(HELD_TOO_LONG_MS)
+        page.mouse.up()
+        page.get_by_text("Held too long to stop it").wait_for()
         one.stops(page.mouse.down, page.mouse.up, "Idle")
         one.waits_for_light("red", on=False)
         recording = newest(camera)

@@ -4,6 +4,8 @@
 const ONE_PRESS_US = 100_000;
 /** A press that comes so soon after a hold answers it, and is no mark. */
 const ANSWER_US = 3_000_000;
+/** What a contact does so soon after it opened is bounce, and the same press. */
+const BOUNCE_US = 30_000;
 
 /** What of the camera's news is a fact: [{what, atUs, ...}], made of two states that follow each other. */
 export class Facts {
@@ -13,6 +15,7 @@ export class Facts {
     this.holdUs = holdUs;
     this.before = null;
     this.pressed = null;
+    this.released = -Infinity;
     this.tapped = null;
     this.held = -Infinity;
     this.busy = null;
@@ -47,8 +50,12 @@ export class Facts {
     const { stage, recording } = this.before ?? {};
     if (name === this.button) {
       const begins = stage === "recording" && atUs > recording?.since_us + ONE_PRESS_US;
-      if (on) this.pressed = begins ? atUs : null;
-      else if (this.pressed !== null && atUs - this.pressed >= this.holdUs) this.held = atUs;
+      if (on) {
+        if (atUs - this.released > BOUNCE_US) this.pressed = begins ? atUs : null;
+        return [];
+      }
+      this.released = atUs;
+      if (this.pressed !== null && atUs - this.pressed >= this.holdUs) this.held = atUs;
       else if (this.pressed !== null && this.pressed > this.held + ANSWER_US) this.tapped = atUs;
       return [];
     }

@@ -27,6 +27,8 @@ let state = null;
 /** Until then a press may answer the hold before it, and end the recording. */
 let answerEnds = 0;
 const ANSWER_MS = 3000;
+/** A hold is let go within this time of being felt, or no press answers it (camerad/behaviour/gestures.py). */
+const LET_GO_SECONDS = 1;
 let note = "";
 let noteEnds = 0;
 
@@ -91,10 +93,13 @@ function pressed(button, stageThen, seconds) {
   const stop = stopOf(button);
   if (!stop || stageThen !== "recording") return;
   const answers = performance.now() < answerEnds;
-  answerEnds = seconds < stop.seconds ? 0 : performance.now() + ANSWER_MS;
+  const tooLong = seconds >= stop.seconds + LET_GO_SECONDS;
+  answerEnds = seconds < stop.seconds || tooLong ? 0 : performance.now() + ANSWER_MS;
   // One press is one thing: a mark is no stop that has failed, and the answer to a hold is no mark.
-  if (seconds >= stop.seconds) tellNote(text.next.answer);
-  else if (!answers) tellNote((marks(button) ? text.next.marked : text.next.tooShort)(stop.seconds));
+  if (tooLong) tellNote(text.next.tooLong(stop.seconds));
+  else if (seconds >= stop.seconds) tellNote(text.next.answer);
+  else if (answers) noteEnds = 0;
+  else tellNote((marks(button) ? text.next.marked : text.next.tooShort)(stop.seconds));
 }
 
 /** What bodycam-sim made of a finger of this page. */

@@ -91,6 +91,7 @@ export const DE = {
     record: "Die große Taste noch einmal drücken, und die Aufzeichnung beginnt.",
     stop: (button, seconds) => `Zum Beenden ${button} ${seconds} Sekunden halten, bis sie vibriert, loslassen, einmal drücken.`,
     answer: "Die Aufzeichnung läuft weiter. Zum Beenden jetzt einmal kurz drücken.",
+    tooLong: (seconds) => `Das war zu lang zum Beenden: noch einmal ${seconds} Sekunden halten und loslassen, sobald sie vibriert.`,
     marked: (seconds) => `Das war eine Marke. Zum Beenden halten Sie die Taste ${seconds} Sekunden, lassen los und drücken einmal.`,
     tooShort: (seconds) => `Das war zu kurz zum Beenden: halten Sie die Taste ${seconds} Sekunden, lassen los und drücken einmal.`,
   },

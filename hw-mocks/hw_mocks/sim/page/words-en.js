@@ -90,6 +90,7 @@ export const EN = {
     record: "Press the big button again, and the recording begins.",
     stop: (button, seconds) => `To stop, hold ${button} for ${seconds} seconds, until it vibrates, let go, press once.`,
     answer: "It goes on recording. To stop it, press once now, briefly.",
+    tooLong: (seconds) => `Held too long to stop it: hold for ${seconds} seconds again, and let go as soon as it vibrates.`,
     marked: (seconds) => `That was a mark. To stop, hold the button for ${seconds} seconds, let go, press once.`,
     tooShort: (seconds) => `Too short to stop it: hold for ${seconds} seconds, let go, press once.`,
   },
