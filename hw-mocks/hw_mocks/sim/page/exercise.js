@@ -49,18 +49,18 @@ export class Facts {
   edge({ name, on, at_us: atUs }) {
     const { stage, recording } = this.before ?? {};
     if (name === this.button) {
-      const begins = stage === "recording" && atUs > recording?.since_us + ONE_PRESS_US;
       if (on) {
-        if (atUs - this.released > BOUNCE_US) this.pressed = begins ? atUs : null;
+        if (atUs - this.released > BOUNCE_US) this.pressed = atUs;
         return [];
       }
       this.released = atUs;
-      if (this.pressed !== null && atUs - this.pressed >= this.holdUs) this.held = atUs;
-      else if (this.pressed !== null && this.pressed > this.held + ANSWER_US) this.tapped = atUs;
+      if (this.pressed === null) return [];
+      if (atUs - this.pressed >= this.holdUs) this.held = atUs;
+      else if (this.pressed > this.held + ANSWER_US) this.tapped = atUs;
       return [];
     }
     if (name !== "vibration" || !on || this.tapped === null || stage !== "recording") return [];
-    const answered = atUs - this.tapped < 1.5e6;
+    const answered = atUs - this.tapped < 1.5e6 && this.pressed > recording?.since_us + ONE_PRESS_US;
     this.tapped = null;
     return answered ? [{ what: "mark", atUs }] : [];
   }
