@@ -534,9 +534,6 @@ def test_every_exercise_can_be_played_and_has_words(chromium: Browser, camera: B
                     // camera vibrates then.
                     ...facts.edge({ name: "main", on: true, at_us: 4.51e6 }),
                     ...facts.edge({ name: "main", on: false, at_us: 4.6e6 }),
-                    // Its contact bounces.
-                    ...facts.edge({ name: "main", on: true, at_us: 4.602e6 }),
-                    ...facts.edge({ name: "main", on: false, at_us: 4.604e6 }),
                     ...facts.edge({ name: "vibration", on: true, at_us: 4.7e6 }),
                     // A press that is a hold is no mark, nor is one that nothing answers.
                     ...facts.edge({ name: "main", on: true, at_us: 5e6 }),

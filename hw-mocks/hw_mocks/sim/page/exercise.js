@@ -4,8 +4,6 @@
 const ONE_PRESS_US = 100_000;
 /** A press that comes so soon after a hold answers it, and is no mark. */
 const ANSWER_US = 3_000_000;
-/** What a contact does so soon after it opened is bounce, and the same press. */
-const BOUNCE_US = 30_000;
 
 /** What of the camera's news is a fact: [{what, atUs, ...}], made of two states that follow each other. */
 export class Facts {
@@ -15,7 +13,6 @@ export class Facts {
     this.holdUs = holdUs;
     this.before = null;
     this.pressed = null;
-    this.released = -Infinity;
     this.tapped = null;
     this.held = -Infinity;
     this.busy = null;
@@ -49,18 +46,14 @@ export class Facts {
   edge({ name, on, at_us: atUs }) {
     const { stage, recording } = this.before ?? {};
     if (name === this.button) {
-      if (on) {
-        if (atUs - this.released > BOUNCE_US) this.pressed = atUs;
-        return [];
-      }
-      this.released = atUs;
-      if (this.pressed === null) return [];
-      if (atUs - this.pressed >= this.holdUs) this.held = atUs;
-      else if (this.pressed > this.held + ANSWER_US) this.tapped = atUs;
+      const begins = stage === "recording" && atUs > recording?.since_us + ONE_PRESS_US;
+      if (on) this.pressed = begins ? atUs : null;
+      else if (this.pressed !== null && atUs - this.pressed >= this.holdUs) this.held = atUs;
+      else if (this.pressed !== null && this.pressed > this.held + ANSWER_US) this.tapped = atUs;
       return [];
     }
     if (name !== "vibration" || !on || this.tapped === null || stage !== "recording") return [];
-    const answered = atUs - this.tapped < 1.5e6 && this.pressed > recording?.since_us + ONE_PRESS_US;
+    const answered = atUs - this.tapped < 1.5e6;
     this.tapped = null;
     return answered ? [{ what: "mark", atUs }] : [];
   }
