@@ -161,7 +161,8 @@ def _check_newer(path: str, manifest: Manifest, root: str) -> None:
     epochs that have expired since."""
     own = os.path.join(root, manifest.directory.lstrip(os.sep), OFFICE)
     directory = os.path.join(own, LEDGER)
-    there = file_status.is_directory(directory) and sorted(os.listdir(directory))
+    with explaining("list the ledger", directory):
+        there = file_status.is_directory(directory) and sorted(os.listdir(directory))
     with (
         explaining("read the backup", path),
         open_plain(path, "backup", linked=True) as file,

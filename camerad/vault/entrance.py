@@ -276,8 +276,9 @@ class Entrance:
         enders: defaultdict[str, list[Callable[[], object]]] = defaultdict(list)
         for one in self._server.connections:
             if one.transport is not None and not one.transport.is_closing():
-                address = one.transport.get_extra_info("peername")
-                enders[network_of(str(address[0]))].append(one.transport.abort)
+                address = one.transport.get_extra_info("peername")  # none if it has gone already
+                there = network_of(str(address[0])) if address else ""
+                enders[there].append(one.transport.abort)
         for task, its_network in self._shaking.items():
             if not task.cancelling():
                 enders[its_network].append(task.cancel)

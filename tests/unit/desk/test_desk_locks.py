@@ -38,7 +38,7 @@ with DirectoryLocks(sys.argv[1]).hold("desk people"):
 ASKED = THREADS + 6
 """More than there are threads."""
 OF_ONE = 28
-"""Connections of one address, of which the entrance takes 32."""
+"""Connections, fewer than the entrance takes."""
 
 
 @contextmanager
