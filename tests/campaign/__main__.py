@@ -1,5 +1,5 @@
 """The campaigns: ``python -m tests.campaign kills``, ``cuts``, ``faults``, ``claps``, ``control``,
-``hostile``, ``webcam``, ``red`` or ``soak``.
+``hostile``, ``mistakes``, ``webcam``, ``red`` or ``soak``.
 
 Each run of kills and cuts follows from ``--seed`` and its number alone, so ``--first 120 --runs 1``
 repeats one, and a campaign that was ended goes on with the next number. So it is with the sequences
@@ -30,6 +30,7 @@ from tests.campaign import (
     faults,
     hostile,
     kills,
+    mistakes,
     planted,
     red,
     soak,
@@ -80,6 +81,19 @@ def _hostile(directory: Path, options: argparse.Namespace) -> int:
     return hostile.campaign(directory, options.minutes or 60)
 
 
+def _mistakes(directory: Path, options: argparse.Namespace) -> int:
+    if options.map is None:
+        sys.exit("--map is missing: the data of pytest --cov=camerad --cov-context=test tests/unit")
+    return mistakes.campaign(
+        directory,
+        options.seed,
+        options.runs or 500,
+        options.map,
+        options.list,
+        at_once=options.cameras,
+    )
+
+
 def _webcam(directory: Path, options: argparse.Namespace) -> int:
     return webcam.campaign(directory, options.minutes or 30, options.notes)
 
@@ -100,6 +114,7 @@ _ONES: Final[dict[str, Callable[[Path, argparse.Namespace], int]]] = {
     "control": _control,
     "red": _red,
     "hostile": _hostile,
+    "mistakes": _mistakes,
     "soak": _soak,
     "webcam": _webcam,
 }
@@ -110,7 +125,9 @@ def main() -> int:
     """Run what the command line says; the exit code says whether anything was found."""
     parser = argparse.ArgumentParser(prog="python -m tests.campaign", description=__doc__)
     parser.add_argument("what", choices=(*_SERIES, *_ONES))
-    parser.add_argument("--runs", type=int, help="default: 200 kills, 50 cuts, 200 scenes of red")
+    parser.add_argument(
+        "--runs", type=int, help="default: 200 kills, 50 cuts, 200 scenes of red, 500 mistakes"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--first", type=int, default=1, help="number of the first run")
     parser.add_argument(
@@ -141,7 +158,11 @@ def main() -> int:
         action="store_true",
         help="faults: a mistake is planted for each promise, and must be found",
     )
-    parser.add_argument("--cameras", type=int, default=1, help="faults: how many play at once")
+    parser.add_argument(
+        "--cameras", type=int, default=1, help="faults, mistakes: how many are played at once"
+    )
+    parser.add_argument("--map", type=Path, help="mistakes: coverage data with a context each test")
+    parser.add_argument("--list", type=Path, help="mistakes: keep there what came of each")
     parser.add_argument(
         "--notes",
         type=Path,

@@ -1,4 +1,4 @@
-"""What `tests/order.py` and `tests/unit/conftest.py` name is there."""
+"""The order of tests (`tests/order.py`) names tests that are there."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.order import LONGEST, TOGETHER, dealt
-from tests.unit.conftest import UNTRACED
 
 TREE = Path(__file__).parents[2]
 
 
-NAMED = dict.fromkeys([*LONGEST, *TOGETHER, *(f"tests/unit/{name}" for name in UNTRACED)])
+NAMED = dict.fromkeys([*LONGEST, *TOGETHER])
 
 
 @pytest.mark.parametrize("name", NAMED)
