@@ -2,7 +2,7 @@
 
 The samples are copied as they are, into one ``mdat``; the tables of where they lie (``moov``) are
 kept in memory, some twenty bytes per sample, and written behind them. libavformat keeps five times
-as much, and turns a gap of 36 minutes or more into one microsecond (docs/architecture.md).
+as much, and turns a gap of 36 minutes or more into one microsecond.
 
 Times stay: a track that begins later than the recording begins with an empty edit, and where
 pictures or sound are missing, the sample before is listed as lasting until the next one. So a
