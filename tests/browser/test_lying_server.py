@@ -1,7 +1,7 @@
 """A compromised server: it sends another page, another recording, another camera's key, and keeps
 things to itself. What the page shows then, what stops it, and what finds it.
 
-Each test is a line of the table in docs/threat-model.md ("Somebody who exchanges the player"), also
+Each test is a line of the table in docs/threat-model.md ("Replaced player or page"), also
 where it says that the page shows what is not so. In front of a genuine desk is a
 relay that lies (`between`).
 """

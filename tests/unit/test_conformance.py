@@ -1,5 +1,5 @@
-"""What docs/conformance.md names is there, and no row goes without a proof; likewise the office's
-promises in docs/office.md."""
+"""The tests that docs/conformance.md, office.md and threat-model.md name exist; no row and no
+promise goes without one."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 TREE = Path(__file__).parents[2]
 PAGE = TREE / "docs" / "conformance.md"
 OFFICE = TREE / "docs" / "office.md"
+THREATS = TREE / "docs" / "threat-model.md"
 PROMISE = re.compile(r"^\| (O\d) \|.*\| (.+) \|$", re.MULTILINE)
 NAMED = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
 ONLY_ON_A_BOARD = re.compile(r"\*\*only on a board\*\*", re.IGNORECASE)
@@ -43,7 +44,7 @@ def functions_of(path: Path) -> set[str]:
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
 
-NAMES = sorted({one for page in (PAGE, OFFICE) for one in NAMED.findall(page.read_text())})
+NAMES = sorted({one for page in (PAGE, OFFICE, THREATS) for one in NAMED.findall(page.read_text())})
 
 
 @pytest.mark.parametrize(("file", "test"), NAMES, ids=[" ".join(one) for one in NAMES])
