@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from hypothesis import HealthCheck, given
@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from camerad.config import Settings, check_file, load, policies
-from camerad.config.fields import Named, is_list, is_section, item_of, settings_of
+from camerad.config.fields import (
+    Named,
+    Range,
+    is_list,
+    is_section,
+    item_of,
+    plain_number,
+    settings_of,
+)
 from camerad.config.sections import ConfigFile
 
 Write = Callable[..., Path]
@@ -59,6 +67,46 @@ def test_every_setting_in_it_is_explained_above_it() -> None:
             explained = False
         else:
             assert explained, f"line {number}: {line}"
+
+
+def bounded(kind: type, path: str = "") -> Iterator[tuple[str, Range]]:
+    """Every number with limits, by its path in the file."""
+    for setting in settings_of(kind):
+        name = f"{path}{setting.key}"
+        if is_section(setting.kind):
+            yield from bounded(setting.kind, f"{name}.")
+        elif limits := setting.mark(Range):
+            yield name, limits
+
+
+def explanations() -> dict[str, str]:
+    """What stands above each setting, by its path; settings without a line between share it."""
+    found, section, said, fresh = {}, "", "", True
+    for line in TEXT.splitlines():
+        bare = re.sub(r"^# (?= |[a-z]+:$)", "", line)
+        key = re.match(r"( *)(?:# )?([a-z_]+):(?: |$)", bare)
+        if key is None:
+            said = f"{'' if fresh else said} {bare.strip(' #')}"
+            fresh = not line.strip()
+            continue
+        section = key[2] if not key[1] else section
+        found[f"{section}.{key[2]}" if key[1] else key[2]] = said
+        fresh = True
+    return found
+
+
+def test_the_limits_of_every_number_are_in_it() -> None:
+    """It is the reference of all settings."""
+    said = explanations()
+    for name, limits in bounded(ConfigFile):
+        text = re.sub(r"(?<=\d),(?=\d{3})", "", said[name])
+        listed = name == "microphone.rate"  # A few numbers between its limits, each of them named.
+        span = (
+            "8000, 11025"
+            if listed
+            else f"{plain_number(limits.low)} to {plain_number(limits.high)}"
+        )
+        assert re.search(rf"\b{re.escape(span)}\b", text), f"{name}: {span}"
 
 
 def test_its_commented_examples_are_right_too(write: Write) -> None:

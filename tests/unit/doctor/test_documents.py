@@ -17,7 +17,7 @@ from camerad.behaviour.stages import Condition, Intent, Rules, Stage, State
 from camerad.cli import main
 from camerad.config.sections import ConfigFile
 from camerad.config.wording import LANGUAGES
-from camerad.ledger.entry_types import KINDS
+from camerad.doctor.check_results import FindingId
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGES = [*sorted(DOCS.glob("*.md")), DOCS.parent / "README.md", DOCS.parent / "systemd/README.md"]
@@ -59,53 +59,49 @@ def test_the_module_is_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_table_that_is_out_of_date_is_found_and_written_anew(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text("before\n<!-- table: limits -->\nold\n<!-- end of table -->\nafter\n")
+    page.write_text("before\n<!-- table: signals -->\nold\n<!-- end of table -->\nafter\n")
     assert handbook.main(["--check"], page) == 1
     assert handbook.main([], page) == 0
     assert handbook.main(["--check"], page) == 0
     written = page.read_text()
     assert written.startswith("before\n")
     assert written.endswith("<!-- end of table -->\nafter\n")
-    assert "| `storage.low_minutes` | 30 | 1 | 600 minutes |" in written
+    assert "| `battery_critical` | green blinks | ▬ • ▬ • ▬ |" in written
 
 
 def test_every_table_is_in_the_page_once() -> None:
     assert sorted(re.findall("<!-- table: (.*) -->", text("operations.md"))) == sorted(
         handbook.TABLES
     )
-    assert {f"| `{kind}` |" in handbook.page(text("operations.md")) for kind in KINDS} == {True}
 
 
-def test_every_condition_has_its_cause_and_its_cure() -> None:
+def test_every_condition_has_its_cause_its_effect_and_its_cure() -> None:
     section = text("operations.md").split("## Conditions\n")[1].split("\n## ")[0]
     explained = {row[0].strip("`"): row for row in rows(section) if row[0].startswith("`")}
     assert set(explained) == {condition.value for condition in Condition}
     for condition in Condition:
-        name, cause, notices, effect, cure = explained[condition.value]
-        assert all((name, cause, notices, effect, cure))
-        # Green that blinks, or amber: whether a press would be refused must be right.
-        assert ("amber" in notices) == (condition in stages.REFUSES_START), name
-        assert ("closes a running" in effect or "the same, reason" in effect) == (
+        name, cause, effect, cure = explained[condition.value]
+        assert all((name, cause, effect, cure))
+        assert ("closes a running" in effect) == (
             condition in stages.ENDS_RECORDING or condition is Condition.BATTERY_CRITICAL
         ), name
 
 
-def strokes_of(cell: str) -> str:
-    return "".join("." if word == "short" else "-" for word in cell.split())
+def test_every_condition_has_its_light_rhythm_and_words() -> None:
+    shown = {row[0].strip("`"): row[1:] for row in rows(handbook.TABLES["signals"]())[2:]}
+    assert set(shown) == {condition.value for condition in Condition}
+    for condition in Condition:
+        light, rhythm, *words = shown[condition.value]
+        assert ("amber" in light) == (condition in stages.REFUSES_START)
+        assert (rhythm != "") == (condition in stages.CUES)
+        assert all(words) == (condition is not Condition.DOCKED)
 
 
-def test_every_rhythm_that_is_felt_is_found_by_its_strokes() -> None:
-    felt = [
-        row for row in rows(handbook.TABLES["signals"]()) if set(row[0]) <= set("short lng,twice")
+def test_every_finding_of_the_doctor_has_its_status() -> None:
+    listed = [
+        name for row in rows(handbook.TABLES["findings"]())[2:] for name in row[1].split(", ")
     ]
-    found = {strokes_of(row[0].removesuffix(", twice")) for row in felt}
-    # What a recording alone can tell is in no row of its own, but for being muted.
-    assert found - {""} == {one.value for one in signals.Rhythm}
-    assert {strokes_of(row[2]) for row in felt} - {""} == set(signals.CODES.values())
-    assert {row[1].strip("`") for row in felt if row[1].startswith("`")} == {
-        condition.value for condition in Condition
-    }
-    assert len({tuple(row) for row in felt}) == len(felt)
+    assert sorted(listed) == sorted(f"`{one.value}`" for one in FindingId)
 
 
 @pytest.mark.parametrize("condition", Condition)
@@ -115,10 +111,8 @@ def test_what_a_reminder_tells_is_in_the_table(condition: Condition) -> None:
     state = stages.State(Stage.RECORDING, 0, frozenset({condition}))
     _, effects = outcomes.remind(state, rules.reminder_us, rules)
     told = stages.Cue(stages.CUES[condition]) in effects if condition in stages.CUES else False
-    (row,) = (
-        row for row in rows(handbook.TABLES["signals"]()) if row[1].strip("`") == condition.value
-    )
-    assert ("a reminder in a recording" in row[4]) is told
+    (row,) = (row for row in rows(text("stages.md")) if row[0] == condition.value and len(row) == 5)
+    assert ("remind" in row[4]) is told
 
 
 # ----------------------------------------------------------------------------------- officers
