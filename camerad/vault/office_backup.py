@@ -38,20 +38,17 @@ from camerad.vault.office_settings import OfficeFile
 TAKEN: Final = (
     (
         "the directory of the settings",
-        "all of it: `office.yaml`, the server's key, the register, `keys/`, `office-tls/`, "
-        "`s3-credentials`, `s3-ca.pem`, the secrets of mail and OpenID",
+        "all of it: settings, keys, register, certificates, the secrets of mail and OpenID",
     ),
     ("files that the settings name", "wherever they lie, such as the city's certificate"),
     (
         "what PostgreSQL's client reads",
-        "`.pgpass`, `.pg_service.conf` and `.postgresql/` in the home of the server's user, and "
-        "files that `index.url` or `PGPASSFILE` name",
+        "`.pgpass`, `.pg_service.conf`, `.postgresql/`; files of `index.url` and `PGPASSFILE`",
     ),
     ("drop-ins of the unit", "`/etc/systemd/system/camerad-office.service.d/`"),
     (
         "the office's directory",
-        "the ledger with all holds and tombstones, people, cases, offers, readings, receipts, and "
-        "the copies of the cameras' ledgers",
+        "ledger, people, cases, offers, readings, receipts, and the copies of the cameras' ledgers",
     ),
 )
 """What a backup has, in words for docs/office.md."""
@@ -61,11 +58,11 @@ _BIG: Final = (
 )
 LEFT_OUT: Final = (
     *_BIG,
-    ("office/incoming/*", "uploads that are not complete: the cameras still have them"),
+    ("office/incoming/*", "uploads under way: the cameras still have them"),
     ("office/index.sqlite*", "the index in a file: the server makes it anew"),
-    ("office/restoring/*", "what is just coming back from a second copy"),
+    ("office/restoring/*", "what is coming back from a second copy"),
     ("office/lock", "an empty file"),
-    (f"*{durable_files.TEMPORARY}", "files that are just being written"),
+    (f"*{durable_files.TEMPORARY}", "files that are being written"),
 )
 """What it leaves out of the office's directory: patterns, and why."""
 DROP_INS: Final = "/etc/systemd/system/camerad-office.service.d"

@@ -250,7 +250,7 @@ receive:
 #   url: postgresql+psycopg://camerad@database.example/camerad
 # A second copy of every recording, which nobody can take away before its day: in a bucket with
 # Object Lock, or in another directory, whose lock binds camerad alone. A recording is then
-# acknowledged only when its second copy is there. docs/office.md says how the bucket is made.
+# acknowledged only when its second copy is there. docs/second-copies.md says how to make it.
 # second_copy:
 #   s3:
 #     endpoint: https://s3.office.example:8333

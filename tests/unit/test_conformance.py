@@ -1,5 +1,5 @@
-"""The tests that docs/conformance.md, office.md and threat-model.md name exist; no row and no
-promise goes without one."""
+"""The tests that docs/conformance.md and threat-model.md name exist; no row and no promise goes
+without one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pytest
 
 TREE = Path(__file__).parents[2]
 PAGE = TREE / "docs" / "conformance.md"
-OFFICE = TREE / "docs" / "office.md"
 THREATS = TREE / "docs" / "threat-model.md"
 PROMISE = re.compile(r"^\| (O\d) \|.*\| (.+) \|$", re.MULTILINE)
 NAMED = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
@@ -44,7 +43,7 @@ def functions_of(path: Path) -> set[str]:
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
 
-NAMES = sorted({one for page in (PAGE, OFFICE, THREATS) for one in NAMED.findall(page.read_text())})
+NAMES = sorted({one for page in (PAGE, THREATS) for one in NAMED.findall(page.read_text())})
 
 
 @pytest.mark.parametrize(("file", "test"), NAMES, ids=[" ".join(one) for one in NAMES])
@@ -54,13 +53,13 @@ def test_what_shows_it_is_there(file: str, test: str) -> None:
 
 
 def test_each_promise_of_the_office_names_a_test() -> None:
-    shown = dict(PROMISE.findall(OFFICE.read_text()))
+    shown = dict(PROMISE.findall(PAGE.read_text()))
     assert sorted(shown) == [f"O{number}" for number in range(1, 9)]
     assert [one for one, by in shown.items() if not NAMED.search(by)] == []
 
 
 def test_each_promise_of_the_office_has_tests_that_carry_its_number_and_no_other_has() -> None:
-    promises = {one.lower() for one, _ in PROMISE.findall(OFFICE.read_text())}
+    promises = {one.lower() for one, _ in PROMISE.findall(PAGE.read_text())}
     carried = re.compile(r"^def test_(o\d+)_", re.MULTILINE)
     files = (TREE / "tests").rglob("test_*.py")
     assert {one for path in files for one in carried.findall(path.read_text())} == promises

@@ -109,12 +109,13 @@ class Bucket:
             return SecondCopyAwayError(f"{said}; see what the store's own log says")
         if code == "NoSuchBucket":
             remedy = (
-                "make the bucket, with Object Lock, as docs/office.md says; or correct its name"
+                "make the bucket, with Object Lock, as docs/second-copies.md says, "
+                "or correct its name"
             )
         elif status == 403:
             remedy = (
                 "compare second_copy.s3.credentials with the store's own, and the rights of that "
-                "identity with those that docs/office.md lists"
+                "identity with those that docs/second-copies.md lists"
             )
         else:
             remedy = "see what the store's own log says"

@@ -36,7 +36,7 @@ less,"""
 SOONER_SECONDS: Final = 60
 """and still finds an end that is so much sooner to be in the future."""
 _CONTENT: Final = b"camerad tries whether this store keeps a lock\n"
-_REMEDY: Final = "use a store, and a bucket, whose lock holds: docs/office.md says how to make one"
+_REMEDY: Final = "use a store, and a bucket, whose lock holds (docs/second-copies.md)"
 
 
 class ProbedStore(Protocol):
