@@ -352,8 +352,10 @@ def test_links_and_pictures_lead_somewhere(page: Path) -> None:
 
 
 def headings(page: Path) -> set[str]:
-    found = re.findall(r"(?m)^#+ (.+)$", page.read_text(encoding="utf-8"))
-    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in found}
+    written = page.read_text(encoding="utf-8")
+    found = re.findall(r"(?m)^#+ (.+)$", written)
+    named = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in found}
+    return named | set(re.findall(r'<a id="([^"]+)">', written))
 
 
 def test_the_course_asks_by_the_strokes_that_are_felt() -> None:
