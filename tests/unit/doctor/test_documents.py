@@ -8,14 +8,12 @@ from itertools import groupby
 from pathlib import Path
 
 import pytest
-import yaml
 from generators import operations_tables as handbook
 from msgspec.structs import asdict
 
 from camerad.behaviour import bindings, outcomes, signals, stages
 from camerad.behaviour.stages import Condition, Intent, Rules, Stage, State
 from camerad.cli import main
-from camerad.config.sections import ConfigFile
 from camerad.config.wording import LANGUAGES
 from camerad.doctor.check_results import FindingId
 
@@ -272,37 +270,7 @@ def test_a_card_uses_the_words_of_the_display(language: str) -> None:
         assert phrase in card
 
 
-# -------------------------------------------------------------------------------- technicians
-
-
-def wiring() -> list[list[str]]:
-    """Part, GPIO and pin, as the page has them."""
-    cells = rows(text("technician.md"))
-    return [row[:3] for row in cells if len(row) == 4 and row[1].isdecimal()]
-
-
-def test_the_wiring_that_technicians_are_told_is_that_of_the_shipped_configuration() -> None:
-    told = {what: int(gpio) for what, gpio, _ in wiring()}
-    file = ConfigFile(policy="generic")
-    shipped = yaml.safe_load((DOCS.parent / "config" / "camerad.yaml").read_text())
-    assert told == {
-        "button main": shipped["buttons"]["main"]["gpio"],
-        "button display": shipped["buttons"]["display"]["gpio"],
-        "light green": file.lights.green.gpio,
-        "light red": file.lights.red.gpio,
-        "light amber": file.lights.amber.gpio,
-        "vibration": file.vibration.gpio,
-        "buzzer": file.buzzer.gpio,
-    }
-
-
-# Pins of the 40-pin header (the "GPIO and the 40-pin header" of Raspberry Pi's documentation).
-HEADER = {17: 11, 27: 13, 22: 15, 23: 16, 24: 18, 25: 22, 18: 12}
-
-
-def test_the_pins_of_the_header_are_those_of_their_gpios() -> None:
-    told = {int(gpio): int(pin) for _, gpio, pin in wiring()}
-    assert told == HEADER
+# ---------------------------------------------------------------------------------- all pages
 
 
 def commands(page: str) -> list[str]:

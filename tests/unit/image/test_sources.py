@@ -134,8 +134,8 @@ def test_every_image_has_one_library_for_pins_and_it_is_the_one_that_gpiozero_kn
 
 
 def test_what_technicians_install_by_hand_is_in_the_raspios_image() -> None:
-    """docs/technician.md and the README name the packages of a camera that is set up by hand."""
-    page = (Path(__file__).parents[3] / "README.md").read_text()
+    """docs/development.md names the packages of a camera that is set up by hand."""
+    page = (Path(__file__).parents[3] / "docs/development.md").read_text()
     line = next(line for line in page.splitlines() if "apt install python3-libcamera" in line)
     building = {"gcc", "libcap-dev", "python3-dev", "python3-venv"}
     wanted = set(line.split("apt install ")[1].split()) - building
