@@ -20,7 +20,8 @@ from camerad.desk.sessions import COOKIE, Session, Sessions
 from .desk_scene import DEADLINE, MINUTE, ORIGIN, Browser, DeskScene
 
 PAGE = (Path(__file__).parents[3] / "docs/desk.md").read_text(encoding="utf-8")
-ROW = re.compile(r"^\| `(GET|POST) (\S+)` \| (.+) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| (.+) \| (`(?:GET|POST) .+`) \|$", re.MULTILINE)
+REQUEST = re.compile(r"`(GET|POST) (\S+)`")
 WORDS = {Open.TO_ANYONE: "anyone", Open.TO_SIGNED_IN: "signed in"}
 
 
@@ -33,7 +34,11 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
 
 
 def stated() -> dict[tuple[str, str], str]:
-    return {(method, path): who for method, path, who in ROW.findall(PAGE)}
+    return {
+        (method, path): who
+        for who, requests in ROW.findall(PAGE)
+        for method, path in REQUEST.findall(requests)
+    }
 
 
 def test_the_page_names_every_request_and_who_may_make_it(scene: DeskScene) -> None:
