@@ -26,9 +26,8 @@ from camerad.container.chain import INIT_NAME, fragment_name
 from camerad.container.keys import KeyRing
 from camerad.container.mp4_boxes import Mp4Error
 from camerad.container.reader import MemberSeen
-from camerad.office.age_opener import AgeOpener
 from camerad.office.identity_file import Identities
-from camerad.office.remux import Mp4Writer, Plain
+from camerad.office.remux import Mp4Writer
 from camerad.office.unnamed_file import UnnamedFile
 from camerad.verify.checker import Checker
 from camerad.verify.findings import JudgedCommit, Span, extend_spans
@@ -153,7 +152,7 @@ def decrypted(
                 f"{target}: exists already and is not overwritten"
             )
     with raise_on_sigterm(), UnnamedFile(output) as target_file:
-        opener = _Opener(Checker(keys), AgeOpener(identities), target_file, salvage=salvage)
+        opener = _Opener(Checker(keys), identities, target_file, salvage=salvage)
         with _handing_over():
             report = opener.carry_out(path, progress, final, may_run)
             if opener.complete(report):
@@ -178,11 +177,11 @@ class _Opener:
     """Opens what the checker has proven, in the order of the file."""
 
     def __init__(
-        self, checker: Checker, age: AgeOpener, target: UnnamedFile, *, salvage: bool
+        self, checker: Checker, identities: Identities, target: UnnamedFile, *, salvage: bool
     ) -> None:
         self.written: list[Span] = []
         self._checker = checker
-        self._age = age
+        self._identities = identities
         self._target = target
         self._salvage = salvage
         self._sealed: dict[str, bytes] = {}
@@ -217,7 +216,7 @@ class _Opener:
         facts = judged.facts
         if init is not None:
             self._writer = self._understood(
-                lambda data: Mp4Writer(self._target, bytes(data)), init, INIT_NAME
+                lambda data: Mp4Writer(self._target, data), init, INIT_NAME
             )
         if self._writer is None or fragment is None:
             return
@@ -231,10 +230,10 @@ class _Opener:
             extend_spans(self.written, began_us, self._checker.result.recording_us(facts.until_us))
 
     def _understood(
-        self, use: Callable[[Plain], Mp4Writer | None], sealed: bytes, name: str
+        self, use: Callable[[bytes], Mp4Writer | None], sealed: bytes, name: str
     ) -> Mp4Writer | None:
         try:
-            return use(self._age.open(sealed))
+            return use(pyrage.decrypt(sealed, self._identities))
         except pyrage.DecryptError as error:
             header = self._checker.result.header
             recipients = ", ".join(header.recipients) if header is not None else "unknown"

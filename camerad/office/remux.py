@@ -30,10 +30,6 @@ _UNREADABLE: Final = (struct.error, IndexError, KeyError, OverflowError)
 """What reading raises where numbers or lengths are none that a recorder writes."""
 
 
-Plain = bytes | bytearray
-"""A fragment in the clear, as it was decrypted."""
-
-
 class OutputFile(Protocol):
     """Where the file goes; its methods may raise StorageError."""
 
@@ -44,7 +40,7 @@ class OutputFile(Protocol):
         """Write over what is there already."""
 
 
-def _one(data: Plain, within: Box, *path: bytes) -> Box:
+def _one(data: bytes, within: Box, *path: bytes) -> Box:
     for kind in path:
         found = [box for box in boxes(data, within.body, within.end) if box.kind == kind]
         if len(found) != 1:
@@ -253,7 +249,7 @@ class Mp4Writer:
         for track in self._tracks.values():
             track.waits_for_sync = track.picture
 
-    def add(self, fragment: Plain) -> None:
+    def add(self, fragment: bytes) -> None:
         """Add a fragment in the clear: pairs of ``moof`` and ``mdat``."""
         self.began_us = self.heard_us = None
         for box in boxes(fragment):
@@ -262,7 +258,7 @@ class Mp4Writer:
                     if traf.kind == b"traf":
                         self._add_traf(fragment, box, traf)
 
-    def _add_traf(self, data: Plain, moof: Box, traf: Box) -> None:
+    def _add_traf(self, data: bytes, moof: Box, traf: Box) -> None:
         tfhd = _one(data, traf, b"tfhd")
         try:
             flags, number = struct.unpack_from(">II", data, tfhd.body)
@@ -280,7 +276,7 @@ class Mp4Writer:
             raise Mp4Error(f"a fragment cannot be read: {error!r}") from error
 
     def _add_run(
-        self, data: Plain, run: _Run, track: _Track, defaults: _Defaults
+        self, data: bytes, run: _Run, track: _Track, defaults: _Defaults
     ) -> tuple[int, int]:
         """Take a run's samples; returns where the next run's begin, in bytes and in time."""
         moof, trun, offset, time = run
@@ -381,7 +377,7 @@ def _tracks(init: bytes, moov: Box) -> list[_Track]:
     ]
 
 
-def _header_defaults(data: Plain, tfhd: Box, flags: int, track: _Defaults) -> _Defaults:
+def _header_defaults(data: bytes, tfhd: Box, flags: int, track: _Defaults) -> _Defaults:
     at = tfhd.body + 8
     if flags & 1:
         raise Mp4Error("a fragment's samples lie outside of it")
