@@ -1,8 +1,7 @@
 """``camerad office player-hash``: fingerprints of the player, as this version has it.
 
-Whoever has a package for the prosecutor compares its ``player.html`` with the first line of a
-version that they have from elsewhere; whoever doubts a desk compares what its server sends, or what
-a browser has got from it, with the others (`camerad.desk.page_check`).
+The prosecutor compares the ``player.html`` of a package with the first line, made by a version that
+came another way. The other lines are for a desk: `camerad.desk.page_check` compares what it sends.
 """
 
 from __future__ import annotations
@@ -34,9 +33,6 @@ def add_parser(actions: Any) -> None:
     how.add_argument(
         "--check", metavar="URL", help="compare what the desk at this address sends to anybody"
     )
-    how.add_argument(
-        "--saved", metavar="FILE", help="compare what a browser has got and saved (HAR)"
-    )
     parser.add_argument(
         "--authority",
         metavar="FILE",
@@ -56,12 +52,6 @@ def run(options: argparse.Namespace) -> int:
             f"{len(page_content())} files and the policy are those of this version. A server can "
             "send others something else: --saved compares what a browser got.\n"
         )
-        return _tell(found, said)
-    if options.saved is not None:
-        seen, found = page_check.saved_differences(options.saved)
-        said = f"{seen} of {len(page_content())} files were got, and are those of this version.\n"
-        if not seen:
-            found = [*found, f"{options.saved}: no file of the desk's page is in it"]
         return _tell(found, said)
     lines = [f"{player_hash()}  {NAME}\n"]
     if options.modules:

@@ -2,14 +2,12 @@
 
 A server that was taken over can send another page, which keeps the key or lies about a recording.
 The page itself cannot tell. So it is compared from outside, by a camerad that came another way. A
-server can send the right files to whoever compares and others to whoever views: only what the
-viewer's own browser has saved (HAR, HTTP Archive 1.2) shows what that browser got.
+server can send the right files to one who compares and others to one who views: for that person,
+`camerad evidence verify` and a `player.html` from a trusted disk judge without the server.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import http.client
 import ssl
@@ -18,30 +16,19 @@ from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import msgspec
-
-from camerad.base.errors import EX_UNAVAILABLE, EX_USAGE, CameradError
-from camerad.base.safe_read import read_plain
+from camerad.base.errors import EX_UNAVAILABLE, CameradError
 from camerad.base.text import printable
 from camerad.desk.page_content import PAGE, POLICY, START, page_content
 
 TIMEOUT_SECONDS: Final = 20.0
-LARGEST_SAVED: Final = 1 << 30
 _POLICY: Final = "Content-Security-Policy"
 _SHOWN: Final = 12
-_SCRIPT: Final = "javascript"
 
 
 class PageCheckError(CameradError):
     """Error raised when a page cannot be had, so that there is nothing to compare."""
 
     exit_code = EX_UNAVAILABLE
-
-
-class SavedPageError(CameradError, ValueError):
-    """Error raised when what a browser saved cannot be read."""
-
-    exit_code = EX_USAGE
 
 
 def fetched_differences(url: str, authority: str | None) -> list[str]:
@@ -65,21 +52,6 @@ def fetched_differences(url: str, authority: str | None) -> list[str]:
     return found
 
 
-def saved_differences(path: str) -> tuple[int, list[str]]:
-    """How many files of the page a browser has saved in a HAR file, and how they differ. Raises
-    SavedPageError and StorageError."""
-    try:
-        entries = msgspec.json.decode(read_plain(path, "HAR file", LARGEST_SAVED))["log"]["entries"]
-        found = [one for entry in entries for one in _differences_saved(entry)]
-        seen = {_known(_path(entry)) for entry in entries} - {None}
-    except (KeyError, TypeError, ValueError, AttributeError, binascii.Error) as error:
-        raise SavedPageError(
-            f"{printable(path)}: this is no HAR file with contents; have the browser's developer "
-            "tools save all requests of the network with their contents"
-        ) from error
-    return len(seen), found
-
-
 def _connection(
     scheme: str, host: str, port: int | None, authority: str | None
 ) -> http.client.HTTPConnection:
@@ -96,34 +68,6 @@ def _differences(connection: http.client.HTTPConnection, path: str, content: byt
     if not answer.isclosed():  # longer than it may be: the rest is of no interest
         connection.close()
     return _compare(path, answer.status, got, answer.headers, content)
-
-
-def _differences_saved(entry: Mapping[str, Any]) -> list[str]:
-    path, answer = _path(entry), entry["response"]
-    if answer["status"] <= 0:  # broken off, when the page was left before it was answered
-        return []
-    said = answer["content"]
-    body = said.get("text", "")
-    got = base64.b64decode(body) if said.get("encoding") == "base64" else body.encode()
-    known = _known(path)
-    if known is None:
-        is_code = _SCRIPT in said.get("mimeType", "")
-        return [f"{printable(path)}: is no file of this version, and code"] if is_code else []
-    if not got and answer["status"] == HTTPStatus.OK:
-        # Browsers do not always keep a page's icon, which can do nothing.
-        is_picture = said.get("mimeType", "").startswith("image/")
-        return [] if is_picture else [f"{printable(path)}: its content was not saved"]
-    headers = {one["name"].title(): one["value"] for one in answer["headers"]}
-    return _compare(path, answer["status"], got, headers, page_content()[known])
-
-
-def _path(entry: Mapping[str, Any]) -> str:
-    return urlsplit(str(entry["request"]["url"])).path
-
-
-def _known(path: str) -> str | None:
-    path = PAGE + START if path == "/" else path
-    return path if path in page_content() else None
 
 
 def _compare(

@@ -271,13 +271,11 @@ def person(
     touch: bool = False,
     forgives: tuple[str, ...] = (),
     motion: bool = CAMPAIGN,
-    saved: Path | None = None,
 ) -> Iterator[Person]:
     """Somebody opens the page; whatever they do, nothing may have gone wrong at the end.
 
     motion: whether they have not asked for less of it. Drawing what moves all the while, sixty
-    times a second, costs the machine twice as much as all else that the page does. saved: file in
-    which the browser keeps all that it gets, by the end (HAR).
+    times a second, costs the machine twice as much as all else that the page does.
     """
     context = chromium.new_context(
         viewport={"width": size[0], "height": size[1]},
@@ -285,8 +283,6 @@ def person(
         locale=language,
         has_touch=touch,
         reduced_motion="no-preference" if motion else "reduce",
-        record_har_path=saved,
-        record_har_content=None if saved is None else "embed",
     )
     context.set_default_timeout(WITHIN_MS)
     one = Person(context.new_page(), url, story, forgives=forgives)

@@ -165,16 +165,6 @@ def all_of(*lies: Lie) -> Lie:
     return lie
 
 
-def to_whoever_is_signed_in(told: Lie) -> Lie:
-    """Only these are lied to."""
-
-    def lie(exchange: Exchange) -> None:
-        if "Cookie" in exchange.fields:
-            told(exchange)
-
-    return lie
-
-
 def without_policy(exchange: Exchange) -> None:
     exchange.answer_fields.popall("Content-Security-Policy", None)
 
@@ -351,29 +341,6 @@ def test_without_its_policy_the_page_sends_the_key_anywhere(
     ]
     assert len(policy) == len(page_content()) + 1
     assert sum(one.startswith(f"{KEY_FILE}: is another file") for one in found) == 1
-
-
-def test_whoever_is_lied_to_alone_finds_it_in_what_their_browser_saved(
-    chromium: Browser,
-    scene: DeskScene,
-    server: Between,
-    tmp_path: Path,
-    capsys: Capture,
-) -> None:
-    judge = another_file(VERDICT, b"  get exit() {", b"  get exit() {\n    return 0;")
-    server.lie = to_whoever_is_signed_in(all_of(another_recording(damaged()), judge))
-    saved = tmp_path / "saved.har"
-    with at_desk(chromium, scene, "lied-saved", forgives=("",), saved=saved) as one:
-        signed_in(one, scene, "clerk")
-        one.page.goto(f"{scene.origin}/#recording/{TWO}")
-        gives_reason(one, "Ansehen", "Az. 1")
-        says(one, AUTHENTIC)
-    assert check(server, capsys) == [], "it is told the truth"
-    assert main(["office", "player-hash", "--saved", str(saved)]) == 1
-    found = capsys.readouterr().out.splitlines()
-    # Of a page that is left at once a browser need not keep all.
-    found = [one for one in found if not one.endswith(": its content was not saved")]
-    assert [one.partition(": ")[0] for one in found[:-1]] == [VERDICT]
 
 
 def test_a_ledger_that_another_key_signed_is_found_before_a_package_is_made(
