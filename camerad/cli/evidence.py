@@ -171,6 +171,7 @@ def add_parser(commands: Any) -> None:
 
     one = actions.add_parser("release", help="end all holds on a recording")
     one.add_argument("what", metavar="RECORDING", help=_RECORDING)
+    one.add_argument("--reason", metavar="TEXT", help="why")
     one.add_argument("--who", required=True, metavar="PERSON", help="the authorised person")
     add_key_option(one)
 

@@ -71,8 +71,10 @@ def run(options: argparse.Namespace) -> int:
                 writer.hold(recording, options.reason, options.who)
                 text = f"{recording} is held: {printable(options.reason.strip())}"
             else:
-                writer.release(recording, options.who)
+                writer.release(recording, options.who, options.reason)
                 text = f"{recording} is not held any more"
+                if options.reason is not None:
+                    text += f": {printable(options.reason.strip())}"
     _say(options, text, facts)
     return 0
 

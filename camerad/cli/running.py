@@ -61,9 +61,10 @@ class RunningDevice:
         """See `Store.hold`."""
         self._post(f"/recordings/{quote(recording)}/hold", {"reason": reason, "who": who})
 
-    def release(self, recording: str, who: str) -> None:
+    def release(self, recording: str, who: str, reason: str | None = None) -> None:
         """See `Store.release`."""
-        self._post(f"/recordings/{quote(recording)}/release", {"who": who})
+        why = {} if reason is None else {"reason": reason}
+        self._post(f"/recordings/{quote(recording)}/release", {"who": who, **why})
 
     def purge_and_explain(self) -> Purged:
         """See `Store.purge_and_explain`."""

@@ -39,8 +39,8 @@ class StoreWriter(Protocol):
     def hold(self, recording: str, reason: str, who: str, *, ground: str = "") -> None:
         """Keep a recording. ground: what for; a camera's ledger has none."""
 
-    def release(self, recording: str, who: str) -> None:
-        """Keep it no longer."""
+    def release(self, recording: str, who: str, reason: str | None = None) -> None:
+        """Keep it no longer. reason: why; None if nobody said so."""
 
     def purge_and_explain(self) -> Purged:
         """Delete what is due, and desk.say whether that is all of it."""

@@ -33,6 +33,7 @@ class _Hold(msgspec.Struct, forbid_unknown_fields=True):
 
 class _Release(msgspec.Struct, forbid_unknown_fields=True):
     who: str
+    reason: str | None = None
 
 
 class _Receipt(msgspec.Struct, forbid_unknown_fields=True):
@@ -110,7 +111,7 @@ class StoreRequests:
         recording, asked = request.match_info["id"], await parse_body(request, _Release)
 
         def work(store: Store, _key: SigningKey) -> dict[str, Any]:
-            store.release(recording, asked.who)
+            store.release(recording, asked.who, asked.reason)
             return {"released": recording}
 
         return await self._do(work)

@@ -19,7 +19,7 @@ GET /ledger/head       the ledger's head: epoch, sequence, sha256
 POST /shift            body {"wearer": id}: that is who wears the camera from now on; {"wearer":
                        null}: nobody does
 POST /recordings/{id}/hold     keep a recording; body {"reason": ..., "who": ...}
-POST /recordings/{id}/release  end that; body {"who": ...}
+POST /recordings/{id}/release  end that; body {"who": ..., "reason": ... or left out}
 POST /purge            delete what is due now; answers {"complete", "deleted", "reasons"}: whether
                        all of it is deleted, what was, why something may be kept beyond its day
 POST /acknowledge      sign a receipt over copies at an office; body {"directory": id,

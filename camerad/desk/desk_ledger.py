@@ -89,9 +89,9 @@ class DeskLedger:
             about=[recording],
         )
 
-    def release(self, recording: str, who: str) -> None:
+    def release(self, recording: str, reason: str, who: str) -> None:
         """End all holds on a recording. Raises HoldError, BusyError and StorageError."""
-        self._with_store(lambda store: store.release(recording, who), about=[recording])
+        self._with_store(lambda store: store.release(recording, who, reason), about=[recording])
 
     def end(self) -> None:
         """Have whoever still waits for the store give up."""

@@ -53,6 +53,12 @@ class HoldBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ground: _Ground = ""
 
 
+class ReleaseBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The end of all holds. reason: why, in a line for the ledger."""
+
+    reason: str
+
+
 class Found(msgspec.Struct, frozen=True):
     """A page of recordings. rows: as the index has them. next: mark of the next page. cameras:
     what cameras are called in recordings, with the first page alone. total: recordings on all
@@ -117,7 +123,7 @@ class RecordingRoutes:
         yield Route("GET", one, WITH_FOOTAGE, self._show)
         yield Route("POST", f"{one}/hold", WITH_FOOTAGE, self._hold, HoldBody)
         yield Route(
-            "POST", f"{one}/release", frozenset((DeskRole.SUPERVISOR,)), self._release, HoldBody
+            "POST", f"{one}/release", frozenset((DeskRole.SUPERVISOR,)), self._release, ReleaseBody
         )
 
     async def _find(self, visit: Visit) -> Found:
@@ -187,7 +193,7 @@ class RecordingRoutes:
 
     async def _release(self, visit: Visit) -> dict[str, bool]:
         recording = recording_of(visit.request)
-        await asyncio.to_thread(self._ledger.release, recording, visit.who)
+        await asyncio.to_thread(self._ledger.release, recording, visit.body.reason, visit.who)
         return {"held": False}
 
 

@@ -286,6 +286,7 @@ KINDS: Final[dict[str, type[Fact]]] = {
     "offer": camera_entries.OfferEntry,
     "report_made": people_entries.ReportMadeEntry,
     "hold_ground": people_entries.HoldGroundEntry,
+    "release_reason": people_entries.ReleaseReasonEntry,
     "judged": people_entries.JudgedEntry,
 }
 """Kinds of entries, as they are written, and their facts."""

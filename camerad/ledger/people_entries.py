@@ -1,4 +1,5 @@
-"""What an office's ledger says about people: who signed in, looked, handed over, changed a right.
+"""What a ledger says about people: who signed in, looked, handed over, changed a right. A camera's
+has none of these but the reason for a release.
 
 One Struct for each kind of entry, field by field its ``facts``; what holds for all kinds:
 `camerad.ledger.entry_types`. Nothing is deleted, held or released by one of these: they are there
@@ -91,6 +92,14 @@ class HoldGroundEntry(msgspec.Struct, frozen=True):
         return self.ground
 
 
+class ReleaseReasonEntry(msgspec.Struct, frozen=True):
+    """The reason for the release in the next entry. The release counts without it."""
+
+    id: str
+    who: str
+    reason: str
+
+
 PROSECUTION: Final = "prosecution"
 GROUNDS: Final = (PROSECUTION, "danger", "lawfulness", "person", "other")
 """What a recording is kept for. The first three and a person's request are those for which the law
@@ -98,7 +107,7 @@ keeps one beyond its time (BPolG, section 27a(4)): a criminal or regulatory offe
 danger is averted; whether the recording was lawful is examined; who is recorded asked for it."""
 CHANGES_NOTHING: Final = (
     *(ViewedEntry, DownloadedEntry, ViewingApprovedEntry, JudgedEntry),
-    HoldGroundEntry,
+    *(HoldGroundEntry, ReleaseReasonEntry),
 )
 """What is about a recording, and changes nothing of it."""
 

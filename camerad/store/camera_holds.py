@@ -18,7 +18,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Collection, Iterator, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -31,6 +31,7 @@ from camerad.ledger.audit import entries_about_any
 from camerad.ledger.entry_types import Fact
 from camerad.ledger.ledger import read_state
 from camerad.ledger.ledger_state import LedgerState
+from camerad.ledger.people_entries import ReleaseReasonEntry
 from camerad.ledger.recording_entries import HoldPlaced, HoldReleased
 from camerad.ledger.recording_state import Hold, RecordingState
 from camerad.store.camera_directories import by_camera
@@ -44,14 +45,25 @@ from camerad.store.held_on_camera import (
     lines_in,
     placed_by,
 )
-from camerad.store.holds import MOST_HOLDS
+from camerad.store.holds import MOST_HOLDS, enter_release
 from camerad.store.locations import Holding, Place, PlaceKind, device_stem, holding_stem
 from camerad.store.newest_copy import with_newest_copies
 from camerad.store.store import Store
 
-_ENDED: Final = LedgerMemory[list[tuple[str, str]]]([], 40_000, len)
 ON_CAMERA: Final = "on the camera: "
-"""How the reason of a hold that was taken over begins, and the person of a release that was."""
+"""How the reason of a hold that was taken over begins, and the person and the reason of a
+release that was."""
+
+
+class _Release(NamedTuple):
+    """A release in a camera's ledger. reason: None if none was given."""
+
+    recording: str
+    who: str
+    reason: str | None
+
+
+_ENDED: Final = LedgerMemory[list[_Release]]([], 20_000, len)
 
 
 def pending(
@@ -134,8 +146,9 @@ def take_over(
             for one in holds[:room]:  # it is held by the others, too
                 store.ledger.append("hold", id=recording, reason=one.reason, who=one.who)
                 yield f"{recording}: a hold of its camera's counts here too"
-        for recording, who in ended:
-            store.ledger.append("release", id=recording, who=_on_camera(who))
+        for recording, who, reason in ended:
+            why = None if reason is None else _on_camera(reason)
+            enter_release(store.ledger, recording, _on_camera(who), why)
             yield f"{recording}: its camera has released it, and so it is here"
 
 
@@ -200,10 +213,10 @@ def _only_by_camera(known: RecordingState, now: Moment) -> bool:
 
 def _released(
     part: Place, state: LedgerState, now: Moment, keys: KeyRing, trusted: KeyRing
-) -> list[tuple[str, str]]:
-    """What the office holds only because its camera held it, and the camera's ledger has released:
-    the id, and who released it. part: with that camera's directory alone. state: of the office's
-    ledger. The camera may have forgotten the recording since: its earlier epochs have not."""
+) -> list[_Release]:
+    """What the office holds only because its camera held it, and the camera's ledger has released.
+    part: with that camera's directory alone. state: of the office's ledger. The camera may have
+    forgotten the recording since: its earlier epochs have not."""
     (holding,) = part.holdings
     stem = holding_stem(os.path.basename(holding.root))
     ours = {
@@ -219,24 +232,26 @@ def _released(
     ended, _ = _ENDED.find(
         holding, trusted, lambda: _ends_in(holding, trusted, gone), frozenset(gone)
     )
-    return [(one, who) for one, who in ended if one in gone]
+    return [one for one in ended if one.recording in gone]
 
 
 def _ends_in(
     holding: Holding, trusted: KeyRing, gone: Mapping[str, RecordingState]
-) -> list[tuple[str, str]]:
-    """Which of these its camera's ledger has released, and who did."""
+) -> list[_Release]:
+    """Which of these its camera's ledger has released."""
     theirs = read_state(holding.ledger, trusted).recordings
     same = {one for one, ours in gone.items() if _is_same(theirs.get(one), ours)}
-    last: dict[str, HoldPlaced | HoldReleased] = {}
+    released: dict[str, _Release] = {}
+    reasons: dict[str, str] = {}
     for entry in entries_about_any(holding.ledger, trusted, gone):
         one = entry.recording or ""
         if _is_same(entry.facts, gone[one]):
             same.add(one)
-        if isinstance(entry.facts, HoldPlaced | HoldReleased):
-            last[one] = entry.facts
-    return [
-        (one, said.who)
-        for one, said in last.items()
-        if one in same and isinstance(said, HoldReleased)
-    ]
+        match entry.facts:
+            case HoldPlaced():
+                released.pop(one, None)
+            case ReleaseReasonEntry(reason=reason):
+                reasons[one] = reason
+            case HoldReleased(who=who):
+                released[one] = _Release(one, who, reasons.pop(one, None))
+    return [said for one, said in released.items() if one in same]

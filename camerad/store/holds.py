@@ -140,19 +140,30 @@ def release_ended(ledger: Ledger) -> tuple[EndedHold, ...]:
     """Release every recording whose holds have all ended; returns them. Raises StorageError."""
     released = tuple(list_ended(ledger.state, ledger.now()[1]))
     for one in released:
-        ledger.append("release", id=one.id, who=f"{ENDED} {rfc3339(one.end_us)}")
+        enter_release(ledger, one.id, f"{ENDED} {rfc3339(one.end_us)}", None)
     return released
 
 
-def release_holds(ledger: Ledger, recording: str, who: str) -> None:
-    """End all holds on a recording; it is then due as if it had never been held.
+def release_holds(ledger: Ledger, recording: str, who: str, reason: str | None = None) -> None:
+    """End all holds on a recording; it is then due as if it had never been held. reason: why; None
+    if nobody said so.
 
-    Raises HoldError without a person, or if it is not held; StorageError.
+    Raises HoldError without a person, for a reason that is none, or if it is not held;
+    StorageError.
     """
     who = one_line("the authorised person", who)
+    reason = None if reason is None else one_line("a reason", reason)
     known = ledger.state.recordings.get(recording)
     if known is None or not known.held:
         raise NotHeldError(f"{recording} is not held; list what is")
+    enter_release(ledger, recording, who, reason)
+
+
+def enter_release(ledger: Ledger, recording: str, who: str, reason: str | None) -> None:
+    """Write that all holds on a recording end. The reason is an entry of its own, so that versions
+    which do not know it can read the release. Raises StorageError."""
+    if reason is not None:
+        ledger.append("release_reason", id=recording, who=who, reason=reason)
     ledger.append("release", id=recording, who=who)
 
 

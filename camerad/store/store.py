@@ -250,9 +250,9 @@ class Store:
             self.ledger, self.place, recording, reason, who, until_us=until_us, ground=ground
         )
 
-    def release(self, recording: str, who: str) -> None:
+    def release(self, recording: str, who: str, reason: str | None = None) -> None:
         """End all holds on a recording: see `camerad.store.holds.release_holds`."""
-        holds.release_holds(self.ledger, recording, who)
+        holds.release_holds(self.ledger, recording, who, reason)
 
     # ------------------------------------------------------------------ deleting
 

@@ -139,12 +139,16 @@ def test_what_is_opened_at_a_recording_stays_open_and_what_was_typed_stays(
         expect(page.locator("main > p > .tags")).to_have_text("Löschschutz")
         # What is refused is said where it was asked, and can be tried again there.
         page.get_by_role("button", name="Löschschutz aufheben").click()
+        dialog.get_by_label("Grund").fill("Verfahren eingestellt")
         page.route("**/release", lambda route: route.fulfill(status=409, json={"error": "busy"}))
         page.locator("dialog button.main").click()
         expect(dialog.get_by_role("alert")).to_contain_text("Der Server schreibt gerade anderes.")
         page.unroute_all()
         page.locator("dialog button.main").click()
         expect(page.get_by_text("Der Löschschutz ist aufgehoben.")).to_be_visible()
+        expect(
+            page.get_by_text(re.compile("Grund der Aufhebung .* Verfahren eingestellt"))
+        ).to_have_count(1)
 
 
 def test_what_is_chosen_while_the_list_comes_stays_chosen(

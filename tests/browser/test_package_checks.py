@@ -214,7 +214,8 @@ def office() -> Book:
 
 def test_only_signed_entries_say_how_a_recording_ended_and_why_it_is_held(page: Page) -> None:
     held = office().say("hold", reason="Az. 1", who="boss")
-    released = office().say("hold", reason="Az. 1", who="").say("release", who="boss")
+    released = office().say("hold", reason="Az. 1", who="")
+    released = released.say("release_reason", reason="no", who="boss").say("release", who="boss")
     again = office().say("hold", reason="Az. 1", who="").say("changed", final=OTHER)
     takes: list[tuple[dict[str, Any], str | None, Any]] = [
         # What the server says besides does not count.

@@ -23,7 +23,7 @@ FLIPS: Final = 3
 @dataclass(frozen=True)
 class Offices:
     """An office directory with two recordings of a camera, of which one is held, with an end and
-    without; and what it was before the second of them came."""
+    without, and the other was; and what it was before the second of them came."""
 
     files: Files
     earlier: Files
@@ -41,6 +41,8 @@ def made(directory: Path, run: Callable[..., int], key: Path) -> Offices:
     earlier = read(archive)
     camera.put(TWO)
     camera.offload(archive)
+    for words in (("hold", "--reason", "Frist"), ("release", "--reason", "Anzeige erledigt")):
+        assert run("evidence", words[0], TWO, *hold[3:], *words[1:], "--who", "Desk") == 0
     assert run("evidence", "purge", archive, "--key", key, "--trust-clock") == 0
     return Offices(read(archive), earlier)
 

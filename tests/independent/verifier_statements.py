@@ -284,6 +284,7 @@ KINDS: dict[str, dict[str, Type]] = {  # 5
     "hold": {"id": _name, "who": free, "reason": free},
     "hold_until": {"id": _name, "who": free, "reason": free, "until_us": us},
     "release": {"id": _name, "who": free},
+    "release_reason": {"id": _name, "who": free, "reason": free},
     "acknowledged": {"id": _name, "final": text, "receipt": text},
     "deleted": {"id": _name, "final": maybe(text), "why": text, "age_us": us},
     "settings": {"settings": text, "reason": maybe(free), "authorised_by": maybe(free)}

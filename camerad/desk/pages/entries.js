@@ -10,7 +10,7 @@ import { holdWords } from "./holds.js";
 import { linked, smallId } from "./titles.js";
 import { language, reportWords, say, sentence } from "./words.js";
 
-const KINDS = ["signed", "viewed", "downloaded", "viewing_approved", "judged", "hold", "hold_until", "hold_ground", "release", "case", "rights", "camera", "offer", "report_made", "received", "deleted", "start"];
+const KINDS = ["signed", "viewed", "downloaded", "viewing_approved", "judged", "hold", "hold_until", "hold_ground", "release", "release_reason", "case", "rights", "camera", "offer", "report_made", "received", "deleted", "start"];
 
 const COLUMNS = ["entry_when", "who", "entry_kind", "entry_about", "entry_detail"];
 

@@ -5,7 +5,7 @@ import { say, wordFor } from "./words.js";
 
 /** What a kind of entry is called. */
 export function kindWords(kind) {
-  const known = ["opened", "closed", "recovered", "acknowledged", "received", "found", "hold", "hold_until", "hold_ground", "release", "deleted", "missing", "changed", "viewed", "downloaded", "viewing_approved", "judged", "case", "case_added", "case_removed", "handed_over", "signed", "rights", "camera", "offer", "report_made", "start", "epoch", "carried", "identity"];
+  const known = ["opened", "closed", "recovered", "acknowledged", "received", "found", "hold", "hold_until", "hold_ground", "release", "release_reason", "deleted", "missing", "changed", "viewed", "downloaded", "viewing_approved", "judged", "case", "case_added", "case_removed", "handed_over", "signed", "rights", "camera", "offer", "report_made", "start", "epoch", "carried", "identity"];
   return known.includes(kind) ? say(`kind_${kind}`) : `${say("kind_other")} ${kind}`;
 }
 

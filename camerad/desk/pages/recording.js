@@ -1,7 +1,7 @@
 // One recording: what it says, what happened to it, and what can be done.
 
 import { fetched, get, post } from "./api.js";
-import { askToDo, attempt, fill, make, newest, redraw } from "./dom.js";
+import { askToDo, attempt, field, fill, make, newest, redraw } from "./dom.js";
 import { foundWords, kindWords, reasonWords, whyDeleted } from "./entry_words.js";
 import { day, duration, moment } from "./format.js";
 import { hold, holdsIn, holdWords } from "./holds.js";
@@ -161,6 +161,7 @@ function facts(said, key, row, called) {
 }
 
 async function release(id, found, again) {
-  await askToDo(headed("release", id, found), say("release_text"), [], say("release"), () => post(`/api/recordings/${encodeURIComponent(id)}/release`, { reason: "" }), say("released_now"), again);
+  const why = field(say("reason"), make("input", { name: "reason", required: true, maxlength: 200, autocomplete: "off" }));
+  await askToDo(headed("release", id, found), say("release_text"), [why], say("release"), ({ reason }) => post(`/api/recordings/${encodeURIComponent(id)}/release`, { reason: reason.trim() }), say("released_now"), again);
 }
 

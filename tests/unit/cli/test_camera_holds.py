@@ -104,10 +104,15 @@ def test_a_release_on_the_camera_ends_its_hold_at_the_office_and_no_other(
         more = ("--state", archive, "--reason", "r", "--who", "w", "--key", key)
         assert desk("evidence", "hold", ONE, *more).code == 0
     with camera.open() as store:
-        store.release(ONE, "Z")
+        store.release(ONE, "Z", "Az. 9")
     camera.offload(archive)
     set_clock(monkeypatch, 20)
     assert (purge().code, files(archive)) == (0, [ONE] if own else [])
+    said = desk("evidence", "show", ONE, "--state", archive, "--json").json["ledger"]
+    told = [(one["kind"], one["who"], one["reason"]) for one in said if one["ledger"] == "office"]
+    there = [("release_reason", "on the camera: Z", "on the camera: Az. 9")]
+    there.append(("release", "on the camera: Z", None))
+    assert [one for one in told if "release" in one[0]] == ([] if own else there)
 
 
 def test_a_camera_s_ledger_that_was_put_back_ends_no_hold(

@@ -357,7 +357,8 @@ def test_holds_in_an_office_are_signed_by_its_own_key(desk: Desk, archive: Path,
     assert "made the office's own key" in said.err
     assert desk("evidence", "list", archive, "--json").json[0]["held"]
     assert desk("evidence", "verify", archive, "--key", key).code == 0
-    assert desk("evidence", "release", ONE, "--state", archive, *WHO).code == 0
+    said = desk("evidence", "release", ONE, "--state", archive, "--reason", " Az. 9", *WHO)
+    assert (said.code, said.out) == (0, f"{ONE} is not held any more: Az. 9\n")
     assert not desk("evidence", "list", archive, "--json").json[0]["held"]
 
 
@@ -564,8 +565,11 @@ def test_a_running_daemon_is_asked_to_hold_and_to_purge(desk: Desk, daemon: type
 
 
 def test_what_the_daemon_refuses_is_said(desk: Desk, daemon: type[_Daemon]) -> None:
-    said = desk("evidence", "release", ONE, *WHO)
-    assert (said.code, "it is not held" in said.err) == (EX_USAGE, True)
+    for more in ((), ("--reason", "Az. 9")):
+        said = desk("evidence", "release", ONE, *WHO, *more)
+        assert (said.code, "it is not held" in said.err) == (EX_USAGE, True)
+    bodies = [body for _, body in daemon.asked]
+    assert bodies == [{"who": "Desk"}, {"who": "Desk", "reason": "Az. 9"}]
 
 
 def test_the_daemon_of_another_device_is_not_asked(desk: Desk, daemon: type[_Daemon]) -> None:

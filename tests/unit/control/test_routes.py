@@ -218,7 +218,7 @@ def test_a_storage_that_fails_is_told_from_what_cannot_be(
         (f"/recordings/{ID}/hold", {"reason": "", "who": "B"}, (409, "reason")),
         (f"/recordings/{ID}/hold", {"reason": "a"}, (400, "who")),
         (f"/recordings/{ID}/hold", {"reason": "a", "who": "b", "x": 1}, (400, "x")),
-        (f"/recordings/{ID}/release", {"who": "B"}, (409, "not held")),
+        (f"/recordings/{ID}/release", {"who": "B", "reason": "Az. 9"}, (409, "not held")),
         ("/recordings/../hold", {"reason": "a", "who": "b"}, (404, "")),
         (f"/recordings/{ID[:-1]}2/hold", {"reason": "a", "who": "b"}, (409, "no recording")),
         ("/acknowledge", {"receipt": "a.b.c"}, (409, "")),

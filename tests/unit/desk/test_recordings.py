@@ -161,12 +161,21 @@ def test_a_hold_needs_a_reason_and_its_release_a_supervisor(scene: DeskScene, ta
     assert tab.ask("POST", f"{THERE}/hold", {"reason": "  "}).why == "reason_needed"
     assert tab.ask("POST", f"{THERE}/hold", {"reason": "a\nb"}).why == "reason_needed"
     assert tab.ask("POST", f"{THERE}/hold", {"reason": "Az. 7"}).status == 200
-    assert tab.ask("POST", f"{THERE}/release", {"reason": ""}).why == "not_allowed"
+    why = {"reason": " Verfahren eingestellt"}
+    assert tab.ask("POST", f"{THERE}/release", why).why == "not_allowed"
     boss = scene.signed_in("boss")
-    assert boss.ask("POST", f"{THERE}/release", {"reason": ""}).status == 200
-    assert boss.ask("POST", f"{THERE}/release", {"reason": ""}).why == "not_held"
-    said = [(kind, facts.who) for kind, facts in scene.entries() if kind in ("hold", "release")]
-    assert said == [("hold", "desk"), ("release", "boss")]
+    for nothing in ("", " ", "a\nb"):
+        assert boss.ask("POST", f"{THERE}/release", {"reason": nothing}).why == "reason_needed"
+    assert boss.ask("POST", f"{THERE}/release", why).status == 200
+    assert boss.ask("POST", f"{THERE}/release", why).why == "not_held"
+    told = [(kind, facts) for kind, facts in scene.entries() if "hold" in kind or "release" in kind]
+    assert [(kind, facts.who, getattr(facts, "reason", "")) for kind, facts in told] == [
+        ("hold", "desk", "Az. 7"),
+        ("release_reason", "boss", "Verfahren eingestellt"),
+        ("release", "boss", ""),
+    ]
+    said = tab.ask("GET", THERE).said["history"]
+    assert [one["reason"] for one in said[-2:]] == ["Verfahren eingestellt", None]
 
 
 def test_a_hold_may_end_on_a_day_to_come(scene: DeskScene, tab: Browser) -> None:
@@ -180,7 +189,7 @@ def test_a_hold_may_end_on_a_day_to_come(scene: DeskScene, tab: Browser) -> None
     kind, facts = scene.entries()[-1]
     assert (kind, facts.until_us) == ("hold_until", now + MINUTE)
     boss = scene.signed_in("boss")
-    assert boss.ask("POST", f"{THERE}/release", {"reason": ""}).status == 200
+    assert boss.ask("POST", f"{THERE}/release", {"reason": "Az. 7"}).status == 200
 
 
 def test_a_hold_says_what_it_is_for_and_nothing_else_of_the_recording_changes(
@@ -200,7 +209,7 @@ def test_a_hold_says_what_it_is_for_and_nothing_else_of_the_recording_changes(
     assert said["held"] and said["history"][-1]["reason"] == "person"
     assert not [one for one in said["history"] if one["kind"] == "missing"]
     boss = scene.signed_in("boss")
-    assert boss.ask("POST", f"{THERE}/release", {"reason": ""}).status == 200
+    assert boss.ask("POST", f"{THERE}/release", {"reason": "Az. 7"}).status == 200
 
 
 def test_a_file_that_is_no_recording_shows_what_happened_and_can_be_held(

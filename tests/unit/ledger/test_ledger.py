@@ -315,6 +315,7 @@ def test_every_kind_can_be_read_back(book: Book) -> None:
         "clock_declared": {"who": "w", "run": 1, "boot_us": 5, "wall_us": 7},
         "hold_until": {"id": "c", "reason": "r", "who": "w", "until_us": 7},
         "hold_ground": {"id": "c", "who": "w", "ground": "danger"},
+        "release_reason": {"id": "c", "who": "w", "reason": "r"},
     }
     own = {"epoch", "carried", "identity", "repaired", "damaged", "epoch_expired", "unread"}
     assert set(examples) | own == set(KINDS)

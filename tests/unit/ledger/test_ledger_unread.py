@@ -131,6 +131,29 @@ def test_a_release_with_one_more_field_ends_no_hold(camera: Camera) -> None:
         assert store.ledger.state.recordings[ONE].held
 
 
+def test_a_version_that_knows_no_reasons_reads_a_release_and_deletes_nothing_by_it(
+    camera: Camera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    camera.put(ONE)
+    with camera.open() as store:
+        store.hold(ONE, "Anzeige", "Desk")
+        store.release(ONE, "Desk", "Verfahren eingestellt")
+    before = {kind: facts for kind, facts in entry_types.KINDS.items() if kind != "release_reason"}
+    monkeypatch.setattr(entries, "KINDS", before)
+    camera.clock.advance(DAYS * DAY)
+    with camera.open() as store:
+        assert not store.ledger.state.recordings[ONE].held
+        assert store.purge() == []
+        store.ledger.rotate()
+    monkeypatch.undo()
+    with camera.open() as store:
+        assert [one.id for one in store.purge()] == [ONE]
+    monkeypatch.setattr(entries, "KINDS", before)
+    damage, notes = found_in(camera.root / "ledger", None, store_keys(camera))
+    assert damage == []
+    assert sum("this version of camerad cannot read 1 entry" in note for note in notes) == 1
+
+
 @pytest.mark.parametrize(("counted", "text"), [(2, "2 entries"), (1, "1 entry")])
 def test_a_check_says_what_this_version_cannot_read(
     camera: Camera, monkeypatch: pytest.MonkeyPatch, counted: int, text: str

@@ -30,6 +30,9 @@ def test_a_hold_needs_a_reason_and_a_person(camera: Camera, nothing: str) -> Non
         store.hold(ONE, "prosecutor", "Desk")
         with pytest.raises(HoldError, match="authorised person"):
             store.release(ONE, nothing)
+        with pytest.raises(HoldError, match=r"a reason"):
+            store.release(ONE, "Desk", nothing)
+        assert store.ledger.state.recordings[ONE].held
 
 
 @pytest.mark.parametrize("path", ["../outside", "outside", "two\nlines"])
