@@ -105,7 +105,7 @@ def check_limits(
     if unfinished >= limits.unfinished:
         raise TooManyUploadsError(
             f"this camera has {unfinished} unfinished uploads, and may have {limits.unfinished}; "
-            "finish or delete one first"
+            "finish one first, or wait: one to which nothing comes is removed"
         )
     if complete >= limits.complete:
         raise TooManyUploadsError(

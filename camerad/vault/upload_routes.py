@@ -1,4 +1,4 @@
-"""Uploads over HTTP: tus 1.0.0, core and four extensions, as docs/office-api.md has it.
+"""Uploads over HTTP: tus 1.0.0 with `creation` and `checksum` (docs/office-api.md).
 
 https://tus.io/protocols/resumable-upload is the standard. Bodies go to the storage piece by piece,
 on threads, and the next piece is received meanwhile; a part takes no more memory than three pieces.
@@ -14,14 +14,12 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from email.utils import formatdate
 from http import HTTPStatus
 from types import TracebackType
 from typing import Final, Self
 
 from aiohttp import hdrs, web
 
-from camerad.base.clock import SECOND
 from camerad.base.errors import CameradError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
@@ -41,7 +39,7 @@ log = logging.getLogger(__name__)
 
 PATH: Final = "/v1/uploads"
 VERSION: Final = "1.0.0"
-EXTENSIONS: Final = "creation,checksum,expiration,termination"
+EXTENSIONS: Final = "creation,checksum"
 PART_TYPE: Final = "application/offset+octet-stream"
 LARGEST_PART: Final = 64 << 20
 MOST_OF_ONE: Final = 2
@@ -124,7 +122,6 @@ class UploadRoutes:
             (hdrs.METH_POST, PATH, self._post),
             (hdrs.METH_HEAD, one, self._head),
             (hdrs.METH_PATCH, one, self._patch),
-            (hdrs.METH_DELETE, one, self._delete),
         ):
             router.add_route(
                 method, path, self._as_tus(handler), expect_handler=bodies.leave_expectation
@@ -152,7 +149,7 @@ class UploadRoutes:
             if why is not None:
                 raise RefusedRequestError(HTTPStatus.CONFLICT, why)
             offset = await asyncio.to_thread(self._uploads.declare, kid, declaration, self._why_not)
-        headers = await self._where(kid, declaration, offset)
+        headers = self._offset(kid, declaration, offset)
         headers[hdrs.LOCATION] = f"{PATH}/{recording}"
         return web.Response(status=HTTPStatus.CREATED, headers=headers)
 
@@ -160,7 +157,7 @@ class UploadRoutes:
         kid, recording = request[CALLER].kid, _recording(request)
         declaration = await asyncio.to_thread(self._uploads.declared, kid, recording)
         offset = await asyncio.to_thread(self._uploads.offset, kid, recording)
-        headers = await self._where(kid, declaration, offset)
+        headers = self._offset(kid, declaration, offset)
         headers["Upload-Length"] = str(declaration.bytes)
         headers["Upload-Metadata"] = ",".join(
             f"{key} {base64.b64encode(value.encode()).decode()}"
@@ -183,7 +180,7 @@ class UploadRoutes:
                 offset = await self._receive(request, part, checksum)
             finally:
                 await asyncio.to_thread(part.close)
-        headers = await self._where(kid, part.declaration, offset)
+        headers = self._offset(kid, part.declaration, offset)
         if offset == part.declaration.bytes:
             log.info(
                 "%s: the camera %s has brought all of its %d bytes",
@@ -210,28 +207,11 @@ class UploadRoutes:
         await self._still(request)  # a part of 64 MiB may take half an hour
         return await asyncio.to_thread(part.finish, bodies.expected_digest(request), checksum)
 
-    async def _delete(self, request: web.Request) -> web.StreamResponse:
-        kid, recording = request[CALLER].kid, _recording(request)
-        await asyncio.to_thread(self._uploads.withdraw, kid, recording)
-        log.info(
-            "%s: the camera %s withdrew its upload",
-            recording,
-            printable(request[CALLER].camera.name),
-            extra=MessageId.UPLOAD.extra,
-        )
-        return web.Response(status=HTTPStatus.NO_CONTENT)
-
-    async def _where(
-        self, kid: Thumbprint, declaration: Declaration, offset: int
-    ) -> dict[str, str]:
-        """The fields that say how far an upload is; whoever takes it over is told if it has all."""
-        headers = {"Upload-Offset": str(offset)}
+    def _offset(self, kid: Thumbprint, declaration: Declaration, offset: int) -> dict[str, str]:
+        """The field that says how far an upload is; one that has all its bytes is taken over."""
         if offset == declaration.bytes:
             self._on_complete(kid, declaration)
-        else:
-            until = await asyncio.to_thread(self._uploads.expires_us, kid, declaration.recording)
-            headers["Upload-Expires"] = formatdate(until // SECOND, usegmt=True)
-        return headers
+        return {"Upload-Offset": str(offset)}
 
     @contextlib.contextmanager
     def _slot(self, kid: Thumbprint) -> Iterator[None]:

@@ -60,10 +60,6 @@ class UploadTimes:
         finally:
             os.close(claimed)
 
-    def end_us(self, progress: UploadProgress) -> int:
-        """Wall time at which an upload is removed if nothing comes."""
-        return progress.wall_us + self._kept_us(progress)
-
     def is_over(self, name: _Name, progress: UploadProgress, length: int, now: Moment) -> bool:
         """Whether an upload is to be removed. length: that was declared. One that is complete stays
         until this object was there for a day, however old it is."""

@@ -172,12 +172,6 @@ class Uploads:
         """How many bytes count. Raises NoUploadError and StorageError."""
         return self._there(kid, recording)[0].progress().offset
 
-    def expires_us(self, kid: Thumbprint, recording: RecordingId) -> int:
-        """When the upload is removed if nothing comes, microseconds since 1970. Raises
-        NoUploadError and StorageError."""
-        files, _ = self._there(kid, recording)
-        return self._times.end_us(files.progress())
-
     def begin(
         self, kid: Thumbprint, recording: RecordingId, offset: int, checksum: str = ""
     ) -> PartUpload:
@@ -240,17 +234,6 @@ class Uploads:
         finally:
             if claimed is not None:
                 os.close(claimed)
-
-    def withdraw(self, kid: Thumbprint, recording: RecordingId) -> None:
-        """Remove an upload that is not complete, as its camera asks. Raises as `begin`, and
-        DeclaringBusyError."""
-        files, _ = self._check_incomplete(kid, recording)
-        claimed = claim_there(files, recording)
-        try:
-            files, _ = self._check_incomplete(kid, recording)
-            self._forget(files, (kid, recording))
-        finally:
-            os.close(claimed)
 
     def tidy(self) -> None:
         """Remove what a loss of power left of uploads that were being made or removed. One that

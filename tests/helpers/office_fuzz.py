@@ -81,7 +81,6 @@ RIGHT = st.one_of(
         st.integers(0, 100),
         st.binary(max_size=100),
     ),
-    st.just(_known("DELETE", f"/v1/uploads/{ID}", {}, None)),
     st.builds(
         lambda one: _known("GET", f"/v1/recordings/{one}/receipt", {}, None),
         st.sampled_from([ID, OTHERS]),

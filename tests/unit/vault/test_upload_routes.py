@@ -10,13 +10,11 @@ import os
 import re
 import threading
 from collections.abc import Iterator
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import pytest
 
 from camerad.base import durable_files
-from camerad.base.clock import DAY, SECOND
 from camerad.dock.request_signature import NONCE
 from camerad.vault import bodies, upload_routes
 from camerad.vault.part_upload import PartUpload
@@ -82,17 +80,11 @@ def test_options_say_what_the_page_says(client: DockClient) -> None:
     assert said["Tus-Resumable"] == "1.0.0"
 
 
-def test_an_upload_is_declared_found_again_and_filled(
-    client: DockClient, scene: OfficeScene
-) -> None:
+def test_an_upload_is_declared_found_again_and_filled(client: DockClient) -> None:
     said = client.declare()
     assert (said.status, said["Location"], said["Upload-Offset"]) == (201, ONE_OF, "0")
-    until = parsedate_to_datetime(said["Upload-Expires"]).timestamp()
-    assert until == (scene.clock.wall_us() + DAY) // SECOND, "nothing of it came"
     said = client.patch(0, b"0123")
     assert (said.status, said["Upload-Offset"], said.body) == (204, "4", b"")
-    until = parsedate_to_datetime(said["Upload-Expires"]).timestamp()
-    assert until == (scene.clock.wall_us() + 7 * DAY) // SECOND
     said = client.ask("HEAD", ONE_OF)
     assert (said.status, said["Upload-Offset"], said["Upload-Length"]) == (200, "4", "10")
     assert said["Upload-Metadata"] == metadata(ID, FINAL)
@@ -102,7 +94,6 @@ def test_an_upload_is_declared_found_again_and_filled(
     assert client.declare(final="cd" * 32).status == 409
     said = client.patch(4, b"456789")
     assert (said.status, said["Upload-Offset"]) == (204, "10")
-    assert said.headers["Upload-Expires"] is None, "it does not expire any more"
 
 
 def test_every_answer_speaks_tus_and_has_a_nonce_of_its_own(client: DockClient) -> None:
@@ -112,10 +103,9 @@ def test_every_answer_speaks_tus_and_has_a_nonce_of_its_own(client: DockClient) 
         client.patch(0, b"0"),
         client.ask("HEAD", ONE_OF),
         client.ask("HEAD", f"/v1/uploads/{number(9)}"),
-        client.ask("DELETE", ONE_OF),
         client.send("HEAD", ONE_OF, None, {}),
     ]
-    assert [one.status for one in answers] == [201, 204, 409, 200, 404, 204, 401]
+    assert [one.status for one in answers] == [201, 204, 409, 200, 404, 401]
     assert len({one[NONCE] for one in answers}) == len(answers)
     assert {one["Tus-Resumable"] for one in answers[:-1]} == {"1.0.0"}
     assert {one["Server"] for one in answers} == {"camerad"}
@@ -145,21 +135,12 @@ def test_an_empty_part_changes_nothing(client: DockClient) -> None:
     assert client.offset() == 0
 
 
-def test_a_withdrawn_upload_is_gone(client: DockClient, scene: OfficeScene) -> None:
-    client.declare()
-    client.patch(0, b"0123")
-    assert client.ask("DELETE", ONE_OF).status == 204
-    assert client.ask("DELETE", ONE_OF).status == 404
-    assert not list(scene.directory.glob("office/incoming/*/*"))
-
-
-def test_a_complete_upload_takes_no_part_and_is_not_withdrawn(client: DockClient) -> None:
+def test_a_complete_upload_takes_no_part(client: DockClient) -> None:
     client.declare(4)
     assert client.patch(0, b"0123").status == 204
     # It waits for the camera's ledger, which never came.
     assert client.receipt(ID).status == 409
     assert client.patch(4, b"4").status == 409
-    assert client.ask("DELETE", ONE_OF).status == 409
     assert client.offset() == 4
 
 
@@ -288,7 +269,6 @@ def test_one_part_at_a_time_of_an_upload_and_so_many_in_all(
         assert second.end() == 204
         said = client.patch(0, b"01", number(1))
         assert (said.status, said["Retry-After"]) == (423, "5")
-        assert client.ask("DELETE", f"/v1/uploads/{number(1)}").status == 423
         assert first.end() == 204
     finally:
         first.close()
