@@ -44,13 +44,12 @@ INTRODUCTION: Final = """\
 
 <!-- Written by `python -m generators.stage_diagram`; change the tables, not this page. -->
 
-What the camera does, as it follows from the tables in `camerad/behaviour/`. The pre-event buffer
-is armed in self-view here, as most policies have it. *Wiping* is the end of self-view: the display
-is dark, and idle shows once the buffer is overwritten. While the camera starts, wipes or stops,
-what is asked of it is remembered and carried out when it can be; wiping and stopping, a press that
-records does so at once. Red goes out when the last footage is made, and not when the card has it.
-Switching the sound off is allowed
-here; where the policy forbids it, the camera answers with the cue *refused*.
+For auditors and developers: every state and every transition, from the tables in
+`camerad/behaviour/`. Here the pre-event buffer is armed in self-view, and muting is allowed;
+where the policy forbids it, the camera answers with the cue *refused*. *Wiping* is the end of
+self-view: the display is dark until the buffer is overwritten. What is asked while the camera
+starts (*ready*: camera and storage are), wipes or stops is remembered; a press that records
+interrupts wiping and stopping. [signals.md](signals.md) says what lights and vibration mean.
 """
 
 
@@ -103,7 +102,7 @@ def events(state: State) -> dict[str, Event]:
     return {
         **{intent.value: _wanted(intent) for intent in Intent},
         **({} if due_us is None else {time: stages.Tick(due_us)}),
-        "camera and storage ready": stages.Ready(0),
+        "ready": stages.Ready(0),
         "was cut off": stages.CutOff(0),
         "camera given up": stages.GivenUp(0),
         "wiped": stages.Wiped(0),
@@ -169,11 +168,11 @@ def _node(state: State) -> str:
 
 
 def picture(found: Sequence[Arrow]) -> str:
-    """The state diagram, in Mermaid."""
+    """The state diagram, in Mermaid, without what leads nowhere else."""
     labels: dict[tuple[str, str], list[str]] = {}
     for arrow in found:
-        name = f"{arrow.on} (remembered)" if arrow.remembered else arrow.on
-        labels.setdefault((arrow.node, arrow.to), []).append(name)
+        if arrow.to != arrow.node:
+            labels.setdefault((arrow.node, arrow.to), []).append(arrow.on)
     lines = ["stateDiagram-v2", "    [*] --> starting"]
     lines += [f"    {node} --> {to}: {'<br/>'.join(names)}" for (node, to), names in labels.items()]
     return "\n".join(["```mermaid", *lines, "```"])
@@ -184,21 +183,36 @@ def page() -> str:
     found = arrows()
     sections = {
         "From stage to stage": picture(found),
-        "What follows from what": markdown_table(
-            ("in", "on", "goes to", "and does"),
-            (
-                (a.node, a.on, a.to, "remembers it" if a.remembered else _effects(a.effects))
-                for a in found
-            ),
-        ),
+        "What follows from what": _transitions(found),
         "Conditions": _conditions(),
         "Lights": _lights(),
-        "Rhythms": _rhythms(),
-        "Vibration and tone": _cues(),
+        "Vibration and tone": f"{_cues()}\n\n{_rhythms()}",
         "Buttons": _buttons(),
     }
     body = "".join(f"\n## {title}\n\n{text}\n" for title, text in sections.items())
     return INTRODUCTION + body
+
+
+def grouped(pairs: Iterable[tuple[tuple[str, ...], str]]) -> dict[tuple[str, ...], list[str]]:
+    """The names with the same key together, in the order in which the keys came."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for key, name in pairs:
+        found.setdefault(key, []).append(name)
+    return found
+
+
+def _transitions(found: Sequence[Arrow]) -> str:
+    """One row for what is the same: events of a node, and nodes that stay as they are."""
+    events_of = grouped(
+        ((a.node, a.to, "remembers it" if a.remembered else _effects(a.effects)), a.on)
+        for a in found
+    )
+    nodes_of = grouped(
+        (("; ".join(names), "(stays)" if to == node else to, done), node)
+        for (node, to, done), names in events_of.items()
+    )
+    rows = ((", ".join(where), *key) for key, where in nodes_of.items())
+    return markdown_table(("in", "on", "goes to", "and does"), rows)
 
 
 def _effects(effects: Iterable[Effect]) -> str:
@@ -216,47 +230,52 @@ def _effect(effect: Effect) -> str:
         case stages.Mute(on):
             return "sound off" if on else "sound on"
         case stages.StartRecording(pre_event=pre_event):
-            return f"start recording {'with' if pre_event else 'without'} pre-event buffer"
+            return f"record {'with' if pre_event else 'without'} buffer"
         case stages.StopRecording(reason):
-            return f"stop recording ({reason})"
+            return f"stop ({reason})"
         case _:
             return type(effect).__name__.lower()
 
 
 def _conditions() -> str:
-    rows = []
+    pairs = []
     for condition in Condition:
         cue = stages.CUES.get(condition)
+        own = cue is not None and cue.value == condition.value
         told = [what.value for what, again in stages.SAID_AGAIN.items() if condition in again]
-        rows.append(
-            (
-                condition.value,
-                "yes" if condition in stages.REFUSES_START else "-",
-                "yes" if condition in stages.ENDS_RECORDING else "-",
-                f"cue {cue.value}" if cue is not None else "-",
-                ", ".join(told) or "-",
-            )
-        )
-    head = ("condition", "refuses a start", "ends a recording", "when raised", "told again at")
-    return markdown_table(head, rows)
+        does = [
+            *(["refuses a start"] if condition in stages.REFUSES_START else []),
+            *(["ends a recording"] if condition in stages.ENDS_RECORDING else []),
+        ]
+        said = "of its name" if own else cue.value if cue is not None else "-"
+        key = (", ".join(does) or "-", said, ", ".join(told) or "-")
+        pairs.append((key, condition.value))
+    rows = ((", ".join(names), *key) for key, names in grouped(pairs).items())
+    return markdown_table(("condition", "does", "cue when raised", "told again at"), rows)
 
 
 def _lights() -> str:
-    rows = [(node, *_look(state)) for node, state in nodes().items()]
-    rows.append(("stopping, recording.post_event_seconds not over", *_look(_more_to_be_made())))
-    for condition in Condition:
-        state = State(Stage.IDLE, 0, frozenset({condition}))
-        rows.append((f"idle, {condition.value}", *_look(state)))
+    rows: list[tuple[tuple[str, ...], str]] = []
+    rows += [(_look(state), node) for node, state in nodes().items()]
+    rows.append((_look(_more_to_be_made()), "stopping, recording.post_event_seconds not over"))
+    raised = grouped(
+        (_look(State(Stage.IDLE, 0, frozenset({condition}))), condition.value)
+        for condition in Condition
+    )
+    rows += [(look, f"idle with {', '.join(names)}") for look, names in raised.items()]
     docked = signals.indication(State(Stage.IDLE, 0, frozenset({Condition.DOCKED})))
     for handover in HandoverState:
         shown = _patterns(signals.in_dock(docked, handover))
-        rows.append((f"idle, docked, with an office: {handover.value}", *shown))
+        rows.append((shown, f"docked with an office: {handover.value}"))
     down = State(Stage.RECORDING, 0, frozenset({Condition.CAMERA_DOWN}))
-    rows.append(("recording, camera_down", *_look(down)))
+    rows.append((_look(down), "recording with camera_down"))
     idle = signals.indication(State(Stage.IDLE, 0))
     seeking = signals.on_shift(idle, looking=True)
-    rows.append(("idle, looking for a badge", *_patterns(seeking)))
-    return markdown_table(("in", "green", "red", "amber"), rows)
+    rows.append((_patterns(seeking), "idle, looking for a badge"))
+    return markdown_table(
+        ("green", "red", "amber", "in"),
+        ((*look, "; ".join(names)) for look, names in grouped(rows).items()),
+    )
 
 
 def _look(state: State) -> tuple[str, str, str]:
@@ -278,54 +297,49 @@ def _pattern(pattern: signals.Pattern) -> str:
 
 
 def _rhythms() -> str:
-    recording = State(Stage.RECORDING, 0)
-    silent = State(Stage.RECORDING, 0, muted=True)
-    down = State(Stage.RECORDING, 0, frozenset({Condition.CAMERA_DOWN}))
-    rows = []
+    recordings = {
+        "with pictures and sound": State(Stage.RECORDING, 0),
+        "with pictures, without sound": State(Stage.RECORDING, 0, muted=True),
+        "without pictures": State(Stage.RECORDING, 0, frozenset({Condition.CAMERA_DOWN})),
+    }
+    pairs = []
     for rhythm in Rhythm:
-        cues = [kind.value for kind, (told, _) in signals.CUE_TABLE.items() if told is rhythm]
-        instead = [
-            ", ".join(
+        cues = {kind for kind, (told, _) in signals.CUE_TABLE.items() if told is rhythm}
+        for name, state in recordings.items():
+            instead = ", ".join(
                 kind.value
                 for kind in CueKind
-                if signals.rhythm(kind, state) is rhythm and kind.value not in cues
+                if signals.rhythm(kind, state) is rhythm and kind not in cues
             )
-            or "-"
-            for state in (recording, silent, down)
-        ]
-        rows.append((rhythm.name, felt(rhythm.value), ", ".join(cues), *instead))
-    head = (
-        "rhythm",
-        "vibration",
-        "cues",
-        "and, while pictures are recorded",
-        "and, while that is without sound",
-        "and, in a recording without pictures",
-    )
-    return markdown_table(head, rows)
+            if instead:
+                pairs.append(((_rhythm(rhythm), instead), name))
+    rows = (("; ".join(names), *key) for key, names in grouped(pairs).items())
+    return markdown_table(("in a recording", "rhythm", "instead of their own, for"), rows)
+
+
+def _rhythm(rhythm: Rhythm) -> str:
+    return f"{rhythm.name} {drawn(rhythm.value)}"
 
 
 def _cues() -> str:
-    rows = []
+    pairs = []
     for kind in CueKind:
         rhythm, hertz = signals.CUE_TABLE[kind]
         times = ", twice" if kind in signals.TWICE else ""
-        rows.append(
-            (
-                kind.value,
-                f"{rhythm.name}{times}",
-                f"{hertz} Hz" if hertz else "-",
-                felt(signals.CODES[kind]),
-            )
+        tone = f"{hertz} Hz" if hertz else "-"
+        pairs.append(
+            ((f"{_rhythm(rhythm)}{times}", tone), f"{kind.value} {drawn(signals.CODES[kind])}")
         )
+    rows = ((*key, ", ".join(names)) for key, names in grouped(pairs).items())
     return markdown_table(
-        ("cue", "rhythm", "tone in the same rhythm", "with signals.detail: full"), rows
+        ("rhythm", "tone in the same rhythm", "cues, each with its code of `signals.detail: full`"),
+        rows,
     )
 
 
-def felt(code: str) -> str:
-    """The strokes in words."""
-    return " ".join("long" if stroke == "-" else "short" for stroke in code)
+def drawn(code: str) -> str:
+    """The strokes as the card draws them."""
+    return code.replace("-", "▬").replace(".", "•")
 
 
 def _buttons() -> str:
@@ -333,7 +347,7 @@ def _buttons() -> str:
         "two-buttons": bindings.DEFAULT_TWO_BUTTONS,
         "one-button": bindings.DEFAULT_ONE_BUTTON,
     }
-    rows = []
+    pairs = []
     for preset, tables in presets.items():
         for table in tables:
             for binding in table.bindings:
@@ -344,8 +358,9 @@ def _buttons() -> str:
                     if stage in binding.stages and stages.outcome(stage, binding.intent)
                 )
                 gesture = binding.gesture.value.replace("_", " ") + seconds
-                rows.append((preset, table.name, gesture, binding.intent.value, where))
-    return markdown_table(("preset", "button", "gesture", "intent", "in"), rows)
+                pairs.append(((table.name, gesture, binding.intent.value, where), preset))
+    rows = ((*key, ", ".join(names)) for key, names in grouped(pairs).items())
+    return markdown_table(("button", "gesture", "intent", "in", "preset"), rows)
 
 
 def main(arguments: Sequence[str] | None = None, path: Path = PAGE) -> int:
