@@ -1,4 +1,4 @@
-"""Ways on and off the event loop for whatever has threads."""
+"""Bridges between the event loop and threads."""
 
 from __future__ import annotations
 
@@ -19,12 +19,10 @@ _running: set[asyncio.Task[None]] = set()
 
 
 def watched(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    """Run `work` as a task of the running loop. Whoever asked for it keeps the task, and cancels
-    it.
+    """Run `work` as a task of the running loop. The caller keeps the task, and cancels it.
 
-    An exception in it is a mistake in camerad. It is raised on the loop at once, where all such
-    mistakes end up. Without this, a task keeps its exception for whoever awaits it, and if nobody
-    does, nothing shows.
+    An exception in it is a mistake in camerad and is raised on the loop at once. Without this a
+    task keeps its exception until it is awaited, and shows nothing if it never is.
     """
     task = asyncio.get_running_loop().create_task(work)
     task.add_done_callback(_tell_of_failure)
@@ -42,8 +40,7 @@ def _tell_of_failure(task: asyncio.Task[None]) -> None:
 
 
 async def done_before(work: Coroutine[Any, Any, None], ended: asyncio.Event) -> bool:
-    """Whether some work was done before `ended` was set, which cancels it. Raises what it
-    raises."""
+    """Whether `work` was done before `ended` was set, which cancels it. Raises what it raises."""
     doing, waiting = asyncio.ensure_future(work), asyncio.ensure_future(ended.wait())
     try:
         await asyncio.wait((doing, waiting), return_when=asyncio.FIRST_COMPLETED)
@@ -53,7 +50,7 @@ async def done_before(work: Coroutine[Any, Any, None], ended: asyncio.Event) -> 
         doing.cancel()
         (error,) = await asyncio.gather(doing, return_exceptions=True)
         if isinstance(error, Exception):
-            raise error  # nobody else hears of it
+            raise error  # otherwise it would be lost
         return False
     finally:
         waiting.cancel()
@@ -62,8 +59,7 @@ async def done_before(work: Coroutine[Any, Any, None], ended: asyncio.Event) -> 
 def to_next(seconds: float) -> float:
     """How long it is until the loop's time is a multiple of `seconds`.
 
-    What looks at something every so often does it then, together with everything else that does:
-    the processor wakes once for all of them.
+    Periodic work runs then, all of it together, so that the processor wakes once for all of it.
     """
     now = asyncio.get_running_loop().time()
     return (math.floor(now / seconds) + 1) * seconds - now
@@ -75,8 +71,8 @@ async def until_next(seconds: float) -> None:
 
 
 def call_within(seconds: float, work: Callable[[], _T]) -> _T:
-    """What `work` returns or raises, on a thread of its own. Raises TimeoutError if that takes
-    longer, as where storage hangs; the thread goes on and keeps nobody."""
+    """Run `work` on a separate thread; returns or raises as it does. Raises TimeoutError if it
+    takes longer, as where storage hangs; the thread goes on and keeps no process from ending."""
     done: concurrent.futures.Future[_T] = concurrent.futures.Future()
 
     def run() -> None:
@@ -90,7 +86,7 @@ def call_within(seconds: float, work: Callable[[], _T]) -> _T:
 
 
 class EventLoop:
-    """The way onto one event loop and off it, for whatever has threads.
+    """The way onto one event loop and off it, for code that has threads.
 
     `attach` comes first, on the loop itself.
     """
@@ -109,7 +105,7 @@ class EventLoop:
         """`handler` in a form that any thread may call; it runs on the loop."""
 
         def call(*arguments: Any) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has closed: nobody is left to tell
+            with contextlib.suppress(RuntimeError):  # the loop has closed
                 self._loop.call_soon_threadsafe(handler, *arguments)
 
         return call
@@ -121,10 +117,10 @@ class EventLoop:
         task.add_done_callback(_running.discard)
 
     def in_thread(self, work: Callable[[], _T], *, known: _T | None = None) -> asyncio.Future[_T]:
-        """Run blocking work on a thread of its own, which never keeps the daemon from ending.
+        """Run blocking work on a separate thread, which never keeps the daemon from ending.
 
-        known: a result that nobody waits for. The loop is not woken for it; it is there after the
-        next `catch_up`, which the daemon calls every two seconds.
+        known: a result that no caller waits for. The loop is not woken for it; it is there after
+        the next `catch_up`, which the daemon calls every two seconds.
         """
         future: asyncio.Future[_T] = self._loop.create_future()
 
@@ -147,12 +143,12 @@ class EventLoop:
                 else:
                     self.threadsafe(settle)(result, None)
 
-        # By the module below `threading`, whose threads wake who starts them to say that they run:
-        # in idle every second wake of the daemon.
+        # `_thread` instead of `threading`: a thread of the latter wakes its starter to say that it
+        # runs, which in idle is every second wake of the daemon.
         _thread.start_new_thread(run, ())
         return future
 
     def catch_up(self) -> None:
-        """Have what came for which the loop was not woken."""
+        """Process results for which the loop was not woken."""
         while self._unhurried:
             self._unhurried.popleft()()

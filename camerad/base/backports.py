@@ -1,4 +1,4 @@
-"""Keeps out what libraries load in place of the standard library, or before they need it.
+"""Keeps backports out that libraries prefer to the standard library.
 
 Some libraries try a backport first, and the standard library, which has the same by now, only where
 the backport is not installed. A camera has it installed for some other program, and the daemon
@@ -23,8 +23,8 @@ BACKPORTS: Final = ("typing_extensions", "importlib_metadata")
 
 @contextlib.contextmanager
 def without_backports() -> Iterator[None]:
-    """What is imported in here finds no backport, unless it is loaded already; afterwards they can
-    be imported by who needs them. To be used while no other thread imports anything."""
+    """Within this context an import finds no backport, unless it is loaded already. Use it only
+    while no other thread imports anything."""
     kept_out = [name for name in BACKPORTS if name not in sys.modules]
     for name in kept_out:
         # What the import system takes for a module that is not there (importlib's reference).

@@ -1,7 +1,7 @@
 """Retries until something is free, with a deadline.
 
-For locks that somebody else will let go of in a moment, where the kernel does not say when. They
-are asked for again and again, at most a twentieth of a second apart.
+For locks that another process lets go of in a moment, where the kernel does not say when. They are
+tried again and again, at most a twentieth of a second apart.
 """
 
 from __future__ import annotations

@@ -34,7 +34,8 @@ from camerad.base.storage_errors import FileExistsAlreadyError, explain, explain
 _log = logging.getLogger(__name__)
 
 MODE: Final = 0o640
-"""Owner and group may read it: a recording is sealed, and whoever copies it need not be root."""
+"""Owner and group may read it: a recording is sealed, and a program that copies it need not be
+root."""
 _OTHERS: Final = 0o077
 TEMPORARY: Final = ".new"
 """Ending of a file that is not published yet. One that is found at a start is worthless."""
@@ -67,8 +68,8 @@ def create(path: str, mode: int = MODE) -> int:
 
 
 def leave_to_owner(descriptor: int, path: str) -> None:
-    """Give what root has just made to the owner and group of the directory around it, durably:
-    whoever works there must be able to read it later.
+    """Give a file that root has just made to the owner and group of the directory around it,
+    durably: its users must be able to read it later.
 
     If the storage refuses another owner, the file stays root's, and the log says so.
     """
@@ -183,7 +184,7 @@ def truncate(descriptor: int, size: int, path: str) -> None:
 def sync(descriptor: int, path: str) -> None:
     """Return when the file's bytes and size are on the storage (``fdatasync(2)``).
 
-    After an error nobody knows what is there: the kernel reports a failed write-back only once
+    After an error the content is unknown: the kernel reports a failed write-back only once
     (``fsync(2)``), so a second try would prove nothing.
     """
     with explaining("synchronise", path):
@@ -243,8 +244,7 @@ def close(descriptor: int, path: str) -> None:
 
 
 def rename(path: str, to: str) -> None:
-    """Rename within one directory, durably. What was at `to` is replaced as a whole or not at
-    all."""
+    """Rename within one directory, durably. `to` is replaced as a whole or not at all."""
     with (
         explaining(f"rename to {os.path.basename(to)}", path),
         parent_of(path) as (name, above),
@@ -303,7 +303,7 @@ def publish(path: str, content: Buffer, *, mode: int = MODE) -> None:
     """
     temporary = path + TEMPORARY
     discard(temporary, missing_ok=True)
-    # Nobody may open it before its content is there whom `mode` would not let in afterwards.
+    # Its rights are never wider than `mode`, also before its content is there.
     descriptor = create(temporary, mode & MODE)
     try:
         with explaining("set the mode of", temporary):
@@ -342,10 +342,10 @@ def publish_new(path: str, content: Buffer, *, mode: int) -> None:
 
 
 def remove_unpublished(directory: str, *, linked: bool = False) -> None:
-    """Remove, durably, what `publish` had not put into place when the power was lost.
+    """Remove, durably, files that `publish` had not put into place when the power was lost.
 
-    Call this only where nobody publishes at the same time. A missing directory is no error. linked:
-    as for `file_status.open_directory`.
+    Call this only while no other process publishes. A missing directory is no error. linked: as for
+    `file_status.open_directory`.
     """
     try:
         descriptor = file_status.open_directory(directory, linked=linked)
@@ -389,7 +389,7 @@ def make_directory(
             try:
                 os.mkdir(name, mode, dir_fd=above)
             except FileExistsError:
-                # By somebody else meanwhile, or a file, or a link that leads nowhere.
+                # By another process meanwhile, or a file, or a link that leads nowhere.
                 if not file_status.is_directory(one, linked=True):
                     raise
             else:

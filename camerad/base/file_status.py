@@ -1,7 +1,7 @@
-"""What has a name on the storage. If the storage does not answer, that is an error, never a "no".
+"""Look up names on the storage. Storage that does not answer is an error, never a "no".
 
-`os.path.exists` and its like answer "no" to somebody who may not look, and on storage that fails.
-If that were believed, a recording that nobody looked at could be signed as gone.
+`os.path.exists` and its like answer "no" to a user who may not look, and on storage that fails. By
+such an answer an unseen recording could be signed as gone.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _shut(directory: str, error: OSError) -> ForbiddenError:
 
 
 def _owner(directory: str) -> str:
-    """Whose a directory is, as an addition to its name; "" where nobody can tell."""
+    """The owner of a directory, as an addition to its name; "" if it cannot be read."""
     try:
         owner = os.stat(directory).st_uid
     except OSError:
@@ -131,8 +131,8 @@ def _shut_above(path: str, *, linked: bool) -> str:
 def open_directory(directory: str, *, linked: bool = False) -> int:
     """Open a directory, and nothing that a symbolic link leads to; returns a descriptor.
 
-    linked: a link is allowed, since a person named it. Elsewhere it is not: whoever wrote a card
-    may have put links there to what is not on it. Raises OSError, ELOOP for a link.
+    linked: a link is allowed, since a person named it. Elsewhere it is not: the card may have been
+    written by an attacker, with links to what is not on it. Raises OSError, ELOOP for a link.
     """
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
     try:

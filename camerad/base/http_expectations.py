@@ -1,8 +1,7 @@
-"""What a request may expect of a server (RFC 9110, 10.1.1): to be told to go on, and nothing else.
+"""Refuses every expectation of a request (RFC 9110, 10.1.1) but 100-continue.
 
-aiohttp repeats an expectation that it does not know in its answer, before anything of camerad's is
-asked. One that is no ASCII cannot be repeated, which was a mistake of the server's (500) by anybody
-who can reach it.
+aiohttp repeats an expectation that it does not know in its answer, before it calls camerad.
+Repeating one that is not ASCII fails (500), which any client could provoke.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ SENTENCE: Final = "nothing can be expected here but 100-continue"
 
 
 async def set_up(runner: web.AppRunner, refuse: Callable[[int], web.Response]) -> web.Server:
-    """The server of `runner`, which is set up for it, with every other expectation refused by what
+    """Set up the server of `runner` and return it. Every other expectation is refused with what
     `refuse` makes of the status (417), and the connection closed."""
     await runner.setup()
     server = runner.server

@@ -1,4 +1,4 @@
-"""Log messages to systemd's journal, with what a stream of lines cannot carry.
+"""Sends log messages to systemd's journal, with priority, place and kind.
 
 Each message goes to the journal's socket as one datagram of named fields (systemd's "Native Journal
 Protocol"): its text, priority, place in the code, and the id of its kind

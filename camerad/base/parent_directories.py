@@ -1,10 +1,10 @@
-"""Opens the directory around a path so that nobody can exchange it for another one.
+"""Opens the directory around a path so that it cannot be exchanged meanwhile.
 
-Root may write everywhere, and works in directories of others: whoever owns one could put a symbolic
+Root may write everywhere, and works in directories of others. The owner of one could put a symbolic
 link in its place between two system calls, and have root write, or give away, a file elsewhere. So
 for root every directory on the way is opened by the one before it, and a link is followed only if
-root made it. What is done then is done by the descriptor. Everybody else may write only where their
-own rights let them, wherever a link leads.
+root made it; later calls use the descriptor. Other users are held to their own rights, wherever a
+link leads.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def parent_of(path: str) -> Iterator[tuple[str, int | None]]:
     """Gives what to call a file, and the descriptor of the directory in which it is called so, for
     the functions of `os` that take ``dir_fd``; None stands for the path as it is.
 
-    Raises OSError: ELOOP for a symbolic link on the way that is followed by nobody or, by root,
-    not; name what it leads to.
+    Raises OSError: ELOOP for a symbolic link on the way that is not followed, by any user or by
+    root; name what it leads to.
     """
     if os.geteuid() != 0:
         yield path, None

@@ -1,4 +1,4 @@
-"""What a process of camerad does to itself first: no dumps, no life after its parent, no leftovers.
+"""Protections that a process applies to itself: no dumps, no life after its parent, no leftovers.
 
 Footage that is not kept may exist in memory only. A core dump would put it on disk, and a debugger
 of the same user could too. A process whose parent has died would hold on to the camera. Freed

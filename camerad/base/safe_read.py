@@ -1,8 +1,8 @@
-"""Reads small files from directories in which strangers can write.
+"""Reads small files from directories in which an attacker can write.
 
-Opening a named pipe blocks until somebody writes, and a device has no end. So only plain files are
-read. A symbolic link may lead to a file that the stranger could not read himself, such as a key of
-this user. So no link is followed.
+Opening a named pipe blocks until another process writes, and a device has no end. So only plain
+files are read. A symbolic link may lead to a file that the attacker could not read himself, such as
+a key of this user. So no link is followed.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def sha256_plain(path: str, what: str) -> str:
 
 
 def open_plain(path: str, what: str, *, linked: bool = False) -> BufferedReader:
-    """A plain file, to be read in pieces by whoever closes it. linked: as for `read_plain`. Raises
+    """A plain file, to be read in pieces; the caller closes it. linked: as for `read_plain`. Raises
     as that does, and also if it is no plain file."""
     try:
         file = _opened(path, linked=linked)

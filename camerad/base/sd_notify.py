@@ -1,6 +1,6 @@
-"""Tells systemd how the daemon fares: the protocol of ``sd_notify(3)``, one datagram a message.
+"""Reports the daemon's state to systemd: ``sd_notify(3)``, one datagram a message.
 
-Without ``NOTIFY_SOCKET`` in the environment nobody asked, and nothing is sent.
+Without ``NOTIFY_SOCKET`` in the environment nothing is sent.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import socket
 
 
 def notify(message: str) -> bool:
-    """Send e.g. "READY=1" or "WATCHDOG=1"; returns whether there was somebody to send it to.
+    """Send e.g. "READY=1" or "WATCHDOG=1"; returns whether a service manager is there to receive
+    it.
 
     Never raises and never waits: a service manager that does not listen must not stop a camera.
     """

@@ -1,4 +1,4 @@
-"""A mapping that never changes, and of which the next one, with some values more, costs little."""
+"""An immutable mapping that shares most of its storage with its successors."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Small files of their own for what has to outlive a restart: one id, or one object as JSON.
+"""Small state files that outlive a restart: one id, or one object as JSON.
 
 They are read up to a bound and written durably (`camerad.base.durable_files.publish`).
 
-Where many of them lie side by side, one that is damaged must not keep the others from being read:
-whoever lists them skips it, and says it in the log, once (`SkippedFiles`).
+A damaged file must not keep the others of its directory from being read: the reader skips it and
+logs it, once (`SkippedFiles`).
 """
 
 from __future__ import annotations
@@ -74,15 +74,15 @@ def write_json(path: str, content: Any, *, mode: int = durable_files.MODE) -> No
 
 
 class SkippedFiles:
-    """Says in the log which files were skipped, each once for one reason. what: what comes of that,
-    a plain sentence without its end. Any thread may use it."""
+    """Logs skipped files, each once for one reason. what: the consequence, a plain sentence without
+    its full stop. Any thread may use it."""
 
     def __init__(self, what: str) -> None:
         self._what = what
         self._said: set[str] = set()
 
     def tell(self, error: CameradError) -> None:
-        """That a file cannot be read, for this reason, which names it."""
+        """Log that a file cannot be read. error: names the file and the reason."""
         text = str(error)
         if text in self._said:
             return

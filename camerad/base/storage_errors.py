@@ -1,4 +1,4 @@
-"""Makes a StorageError of an OSError: what failed, where, why, and what helps."""
+"""Turns an OSError into a StorageError that says what failed, where, why, and what helps."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Words that come from outside, made fit to be printed.
+"""Makes words from outside fit to be printed.
 
-File names, and what statements and other files say, may have been written by anybody. Printed as
-they are, a line break forges a line of a report, an escape sequence rewrites the terminal, and a
-bidirectional control makes text read backwards. Whatever prints such words, on stdout, on stderr or
-into a log, passes them through `printable`.
+File names, statements and other files may have been written by an attacker. Printed as they are, a
+line break forges a line of a report, an escape sequence rewrites the terminal, and a bidirectional
+control makes text read backwards. Every such word that goes to stdout, to stderr or into a log
+passes through `printable`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _NEVER_PLAIN: Final = (
     (0x202F, 0x202F),
     (0x205F, 0x205F),
     (0x3000, 0x3000),
-    # Halves of characters, what everybody may use as they like, and what is no character.
+    # Halves of characters, private use, and noncharacters.
     (0xD800, 0xF8FF),
     (0xFDD0, 0xFDEF),
     *((plane + 0xFFFE, plane + 0xFFFF) for plane in range(0, 0xF0000, 0x10000)),

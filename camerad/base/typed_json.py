@@ -1,9 +1,9 @@
-"""JSON of a type that is known, from any thread.
+"""Thread-safe decoding of JSON into a known type.
 
-msgspec works out what a type consists of when it is first asked to read one, and shows other
-threads what it has before it is whole: two that read the first JSON of a type at once end the
-process (SIGSEGV in msgspec 0.22, `StructInfo`). So one thread at a time works it out, here, and
-whoever reads afterwards finds all of it. In camerad nobody else asks msgspec for a type.
+msgspec analyses a type when it is first asked to read one, and shows other threads an unfinished
+analysis: two threads that read the first JSON of a type at once end the process (SIGSEGV in msgspec
+0.22, `StructInfo`). So the analysis is made here, one thread at a time. All of camerad decodes
+types through this module.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ import msgspec
 _T = TypeVar("_T")
 _lock: Final = threading.Lock()
 _decoders: Final[dict[Any, msgspec.json.Decoder[Any]]] = {}
-"""By type; each is whole. There are as many as camerad has types that it reads."""
+"""By type; each is whole. At most one for each type that camerad reads."""
 
 
 def decode(content: bytes | bytearray | memoryview | str, kind: type[_T]) -> _T:
-    """What JSON says, as a `kind`. Raises msgspec.DecodeError, or its msgspec.ValidationError if it
-    is JSON of another type."""
+    """Decode JSON as a `kind`. Raises msgspec.DecodeError, or its msgspec.ValidationError if it is
+    JSON of another type."""
     found: _T = _decoder(kind).decode(content)
     return found
 
 
 def convert(value: object, kind: type[_T], *, strict: bool = True) -> _T:
-    """What was read already, as a `kind`. strict: as of `msgspec.convert`. Raises
+    """Convert decoded JSON to a `kind`. strict: as of `msgspec.convert`. Raises
     msgspec.ValidationError."""
     _decoder(kind)
     return msgspec.convert(value, kind, strict=strict)

@@ -1,9 +1,9 @@
-"""Whether wall time may be trusted, and when it jumped.
+"""Decides whether wall time may be trusted, and detects when it was set.
 
-A camera has nobody who sets its clock, and many boards have no clock that runs without power: after
-a start such a board shows the time of its last shutdown, which systemd-timesyncd restores from a
-file, or the age of its software. That time looks right and is not. So wall time is trusted only for
-a reason, and the reason is kept with every `Moment`:
+A camera has no user who sets its clock, and many boards have no clock that runs without power:
+after a start such a board shows the time of its last shutdown, which systemd-timesyncd restores
+from a file, or the build time of its software. That time looks right and is not. So wall time is
+trusted only for a reason, and the reason is kept with every `Moment`:
 
 1. **synchronised**: the file that the time service touches at each synchronisation is there. It
    lies in ``/run``, which is empty after a start (``/run/systemd/timesync/synchronized``,
@@ -14,10 +14,10 @@ a reason, and the reason is kept with every `Moment`:
    RTC is in seconds (Documentation/ABI/testing/sysfs-class-rtc of the kernel).
 3. **unknown**: everything else.
 
-After a step (wall time moved by more than half a second against CLOCK_BOOTTIME, which nobody can
-set) the file proves nothing until it is touched again: whoever set the clock may not have been the
-time service. A time service that steps the clock touches the file right afterwards. An RTC that
-agrees with the time after the step is reason enough without it.
+After a step (wall time moved by more than half a second against CLOCK_BOOTTIME, which cannot be
+set) the file proves nothing until it is touched again: the step may not have come from the time
+service. A time service that steps the clock touches the file right afterwards. An RTC that agrees
+with the time after the step is reason enough without it.
 
 That holds also for a step that the daemon did not see because it was started after it: the ledger
 knows a moment of this boot that was synchronised, and wall time that has moved since against boot
