@@ -62,8 +62,8 @@ def open_index(config: str) -> RecordingIndex:
     settings = load(config, with_files=False)
     try:
         from camerad.index.index import RecordingIndex  # noqa: PLC0415
-        from camerad.index.index_settings import url_of  # noqa: PLC0415
         from camerad.index.office_knowledge import OfficeFiles  # noqa: PLC0415
+        from camerad.state.database_settings import url_of  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise NoIndexError(
             f"the library {error.name} is missing, which only an office's server needs: install "

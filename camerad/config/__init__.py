@@ -1,7 +1,7 @@
 """From a YAML file to typed settings; every mistake in it is named at once, with its line.
 
-Imported by `cli`, `control`, `daemon`, `desk`, `dock`, `doctor`, `hardware`, `index`, `office`,
-`provisioning`, `recording` and `vault`. Imports `base` and `behaviour`.
+Imported by `cli`, `control`, `daemon`, `desk`, `dock`, `doctor`, `hardware`, `office`,
+`provisioning`, `recording`, `state` and `vault`. Imports `base` and `behaviour`.
 
 Begin with `sections`, `controls` (buttons, lights, display), `control_section` (the control socket)
 and `office_section` (the office's server), where the settings are declared, and with `loader`,

@@ -3,7 +3,7 @@
 The command runs it beside the office's server, on a port of its own.
 
 Imported by `cli`. Imports `base`, `behaviour`, `config`, `container`, `dock`, `index`, `ledger`,
-`office`, `provisioning`, `store` and `vault`.
+`office`, `provisioning`, `state`, `store` and `vault`.
 
 It has no key that opens footage: what is decrypted is decrypted in the browser's tab
 (`camerad/office/player`). Begin with `desk_server`, which lists the parts; `route_table` is the

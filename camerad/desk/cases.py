@@ -45,7 +45,6 @@ from camerad.index.case_query import (
 )
 from camerad.index.case_rows import row_of_case
 from camerad.index.index import RecordingIndex
-from camerad.index.index_tables import CASE_CLOSED
 from camerad.index.recording_rows import Row
 from camerad.office.case_file import (
     ENDING,
@@ -59,6 +58,7 @@ from camerad.office.case_file import (
     name_of,
     read_case,
 )
+from camerad.state.index_tables import CASE_CLOSED
 
 MOST_RECORDINGS: Final = 200
 MOST_NOTES: Final = 500

@@ -66,8 +66,8 @@ from camerad.desk.sessions import Sessions
 from camerad.desk.sign_in_routes import SignInRoutes
 from camerad.desk.viewing_routes import ViewingRoutes, ViewingRules
 from camerad.index.index import RecordingIndex
-from camerad.index.index_settings import url_of
 from camerad.index.office_knowledge import OfficeFiles
+from camerad.state.database_settings import url_of
 from camerad.vault.cameras import Cameras
 from camerad.vault.desk_settings import DeskSettings
 from camerad.vault.entrance import Entrance, listen, make_runner, open_entrance, tls_context

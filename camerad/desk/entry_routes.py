@@ -18,8 +18,8 @@ from camerad.desk.roles import WITH_FOOTAGE, DeskRole
 from camerad.desk.route_table import Route, Visit
 from camerad.index.entry_query import EntryQuery
 from camerad.index.index import RecordingIndex
-from camerad.index.index_tables import HERE
 from camerad.index.recording_query import IndexedRecording, RecordingQuery
+from camerad.state.index_tables import HERE
 
 SEES_LEDGER: Final = frozenset((DeskRole.DATA_PROTECTION, DeskRole.SUPERVISOR))
 SEES_DELETIONS: Final = WITH_FOOTAGE | {DeskRole.DATA_PROTECTION}

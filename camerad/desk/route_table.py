@@ -36,10 +36,10 @@ from camerad.desk.people import DeskPerson
 from camerad.desk.roles import DeskRole
 from camerad.desk.secrets_store import TooManyError
 from camerad.desk.sessions import COOKIE, Sessions
-from camerad.index.database import IndexUnavailableError
 from camerad.index.recording_query import QueryError
 from camerad.office.camera_register import RegisterError
 from camerad.office.own_key import OfficeKeyError
+from camerad.state.database import IndexUnavailableError
 from camerad.store.holds import HoldEndError, HoldError, NotHeldError, TooManyHoldsError
 from camerad.store.locations import NotThereError
 from camerad.vault.cameras import UnregisteredError

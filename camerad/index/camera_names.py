@@ -18,7 +18,7 @@ from typing import Any, Final
 from sqlalchemy import Column, Connection, func, select
 
 from camerad.base.text import folded
-from camerad.index.index_tables import recordings
+from camerad.state.index_tables import recordings
 
 MOST_NAMES: Final = 1000
 """Names that are looked for at the most, by their code points."""

@@ -19,8 +19,10 @@ from sqlalchemy import Connection, Select, exists, func, select, tuple_
 from sqlalchemy.sql.selectable import Exists
 
 from camerad.index.case_rows import CASES, searched
-from camerad.index.database import IndexUnavailableError
-from camerad.index.index_tables import (
+from camerad.index.recording_query import QueryError, read_mark, spell_mark
+from camerad.index.recording_rows import Row, plain
+from camerad.state.database import IndexUnavailableError
+from camerad.state.index_tables import (
     CASE_CLOSED,
     CASE_OPEN,
     CASE_UNREADABLE,
@@ -29,8 +31,6 @@ from camerad.index.index_tables import (
     cases,
     sources,
 )
-from camerad.index.recording_query import QueryError, read_mark, spell_mark
-from camerad.index.recording_rows import Row, plain
 
 Written = Mapping[str, tuple[int, int]]
 """Files of cases by their names, each with its bytes and its time of change in nanoseconds."""

@@ -19,12 +19,12 @@ from sqlalchemy import Connection, delete, select
 from camerad.base import file_status, state_file
 from camerad.base.errors import StorageError
 from camerad.base.storage_errors import explaining
-from camerad.index.index_tables import CASE_CLOSED, CASE_OPEN, CASE_UNREADABLE, cases
-from camerad.index.index_tables import case_recordings as recordings
 from camerad.index.ledger_rows import in_pieces, put_rows
 from camerad.index.office_knowledge import digest
 from camerad.index.recording_rows import Row, plain
 from camerad.office.case_file import ENDING, Case, as_read, directory_of_cases, read_case
+from camerad.state.index_tables import CASE_CLOSED, CASE_OPEN, CASE_UNREADABLE, cases
+from camerad.state.index_tables import case_recordings as recordings
 
 CASES: Final = "office/desk/cases"
 """The source that says as of when the cases are."""

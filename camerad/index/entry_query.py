@@ -13,10 +13,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, func, or_, select
 
-from camerad.index.index_tables import LEDGER, deletions, entries, recordings, sources
 from camerad.index.ledger_rows import number_of
 from camerad.index.recording_query import cameras_meant, wearers_meant
 from camerad.index.recording_rows import plain
+from camerad.state.index_tables import LEDGER, deletions, entries, recordings, sources
 
 
 class EntryQuery(msgspec.Struct, frozen=True):

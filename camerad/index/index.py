@@ -18,21 +18,21 @@ from sqlalchemy import Connection, select
 
 from camerad.index import camera_names, case_query, entry_query, recording_query
 from camerad.index.case_query import CaseAnswer, CaseQuery, CasesOf, LostCases, Written
-from camerad.index.database import Database, IndexDamagedError, IndexUnavailableError
 from camerad.index.entry_query import EntryPlaces, EntryQuery
-from camerad.index.index_tables import metadata, sources
 from camerad.index.ledger_rows import Lost
 from camerad.index.office_knowledge import OfficeFiles
 from camerad.index.recording_query import IndexedRecording, RecordingPage, RecordingQuery
 from camerad.index.refresh import Refresher
+from camerad.state.database import Database, DatabaseDamagedError, IndexUnavailableError
+from camerad.state.index_tables import INDEX, metadata, sources
 
 _T = TypeVar("_T")
 
 
 class RecordingIndex:
-    """url: of the database; see `camerad.index.index_settings.url_of`. files: the office's. say: is
-    told why the index is made anew, a sentence each time. lost: is told of entries of the office's
-    ledger that are gone.
+    """url: of the database, by `camerad.state.database_settings.url_of`. files: the office's. say:
+    is told why the index is made anew, a sentence each time. lost: is told of entries of the
+    office's ledger that are gone.
 
     One thread brings it up to date at a time; any thread may ask. Everything raises
     IndexUnavailableError.
@@ -45,7 +45,7 @@ class RecordingIndex:
         say: Callable[[str], None] = lambda _: None,
         lost: Lost | None = None,
     ) -> None:
-        self._database = Database(url)
+        self._database = Database(url, INDEX)
         self._refresher = Refresher(files, shared=self._database.path is None, lost=lost)
         self._say = say
 
@@ -53,14 +53,14 @@ class RecordingIndex:
         """Have tables of the present version. checked: look for damage in all of a file."""
         try:
             self._database.prepare(checked=checked)
-        except IndexDamagedError as error:
+        except DatabaseDamagedError as error:
             self._begin_anew(error)
 
     def check(self) -> None:
         """Ask a database whether it is there, and whose index it has; nothing is changed. Raises
         AnotherOfficeError."""
         # Without tables it is nobody's yet; what is damaged is made anew.
-        with contextlib.suppress(IndexDamagedError), self._database.reading() as connection:
+        with contextlib.suppress(DatabaseDamagedError), self._database.reading() as connection:
             self._refresher.check_office(connection)
 
     def refresh(self, *, complete: bool = True) -> int:
@@ -147,7 +147,7 @@ class RecordingIndex:
         try:
             with self._database.writing() as connection:
                 return work(connection)
-        except IndexDamagedError as error:
+        except DatabaseDamagedError as error:
             self._begin_anew(error)
         with self._database.writing() as connection:
             return work(connection)
@@ -156,10 +156,10 @@ class RecordingIndex:
         try:
             with self._database.reading() as connection:
                 return ask(connection)
-        except IndexDamagedError as error:
+        except DatabaseDamagedError as error:
             raise IndexUnavailableError(f"{error}; make it anew: camerad office reindex") from error
 
-    def _begin_anew(self, error: IndexDamagedError) -> None:
+    def _begin_anew(self, error: DatabaseDamagedError) -> None:
         self._say(f"{error}; the index is made anew")
         self._database.empty()
         self._database.prepare()

@@ -21,15 +21,6 @@ from sqlalchemy import Connection, delete, func, insert, select
 from camerad.base import file_status
 from camerad.base.storage_errors import explaining
 from camerad.container.keys import KeyRing
-from camerad.index.index_tables import (
-    LEDGER,
-    NOT_AUTHENTIC,
-    case_entries,
-    deletions,
-    entries,
-    hand_overs,
-    verdicts,
-)
 from camerad.index.recording_rows import Row, plain
 from camerad.ledger import log_segments
 from camerad.ledger.camera_entries import CameraEntry, OfferEntry
@@ -48,6 +39,15 @@ from camerad.ledger.people_entries import (
 )
 from camerad.ledger.recording_entries import Deleted
 from camerad.office.case_file import name_of
+from camerad.state.index_tables import (
+    LEDGER,
+    NOT_AUTHENTIC,
+    case_entries,
+    deletions,
+    entries,
+    hand_overs,
+    verdicts,
+)
 
 _MOST_ROWS: Final = 1000
 """Of one statement."""

@@ -23,7 +23,6 @@ from camerad.base.errors import CameradError, StorageError
 from camerad.base.storage_errors import explaining
 from camerad.container.keys import KeyFileError, KeyRing, PublicKey
 from camerad.index import ledger_rows
-from camerad.index.index_tables import LEDGER
 from camerad.index.recording_rows import Knowledge, Row, plain
 from camerad.ledger.ledger import read_state
 from camerad.ledger.ledger_state import LedgerState
@@ -31,6 +30,7 @@ from camerad.ledger.recording_state import Hold
 from camerad.office import camera_register, own_key
 from camerad.office.camera_register import Register
 from camerad.office.holdings import holding_key
+from camerad.state.index_tables import LEDGER
 from camerad.store import camera_holds
 from camerad.store.camera_ledgers import has_recordings
 from camerad.store.held_on_camera import held_in

@@ -14,8 +14,8 @@ from typing import Final
 
 from camerad.base import file_status
 from camerad.base.storage_errors import explaining
-from camerad.index.index_tables import APART
 from camerad.index.office_knowledge import OfficeFiles, digest, list_versions
+from camerad.state.index_tables import APART
 from camerad.store.locations import (
     DIRECTORY_ID,
     EARLIER_LEDGER,

@@ -32,7 +32,8 @@ from camerad.base.errors import EX_USAGE, CameradError
 from camerad.container.statements import RECOVERED, rfc3339
 from camerad.index.camera_names import names_for, names_meant
 from camerad.index.case_rows import searched
-from camerad.index.index_tables import (
+from camerad.index.spoken_ids import AFTER_HEX, LEAST, IdPart, ids_meant
+from camerad.state.index_tables import (
     APART,
     HERE,
     cameras,
@@ -42,7 +43,6 @@ from camerad.index.index_tables import (
     holds,
     recordings,
 )
-from camerad.index.spoken_ids import AFTER_HEX, LEAST, IdPart, ids_meant
 
 MOST: Final = 1000
 """Rows of one page."""
@@ -72,7 +72,7 @@ class RecordingQuery(msgspec.Struct, frozen=True):
     recordings. id_said: a part of one, as people say
     it (`spoken_ids.ids_meant`). id_part: the same, as it is looked up. wearer: their id.
     wearer_said: the same as people say it. flagged: it has a mark. state: one of
-    `camerad.index.index_tables.STATES`. held: it must not be deleted. handed_over: it left the
+    `camerad.state.index_tables.STATES`. held: it must not be deleted. handed_over: it left the
     office with a case. not_authentic: so said the tab that checked it last. has_gaps: pictures or
     sound are missing in it. recovered: repair closed it. due_from_us, due_before_us: it is due from
     then on, and before then. limit: rows of a page, at most `MOST`. after: the mark of the page

@@ -17,12 +17,12 @@ from camerad.container.recording_files import SUFFIX
 from camerad.container.recording_ids import ID
 from camerad.container.skeleton import Skeleton
 from camerad.container.statements import RecordingInfo
-from camerad.index import index_tables
-from camerad.index.index_tables import APART, GONE, HERE, LEDGER, PUT_APART
 from camerad.index.spoken_ids import columns_of
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import Hold, RecordingState
 from camerad.ledger.timeline import Ages
+from camerad.state import index_tables
+from camerad.state.index_tables import APART, GONE, HERE, LEDGER, PUT_APART
 from camerad.store.listing import INTERRUPTED, RECORDING
 from camerad.store.receipts import CopiedRecording
 from camerad.store.retention import due_us

@@ -35,15 +35,6 @@ from camerad.container.recording_files import SUFFIX
 from camerad.container.recording_files import UNREADABLE as ASIDE
 from camerad.container.recording_ids import ID
 from camerad.index.case_rows import CaseRows
-from camerad.index.index_tables import (
-    APART,
-    LEDGER,
-    cameras,
-    holds,
-    metadata,
-    recordings,
-    sources,
-)
 from camerad.index.ledger_rows import Lost, put_rows
 from camerad.index.office_knowledge import (
     KnowledgeReader,
@@ -63,6 +54,15 @@ from camerad.index.recording_rows import (
 )
 from camerad.index.unfiled_rows import asked_among, known_unfiled, rows_of_holds, rows_without_file
 from camerad.office.apart_reasons import ENDING, UNKNOWN, read_reason
+from camerad.state.index_tables import (
+    APART,
+    LEDGER,
+    cameras,
+    holds,
+    metadata,
+    recordings,
+    sources,
+)
 from camerad.store import listing, receipts
 from camerad.store.locations import RECEIPTS, Holding, Place, office_place
 from camerad.store.receipts import CopiedRecording

@@ -7,7 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
-from camerad.index.index_tables import (
+from camerad.index.ledger_rows import in_pieces
+from camerad.index.recording_rows import Knowledge, Row, plain, row_of_ledger
+from camerad.state.index_tables import (
     APART,
     GONE,
     LEDGER,
@@ -16,8 +18,6 @@ from camerad.index.index_tables import (
     UNSEEN,
     recordings,
 )
-from camerad.index.ledger_rows import in_pieces
-from camerad.index.recording_rows import Knowledge, Row, plain, row_of_ledger
 from camerad.store.locations import Place
 
 

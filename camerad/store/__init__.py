@@ -1,7 +1,7 @@
 """What recordings are here, what may be deleted, and what a crash left behind.
 
-Imported by `cli`, `control`, `daemon`, `desk`, `dock`, `doctor`, `index`, `office`, `provisioning`
-and `vault`. Imports `base`, `container`, `ledger`, `recording` and `stream`.
+Imported by `cli`, `control`, `daemon`, `desk`, `dock`, `doctor`, `index`, `office`, `provisioning`,
+`state` and `vault`. Imports `base`, `container`, `ledger`, `recording` and `stream`.
 
 Begin with `store`, which states its invariants. Its `Store.purge` and `Store.make_room` delete
 recordings, by `deletion`: the tombstone first, then the files. `Store.reconcile` unlinks the files

@@ -1,7 +1,7 @@
 """The office's server: takes recordings over from cameras in their docks, and signs the receipts.
 
 Imported by `cli` and `desk`. Imports `base`, `behaviour`, `config`, `container`, `dock`, `index`,
-`ledger`, `office`, `provisioning`, `store` and `verify`.
+`ledger`, `office`, `provisioning`, `state`, `store` and `verify`.
 
 It has no key that opens footage; of `dock` it needs the signatures of requests. Begin with
 `office_server`, which lists the parts. `authentication` checks the signature of a request, and

@@ -19,6 +19,7 @@ from camerad.base import durable_files, file_status, typed_json
 from camerad.base.errors import EX_CANTCREAT, CameradError
 from camerad.base.safe_read import open_plain, read_plain
 from camerad.base.storage_errors import explaining
+from camerad.state.database_settings import STATE_FILE, path_in
 from camerad.store.locations import DIRECTORY_ID, LEDGER, OFFICE
 
 MANIFEST: Final = "manifest.json"
@@ -91,18 +92,20 @@ def restore(path: str, root: str = "/") -> Restored:
 
     Owners are given by root alone. No file is written over: one with the same content stays, and
     with another one nothing is written at all. An office's directory that is there already, with
-    the same id and a ledger that has all that the backup's has, stays as it is; so does what is
-    there of a camera. Raises BackupError and StorageError.
+    the same id and a ledger that has all that the backup's has, stays as it is, but for the
+    database of the state if that is gone; so does what is there of a camera. Raises BackupError and
+    StorageError.
     """
     manifest = check(path)
     state = manifest.directory.lstrip(os.sep)
     kept = _is_there(manifest, root)
+    missing = _missing_database(manifest, root)
     if kept:
         _check_newer(path, manifest, root)
     names = [
         name
         for name in manifest.files
-        if not (kept and (name == state or name.startswith(state + os.sep)))
+        if not (kept and name.startswith(state + os.sep)) or name == missing
     ]
     there = {name for name in names if file_status.exists(os.path.join(root, name))}
     of_cameras = {
@@ -125,12 +128,21 @@ def restore(path: str, root: str = "/") -> Restored:
             with tarfile.open(fileobj=file, mode="r:") as archive:
                 for member in archive:
                     inside = member.name == state or member.name.startswith(state + os.sep)
-                    if member.name == MANIFEST or member.name in there or (kept and inside):
+                    keeps = kept and inside and member.name != missing
+                    if member.name == MANIFEST or member.name in there or keeps:
                         continue
                     owner = _owner(member)
                     if wet:
                         _put(archive, member, os.path.join(root, member.name), owner)
     return Restored(manifest, len(names) - len(there), len(there), kept)
+
+
+def _missing_database(manifest: Manifest, root: str) -> str:
+    """The backup's file of the state, if no part of one is there; "" otherwise. An old log beside
+    another file of SQLite would be taken for its own."""
+    name = path_in(manifest.directory, STATE_FILE).lstrip(os.sep)
+    there = (file_status.exists(os.path.join(root, name) + one) for one in ("", "-wal", "-shm"))
+    return name if name in manifest.files and not any(there) else ""
 
 
 def _check_name(path: str, name: str) -> None:

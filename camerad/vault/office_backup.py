@@ -5,7 +5,8 @@ taken, so what a later version puts there is in it as well. The last member is a
 SHA-256 of every file. Without it, or with one byte changed, nothing is restored.
 
 The server may run meanwhile. Its ledger is read first, and each of its files up to the end of a
-line: so whatever the ledger tells of stands in the files that are read after it.
+line: so all that the ledger tells of is in the files that are read after it. The database's state
+comes last, as one file of SQLite, whichever engine it is in (`camerad.state.state_copy`).
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ import camerad
 from camerad.base import durable_files, file_status
 from camerad.base.safe_read import open_plain
 from camerad.base.storage_errors import explaining
+from camerad.state.database_settings import STATE_FILE, path_in, state_url
+from camerad.state.state_copy import write_copy
 from camerad.store.locations import LEDGER, OFFICE
 from camerad.vault.backup_restore import MANIFEST, MODE, BackupError, Manifest, check, office_id
 from camerad.vault.office_settings import OfficeFile
@@ -48,7 +51,11 @@ TAKEN: Final = (
     ("drop-ins of the unit", "`/etc/systemd/system/camerad-office.service.d/`"),
     (
         "the office's directory",
-        "ledger, people, cases, offers, readings, receipts, and the copies of the cameras' ledgers",
+        "ledger, cases, offers, readings, receipts, and the copies of the cameras' ledgers",
+    ),
+    (
+        "the state in the database",
+        "people, passkeys, sessions, links and requests, as `office/state.sqlite`",
     ),
 )
 """What a backup has, in words for docs/office.md."""
@@ -60,6 +67,7 @@ LEFT_OUT: Final = (
     *_BIG,
     ("office/incoming/*", "uploads under way: the cameras still have them"),
     ("office/index.sqlite*", "the index in a file: the server makes it anew"),
+    ("office/state.sqlite*", "the state in a file: a copy of one moment is in its place"),
     ("office/restoring/*", "what is coming back from a second copy"),
     ("office/lock", "an empty file"),
     (f"*{durable_files.TEMPORARY}", "files that are being written"),
@@ -107,6 +115,7 @@ def make(
         ):
             for one in found:
                 _add(archive, one, files, directory)
+            _add_state(archive, settings, files, path)
             said = Manifest(
                 camerad=camerad.__version__,
                 made=f"{now:%Y-%m-%dT%H:%M:%SZ}",
@@ -221,6 +230,29 @@ def _of_database(settings: OfficeFile) -> Iterator[str]:
     for value in (*told, os.environ.get("PGPASSFILE", "")):
         if os.path.isabs(value) and os.path.isfile(value):
             yield value
+
+
+def _add_state(
+    archive: tarfile.TarFile, settings: OfficeFile, files: dict[str, str], path: str
+) -> None:
+    """Add a copy of the state, made beside the backup at `path`; as the directory's owner has it,
+    who works with it."""
+    directory, copy = str(settings.directory), f"{path}.state{durable_files.TEMPORARY}"
+    durable_files.remove(copy, missing_ok=True)
+    try:
+        if write_copy(state_url(settings.index, directory), copy):
+            name = path_in(directory, STATE_FILE)
+            with explaining("read the copy", copy), open_plain(copy, "copy") as file:
+                state, owner = os.fstat(file.fileno()), os.stat(directory)
+                member = _member(name.lstrip(os.sep), state, tarfile.REGTYPE)
+                member.uid, member.gid = owner.st_uid, owner.st_gid
+                member.uname, member.gname = _user(owner.st_uid), _group(owner.st_gid)
+                hashing = _Hashing(file)
+                archive.addfile(member, hashing)  # type: ignore[arg-type]
+            files[member.name] = hashing.digest.hexdigest()
+    finally:
+        for ending in ("", "-wal", "-shm"):
+            durable_files.discard(copy + ending, missing_ok=True)
 
 
 def _add(archive: tarfile.TarFile, path: str, files: dict[str, str], directory: str) -> None:

@@ -16,7 +16,7 @@ from camerad.base.errors import ConfigError, StorageError
 from camerad.config.document import read_document
 from camerad.config.fields import ABSOLUTE_PATH, Matches, Range
 from camerad.config.settings_reader import SettingsReader
-from camerad.index.index_settings import IndexSettings
+from camerad.state.database_settings import IndexSettings
 from camerad.vault import desk_settings, notice_settings, report_settings, update_settings
 from camerad.vault.desk_settings import DeskSettings
 from camerad.vault.notice_settings import MetricsSettings, NotifySettings

@@ -28,7 +28,7 @@ from typing import Final
 from camerad.base.clock import SECOND, Clock
 from camerad.base.message_ids import MessageId
 from camerad.container.keys import SigningKey, Thumbprint
-from camerad.index.index_settings import url_of
+from camerad.state.database_settings import url_of
 from camerad.vault.cameras import Cameras
 from camerad.vault.certificates import read_certificate
 from camerad.vault.index_worker import IndexWorker

@@ -24,7 +24,7 @@ LIBRARIES: Final = "libraries"
 UNUSED: Final = {"libarchive", "psycopg"}
 """Libraries that want one of Debian's with them, where they are used: libarchive for the firmware
 of a sensor that camerad does not drive, libpq for an index in PostgreSQL."""
-MIGRATIONS: Final = "camerad.index.migrations.env"
+MIGRATIONS: Final = "camerad.state.migrations.env"
 """Alembic alone can run it, while it migrates: so a database is made."""
 
 
@@ -47,11 +47,11 @@ def _migrate() -> None:
     """Make the tables of an index."""
     from sqlalchemy import create_engine
 
-    from camerad.index import schema_version
+    from camerad.state.index_tables import INDEX
 
     with create_engine("sqlite://").begin() as connection:
-        schema_version.migrate(connection)
-        if (made := schema_version.read_version(connection)) != schema_version.PRESENT:
+        INDEX.migrate(connection)
+        if (made := INDEX.read_version(connection)) != INDEX.present:
             raise RuntimeError(f"the tables are of version {made}")
 
 

@@ -28,10 +28,10 @@ from sqlalchemy import select
 from camerad.base.clock import DAY, SECOND
 from camerad.desk.roles import DeskRole
 from camerad.desk.sessions import COOKIE
-from camerad.index.database import Database
-from camerad.index.index_settings import url_of
-from camerad.index.index_tables import recordings
 from camerad.index.recording_query import RecordingQuery, find
+from camerad.state.database import Database
+from camerad.state.database_settings import url_of
+from camerad.state.index_tables import INDEX, recordings
 from tests.bench.index_growth import BEGIN_US, CAMERAS, DAYS, SMALL, TIMES, fill
 from tests.bench.latency import quantile
 from tests.bench.plan import answer, log
@@ -183,7 +183,7 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="camerad-bench-", dir="/var/tmp") as work,
         DeskScene(Path(work), origin=free_origin()) as scene,
     ):
-        base = Database(url_of(scene.office.settings.index, scene.directory))
+        base = Database(url_of(scene.office.settings.index, scene.directory), INDEX)
         began = time.monotonic()
         fill(base, given.times)
         log.info("desk: %d rows in %.0f s", given.times * SMALL, time.monotonic() - began)

@@ -26,10 +26,10 @@ from sqlalchemy import func, insert, literal, select
 
 from camerad.base.clock import DAY
 from camerad.index import recording_query
-from camerad.index.database import Database
-from camerad.index.index_tables import recordings
 from camerad.index.recording_query import RecordingQuery
 from camerad.index.recording_rows import row_of_apart
+from camerad.state.database import Database
+from camerad.state.index_tables import INDEX, recordings
 from tests.unit.index.office_scene_indexed import IndexedOffice, identity
 
 SMALL: Final = 10_000
@@ -200,8 +200,8 @@ def main() -> int:
         postgresql.start()
         with tempfile.TemporaryDirectory(prefix="camerad-bench-", dir="/var/tmp") as work:
             figures = {
-                "sqlite": grow("SQLite", lambda name: Database(f"sqlite:///{work}/{name}")),
-                "postgresql": grow("PostgreSQL", lambda _: Database(postgresql.make())),
+                "sqlite": grow("SQLite", lambda name: Database(f"sqlite:///{work}/{name}", INDEX)),
+                "postgresql": grow("PostgreSQL", lambda _: Database(postgresql.make(), INDEX)),
             }
             upkeep = keep(Path(work))
     finally:

@@ -17,8 +17,8 @@ from sqlalchemy import insert
 
 from camerad.desk.roles import DeskRole
 from camerad.desk.sessions import COOKIE
-from camerad.index.index_tables import recordings
 from camerad.office.offload import offload
+from camerad.state.index_tables import recordings
 from camerad.store.device_client import OwnedDevice
 from tests.browser.person import NARROW, Person, person
 from tests.unit.desk.desk_scene import DeskScene, free_origin

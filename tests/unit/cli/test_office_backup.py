@@ -7,14 +7,19 @@ import pwd
 import shutil
 import stat
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from desk_helpers import KEY, ONE, TWO, Camera
-from hw_mocks.free_port import free_port
+from postgresql import PostgreSQL
+from sqlalchemy import insert, select
 
 from camerad.base.errors import EX_CANTCREAT
+from camerad.state.database import Database
+from camerad.state.state_copy import read_copy
+from camerad.state.state_tables import STATE, imports, people, server_secrets
 from camerad.vault import backup_restore, office_backup, office_settings
 from tests.unit.vault.office_scene import write_register
 
@@ -38,12 +43,47 @@ desk:
 second_copy:
   s3: {{endpoint: 'https://s3.example:8333', bucket: camerad, credentials: {home}/s3-credentials, ca: {home}/s3-ca.pem}}
 index:
-  url: postgresql+psycopg://u@127.0.0.1:{port}/camerad?passfile={passfile}
+  url: {database}&passfile={passfile}
 """  # noqa: E501 - lines of a file
 
 
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[PostgreSQL]:
+    made = PostgreSQL()
+    made.start()
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def machine(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def database(postgresql: PostgreSQL) -> str:
+    """One of PostgreSQL, with state."""
+    url = postgresql.make()
+    add_person(url, "m.meier")
+    return url
+
+
+def add_person(url: str, person: str) -> None:
+    base = Database(url, STATE)
+    base.prepare()
+    said = {"name": "M", "roles": ["desk"], "handle": "h", "added_us": 1}
+    with base.writing() as connection:
+        connection.execute(insert(people).values(id=person, **said))
+        connection.execute(insert(server_secrets).values(name="one", value=b"secret"))
+    base.close()
+
+
+def people_in(url: str) -> list[str]:
+    base = Database(url, STATE)
+    with base.reading() as connection:
+        assert connection.execute(select(server_secrets.c.value)).scalars().all() == [b"secret"]
+        found = list(connection.execute(select(people.c.id)).scalars())
+    base.close()
+    return found
+
+
+@pytest.fixture
+def machine(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database: str) -> Path:
     """An office with all that one can have, below this directory."""
     root = tmp_path / "machine"
     home, user, city = root / "etc" / "office", root / "home", root / "city" / "ca.pem"
@@ -70,7 +110,7 @@ def machine(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     own = ("--config", settings, "--office-key", key, "--register", home / "register.json")
     assert desk("office", "init", root / "archive", "--url", URL, *own).code == 0
     write_register(home / "register.json", ("cam-1", KEY.public, ()))
-    more = MORE.format(home=home, city=city, port=free_port(), passfile=home / "pgpass")
+    more = MORE.format(home=home, city=city, database=database, passfile=home / "pgpass")
     settings.write_text(settings.read_text().replace("reserve_gib: 5", "reserve_gib: 0") + more)
     held = ("--reason", "Anzeige", "--who", "Desk", "--office-key", key, "--key", home / "keys")
     assert desk("evidence", "hold", ONE, "--state", root / "archive", *held).code == 0
@@ -114,7 +154,7 @@ def test_an_empty_machine_has_everything_again(
     assert set(os.listdir(empty)) == {machine.parts[1]}  # and nothing that is not a file of it
     after = everything(empty / machine.relative_to("/"))
     out = ("/recordings/", "/incoming/x", "office/lock")
-    assert after == without(before, *out)
+    assert without(after, "office/state.sqlite") == without(before, *out)
     assert len(without(before, *out)) < len(before)
     for path in office_backup.named_paths(office_settings.load(
         str(machine / "etc/office/office.yaml")
@@ -134,17 +174,20 @@ def test_with_recordings_it_is_the_whole_office(machine: Path, desk: Desk, tmp_p
         empty = tmp_path / f"empty-{number}"
         assert desk("office", "backup", "restore", backup, "--root", empty).code == 0
         after = everything(empty / machine.relative_to("/"))
-        assert after == without(before, "/incoming/x", "office/lock")
+        expected = without(before, "/incoming/x", "office/lock")
+        assert without(after, "office/state.sqlite") == expected
 
 
 def test_the_restored_office_goes_on_and_says_what_is_left_to_do(
-    machine: Path, backup: Path, desk: Desk
+    machine: Path, backup: Path, desk: Desk, postgresql: PostgreSQL
 ) -> None:
     config = machine / "etc/office/office.yaml"
     (holding,) = (one for one in (machine / "archive").iterdir() if one.name != "office")
     recordings = {one: one.read_bytes() for one in (holding / "recordings").iterdir()}
     shutil.rmtree(machine)
+    postgresql.stop(at_once=False)
     said = desk("office", "backup", "restore", backup)
+    postgresql.start()
     assert said.code == 0, said.err
     left = said.out.partition("Left to do:\n")[2].splitlines()
     # Both recordings, the index whose database does not answer, and what looks at all the rest.
@@ -187,6 +230,50 @@ def test_the_restored_office_goes_on_and_says_what_is_left_to_do(
     refused = desk("office", "backup", "restore", backup)
     assert refused.code == EX_CANTCREAT and f"{machine}/etc/office/mail-login" in refused.err
     assert not (machine / "etc/office/openid-secret").exists() and config.exists()
+
+
+def test_postgresql_gets_its_state_again_from_a_backup(
+    machine: Path, backup: Path, desk: Desk, tmp_path: Path, postgresql: PostgreSQL
+) -> None:
+    empty = tmp_path / "empty"
+    assert desk("office", "backup", "restore", backup, "--root", empty).code == 0
+    (copy,) = empty.rglob("office/state.sqlite")
+    base = Database(postgresql.make(), STATE)  # another one
+    base.prepare()
+    assert read_copy(str(copy), base)
+    assert people_in(postgresql.url("index")) == ["m.meier"]
+    assert not read_copy(str(copy), base), "it has state, which is newer"
+    base.close()
+
+
+def test_a_lost_file_of_the_state_comes_back_into_an_office_that_is_there(
+    machine: Path, desk: Desk, tmp_path: Path
+) -> None:
+    settings = machine / "etc/office/office.yaml"
+    settings.write_text(settings.read_text().partition("index:\n")[0])
+    file = machine / "archive/office/state.sqlite"
+    add_person(f"sqlite:///{file}", "m.meier")
+    (tmp_path / "backups").mkdir()
+    # Just now somebody is added, and another one who is not committed is not in it.
+    other = Database(f"sqlite:///{file}", STATE)
+    with other.writing() as connection:
+        connection.execute(insert(imports).values(name="not yet"))
+        made = desk("office", "backup", "make", tmp_path / "backups", "--config", settings)
+        assert made.code == 0, made.err
+    other.close()
+    (backup,) = (tmp_path / "backups").iterdir()
+    assert desk("office", "backup", "check", backup).code == 0
+    file.write_bytes(b"damaged")
+    for wrong, files in ((file, 0), (Path(f"{file}-wal"), 0), (None, 1)):
+        said = desk("office", "backup", "restore", backup)
+        assert said.code == 0 and f"{files} file" in said.out.splitlines()[0], said.out
+        if wrong is not None:
+            file.unlink(missing_ok=True)
+            Path(f"{file}-wal").unlink(missing_ok=True)
+            if wrong is file:
+                Path(f"{file}-wal").write_bytes(b"of the damaged one")
+    assert people_in(f"sqlite:///{file}") == ["m.meier"]
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")

@@ -27,10 +27,10 @@ from camerad.desk.people import People
 from camerad.desk.roles import DeskRole
 from camerad.desk.sessions import COOKIE, Sessions
 from camerad.index.index import RecordingIndex
-from camerad.index.index_settings import url_of
 from camerad.index.office_knowledge import OfficeFiles
 from camerad.ledger.entries import read_lines
 from camerad.office.holdings import directory_id
+from camerad.state.database_settings import url_of
 from camerad.vault.desk_settings import DeskSettings
 from tests.unit.vault.office_scene import OfficeScene
 

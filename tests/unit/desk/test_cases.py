@@ -17,11 +17,11 @@ from camerad.desk import cases as changes
 from camerad.desk.cases import DOUBLE_US, MOST_HAND_OVERS, Cases
 from camerad.index.case_query import CaseQuery, case_mark
 from camerad.index.case_rows import row_of_case
-from camerad.index.database import IndexUnavailableError
 from camerad.index.index import RecordingIndex
 from camerad.index.office_knowledge import OfficeFiles
 from camerad.index.recording_query import QueryError, spell_mark
 from camerad.office.case_file import Case, CaseNote, directory_of_cases, name_of
+from camerad.state.database import IndexUnavailableError
 from camerad.vault.refusals import RefusedRequestError
 
 KEY: Final = SigningKey.generate()

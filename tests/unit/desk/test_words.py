@@ -8,7 +8,7 @@ from pathlib import Path
 
 from camerad.desk.desk_refusals import DeskRefusal
 from camerad.desk.roles import DeskRole
-from camerad.index.index_tables import STATES
+from camerad.state.index_tables import STATES
 
 PAGES = Path(__file__).parents[3] / "camerad/desk/pages"
 MAKER = PAGES.parent / "package_maker"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from postgresql import PostgreSQL
 
-from camerad.index.index_settings import IndexSettings, url_of
+from camerad.state.database_settings import IndexSettings, url_of
 from tests.unit.index.office_scene_indexed import IndexedOffice
 
 

@@ -15,8 +15,6 @@ from sqlalchemy import Connection
 
 from camerad.container.keys import SigningKey
 from camerad.index.index import RecordingIndex
-from camerad.index.index_settings import IndexSettings, url_of
-from camerad.index.index_tables import metadata
 from camerad.index.ledger_rows import HANDED_OVER
 from camerad.index.office_knowledge import OfficeFiles
 from camerad.index.recording_query import RecordingQuery
@@ -24,6 +22,8 @@ from camerad.office import camera_register
 from camerad.office.camera_register import Register, RegisteredCamera
 from camerad.office.case_file import directory_of_cases, name_of
 from camerad.office.office_store import open_office_store
+from camerad.state.database_settings import IndexSettings, url_of
+from camerad.state.index_tables import metadata
 from camerad.store.locations import office_place
 from camerad.store.store import Store
 

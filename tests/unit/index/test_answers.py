@@ -13,12 +13,12 @@ from sealed_helpers import made
 from camerad.base.clock import DAY, SECOND
 from camerad.container.keys import KeyRing
 from camerad.container.statements import rfc3339
-from camerad.index.database import IndexUnavailableError
 from camerad.index.entry_query import EntryQuery
 from camerad.index.index import RecordingIndex
 from camerad.index.recording_query import QueryError, RecordingQuery
 from camerad.index.refresh import AnotherOfficeError, InterruptedRefreshError
 from camerad.ledger.ledger import read_state
+from camerad.state.database import IndexUnavailableError
 from camerad.store.inventory import join_with_ledger, list_place, others_in
 from camerad.store.locations import office_place
 from tests.unit.index.office_scene_indexed import (

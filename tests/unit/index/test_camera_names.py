@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import Engine, create_engine, insert
 
 from camerad.index.camera_names import MOST_NAMES, camera_names, names_meant
-from camerad.index.index_tables import metadata, recordings
 from camerad.index.recording_query import LOOKED_UP, QueryError, RecordingQuery, find
+from camerad.state.index_tables import metadata, recordings
 
 NAMES = ["Bahnhof", "camera-01", "camera-03", "camera-10", "camera-13", "camera-30", "mueller.a"]
 

@@ -13,10 +13,11 @@ import pytest
 from postgresql import PostgreSQL
 from sqlalchemy import text
 
-from camerad.index import database
-from camerad.index.database import Database, IndexDamagedError, IndexUnavailableError
-from camerad.index.index_settings import path_in
 from camerad.index.recording_query import RecordingQuery
+from camerad.state import database
+from camerad.state.database import Database, DatabaseDamagedError, IndexUnavailableError
+from camerad.state.database_settings import path_in
+from camerad.state.index_tables import INDEX
 from tests.unit.index.office_scene_indexed import IndexedOffice, answers, identity
 
 _SET = "UPDATE camerad_index_version SET version_num = :version"
@@ -78,7 +79,7 @@ def test_of_damage_a_question_says_what_to_do(office: IndexedOffice, file: Path)
     file.write_bytes(b"rubbish" * 1000)
     with pytest.raises(IndexUnavailableError, match="camerad office reindex"):
         index.find(RecordingQuery())
-    with pytest.raises(IndexDamagedError):
+    with pytest.raises(DatabaseDamagedError):
         list(index.dump())
 
 
@@ -89,7 +90,7 @@ def test_tables_of_another_version_are_made_anew(
     office.take(A)
     index = office.index(url)
     index.refresh()
-    with Database(url).writing() as connection:
+    with Database(url, INDEX).writing() as connection:
         if version is None:
             connection.exec_driver_sql("DROP TABLE camerad_index_version")
         else:
@@ -108,7 +109,7 @@ def test_a_table_that_is_gone_is_made_again(office: IndexedOffice, url: str) -> 
     office.take(A)
     index = office.index(url)
     index.refresh()
-    with Database(url).writing() as connection:
+    with Database(url, INDEX).writing() as connection:
         connection.exec_driver_sql("DROP TABLE holds")
     office.take(B)
     index.refresh()
@@ -125,7 +126,7 @@ def test_a_writer_waits_for_another_one_only_so_long(
     index = office.index(url)
     index.refresh()
     office.take(B)
-    with Database(url).writing():
+    with Database(url, INDEX).writing():
         with pytest.raises(IndexUnavailableError):
             index.refresh()
         assert answers(index) == [A]
@@ -164,9 +165,10 @@ def test_without_libpq_it_says_so() -> None:
     """It is Debian's, and only who uses PostgreSQL needs it."""
     asked = (
         "import sys; sys.modules['psycopg'] = None\n"
-        "from camerad.index.database import Database, IndexUnavailableError\n"
-        "Database('sqlite:////nowhere')\n"
-        "try: Database('postgresql+psycopg:///camerad')\n"
+        "from camerad.state.database import Database, IndexUnavailableError\n"
+        "from camerad.state.index_tables import INDEX\n"
+        "Database('sqlite:////nowhere', INDEX)\n"
+        "try: Database('postgresql+psycopg:///camerad', INDEX)\n"
         "except IndexUnavailableError as error: print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)

@@ -9,12 +9,13 @@ import pytest
 from sqlalchemy import column, table, update
 
 from camerad.base.errors import StorageError
-from camerad.index import refresh, schema_version
-from camerad.index.database import Database
+from camerad.index import refresh
 from camerad.index.index import RecordingIndex
 from camerad.office import camera_register
 from camerad.office.apart_reasons import UNKNOWN
 from camerad.office.camera_register import Register
+from camerad.state.database import Database
+from camerad.state.index_tables import INDEX
 from camerad.store import listing
 from tests.unit.index.office_scene_indexed import (
     APART,
@@ -124,14 +125,14 @@ def test_an_epoch_that_went_before_an_update_of_the_tables_is_missed(
     index = office.index(url)
     index.refresh()
     index.close()
-    with Database(url).writing() as connection:
+    with Database(url, INDEX).writing() as connection:
         take_back_0007(connection)
         for name in ("verdict", "number", "tail"):
             connection.exec_driver_sql(f"DROP INDEX recordings_by_{name}")
         for name in ("not_authentic_by", "number", "tail"):
             connection.exec_driver_sql(f"ALTER TABLE recordings DROP COLUMN {name}")
         connection.exec_driver_sql("DROP TABLE verdicts")
-        version = table(schema_version.VERSION_TABLE, column("version_num"))
+        version = table(INDEX.version_table, column("version_num"))
         connection.execute(update(version).values(version_num="0005"))
     epochs = sorted((office.directory / "office" / "ledger").glob("*.jws"))
     epochs.pop(gone).unlink()

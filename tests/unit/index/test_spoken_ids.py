@@ -9,11 +9,11 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import Connection, create_engine, insert
 
-from camerad.index.database import Database
-from camerad.index.index_tables import metadata, recordings
 from camerad.index.recording_query import QueryError, RecordingQuery, find, statement
 from camerad.index.recording_rows import row_of_apart
 from camerad.index.spoken_ids import IdPart, columns_of, ids_meant
+from camerad.state.database import Database
+from camerad.state.index_tables import INDEX, metadata, recordings
 from tests.unit.index.test_tables import ONE_OF, explain, said
 
 ONE = "20261124T153000Z-000412-9f3c02ab"
@@ -108,7 +108,7 @@ FEW: dict[str, tuple[str, RecordingQuery]] = {
 def test_what_is_asked_for_besides_is_looked_at_in_few_rows(
     tmp_path: Path, by: str, query: RecordingQuery
 ) -> None:
-    base = Database(f"sqlite:///{tmp_path}/index.sqlite")
+    base = Database(f"sqlite:///{tmp_path}/index.sqlite", INDEX)
     base.prepare()
     nothing = RecordingQuery()
     with base.reading() as connection:
@@ -119,7 +119,7 @@ def test_what_is_asked_for_besides_is_looked_at_in_few_rows(
 
 
 def test_each_engine_finds_few_rows_by_an_index(url: str) -> None:
-    base = Database(url)
+    base = Database(url, INDEX)
     base.prepare()
     with base.writing() as connection:
         some(connection, 4000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -13,21 +14,24 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from msgspec.structs import asdict, replace
-from sqlalchemy import Connection, column, insert, inspect, table, update
+from postgresql import PostgreSQL
+from sqlalchemy import Connection, column, insert, inspect, select, table, update
 from sqlalchemy.dialects import postgresql as postgresql_dialect
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 
-import camerad.index
+import camerad.state
 from camerad.base.clock import DAY
-from camerad.index import case_query, schema_version
+from camerad.index import case_query
 from camerad.index.case_query import CaseQuery, case_mark
 from camerad.index.case_rows import row_of_case
-from camerad.index.database import Database
 from camerad.index.entry_query import EntryQuery
-from camerad.index.index_tables import cases, metadata, recordings
 from camerad.index.recording_query import RecordingQuery, find, statement
 from camerad.index.recording_rows import row_of_apart
 from camerad.office.case_file import Case
+from camerad.state.database import Database, DatabaseUnavailableError
+from camerad.state.index_tables import INDEX, cases, recordings
+from camerad.state.schema import Schema
+from camerad.state.state_tables import STATE, imports
 from tests.unit.index.office_scene_indexed import (
     IndexedOffice,
     identity,
@@ -36,32 +40,42 @@ from tests.unit.index.office_scene_indexed import (
 )
 
 CASE = row_of_case("x", Case("7", 1, "desk"))
-MIGRATIONS = Path(camerad.index.__file__).parent / "migrations"
+MIGRATIONS = Path(camerad.state.__file__).parent / "migrations"
 
 
 @pytest.fixture(scope="module")
 def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Database:
     """An empty database, with its tables."""
-    made = Database(f"sqlite:///{tmp_path_factory.mktemp('tables')}/index.sqlite")
+    made = Database(f"sqlite:///{tmp_path_factory.mktemp('tables')}/index.sqlite", INDEX)
     made.prepare()
     return made
 
 
 @pytest.fixture
-def base(office: IndexedOffice, url: str) -> Database:
-    made = Database(url)
+def base(url: str) -> Database:
+    made = Database(url, INDEX)
     made.prepare()
     return made
 
 
-def test_the_migrations_make_the_tables_that_the_code_expects(base: Database) -> None:
-    with base.reading() as connection:
-        options = {"version_table": schema_version.VERSION_TABLE}
+@pytest.fixture(params=[INDEX, STATE], ids=lambda one: one.name)
+def each(url: str, request: pytest.FixtureRequest) -> Iterator[Database]:
+    """Beside it is the other one, as in PostgreSQL's one database."""
+    made = Database(url, request.param)
+    made.prepare()
+    yield made
+    made.close()
+
+
+def test_the_migrations_make_the_tables_that_the_code_expects(each: Database) -> None:
+    schema = each.schema
+    with each.reading() as connection:
+        options = {"version_table": schema.version_table}
         context = MigrationContext.configure(connection, opts=options)
-        assert compare_metadata(context, metadata) == []
+        assert compare_metadata(context, schema.metadata) == []
         # Which it does not compare: the order of texts, and of columns.
         there = inspect(connection)
-        for table in metadata.sorted_tables:
+        for table in schema.metadata.sorted_tables:
             columns = there.get_columns(table.name)
             assert [one["name"] for one in columns] == [one.name for one in table.columns]
             if connection.dialect.name == "postgresql":
@@ -70,16 +84,41 @@ def test_the_migrations_make_the_tables_that_the_code_expects(base: Database) ->
                 assert {getattr(one, "collation", None) for one in texts} == {"C"}
 
 
-def test_the_present_version_is_the_last_migration() -> None:
-    script = ScriptDirectory(str(MIGRATIONS))
-    assert script.get_current_head() == schema_version.PRESENT
-    assert {one.revision for one in script.walk_revisions()} == schema_version.KNOWN
+@pytest.mark.parametrize("schema", [INDEX, STATE], ids=lambda one: one.name)
+def test_the_present_version_is_the_last_migration(schema: Schema) -> None:
+    versions = str(MIGRATIONS / f"{schema.name}_versions")
+    script = ScriptDirectory(str(MIGRATIONS), version_locations=[versions])
+    assert script.get_current_head() == schema.present
+    assert {one.revision for one in script.walk_revisions()} == set(schema.versions)
 
 
-def test_tables_are_made_once(base: Database) -> None:
+def test_tables_are_made_once(each: Database) -> None:
+    each.prepare()
+    with each.reading() as connection:
+        assert each.schema.read_version(connection) == each.schema.present
+
+
+def test_a_rebuilt_index_leaves_the_state_of_the_same_database_alone(
+    office: IndexedOffice, postgresql: PostgreSQL
+) -> None:
+    """Even if it is emptied because its tables are of another version."""
+    url = postgresql.make()
+    base = Database(url, STATE)
     base.prepare()
+    with base.writing() as connection:
+        connection.execute(insert(imports).values(name="kept"))
+    index = office.index(url)
+    index.rebuild()
+    with Database(url, INDEX).writing() as connection:
+        connection.exec_driver_sql("UPDATE camerad_index_version SET version_num = '9999'")
+    index = office.index(url)
+    assert "9999" in office.said[0]
+    index.refresh()
     with base.reading() as connection:
-        assert schema_version.read_version(connection) == schema_version.PRESENT
+        assert connection.execute(select(imports.c.name)).scalars().all() == ["kept"]
+    with pytest.raises(DatabaseUnavailableError, match="never emptied"):
+        base.empty()
+    base.close()
 
 
 def test_an_index_of_the_first_version_gets_its_columns_and_is_read_anew(
@@ -96,7 +135,7 @@ def test_an_index_of_the_first_version_gets_its_columns_and_is_read_anew(
     index.refresh()
     made = list(index.dump())
     index.close()
-    base = Database(url)
+    base = Database(url, INDEX)
     with base.writing() as connection:
         take_back_0007(connection)
         connection.exec_driver_sql("DELETE FROM holds")
@@ -112,7 +151,7 @@ def test_an_index_of_the_first_version_gets_its_columns_and_is_read_anew(
             connection.exec_driver_sql(f"DROP TABLE {name}")
         for name in ("holds", "entries"):
             connection.exec_driver_sql(f"ALTER TABLE {name} DROP COLUMN until_us")
-        version = table(schema_version.VERSION_TABLE, column("version_num"))
+        version = table(INDEX.version_table, column("version_num"))
         connection.execute(update(version).values(version_num="0001"))
     again = office.index(url)
     assert office.said == [], "it is brought on, and not made anew"
@@ -131,7 +170,7 @@ def test_an_index_of_the_fourth_version_gets_what_tabs_found_and_what_ids_are_ca
     index.refresh()
     made = list(index.dump())
     index.close()
-    with Database(url).writing() as connection:
+    with Database(url, INDEX).writing() as connection:
         take_back_0007(connection)
         for name in ("verdict", "number", "tail"):
             connection.exec_driver_sql(f"DROP INDEX recordings_by_{name}")
@@ -139,7 +178,7 @@ def test_an_index_of_the_fourth_version_gets_what_tabs_found_and_what_ids_are_ca
             connection.exec_driver_sql(f"ALTER TABLE recordings DROP COLUMN {name}")
         for name in ("verdicts", "cases", "case_recordings", "case_entries"):
             connection.exec_driver_sql(f"DROP TABLE {name}")
-        version = table(schema_version.VERSION_TABLE, column("version_num"))
+        version = table(INDEX.version_table, column("version_num"))
         connection.execute(update(version).values(version_num="0004"))
     again = office.index(url)
     assert office.said == [], "it is brought on, and not made anew"
@@ -314,6 +353,7 @@ def test_a_plan_that_reads_all_is_found_out(base: Database) -> None:
 
 def test_the_packages_files_are_in_its_wheel() -> None:
     """setuptools takes packages only, and Alembic reads the files itself."""
-    for folder in (MIGRATIONS, MIGRATIONS / "versions"):
-        assert (folder / "__init__.py").exists()
-    assert os.listdir(MIGRATIONS / "versions")
+    assert (MIGRATIONS / "__init__.py").exists()
+    for schema in (INDEX, STATE):
+        versions = os.listdir(MIGRATIONS / f"{schema.name}_versions")
+        assert "__init__.py" in versions and len(versions) > len(schema.versions)

@@ -14,15 +14,15 @@ from msgspec.structs import replace
 
 from camerad.base.clock import SECOND, SystemClock
 from camerad.container.keys import KeyRing
-from camerad.index import database
 from camerad.index.index import RecordingIndex
-from camerad.index.index_settings import IndexSettings, path_in, url_of
 from camerad.index.office_knowledge import OfficeFiles
 from camerad.index.recording_query import RecordingQuery
 from camerad.index.refresh import Refresher
 from camerad.ledger.entries import read_lines
 from camerad.office.case_file import Case, directory_of_cases, name_of
 from camerad.office.office_store import open_office_store
+from camerad.state import database
+from camerad.state.database_settings import IndexSettings, path_in, url_of
 from camerad.store.locations import office_place
 from camerad.vault import index_worker
 from camerad.vault.cameras import Cameras

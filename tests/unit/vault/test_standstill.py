@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from postgresql import PostgreSQL
 
 from camerad.index.index import RecordingIndex
-from camerad.index.index_settings import IndexSettings
 from camerad.index.office_knowledge import OfficeFiles
+from camerad.state.database_settings import IndexSettings
 from camerad.vault import standstill
 from camerad.vault.desk_settings import DeskSettings
 from camerad.vault.notice_settings import (

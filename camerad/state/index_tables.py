@@ -1,4 +1,4 @@
-"""The tables of the index. `camerad/index/migrations` makes the same ones.
+"""Tables of the index. `migrations/index_versions` makes the same ones.
 
 ============  ======================================================================================
 `sources`     what each part of the index was made from; see `camerad.index.refresh`
@@ -25,26 +25,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, MetaData, String, Table, Text, text
+from sqlalchemy import Boolean, Column, Index, MetaData, Table, text
+
+from camerad.state.columns import flag_column, number_column, text_column
+from camerad.state.schema import Schema
 
 metadata: Final = MetaData()
-
-_TEXT: Final = String().with_variant(Text(collation="C"), "postgresql")
-
-
-def _text(name: str, *, key: bool = False, empty: bool = False) -> Column[str]:
-    return Column(name, _TEXT, primary_key=key, nullable=empty and not key)
-
-
-def _number(name: str, *, key: bool = False, empty: bool = False) -> Column[int]:
-    return Column(
-        name, BigInteger, primary_key=key, autoincrement=False, nullable=empty and not key
-    )
-
-
-def _flag(name: str) -> Column[bool]:
-    return Column(name, Boolean, nullable=False)
-
+INDEX: Final = Schema(
+    "index",
+    metadata,
+    ("0001", "0002", "0003", "0004", "0005", "0006", "0007"),
+    lock=0x63616D6572616469,  # "cameradi"
+    durable=False,
+)
 
 FILTERS: Final = ("state", "course", "flagged", "held", "has_gaps", "handed_over")
 """Columns of few values by which recordings are asked for."""
@@ -59,65 +52,65 @@ def _but(first: str) -> tuple[str, ...]:
     return tuple(one for one in FILTERS if one != first)
 
 
-sources: Final = Table("sources", metadata, _text("name", key=True), _text("version"))
+sources: Final = Table("sources", metadata, text_column("name", key=True), text_column("version"))
 
 recordings: Final = Table(
     "recordings",
     metadata,
     # Which it is: its id, and its file below the office's directory, "" if it has none.
-    _text("id", key=True),
-    _text("place", key=True),
-    _text("part"),  # the directory of a camera, or `APART`, or `LEDGER`
-    _number("at_us"),  # its place in a list: its beginning, else what is known of its time
-    _text("state"),
+    text_column("id", key=True),
+    text_column("place", key=True),
+    text_column("part"),  # the directory of a camera, or `APART`, or `LEDGER`
+    number_column("at_us"),  # its place in a list: its beginning, else what is known of its time
+    text_column("state"),
     # What its file says of itself; unchecked.
-    _number("file_bytes", empty=True),
-    _number("file_time_ns", empty=True),
-    _text("camera", empty=True),
-    _text("key", empty=True),
-    _text("wearer", empty=True),
-    _text("policy", empty=True),
-    _number("began_us", empty=True),
-    _number("ended_us", empty=True),
-    _text("clock", empty=True),
-    _number("length_us", empty=True),
-    _number("frames", empty=True),
-    _number("bytes", empty=True),
-    _number("marks", empty=True),
-    _number("gaps", empty=True),
+    number_column("file_bytes", empty=True),
+    number_column("file_time_ns", empty=True),
+    text_column("camera", empty=True),
+    text_column("key", empty=True),
+    text_column("wearer", empty=True),
+    text_column("policy", empty=True),
+    number_column("began_us", empty=True),
+    number_column("ended_us", empty=True),
+    text_column("clock", empty=True),
+    number_column("length_us", empty=True),
+    number_column("frames", empty=True),
+    number_column("bytes", empty=True),
+    number_column("marks", empty=True),
+    number_column("gaps", empty=True),
     Column("sound", Boolean, nullable=True),
-    _number("sound_gaps", empty=True),
-    _text("course", empty=True),
-    _text("reason", empty=True),
-    _text("continues", empty=True),
-    _text("header", empty=True),
-    _text("final", empty=True),
-    _number("stated_days", empty=True),
+    number_column("sound_gaps", empty=True),
+    text_column("course", empty=True),
+    text_column("reason", empty=True),
+    text_column("continues", empty=True),
+    text_column("header", empty=True),
+    text_column("final", empty=True),
+    number_column("stated_days", empty=True),
     # What the ledgers, receipts and reasons say of it.
-    _flag("flagged"),
-    _flag("held"),
-    _flag("in_ledger"),
-    _flag("in_device_ledger"),
-    _flag("vouched"),
-    _flag("copy"),
-    _flag("changed"),
-    _flag("receipt"),
-    _number("retention_days", empty=True),
-    _number("due_us", empty=True),
-    _number("deleted_us", empty=True),
-    _text("deleted_clock", empty=True),
-    _text("deleted_why", empty=True),
-    _number("deleted_age_us", empty=True),
-    _text("apart_why", empty=True),
+    flag_column("flagged"),
+    flag_column("held"),
+    flag_column("in_ledger"),
+    flag_column("in_device_ledger"),
+    flag_column("vouched"),
+    flag_column("copy"),
+    flag_column("changed"),
+    flag_column("receipt"),
+    number_column("retention_days", empty=True),
+    number_column("due_us", empty=True),
+    number_column("deleted_us", empty=True),
+    text_column("deleted_clock", empty=True),
+    text_column("deleted_why", empty=True),
+    number_column("deleted_age_us", empty=True),
+    text_column("apart_why", empty=True),
     # Pictures or sound are missing in it; it was handed over with a case, and when last.
-    _flag("has_gaps"),
-    _flag("handed_over"),
-    _number("handed_us", empty=True),
+    flag_column("has_gaps"),
+    flag_column("handed_over"),
+    number_column("handed_us", empty=True),
     # Whose tab found last that it is not authentic; none, if the last one found something else.
-    _text("not_authentic_by", empty=True),
+    text_column("not_authentic_by", empty=True),
     # Of its id, as people say it: see `spoken_ids`.
-    _number("number", empty=True),
-    _text("tail", empty=True),
+    number_column("number", empty=True),
+    text_column("tail", empty=True),
     # In the order of a list, so that nothing is left to sort.
     Index("recordings_by_time", "at_us", "id", "place"),
     Index("recordings_by_part", "part"),
@@ -153,38 +146,38 @@ recordings: Final = Table(
 holds: Final = Table(
     "holds",
     metadata,
-    _text("recording", key=True),
-    _number("position", key=True),
-    _text("reason"),
-    _text("who"),
-    _flag("on_camera"),  # the office's ledger has not taken it over yet
-    _number("until_us", empty=True),  # when it ends by itself
+    text_column("recording", key=True),
+    number_column("position", key=True),
+    text_column("reason"),
+    text_column("who"),
+    flag_column("on_camera"),  # the office's ledger has not taken it over yet
+    number_column("until_us", empty=True),  # when it ends by itself
 )
 
 cameras: Final = Table(
     "cameras",
     metadata,
-    _text("thumbprint", key=True),
-    _text("name"),
-    _text("standing"),
+    text_column("thumbprint", key=True),
+    text_column("name"),
+    text_column("standing"),
 )
 
 entries: Final = Table(
     "entries",
     metadata,
-    _number("sequence", key=True),
-    _number("epoch", key=True),
-    _text("kind"),
-    _text("recording", empty=True),
-    _number("wall_us"),
-    _text("clock"),
-    _text("who", empty=True),
-    _text("reason", empty=True),
-    _text("sha256"),
-    _number("until_us", empty=True),  # when a hold ends by itself
-    _text("person", empty=True),  # whose rights or whose viewing it is about
-    _text("case_number", empty=True),
-    _text("facts", empty=True),  # all that it says, as JSON; of `ledger_rows.SHOWN` alone
+    number_column("sequence", key=True),
+    number_column("epoch", key=True),
+    text_column("kind"),
+    text_column("recording", empty=True),
+    number_column("wall_us"),
+    text_column("clock"),
+    text_column("who", empty=True),
+    text_column("reason", empty=True),
+    text_column("sha256"),
+    number_column("until_us", empty=True),  # when a hold ends by itself
+    text_column("person", empty=True),  # whose rights or whose viewing it is about
+    text_column("case_number", empty=True),
+    text_column("facts", empty=True),  # all that it says, as JSON; of `ledger_rows.SHOWN` alone
     Index("entries_by_recording", "recording"),
     Index("entries_by_epoch", "epoch"),
     Index("entries_by_person", "person", "sequence"),
@@ -193,43 +186,43 @@ entries: Final = Table(
 deletions: Final = Table(
     "deletions",
     metadata,
-    _text("recording", key=True),
-    _number("epoch", key=True),
-    _text("camera"),
-    _text("header"),
-    _text("final", empty=True),
-    _number("ended_us", empty=True),
-    _text("clock", empty=True),
-    _number("retention_days"),
-    _flag("flagged"),
-    _number("deleted_us"),
-    _text("deleted_clock"),
-    _text("why"),
-    _number("age_us"),
+    text_column("recording", key=True),
+    number_column("epoch", key=True),
+    text_column("camera"),
+    text_column("header"),
+    text_column("final", empty=True),
+    number_column("ended_us", empty=True),
+    text_column("clock", empty=True),
+    number_column("retention_days"),
+    flag_column("flagged"),
+    number_column("deleted_us"),
+    text_column("deleted_clock"),
+    text_column("why"),
+    number_column("age_us"),
     Index("deletions_by_epoch", "epoch"),
 )
 
 hand_overs: Final = Table(
     "hand_overs",
     metadata,
-    _text("recording", key=True),
-    _number("epoch", key=True),
-    _number("handed_us"),  # the last of this epoch
+    text_column("recording", key=True),
+    number_column("epoch", key=True),
+    number_column("handed_us"),  # the last of this epoch
     Index("hand_overs_by_epoch", "epoch"),
 )
 
 cases: Final = Table(
     "cases",
     metadata,
-    _text("name", key=True),
-    _number("standing"),
-    _number("opened_us"),
-    _text("searched"),  # the number as people read it
-    _text("number"),
-    _number("recordings"),
-    _flag("handed_over"),
-    _number("file_bytes"),
-    _number("file_time_ns"),
+    text_column("name", key=True),
+    number_column("standing"),
+    number_column("opened_us"),
+    text_column("searched"),  # the number as people read it
+    text_column("number"),
+    number_column("recordings"),
+    flag_column("handed_over"),
+    number_column("file_bytes"),
+    number_column("file_time_ns"),
     # In the order of a list, and with what is searched, so that no row is looked up in vain.
     Index("cases_in_order", "standing", "opened_us", "name", "searched"),
 )
@@ -237,28 +230,28 @@ cases: Final = Table(
 case_recordings: Final = Table(
     "case_recordings",
     metadata,
-    _text("recording", key=True),
-    _text("name", key=True),
+    text_column("recording", key=True),
+    text_column("name", key=True),
     Index("case_recordings_by_name", "name"),
 )
 
 case_entries: Final = Table(
     "case_entries",
     metadata,
-    _text("name", key=True),
-    _number("epoch", key=True),
-    _text("number"),
-    _flag("more"),  # something was done to it besides opening it
+    text_column("name", key=True),
+    number_column("epoch", key=True),
+    text_column("number"),
+    flag_column("more"),  # something was done to it besides opening it
     Index("case_entries_by_epoch", "epoch"),
 )
 
 verdicts: Final = Table(
     "verdicts",
     metadata,
-    _text("recording", key=True),
-    _number("epoch", key=True),
-    _text("verdict"),
-    _text("who"),
+    text_column("recording", key=True),
+    number_column("epoch", key=True),
+    text_column("verdict"),
+    text_column("who"),
     Index("verdicts_by_epoch", "epoch"),
 )
 

@@ -1,0 +1,1 @@
+"""Migrations of the index's tables, one file for each version."""
