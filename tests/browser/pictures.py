@@ -1,12 +1,11 @@
-"""The README's pictures of the page, drawn anew: a recording on a desktop, and one on a phone.
+"""The documents' pictures of pages, drawn anew.
 
     python -m tests.browser.pictures
 
-runs the camera of `make run`, has a person record, and writes docs/pictures/page.png and phone.png;
-desk-recordings.png, where the office sees what the camera brought; desk-held.png and
-desk-later.png, of a day at an office (`tests/browser/test_office_day.py`); and report.png, the
-first page of a report. Whoever does so looks at all of them afterwards. Raises what the page's
-tests raise if a step does not come about, or if anything goes wrong in the page.
+runs the camera of `make run`, has a person record, and writes docs/pictures/press.gif, from the
+first press to red; desk-recordings.png, where the office sees what the camera brought; and
+report.png, the first page of a report. Look at all of them afterwards. Raises what the page's tests
+raise if a step does not come about, or if anything goes wrong in the page.
 """
 
 from __future__ import annotations
@@ -20,126 +19,78 @@ from playwright.sync_api import Browser
 from report_demo import make_page
 
 from camerad.office.report.report_english import ENGLISH_REPORT
-from tests.browser import test_office_day
-from tests.browser.person import SCREENSHOTS, Person, browser, person
+from tests.browser.person import Person, browser, person
 from tests.system.harness import OF_MAKE_RUN, BodyCamera, body_camera
 from tests.system.test_dock import docked, handed_over
 from tests.waiting import DEADLINE, until
 
 ROOT: Final = Path(__file__).parents[2]
 PICTURES: Final = ROOT / "docs" / "pictures"
-DESKTOP: Final = (1920, 1080)
-PHONE: Final = (360, 740)
-AHEAD_MS: Final = 9_000
-"""How long self-view shows, so that the recording has something from before the press."""
 TOP: Final[Any] = {"x": 0, "y": 0, "width": 1280, "height": 850}
 """Of a page that is mostly empty."""
-TAKEN: Final = {
-    "day-en-clerk-6-held.jpg": "desk-held.png",
-    "day-en-clerk-12-later.jpg": "desk-later.png",
-}
-"""Steps of the day, and what their pictures are called in the documents."""
-LENGTH: Final = 8
-"""Seconds of the recording when its picture is taken; its rhythm has been felt by then."""
+FILM: Final = (1280, 620)
+"""The page's upper part: the camera, and what it tells."""
+FRAME_MS: Final = 250
+"""For how long each picture of the film is shown; it is taken as often."""
 
 
-def record(one: Person, stages: tuple[str, str, str]) -> None:
-    """Go from idle to a recording with the big button, and wait until it is some seconds long.
+def draw_film(chromium: Browser, camera: BodyCamera, directory: Path) -> None:
+    """The moving picture: idle, a press, self-view, a press, red."""
+    taken: list[Path] = []
 
-    stages: what the page calls the three.
-    """
-    idle, view, recording = stages
-    button = one.page.locator("#button-main")
-    one.waits_for_stage(idle)
-    button.click(delay=100)
-    one.waits_for_stage(view)
-    one.waits_for_moving_display()
-    one.waits(
-        """ms => {
-            globalThis.since ??= performance.now();
-            return performance.now() - globalThis.since > ms;
-        }""",
-        AHEAD_MS,
-    )
-    button.click(delay=100)
-    one.waits_for_stage(recording)
-    one.waits_for_light("red", on=True)
-    one.waits(
-        r"""least => {
-            const told = document.getElementById("elapsed").textContent.match(/(\d+):(\d\d)/);
-            return told !== null && 60 * Number(told[1]) + Number(told[2]) >= least;
-        }""",
-        LENGTH,
-    )
-    # Nothing is pointed at.
-    one.page.mouse.move(0, 0)
+    def film(one: Person, seconds: int) -> None:
+        for _ in range(seconds * 1_000 // FRAME_MS):
+            taken.append(directory / f"{len(taken):03}.png")
+            one.page.screenshot(path=taken[-1])
+            one.page.wait_for_timeout(FRAME_MS)
 
-
-def draw(chromium: Browser, camera: BodyCamera) -> None:
-    """Take both pictures, one after the other."""
     with person(
-        chromium,
-        camera.url,
-        "picture",
-        size=DESKTOP,
-        scheme="light",
-        language="en-GB",
-        motion=True,
+        chromium, camera.url, "film", size=FILM, scheme="light", language="en-GB", motion=True
     ) as one:
-        record(one, ("Idle", "Self-view", "Recording"))
-        one.page.screenshot(path=PICTURES / "page.png")
+        button = one.page.locator("#button-main")
+        one.waits_for_stage("Idle")
+        film(one, 2)
+        button.click(delay=100)
+        one.waits_for_stage("Self-view")
+        one.waits_for_moving_display()
+        film(one, 4)
+        button.click(delay=100)
+        one.waits_for_light("red", on=True)
+        film(one, 5)
     camera.stop()
     camera.wait(stage="idle")
-    with person(
-        chromium,
-        camera.url,
-        "picture",
-        size=PHONE,
-        scheme="dark",
-        language="de-DE",
-        touch=True,
-        motion=True,
-    ) as one:
-        record(one, ("Bereit", "Spiegel", "Aufzeichnung"))
-        one.page.screenshot(path=PICTURES / "phone.png")
-    camera.stop()
+    save_film(taken, PICTURES / "press.gif")
+
+
+def save_film(taken: list[Path], target: Path) -> None:
+    """Write pictures as one that moves, at half their size, with one choice of colours for all."""
+    pictures = []
+    for path in taken:
+        with Image.open(path) as picture:
+            pictures.append(picture.convert("RGB").resize((FILM[0] // 2, FILM[1] // 2)))
+    sheet = Image.new("RGB", (FILM[0] // 2, FILM[1] // 2 * 3))
+    for place, number in enumerate((0, len(pictures) // 2, -1)):
+        sheet.paste(pictures[number], (0, FILM[1] // 2 * place))
+    # An octree keeps the few points of a lit lamp.
+    colours = sheet.quantize(256, Image.Quantize.FASTOCTREE)
+    first, *others = [one.quantize(palette=colours, dither=Image.Dither.NONE) for one in pictures]
+    first.save(
+        target, save_all=True, append_images=others, duration=FRAME_MS, loop=0, optimize=True
+    )
 
 
 def draw_desk(chromium: Browser, camera: BodyCamera) -> None:
     """The office's page: what its camera brought."""
     docked(camera)
-    until(lambda: handed_over(camera, 2), DEADLINE, "the recordings are handed over")
+    until(lambda: handed_over(camera, 1), DEADLINE, "the recording is handed over")
     page = chromium.new_page(viewport={"width": 1280, "height": 1180}, locale="en-GB")
     page.goto(f"{camera.url}/office/desk")
     page.get_by_role("button", name="Sign in once without a passkey").click()
     page.get_by_role("heading", name="Recordings").wait_for()
-    # The index has them some seconds later.
-    until(
-        lambda: page.reload() and page.get_by_role("row").count() > 2, DEADLINE, "they are listed"
-    )
+    # The index has it some seconds later.
+    until(lambda: page.reload() and page.get_by_role("row").count() > 1, DEADLINE, "it is listed")
     page.screenshot(path=PICTURES / "desk-recordings.png", clip=TOP)
     page.close()
-
-
-def draw_day(directory: Path) -> None:
-    """The office's page on a day: a recording that is viewed and held; and two weeks later."""
-    with (
-        tempfile.TemporaryDirectory(prefix="day-") as sockets,
-        browser(*test_office_day.FLAGS) as chromium,
-    ):
-        day = test_office_day.Day(directory, Path(sockets))
-        try:
-            test_office_day.live(chromium, day, directory, "en-GB")
-        finally:
-            day.office.stop()
-    for taken, name in TAKEN.items():
-        shrink(SCREENSHOTS / taken, PICTURES / name)
-
-
-def shrink(source: Path, target: Path) -> None:
-    """Write a picture with 256 colours, at a fraction of its size."""
-    with Image.open(source) as picture:
-        picture.convert("RGB").quantize(256).save(target, optimize=True)
 
 
 def draw_report(chromium: Browser, directory: Path) -> None:
@@ -159,11 +110,9 @@ def main() -> None:
         body_camera(Path(directory), OF_MAKE_RUN, page=True, options=("--office",)) as camera,
         browser() as chromium,
     ):
-        draw(chromium, camera)
+        draw_film(chromium, camera, Path(directory))
         draw_desk(chromium, camera)
         draw_report(chromium, Path(directory))
-    with tempfile.TemporaryDirectory() as directory:
-        draw_day(Path(directory))
 
 
 if __name__ == "__main__":

@@ -291,7 +291,7 @@ def test_every_command_in_a_document_is_one_that_there_is(page: Path) -> None:
 def test_commands_are_found_in_the_pages_that_have_most_of_them() -> None:
     """Where none is seen, the test before proves nothing."""
     assert len(commands(text("technician.md"))) > 20
-    assert len(commands((DOCS.parent / "README.md").read_text(encoding="utf-8"))) > 5
+    assert len(commands((DOCS.parent / "README.md").read_text(encoding="utf-8"))) > 3
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
