@@ -36,8 +36,6 @@ A HOLD_PRESS has more steps. Held for its length, it asks at once (`Intent.ASK`)
 the answer. Letting go then, and one press, end the recording:
 
     DOWN --held--> HELD --let go--> OFFERED --press--> ANSWER --brief--> SETTLING --> decided
-
-A press that is none of this is judged as a press like any other.
 """
 
 from __future__ import annotations
@@ -106,9 +104,6 @@ nothing is pressed for STILL_US; and the press begins within ANSWER_US of it and
 BRIEF_US. Anything else is a press like any other. docs/signals.md has what was measured."""
 
 
-# ----------------------------------------------------------------------------------------- state
-
-
 class _Phase(Enum):
     NONE = "none"
     """Nothing is under way, though the button may still be down."""
@@ -133,10 +128,9 @@ class _Button(msgspec.Struct, frozen=True):
     until then changes are bounce. stage, edge_us: those of the press that began the gesture.
     again_us: the edge of the second press. judged_us: until then it is known that more than one
     outcome is left; in HELD and OFFERED, when the hand was told. released_us: the end of a press
-    that may be followed by another. ended_us: when
-    the end of the last press was concluded, since the button was up after the debounce time; a
-    press from before then that is reported later shows that this press went on. up_us: when the
-    last contact ended.
+    that may be followed by another. ended_us: when the end of the last press was concluded, since
+    the button was up after the debounce time; a press from before then that is reported later
+    shows that this press went on. up_us: when the last contact ended.
     """
 
     level: bool = False
@@ -176,14 +170,19 @@ def initial(tables: Sequence[ButtonTable]) -> GestureState:
 
 
 def deadline(gs: GestureState, stage: Stage, tables: Sequence[ButtonTable]) -> int | None:
-    """When the next Tick is due, or None: only an edge changes anything.
-
-    It may lie in the past: then the Tick is due at once.
-    """
+    """When the next Tick is due; in the past: at once. None: only an edge changes anything."""
     del stage  # a gesture is judged by the stage it began in
     dues = [_due(button, table) for button, table in zip(gs.buttons, tables, strict=True)]
     dues += [edge.at_us for edge in gs.queue[:1]]
     return min((due for due in dues if due is not None), default=None)
+
+
+def awaits_answer(gs: GestureState, stage: Stage, tables: Sequence[ButtonTable]) -> str | None:
+    """Name of the button that was let go in time after a HOLD_PRESS, so that a press answers."""
+    awaits = (_Phase.OFFERED, _Phase.ANSWER, _Phase.SETTLING)
+    pairs = zip(gs.buttons, tables, strict=True)
+    found = (on.name for one, on in pairs if one.phase in awaits and one.stage is stage)
+    return next(found, None)
 
 
 def step(

@@ -26,7 +26,7 @@ from msgspec.structs import asdict, replace
 from camerad.behaviour.dock_progress import HandoverProgress, HandoverState, HandoverTrouble
 from camerad.behaviour.events import Condition, Stage
 from camerad.behaviour.state import State
-from camerad.behaviour.tables import REFUSES_START, TELLS_STATUS
+from camerad.behaviour.tables import TELLS_STATUS
 
 GRAVITY: Final = (
     # A press would be refused. First what nobody but the office can mend,
@@ -187,15 +187,20 @@ def scene(state: State, facts: SceneFacts) -> Scene:
     return Badge() if facts.looking and state.stage is Stage.IDLE else DARK
 
 
+def tells_cut_off(state: State, *, cut_off: bool) -> bool:
+    """Whether the gravest matter is a recording that was cut off, and that a hold would go on
+    with. cut_off: as in SceneFacts. Where the hold would be refused, the reason for that is graver.
+    """
+    return cut_off and state.can_record
+
+
 def _status(state: State, facts: SceneFacts) -> OfficerStatus:
     covered = {COVERS.get(condition) for condition in state.conditions}
     matters = [one for one in GRAVITY if one in state.conditions and one not in covered]
-    # What could be done about it is refused: then the reason for that is graver.
-    refused = bool(state.conditions & REFUSES_START)
     return replace(
         facts.status,
         cause=matters[0] if matters else None,
-        cut_off=facts.cut_off and not refused,
+        cut_off=tells_cut_off(state, cut_off=facts.cut_off),
         more=max(0, len(matters) + facts.cut_off - 1),
     )
 

@@ -111,7 +111,7 @@ class App:
             core, RebootLog(state_dir), recordings.settled, note, self._shutdown.give_up
         )
         self._lights = LightMonitor(core, note, play=self._play)
-        self._hands = ButtonInput(core, settings.button_tables)
+        self._hands = ButtonInput(core, settings.button_tables, self._show_change)
         core.dispatcher.keep_time(self._hands)
         noted = ShiftNote(str(settings.device.runtime_dir), clock).write
         self._shifts = ShiftManager(
@@ -309,7 +309,7 @@ class App:
             shifts=self._shifts,
             handover=self._handover,
             counting=self._counting,
-            status=lambda: self._status.report(self._core.state, self._rings),
+            status=lambda: self._status.report(self._core.state, self._rings, self._hands),
             health=self._health,
         )
         return Control(

@@ -5,6 +5,8 @@ Used on the event loop; only the lines' own edges come from another thread.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from camerad.behaviour import bindings, gestures, stages
 from camerad.daemon.core import Core
 from camerad.daemon.early_start import EarlyStart
@@ -12,13 +14,20 @@ from camerad.hardware.buttons import Buttons
 
 
 class ButtonInput:
-    """The buttons, from `watch` to `close`. tables: what each button means in each stage."""
+    """The buttons, from `take_over` to `close`. tables: what each button means in each stage.
+    on_change: called when `awaits_answer` is another."""
 
-    def __init__(self, core: Core, tables: tuple[bindings.ButtonTable, ...]) -> None:
+    def __init__(
+        self,
+        core: Core,
+        tables: tuple[bindings.ButtonTable, ...],
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
         self._tables = tables
         self._core = core
         self._clock = core.clock
         self._gestures = gestures.initial(tables)
+        self._on_change = on_change
         self._buttons: Buttons | None = None
 
     def take_over(self, early: EarlyStart) -> None:
@@ -42,6 +51,11 @@ class ButtonInput:
     def levels(self) -> dict[str, bool]:
         """Whether each button is pressed at this moment; empty while nothing is watched."""
         return {} if self._buttons is None else self._buttons.levels()
+
+    @property
+    def awaits_answer(self) -> str | None:
+        """As `gestures.awaits_answer`."""
+        return gestures.awaits_answer(self._gestures, self._core.state.stage, self._tables)
 
     def deadline(self) -> int | None:
         """When `tick` is due for a gesture, in microseconds; None while none is under way."""
@@ -68,6 +82,7 @@ class ButtonInput:
         self._gesture(gestures.LevelsRead(levels, self._clock.now_us()))
 
     def _gesture(self, event: gestures.Edge | gestures.LevelsRead | gestures.GestureTick) -> None:
+        awaited = self.awaits_answer
         self._gestures, decisions = gestures.step(
             self._gestures, event, self._core.state.stage, self._tables
         )
@@ -83,3 +98,5 @@ class ButtonInput:
                 for decision in decisions
             )
         )
+        if self.awaits_answer != awaited:
+            self._on_change()

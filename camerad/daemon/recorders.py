@@ -23,6 +23,7 @@ class Recorders:
     def __init__(self) -> None:
         self._running: dict[int, Recorder] = {}
         self._ended_slow_syncs = 0
+        self._marks = 0
         self.newest_number = 0
         """Number of the recording that was begun last."""
 
@@ -31,6 +32,7 @@ class Recorders:
 
     def begin(self) -> int:
         """A recording begins: its number, before it has a recorder."""
+        self._marks = 0
         self.newest_number += 1
         return self.newest_number
 
@@ -48,6 +50,12 @@ class Recorders:
     def newest(self) -> Recorder | None:
         """The recorder of the newest recording; None once that is closed."""
         return self._running.get(self.newest_number)
+
+    def mark(self, at_us: int) -> None:
+        """Set a mark in the newest recording, if it runs."""
+        if self.newest is not None:
+            self._marks += 1
+            self.newest.mark(at_us)
 
     def cut_short(self, now_us: int, reason: str) -> None:
         """End the post-event time of what is stopping; `reason` is why it ends then."""
@@ -78,7 +86,8 @@ class Recorders:
         return min((one for one in pending if one is not None), default=None)
 
     def present(self) -> dict[str, Any] | None:
-        """The running recording, ready for JSON: seconds that are safe, and what started it."""
+        """The running recording, ready for JSON: seconds that are safe, what started it, and how
+        many marks were set since."""
         recorder = self.newest
         if recorder is None:
             return None
@@ -87,6 +96,7 @@ class Recorders:
             "seconds": info.seconds if info is not None else 0.0,
             "pre_event_seconds": info.pre_event_seconds if info is not None else 0.0,
             "trigger": recorder.plan.trigger,
+            "marks": self._marks,
         }
 
     @property

@@ -238,8 +238,7 @@ class RecordingManager:
 
     def mark(self, at_us: int) -> None:
         """Set a mark in the running recording."""
-        if self._recorders.newest is not None:
-            self._recorders.newest.mark(at_us)
+        self._recorders.mark(at_us)
 
     def rate(self, fps: int, reason: str, lasting: str) -> None:
         """The camera takes so many pictures per second from now on. lasting: as `Heat.lasting`."""

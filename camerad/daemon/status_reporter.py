@@ -10,6 +10,7 @@ from camerad.behaviour import scene, signals, stages
 from camerad.behaviour.stages import Stage
 from camerad.config import Settings
 from camerad.daemon.buffers import Buffers
+from camerad.daemon.button_input import ButtonInput
 from camerad.daemon.handover_monitor import HandoverMonitor
 from camerad.daemon.microphone_control import MicrophoneControl
 from camerad.daemon.power_monitor import PowerMonitor
@@ -102,8 +103,11 @@ class StatusReporter:
             "buttons": buttons,
         }
 
-    def report(self, state: stages.State, rings: Buffers) -> dict[str, Any]:
-        """What the camera does now, ready for JSON; see `camerad.control.server`."""
+    def report(self, state: stages.State, rings: Buffers, hands: ButtonInput) -> dict[str, Any]:
+        """What the camera does now, ready for JSON; see `camerad.control.server`.
+
+        cut_off: as `scene.tells_cut_off`. awaits_answer: as `gestures.awaits_answer`.
+        """
         recording = self._recordings.present() if state.keeping else None
         since_us = state.entered_us if state.stage is Stage.RECORDING else None
         return {
@@ -119,6 +123,8 @@ class StatusReporter:
                 "since_us": since_us,
                 **recording,
             },
+            "cut_off": scene.tells_cut_off(state, cut_off=self.cut_off),
+            "awaits_answer": hands.awaits_answer,
             "pre_event_seconds": rings.pictures.seconds_held if state.armed else 0.0,
             "clock": self._clock.moment().source.value,
             "storage": self._recordings.room(),

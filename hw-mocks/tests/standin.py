@@ -119,6 +119,7 @@ class StandIn:
                 "seconds": seconds,
                 "pre_event_seconds": 1.5,
                 "trigger": "button:main",
+                "marks": 0,
             }
         return {
             "stage": self.stage,
@@ -129,6 +130,8 @@ class StandIn:
             "shift": None,
             "looking_for_badge": False,
             "handover": None,
+            "cut_off": False,
+            "awaits_answer": None,
             "microphone": "on" if recording else "off",
             "recording": recording,
             "pre_event_seconds": 1.5,

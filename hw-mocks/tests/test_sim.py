@@ -51,6 +51,8 @@ def test_the_state_has_exactly_the_promised_fields(sim: Sim) -> None:
         "shift": None,
         "looking_for_badge": False,
         "handover": None,
+        "cut_off": False,
+        "awaits_answer": None,
         "microphone": "off",
         "recording": None,
         "pre_event_seconds": 1.5,
@@ -87,7 +89,9 @@ def test_a_press_answers_when_it_is_released_and_moves_the_camera_on(sim: Sim) -
     assert not state["lights"]["green"]
     assert state["sound"]
     assert state["vibration"]
-    assert set(state["recording"]) == {"id", "seconds", "pre_event_seconds", "since_us", "trigger"}
+    assert set(state["recording"]) == {
+        *("id", "seconds", "pre_event_seconds", "since_us", "trigger", "marks")
+    }
     assert state["microphone"] == "on"
     assert state["recording"]["id"] == "r1"
 

@@ -7,13 +7,16 @@ GET  /api/state        {"stage", "ready", "lights": {"red", "green", "amber"}, "
                        null, "recording": {"id", "seconds": from its first picture, as far as
                        they are safe, "pre_event_seconds": of these, "since_us": media time of the
                        press | null, "trigger": what began it; "continued" if it goes on with one
-                       that was cut off} | null, "pre_event_seconds", "shift": {"wearer", ...} |
-                       null, "looking_for_badge", "handover": how handing over goes, {"state",
-                       "done", "total", "trouble"} | null outside the dock, "hands": {button: how
-                       many are on it}, "office": "starting" | "open" | "ended" | null without one,
-                       "empty"}; the stage is "off" once the daemon has ended and nobody is about
-                       to start it again ("empty": its battery is, and the charger, the fault
-                       "docked", starts it), and "unknown" while it runs and does not answer
+                       that was cut off, "marks": how many were set} | null, "cut_off": whether one
+                       was cut off that a hold goes on with, "awaits_answer": the button on which a
+                       press now ends the recording | null, "pre_event_seconds", "shift":
+                       {"wearer", ...} | null, "looking_for_badge", "handover": how handing over
+                       goes, {"state", "done", "total", "trouble"} | null outside the dock,
+                       "hands": {button: how many are on it}, "office": "starting" | "open" |
+                       "ended" | null without one, "empty"}; the stage is "off" once the daemon
+                       has ended and nobody is about to start it again ("empty": its battery is,
+                       and the charger, the fault "docked", starts it), and "unknown" while it runs
+                       and does not answer
 GET  /api/recordings   [{"id", "path", "started", "seconds", "pre_event_seconds", "frames",
                        "gaps", "sound", "sound_gaps", "marks", "continues": the id of the one that
                        was cut off before it | null, "state", "reason"}]; 503 if the daemon does
@@ -94,7 +97,7 @@ _HEADERS: Final = {
     "Cache-Control": "no-store",
 }
 
-RUNNING: Final = ("id", "seconds", "pre_event_seconds", "since_us", "trigger")
+RUNNING: Final = ("id", "seconds", "pre_event_seconds", "since_us", "trigger", "marks")
 """What is passed on of the recording that runs."""
 _NOTHING: Final[dict[str, Any]] = {
     "conditions": [],
@@ -103,9 +106,11 @@ _NOTHING: Final[dict[str, Any]] = {
     "shift": None,
     "looking_for_badge": False,
     "handover": None,
+    "cut_off": False,
+    "awaits_answer": None,
     "pre_event_seconds": 0.0,
 }
-"""What is known of a camera whose daemon says nothing."""
+"""What is passed on of the rest, as it is known of a camera whose daemon says nothing."""
 
 log = logging.getLogger("hw_mocks.sim")
 
@@ -265,14 +270,8 @@ class Server:
             "empty": self._board.off,
             **self._board.outputs(),
             "display": self._panel.lit(),
-            "conditions": status["conditions"],
-            "muted": status["muted"],
-            "microphone": status["microphone"],
-            "shift": status["shift"],
-            "looking_for_badge": status["looking_for_badge"],
-            "handover": status["handover"],
+            **{key: status[key] for key in _NOTHING},
             "recording": recording,
-            "pre_event_seconds": status["pre_event_seconds"],
             "hands": self._board.hands(),
             "office": None if self._office is None else self._office.state,
         }

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from camerad.behaviour import gestures
-from camerad.behaviour.bindings import DEFAULT_TWO_BUTTONS, ButtonTable
+from camerad.behaviour.bindings import DEFAULT_ONE_BUTTON, DEFAULT_TWO_BUTTONS, ButtonTable
 from camerad.behaviour.gestures import DecidedGesture, Edge, GestureTick, LevelsRead
-from camerad.behaviour.stages import Stage
+from camerad.behaviour.stages import Intent, Stage
 
+PRESETS = (DEFAULT_TWO_BUTTONS, DEFAULT_ONE_BUTTON)
 MS = 1_000
 SECOND = 1_000_000
 
@@ -40,8 +41,17 @@ class Hand:
     def due_us(self) -> int | None:
         return gestures.deadline(self.state, self.stage, self.tables)
 
+    @property
+    def awaited(self) -> str | None:
+        return gestures.awaits_answer(self.state, self.stage, self.tables)
+
     def take(self, event: Edge | LevelsRead | GestureTick) -> tuple[DecidedGesture, ...]:
+        awaited = self.awaited
         self.state, decided = gestures.step(self.state, event, self.stage, self.tables)
+        if self.tables in PRESETS:
+            # What ends a recording was offered to the hand before.
+            stops = [one for one in decided if one.intent is Intent.STOP]
+            assert all(one.button == awaited for one in stops), (awaited, stops)
         self.now_us = max(self.now_us, event.at_us)
         self.decisions += decided
         for decision in decided:

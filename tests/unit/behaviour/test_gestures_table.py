@@ -133,6 +133,35 @@ def test_what_is_no_answer_is_a_press_like_any_other(
 
 
 @BY_PRESET
+@pytest.mark.parametrize(
+    ("before_us", "held_us", "is_awaited"),
+    [
+        (5 * SECOND, 2_400 * MS, True),
+        (5 * SECOND, 1_900 * MS, False),  # let go before it was felt
+        (5 * SECOND, 3_100 * MS, False),  # not let go when it was felt
+        (SECOND, 2_400 * MS, False),  # another contact just before
+    ],
+)
+def test_an_answer_is_awaited_where_one_would_stop(
+    tables: tuple[ButtonTable, ...], before_us: int, held_us: int, is_awaited: bool
+) -> None:
+    """From the release to three seconds after the hand was told, and by no other stage."""
+    hand = Hand(tables, Stage.RECORDING)
+    hand.press("main", AT - before_us, 50 * MS, settle=False)
+    hand.edges("main", (AT, True))
+    hand.wait_until(AT + held_us - MS)
+    assert hand.awaited is None
+    hand.edges("main", (AT + held_us, False))
+    hand.wait_until(AT + 4_900 * MS)
+    assert hand.awaited == ("main" if is_awaited else None)
+    hand.stage = Stage.IDLE
+    assert hand.awaited is None
+    hand.stage = Stage.RECORDING
+    hand.wait_until(AT + 5 * SECOND)
+    assert hand.awaited is None
+
+
+@BY_PRESET
 def test_a_hold_that_follows_another_contact_asks_and_offers_no_end(
     tables: tuple[ButtonTable, ...],
 ) -> None:

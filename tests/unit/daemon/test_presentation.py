@@ -6,7 +6,8 @@ import asyncio
 import os
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import gpiozero
 import pytest
@@ -25,6 +26,8 @@ from camerad.config import load
 from camerad.config.controls import Announcements
 from camerad.config.office_section import Office
 from camerad.daemon.announcer import Announcer
+from camerad.daemon.buffers import Buffers
+from camerad.daemon.button_input import ButtonInput
 from camerad.daemon.clock_monitor import ClockMonitor
 from camerad.daemon.handover_monitor import HandoverMonitor
 from camerad.daemon.power_monitor import Levers, PowerMonitor
@@ -257,6 +260,10 @@ def test_a_recording_that_was_cut_off_is_told_until(scene: Scene, over: str, goe
         scene.core.dispatcher.intend(stages.Intent.SHOW_STATUS, "test")
         said = display.shown[-1]
         assert isinstance(said, scenes.OfficerStatus)
+        # Who asks the daemon hears the same.
+        held = cast(Buffers, SimpleNamespace(pictures=SimpleNamespace(seconds_held=0.0)))
+        report = scene.status.report(scene.core.state, held, ButtonInput(scene.core, ()))
+        assert report["cut_off"] is said.cut_off
         return said
 
     async def life() -> None:
