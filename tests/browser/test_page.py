@@ -272,13 +272,11 @@ def test_what_the_page_says_of_the_stages_is_what_the_policy_allows(
         def says(stage: str, **policy: object) -> dict[str, str]:
             told = one.page.evaluate(
                 """async ([stage, policy]) => {
-                    const { explain } = await import("/page/stages.js");
+                    const { stagesOf } = await import("/page/telling.js");
                     const { keysIn } = await import("/page/buttons.js");
                     const { buttons } = await (await fetch("/api/board")).json();
-                    explain(policy);
                     const keys = keysIn(stage, buttons, policy).map((one) => one.textContent);
-                    const steps = [...document.querySelectorAll("#stages li span")];
-                    return [...steps.map((one) => one.textContent), keys.join()];
+                    return [...stagesOf(null, policy).map((one) => one.says), keys.join()];
                 }""",
                 [stage, policy],
             )
@@ -318,7 +316,8 @@ def test_both_languages_have_a_word_for_everything(chromium: Browser, camera: Bo
     words = keys["DE"]
     assert {one.value for one in Stage} <= set(words["stages"])
     assert {one.value for one in Condition} <= set(words["conditions"])
-    assert {one.value for one in HandoverState} == set(words["handover"])
+    assert {one.value for one in HandoverState} == set(words["handover"]["lights"])
+    assert {*words["handover"]["lights"], "lights"} == set(words["handover"])
     assert {one.value for one in HandoverTrouble} == set(words["troubles"])
     assert {one.value for one in Intent} <= set(words["intents"])
     assert set(FAULTS) <= set(words["faultNames"])
@@ -326,7 +325,8 @@ def test_both_languages_have_a_word_for_everything(chromium: Browser, camera: Bo
     assert set(FAULTS) == set(words["faultTells"])
     assert {one.value for one in REFUSES_START} == set(words["toDo"])
     assert {one.value for one in Gesture} == set(words["gestures"])
-    assert {*(one.name.lower() for one in Rhythm), "strange"} == set(words["rhythms"])
+    rhythms = {one.name.lower() for one in Rhythm}
+    assert {*rhythms, "strange", "lookLater", "lookDark"} == set(words["rhythms"])
     # One word for one thing, on the display, the card and the page.
     said = "".join(path.read_text() for path in PAGE.glob("words-*.js"))
     assert [word for word in OTHER_WORDS if word in said] == []

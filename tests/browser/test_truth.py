@@ -12,9 +12,11 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import Browser, Route
 
+from camerad.behaviour import signals
+from camerad.behaviour.dock_progress import HandoverState
 from camerad.behaviour.gestures import STILL_US
 from camerad.behaviour.signals import Rhythm
-from camerad.behaviour.stages import Intent
+from camerad.behaviour.stages import Condition, Intent, Stage, State
 from tests.breadth import breadth
 from tests.browser.gate import Gate, gate
 from tests.browser.person import NARROW, STAGE, WIDE, Person, person
@@ -165,47 +167,98 @@ def known_again(one: Person, stage: str) -> None:
     assert not any("unbekannt" in light for light in shown["lights"])
 
 
-TABLE: Final = """async ([language, cues]) => {
-  const { tell } = await import("/page/telling.js");
+TABLE: Final = """async ([language, cues, handovers]) => {
+  const { stagesOf, tell } = await import("/page/telling.js");
   const { keysIn } = await import("/page/buttons.js");
   const { speak, words } = await import("/page/words.js");
-  const { explain } = await import("/page/stages.js");
   speak(language);
   const board = await (await fetch("/api/board")).json();
   const names = Object.keys(words().conditions);
   const pairs = names.flatMap((one, at) => names.slice(at + 1).map((other) => [one, other]));
   const alone = [[], ...names.map((name) => [name])];
   const rows = [];
-  const row = (stage, ready, conditions, cue) => {
-    const recording = stage === "recording" && { since_us: 0, pre_event_seconds: 2, trigger: "x" };
+  const row = (stage, ready, conditions, cue, more = {}) => {
+    const recording = { since_us: 0, pre_event_seconds: 2, trigger: "x", marks: 0 };
+    const microphone = conditions.includes("microphone_down") ? "failed" : "on";
     const state = stage && {
-      stage, ready, conditions, empty: false, muted: false, microphone: "on", shift: null,
-      handover: null, recording: recording || null, pre_event_seconds: 0,
+      stage, ready, conditions, empty: false, muted: false, microphone, shift: null,
+      handover: null, recording: stage === "recording" ? recording : null, pre_event_seconds: 0,
+      cut_off: false, awaits_answer: null, ...more,
     };
-    rows.push([stage, ready, conditions, cue, tell({ state, board, cue })]);
+    const told = tell({ state, board, cue });
+    const boxes = stagesOf(state, board.policy).map((one) => [one.title, one.says]);
+    rows.push([stage, ready, conditions, cue, more, told, boxes]);
   };
+  const more = [
+    ...handovers.map((state) => ({ handover: { state, done: 1, total: 2, trouble: null } })),
+    { cut_off: true }, { awaits_answer: "main" },
+  ];
   const stages = [null, ...Object.keys(words().stages)];
   for (const stage of stages) {
     for (const ready of [true, false]) {
       for (const conditions of [...alone, ...pairs]) row(stage, ready, conditions, null);
       for (const conditions of alone) for (const cue of cues) row(stage, ready, conditions, cue);
+      for (const conditions of alone) {
+        for (const one of more) row(stage, ready, [...conditions, "docked"], null, one);
+      }
     }
   }
   const keys = stages.flatMap((stage) => [true, false].map((ready) =>
     keysIn(stage, board.buttons, board.policy, ready).map((one) => one.textContent).join()));
-  explain(board.policy, false);
-  const step = document.querySelector("#step-idle strong").textContent;
-  explain(board.policy, true);
-  return { rows, keys, step, rhythms: words().rhythms };
+  const { rhythms, next, handover } = words();
+  const goOn = next.goOn(words().buttonsIn.main);
+  const { answer, view } = next;
+  return { rows, keys, rhythms, answer, goOn, view, lights: handover.lights };
 }"""
-"""What is said of every stage, ready or not, with each pair of conditions and after each cue."""
+"""What is said of every stage, ready or not, with each pair of conditions and after each cue; in
+the dock, with each word of handing over; after a recording was cut off; with a stop half made."""
 CALLED: Final = {
     "de": ("Bereit", "Aufzeichnung", "Speicher voll", "Speicher fast voll", "beginnt"),
     "en": ("Idle", "Recording", "storage full", "storage low", "begins"),
 }
+TAKES: Final = {
+    "de": ("Das Bild wird", "Bild und Ton werden", "sich selbst", "aufs Display sehen"),
+    "en": ("The picture becomes", "Picture and sound become", "see themselves.", "look at the"),
+}
+"""What is said of a recording that takes the picture, and sound besides; of people who see
+themselves; of a display that says what is the matter."""
 PROGRAM_NAMES: Final = tuple(
     name.value.replace("_", " ") for name in Intent if "_" in name.value or name == "escalate"
 )
+
+
+def is_true_of_the_boxes(
+    stage: str | None, ready: bool, conditions: list[str], boxes: Any, language: str
+) -> None:
+    """What the three stages are called, and said to take and to show, is so now."""
+    case = (stage, ready, conditions, boxes)
+    (idle, _), (_, view), (_, recording) = boxes
+    conditions = conditions if stage else []
+    picture, both, seen, _ = TAKES[language]
+    assert idle != CALLED[language][0] or ready or stage not in ("idle", "self_view", "off"), case
+    down = "camera_down" in conditions
+    blind = down or "camera_covered" in conditions or "display_down" in conditions
+    assert (seen in view) is not blind, case
+    assert not (down and recording.startswith((picture, both))), case
+    assert not ("microphone_down" in conditions and recording.startswith(both)), case
+    if stage == "recording" and not {"camera_down", "microphone_down"} & {*conditions}:
+        assert recording.startswith(both), case
+
+
+def is_true_of_the_dock(row: list[Any], lights: dict[str, str]) -> bool:
+    """Of the lights nothing is said but what they do; whether something is."""
+    stage, ready, conditions, _cue, more, told, _boxes = row
+    if "handover" not in more or stage not in ("idle", "self_view", "recording", "stopping"):
+        return False
+    holding = frozenset(Condition(one) for one in conditions)
+    state = State(Stage(stage), 0, holding, display_on=stage == "self_view")
+    if stage in ("idle", "self_view") and state.can_record is not ready:
+        return False  # no such camera
+    name = HandoverState(more["handover"]["state"])
+    shown = signals.indication(state)
+    said = any(f"({lights[name.value]})" in one for one in told["conditions"])
+    assert said is (signals.in_dock(shown, name) is not shown), (stage, conditions, name, told)
+    return said
 
 
 @pytest.mark.parametrize("language", ["de", "en"])
@@ -216,15 +269,27 @@ def test_nothing_is_claimed_but_what_is_known_just_now(
     page = chromium.new_page()
     page.goto(camera.url)
     cues = [one.name.lower() for one in Rhythm]
-    found = page.evaluate(TABLE, [language, cues])
+    found = page.evaluate(TABLE, [language, cues, [one.value for one in HandoverState]])
     page.close()
     idle, records, full, low, promise = CALLED[language]
     rhythms = found["rhythms"]
-    assert found["step"] != idle
     says_so = {rhythms[name] for name in ("records", "silent")}
     assert len(found["rows"]) > 5000
-    for stage, ready, conditions, cue, told in found["rows"]:
-        case = (stage, ready, conditions, cue, told)
+    lit = 0
+    for stage, ready, conditions, cue, more, told, boxes in found["rows"]:
+        case = (stage, ready, conditions, cue, more, told, boxes)
+        is_true_of_the_boxes(stage, ready, conditions, boxes, language)
+        lit += is_true_of_the_dock(
+            [stage, ready, conditions, cue, more, told, boxes], found["lights"]
+        )
+        # What the display says, the hint says; and the answer to a hold, on every page.
+        assert told["hint"] != found["view"] or not more.get("cut_off"), case
+        can_go_on = stage == "idle" and ready and more.get("cut_off")
+        assert (told["hint"] == found["goOn"]) is bool(can_go_on), case
+        assert (told["hint"] == found["answer"]) is bool(stage and more.get("awaits_answer")), case
+        assert not told["cue"].startswith(TAKES[language][3]) or (
+            stage == "idle" and "display_down" not in conditions
+        ), case
         answers = stage in ("idle", "self_view", "recording", "stopping")
         can = answers and ready and stage in ("idle", "self_view")
         assert (told["tone"] == "ready") is can, case
@@ -236,7 +301,8 @@ def test_nothing_is_claimed_but_what_is_known_just_now(
         assert promise not in told["hint"] or can, case
         # What was felt and is true is read.
         assert told["cue"] or not (cue == "records" and stage == "recording"), case
-    said = " ".join([*found["keys"], *(str(row[4]) for row in found["rows"])]).lower()
+    assert lit >= len(HandoverState)
+    said = " ".join([*found["keys"], *(str(row[5:]) for row in found["rows"])]).lower()
     assert [name for name in PROGRAM_NAMES if name in said] == []
 
 
@@ -339,6 +405,28 @@ def test_two_phones_on_one_button_are_both_told(chromium: Browser, camera: BodyC
         one.waits(hint, others)
         other.page.mouse.up()
         one.waits("() => !document.querySelector('#button-display').classList.contains('down')")
+
+
+def test_what_a_hand_does_in_a_recording_is_told_to_who_only_watches(
+    chromium: Browser, camera: BodyCamera
+) -> None:
+    """By the camera's word alone: this page presses nothing."""
+    how: Any = {"size": WIDE, "scheme": "light", "language": "en-GB"}
+    with person(chromium, camera.url, "watches", **how) as one:
+        hint = one.page.locator("#hint")
+        for stage in ("self_view", "recording"):
+            to_stage(camera, stage)
+        camera.press()
+        hint.get_by_text("That was a mark. To stop, hold").wait_for()
+        assert camera.state["recording"]["marks"] == 1
+        camera.pass_time(CALM_SECONDS)
+        camera.press("main", 2.3)
+        hint.get_by_text("To stop it, press once now").wait_for()
+        assert camera.state["awaits_answer"] == "main"
+        camera.pass_time(2 * STILL_US / 1e6)
+        camera.press()
+        one.waits_for_stage("Idle")
+        assert camera.state["awaits_answer"] is None
 
 
 @pytest.mark.breadth

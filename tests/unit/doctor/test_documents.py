@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import runpy
-from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -325,16 +324,3 @@ def headings(page: Path) -> set[str]:
     found = re.findall(r"(?m)^#+ (.+)$", written)
     named = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in found}
     return named | set(re.findall(r'<a id="([^"]+)">', written))
-
-
-def test_the_course_asks_by_the_strokes_that_are_felt() -> None:
-    """Two short and two long would be *it can record*."""
-    words = (DOCS.parent / "hw-mocks/hw_mocks/sim/page/words-course.js").read_text("utf-8")
-    for twice, names in (
-        ("Zweimal", {"-": "lang", ".": "kurz"}),
-        ("Twice", {"-": "long", ".": "short"}),
-    ):
-        strokes = [(kind, len(list(some))) for kind, some in groupby(signals.Rhythm.SILENT.value)]
-        assert [number for _, number in strokes] == [2, 2]
-        asked = f", {twice.lower()} ".join(names[kind] for kind, _ in strokes)
-        assert f'"{twice} {asked}: ' in words

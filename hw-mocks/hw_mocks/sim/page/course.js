@@ -8,7 +8,7 @@ import { $, make, mark, write } from "./dom.js";
 import { Exercise, Facts, OTHERWISE, RIGHT } from "./exercise.js";
 import { ask, clock } from "./live.js";
 import { SCENARIOS } from "./scenarios.js";
-import { records, stopOf } from "./telling.js";
+import { records } from "./telling.js";
 import { dateTime, number, spoken } from "./words.js";
 import { COURSE_WORDS } from "./words-course.js";
 
@@ -30,9 +30,7 @@ const WAYS = {
 export class Course {
   constructor(board) {
     this.buttons = board.buttons;
-    const [big] = board.buttons;
-    const stop = big && stopOf(big);
-    this.facts = new Facts(big?.name, stop && stop.seconds * 1e6);
+    this.facts = new Facts();
     const { sound, may_mute: mayMute } = board.policy;
     this.scenarios = SCENARIOS.filter((one) => !one.mutes || (sound && mayMute));
     this.exercise = null;
@@ -294,8 +292,8 @@ export class Course {
     this.take(this.facts.state(next, atUs));
   }
 
-  edge(value) {
-    this.take(this.facts.edge(value));
+  felt(atUs) {
+    this.take(this.facts.felt(atUs));
   }
 
   desk(told, atUs) {

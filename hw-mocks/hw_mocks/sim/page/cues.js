@@ -17,9 +17,13 @@ const READ_MS = 8000;
 const GLYPHS = { ".": "•", "-": "▬" };
 
 export class Cues {
-  /** `rhythms`: {strokes: what they say}, as the board tells them. changed: called when another one is said. */
-  constructor(rhythms, changed = () => {}) {
+  /**
+   * `rhythms`: {strokes: what they say}, as the board tells them. changed: called when another one is
+   * said. felt: called when one is over, with the media time of its last stroke's end.
+   */
+  constructor(rhythms, changed = () => {}, felt = () => {}) {
     this.rhythms = rhythms;
+    this.felt = felt;
     this.changed = () => {};
     this.forget();
     this.changed = changed;
@@ -64,6 +68,7 @@ export class Cues {
   end() {
     this.said = { strokes: this.strokes, over: true };
     this.show();
+    this.felt(this.offUs);
     clearTimeout(this.ending);
     this.ending = setTimeout(() => {
       this.said = null;

@@ -1,20 +1,11 @@
 // One exercise: facts come in, steps are done. No document here, and no clock: time comes with the facts.
 
-/** Two clocks tell when a press was: what is this close together, in microseconds, is one press. */
-const ONE_PRESS_US = 100_000;
-/** A press that comes so soon after a hold answers it, and is no mark. */
-const ANSWER_US = 3_000_000;
+import { marksSince } from "./telling.js";
 
 /** What of the camera's news is a fact: [{what, atUs, ...}], made of two states that follow each other. */
 export class Facts {
-  /** button: the one that marks. holdUs: a press that is so long is a hold, and marks nothing. */
-  constructor(button, holdUs = 2e6) {
-    this.button = button;
-    this.holdUs = holdUs;
+  constructor() {
     this.before = null;
-    this.pressed = null;
-    this.tapped = null;
-    this.held = -Infinity;
     this.busy = null;
   }
 
@@ -33,29 +24,16 @@ export class Facts {
     if (next.stage === "recording" && before.stage === "recording" && next.muted !== before.muted) {
       facts.push({ what: next.muted ? "muted" : "unmuted", atUs });
     }
+    for (let count = marksSince(before, next); count > 0; count -= 1) facts.push({ what: "mark", atUs });
     for (const name of next.conditions) {
       if (!before.conditions.includes(name)) facts.push({ what: "condition", name, atUs });
     }
     return facts;
   }
 
-  /**
-   * A change of a pin: a short press in a recording that the camera answers by vibrating is a mark. The
-   * press that began the recording is none, though word of it may come later than the recording's.
-   */
-  edge({ name, on, at_us: atUs }) {
-    const { stage, recording } = this.before ?? {};
-    if (name === this.button) {
-      const begins = stage === "recording" && atUs > recording?.since_us + ONE_PRESS_US;
-      if (on) this.pressed = begins ? atUs : null;
-      else if (this.pressed !== null && atUs - this.pressed >= this.holdUs) this.held = atUs;
-      else if (this.pressed !== null && this.pressed > this.held + ANSWER_US) this.tapped = atUs;
-      return [];
-    }
-    if (name !== "vibration" || !on || this.tapped === null || stage !== "recording") return [];
-    const answered = atUs - this.tapped < 1.5e6;
-    this.tapped = null;
-    return answered ? [{ what: "mark", atUs }] : [];
+  /** A rhythm was felt to its end, while these conditions held. */
+  felt(atUs) {
+    return (this.before?.conditions ?? []).map((name) => ({ what: "felt", name, atUs }));
   }
 
   /** What the evidence desk tells: it was busy, and has found something. */

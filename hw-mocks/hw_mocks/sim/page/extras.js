@@ -3,7 +3,7 @@
 import { Course } from "./course.js";
 import { Webcam } from "./webcam.js";
 
-/** `heard`, as live.js takes it, with what these two have to hear besides; and what an exercise keeps back now. */
+/** `heard`, as live.js takes it, with what these two have to hear besides; what an exercise keeps back now; and what is told when a rhythm is over. */
 export function beside(board, heard) {
   const webcam = new Webcam();
   const course = new Course(board);
@@ -23,5 +23,5 @@ export function beside(board, heard) {
     both("state")(next, atUs);
     webcam.camera(next);
   };
-  return { heard: { ...heard, connected, state, edge: both("edge"), desk: both("desk") }, veil: () => course.veil };
+  return { heard: { ...heard, connected, state, desk: both("desk") }, veil: () => course.veil, felt: (atUs) => course.felt(atUs) };
 }

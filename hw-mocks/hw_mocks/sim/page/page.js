@@ -12,7 +12,7 @@ import { hush, listen, shake, sound, wake } from "./sounds.js";
 import { explain, showStage } from "./stages.js";
 import { showOffice } from "./office.js";
 import { Switchboard } from "./switchboard.js";
-import { stopOf, tell } from "./telling.js";
+import { marksSince, mayBegin, stagesOf, stopOf, tell } from "./telling.js";
 import { Timeline } from "./timeline.js";
 import * as voice from "./voice.js";
 import { number, speak, spoken, words } from "./words.js";
@@ -24,9 +24,6 @@ const SLOW_MS = 600;
 const FELT_US = 150_000;
 
 let state = null;
-/** Until then a press may answer the hold before it, and end the recording. */
-let answerEnds = 0;
-const ANSWER_MS = 3000;
 /** A hold is let go within this time of being felt, or no press answers it (camerad/behaviour/gestures.py). */
 const LET_GO_SECONDS = 1;
 let note = "";
@@ -39,8 +36,8 @@ const past = new Past();
 const timeline = new Timeline(past);
 const switchboard = new Switchboard(board);
 const recordings = new Recordings();
-const cues = new Cues(board.rhythms ?? {}, () => show());
-const { heard, veil } = beside(board, {
+const cues = new Cues(board.rhythms ?? {}, () => show(), (atUs) => felt(atUs));
+const { heard, veil, felt } = beside(board, {
   connected,
   edge,
   finger,
@@ -92,14 +89,15 @@ function pressed(button, stageThen, seconds) {
   if (button.shared || veil().ways) return;
   const stop = stopOf(button);
   if (!stop || stageThen !== "recording") return;
-  const answers = performance.now() < answerEnds;
-  const tooLong = seconds >= stop.seconds + LET_GO_SECONDS;
-  answerEnds = seconds < stop.seconds || tooLong ? 0 : performance.now() + ANSWER_MS;
-  // One press is one thing: a mark is no stop that has failed, and the answer to a hold is no mark.
-  if (tooLong) tellNote(text.next.tooLong(stop.seconds));
-  else if (seconds >= stop.seconds) tellNote(text.next.answer);
-  else if (answers) noteEnds = 0;
-  else tellNote((marks(button) ? text.next.marked : text.next.tooShort)(stop.seconds));
+  // Of a mark, and of a press that ends the recording, the camera tells.
+  if (seconds >= stop.seconds + LET_GO_SECONDS) tellNote(text.next.tooLong(stop.seconds));
+  else if (seconds < stop.seconds && !marks(button) && !state?.awaits_answer) tellNote(text.next.tooShort(stop.seconds));
+}
+
+/** The camera says that a mark was set: whoever meant to stop it is told how. */
+function marked() {
+  const stop = board.buttons.map(stopOf).find((one) => one !== undefined);
+  if (stop && !veil().ways) tellNote(words().next.marked(stop.seconds));
 }
 
 /** What bodycam-sim made of a finger of this page. */
@@ -128,6 +126,7 @@ function sharedBy(hands) {
 function show() {
   const text = words();
   showOutputs(state);
+  explain(stagesOf(state, board.policy));
   const told = tell({ state, board, cue: cues.name, note: performance.now() < noteEnds ? note : "", veil: veil() });
   showStage(told);
   // Not true, or not yet: word of what it tells of may come later.
@@ -142,12 +141,11 @@ function show() {
 let keysShown = "";
 
 function showKeys() {
-  const ready = state === null || state.recording !== null || state.ready || !["idle", "self_view", "off"].includes(stage());
+  const ready = mayBegin(state);
   const wanted = `${stage()} ${ready} ${spoken()} ${state?.office}`;
   if (wanted === keysShown) return;
   keysShown = wanted;
   $("keys").replaceChildren(...keysIn(stage(), board.buttons, board.policy, ready));
-  explain(board.policy, ready);
   recordings.ready = ready;
   showOffice(board.office, state?.office ?? null);
   recordings.show();
@@ -209,6 +207,7 @@ function newState(next, atUs) {
     noteEnds = 0;
     voice.past();
   }
+  const isMarked = marksSince(state, next) > 0;
   state = next;
   recordings.know(next.stage);
   past.note(next, atUs);
@@ -218,6 +217,7 @@ function newState(next, atUs) {
     voice.silence();
   }
   if (hands) sharedBy(next.hands);
+  if (isMarked) marked();
   showKeys();
   show();
   if (another) timeline.write();

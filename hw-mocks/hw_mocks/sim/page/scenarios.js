@@ -1,10 +1,10 @@
 // The exercises, as data: what is asked, what goes wrong meanwhile, and what a right answer is.
 //
-// A step is done by what really happened: `wants` names a fact of course.js; what else it says must
+// A step is done by what really happened: `wants` names a fact of exercise.js; what else it says must
 // be so, too, for the step to be right, else it was done another way. A step with `ask` is done by
 // an answer; words-course.js has the question and its answers under that name, and `right` is the
 // place of the right one. `unless`: a fact by which the step is passed over. `guided`: the camera may tell
-// everything. `within`: seconds from the step before; later is late, and the task's
+// everything. `name`: of "felt", the condition that holds when a rhythm is over. `within`: seconds from the step before; later is late, and the task's
 // words say so: {within} in them. `mutes`: only where the policy lets the wearer switch the sound off. `fault`: what
 // happens `after` so many seconds of the step; it lasts `seconds`, and ends with the exercise.
 
@@ -57,7 +57,7 @@ export const SCENARIOS = [
     id: "silent",
     steps: [
       { wants: "recording" },
-      { wants: "condition", name: "microphone_down", fault: { name: "microphone_gone", after: 4, seconds: 60 } },
+      { wants: "felt", name: "microphone_down", fault: { name: "microphone_gone", after: 4, seconds: 60 } },
       { ask: "silent", answers: 3, right: 1, within: 20 },
       { wants: "stopped" },
     ],
@@ -66,7 +66,7 @@ export const SCENARIOS = [
     id: "light",
     steps: [
       { wants: "recording" },
-      { wants: "condition", name: "light_down", fault: { name: "light_dead", light: "red", after: 4, seconds: 60 } },
+      { wants: "felt", name: "light_down", fault: { name: "light_dead", light: "red", after: 4, seconds: 60 } },
       { ask: "light", answers: 3, right: 2, within: 20 },
       { wants: "stopped" },
     ],

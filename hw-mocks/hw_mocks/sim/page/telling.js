@@ -11,6 +11,8 @@ const TOLD_BY_DAEMON = new Set(["idle", "self_view", "recording", "stopping"]);
 /** What bodycam-sim calls the trigger of a recording that nobody pressed for: it was cut off before. */
 const CONTINUED = "continued";
 const NOTHING = { stage: "unknown", ready: false, empty: false, conditions: [], recording: null, shift: null };
+/** Without which whoever stands before the camera sees themselves on its display. */
+const UNSEEN = ["camera_down", "camera_covered", "display_down"];
 
 /** Where what a cue says is so; of one that is not here, wherever the daemon answers. */
 const HOLDS = {
@@ -39,15 +41,53 @@ export function tell({ state, board, cue = null, note = "", veil = {} }) {
   const ready = answers && known.ready;
   const told = { stage, tone: toneOf(stage, ready), elapsed: "", wearer: "", conditions: [], cue: "" };
   told.headline = nameOf(stage, ready);
-  told.hint = note || hint(known, board, ready, state === null);
+  told.hint = known.awaits_answer ? text.next.answer : note || hint(known, board, ready, state === null);
   if (!answers) return told;
   if (veil.causes) return { ...told, tone: "none", headline: text.exercise.headline, hint: note || text.exercise.hint };
   told.elapsed = elapsed(known, board.policy);
   told.wearer = wearer(known);
-  told.conditions = conditionsOf(known, board.covers ?? {});
-  if (cue !== null && (HOLDS[cue] ?? (() => true))({ stage, ready })) told.cue = text.rhythms[cue] ?? text.rhythms.strange;
-  if (veil.ways && !note) told.hint = text.exercise.hint;
+  told.conditions = conditionsOf(known, board.covers ?? {}, told.tone === "ready");
+  if (cue !== null && (HOLDS[cue] ?? (() => true))({ stage, ready })) told.cue = felt(cue, known);
+  if (veil.ways) told.hint = note || text.exercise.hint;
   return told;
+}
+
+/** What a rhythm says. The display says what is the matter where it works, and nobody else reads it. */
+function felt(cue, { stage, conditions }) {
+  const text = words().rhythms;
+  if (cue !== "look") return text[cue] ?? text.strange;
+  if (conditions.includes("display_down")) return text.lookDark;
+  return stage === "idle" ? text.look : text.lookLater;
+}
+
+/**
+ * The three stages in words: [{name, title, says}]. state: as of `tell`. Of a recording it is said what
+ * it takes, of self-view whether people see themselves, both as it is now.
+ */
+export function stagesOf(state, policy) {
+  const { stageIs, stageIsNot } = words();
+  const ready = mayBegin(state);
+  const conditions = state?.conditions ?? [];
+  const seen = !UNSEEN.some((name) => conditions.includes(name));
+  return ["idle", "self_view", "recording"].map((name) => {
+    const held = policy.pre_event_seconds && policy.armed_in.includes(name) ? number(policy.pre_event_seconds, 0) : "";
+    const says = (ready ? stageIs : stageIsNot)[name]({ held, seen, takes: takenBy(state, policy.sound) });
+    return { name, title: nameOf(name, ready), says };
+  });
+}
+
+/** Whether a recording could begin, or runs; also where that is unknown. */
+export function mayBegin(state) {
+  return state === null || state.recording !== null || state.ready || !["idle", "self_view", "off"].includes(state.stage);
+}
+
+/** What a recording takes: "both", "picture", "sound" or "nothing". One that is not there yet has what works. */
+function takenBy(state, sound) {
+  const { stage, conditions, ...known } = state ?? NOTHING;
+  const picture = !conditions.includes("camera_down");
+  const heard = sound && (stage === "recording" ? soundOf(known) === "on" : !conditions.includes("microphone_down"));
+  if (picture) return heard ? "both" : "picture";
+  return heard ? "sound" : "nothing";
 }
 
 /** What a stage is called: one from which no recording could begin is not called ready. */
@@ -61,18 +101,19 @@ function toneOf(stage, ready) {
 }
 
 /** What is the matter, without what a graver one says anyway; and how handing over goes. */
-function conditionsOf({ conditions, handover }, covers) {
+function conditionsOf({ conditions, handover }, covers, ready) {
   const covered = new Set(conditions.map((name) => covers[name]));
   const told = conditions.filter((name) => !covered.has(name)).map((name) => say("conditions", name));
-  if (handover) told.push(handedOver(handover));
+  // Its lights are those of handing over where being docked is all that they say.
+  if (handover) told.push(handedOver(handover, ready && conditions.every((name) => name === "docked")));
   return told;
 }
 
-/** How handing over goes, with what the green light does meanwhile. */
-function handedOver({ state, done, total, trouble }) {
+/** How handing over goes; lit: with what the lights do meanwhile. */
+function handedOver({ state, done, total, trouble }, lit) {
   const text = words().handover;
-  if (trouble !== null) return text.failed(say("troubles", trouble));
-  return text[state](number(done, 0), number(total, 0));
+  const said = trouble === null ? text[state](number(done, 0), number(total, 0)) : text.failed(say("troubles", trouble));
+  return lit ? `${said} (${text.lights[trouble === null ? state : "failed"]})` : said;
 }
 
 function wearer({ shift, looking_for_badge: looks }) {
@@ -117,6 +158,13 @@ function hint(state, board, ready, lost) {
       if (stop) return text.next.stop(text.buttonsIn[name] ?? say("buttons", name), stop.seconds);
     }
   }
+  if (stage === "idle" && ready && state.cut_off) {
+    for (const { name, gestures } of buttons) {
+      if (gestures.some((one) => one.gesture === "hold" && one.in.includes(stage) && records(one.intent, stage))) {
+        return text.next.goOn(text.buttonsIn[name] ?? say("buttons", name));
+      }
+    }
+  }
   const press = (buttons[0]?.gestures ?? []).find((one) => one.gesture === "press" && one.in.includes(stage));
   const refused = ready ? "" : [text.hints.amber, cause(state, board.gravity ?? [])].filter(Boolean).join(" ");
   if (press === undefined) return refused;
@@ -140,3 +188,10 @@ export const records = (intent, stage) =>
 /** The gesture of a button that ends a recording; undefined if none does. */
 export const stopOf = ({ gestures }) =>
   gestures.find((one) => one.gesture === "hold_press" && one.intent === "stop" && one.in.includes("recording"));
+
+/** How many marks the camera has set between two of its states, the first of which may be null. */
+export function marksSince(before, next) {
+  const { since_us: began, marks = 0 } = before?.recording ?? {};
+  if (before === null || next.stage !== "recording" || next.recording === null) return 0;
+  return next.recording.marks - (began === next.recording.since_us ? marks : 0);
+}

@@ -42,7 +42,7 @@ export const COURSE_WORDS = {
         answers: ["Die Displaytaste 1 Sekunde halten und lesen", "Die große Taste fester drücken", "Warten, bis Grün angeht"],
       },
       silent: {
-        question: "Zweimal lang, zweimal kurz: was heißt das, und was tun Sie?",
+        question: "Was hat die Kamera eben gemeldet, und was tun Sie?",
         answers: [
           "Die Aufzeichnung ist zu Ende; neu beginnen",
           "Es zeichnet ohne Ton auf; weitermachen und nach dem Dienst melden",
@@ -50,7 +50,7 @@ export const COURSE_WORDS = {
         ],
       },
       light: {
-        question: "Dreimal kurz, zweimal lang: was heißt das, und was tun Sie?",
+        question: "Was hat die Kamera eben gemeldet, und was tun Sie?",
         answers: [
           "Die Aufzeichnung ist zu Ende; neu beginnen",
           "Es zeichnet ohne Ton auf; weitermachen und nach dem Dienst melden",
@@ -182,7 +182,7 @@ export const COURSE_WORDS = {
         answers: ["Hold the display button for 1 second, and read", "Press the big button harder", "Wait until green comes on"],
       },
       silent: {
-        question: "Twice long, twice short: what does it say, and what do you do?",
+        question: "What has the camera just told, and what do you do?",
         answers: [
           "The recording has ended; begin anew",
           "It records without sound; go on, and report it after the shift",
@@ -190,7 +190,7 @@ export const COURSE_WORDS = {
         ],
       },
       light: {
-        question: "Three times short, twice long: what does it say, and what do you do?",
+        question: "What has the camera just told, and what do you do?",
         answers: [
           "The recording has ended; begin anew",
           "It records without sound; go on, and report it after the shift",

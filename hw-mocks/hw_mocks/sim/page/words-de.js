@@ -29,6 +29,8 @@ export const DE = {
     silent: "die Kamera zeichnet ohne Ton auf",
     light: "ein Licht ist gestört: Aufzeichnung selbst ansagen",
     look: "aufs Display sehen",
+    lookLater: "etwas ist zu beachten; ist sie wieder bereit, sagt das Display, was",
+    lookDark: "etwas ist zu beachten; das Display ist gestört",
     power_off: "die Kamera geht in einer halben Minute aus",
     strange: "eine Vibration ohne Bedeutung: von einer anderen unterbrochen",
   },
@@ -50,21 +52,28 @@ export const DE = {
   },
   letters: { starting: "…", idle: "B", self_view: "S", recording: "A", stopping: "W", off: "–", unknown: "?" },
   stageIs: {
-    idle: (held) =>
+    idle: ({ held }) =>
       held
         ? `Offen getragen; bis zu ${held}\u00a0s Vorlauf sind nur im Arbeitsspeicher.`
         : "Offen getragen; aufgezeichnet wird nichts.",
-    self_view: (held) =>
-      held
-        ? `Das Gegenüber sieht sich selbst. Nur im Arbeitsspeicher; beim nächsten Drücken bleiben bis zu ${held}\u00a0s Vorlauf erhalten.`
-        : "Das Gegenüber sieht sich selbst; behalten wird davon nichts.",
-    recording: (_held, sound) =>
-      `${sound ? "Bild und Ton werden" : "Das Bild wird"} Beweismittel, verschlüsselt und signiert.`,
+    self_view: ({ held, seen }) => {
+      const them = seen ? "Das Gegenüber sieht sich selbst" : "Das Gegenüber sieht sich jetzt nicht";
+      return held
+        ? `${them}. Nur im Arbeitsspeicher; beim nächsten Drücken bleiben bis zu ${held}\u00a0s Vorlauf erhalten.`
+        : `${them}; behalten wird davon nichts.`;
+    },
+    recording: ({ takes }) =>
+      ({
+        both: "Bild und Ton werden Beweismittel, verschlüsselt und signiert.",
+        picture: "Das Bild wird Beweismittel, verschlüsselt und signiert.",
+        sound: "Jetzt wird nur der Ton Beweismittel: Es kommt kein Bild.",
+        nothing: "Jetzt wird nichts Beweismittel: Es kommt weder Bild noch Ton.",
+      })[takes],
   },
   stageIsNot: {
-    idle: "Offen getragen. Eine Aufzeichnung würde jetzt abgelehnt.",
-    self_view: "Das Gegenüber sieht sich selbst. Eine Aufzeichnung würde jetzt abgelehnt.",
-    recording: "Kann jetzt nicht beginnen.",
+    idle: () => "Offen getragen. Eine Aufzeichnung würde jetzt abgelehnt.",
+    self_view: ({ seen }) => `Das Gegenüber sieht sich ${seen ? "selbst" : "jetzt nicht"}. Eine Aufzeichnung würde jetzt abgelehnt.`,
+    recording: () => "Kann jetzt nicht beginnen.",
   },
   elapsed: (time) => `${time} seit dem Drücken`,
   elapsedContinued: (time) => `${time}, setzt die unterbrochene Aufzeichnung fort`,
@@ -90,6 +99,7 @@ export const DE = {
     viewDark: "Drücken Sie die große Taste: der Spiegel beginnt; das Display bleibt dunkel.",
     record: "Die große Taste noch einmal drücken, und die Aufzeichnung beginnt.",
     stop: (button, seconds) => `Zum Beenden ${button} ${seconds} Sekunden halten, bis sie vibriert, loslassen, einmal drücken.`,
+    goOn: (button) => `Eine Aufzeichnung brach ab. Zum Fortsetzen ${button} halten, bis sie vibriert.`,
     answer: "Die Aufzeichnung läuft weiter. Zum Beenden jetzt einmal kurz drücken.",
     tooLong: (seconds) => `Das war zu lang zum Beenden: noch einmal ${seconds} Sekunden halten und loslassen, sobald sie vibriert.`,
     marked: (seconds) => `Das war eine Marke. Zum Beenden halten Sie die Taste ${seconds} Sekunden, lassen los und drücken einmal.`,
@@ -293,10 +303,16 @@ export const DE = {
     docked: "im Dock",
   },
   handover: {
-    waiting: () => "noch nicht alles übergeben (Gelb blinkt)",
-    handing_over: (done, total) => `${done} von ${total} übergeben (Gelb blinkt)`,
-    handed_over: () => "alles übergeben (Grün blitzt alle 3 s)",
-    failed: (why) => `Übergabe gestört: ${why} (Grün blinkt)`,
+    waiting: () => "noch nicht alles übergeben",
+    handing_over: (done, total) => `${done} von ${total} übergeben`,
+    handed_over: () => "alles übergeben",
+    failed: (why) => `Übergabe gestört: ${why}`,
+    lights: {
+      waiting: "Gelb blinkt",
+      handing_over: "Gelb blinkt",
+      handed_over: "Grün blitzt alle 3 s",
+      failed: "Grün blinkt",
+    },
   },
   troubles: {
     network: "der Server der Dienststelle ist nicht erreichbar",

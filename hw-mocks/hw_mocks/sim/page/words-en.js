@@ -29,6 +29,8 @@ export const EN = {
     silent: "the camera records without sound",
     light: "a light failed: say aloud that you record",
     look: "look at the display",
+    lookLater: "something is the matter; in idle the display says what",
+    lookDark: "something is the matter; the display has failed",
     power_off: "the camera switches off in half a minute",
     strange: "a vibration without a meaning: cut short by another one",
   },
@@ -49,21 +51,28 @@ export const EN = {
   },
   letters: { starting: "…", idle: "I", self_view: "S", recording: "R", stopping: "C", off: "O", unknown: "?" },
   stageIs: {
-    idle: (held) =>
+    idle: ({ held }) =>
       held
         ? `Worn in plain sight; up to ${held}\u00a0s of run-up are in memory only.`
         : "Worn in plain sight; nothing is recorded.",
-    self_view: (held) =>
-      held
-        ? `People see themselves. In memory only; press again, and up to ${held}\u00a0s of run-up are kept.`
-        : "People see themselves; nothing of it is kept.",
-    recording: (_held, sound) =>
-      `${sound ? "Picture and sound become" : "The picture becomes"} evidence, encrypted and signed.`,
+    self_view: ({ held, seen }) => {
+      const them = seen ? "People see themselves" : "People do not see themselves now";
+      return held
+        ? `${them}. In memory only; press again, and up to ${held}\u00a0s of run-up are kept.`
+        : `${them}; nothing of it is kept.`;
+    },
+    recording: ({ takes }) =>
+      ({
+        both: "Picture and sound become evidence, encrypted and signed.",
+        picture: "The picture becomes evidence, encrypted and signed.",
+        sound: "Only the sound becomes evidence now: no picture comes.",
+        nothing: "Nothing becomes evidence now: neither picture nor sound comes.",
+      })[takes],
   },
   stageIsNot: {
-    idle: "Worn in plain sight. A recording would be refused now.",
-    self_view: "People see themselves. A recording would be refused now.",
-    recording: "Cannot begin now.",
+    idle: () => "Worn in plain sight. A recording would be refused now.",
+    self_view: ({ seen }) => `People ${seen ? "see themselves" : "do not see themselves now"}. A recording would be refused now.`,
+    recording: () => "Cannot begin now.",
   },
   elapsed: (time) => `${time} since the press`,
   elapsedContinued: (time) => `${time}, goes on with the one that was cut off`,
@@ -89,6 +98,7 @@ export const EN = {
     viewDark: "Press the big button: self-view begins; the display stays dark.",
     record: "Press the big button again, and the recording begins.",
     stop: (button, seconds) => `To stop, hold ${button} for ${seconds} seconds, until it vibrates, let go, press once.`,
+    goOn: (button) => `A recording was cut off. Hold ${button} until it vibrates, to go on.`,
     answer: "It goes on recording. To stop it, press once now, briefly.",
     tooLong: (seconds) => `Held too long to stop it: hold for ${seconds} seconds again, and let go as soon as it vibrates.`,
     marked: (seconds) => `That was a mark. To stop, hold the button for ${seconds} seconds, let go, press once.`,
@@ -292,10 +302,16 @@ export const EN = {
     docked: "docked",
   },
   handover: {
-    waiting: () => "not all handed over yet (amber blinks)",
-    handing_over: (done, total) => `${done} of ${total} handed over (amber blinks)`,
-    handed_over: () => "all handed over (green flashes every 3 s)",
-    failed: (why) => `handing over does not work: ${why} (green blinks)`,
+    waiting: () => "not all handed over yet",
+    handing_over: (done, total) => `${done} of ${total} handed over`,
+    handed_over: () => "all handed over",
+    failed: (why) => `handing over does not work: ${why}`,
+    lights: {
+      waiting: "amber blinks",
+      handing_over: "amber blinks",
+      handed_over: "green flashes every 3 s",
+      failed: "green blinks",
+    },
   },
   troubles: {
     network: "the office's server is not reached",
