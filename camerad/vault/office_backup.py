@@ -66,7 +66,7 @@ _BIG: Final = (
 LEFT_OUT: Final = (
     *_BIG,
     ("office/incoming/*", "uploads under way: the cameras still have them"),
-    ("office/index.sqlite*", "the index in a file: the server makes it anew"),
+    ("office/index.sqlite*", "the index in a file: the server rebuilds it"),
     ("office/state.sqlite*", "the state in a file: a copy of one moment is in its place"),
     ("office/restoring/*", "what is coming back from a second copy"),
     ("office/lock", "an empty file"),
