@@ -57,34 +57,9 @@ NOTHING: Final = "nothing"
 DESIGN: Final[Mapping[str, str]] = {one.name: one.value for one in Rhythm}
 """The vocabulary of the camera, by what it says."""
 
-BEFORE: Final[Mapping[str, str]] = {
-    "DONE": ".",
-    "RECORDS": "...",
-    "ENDED": "-",
-    "NO_RECORDING": "---",
-    "SILENT": "--..",
-    "LIGHT": "-..",
-    "LOOK": ".--",
-    "CAN": "..--",
-}
-"""The eight that the camera had before. A mark, self-view and its time-out all were DONE, the end
-of a recording was ENDED, and an empty battery was LOOK, twice."""
-
-USUAL: Final[Mapping[str, str]] = {
-    "DONE": ".",
-    "RECORDS": "..",
-    "ENDED": "-",
-    "NO_RECORDING": "---",
-    "SILENT": "..-",
-    "LIGHT": "-..",
-    "LOOK": "....",
-    "CAN": ".-",
-}
-"""Another one with eight, nearer to what body cameras have."""
-
 RECORDING: Final = frozenset({"RECORDS", "SILENT"})
 """What says that it records."""
-OVER: Final = frozenset({"ENDED", "LEFT", "NO_RECORDING"})
+OVER: Final = frozenset({"LEFT", "NO_RECORDING"})
 """What says that it does not: whichever of them it is taken for, that is so."""
 
 Array = npt.NDArray[np.float64]
@@ -280,8 +255,6 @@ def _vocabularies() -> str:
     rows = []
     for name, vocabulary in (
         ("the eight of this camera", DESIGN),
-        ("the eight that it had before", BEFORE),
-        ("eight that are nearer to other cameras", USUAL),
         ("`signals.detail: full`", full()),
     ):
         found = judge(confusion(vocabulary))
@@ -292,35 +265,20 @@ def _vocabularies() -> str:
     return markdown_table(head, rows)
 
 
-def _matrix(vocabulary: Mapping[str, str]) -> str:
-    found = confusion(vocabulary)
-    head = ("told", "", *(drawn(code) for code in vocabulary.values()), NOTHING)
+def _eight() -> str:
+    found = confusion(DESIGN)
+    head = ("told", "", *(drawn(code) for code in DESIGN.values()), NOTHING)
     rows = (
         (drawn(code), name, *(_percent(share) if share >= 0.0005 else "" for share in row.values()))
-        for (name, code), row in zip(vocabulary.items(), found.values(), strict=True)
+        for (name, code), row in zip(DESIGN.items(), found.values(), strict=True)
     )
     return markdown_table(head, rows)
 
 
-def _full() -> str:
-    """As the matrix, without its empty cells: it has 26 columns."""
-    codes = full()
-    rows = []
-    for name, row in confusion(codes).items():
-        others = sorted((share, one) for one, share in row.items() if one != name)
-        confused = [f"{one} {_percent(share)}" for share, one in reversed(others) if share >= 0.01]
-        rows.append((drawn(codes[name]), name, _percent(row[name]), ", ".join(confused)))
-    return markdown_table(
-        ("told", "", "right", "taken for, in one case of a hundred or more"), rows
-    )
-
-
 TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "vocabularies": _vocabularies,
-    "eight": lambda: _matrix(DESIGN),
-    "before": lambda: _matrix(BEFORE),
+    "eight": _eight,
     "stops": fights.stops,
-    "full": _full,
 }
 """Every table, by its name in the page."""
 
