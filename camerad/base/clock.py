@@ -25,6 +25,9 @@ SECOND: Final = 1_000_000
 """Microseconds in a second."""
 DAY: Final = 86_400 * SECOND
 """Microseconds in a day."""
+SPARED_US: Final = 600 * SECOND
+"""An RTC that nobody set right for a year may be off by so much. So times that are no further apart
+contradict nothing."""
 
 _READING_US: Final = 5_000
 _READINGS: Final = 8
@@ -77,6 +80,23 @@ class DeclaredMoment(Moment, frozen=True):
         return Moment(self.boot_us, self.wall_us, self.source)
 
 
+class DoubtedMoment(Moment, frozen=True):
+    """An instant whose wall time does not count, though it might by its source: somebody set the
+    clock since the machine was started. It is signed like any of that source."""
+
+    @property
+    def trusted(self) -> bool:
+        return False
+
+    @property
+    def signed(self) -> Moment:
+        return Moment(self.boot_us, self.wall_us, self.source)
+
+
+class RefusedMoment(DoubtedMoment, frozen=True):
+    """The same, though a person declares it right: something contradicts them."""
+
+
 class Clock(Protocol):
     """Where the time comes from. A test passes a clock of its own."""
 
@@ -118,17 +138,20 @@ class SystemClock:
 
 
 class DeclaredClock(SystemClock):
-    """The clocks of the machine, whose wall time a person declared right. may_be: whether nothing
-    that is known for certain contradicts a moment; one that is contradicted stays unknown."""
+    """The clocks of the machine, whose wall time a person declared right. clock: who judges them
+    else. may_be: whether nothing contradicts the person at a moment."""
 
-    def __init__(self, judge: Callable[[], ClockSource], may_be: Callable[[Moment], bool]) -> None:
-        super().__init__(judge)
+    def __init__(self, clock: Clock, may_be: Callable[[Moment], bool]) -> None:
+        super().__init__()
+        self._clock = clock
         self._may_be = may_be
 
     def moment(self) -> Moment:
-        found = super().moment()
-        if found.trusted or not self._may_be(found):
+        found = self._clock.moment()
+        if found.trusted:
             return found
+        if not self._may_be(found):
+            return RefusedMoment(found.boot_us, found.wall_us, found.source)
         return DeclaredMoment(found.boot_us, found.wall_us, found.source)
 
 

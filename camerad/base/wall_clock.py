@@ -24,16 +24,14 @@ knows a moment of this boot that was synchronised, and wall time that has moved 
 time has been set. Until the ledger has been read, nothing is trusted.
 
 The first part of this file is pure; `TimeKeeper` reads the machine; `ClockWatch` is its part of the
-daemon; `office_clock` is the rule for the evidence desk's computers.
+daemon. `camerad.base.office_time` has the rule for the evidence desk's computers.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import logging
 import os
-import sys
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -42,7 +40,15 @@ from typing import Final, Protocol
 import msgspec
 
 from camerad.base.async_utils import until_next
-from camerad.base.clock import DAY, SECOND, Clock, ClockSource, Moment, SystemClock, read_both
+from camerad.base.clock import (
+    DAY,
+    SECOND,
+    Clock,
+    ClockSource,
+    Moment,
+    SystemClock,
+    read_both,
+)
 from camerad.base.message_ids import MessageId
 
 log = logging.getLogger(__name__)
@@ -346,51 +352,3 @@ class ClockWatch:
         if source is not self._source:
             self._source = source
             self._on_source(source)
-
-
-# ----------------------------------------------------------------------------------------- office
-
-_ADJTIMEX_BYTES: Final = 512
-"""More than `struct timex` takes anywhere (208 bytes on 64-bit Linux)."""
-_TIME_ERROR: Final = 5
-
-
-def kernel_synchronised() -> bool | None:
-    """Whether the kernel takes its clock for synchronised; None where it cannot be asked.
-
-    adjtimex(2) with no mode only reads; it returns TIME_ERROR while the clock is not synchronised.
-    The kernel forgets a synchronisation at a restart, and some nine hours after the last one (its
-    estimate of the error grows by 500 ppm and counts up to 16 s). chrony, ntpd and
-    systemd-timesyncd all report to it.
-    """
-    if sys.platform != "linux":
-        return None
-    state: int = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(_ADJTIMEX_BYTES))
-    return None if state < 0 else state != _TIME_ERROR
-
-
-def office_clock(
-    last_known_us: int | None,
-    *,
-    wall_us: int,
-    synchronised: Path = SYNCHRONISED,
-    kernel: Callable[[], bool | None] = kernel_synchronised,
-) -> ClockSource:
-    """Why wall time is what it is on a computer of the evidence desk.
-
-    An office computer has a battery-backed clock, and its system sets wall time by it at every
-    start. So wall time is believed as ``rtc`` without reading the RTC, which is not for every user,
-    if it is plausible: within 366 days after `last_known_us`. It is synchronised if the time
-    service or the kernel says so. A computer that is not, and has nothing to hold its time against,
-    is not believed: its battery may be flat, and then it shows the year of its firmware.
-
-    last_known_us: the newest wall time that is known for right: of a moment in the office's ledger
-    that was synchronised, or of a trusted moment in a recording that is here, which then lies in
-    the past. Not of a moment that this rule called ``rtc``: a clock that runs ahead would vouch for
-    itself year by year. An office without any network is served too, as long as cameras come in.
-
-    wall_us: the time to judge, in microseconds since the Unix epoch.
-    """
-    if synchronised.exists() or kernel():
-        return ClockSource.SYNCHRONISED
-    return ClockSource.RTC if is_plausible(wall_us, last_known_us) else ClockSource.UNKNOWN

@@ -25,14 +25,15 @@ import contextlib
 import os
 import pwd
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from camerad.base import file_status
-from camerad.base.clock import ClockSource, DeclaredClock, Moment, SystemClock
+from camerad.base.clock import DeclaredClock, Moment, SystemClock
 from camerad.base.errors import EX_USAGE, CameradError, StorageError
+from camerad.base.office_time import OfficeClock
 from camerad.base.text import printable
-from camerad.base.wall_clock import KnownTime, TimeKeeper, office_clock
+from camerad.base.wall_clock import KnownTime, TimeKeeper
 from camerad.cli.options import config_home
 from camerad.container.keys import KeyRing, PublicKey
 from camerad.container.recording_files import SUFFIX
@@ -49,6 +50,7 @@ from camerad.store.locations import (
     PlaceKind,
 )
 from camerad.store.newest_copy import with_newest_copies
+from camerad.store.purging import describe_refusal
 from camerad.verify.judge import MayRun, never_runs
 
 ONLY_OWN_KEYS: Final = (
@@ -56,12 +58,6 @@ ONLY_OWN_KEYS: Final = (
     "somebody who could change both; name the device's key from elsewhere with --key"
 )
 """What is said where nothing better was at hand. It is a remark, so nothing is without one."""
-
-
-CONTRADICTED: Final = (
-    "this computer's time contradicts what a time server said before, so it does not count, though "
-    "you declare it right (--trust-clock): set it"
-)
 
 
 class DeskError(CameradError, ValueError):
@@ -316,10 +312,19 @@ def clock_of(
     state = None
     with contextlib.nullcontext() if unread is None else unread.take():
         state = ledger_state(options, place)
-    judge = _judge(place, state)
+    clock = _judged(place, state)
     if not options.trust_clock:
-        return SystemClock(judge)
-    return DeclaredClock(judge, lambda moment: state is None or _may_be(state, moment))
+        return clock
+    said: set[str] = set()
+
+    def may_be(moment: Moment) -> bool:
+        refusal = describe_refusal(state or LedgerState(), SystemClock().boot_id, moment)
+        if refusal and not said:
+            say(refusal)
+            said.add(refusal)
+        return not refusal
+
+    return DeclaredClock(clock, may_be)
 
 
 def person(options: argparse.Namespace) -> str:
@@ -333,17 +338,9 @@ def person(options: argparse.Namespace) -> str:
         return f"user {os.getuid()}"
 
 
-def _may_be(state: LedgerState, moment: Moment) -> bool:
-    """Whether a time that is declared right is not contradicted by what a ledger knows; says so."""
-    allowed = state.timeline.may_be(SystemClock().boot_id, moment)
-    if not allowed:
-        say(CONTRADICTED)
-    return allowed
-
-
-def _judge(place: Place, state: LedgerState | None) -> Callable[[], ClockSource]:
-    """What says how far this computer's wall time is to be trusted, without anybody's word. state:
-    what the place's own ledger says."""
+def _judged(place: Place, state: LedgerState | None) -> SystemClock:
+    """This computer's clock as far as it is to be trusted without anybody's word. state: what the
+    place's own ledger says."""
     synchronised = state.timeline.synchronised if state is not None else None
     known = [] if synchronised is None else [synchronised.wall_us]
     if place.kind is PlaceKind.DEVICE:
@@ -352,12 +349,16 @@ def _judge(place: Place, state: LedgerState | None) -> Callable[[], ClockSource]
             here = state.timeline.synchronised_in(SystemClock().boot_id)
         keeper = TimeKeeper(known=KnownTime(max(known, default=None), here))
         keeper.look()
-        return keeper.source
+        return SystemClock(keeper.source)
     if state is not None:
         ends = (one.ended for one in state.recordings.values())
         known += [end.wall_us for end in ends if end is not None and end.trusted]
     last_known_us = max(known, default=None)
-    return lambda: office_clock(last_known_us, wall_us=SystemClock().wall_us())
+    if state is None:
+        return OfficeClock(last_known_us)
+    boot_id = SystemClock().boot_id
+    believed = any(run.trusted for run in state.timeline.runs if run.boot_id == boot_id)
+    return OfficeClock(last_known_us, state.timeline.seen_in(boot_id), believed=believed)
 
 
 def say(text: str) -> None:

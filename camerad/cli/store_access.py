@@ -17,6 +17,7 @@ from typing import Final, Protocol
 from msgspec.structs import asdict
 
 from camerad.base import storage_errors
+from camerad.base.clock import DeclaredMoment
 from camerad.base.errors import StorageError
 from camerad.base.safe_read import read_plain
 from camerad.cli import desk
@@ -27,7 +28,7 @@ from camerad.store import disk, identity
 from camerad.store.device_client import OwnedDevice
 from camerad.store.discrepancies import Discrepancy
 from camerad.store.locations import Place, PlaceKind
-from camerad.store.purging import Purged
+from camerad.store.purging import Purged, describe_move
 from camerad.store.store import PlaceClaim, Store
 
 _LARGEST_KEY: Final = 64 * 1024
@@ -61,6 +62,10 @@ def open_writer(
     StorageError.
     """
     if place.kind is PlaceKind.DEVICE and (access := _access(place)) is not _Access.FREE:
+        if options.trust_clock:
+            desk.say(
+                "a camera that runs goes by its own clock: --trust-clock changes nothing there"
+            )
         yield RunningDevice(place, options.socket, closed=access is _Access.CLOSED)
         return
     with open_store(options, place, about) as (store, _):
@@ -147,9 +152,16 @@ def open_store(
 
 
 def _declare_clock(store: Store, options: argparse.Namespace) -> None:
-    """Write down who declared this computer's time right, where it counts for that alone."""
+    """Write down who declared this computer's time right, where it counts for that alone; and tell
+    how far it was set since the computer was started."""
+    if not options.trust_clock:
+        return
     ledger = store.ledger
-    for said in ledger.state.declare(desk.person(options), *ledger.now()):
+    present = ledger.now()
+    moved_us = ledger.state.moved_us(*present)
+    for said in ledger.state.declare(desk.person(options), *present):
+        if moved_us and isinstance(present[1], DeclaredMoment):
+            desk.say(f"this computer's clock {describe_move(moved_us)}, and you declare it right")
         ledger.append("clock_declared", **asdict(said))
 
 

@@ -249,6 +249,7 @@ class _Audit:
 
     def finish(self) -> tuple[LedgerState, list[LedgerFinding]]:
         """Compare with what was witnessed, and each tombstone with the times of all entries."""
+        disputed = self.times.settle()
         for one, is_damage, text in judge(self.times):
             if is_damage:
                 self._damage(one.file, one.line, text)
@@ -258,7 +259,9 @@ class _Audit:
             taken_back = self.times.is_taken_back(declared)
             text = f"{declared.who} declared the time right: {rfc3339(declared.wall_us)}"
             text += "; a time server says otherwise, so nothing goes by that" if taken_back else ""
-            self._note(file, line, text, qualifies=taken_back)
+            if declared in disputed:
+                text += "; in the same boot another time was declared, so nothing goes by either"
+            self._note(file, line, text, qualifies=taken_back or declared in disputed)
         if not self.numbers:
             self._damage("", 0, "there is no ledger")
         if self._torn is not None:

@@ -29,9 +29,10 @@ class BootRun(msgspec.Struct, frozen=True):
     """Consecutive entries of one boot.
 
     number: counted over the whole ledger. first_us, last_us: boot time of its first and last entry.
-    uptime_us: of all runs before. source: the best that its wall times came from; unless that is
-    unknown, wall time minus boot time lies between low_us and high_us, was recent_us lately, and
-    has not jumped since the boot time steady_us.
+    uptime_us: of all runs before. source: the best that its wall times came from. By that, wall
+    time minus boot time lies between low_us and high_us (0 and 0: nothing is known), was recent_us
+    lately, and has not jumped since the boot time steady_us. Of what is unknown nobody needs the
+    last two, which are 0.
     """
 
     number: int
@@ -56,6 +57,12 @@ class BootRun(msgspec.Struct, frozen=True):
         return self.source is ClockSource.SYNCHRONISED
 
     @property
+    def offsets_us(self) -> tuple[int, int] | None:
+        """What its wall time minus boot time lies between; None if nothing is known."""
+        found = (self.low_us, self.high_us)
+        return None if found == (0, 0) else found
+
+    @property
     def start_us(self) -> int:
         """Wall time of its first entry, at the latest, if that is known."""
         return self.high_us + self.first_us
@@ -69,12 +76,15 @@ class BootRun(msgspec.Struct, frozen=True):
 
         floor_us: true wall time is at least this; None if nothing is known.
         """
-        if _RANK[moment.source] < _RANK[self.source] or moment.source is ClockSource.UNKNOWN:
+        if _RANK[moment.source] < _RANK[self.source]:
             return self
         wall_us = moment.wall_us
         if moment.source is ClockSource.RTC and floor_us is not None:
             wall_us = max(wall_us, floor_us)
         offset_us = wall_us - moment.boot_us
+        if moment.source is ClockSource.UNKNOWN:
+            low_us, high_us = self.offsets_us or (offset_us, offset_us)
+            return replace(self, low_us=min(low_us, offset_us), high_us=max(high_us, offset_us))
         if _RANK[moment.source] > _RANK[self.source]:
             return replace(
                 self,

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from camerad.base.clock import DAY, SECOND, ClockSource, DeclaredMoment, Moment
+from camerad.base.clock import DAY, SECOND, SPARED_US, ClockSource, Moment
 from camerad.base.shared_map import SharedMap
 from camerad.container.statements import Header
 from camerad.ledger.entries import NOTHING, Entry, Head, parse_carried
@@ -38,7 +38,7 @@ from camerad.ledger.recording_entries import (
     Unreadable,
 )
 from camerad.ledger.recording_state import ClosedEpoch, RecordingState
-from camerad.ledger.timeline import Ages, Instant, Timeline
+from camerad.ledger.timeline import Ages, DeclaredTime, Instant, Timeline
 
 UNSAID_US: Final = 10 * SECOND
 """A device's ledger names a recording within moments of its beginning. A loss of power may come
@@ -176,11 +176,29 @@ class LedgerState(msgspec.Struct, frozen=True):
         return now.boot_us - (now.wall_us - shift.began.wall_us)
 
     def declare(self, who: str, boot_id: str, now: Moment) -> tuple[ClockDeclared, ...]:
-        """What is to be written if `now` counts only because `who` declares it right."""
-        run = self.timeline.observe(boot_id, now).runs.newest.number
-        said = ClockDeclared(who, run, now.boot_us, now.wall_us)
+        """What is to be written if `who` declares that `now` is right. Nothing if a time server set
+        it, or it is known; nor if trusted time contradicts it."""
+        timeline = self.timeline.observe(boot_id, now)
+        said = ClockDeclared(who, timeline.runs.newest.number, now.boot_us, now.wall_us)
         known = any(one.says_the_same(said) for one in self.declared)
-        return (said,) if isinstance(now, DeclaredMoment) and not known else ()
+        sure = now.source is ClockSource.SYNCHRONISED or timeline.contradicts(said)
+        return () if known or sure else (said,)
+
+    def dispute(self, boot_id: str, now: Moment) -> tuple[bool, DeclaredTime | None]:
+        """What contradicts somebody who declares that `now` is right: whether trusted time does;
+        and what was declared before in this boot, None if nothing does."""
+        timeline = self.timeline.observe(boot_id, now)
+        said = DeclaredTime("", timeline.runs.newest.number, now.boot_us, now.wall_us)
+        return timeline.contradicts(said), timeline.disputed_by(said, self.declared)
+
+    def moved_us(self, boot_id: str, now: Moment) -> int:
+        """By how much wall time shows another time than it did in this boot, at the most: later if
+        positive. 0 if it does not, give or take `SPARED_US`."""
+        seen = self.timeline.seen_in(boot_id)
+        if seen is None:
+            return 0
+        moved_us = max((now.wall_us - now.boot_us - one for one in seen), key=abs)
+        return moved_us if abs(moved_us) > SPARED_US else 0
 
     def ages(self, boot_id: str, now: Moment) -> Ages:
         """Tells ages at `now`, in the boot `boot_id`."""

@@ -8,13 +8,15 @@ of one boot are a *run*. What can be concluded, and nothing beyond it:
    the power was off, and also if several machines write one ledger in turns.
 2. A trusted wall time fixes where the whole run lies. Synchronised beats RTC. Where two trusted
    ones of the same kind differ, neither is believed alone: `BootRun.low_us` and `BootRun.high_us`
-   keep both, until synchronised time has not jumped for a day of boot time.
+   keep both, until synchronised time has not jumped for a day of boot time. A present that is
+   doubted (`DoubtedMoment`) is not in any of them.
 3. True time is at least the last synchronised one plus uptime since. An RTC that shows less is
    taken to show that.
 4. What ended before an entry is no younger than that entry. What an entry tells of may have
    happened before it was written; only the writing is a point of the timeline.
 5. A wall time that a person declared right (`DeclaredTime`) counts for what is done by such a time,
-   and only where no trusted time contradicts it.
+   against what else the clock showed in that boot. It does not count where synchronised time, or a
+   trusted one of another boot, contradicts it; nor do two that contradict each other in one boot.
 6. An RTC that synchronised time finds behind may have been so for as long as nobody could tell: its
    earlier runs are taken to lie as much later.
 
@@ -24,15 +26,19 @@ from time that passed (docs/storage.md, "Limits").
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
-from camerad.base.clock import ClockSource, DeclaredMoment, Moment
+from camerad.base.clock import SPARED_US, ClockSource, DeclaredMoment, DoubtedMoment, Moment
 from camerad.ledger.boot_runs import JUMP_US, BootRun, BootRuns
+
+_KEPT: Final = 8
+"""So many of the newest runs go into each epoch, whoever needs them: they have what the clocks of
+the computers that write here, in turns, showed in this boot."""
 
 
 class Instant(msgspec.Struct, frozen=True):
@@ -68,6 +74,28 @@ class DeclaredTime(msgspec.Struct, frozen=True):
         return same and abs(self.offset_us - other.offset_us) <= JUMP_US
 
 
+_Declared = TypeVar("_Declared", bound=DeclaredTime)
+
+
+def list_disputed(
+    declared: Iterable[_Declared], boots: Mapping[int, str]
+) -> list[tuple[_Declared, _Declared]]:
+    """What was declared, and the one that says another time of the same boot: of each, that which
+    is furthest away. boots: by the numbers of the runs."""
+    by_boot: dict[str, list[_Declared]] = {}
+    for one in declared:
+        if one.run in boots:
+            by_boot.setdefault(boots[one.run], []).append(one)
+    found = []
+    for said in by_boot.values():
+        low, high = (end(said, key=lambda one: one.offset_us) for end in (min, max))
+        for one in said:
+            behind_us, ahead_us = one.offset_us - low.offset_us, high.offset_us - one.offset_us
+            if max(behind_us, ahead_us) > SPARED_US:
+                found.append((one, low if behind_us > ahead_us else high))
+    return found
+
+
 class Timeline(msgspec.Struct, frozen=True):
     """The runs of a ledger, oldest first, as far as anything still depends on them."""
 
@@ -101,7 +129,7 @@ class Timeline(msgspec.Struct, frozen=True):
             before = self.runs
         there = Timeline(before.and_then((run,)), self.synchronised)
         unsure, run = run, run.with_moment(moment, there.wall_at_least_us)
-        behind_us = run.low_us - unsure.high_us
+        behind_us = run.low_us - unsure.low_us
         if run.synchronised and unsure.source is ClockSource.RTC and behind_us > JUMP_US:
             # The same RTC has dated these since synchronised time.
             before = before.changed_since_synchronised(
@@ -112,18 +140,23 @@ class Timeline(msgspec.Struct, frozen=True):
             synchronised = Synchronised(run.low_us + run.last_us, there.uptime_us)
         return Timeline(before.and_then((run,)), synchronised)
 
-    def may_be(self, boot_id: str, moment: Moment) -> bool:
-        """Whether trusted time allows a wall time that a person declares right."""
-        last = self.runs.last
-        offset_us = moment.wall_us - moment.boot_us
-        if last is not None and last.boot_id == boot_id and last.trusted:
-            return last.low_us - JUMP_US <= offset_us <= last.high_us + JUMP_US
-        floor_us = self.observe(boot_id, moment).wall_at_least_us
-        return floor_us is None or moment.wall_us >= floor_us - JUMP_US
+    def seen_in(self, boot_id: str) -> tuple[int, int] | None:
+        """What wall minus boot time of that boot lay between; None if nothing is known.
+        Synchronised time replaces all else."""
+        runs = [run for run in self.runs if run.boot_id == boot_id]
+        for run in reversed(runs):
+            if run.synchronised:
+                return run.recent_us, run.recent_us
+        found = [one for run in runs if (one := run.offsets_us) is not None]
+        return (min(low for low, _ in found), max(high for _, high in found)) if found else None
 
     def contradicts(self, declared: DeclaredTime) -> bool:
-        """Whether trusted time, before or after, takes back what was declared."""
+        """Whether trusted time, before or after, takes back what was declared. What an RTC showed
+        in the same boot does not: that is what a person sets right."""
+        boot_id = next((run.boot_id for run in self.runs if run.number == declared.run), None)
         for run in (one for one in self.runs if one.trusted):
+            if run.boot_id == boot_id and not run.synchronised:
+                continue
             if run.number < declared.run and run.low_us + run.last_us > declared.wall_us + JUMP_US:
                 return True
             if run.number > declared.run and run.start_us < declared.wall_us - JUMP_US:
@@ -131,13 +164,28 @@ class Timeline(msgspec.Struct, frozen=True):
             within = run.low_us - JUMP_US <= declared.offset_us <= run.high_us + JUMP_US
             if run.number == declared.run and not within:
                 return True
-        return False
+        newest, floor_us = self.runs.last, self.wall_at_least_us
+        if floor_us is None or newest is None or newest.number != declared.run:
+            return False
+        return declared.wall_us < floor_us - (newest.last_us - declared.boot_us) - JUMP_US
+
+    def disputed_by(
+        self, one: DeclaredTime, declared: Iterable[DeclaredTime]
+    ) -> DeclaredTime | None:
+        """What else was declared in the same boot that contradicts it; None if nothing does."""
+        boots = {run.number: run.boot_id for run in self.runs}
+        return next(
+            (other for it, other in list_disputed((*declared, one), boots) if it is one), None
+        )
 
     def with_declared(self, declared: Iterable[DeclaredTime]) -> Timeline:
-        """The timeline with what was declared of runs that nothing better dates."""
+        """The timeline with what was declared and nothing contradicts."""
+        every = tuple(declared)
+        boots = {run.number: run.boot_id for run in self.runs}
+        disputed = {one for one, _ in list_disputed(every, boots)}
         runs = self.runs
-        for one in reversed(tuple(declared)):
-            if not self.contradicts(one):
+        for one in every:
+            if one not in disputed and not self.contradicts(one):
                 runs = runs.changed(one.run, partial(_dated, offset_us=one.offset_us))
         return replace(self, runs=runs)
 
@@ -161,11 +209,12 @@ class Timeline(msgspec.Struct, frozen=True):
         return replace(self, runs=self.runs.changed(number, lambda run: run.with_moment(moment)))
 
     def keep_needed(self, needed: Iterable[int]) -> Timeline:
-        """The timeline without the runs that say nothing about the runs of those numbers."""
+        """The timeline without the older runs that say nothing about the runs of those numbers."""
         wanted = set(needed)
-        kept = {self.runs.last.number} if self.runs.last is not None else set()
+        every = tuple(self.runs)
+        kept = {run.number for run in every[-_KEPT:]}
         trusted = best = None
-        for run in reversed(tuple(self.runs)):
+        for run in reversed(every):
             if run.trusted:
                 trusted = run
             if run.synchronised and (best is None or run.start_us < best.start_us):
@@ -193,7 +242,9 @@ class Ages:
         present = self.timeline.runs.last
         self.now_us: Final = (
             present.low_us + now.boot_us
-            if present is not None and present.trusted
+            if present is not None
+            and present.trusted
+            and (present.synchronised or not isinstance(now, DoubtedMoment))
             else self.timeline.wall_at_least_us
         )
         self._known: dict[int, tuple[BootRun, int | None, int | None] | None] = {}
@@ -243,9 +294,12 @@ class Ages:
 
 
 def _dated(run: BootRun, offset_us: int) -> BootRun:
-    """A run as an RTC that was right would date it, unless a time says better."""
-    said = Moment(run.first_us, run.first_us + offset_us, ClockSource.RTC)
-    return run if run.trusted else run.with_moment(said)
+    """A run as an RTC that was right would date it, unless synchronised time says better."""
+    if run.synchronised:
+        return run
+    return replace(
+        run, source=ClockSource.RTC, low_us=offset_us, high_us=offset_us, recent_us=offset_us
+    )
 
 
 def _least(one: int | None, other: int | None) -> int | None:

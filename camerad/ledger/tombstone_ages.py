@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from camerad.base.clock import DAY, SECOND, ClockSource, Moment
+from camerad.base.clock import DAY, SPARED_US, ClockSource, Moment
 from camerad.ledger.boot_runs import BootRun
 from camerad.ledger.entries import Entry
 from camerad.ledger.entry_types import Carried, ClockDeclared, EpochBegun
@@ -29,10 +29,7 @@ from camerad.ledger.recording_entries import (
     Recovered,
 )
 from camerad.ledger.recording_state import RecordingState
-from camerad.ledger.timeline import Instant, Synchronised
-
-SPARED_US: Final = 600 * SECOND
-"""An RTC that nobody set right for a year may be off by so much."""
+from camerad.ledger.timeline import Instant, Synchronised, list_disputed
 
 
 class _Range(msgspec.Struct):
@@ -129,12 +126,20 @@ class LedgerTimes:
                 self._runs[latest].learn(facts.ended)
         if isinstance(facts, ClockDeclared):
             self.declared.setdefault(facts, (file, line))
-        if isinstance(facts, ClockDeclared) and facts.run in self._runs:
-            self._runs[facts.run].said.add(facts.offset_us)
         if isinstance(facts, Deleted):
             at = Instant(self._current or 0, entry.clock.boot_us)
             known = before.get(entry.sequence)
             self.tombstones.append(DeletedThen(facts, known, at, file, line))
+
+    def settle(self) -> set[ClockDeclared]:
+        """Have what was declared count, once all entries were taken, for what nothing else that was
+        declared in the same boot contradicts; returns the others."""
+        boots = {number: run.boot_id for number, run in self._runs.items()}
+        disputed = {one for one, _ in list_disputed(self.declared, boots)}
+        for one in self.declared:
+            if one.run in self._runs and one not in disputed:
+                self._runs[one.run].said.add(one.offset_us)
+        return disputed
 
     @property
     def runs(self) -> int:

@@ -100,6 +100,8 @@ class Deleter:
         for one in self.complete_deletions(copies, left):
             if not one.alarm:  # what is left there is in `left`
                 _log.info("%s", one, extra=MessageId.NOT_LISTED.extra)
+        if self._kind is PlaceKind.OFFICE:
+            self._note_clocks()
         whereabouts = Whereabouts(place)
         for candidate in list_due(
             self.ledger.state, *self.ledger.now(), set(copies.ids_of_missing())
@@ -147,6 +149,13 @@ class Deleter:
         if self._kind is PlaceKind.OFFICE:
             self.ledger.expire_years()  # whatever else could not be deleted
         return deleted, left + errors
+
+    def _note_clocks(self) -> None:
+        """Have the ledger know what both clocks of this computer show, in each boot once. So it
+        shows there if one of them is set later. Raises StorageError."""
+        state = self.ledger.state
+        if not state.unread and state.timeline.latest_run(self.ledger.now()[0]) is None:
+            self.ledger.append("uptime")
 
     def expire_missing(self, copied: Container[str]) -> list[str]:
         """Append the tombstones of what is due, has no file in this store any more, and has copies

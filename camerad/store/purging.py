@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import asdict
 
-from camerad.base.clock import DAY, Moment
+from camerad.base.clock import DAY, Moment, RefusedMoment
 from camerad.base.errors import (
     EX_IOERR,
     EX_NOPERM,
@@ -31,7 +31,7 @@ from camerad.container.keys import KeyRing
 from camerad.container.limits import MOST_DAYS
 from camerad.container.recording_files import UNREADABLE
 from camerad.container.skeleton import skeleton
-from camerad.container.statements import RecordingInfo
+from camerad.container.statements import RecordingInfo, rfc3339
 from camerad.ledger.calendar_years import waits_for_clock
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import RecordingState
@@ -210,8 +210,10 @@ def find_reasons(
         *_by_files(place, state, kept, trusted, infos),
         *_by_strays(place),
     ]
-    if kept and not present[1].trusted:
-        found.append(_reason(ReasonKind.CLOCK, _clock(place)))
+    if isinstance(present[1], RefusedMoment):
+        found.append(_reason(ReasonKind.CLOCK, describe_refusal(state, *present)))
+    elif kept and not present[1].trusted:
+        found.append(_reason(ReasonKind.CLOCK, _clock(place, state.moved_us(*present))))
     if place.kind is PlaceKind.OFFICE and waits_for_clock(state, *present):
         found.append(_reason(ReasonKind.YEARS, _YEARS.format(place.ledger)))
     found = list(dict.fromkeys(found))  # what several of these meet is said once
@@ -362,11 +364,45 @@ def _by_files(
         yield _reason(ReasonKind.NOT_TAKEN_OVER, text)
 
 
-def _clock(place: Place) -> str:
+def describe_refusal(state: LedgerState, boot_id: str, now: Moment) -> str:
+    """Why it does not count that a person declares the time right, in words for people; "" if it
+    does."""
+    contradicted, other = state.dispute(boot_id, now)
+    if contradicted:
+        return (
+            "this computer's time contradicts what a time server said, or what was believed at "
+            "another start of a computer, so it does not count, though you declare it right "
+            "(--trust-clock): let a time server set it"
+        )
+    if other is None:
+        return ""
+    moved_us = now.wall_us - now.boot_us - other.offset_us
+    return (
+        f"this computer's clock {describe_move(moved_us)}, and {printable(other.who)} declared its "
+        f"time right before ({rfc3339(other.wall_us)}), so neither counts, though you declare it "
+        "right (--trust-clock): let a time server set it; or restart the computer, make sure of "
+        "its time, and then declare it"
+    )
+
+
+def describe_move(moved_us: int) -> str:
+    """How a clock was set, in words for people that go on from its name."""
+    hours, days = abs(moved_us) / DAY * 24, abs(moved_us) / DAY
+    by = f"{days:.1f} days" if days >= 2 else f"{hours:.1f} hours"
+    return f"was set {'ahead' if moved_us > 0 else 'back'} by {by} since it was started"
+
+
+def _clock(place: Place, moved_us: int) -> str:
     if place.kind is PlaceKind.DEVICE:
         return (
             "the camera's time is not trusted, so only the time for which it ran counted, and "
             "recordings may be overdue: put it where a time server sets its clock, as its dock"
+        )
+    if moved_us:
+        return (
+            f"this computer's clock {describe_move(moved_us)}, by no time server, so only uptime "
+            "counted, and recordings may be overdue: let a time server set it, or make sure that "
+            "it is right and add --trust-clock"
         )
     return (
         "this computer's time is not trusted, so only uptime counted, and recordings may be "

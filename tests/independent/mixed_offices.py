@@ -44,13 +44,15 @@ Files = dict[str, bytes | Link]
 
 
 class Clock:
-    """What the office's computer shows, which runs all the time."""
+    """What the office's computer shows, which runs all the time. hand_us: so far its clock was set
+    ahead."""
 
+    hand_us = 0
     wall_us = WALL_US + DAY // 24
     source = ClockSource.SYNCHRONISED
 
     def moment(self, _: object = None) -> Moment:
-        return Moment(self.wall_us - WALL_US + DAY, self.wall_us, self.source)
+        return Moment(self.wall_us - WALL_US + DAY, self.wall_us + self.hand_us, self.source)
 
 
 def commands(directory: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Callable[..., int], Clock]:
@@ -94,17 +96,18 @@ class Case:
 
 
 def made(directory: Path, run: Callable[..., int], clock: Clock, key: Path) -> list[Office]:
-    """Three offices of two cameras; in the third the time is what a person declares. run: carries
-    out a command of camerad. key: the file with both cameras' public keys."""
-    return [_made(directory / str(number), run, clock, key, number) for number in range(3)]
+    """Four offices of two cameras; in the last two the time is what a person declares, and in the
+    fourth that person sets the clock ahead in between. run: carries out a command of camerad. key:
+    the file with both cameras' public keys."""
+    return [_made(directory / str(number), run, clock, key, number) for number in range(4)]
 
 
 def _made(directory: Path, run: Callable[..., int], clock: Clock, key: Path, number: int) -> Office:
     one = Camera(directory / "one")
     two = Camera(directory / "two", OTHER_KEY, "cam-2")
     place = directory / "place"
-    declared = ("--trust-clock",) if number == 2 else ()
-    clock.wall_us, clock.source = Clock.wall_us, Clock.source
+    declared = ("--trust-clock",) if number >= 2 else ()
+    clock.wall_us, clock.source, clock.hand_us = Clock.wall_us, Clock.source, 0
     if declared:
         clock.source = ClockSource.UNKNOWN
     states = []
@@ -125,7 +128,12 @@ def _made(directory: Path, run: Callable[..., int], clock: Clock, key: Path, num
     purge = ("evidence", "purge", place, "--key", key, *declared)
     assert run(*purge) == 0
     states.append(read(place))
-    if number:
+    if number == 3:
+        clock.hand_us = 15 * DAY
+        assert run(*purge) == 75
+        states.append(read(place))
+        assert [name for name in states[-2] if name not in states[-1]] == []
+    elif number:
         clock.wall_us += 15 * DAY
         assert run(*purge) == 0
         one.clock.advance(15 * DAY)

@@ -95,8 +95,6 @@ class Times:
         if kind == "clock_declared":
             said = (facts["who"], facts["run"], facts["boot_us"], facts["wall_us"])
             self.declared += [] if said in self.declared else [said]
-        if kind == "clock_declared" and facts["run"] in self.runs:
-            self.runs[facts["run"]].say(facts["wall_us"] - facts["boot_us"])
         self._recording(entry)
 
     def _carried(self, facts: dict[str, Any]) -> None:
@@ -232,12 +230,22 @@ class Times:
         return stone.age <= most + SPARED
 
     def taken_back(self) -> list[tuple[int, str]]:
-        """What was declared of the time and trusted time contradicts."""
+        """What was declared of the time and is contradicted."""
         return [
             (1, f"What {who} declared of the time is contradicted.")
             for who, number, boot_us, wall_us in self.declared
-            if self._against(number, boot_us, wall_us)
+            if self._against(number, boot_us, wall_us) or self.disputed(number, wall_us - boot_us)
         ]
+
+    def disputed(self, number: int, offset: int) -> bool:
+        """Whether somebody declared another time in that boot."""
+        boot = self.runs[number].boot if number in self.runs else None
+        others = [
+            wall_us - boot_us
+            for _, its, boot_us, wall_us in self.declared
+            if its in self.runs and self.runs[its].boot == boot
+        ]
+        return any(abs(offset - other) > SPARED for other in others)
 
     def _against(self, number: int, boot_us: int, wall_us: int) -> bool:
         for at, run in self.runs.items():
@@ -255,6 +263,9 @@ class Times:
     def judged(self, others: "list[Times]", *, office: bool) -> list[tuple[int, str]]:
         """What is wrong with the tombstones, or worth knowing. others: ledgers of the devices."""
         found = []
+        for _, number, boot_us, wall_us in self.declared:
+            if number in self.runs and not self.disputed(number, wall_us - boot_us):
+                self.runs[number].say(wall_us - boot_us)
         for one in self.stones:
             if self.contradicted(one, others):
                 found.append((2, f"{one.name} cannot have been as old as its tombstone says."))

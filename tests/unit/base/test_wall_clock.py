@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import logging
 import os
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -28,8 +27,6 @@ from camerad.base.wall_clock import (
     detect_step,
     is_plausible,
     judge,
-    kernel_synchronised,
-    office_clock,
 )
 from tests.waiting import DEADLINE
 
@@ -490,70 +487,3 @@ def test_the_watch_looks_again_and_again_until_it_is_cancelled(
 
     asyncio.run(watch())
     assert told.all == [ClockSource.UNKNOWN, ClockSource.SYNCHRONISED]
-
-
-# ----------------------------------------------------------------------------------------- office
-
-
-def office(
-    last_known_us: int | None, tmp_path: Path, *, kernel: bool | None = False
-) -> ClockSource:
-    return office_clock(
-        last_known_us,
-        wall_us=WALL_US,
-        synchronised=tmp_path / "synchronised",
-        kernel=lambda: kernel,
-    )
-
-
-def test_an_office_computer_is_synchronised_if_its_time_service_or_its_kernel_says_so(
-    tmp_path: Path,
-) -> None:
-    assert office(None, tmp_path, kernel=True) is ClockSource.SYNCHRONISED
-    (tmp_path / "synchronised").touch()
-    assert office(None, tmp_path) is ClockSource.SYNCHRONISED
-
-
-@pytest.mark.parametrize("kernel", [False, None])
-@pytest.mark.parametrize(
-    ("since_us", "source"),
-    [
-        (None, ClockSource.UNKNOWN),
-        (-1, ClockSource.UNKNOWN),
-        (0, ClockSource.RTC),
-        (366 * DAY, ClockSource.RTC),
-        (366 * DAY + 1, ClockSource.UNKNOWN),
-    ],
-)
-def test_an_office_computer_without_a_time_service_is_believed_if_it_is_plausible(
-    since_us: int | None, source: ClockSource, kernel: bool | None, tmp_path: Path
-) -> None:
-    last_known_us = None if since_us is None else WALL_US - since_us
-    assert office(last_known_us, tmp_path, kernel=kernel) is source
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="adjtimex(2) is Linux's")
-def test_the_kernel_answers_and_nothing_is_set() -> None:
-    before = SystemClock().moment()
-    assert kernel_synchronised() in (True, False)
-    assert detect_step(before, SystemClock().moment()) is None
-
-
-@pytest.mark.parametrize(("state", "word"), [(0, True), (5, False), (-1, None)])
-def test_the_kernel_s_word_is_what_adjtimex_returns(
-    state: int, word: bool | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Library:
-        @staticmethod
-        def adjtimex(buffer: bytes) -> int:
-            assert bytes(buffer) == bytes(len(buffer)), "no mode: it only reads"
-            return state
-
-    monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(wall_clock.ctypes, "CDLL", lambda name: Library)
-    assert kernel_synchronised() is word
-
-
-def test_where_the_kernel_cannot_be_asked_it_has_no_word(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "platform", "darwin")
-    assert kernel_synchronised() is None

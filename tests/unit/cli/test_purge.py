@@ -18,8 +18,9 @@ import pytest
 from desk_helpers import KEY, ONE, THREE, TWO, Camera
 
 from camerad.base import durable_files, storage_errors
-from camerad.base.clock import DAY, SECOND, ClockSource, Moment
+from camerad.base.clock import DAY, SECOND, ClockSource, Moment, SystemClock
 from camerad.base.errors import EX_CONFIG, EX_IOERR, EX_NOPERM, EX_TEMPFAIL, EX_USAGE, StorageError
+from camerad.base.office_time import office_clock
 from camerad.container import jws
 from camerad.container.keys import SigningKey
 from camerad.ledger.entries import LEDGER
@@ -178,7 +179,7 @@ def test_a_clock_that_is_not_trusted_is_no_success(
         said = purge(*more)
         assert said.code == EX_TEMPFAIL
         assert "recordings may be kept beyond their day" in lines(said)[0]
-        assert "time is not trusted" in lines(said)[1]
+        assert "was set ahead by 20.0 days since it was started" in lines(said)[1]
         assert "--trust-clock" in lines(said)[1]
     assert copy_in(archive).exists()
     # Where nothing is kept, nothing can be overdue.
@@ -460,16 +461,85 @@ def test_a_clock_that_a_person_declares_right_ages_only_what_it_is_declared_for(
     assert not copy_in(archive).exists()
 
 
+AHEAD = "was set ahead by 20.0 days since it was started"
+BEFORE = "declared its time right before"
+
+
+@pytest.mark.parametrize(
+    ("steps", "said", "deleted"),
+    [
+        # Each: days by which the clock is off, and how purge is called; b: by another boot.
+        (("0", "20"), AHEAD, False),
+        (("0", "0", "20", "20"), AHEAD, False),
+        (("0 t", "20 t"), BEFORE, False),
+        (("0 t", "20 t", "0 t", "20 t"), BEFORE, False),
+        (("0", "0 t", "20 t"), BEFORE, False),
+        (("0 t", "20"), AHEAD, False),
+        (("20", "0"), "was set back by 20.0 days", False),
+        (("0", "0 b", "20"), AHEAD, False),
+        (("0", "0 tb", "20 t"), BEFORE, False),
+        (("-9000", "0"), "was set ahead by 9000.0 days", False),
+        # What is declared first is believed, and it is said how far the clock was set.
+        (("0", "20 t"), AHEAD, True),
+        (("-9000", "20 t"), "was set ahead by 9020.0 days", True),
+        (("0", "20 b"), "", True),
+    ],
+)
+def test_a_clock_that_is_set_by_hand_within_a_boot_ages_nothing_unless_a_person_declares_it(
+    desk: Desk,
+    archive: Path,
+    key: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    steps: tuple[str, ...],
+    said: str,
+    deleted: bool,
+) -> None:
+    """No time server is at hand. The recording is due in 9 days."""
+    rule = office_clock.__kwdefaults__
+    monkeypatch.setitem(rule, "kernel", lambda: False)
+    monkeypatch.setitem(rule, "synchronised", archive / "none")
+    real = SystemClock.__init__
+    now, boots = {"now_us": 0, "wall_us": 0}, 0
+
+    def started(self: SystemClock, *arguments: Any) -> None:
+        real(self, *arguments)
+        self.boot_id = f"00000000-0000-4000-8000-{boots:012x}"  # type: ignore[misc]
+
+    monkeypatch.setattr(SystemClock, "__init__", started)
+    monkeypatch.setattr(SystemClock, "now_us", lambda _: now["now_us"])
+    monkeypatch.setattr(SystemClock, "wall_us", lambda _: now["wall_us"])
+    for at, step in enumerate(steps):
+        days, _, how = step.partition(" ")
+        boots += "b" in how
+        now["now_us"] = at * 60 * SECOND
+        now["wall_us"] = NOW_US + at * 60 * SECOND + int(days) * DAY
+        purge = (*PURGE, archive, "--key", key, *(("--trust-clock",) if "t" in how else ()))
+        dry = desk(*purge, "--dry-run")
+        found = desk(*purge)
+    assert copy_in(archive).exists() is not deleted
+    assert found.code == (0 if deleted else EX_TEMPFAIL)
+    assert said in (found.err if deleted else found.out)
+    if not deleted:
+        assert (dry.code, said in dry.out) == (EX_TEMPFAIL, True)
+
+
 def test_time_that_a_time_server_set_takes_back_what_is_declared(
     purge: Desk, desk: Desk, archive: Path, clock: type[Office], key: Path
 ) -> None:
     clock.ran = False
     hold = ("evidence", "hold", ONE, "--state", archive, "--reason", "x", *WHO, "--key", key)
     assert desk(*hold).code == 0
-    assert desk("evidence", "release", ONE, "--state", archive, *WHO, "--key", key).code == 0
     clock.source, clock.wall_us = ClockSource.UNKNOWN, LATER_US
-    said = purge("--trust-clock")
-    assert (said.code, "contradicts what a time server said" in said.err) == (EX_TEMPFAIL, True)
+    for release in (False, True):  # nothing is due, and something would be
+        if release:
+            end = ("evidence", "release", ONE, "--state", archive, *WHO, "--key", key)
+            assert desk(*end).code == 0
+        for more in (("--dry-run",), ()):
+            said = purge("--trust-clock", *more)
+            refused = "contradicts what a time server said" in lines(said)[1]
+            assert (said.code, refused) == (EX_TEMPFAIL, True)
+            assert said.err.count("contradicts what a time server said") == 1
     assert copy_in(archive).exists()
 
 

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from timeline_world import RTC, SYNC, UNKNOWN, World
 
-from camerad.base.clock import DAY, DeclaredMoment
+from camerad.base.clock import DAY, SPARED_US, DeclaredMoment, DoubtedMoment
 from camerad.ledger.boot_runs import STEADY_US
 from camerad.ledger.timeline import Ages, DeclaredTime, Instant, Timeline
 
@@ -266,7 +266,7 @@ def test_leaving_out_what_is_not_needed_changes_no_age() -> None:
         short = World()
         short.__dict__.update(world.__dict__)
         short.timeline = world.timeline.keep_needed({instant.run for instant in needed})
-        assert len(short.timeline.runs) <= 3 * len(needed) + 1
+        assert len(short.timeline.runs) <= 3 * len(needed) + 8
         for _ in range(2):
             for instant in needed:
                 assert short.age_days(instant) == world.age_days(instant)
@@ -341,3 +341,74 @@ def test_trusted_time_before_or_after_takes_back_what_was_declared_between(
         world.clock(SYNC)
         world.run(0)
     assert world.timeline.contradicts(declared) == bool(refuted)
+
+
+@pytest.mark.parametrize("others", [0, 1])
+@pytest.mark.parametrize(
+    ("first", "second", "counts"), [(0, 15, False), (15, 0, False), (0, 0.006, True)]
+)
+def test_of_two_times_that_were_declared_in_one_boot_and_differ_neither_counts(
+    world: World, first: float, second: float, others: int, *, counts: bool
+) -> None:
+    """others: computers that wrote in between."""
+    instant = world.run(0)
+    before = world.moment()
+    declared = [
+        DeclaredTime("Desk", instant.run, before.boot_us, before.wall_us + round(first * DAY))
+    ]
+    for world.boot in (*range(9, 9 + others), 0):
+        world.run(0)
+    world.clock(UNKNOWN, second)
+    now = world.moment()
+    said = DeclaredMoment(now.boot_us, now.wall_us, now.source)
+    ages = Ages(world.timeline, world.boot_id, said, declared)
+    assert ages.now_us == (now.wall_us if counts else None)
+    assert ages.minimum_us(instant) <= SPARED_US
+
+
+def test_what_a_person_declares_counts_against_what_the_rtc_showed_in_that_boot(
+    world: World,
+) -> None:
+    world.clock(RTC, -30)
+    end = world.run(0)
+    world.clock(UNKNOWN)
+    now = world.moment()
+    said = DeclaredMoment(now.boot_us, now.wall_us, now.source)
+    assert Ages(world.timeline, world.boot_id, said).now_us == now.wall_us
+    doubted = DoubtedMoment(now.boot_us, now.wall_us, RTC)
+    assert Ages(world.timeline, world.boot_id, doubted).now_us is None
+    assert Ages(world.timeline, world.boot_id, doubted).minimum_us(end) == 0
+
+
+def test_what_a_clock_showed_in_a_boot_is_known_although_others_write_in_turns(
+    world: World,
+) -> None:
+    world.run(0)
+    first_us = world.moment().wall_us
+    for world.boot in (7, 8, 0, 7):
+        world.run(0.001)
+    world.timeline = world.timeline.keep_needed(())
+    assert world.timeline.seen_in("boot 0") == (first_us, first_us)
+    world.boot = 0
+    world.clock(UNKNOWN, 15)
+    world.run(0)
+    assert world.timeline.seen_in("boot 0") == (first_us, first_us + 15 * DAY)
+    assert world.timeline.seen_in("boot 1") is None
+    world.clock(SYNC, 3)
+    world.run(0)
+    assert world.timeline.seen_in("boot 0") == (first_us + 3 * DAY,) * 2
+
+
+def test_an_rtc_that_a_hand_set_right_was_behind_in_the_boots_before_all_the_same(
+    world: World,
+) -> None:
+    world.clock(SYNC)
+    world.run(0)
+    world.off(20)
+    world.clock(RTC, -20)
+    end = world.run(0)
+    world.off(1)
+    for source, error_days in ((RTC, -20), (RTC, 0), (SYNC, 0)):
+        world.clock(source, error_days)
+        world.run(0)
+    assert world.age_days(end) == 1
