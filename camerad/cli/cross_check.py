@@ -1,4 +1,4 @@
-"""Whether a place's files, receipts and ledgers agree: a part of ``camerad evidence verify``.
+"""Compares files, receipts and ledgers, for ``camerad evidence verify``.
 
 Each signs for something else. The place's own ledger says what must be here, and what was deleted;
 a receipt, by the device or by the office, what an office has; the copy of a device's ledger, which

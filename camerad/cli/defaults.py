@@ -1,4 +1,4 @@
-"""Where an installed camera keeps what it keeps."""
+"""Default paths of an installed camera."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the commands of the evidence desk have in common: keys, ledgers and the clock.
+"""Keys, ledgers and clock for the commands of the evidence desk.
 
 Which keys of devices are trusted, the first that applies:
 

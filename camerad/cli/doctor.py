@@ -1,4 +1,4 @@
-"""``camerad doctor``: whether a camera can be handed out."""
+"""``camerad doctor``: checks whether a camera can be handed out."""
 
 from __future__ import annotations
 

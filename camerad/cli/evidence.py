@@ -1,4 +1,4 @@
-"""``camerad evidence``: what the evidence desk does with recordings.
+"""``camerad evidence``: the evidence desk's commands on recordings.
 
 Works on a device and, with the base package alone, on any office computer: on a device's state
 directory, an office's directory, any other directory, or one file. Exit codes: `EXIT_CODES`.

@@ -1,4 +1,4 @@
-"""``camerad identity``: the public key of a device, for whoever is to check its recordings."""
+"""``camerad identity``: prints the public key by which a device's recordings are checked."""
 
 from __future__ import annotations
 

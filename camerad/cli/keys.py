@@ -1,4 +1,4 @@
-"""``camerad keys``: a pair of keys for an evidence desk, made where recordings are to be opened.
+"""``camerad keys``: makes an evidence desk's key pair, on the computer that opens recordings.
 
 The pair is one of age (X25519). Its private half is written encrypted with a passphrase, as an
 armored identity file of age: ``age -d -i FILE`` opens recordings with it without camerad.

@@ -1,4 +1,4 @@
-"""What ledgers say of one recording, for ``camerad evidence show``: also of one that was deleted.
+"""Ledger entries of one recording, deleted or not, for ``camerad evidence show``.
 
 Nothing is checked but that the keys beside the ledgers signed the entries.
 """

@@ -1,4 +1,4 @@
-"""``camerad evidence list`` and ``show``: what recordings say of themselves.
+"""``camerad evidence list`` and ``show``: facts of recordings, from their own statements.
 
 Times are those of this computer's zone, which is named; JSON has them in UTC besides.
 

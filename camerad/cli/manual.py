@@ -1,4 +1,4 @@
-"""``camerad manual`` and ``camerad completion``, made from the parsers: they name what there is.
+"""``camerad manual`` and ``camerad completion``, made from the parsers.
 
 The manual is one page of man(7), the completion a script for bash.
 """

@@ -1,4 +1,4 @@
-"""``camerad metrics``: what the camera has counted, for Prometheus."""
+"""``camerad metrics``: the camera's counters, for Prometheus."""
 
 from __future__ import annotations
 

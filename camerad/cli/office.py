@@ -1,4 +1,4 @@
-"""``camerad office``: the server that takes recordings over from cameras in their docks."""
+"""``camerad office``: the server that receives recordings from docked cameras."""
 
 from __future__ import annotations
 

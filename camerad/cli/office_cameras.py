@@ -1,4 +1,4 @@
-"""``camerad office status`` and ``offer``: the cameras of an office, settings and updates for them.
+"""``camerad office status`` and ``offer``: an office's cameras, their settings and updates.
 
 Both work beside the server, on its directory; run them as its user.
 """

@@ -1,4 +1,4 @@
-"""``camerad office find``: which recordings an office has, and has deleted.
+"""``camerad office find``: lists the recordings that an office has or has deleted.
 
 The index answers. It is brought to what files and ledgers say first; if that cannot be done just
 now, the answer is that of before, and says so. As with ``camerad evidence list``, nothing is

@@ -1,4 +1,4 @@
-"""``camerad office people``: who may sign in at the desk, for whoever runs the server.
+"""``camerad office people``: people of the desk, managed on the server.
 
 It makes the first administrator, and helps one back in who has lost every passkey. Everything else
 administrators do on the page. What it does is in the office's ledger as the page's doings are.

@@ -1,4 +1,4 @@
-"""``camerad office reindex``: makes the index of recordings anew, from files and ledgers."""
+"""``camerad office reindex``: rebuilds the index of recordings from files and ledgers."""
 
 from __future__ import annotations
 

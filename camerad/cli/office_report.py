@@ -1,4 +1,4 @@
-"""``camerad office report``: what came of the cameras, in figures that name nobody (O8)."""
+"""``camerad office report``: figures on the use of the cameras, without personal data (O8)."""
 
 from __future__ import annotations
 

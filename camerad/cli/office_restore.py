@@ -1,4 +1,4 @@
-"""``camerad office restore``: recordings come back from their second copies."""
+"""``camerad office restore``: restores recordings from their replicas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A passphrase, from whoever sits at the terminal or from the first line of a file."""
+"""Reads a passphrase from the terminal, or from the first line of a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``camerad provision``: a camera is set up by one signed file on its card."""
+"""``camerad provision``: sets a camera up by one signed file on its card."""
 
 from __future__ import annotations
 

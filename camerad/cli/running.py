@@ -1,4 +1,4 @@
-"""A device whose daemon runs: what changes its ledger goes through the control socket."""
+"""Changes the ledger of a running device, through its control socket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``camerad shift``: who wears the camera, and badges that say so."""
+"""``camerad shift``: begins and ends shifts, and makes badges."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who changes a store: this command itself, or the daemon that has it.
+"""Changes a store: directly, or through the daemon that owns it.
 
 On a device whose daemon runs, everything that changes something is asked of the daemon. Otherwise
 the store is claimed and its ledger opened here.

@@ -1,4 +1,4 @@
-"""What a command of the desk is about: a place, or one recording in it."""
+"""Targets of the desk's commands: a directory, or one recording in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Times as the person at the desk has them on the wall: in this computer's zone, which is named."""
+"""Local times for people, with the name of this computer's zone."""
 
 from __future__ import annotations
 

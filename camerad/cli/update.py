@@ -1,4 +1,4 @@
-"""``camerad update``: another version of the whole system, from a signed bundle."""
+"""``camerad update``: installs another version of the whole system from a signed bundle."""
 
 from __future__ import annotations
 

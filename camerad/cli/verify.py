@@ -1,4 +1,4 @@
-"""``camerad evidence verify``: recordings, ledgers, and whether they agree."""
+"""``camerad evidence verify``: checks recordings and ledgers, and compares them."""
 
 from __future__ import annotations
 

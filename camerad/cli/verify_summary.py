@@ -1,4 +1,4 @@
-"""What ``camerad evidence verify`` has found: as an exit code, as lines and as JSON."""
+"""Results of ``camerad evidence verify``: exit code, lines and JSON."""
 
 from __future__ import annotations
 

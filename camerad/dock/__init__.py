@@ -1,4 +1,4 @@
-"""How a camera in its dock hands its recordings to the office, and how it signs its requests.
+"""Uploads a docked camera's recordings to the office, with signed requests.
 
 Imported by `desk`, `doctor` and `vault`. Imports `base`, `behaviour`, `config`, `container`,
 `control`, `ledger`, `provisioning`, `store` and `update`.

@@ -1,4 +1,4 @@
-"""The camera's daemon as a hand-over needs it: by its control socket, and by nothing else.
+"""Client of the camera's daemon, over its control socket alone.
 
 Whoever asks needs the roles `read` and `hand_over` (`camerad.control.access`). Requests change
 two things: a recording is acknowledged, and settings wait for the next start. Each needs the

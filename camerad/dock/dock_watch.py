@@ -1,4 +1,4 @@
-"""When recordings are handed over: in the dock, while the camera does nothing else.
+"""Starts uploads: in the dock, while the camera does nothing else.
 
 The daemon tells each change of the camera's state. As soon as it is taken out of its dock, shows a
 self-view, or records, what is under way is ended: within `STOP_SECONDS` no byte is sent any more.

@@ -1,4 +1,4 @@
-"""The camera's state, as its daemon tells it: server-sent events on the control socket."""
+"""The camera's state, from server-sent events of the control socket."""
 
 from __future__ import annotations
 

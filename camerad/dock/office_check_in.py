@@ -1,4 +1,4 @@
-"""A camera checks in: it says how it is, and hears what the office has for it.
+"""Check-in: the camera reports its state, and the office answers with its offers.
 
 The daemon makes the statement, and signs it; here it is only carried. The office's answer names
 recordings that it lost, which are handed over again if they are still here; a settings file, which

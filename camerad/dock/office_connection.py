@@ -1,4 +1,4 @@
-"""One kept connection to the office's server: HTTPS, bounded in time, and ended at once when told.
+"""One kept HTTPS connection to the office, bounded in time and ended on demand.
 
 It is `http.client` and `ssl` of the standard library: a client of some thousand lines that is in
 memory already would otherwise be a second one of megabytes. It runs on a thread of its own beside a

@@ -1,4 +1,4 @@
-"""What a request sends behind its head, in pieces, as often as it is needed.
+"""Bodies of requests, in pieces, readable again for another try.
 
 A part is read twice, once for its digest, which goes before it, and once to be sent. The second
 time it comes from the kernel's cache. On a Raspberry Pi Zero 2 W that is a copy of 16 MiB in

@@ -1,4 +1,4 @@
-"""Who signs a camera's requests to its office: whoever has the device's key."""
+"""Signers of a camera's requests: in this process, or in the one that has the device's key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an office does: take recordings over, open and export them, set cameras up.
+"""An office's own work: offload, open and export recordings, and provision cameras.
 
 Imported by `cli`, `desk`, `index` and `vault`. Imports `base`, `behaviour`, `config`, `container`,
 `control`, `ledger`, `provisioning`, `store`, `stream` and `verify`.

@@ -1,4 +1,4 @@
-"""Why a file that a camera handed over lies apart (`camerad.vault.apart`): the file beside it.
+"""Reasons for quarantined files (`camerad.vault.apart`), each in a file beside the other.
 
 ``ID.json`` says which file it is about by all its bytes, and why that was not taken.
 """

@@ -1,4 +1,4 @@
-"""The office's register of cameras: which name goes with which key, as it was carried there.
+"""The office's register of cameras: names and their public keys.
 
 One JSON file. A name that comes with another key, or a key under another name, is never taken
 silently: that is what a camera looks like that somebody has set up for themselves.

@@ -1,4 +1,4 @@
-"""A card in a reader: what it is, and the image and settings that are written onto it.
+"""SD cards in a reader: recognised, and written with image and settings.
 
 Nothing is mounted: the image goes to the device as it is, and files of its first partition by
 mtools. What was written is read back from the card. A reader is a block device, or a file that

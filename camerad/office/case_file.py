@@ -1,4 +1,4 @@
-"""The file of a case: what belongs to a file of the office's, what was noted, what left with it.
+"""The file of a case: its recordings, notes and hand-overs.
 
 ``office/desk/cases/SHA256.json``, SHA256 being that of the case's number *as people read it*: in
 one form of Unicode, whether in capitals or not. So two numbers that read the same are one file, and

@@ -1,4 +1,4 @@
-"""A table of cameras, as an office keeps it in a spreadsheet: CSV, a row for each camera.
+"""Reads an office's table of cameras: CSV, one row for each camera.
 
 A spreadsheet writes what its country is used to: commas, semicolons or tabs, a first line that says
 which (sep=;), rows and columns that are empty, a byte order mark. All of that is read; what could

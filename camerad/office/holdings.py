@@ -1,4 +1,4 @@
-"""A camera's part of an office's directory: found, and made where it is not there yet.
+"""Finds or creates a camera's part of an office's directory.
 
 By stick and by dock recordings come to the same place. So `camerad.office.offload` and the office's
 server share what is here.

@@ -1,4 +1,4 @@
-"""Offload: a device's recordings are copied to an office's directory, and the device is told so.
+"""Offload: copies a device's recordings to an office's directory, and acknowledges them.
 
 Procedure, for each recording; each line is durable before the next begins, and an offload that was
 interrupted anywhere is completed by the next one; it begins only if the directory is on another

@@ -1,4 +1,4 @@
-"""The player's modules, as a page needs them: files, import map, and fingerprints.
+"""The player's modules for a page: files, import map and fingerprints.
 
 The modules lie in ``camerad/office/player`` as plain files. Those of others (``vendor``) import
 each other by the names of their packages, which a browser knows from an *import map* only; a page

@@ -1,4 +1,4 @@
-"""Makes ``player.html``: the player and its judge in one file, which needs no network.
+"""Builds ``player.html``: player and judge in one file, without a network.
 
 It goes into every package for the prosecutor, and opens from a disk (``file://``), where a page can
 load nothing that lies beside it. So everything is in it: the modules as ``data:`` addresses in an

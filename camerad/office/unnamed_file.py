@@ -1,4 +1,4 @@
-"""A file that has no name before it is complete: after a kill or a loss of power nothing is left.
+"""A file without a name until it is complete, so that a crash leaves nothing.
 
 Some file systems have no files without a name, those of most sticks among them: see `UnnamedFile`.
 """

@@ -1,4 +1,4 @@
-"""The judge: is this recording authentic and complete, by whose key, and what is missing?
+"""Judges a recording: authentic, complete, by which key, and what is missing.
 
 Imported by `cli`, `daemon`, `office` and `vault`. Imports `base`, `container` and `stream`.
 

@@ -1,4 +1,4 @@
-"""Where in a recording's chain a check is."""
+"""The position of a check in a recording's chain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a check of a recording says, in the words that programs and people share.
+"""Findings of a check of a recording, in words for programs and people.
 
 Times of findings and spans are those of the recording: media time minus its origin, microseconds.
 """

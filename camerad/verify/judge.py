@@ -1,4 +1,4 @@
-"""The judge's entry: `verify` reads a recording's file and returns the report on it.
+"""Entry of the judge: `verify` reads a recording's file and returns its report.
 
 It needs nothing but the device's public key, and decrypts nothing. This module reads and hashes the
 file; `camerad.verify.checker` decides about what was read. One thread reads and hashes, and the

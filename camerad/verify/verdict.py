@@ -1,4 +1,4 @@
-"""What a check found, for people and for programs."""
+"""The verdict on a recording, for people and programs."""
 
 from __future__ import annotations
 

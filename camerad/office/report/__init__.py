@@ -1,4 +1,4 @@
-"""The report: what came of the cameras, in figures that name nobody (O8).
+"""The report: figures on the use of the cameras, without personal data (O8).
 
 Two kinds of signed readings are kept while things happen, since what they are taken from expires
 within weeks: what cameras said of their counters (`camera_readings`), and what the office's ledger

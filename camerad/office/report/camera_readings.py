@@ -1,4 +1,4 @@
-"""What cameras said of their counters, kept so that a report can be made of it.
+"""Readings of the cameras' counters, kept for reports.
 
 ``office/readings/KID/YYYY-MM.jsonl``: a line is a check-in as its camera signed it, and when it
 came (`Reading`). ``office/readings/KID/key.jwk`` is the camera's public key, so that anybody can

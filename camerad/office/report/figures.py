@@ -1,4 +1,4 @@
-"""A report as data: every figure with its denominator, its interval, and why it is not shown.
+"""A report as data: figures with denominator, interval, and the reason why one is not shown.
 
 Nothing here knows a person, a camera's name or a time of day. `figure_maker` makes it.
 """

@@ -1,4 +1,4 @@
-"""What cameras counted between two readings; pure.
+"""Increments of counters between two readings; pure.
 
 Counters only grow, so the difference of two readings is what happened between them. Where one is
 smaller than before, counters were reset, and what was lost is never made up:

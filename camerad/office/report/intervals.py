@@ -1,4 +1,4 @@
-"""How far chance alone could move a count: exact intervals, pure.
+"""Exact confidence intervals of counts; pure.
 
 A count of events in a time of exposure is taken as Poisson distributed. Its interval is the exact
 one of Garwood (Biometrika 28, 1936): the rates that do not make the count, or what is further from

@@ -1,4 +1,4 @@
-"""The tallies of the office's ledger: made, kept and read.
+"""Stores the signed tallies of the office's ledger.
 
 ``office/readings/ledger/NNNNNN.jws``, a file for each epoch, published whole. An epoch is added up
 when it is closed, so its file says the same whoever makes it, and when. A tally is removed when the

@@ -1,4 +1,4 @@
-"""What an epoch of the office's ledger adds up to, day by day, for a report; signed by the office.
+"""Daily sums of one epoch of the office's ledger, signed by the office, for reports.
 
 What a recording says of itself goes with it, and a ledger's entries before a report is compared
 with the next one. So each epoch is added up once it is closed: numbers, and nothing that is about

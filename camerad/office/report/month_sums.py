@@ -1,4 +1,4 @@
-"""What is known of a month: what cameras counted in it, and what the office's ledger added up to.
+"""Sums of a month, from the cameras' counters and the office's ledger.
 
 Pure. Months can be put together; nothing is in a sum that is not in its months.
 """

@@ -1,4 +1,4 @@
-"""Makes a report of an office's directory: for the same input the same bytes (O8).
+"""Makes a report from an office's directory; the same input gives the same bytes (O8).
 
 The command writes them into files, and the desk gives them to a browser. It takes seconds for a
 year, reads the directory and adds up what is not added up yet, and blocks.

@@ -1,4 +1,4 @@
-"""What a language has to say in a report: one `ReportTexts` for each.
+"""Texts of a report, one `ReportTexts` for each language.
 
 Texts are plain; the page escapes them. Names in braces are put in by ``str.format``. A word that a
 mapping lacks is shown as it is; the tests see to it that all languages have the same ones.

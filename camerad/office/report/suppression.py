@@ -1,4 +1,4 @@
-"""What of a report may be shown, so that nobody can be named by it; pure.
+"""Suppresses small cells of a report, so that no person can be identified; pure.
 
 A number from 1 to 4 that says what people did is a *small cell*: with a duty roster it may name
 somebody. It is not shown, and nothing is shown by which it could be computed. 0 is shown: it says

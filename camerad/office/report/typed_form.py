@@ -1,4 +1,4 @@
-"""The form: what an office counts itself and types in, since no camera can.
+"""The form for figures that the office counts by hand.
 
 A YAML file; every mistake is named with its line. The report marks what comes from here as typed
 in. Numbers are of the whole period; those from 1 to 4 are not shown, like any other.
