@@ -1,7 +1,7 @@
 """Holds the age in each tombstone against all that ledgers say of time. Pure.
 
 Whoever has a ledger's key can sign any age. So a tombstone's is compared with the times of all
-entries, whichever came first (docs/evidence-format.md, "The age of a tombstone"):
+entries, whichever came first (docs/ledger-format.md, "The age of a tombstone"):
 
 - It *contradicts* them if the recording cannot be so old: by boot time, or by synchronised time.
 - It is *unsupported* if no time that anybody said, trusted or declared, makes it so old.

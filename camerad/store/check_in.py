@@ -2,7 +2,7 @@
 
 One statement (`camerad.container.jws`) of a camera as a thing: what runs on it, what is wrong with
 it, what its office still lacks. Who wore it, where, and what was recorded is not in it.
-docs/evidence-format.md has the format. Numbers are whole; times are microseconds.
+docs/ledger-format.md has the format. Numbers are whole; times are microseconds.
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ def _bring_home(camera: BodyCamera) -> None:
 
 
 def _kinds(camera: BodyCamera) -> Iterator[str]:
-    """The kinds of the ledger's entries; its lines are JWS (docs/evidence-format.md, 5)."""
+    """The kinds of the ledger's entries; its lines are JWS (docs/ledger-format.md, 5)."""
     for path in sorted((camera.state_dir / "camerad" / "ledger").glob("*.jws")):
         for line in path.read_bytes().splitlines():
             yield str(sealed.payload(line).get("kind"))

@@ -1,4 +1,4 @@
-"""A verifier written by docs/evidence-format.md alone checks and opens what camerad makes."""
+"""A verifier written by evidence-format.md and ledger-format.md alone checks what camerad makes."""
 
 from __future__ import annotations
 

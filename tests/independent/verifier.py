@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Check what camerad left behind, from its page evidence-format.md alone, without camerad.
+"""Check what camerad left behind, from its pages alone, without camerad.
 
 Nothing of camerad is imported. Python 3.11 and `cryptography` (for Ed25519) are enough. "3.4" and
-the like name sections of the page. Usage:
+the like name sections of docs/evidence-format.md (1 to 4) and docs/ledger-format.md. Usage:
 
     verifier.py --key DEVICE.pem [--key OFFICE.pem ...] [--final SHA256] [--running] PATH ...
 

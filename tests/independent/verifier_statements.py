@@ -1,4 +1,4 @@
-"""Statements: sections 1 and 2 of evidence-format.md, and the tables of 3, 5 and 6."""
+"""Statements: sections 1 to 3 of evidence-format.md, and 5 and 6 of ledger-format.md."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""Ledgers, receipts and directories, checked from sections 5 and 6 of evidence-format.md alone."""
+"""Ledgers, receipts and directories, checked from sections 5 and 6 of ledger-format.md alone."""
 
 import copy
 import fcntl

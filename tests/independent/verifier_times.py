@@ -1,4 +1,4 @@
-"""The ages of tombstones, checked from section 5 of evidence-format.md alone."""
+"""The ages of tombstones, checked from section 5 of ledger-format.md alone."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 import runpy
 from pathlib import Path
+from types import NoneType, UnionType
+from typing import get_args
 
+import msgspec
 import pytest
 from generators import operations_tables as handbook
 from msgspec.structs import asdict
@@ -14,7 +17,12 @@ from camerad.behaviour import bindings, outcomes, signals, stages
 from camerad.behaviour.stages import Condition, Intent, Rules, Stage, State
 from camerad.cli import main
 from camerad.config.wording import LANGUAGES
+from camerad.container import statements
 from camerad.doctor.check_results import FindingId
+from camerad.ledger.entries import Payload
+from camerad.ledger.entry_types import KINDS
+from camerad.store.check_in import CheckIn
+from camerad.store.receipts import Receipt
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGES = [*sorted(DOCS.glob("*.md")), DOCS.parent / "README.md", DOCS.parent / "systemd/README.md"]
@@ -22,6 +30,10 @@ PAGES = [*sorted(DOCS.glob("*.md")), DOCS.parent / "README.md", DOCS.parent / "s
 
 def named(page: Path) -> str:
     return str(page.relative_to(DOCS.parent))
+
+
+def named_in(said: str) -> list[str]:
+    return re.findall(r"`(\w+)`", said)
 
 
 def text(name: str) -> str:
@@ -70,6 +82,44 @@ def test_every_table_is_in_the_page_once() -> None:
     assert sorted(re.findall("<!-- table: (.*) -->", text("operations.md"))) == sorted(
         handbook.TABLES
     )
+
+
+def test_the_format_has_every_kind_of_entry_with_its_fields_and_which_may_be_null() -> None:
+    page = " ".join(text("ledger-format.md").split())
+    section = page.split("### Kinds ")[1].split(" Elements of ")[0]
+    closing = "`id`, `final`, `retention_days`, `ended`, `ended_boot`, `flagged`, `reason`"
+    told = {
+        kind: says.replace("closing", closing)
+        for kinds, says in re.findall(r" - ((?:`\w+`(?:, )?)+): (.*?)(?= - `\w+`[:,]|$)", section)
+        for kind in re.findall(r"\w+", kinds)
+    }
+    assert set(told) == set(KINDS)
+    for kind, facts in KINDS.items():
+        for one in msgspec.structs.fields(facts):
+            null = isinstance(one.type, UnionType) and NoneType in get_args(one.type)
+            assert f"`{one.encode_name}{'?' if null else ''}`" in told[kind], kind
+
+
+STATEMENTS: dict[tuple[str, str], type[msgspec.Struct]] = {
+    ("evidence-format.md", "### 3.3"): statements.Header,
+    ("evidence-format.md", "### 3.4"): statements.Commit,
+    ("evidence-format.md", "`facts`:"): statements.FragmentFacts,
+    ("evidence-format.md", "### 3.5"): statements.RecordingEnd,
+    ("evidence-format.md", "`closing`:"): statements.Closing,
+    ("evidence-format.md", "`microphone`:"): statements.Microphone,
+    ("evidence-format.md", "`facts.sound`:"): statements.FragmentSound,
+    ("ledger-format.md", "An entry is a statement"): Payload,
+    ("ledger-format.md", "A receipt, `receipts/NNNN.jws`"): Receipt,
+    ("ledger-format.md", "## 7. Check-ins"): CheckIn,
+}
+
+
+@pytest.mark.parametrize("where", STATEMENTS, ids=" ".join)
+def test_the_format_has_every_field_of_a_statement_and_no_other(where: tuple[str, str]) -> None:
+    page, begin = where
+    (items,) = re.findall(r"(?:^(?:- |  ).*\n)+", text(page).split(f"\n{begin}")[1], re.M)[:1]
+    told = {one for said in re.findall(r"^- (.*?`): ", items, re.M) for one in named_in(said)}
+    assert told == {one.encode_name for one in msgspec.structs.fields(STATEMENTS[where])}
 
 
 def test_every_condition_has_its_cause_its_effect_and_its_cure() -> None:
