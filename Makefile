@@ -220,21 +220,24 @@ fleet:
 	@$(python) -m hw_mocks.fleet --cameras '$(CAMERAS)' --megabytes '$(MEGABYTES)' --seed '$(SEED)' \
 		$(if $(CUT),--cut)
 
-# The first is a gate on branches; the fourth is a test of the test: a card that lies about its syncs must be
+# The first two are a gate on branches; the sixth is a test of the test: a card that lies about its syncs must be
 # found out.
 campaign: $(compiled)
 	$(prepare) campaign
-	$(pytest) --cov -n 4 tests/unit
+	$(pytest) --cov --cov-fail-under=0 -n 4 tests/unit
+	CAMERAD_BREADTH=campaign $(python) -m pytest $(hours) --cov --cov-append -v -m campaign tests/unit
 	$(python) -m tests.campaign kills --seed '$(SEED)' --runs '$(KILLS)'
 	$(python) -m tests.campaign cuts --seed '$(SEED)' --runs '$(CUTS)'
 	$(python) -m tests.campaign cuts --seed '$(SEED)' --runs 5 --lying-card
 	$(python) -m tests.campaign cuts --seed '$(SEED)' --phase all
 	$(python) -m tests.crash --seed '$(SEED)' --states '$(STATES)'
-	CAMERAD_BREADTH=campaign $(python) -m pytest $(hours) -v -m 'breadth or campaign' tests/crash tests/unit
+	CAMERAD_BREADTH=campaign $(python) -m pytest $(hours) -v -m 'breadth and not campaign' tests/unit
+	CAMERAD_BREADTH=campaign $(python) -m pytest $(hours) -v -m 'breadth or campaign' tests/crash tests/tamper
 	CAMERAD_FUZZ_MINUTES='$(MINUTES)' $(python) -m pytest $(hours) -v tests/crash/test_office_fuzz.py
-	CAMERAD_BREADTH=campaign $(world) $(python) -m pytest $(hours) -v -m 'breadth or campaign' tests/system tests/browser
-	CAMERAD_CUTS=300 $(python) -m pytest $(hours) tests/updates
-	CAMERAD_DIFFERENTIAL='$(SEED)' $(python) -m pytest $(hours) tests/independent
+	CAMERAD_BREADTH=campaign $(world) $(python) -m pytest $(hours) -v -m 'breadth or campaign' \
+		tests/system tests/browser tests/bench hw-mocks/tests $(timekeeping:%=--ignore=%)
+	CAMERAD_BREADTH=campaign CAMERAD_CUTS=300 $(python) -m pytest $(hours) tests/updates
+	CAMERAD_BREADTH=campaign CAMERAD_DIFFERENTIAL='$(SEED)' $(python) -m pytest $(hours) tests/independent
 	$(python) -m pytest $(hours) -m hypothesis --hypothesis-profile=campaign --hypothesis-seed='$(SEED)' \
 		tests/unit hw-mocks/tests
 	$(python) -m tests.campaign faults --planted

@@ -30,6 +30,8 @@ from tests.bench.film import FRAGMENT_US, PICTURES
 from tests.bench.goals import Goal
 from tests.bench.plan import ATTEMPTS, BenchError, ProcessEndedError, repeated
 
+pytestmark = pytest.mark.campaign
+
 
 def test_a_quantile_is_a_figure_that_was_measured() -> None:
     figures = [float(number) for number in range(1, 101)]

@@ -13,6 +13,8 @@ from tests.bench.office import RCLONE, RECEIVE, Result
 from tests.bench.office_recording import ALONE, MEANWHILE, RecordingResult
 from tests.bench.office_s3 import COPIES, COPIES_RCLONE, WHOLE, WHOLE_RCLONE, S3Result
 
+pytestmark = pytest.mark.campaign
+
 
 def a_result() -> Result:
     result = Result(bytes=2 * 10**9)

@@ -12,6 +12,8 @@ from tests.crash.campaign import Campaign, Effort
 from tests.crash.model import Rules, Tree
 from tests.crash.trace import Kind, Op, Promise, Recorder
 
+pytestmark = pytest.mark.campaign
+
 EFFORT = Effort(limit=64, torn=4, nested=1.0, nested_limit=64, nested_torn=2, twice=1.0)
 LINE = 100
 

@@ -9,6 +9,8 @@ import pytest
 from tests.breadth import breadth
 from tests.crash import runs
 
+pytestmark = pytest.mark.campaign
+
 NEEDED: Final = (
     "container_writer.ContainerWriter._put > durable_files.sync",
     "container_writer.ContainerWriter.__init__ > durable_files.sync_directory",

@@ -18,6 +18,8 @@ from hw_mocks.sound import Clapper, flashes
 from tests.system.clapper import ClapperError, judge, runs
 from tests.system.speech import likeness
 
+pytestmark = pytest.mark.campaign
+
 RATE = 48_000
 FPS = 30
 UNIT = 1024

@@ -13,6 +13,8 @@ import pytest
 
 from tests.waiting import ended, until
 
+pytestmark = pytest.mark.campaign
+
 TREE = Path(__file__).parents[2]
 CONFTEST = """
 from tests import leftovers

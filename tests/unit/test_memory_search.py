@@ -13,6 +13,8 @@ import pytest
 from tests.system import memory
 from tests.system.memory import Noted
 
+pytestmark = pytest.mark.campaign
+
 HOLD = """
 import mmap, os, sys
 size = int(sys.argv[1])

@@ -8,6 +8,8 @@ import pytest
 
 from tests.order import LONGEST, TOGETHER, dealt
 
+pytestmark = pytest.mark.campaign
+
 TREE = Path(__file__).parents[2]
 
 

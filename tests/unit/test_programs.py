@@ -8,6 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.campaign
+
 TREE = Path(__file__).parents[2]
 NAMED = re.compile(r"-m (tests(?:\.\w+)+)")
 

@@ -12,6 +12,8 @@ from generators import listening_test as listening
 
 from camerad.behaviour.signals import CODES, Rhythm
 
+pytestmark = pytest.mark.campaign
+
 VOCABULARIES = [listening.DESIGN, listening.full()]
 
 

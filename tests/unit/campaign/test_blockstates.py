@@ -21,6 +21,8 @@ from tests.campaign.blockstates import (
     volatile,
 )
 
+pytestmark = pytest.mark.campaign
+
 SECTORS = 4
 
 

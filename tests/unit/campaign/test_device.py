@@ -9,6 +9,8 @@ import pytest
 from camerad.base.clock import ManualClock
 from tests.crash.device import Device
 
+pytestmark = pytest.mark.campaign
+
 
 @pytest.mark.parametrize("root", [".", "card"], ids=["here", "below"])
 def test_a_device_whose_folder_is_named_from_here_lets_go_of_it_when_it_ends(

@@ -17,6 +17,8 @@ from tests.campaign.faults import Judged
 from tests.campaign.promises import CHECKS, Late
 from tests.campaign.seen import Seen
 
+pytestmark = pytest.mark.campaign
+
 
 def seen(busy: float, waited: float = 0.0) -> Seen:
     return cast(Seen, SimpleNamespace(busy=busy, waited=waited))

@@ -17,6 +17,8 @@ from hw_mocks.pacing import NANOSECONDS, Pace
 from tests.campaign import judging
 from tests.system import sealed
 
+pytestmark = pytest.mark.campaign
+
 FRAGMENT = b"sealed"
 
 

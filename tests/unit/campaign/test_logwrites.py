@@ -15,6 +15,8 @@ from tests.campaign.blocklog import FLUSH, WRITE
 from tests.campaign.blockstates import Log, State, certain, states
 from tests.campaign.logwrites import PLACE, WORD, Logged, Part, converted, outside, read
 
+pytestmark = pytest.mark.campaign
+
 SECTOR = 512
 FLUSHED, FUA, DISCARDED = 1, 2, 4
 

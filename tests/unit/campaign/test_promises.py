@@ -21,6 +21,8 @@ from tests.campaign import promises, readiness, scenes, sequences
 from tests.campaign.seen import Film, Pressed, Said, Seen, Span
 from tests.system import sealed
 
+pytestmark = pytest.mark.campaign
+
 T0 = 1_000_000_000
 """Media time at which the sequence begins; the sensor's epoch as well."""
 DOWN, UP = T0 + 1_000_000, T0 + 2_200_000

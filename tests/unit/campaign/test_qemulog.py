@@ -11,6 +11,8 @@ from tests.campaign import qemulog
 from tests.campaign.blocklog import WRITE
 from tests.campaign.blockstates import Log, certain
 
+pytestmark = pytest.mark.campaign
+
 
 def test_what_is_written_stands_in_its_log_and_is_certain_once_it_is_synchronised(
     tmp_path: Path,

@@ -10,6 +10,8 @@ from tests.campaign import red
 from tests.campaign.red import Judged, Span
 from tests.system.sealed import Recording
 
+pytestmark = pytest.mark.campaign
+
 SECOND = 1_000_000
 
 

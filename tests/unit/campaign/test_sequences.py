@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hw_mocks.sim.faults import FAULTS
 
 from tests.campaign import sequences
+
+pytestmark = pytest.mark.campaign
 
 SEED = 1
 CRITICAL_SECONDS = 30.0

@@ -6,6 +6,8 @@ import pytest
 
 from tests.campaign.soak import Grown, Sample, lasting
 
+pytestmark = pytest.mark.campaign
+
 
 def grown(*sizes: int) -> Grown:
     """A process, looked at every ten minutes."""

@@ -17,6 +17,7 @@ from tests.unit import other_kernel
 from tests.unit.doctor.office import PUBLIC
 
 
+@pytest.mark.campaign
 def test_the_command_ends_while_the_card_hangs_so_that_no_signal_helps(tmp_path: Path) -> None:
     """A file system that is frozen holds whoever writes in state D (FIFREEZE, ioctl_list(2))."""
     if lacking := other_kernel.missing():

@@ -151,6 +151,7 @@ def torn(before: bytes, after: bytes, sectors: int, *, backwards: bool) -> bytes
     return before[:edge] + after[edge:] if backwards else after[:edge] + before[edge:]
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("scene", ["mounting", "running"])
 @pytest.mark.parametrize("backwards", [False, True], ids=["first", "last"])
 @pytest.mark.parametrize("sectors", range(BLOCK // SECTOR + 1))
@@ -171,6 +172,7 @@ def test_a_superblock_torn_at_any_sector_costs_nothing_that_was_synchronised(
     whole(image, *(KEPT if scene == "running" else [0]))
 
 
+@pytest.mark.campaign
 def test_a_whole_file_system_is_looked_at_and_left_as_it_is(card: Card, tmp_path: Path) -> None:
     image = copy(card.used, tmp_path / "image")
     before = image.read_bytes()
@@ -182,6 +184,7 @@ def test_a_whole_file_system_is_looked_at_and_left_as_it_is(card: Card, tmp_path
     assert sha256(after[2048:]).digest() == sha256(before[2048:]).digest()
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("lost", range(len(COPIES)))
 def test_after_it_has_grown_any_of_its_copies_serves(card: Card, tmp_path: Path, lost: int) -> None:
     image = copy(card.grown, tmp_path / "image")
@@ -217,6 +220,7 @@ def empty(image: Path) -> None:
     os.truncate(image, size)
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("damage", [no_superblock, another_file_system, empty])
 def test_what_cannot_be_opened_is_said_to_be_so_and_not_written_to(
     card: Card, tmp_path: Path, damage: Callable[[Path], None]
@@ -230,6 +234,7 @@ def test_what_cannot_be_opened_is_said_to_be_so_and_not_written_to(
     assert sha256(image.read_bytes()).digest() == before
 
 
+@pytest.mark.campaign
 def test_what_takes_a_decision_is_left_to_somebody_who_can_decide(
     card: Card, tmp_path: Path
 ) -> None:

@@ -173,6 +173,7 @@ def mended(tmp_path_factory: pytest.TempPathFactory) -> str:
     return said
 
 
+@pytest.mark.campaign
 def test_a_torn_superblock_is_mended_and_the_data_mounted(mended: str) -> None:
     assert "copy in block 32768" in mended
     (options,) = re.findall(r"^data: ext4 (\S+)", mended, re.MULTILINE)
@@ -265,6 +266,7 @@ def common(said: str) -> tuple[list[str], list[str], list[str]]:
     return before.split(","), after.split(","), sorted(check)
 
 
+@pytest.mark.campaign
 def test_a_file_that_was_being_made_on_the_common_partition_can_be_removed(mended: str) -> None:
     before, after, check = common(mended)
     assert "rw" in before

@@ -13,6 +13,8 @@ from camerad_image import units
 from camerad_image.rootfs import FILES
 from tests.unit import other_kernel
 
+pytestmark = pytest.mark.campaign
+
 SYSTEM = FILES / "etc/systemd/system"
 PROGRAMS = "/usr/lib/camerad"
 UNITS = ("camerad-ssh-key.service", "camerad-wifi.service")

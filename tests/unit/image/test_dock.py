@@ -266,6 +266,7 @@ systemctl poweroff --force --force
 """
 
 
+@pytest.mark.campaign
 def test_the_dock_comes_with_the_first_charger_and_goes_with_the_last(tmp_path: Path) -> None:
     """udev, systemd, and the recipe's rule and targets, as first processes of a kernel of their
     own. It has no chargers, so network devices stand for them: with an MTU of 1400 they supply.

@@ -143,6 +143,7 @@ def extents(path: Path) -> Iterator[tuple[int, int]]:
             yield begin, end
 
 
+@pytest.mark.campaign
 def test_a_card_that_is_written_again_never_plays_back_the_former_cameras_journal(
     data: Path, tmp_path: Path
 ) -> None:

@@ -10,6 +10,8 @@ import pytest
 from camerad_image.rootfs import FILES
 from tests.unit import other_kernel
 
+pytestmark = pytest.mark.campaign
+
 GROW = FILES / "usr/lib/camerad/grow"
 ROOM = 64 << 20
 TABLE = """\

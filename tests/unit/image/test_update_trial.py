@@ -221,6 +221,7 @@ def tried(folder: Path, *sticks: Path) -> str:
     return other_kernel.run(commands, folder, words=words)
 
 
+@pytest.mark.campaign
 def test_a_stick_has_the_machine_asked_to_start_the_other_slot_once(tmp_path: Path) -> None:
     make_stick(tmp_path / "stick")
     make_system(tmp_path, STICK)
@@ -228,6 +229,7 @@ def test_a_stick_has_the_machine_asked_to_start_the_other_slot_once(tmp_path: Pa
     assert "asked: 0 tryboot" in said, said
 
 
+@pytest.mark.campaign
 def test_what_is_handed_in_through_the_dock_is_looked_at_each_time_and_tried(
     tmp_path: Path,
 ) -> None:

@@ -1,4 +1,4 @@
-"""Both engines: a file of SQLite, and a real PostgreSQL."""
+"""Both engines: a file of SQLite and, in `make campaign`, a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from postgresql import PostgreSQL
 
 from camerad.state.database_settings import IndexSettings, url_of
+from tests.breadth import campaign
 from tests.unit.index.office_scene_indexed import IndexedOffice
 
 
@@ -34,7 +35,7 @@ def office(tmp_path: Path) -> Iterator[IndexedOffice]:
     made.close()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", campaign("postgresql")])
 def url(request: pytest.FixtureRequest, office: IndexedOffice) -> str:
     """An empty database for the office's index, on each engine."""
     if request.param == "sqlite":

@@ -74,6 +74,7 @@ def image(request: pytest.FixtureRequest, scene: Scene, tmp_path: Path) -> Itera
         subprocess.run(["umount", str(scene.boot)], check=True)
 
 
+@pytest.mark.campaign
 def test_all_of_this_holds_on_a_cards_own_file_system(tmp_path: Path) -> None:
     """Where this kernel has no FAT, every test with a card is run by one that has."""
     if known("vfat"):
