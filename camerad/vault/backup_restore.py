@@ -11,6 +11,7 @@ import hashlib
 import os
 import pwd
 import tarfile
+from collections.abc import Sequence
 from typing import IO, Final, NamedTuple
 
 import msgspec
@@ -19,6 +20,8 @@ from camerad.base import durable_files, file_status, typed_json
 from camerad.base.errors import EX_CANTCREAT, CameradError
 from camerad.base.safe_read import open_plain, read_plain
 from camerad.base.storage_errors import explaining
+from camerad.container import jws
+from camerad.ledger.log_segments import Checkpoint
 from camerad.state.database_settings import STATE_FILE, path_in
 from camerad.store.locations import DIRECTORY_ID, LEDGER, OFFICE
 
@@ -46,6 +49,12 @@ class Manifest(msgspec.Struct, frozen=True):
     office: str
     with_recordings: bool
     files: dict[str, str]
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    """What counts here of an entry of a ledger."""
+
+    sequence: int
 
 
 class Restored(NamedTuple):
@@ -184,11 +193,11 @@ def _check_newer(path: str, manifest: Manifest, root: str) -> None:
             name = os.path.basename(member.name)
             of_ledger = _of_office(manifest, member.name, LEDGER) and name.endswith(".jws")
             content = archive.extractfile(member) if of_ledger else None
-            if content is None or (there and name < there[0]):
+            if content is None:
                 continue
             lines = content.read()
             lines = lines[: lines.rfind(b"\n") + 1]
-            if not there or name not in there or not _begins(directory, name, lines):
+            if not there or not _has(directory, there, name, lines):
                 raise BackupError(
                     f"{own} is older than the backup, or has gone another way: its ledger lacks "
                     "entries that the backup's has, and holds may be among them. Nothing was "
@@ -196,9 +205,23 @@ def _check_newer(path: str, manifest: Manifest, root: str) -> None:
                 )
 
 
-def _begins(directory: str, name: str, lines: bytes) -> bool:
-    with open_plain(os.path.join(directory, name), "ledger") as file:
-        return file.read(len(lines)) == lines
+def _has(directory: str, there: Sequence[str], name: str, lines: bytes) -> bool:
+    """Whether a ledger has these lines of an epoch, or says that more than these have expired."""
+    stem = name.partition(".")[0]
+    for one in (name, f"{stem}.damaged"):
+        if one in there:
+            with open_plain(os.path.join(directory, one), "ledger") as file:
+                return file.read(len(lines)) == lines
+    if f"{stem}.checkpoint" not in there or not lines:
+        return not lines
+    token = read_plain(os.path.join(directory, f"{stem}.checkpoint"), "checkpoint", jws.LONGEST)
+    last = lines.splitlines()[-1]
+    try:
+        left = typed_json.decode(jws.parse(token.strip()).payload, Checkpoint)
+        at = typed_json.decode(jws.parse(last).payload, _Entry).sequence
+    except (jws.JwsError, msgspec.MsgspecError):
+        return False
+    return left.first <= at < left.last or (at, jws.digest(last)) == (left.last, left.final)
 
 
 def office_id(directory: str) -> str:

@@ -16,10 +16,15 @@ from desk_helpers import KEY, ONE, TWO, Camera
 from postgresql import PostgreSQL
 from sqlalchemy import insert, select
 
+from camerad.base.clock import SystemClock
 from camerad.base.errors import EX_CANTCREAT
+from camerad.container.keys import SigningKey
+from camerad.ledger.ledger import Ledger
 from camerad.state.database import Database
 from camerad.state.state_copy import read_copy
 from camerad.state.state_tables import STATE, imports, people, server_secrets
+from camerad.store.locations import office_place
+from camerad.store.store import PlaceClaim
 from camerad.vault import backup_restore, office_backup, office_settings
 from tests.unit.vault.office_scene import write_register
 
@@ -206,17 +211,39 @@ def test_the_restored_office_goes_on_and_says_what_is_left_to_do(
     again = desk("office", "backup", "restore", backup)
     assert again.code == 0 and "it stays as it is" in again.out
     assert "0 files put into place" in again.out
-    # One that is older, or has lost its ledger, is no reason to lose holds.
+    # One that is older, went another way or has lost its ledger is no reason to lose holds; one
+    # whose epochs have expired since is none to hold it for older.
     own_ledger = machine / "archive/office/ledger"
-    newest = max(own_ledger.glob("*.jws"))
+    (newest,) = own_ledger.glob("*.jws")
     lines = newest.read_bytes()
-    for cut in (lines[: lines[:-1].rfind(b"\n") + 1], None):
-        if cut is None:
+    older = lines[: lines[:-1].rfind(b"\n") + 1]
+    token = (machine / "etc/office/office.pem").read_bytes()
+    for what in ("older", "another way", "expired", "another way, expired", "only later", "none"):
+        newest.unlink(missing_ok=True)
+        for path in own_ledger.iterdir():
+            path.unlink()
+        newest.write_bytes(older if what in ("older", "another way, expired") else lines)
+        if what == "another way":
+            newest.write_bytes(older)
+            held = ("--reason", "Anders", "--who", "Desk", *own)
+            assert desk("evidence", "hold", TWO, "--state", machine / "archive", *held).code == 0
+            assert newest.read_bytes().count(b"\n") >= lines.count(b"\n")
+        if what.endswith(("expired", "later")):
+            with PlaceClaim(office_place(str(machine / "archive"))) as claim:
+                ledger = Ledger.open(claim, SigningKey.from_pem(token), SystemClock())
+                ledger.append("uptime")
+                for _ in range(3):
+                    ledger.rotate()
+                assert 1 in ledger.expire(0)
+        if what == "only later":
+            (own_ledger / "000001.checkpoint").unlink()
+        if what == "none":
             shutil.rmtree(own_ledger)
-        else:
-            newest.write_bytes(cut)
-        refused = desk("office", "backup", "restore", backup)
-        assert refused.code == EX_CANTCREAT and "holds may be among them" in refused.err
+        said = desk("office", "backup", "restore", backup)
+        if what == "expired":
+            assert said.code == 0 and "it stays as it is" in said.out, said.err
+            continue
+        assert said.code == EX_CANTCREAT and "holds may be among them" in said.err, what
     (machine / "archive/office").rename(machine / "older")
     assert desk("office", "backup", "restore", backup).code == 0
     assert newest.read_bytes() == lines
