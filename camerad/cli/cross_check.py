@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -19,6 +19,7 @@ from camerad.base import file_status, storage_errors
 from camerad.base.clock import DAY
 from camerad.base.errors import StorageError
 from camerad.base.storage_errors import ForbiddenError
+from camerad.base.text import count
 from camerad.container.keys import KeyFileError, KeyRing, read_public_key
 from camerad.container.recording_files import SUFFIX
 from camerad.container.recording_ids import is_id
@@ -73,6 +74,25 @@ class CheckedPlace(msgspec.Struct, frozen=True):
 def find_disagreements(checked: CheckedPlace) -> Iterator[Remark]:
     """Everything that does not fit together."""
     return _Comparison(checked).run()
+
+
+def describe_absent(place: Place, ledgers: Iterable[CheckedLedger], keys: KeyRing) -> str:
+    """That nothing of cameras whose keys are trusted is in an office's directory, which has no
+    ledger of its own that would miss it; "" if that is not so."""
+    if any(one.state.head.sequence for one in ledgers if one.own):
+        return ""
+    here = {os.path.basename(one.root) for one in place.holdings}
+    here |= {os.path.relpath(one.directory, place.root).split(os.sep)[0] for one in place.unread}
+    absent = [
+        kid for kid in sorted(keys) if not any(name.endswith(holding_ending(kid)) for name in here)
+    ]
+    if not absent:
+        return ""
+    return (
+        f"{place.root}: nothing is here of {count(len(absent), 'camera')} whose key is trusted "
+        f"({', '.join(absent)}), and no ledger of the office's own that would miss it: nothing was "
+        "handed over here, or a whole directory was taken away"
+    )
 
 
 class _Comparison:

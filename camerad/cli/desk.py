@@ -34,7 +34,7 @@ from camerad.base.errors import EX_USAGE, CameradError, StorageError
 from camerad.base.office_time import OfficeClock
 from camerad.base.text import printable
 from camerad.base.wall_clock import KnownTime, TimeKeeper
-from camerad.cli.options import config_home
+from camerad.cli.options import config_home, default_office_key
 from camerad.container.keys import KeyRing, PublicKey
 from camerad.container.recording_files import SUFFIX
 from camerad.container.skeleton import header_of
@@ -130,13 +130,31 @@ def published_keys(place: Place) -> KeyRing:
 
 
 def office_key(options: argparse.Namespace) -> PublicKey | None:
-    """The public half of the office's key at hand; None if there is none. Raises OfficeKeyError."""
+    """The public half of the office's key; None if there is none. Raises OfficeKeyError and
+    StorageError."""
     return own_key.load_public_key(options.office_key)
+
+
+def key_at_hand(options: argparse.Namespace) -> PublicKey | None:
+    """The same for who checks something by it.
+
+    Who names devices' keys, or needs none, depends on no file below their home: a key there that
+    cannot be used is not at hand, which is said once.
+    """
+    try:
+        return office_key(options)
+    except (own_key.OfficeKeyError, StorageError) as error:
+        if not getattr(options, "key", True) or options.office_key != default_office_key():
+            raise
+        if not getattr(options, "told_of_key", False):
+            options.told_of_key = True
+            say(f"the office's own key is not used: {error}")
+        return None
 
 
 def office_keys(options: argparse.Namespace, place: Place) -> KeyRing:
     """The keys that an office's ledger may be signed by: see `camerad.office.own_key`."""
-    return own_key.ledger_keys(place, office_key(options)).ring
+    return own_key.ledger_keys(place, key_at_hand(options)).ring
 
 
 def receipt_keys(options: argparse.Namespace, place: Place, keys: KeyRing) -> KeyRing:
@@ -145,7 +163,7 @@ def receipt_keys(options: argparse.Namespace, place: Place, keys: KeyRing) -> Ke
     Those of the office are there only if its key is at hand, and then it and those that it
     replaced: whoever can write in the directory can put a key there. Raises OfficeKeyError.
     """
-    own = office_key(options) if place.kind is PlaceKind.OFFICE else None
+    own = key_at_hand(options) if place.kind is PlaceKind.OFFICE else None
     if own is None:
         return keys
     try:
@@ -160,7 +178,7 @@ def receipt_keys(options: argparse.Namespace, place: Place, keys: KeyRing) -> Ke
 def unproven_keys(options: argparse.Namespace, place: Place) -> KeyRing:
     """The keys that an office's directory says are the office's, where none is at hand to compare
     them with: a receipt by one of them is neither believed nor called forged."""
-    if place.kind is not PlaceKind.OFFICE or office_key(options) is not None:
+    if place.kind is not PlaceKind.OFFICE or key_at_hand(options) is not None:
         return KeyRing()
     try:
         return own_key.known_keys(place)

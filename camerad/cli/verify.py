@@ -15,7 +15,13 @@ from camerad.base import file_status, storage_errors
 from camerad.base.errors import StorageError
 from camerad.base.storage_errors import ForbiddenError
 from camerad.cli import desk
-from camerad.cli.cross_check import CheckedLedger, CheckedPlace, check_holding, find_disagreements
+from camerad.cli.cross_check import (
+    CheckedLedger,
+    CheckedPlace,
+    check_holding,
+    describe_absent,
+    find_disagreements,
+)
 from camerad.cli.progress import ProgressBar
 from camerad.cli.target import Target, find_target
 from camerad.cli.verify_summary import Summary, as_json, as_text
@@ -110,6 +116,12 @@ def run(options: argparse.Namespace) -> int:
         )
         if target.place.kind is PlaceKind.OFFICE:
             _look_beside(options, target.place, summary)
+            if not partly and (absent := describe_absent(target.place, ledgers, keys)):
+                # Whoever names a key asks about its camera; a register has them all.
+                if options.key:
+                    summary.differences.append((Severity.NOTE, absent))
+                else:
+                    desk.say(absent)
     if desk.has_only_own_keys(options, target.place):
         summary.differences.append((Severity.NOTE, desk.ONLY_OWN_KEYS))
     if options.json:
@@ -334,7 +346,7 @@ def _look_beside(options: argparse.Namespace, place: Place, summary: Summary) ->
 
 def _about_office_key(options: argparse.Namespace, place: Place) -> Iterator[tuple[Severity, str]]:
     """By which key the office's own ledger was checked, so far as that proves less than all."""
-    found = own_key.ledger_keys(place, desk.office_key(options))
+    found = own_key.ledger_keys(place, desk.key_at_hand(options))
     if found.problem:
         yield Severity.DAMAGE, found.problem
     if found.remark:

@@ -69,7 +69,8 @@ def test_of_any_office_both_come_to_the_same_verdict(
         offices.write(place, files)
         capsys.readouterr()
         ours = run("evidence", "verify", place, "--key", key)
-        theirs = check_office(place, keys) if (place / "office").is_dir() else None
+        whole = (place / "office").is_dir()
+        theirs = check_office(place, keys, load_keys([key])) if whole else None
         said = capsys.readouterr().out
         if theirs is not None and theirs.verdict != ours:
             differ.append(
@@ -90,6 +91,7 @@ def test_of_offices_that_were_mixed_both_come_to_the_same_verdict_and_miss_what_
     keys = mixed_offices.public_keys(tmp_path)
     made = mixed_offices.made(tmp_path, run, clock, keys)
     trusted = load_keys([*keys.iterdir(), *office_keys(tmp_path / "config")])
+    cameras = load_keys(keys.iterdir())
     place, outside = tmp_path / "place", tmp_path / "outside"
     changer = mixed_offices.Changer(made, random.Random(f"{SEED} mixed"), outside)
     wrong, seen = [], Counter[int]()
@@ -99,7 +101,7 @@ def test_of_offices_that_were_mixed_both_come_to_the_same_verdict_and_miss_what_
         capsys.readouterr()
         ours = run("evidence", "verify", place, "--key", keys)
         said = capsys.readouterr()
-        theirs = check_office(place, trusted)
+        theirs = check_office(place, trusted, cameras)
         if theirs.verdict != ours:
             wrong.append(
                 f"{number} {case.what}: {theirs.verdict} by the page {theirs.says}, {ours} by "

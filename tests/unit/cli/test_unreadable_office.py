@@ -180,6 +180,28 @@ def test_a_documented_command_works_in_a_home_that_its_user_may_not_look_into(
         assert not re.search("chown|chmod", said.out + said.err)
 
 
+@pytest.mark.parametrize("action", ["verify", "list", "show", "purge"])
+@pytest.mark.parametrize("part", ["config", "office.pem"])
+def test_who_names_a_key_needs_none_from_a_home_that_they_may_not_look_into(
+    asked: Callable[..., Said], office: Path, tmp_path: Path, action: str, part: str
+) -> None:
+    """Nor does it matter that there is one, but to the one who signs with it."""
+    what = ONE if action == "show" else office
+    more = ("--state", office) if action == "show" else ()
+    (own,) = (tmp_path / "config").rglob("office.pem")
+    other = Path(shutil.copy(own, tmp_path / "other.pem"))
+    for one in (tmp_path / "config" if part == "config" else own, other):
+        shut(one)
+    said = asked(action, *more, *(("--dry-run",) if action == "purge" else ()), what=what)
+    assert said.code == (1 if action == "verify" else 0), said.out + said.err
+    assert said.err.count("the office's own key is not used: ") == 1
+    assert f"{own}: " in said.err
+    signs = asked("hold", "--state", office, "--reason", "x", "--who", "Desk", what=ONE)
+    assert signs.code == EX_NOPERM
+    named = asked(action, *more, "--office-key", other, what=what)
+    assert named.code == EX_NOPERM
+
+
 def test_what_is_due_later_is_said_with_what_could_not_be_read(
     asked: Callable[..., Said], office: Path, holding: Holding
 ) -> None:

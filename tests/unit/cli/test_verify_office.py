@@ -13,7 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from desk_helpers import BOOT, KEYS, ONE, THREE, TWO, Camera, recording
+from desk_helpers import BOOT, KEY, KEYS, ONE, THREE, TWO, Camera, recording
 
 from camerad.base.errors import EX_CONFIG, EX_NOPERM, EX_USAGE
 from camerad.cli import desk as desk_module
@@ -54,6 +54,36 @@ def verified(desk: Desk, archive: Path, key: Path) -> Desk:
 def test_an_untouched_office_is_in_order(verified: Desk, archive: Path) -> None:
     assert verified().code == 0
     assert verified(place_of(str(archive)).holdings[0].root).code == 0
+
+
+def test_a_camera_of_which_nothing_is_left_is_told_where_no_ledger_misses_it(
+    desk: Desk, camera: Camera, key: Path, tmp_path: Path
+) -> None:
+    """Who names its key asks about it; a register has every camera, and its owner is told beside
+    the verdict. Once the office has a ledger, that says what was here."""
+    archive, other = tmp_path / "archive", SigningKey.generate()
+    second = Camera(tmp_path / "second", other, "cam-2")
+    for one in (camera, second):
+        one.put(ONE if one is camera else TWO)
+        one.offload(archive)
+    enrolled = tmp_path / "config/camerad/keys"
+    enrolled.mkdir(parents=True)
+    for name, its in (("cam-1", KEY), ("cam-2", other)):
+        (enrolled / f"{name}.pem").write_text(its.public.pem)
+    verify = ("evidence", "verify", archive)
+    assert desk(*verify, "--key", enrolled).code == 0
+    (gone,) = archive.glob("cam-2-*")
+    gone.rename(tmp_path / "gone")
+    said = desk(*verify, "--key", key, "--key", enrolled / "cam-2.pem")
+    text = f"nothing is here of 1 camera whose key is trusted ({other.public.thumbprint})"
+    assert (said.code, text in said.out) == (1, True)
+    said = desk(*verify)
+    assert (said.code, text in said.err) == (0, True)
+    assert desk(*verify, "--key", key).code == 0
+    (holding,) = archive.glob("cam-1-*")
+    assert desk(*verify[:2], holding, "--key", enrolled).code == 0
+    assert desk("evidence", "purge", archive).code == 0
+    assert desk(*verify, "--key", enrolled).code == 0
 
 
 @pytest.mark.parametrize("part", ["root", "holding"])
