@@ -22,13 +22,15 @@ from typing import Final
 import pyrage
 
 from camerad.base.clock import DAY, SECOND, ClockSource, Moment
+from camerad.base.office_time import OfficeClock
 from camerad.base.wall_clock import PLAUSIBLE_US, Signs, is_plausible, judge, still_stale
 from camerad.container.encryption import Sealer
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.recording_files import SUFFIX, new_id
 from camerad.container.severity import Severity
 from camerad.container.statements import FORMAT, Closing, FragmentFacts, Header
-from camerad.ledger.ledger import read_ledger
+from camerad.ledger.ledger import read_ledger, read_state
+from camerad.ledger.ledger_state import LedgerState
 from camerad.recording.container_writer import ContainerWriter
 from camerad.store.locations import device_place, office_place
 from camerad.store.recovery import RepairOutcome, repair_all
@@ -128,13 +130,47 @@ class Machine:
 
 class OfficeMachine(Machine):
     """A computer of the evidence desk, judged by `office_clock`'s rule: whose wall time comes from
-    its RTC and is believed if it is plausible."""
+    its RTC and is believed if it is plausible. kernel: knows that a time server set the clock."""
+
+    kernel = False
+
+    def boot(self) -> None:
+        self.kernel = False
+        super().boot()
+
+    def synchronise(self) -> None:
+        self.kernel = True
+        super().synchronise()
+
+    def set_by_hand(self, error_us: int) -> None:
+        self.kernel = False
+        super().set_by_hand(error_us)
 
     def look(self) -> None:
-        super().look()
-        if self.source is not ClockSource.SYNCHRONISED:
-            believed = is_plausible(self.wall_us(), self.last_synchronised_us)
-            self.source = ClockSource.RTC if believed else ClockSource.UNKNOWN
+        if self.kernel:
+            self.source = ClockSource.SYNCHRONISED
+            self.last_synchronised_us = max(self.last_synchronised_us or 0, self.wall_us())
+            return
+        believed = is_plausible(self.wall_us(), self.last_synchronised_us)
+        self.source = ClockSource.RTC if believed else ClockSource.UNKNOWN
+
+
+class OfficeClockOf(OfficeClock):
+    """What a command on such a machine goes by. state: what the office's ledger says."""
+
+    def __init__(self, machine: OfficeMachine, state: LedgerState) -> None:
+        boot_id = machine.boot_id
+        believed = any(run.trusted for run in state.timeline.runs if run.boot_id == boot_id)
+        seen = state.timeline.seen_in(boot_id)
+        super().__init__(None, seen, believed=believed, rule=lambda *_, **__: machine.source)
+        self.boot_id = boot_id  # type: ignore[misc]
+        self._machine = machine
+
+    def now_us(self) -> int:
+        return self._machine.now_us()
+
+    def wall_us(self) -> int:
+        return self._machine.wall_us()
 
 
 @dataclass(slots=True)
@@ -343,6 +379,8 @@ class Office:
         self.random = random
         self.machines = [OfficeMachine(truth, 1), OfficeMachine(truth, 2)]
         self.books = Books("office")
+        self.seen: set[str] = set()
+        """The boots in which somebody worked on it."""
         self.copies = root / "cam-1-12345678" / "recordings"
         self.copies.mkdir(parents=True)
         (self.copies.parent / "device.jwk").write_text("of no meaning here")
@@ -354,9 +392,11 @@ class Office:
         machine = self.random.choice(self.machines)
         self._live(machine)
         new = [] if camera is None else self._copy(camera)
-        with Store.open(
-            PlaceClaim(office_place(str(self.root))), OFFICE_KEY, machine, trusted=_KEYS
-        ) as store:
+        place = office_place(str(self.root))
+        known = read_state(place.ledger, KeyRing([OFFICE_KEY.public])) if self.seen else None
+        clock = OfficeClockOf(machine, known or LedgerState())
+        self.seen.add(machine.boot_id)
+        with Store.open(PlaceClaim(place), OFFICE_KEY, clock, trusted=_KEYS) as store:
             known = store.ledger.state.timeline.synchronised
             if known is not None:
                 machine.last_synchronised_us = known.wall_us
@@ -393,8 +433,10 @@ class Office:
             machine.boot()
         if self.random.random() < 0.7:
             machine.synchronise()
-        elif self.random.random() < 0.2:
-            machine.set_by_hand(self.random.choice((-YEARS_AHEAD, YEARS_AHEAD)))
+        elif self.random.random() < 0.4:
+            # Before the first entry of a boot nobody can tell what is plausible from what is true.
+            plausible = (-15 * DAY, 15 * DAY, 300 * DAY) if machine.boot_id in self.seen else ()
+            machine.set_by_hand(self.random.choice((-YEARS_AHEAD, YEARS_AHEAD, *plausible)))
         else:
             machine.look()
 

@@ -577,6 +577,8 @@ def _own_ledger(report: Report, office: Path, keys: Keys, places: list[Path]) ->
     if (office / "office").is_symlink():
         report.note(2, "office is a link.")
         return Ledger()
+    if (office / "office/keys").is_symlink():
+        report.note(2, "office/keys is a link.")
     if os.path.lexists(office / "office/ledger"):
         ledger = check_ledger(office / "office/ledger", keys)
         report.add("office/ledger", ledger.report)
@@ -648,10 +650,16 @@ def _foreign(report: Report, place: Path, own: Ledger) -> None:
 
 def _strays(report: Report, office: Path, places: list[Path]) -> None:
     """Recordings beside where they belong (6)."""
-    for directory in (office, *places):
-        for name in sorted(os.listdir(directory)):
+    for directory, below, names in os.walk(office):
+        at = Path(directory)
+        if at == office / "office":
+            below.clear()
+        below[:] = [name for name in below if at != office or name != "lost+found"]
+        if at.name == "recordings" and at.parent in places:
+            continue
+        for name in sorted(names):
             if ID.match(name) and name.endswith(".tar"):
-                report.note(1, f"{directory / name} lies beside where recordings belong.")
+                report.note(1, f"{at / name} lies beside where recordings belong.")
 
 
 def _tars(directory: Path) -> list[Path]:

@@ -311,6 +311,7 @@ def test_what_a_running_camera_says_is_said_the_same(desk: Desk, daemon: type[_D
         ["  its time is not trusted", "  the card fails"],
     )
     assert desk(*PURGE, "--json").json == daemon.answered.as_json()
+    assert "--trust-clock changes nothing there" in desk(*PURGE, "--trust-clock").err
 
 
 def test_an_answer_is_read_as_it_was_written() -> None:
