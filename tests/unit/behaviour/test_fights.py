@@ -35,7 +35,7 @@ AT_ONCE_US: Final = 100 * MS
 """A hand is answered within this time, and so is the end of a recording told."""
 SOON_US: Final = 8 * SECOND
 """That pictures no longer come, or come again, waits its turn behind two other cues at most."""
-FIGHTS: Final = breadth(60, fights.FIGHTS)
+FIGHTS: Final = breadth(20, fights.FIGHTS)
 """Of each preset and hand together; all of them with ``make campaign``."""
 FAILS: Final = (
     Condition.CAMERA_DOWN,

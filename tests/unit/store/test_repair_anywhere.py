@@ -19,7 +19,7 @@ from tests.breadth import breadth
 __all__ = ["interrupted", "unsynchronised"]
 
 
-STEP = breadth(5, 1)
+STEP = breadth(13, 1)
 """Bytes from one length, or bit, that is tried to the next."""
 
 
@@ -57,6 +57,7 @@ def test_blocks_may_arrive_in_any_order(interrupted: Path) -> None:
         is_right(interrupted, 2, blocks(torn[second:]))
 
 
+@pytest.mark.breadth
 @pytest.mark.usefixtures("unsynchronised")
 @given(
     commits=st.integers(0, 3),
@@ -64,7 +65,9 @@ def test_blocks_may_arrive_in_any_order(interrupted: Path) -> None:
     room=st.integers(0, 3000),
 )
 @settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=breadth(60, 200),
+    deadline=None,
 )
 def test_whatever_lies_behind_the_last_commit_is_kept(
     tmp_path: Path, commits: int, tail: bytes, room: int

@@ -15,7 +15,7 @@ from camerad.store.store import PlaceClaim, Store
 from tests.breadth import breadth
 
 SEED: Final = 20261124
-RECORDINGS: Final = breadth(200, 500)
+RECORDINGS: Final = breadth(100, 500)
 """Two years have five hundred."""
 MONTHS_OFF: Final = (30, 100, 250)
 
