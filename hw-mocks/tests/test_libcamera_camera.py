@@ -24,6 +24,8 @@ from hw_mocks.pacing import boottime_ns, exact_period
 from hw_mocks.sensor import SENSOR, Fault
 from libcamera import controls
 
+pytestmark = pytest.mark.campaign
+
 HERE = Path(__file__).parent
 THIRTY = exact_period(33_333)
 Complete = libcamera.Request.Status.Complete

@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.campaign
+
 HERE = Path(__file__).parent
 REAL_PYTHON = "/usr/bin/python3"
 REAL_VERSION = "v0.4."

@@ -12,6 +12,8 @@ from hw_mocks.sensor import Platform
 from libcamera._formats import LAYOUTS, OUTPUT_FORMATS, Packing
 from libcamera._painter import Painter
 
+pytestmark = pytest.mark.campaign
+
 WIDTH, HEIGHT = 648, 32  # 648 is no multiple of any alignment
 
 

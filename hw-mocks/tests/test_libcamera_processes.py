@@ -9,9 +9,12 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
 from waiting import DEADLINE, in_time, until
 
 from hw_mocks.pacing import boottime_ns
+
+pytestmark = pytest.mark.campaign
 
 HERE = Path(__file__).parent
 

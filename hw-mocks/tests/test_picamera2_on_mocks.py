@@ -20,6 +20,8 @@ import pytest
 
 from hw_mocks.priority import REALTIME_VARIABLE
 
+pytestmark = pytest.mark.campaign
+
 HERE = Path(__file__).parent
 SCRIPT = HERE / "picamera2_scenarios.py"
 FAULTS = HERE / "picamera2_faults.py"

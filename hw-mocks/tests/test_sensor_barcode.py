@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from hw_mocks import barcode, clips
 from hw_mocks.footage import PreparedSource, picture_bytes, prepare
 
+pytestmark = pytest.mark.campaign
+
 Picture = NDArray[np.uint8]
 
 

@@ -15,6 +15,8 @@ import pytest
 from hw_mocks import clips
 from hw_mocks.clips import CLIPS, PACKAGE_CLIPS, WHEEL_CLIPS, ClipError, cache_folder, fetch, find
 
+pytestmark = pytest.mark.campaign
+
 
 @pytest.fixture(autouse=True)
 def not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:

@@ -14,7 +14,7 @@ from camerad.behaviour.bindings import Gesture
 from camerad.behaviour.dock_progress import HandoverState, HandoverTrouble
 from camerad.behaviour.signals import Rhythm
 from camerad.behaviour.stages import REFUSES_START, Condition, Intent, Stage
-from tests.breadth import breadth
+from tests.breadth import breadth, campaign
 from tests.browser.person import KEYS_OF, NARROW, STAGE, TAP_MS, WIDE, Person, person
 from tests.system.harness import UNHURRIED, BodyCamera, body_camera, of_make_run
 
@@ -332,7 +332,7 @@ def test_both_languages_have_a_word_for_everything(chromium: Browser, camera: Bo
     assert [word for word in OTHER_WORDS if word in said] == []
 
 
-@pytest.mark.parametrize(("language", "idle"), [("de-DE", "Bereit"), ("en-GB", "Idle")])
+@pytest.mark.parametrize(("language", "idle"), [("de-DE", "Bereit"), campaign("en-GB", "Idle")])
 def test_a_newcomer_reads_the_first_screen_in_a_minute(
     chromium: Browser, fresh_camera: BodyCamera, language: str, idle: str
 ) -> None:

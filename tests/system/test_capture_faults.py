@@ -198,6 +198,7 @@ def test_an_encoder_that_hangs_is_killed_with_its_process_and_costs_one_gap(
         assert at_us(camera, hole.before) - hang_us < (2.0 + AGAIN_SECONDS) * 1e6
 
 
+@pytest.mark.campaign
 def test_cancelled_frames_are_stated_and_cost_nothing_else(tmp_path: Path) -> None:
     with worn(tmp_path) as camera:
         red_us = start_recording(camera)
@@ -213,6 +214,7 @@ def test_cancelled_frames_are_stated_and_cost_nothing_else(tmp_path: Path) -> No
         assert camera.capture_pid == old
 
 
+@pytest.mark.campaign
 def test_a_burst_that_takes_every_buffer_is_one_gap(tmp_path: Path) -> None:
     """picamera2 loses the buffer of a cancelled frame; with all six gone it is silent for good."""
     with worn(tmp_path) as camera:
@@ -252,6 +254,7 @@ def test_a_camera_that_goes_and_comes_back_is_one_gap(tmp_path: Path) -> None:
         assert at_us(camera, hole.before) - back_us < RETRY_SECONDS * 1e6
 
 
+@pytest.mark.campaign
 def test_a_start_that_fails_at_a_restart_is_tried_again(tmp_path: Path) -> None:
     with worn(tmp_path) as camera:
         red_us = start_recording(camera)

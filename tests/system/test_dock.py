@@ -184,6 +184,7 @@ def test_the_lights_say_how_handing_over_goes(tmp_path: Path) -> None:
         assert doctor_finds(camera) == "office_ok"
 
 
+@pytest.mark.campaign
 def test_the_lights_say_so_all_through_a_transfer_of_many_seconds(tmp_path: Path) -> None:
     # The simulated dock brings its own address, authority and key; the rate is this camera's.
     key = SigningKey.generate().public.jwk["x"]

@@ -44,6 +44,7 @@ from camerad.store import disk
 from camerad.stream.sound_messages import SoundNews
 from camerad.stream.vitals import Vitals
 from camerad.stream.wire import SoundMode
+from tests.breadth import breadth
 from tests.system import oracle, sealed
 from tests.system.harness import configuration
 from tests.system.virtual_time import VirtualLoop
@@ -501,7 +502,8 @@ def two_hands(pace: Any) -> Callable[[random.Random], list[oracle.Press]]:
     return hands
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.breadth
+@pytest.mark.parametrize("seed", range(breadth(1, 3)))
 @pytest.mark.parametrize("pace", [CALM, ABSURD], ids=["calm", "absurd"])
 def test_a_thousand_presses_lead_where_the_card_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpio: None, pace: Any, seed: int
@@ -522,7 +524,8 @@ def test_a_thousand_presses_lead_where_the_card_says(
     assert len(world.recorders) > PRESSES // 50
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.breadth
+@pytest.mark.parametrize("seed", range(breadth(1, 3)))
 def test_presses_shorter_than_bounce_do_no_harm(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpio: None, seed: int
 ) -> None:

@@ -176,6 +176,7 @@ def test_a_recording_that_fills_the_card_is_warned_of_and_ends_whole_before_the_
         verified(camera, tmp_path, 0)
 
 
+@pytest.mark.campaign
 def test_another_program_that_takes_the_last_byte_costs_a_recording_no_picture(
     tmp_path: Path, card: Card
 ) -> None:
@@ -268,6 +269,7 @@ def test_a_card_that_stands_still_for_three_seconds_costs_no_picture(
         verified(camera, tmp_path, 0)
 
 
+@pytest.mark.campaign
 def test_a_daemon_that_is_killed_while_its_card_stands_still_leaves_a_gap_up_to_then(
     tmp_path: Path, card: Card
 ) -> None:

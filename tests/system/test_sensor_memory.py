@@ -19,7 +19,7 @@ from open_files import open_files
 from tests.system.gaps import start_recording
 from tests.system.harness import BodyCamera, body_camera, configuration
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.campaign]
 
 NO_DISK = ("/memfd:", "/proc/", "/dev/", "/sys/", "pipe:", "socket:", "anon_inode:")
 

@@ -57,6 +57,7 @@ def test_a_crash_starts_the_daemon_again_and_its_word_alone_reboots(board: Machi
     assert f"status={EX_REBOOT}" in board.said
 
 
+@pytest.mark.campaign
 def test_two_machines_at_once_have_nothing_to_do_with_each_other(tmp_path: Path) -> None:
     """Nor could what is judged here be, beside other tests."""
     with contextlib.ExitStack() as stack:
