@@ -1,14 +1,14 @@
-"""What the camera says aloud, to whoever stands before it: a function of two states.
+"""Chooses the sentence that the camera says aloud: a function of two states.
 
 Rules of this file
 ------------------
-1. It is pure, and it decides only what is said. Nothing waits for it, and no stage follows from it.
+1. It is pure, and it decides only the sentence. Nothing waits for it, and no stage follows from it.
 2. What is said is true when it is said. "Picture and sound" only where there is sound; the end of a
    recording only once its file is closed, for until then footage is being kept.
-3. Of what could be said at once only the newest matters: one sentence, or none.
+3. Of several sentences that are due at once only the newest matters: one sentence, or none.
 
 German police law asks that a recording be recognisable and told to the person concerned (§ 15c PolG
-NRW); who asks for more, such as a word about the self-view, can have it.
+NRW); further sentences, such as one about the self-view, can be configured.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Announcement(Enum):
     ENDED = "ended"
     """It is over."""
     RECORDING_FAILED = "recording_failed"
-    """It is over, because it could not go on; or not a picture of it came."""
+    """It is over: it could not go on, or no picture of it came."""
     SELF_VIEW = "self_view"
     """The display shows people themselves, and nothing is kept."""
     SELF_VIEW_ARMED = "self_view_armed"
@@ -46,17 +46,17 @@ class Announcement(Enum):
 OF_SELF_VIEW: Final = frozenset(
     {Announcement.SELF_VIEW, Announcement.SELF_VIEW_ARMED, Announcement.SELF_VIEW_ENDED}
 )
-"""Those that are about no recording."""
+"""Announcements that concern no recording."""
 
 
 def announcement(
     before: State, after: State, *, sound: bool, self_view: bool, failed: bool = False
 ) -> Announcement | None:
-    """What is to be said about the step from `before` to `after`, or None.
+    """The announcement for the step from `before` to `after`, or None.
 
-    sound: whether recordings hold sound, as far as nobody has switched it off and the microphone is
-    not known to be down; the states say both. self_view: whether the self-view's beginning and its
-    end are announced too. failed: whether it is by a failure that a recording is over.
+    sound: recordings hold sound, unless it is muted or the microphone is known to be down; the
+    states say both. self_view: the self-view's beginning and end are announced too. failed: the
+    recording ended by a failure.
     """
     if after.stage is Stage.RECORDING:
         if before.stage is not Stage.RECORDING:
@@ -76,5 +76,5 @@ def announcement(
 
 
 def _shown(state: State) -> bool:
-    """Whether self-view is on; wiping, it is over."""
+    """Whether self-view is on. While wiping it is over."""
     return state.stage is Stage.SELF_VIEW and not state.wiping

@@ -1,7 +1,7 @@
-"""What a badge says: a QR code with one line of text, ``camerad:wearer:W-0815``.
+"""The text of a badge's QR code: one line, ``camerad:wearer:W-0815``.
 
-The text is the whole code: no white space around it, no other spelling. Everything else, whoever
-it belongs to, is no badge.
+The text is the whole code: no white space around it, no other spelling. Everything else is no
+badge.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ def is_wearer(text: str) -> bool:
 
 
 def badge(wearer: str) -> str:
-    """What the badge of `wearer` says. Raises ValueError if that is no wearer's id."""
+    """The text of the badge of `wearer`. Raises ValueError if that is no wearer's id."""
     if not is_wearer(wearer):
         raise ValueError(f"{wearer!r} is no wearer's id, which is {WEARER_MEANING}")
     return PREFIX + wearer
 
 
 def wearer_on(text: str) -> str | None:
-    """The wearer whose badge says `text`; None if it is no badge."""
+    """The wearer of the badge with this text; None if it is no badge."""
     wearer = text.removeprefix(PREFIX)
     return wearer if wearer != text and is_wearer(wearer) else None

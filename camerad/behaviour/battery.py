@@ -1,35 +1,34 @@
-"""How much the battery holds, how long a recording may still last, and what follows from that.
+"""Estimates the battery's level and the recording time left, and derives its conditions.
 
-Pure: what the gauge says comes in as a `GaugeReading`, time with it; `step` gives the next
-`Battery`.
+Pure: a `GaugeReading` comes in with its time; `step` gives the next `Battery`.
 
 Theory of operation
 -------------------
-What counts is not the level but the time left for a recording, and that depends on the camera: its
-battery ages, and its display, light and cold draw what they draw. So the *drain*, the level that is
-lost in an hour, is measured: one `Meter` adds up what fell while the camera recorded, another what
-fell while it did not. A meter concludes after `LEARN` of the level has gone. A drain that rises is
-believed at once, and one that falls by half. Until the first one, `Limits.first_drain` is believed.
-Whichever meter says more is taken, and a fifth on top (`MARGIN`): a gauge has steps of one percent,
-and a battery falls faster at its end.
+The decisive figure is not the level but the time left for a recording. That depends on the camera:
+its battery ages, and display, light and cold add to the load. So the *drain*, the level lost in an
+hour, is measured: one `Meter` adds up the loss while the camera recorded, another the loss while it
+did not. A meter concludes after `LEARN` of the level has gone. A drain that rises is adopted at
+once, and so is one that falls by half. Until the first one, `Limits.first_drain` applies. The
+larger of both meters applies, with a fifth added (`MARGIN`): a gauge has steps of one percent, and
+a battery falls faster at its end.
 
 - *Low*: less than `Limits.low_minutes` are left until critical; over when a quarter more is.
-- *Critical*: the level has been at or below `Limits.critical` for `CONFIRM_US`, and no charger is
-  there that holds it. What follows, the orderly end, is the daemon's to do.
+- *Critical*: the level has been at or below `Limits.critical` for `CONFIRM_US`, and no charger
+  holds it. The daemon then ends in order.
 - *Losing*: a charger is there, and the level has fallen by `LOST` from where it was highest with
   it: a worn contact, or a port that gives less than a recording takes. Over when it has risen by
   `RISEN` from where it was lowest. The camera is in its dock all the same.
-- *Unknown*: there is a battery, and for `CONFIRM_US` its gauge said nothing that can be, or for
-  `NONSENSE_US` this and that. Nothing follows from it but that it is told: a gauge that fails is no
-  empty battery.
+- *Unknown*: there is a battery, and its gauge has given no possible value for `CONFIRM_US`, or
+  contradictory values for `NONSENSE_US`. The wearer is told and nothing else follows: a gauge that
+  fails is no empty battery.
 
-A level that jumps, up or down, by more than `JUMP` is believed when it stays there for
-`CONFIRM_US`: a bus that was disturbed shows nonsense for a moment. Until then what was believed
-holds, and such a moment neither counts towards critical nor begins its time anew: a gauge that is
-right more often than not still tells that the battery is empty.
+A level that jumps, up or down, by more than `JUMP` is adopted after it has stayed there for
+`CONFIRM_US`: a bus that was disturbed shows nonsense for a moment. Until then the level before
+applies. Such a moment neither counts towards critical nor restarts its time, so a gauge that is
+right more often than not still reports an empty battery.
 
-Where no battery was ever seen, there is no condition. One that was seen and shows no more is a
-gauge that fails: no battery leaves a camera that runs on it, but a driver loses its chip.
+Where no battery was ever seen, there is no condition. If one was seen and is seen no more, the
+gauge has failed: a camera that runs on its battery cannot lose it, but a driver can lose its chip.
 """
 
 from __future__ import annotations
@@ -42,29 +41,29 @@ from msgspec.structs import replace
 from camerad.base.clock import SECOND
 
 CONFIRM_US: Final = 30 * SECOND
-"""How long something has to be so before it is believed: many readings of the daemon."""
+"""How long a reading must hold before it is adopted: many readings of the daemon."""
 NONSENSE_US: Final = 2 * CONFIRM_US
-"""A gauge whose readings agree neither with what was believed nor with each other for so long says
-nothing: one that only jumped is believed before."""
+"""A gauge whose readings agree neither with the adopted level nor with each other for so long
+counts as failed. One that only jumped is adopted before."""
 JUMP: Final = 0.05
-"""No battery loses or gains so much between two readings, not even ten seconds apart: that were 18
-times its level in an hour, and cells of cameras give three."""
+"""No battery loses or gains so much between two readings, not even ten seconds apart: that would be
+18 times its level in an hour, and cells of cameras give three."""
 LEARN: Final = 0.05
 """A meter concludes after so much of the level: five steps of a gauge, so that one step more or
 less is the fifth that `MARGIN` is for."""
 MARGIN: Final = 1.2
 GAUGE_STEP: Final = 0.01
-"""What a gauge of whole percents shows as one level may be the next one in a moment."""
+"""A gauge of whole percents may show the next level in a moment."""
 RECOVERED: Final = 1.25
 """Low is over when so many times the minutes are left at which it began."""
 RISEN: Final = 0.02
 """Critical is over when the level has risen by so much, which a resting battery does not."""
 LOST: Final = 0.02
-"""What a charger may not lose of the level: two steps of a gauge, since one is none."""
+"""Loss of level that a charger may not allow: two steps of a gauge, since one is none."""
 APART_US: Final = 120 * SECOND
-"""Readings further apart than this are not compared: nobody knows what the camera did meanwhile."""
+"""Readings further apart than this are not compared: the load in between is unknown."""
 ROUNDING: Final = 1e-9
-"""Two percents are two hundredths, whatever a difference of floats makes of them."""
+"""Two percents are two hundredths, whatever rounding errors a difference of floats has."""
 LEAST_DRAIN: Final = 0.02
 MOST_DRAIN: Final = 4.0
 """Bounds of a drain that can be: a level lasts for two days at most, and a quarter of an hour at
@@ -82,10 +81,10 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class GaugeReading(msgspec.Struct, frozen=True):
-    """What the gauge says at `at_us`.
+    """One reading of the gauge at `at_us`.
 
-    level: 0 to 1; None: it says nothing that can be. external: a charger supplies the camera.
-    recording: whether the camera is keeping footage. shown: whether a battery shows at all.
+    level: 0 to 1; None: no possible value. external: a charger supplies the camera. recording:
+    whether the camera is keeping footage. shown: whether a battery shows at all.
     """
 
     at_us: int
@@ -96,15 +95,15 @@ class GaugeReading(msgspec.Struct, frozen=True):
 
 
 class Meter(msgspec.Struct, frozen=True):
-    """Measures a drain. rate: level per hour, None before anything was concluded. fell, lasted_us:
-    what has come since then."""
+    """Measures a drain. rate: level per hour, None before the first conclusion. fell, lasted_us:
+    loss and time since then."""
 
     rate: float | None = None
     fell: float = 0.0
     lasted_us: int = 0
 
     def add(self, fell: float, lasted_us: int) -> Meter:
-        """So much of the level fell in so much time."""
+        """Add a loss of level over a time."""
         fell, lasted_us = max(0.0, self.fell + fell), self.lasted_us + lasted_us
         if fell < LEARN:
             return replace(self, fell=fell, lasted_us=lasted_us)
@@ -115,15 +114,14 @@ class Meter(msgspec.Struct, frozen=True):
 
 
 class Battery(msgspec.Struct, frozen=True):
-    """What is known of the battery.
+    """The estimate of the battery.
 
-    present: one was seen, in this life or an earlier one. level: 0 to 1, as it is believed; None
-    without a gauge that works. minutes: of recording until critical; None where that cannot be
-    told. docked: a charger supplies the camera. losing: and yet the level falls. recording,
-    standby: the drain while the camera records, and while it does not. The rest is what `step`
-    remembers: when the last reading came and what the camera did then, and since when the gauge
-    fails, the level has jumped (and whereto) or was critical; and the level that the charger is
-    measured by.
+    present: one was seen, in this run or an earlier one. level: 0 to 1, as adopted; None without a
+    gauge that works. minutes: of recording until critical; None where unknown. docked: a charger
+    supplies the camera. losing: the level falls although docked. recording, standby: the drain
+    while the camera records, and while it does not. The other fields are the memory of `step`: time
+    and load of the last reading; since when the gauge fails, the level has jumped (and its new
+    value) or was critical; and the reference level of the charger.
     """
 
     present: bool = False
@@ -145,13 +143,13 @@ class Battery(msgspec.Struct, frozen=True):
     held: float | None = None
 
     def drain(self, limits: Limits) -> float:
-        """Level per hour of recording to be reckoned with."""
+        """The drain to calculate with, level per hour of recording."""
         recording = limits.first_drain if self.recording.rate is None else self.recording.rate
         return MARGIN * max(recording, self.standby.rate or 0.0)
 
 
 def step(battery: Battery, reading: GaugeReading, limits: Limits) -> Battery:
-    """What is known after a reading."""
+    """The estimate after a reading."""
     battery = replace(battery, present=battery.present or reading.shown, docked=reading.external)
     if not battery.present:
         return battery
@@ -164,7 +162,7 @@ def step(battery: Battery, reading: GaugeReading, limits: Limits) -> Battery:
     if battery.level is not None and abs(reading.level - battery.level) > JUMP:
         since_us = battery.jumped_us
         if since_us is None or abs(reading.level - battery.jumped) > JUMP:
-            since_us = reading.at_us  # not where it jumped to before
+            since_us = reading.at_us  # a jump to another value than before
         if reading.at_us - since_us < CONFIRM_US:
             return replace(
                 battery,
@@ -180,7 +178,7 @@ def step(battery: Battery, reading: GaugeReading, limits: Limits) -> Battery:
 
 
 def _failing(battery: Battery, reading: GaugeReading) -> Battery:
-    """The gauge fails: what was low stays so, and nothing becomes it."""
+    """The gauge fails: a low battery stays low, and none becomes low."""
     since_us = reading.at_us if battery.failing_us is None else battery.failing_us
     unknown = reading.at_us - since_us >= CONFIRM_US
     return replace(
@@ -194,7 +192,7 @@ def _failing(battery: Battery, reading: GaugeReading) -> Battery:
 
 
 def _learn(battery: Battery, reading: GaugeReading, level: float) -> Battery:
-    """Take over the reading, and what fell since the last one, if it is known what that was for."""
+    """Adopt the reading, and add the loss since the last one to its meter if the load is known."""
     recording, standby = battery.recording, battery.standby
     lasted_us = reading.at_us - battery.at_us
     believed = battery.jumped_us is None and battery.failing_us is None
@@ -228,7 +226,7 @@ def _learn(battery: Battery, reading: GaugeReading, level: float) -> Battery:
 
 
 def _charging(battery: Battery, level: float) -> Battery:
-    """Whether what supplies the camera holds the level."""
+    """Whether the charger holds the level."""
     held = level if battery.held is None else battery.held
     losing = battery.losing
     if losing and level >= held + RISEN - ROUNDING:

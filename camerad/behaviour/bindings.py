@@ -1,4 +1,4 @@
-"""What a button means: its gestures, and the intent of each in some stages.
+"""Assigns intents to a button's gestures, by stage.
 
 `camerad.behaviour.gestures` recognises them.
 """
@@ -14,14 +14,14 @@ from camerad.behaviour.stages import Intent, Stage
 
 
 class Gesture(Enum):
-    """What a hand does with a button."""
+    """A movement on a button."""
 
     PRESS = "press"
     DOUBLE_PRESS = "double_press"
     HOLD = "hold"
     PRESS_HOLD = "press_hold"
-    """A press, and a second one that is held. Two short ones mean what a double press means, or, if
-    that means nothing, what a press does."""
+    """A press, and a second one that is held. Two short ones count as a double press or, if that
+    has no meaning, as a press."""
     HOLD_PRESS = "hold_press"
     """A hold that is answered by vibration, then let go, and one press. The weight of a body holds;
     it does not answer."""
@@ -32,7 +32,7 @@ HOLDS: Final = frozenset({Gesture.HOLD, Gesture.PRESS_HOLD, Gesture.HOLD_PRESS})
 
 
 class Binding(msgspec.Struct, frozen=True):
-    """What a gesture means in some stages.
+    """The meaning of a gesture in some stages.
 
     hold_us: how long a HOLD lasts at least, the second press of a PRESS_HOLD, or the hold of a
     HOLD_PRESS; 0 for the other gestures. Raises ValueError otherwise.
@@ -49,7 +49,7 @@ class Binding(msgspec.Struct, frozen=True):
 
 
 class ButtonTable(msgspec.Struct, frozen=True):
-    """Everything one button means.
+    """All meanings of one button.
 
     debounce_us: contacts bounce no longer than this. double_press_us: a second press comes within
     this time after the release of the first. Raises ValueError where two bindings say what the
@@ -100,10 +100,10 @@ DEFAULT_TWO_BUTTONS: Final = (
 )
 """A main button and one for the display.
 
-A hold of the display button asks for the status. That means nothing in a recording or while one is
-closed, so neither does the hold: a finger that rests there switches neither the display nor the
-sound, and who wants to read opens no self-view. The sound takes a press and a second one that is
-held, as with one button; so the display follows a press in a recording a moment later.
+A hold of the display button asks for the status. It has no meaning in a recording or while one is
+closed, so that a finger resting there switches neither the display nor the sound, and a wearer who
+wants to read opens no self-view. The sound takes a press and a second one that is held, as with one
+button; so the display follows a press in a recording a moment later.
 """
 
 DEFAULT_ONE_BUTTON: Final = (
@@ -116,13 +116,12 @@ DEFAULT_ONE_BUTTON: Final = (
         ),
     ),
 )
-"""A main button alone, which means the same as on a camera with two.
+"""A main button alone, with the meanings of a camera with two.
 
 While recording, a double press switches the display, and one whose second press is held, the sound;
-the mark of a single press is then decided a moment later, but set at its edge. Nothing here asks
-for the status: in idle, whatever could is the beginning of something that records, two quick
-presses included, and would delay it; such a camera shows it once, when it is ready. In self-view
-nothing leads back to idle but the time-out: whatever an officer does with the button there records,
-at its first edge. A gesture that cancels would delay every start, and a hand under stress would
-find it.
+the mark of a single press is then decided a moment later, but set at its edge. No gesture asks for
+the status: in idle every free gesture is the beginning of one that records, two quick presses
+included, and would delay it; such a camera shows the status once, when it is ready. In self-view
+only the time-out leads back to idle: every gesture there records, at its first edge. A gesture that
+cancels would delay every start, and a hand under stress would find it.
 """

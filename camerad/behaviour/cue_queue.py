@@ -1,18 +1,18 @@
-"""Which cue is told next: news in its turn, and what a hand waits for at once.
+"""Orders cues: news in turn, answers to a press at once.
 
 Rules of this file
 ------------------
-1. It is pure. Told is the cue that `playing` names; whoever plays it says when it is over (`rest`)
-   and when the next one may begin (`turn`).
-2. An answer to a hand begins at once and cuts short what is being told, with `STILL_MS` of
-   stillness between both, which a pause in what is cut short may have begun. That is well below
-   the 0.1 s in which a press is answered (P5).
-3. What waits is judged when its turn comes: it is told as it is true then, and not at all if it is
-   true no longer, or if the wearer knows by now (`signals.still_news`).
-4. What was cut short is told again in the same way. An older answer is not, unless law or safety
-   hang on it: it ended, it cannot, it has no sound, a light failed.
-5. What feels the same is told once: with it goes everything that waits and feels like it.
-6. More than MAX_WAITING do not wait: the oldest goes. Never one that law or safety hang on.
+1. It is pure. `playing` names the cue that is being played; the player reports its end (`rest`) and
+   when the next one may begin (`turn`).
+2. An answer to a press begins at once and cuts short the cue being played, with `STILL_MS` of
+   stillness between both, which a pause in that cue may have begun. That is well below the 0.1 s in
+   which a press is answered (P5).
+3. A waiting cue is judged when its turn comes: it is played as it is true then, and not at all if
+   it is true no longer, or if the wearer knows by now (`signals.still_news`).
+4. A cue that was cut short is played again in the same way. An older answer is not, unless law or
+   safety depend on it: it ended, it cannot, it has no sound, a light failed.
+5. Cues that feel alike are played once: every waiting cue that feels like the present one goes.
+6. At most MAX_WAITING cues wait: the oldest goes. Never one that law or safety depend on.
 """
 
 from __future__ import annotations
@@ -40,25 +40,25 @@ STILL_MS: Final = 60
 GRAVE: Final = frozenset(
     {Rhythm.NO_RECORDING, Rhythm.SILENT, Rhythm.LIGHT, Rhythm.LEFT, Rhythm.POWER_OFF}
 )
-"""Rhythms that law and safety hang on."""
+"""Rhythms that law and safety depend on."""
 
 
 class CueQueue(msgspec.Struct, frozen=True):
-    """playing: the cue that is told now, if any. waiting: those behind it, in their order."""
+    """playing: the present cue, if any. waiting: those behind it, in their order."""
 
     playing: CueKind | None = None
     waiting: tuple[CueKind, ...] = ()
 
 
 def add(queue: CueQueue, kind: CueKind, state: State) -> CueQueue:
-    """The queue with news behind all that waits; what waits already does so once."""
+    """The queue with news behind all that waits; a cue that waits already is not doubled."""
     if kind in queue.waiting:
         return queue
     return replace(queue, waiting=_bounded((*queue.waiting, kind), state))
 
 
 def answer(queue: CueQueue, kind: CueKind, state: State, detail: Detail) -> CueQueue:
-    """The queue in which a hand's answer is told now."""
+    """The queue in which the answer to a press is played now."""
     cut = queue.playing
     again = cut is not None and (cut not in ANSWERS or grave(cut, state))
     waiting = (cut, *queue.waiting) if cut is not None and again else queue.waiting
@@ -66,12 +66,12 @@ def answer(queue: CueQueue, kind: CueKind, state: State, detail: Detail) -> CueQ
 
 
 def rest(queue: CueQueue) -> CueQueue:
-    """The queue when what was told is over."""
+    """The queue after the present cue has ended."""
     return replace(queue, playing=None)
 
 
 def turn(queue: CueQueue, state: State, detail: Detail) -> CueQueue:
-    """The queue when the next one may begin: what is still news is told now, if anything is."""
+    """The queue when the next cue may begin: the first that is still news is played now, if any."""
     left = tuple(kind for kind in queue.waiting if still_news(kind, state))
     if not left:
         return CueQueue()
@@ -79,14 +79,14 @@ def turn(queue: CueQueue, state: State, detail: Detail) -> CueQueue:
 
 
 def grave(kind: CueKind, state: State) -> bool:
-    """Whether law or safety hang on it."""
+    """Whether law or safety depend on it."""
     return rhythm(kind, state) in GRAVE
 
 
 def _others(
     waiting: tuple[CueKind, ...], told: CueKind, state: State, detail: Detail
 ) -> tuple[CueKind, ...]:
-    """Those that do not feel like what is told."""
+    """The cues that do not feel like the present one."""
     feels = sounding(told, state, detail)
     return tuple(dict.fromkeys(k for k in waiting if sounding(k, state, detail) != feels))
 

@@ -1,12 +1,12 @@
-"""How handing over goes, as a camera in its dock shows it: whose word counts, and for how long.
+"""Progress of the upload, as a camera in its dock shows it.
 
-The process that hands recordings over (`camerad.dock`) tells the daemon how far it is, and says it
-again every few seconds. Rules of this file:
+The upload process (`camerad.dock`) reports its progress to the daemon, and repeats it every few
+seconds. Rules of this file:
 
-1. Its word counts in the dock, while nothing is kept. Outside the dock there is nothing to tell.
-2. A recording that begins makes it void: not everything is handed over any more.
-3. If it says nothing for `SILENCE_US`, it does not work. So a process that has died leaves no word
-   behind.
+1. A report counts in the dock, while nothing is kept. Outside the dock nothing is shown.
+2. A recording that begins voids it: not everything is uploaded any more.
+3. After `SILENCE_US` without a report the upload counts as failed. So a process that has died
+   leaves no valid report behind.
 
 Pure. Times are media time in microseconds.
 """
@@ -24,46 +24,46 @@ from camerad.behaviour.events import Condition
 from camerad.behaviour.state import State
 
 REPEAT_SECONDS: Final = 10.0
-"""How often the process says its word again."""
+"""How often the process repeats its report."""
 SILENCE_US: Final = 30 * SECOND
-"""How long a word counts, and how long the first one may take: a board of the slow kind needs some
-ten seconds to start the process."""
+"""How long a report counts, and how long the first one may take: a slow board needs some ten
+seconds to start the process."""
 
 
 class HandoverState(Enum):
-    """Where handing over is."""
+    """State of the upload."""
 
     WAITING = "waiting"
-    """Nothing is handed over just now, and not everything was: the camera is in use, its network
-    comes up, or the office asked to wait."""
+    """No upload just now, and recordings are left: the camera is in use, its network comes up, or
+    the office asked to wait."""
     HANDING_OVER = "handing_over"
     HANDED_OVER = "handed_over"
     """The office has acknowledged every recording on the camera."""
     FAILED = "failed"
-    """It does not work, and somebody has to look at it; it is tried again all the same."""
+    """It fails, and a technician is needed; it is retried all the same."""
 
 
 class HandoverTrouble(Enum):
-    """Why it does not work."""
+    """Why the upload fails."""
 
     NETWORK = "network"
     """The office's server cannot be reached."""
     CERTIFICATE = "certificate"
-    """What answers does not show that it is the office's server."""
+    """The server that answers cannot prove that it is the office's."""
     REGISTER = "register"
     """The office does not take this camera's signature."""
     OFFICE = "office"
-    """The office's server answers, and takes nothing."""
+    """The office's server answers, and accepts nothing."""
     RECORDINGS = "recordings"
     """The office takes some recordings, and others not."""
     CAMERA = "camera"
     """Something at the camera itself: its card, its daemon."""
     SILENT = "silent"
-    """The process that hands over says nothing. It does not say this itself."""
+    """The upload process sends no report. It does not report this itself."""
 
 
 class HandoverProgress(msgspec.Struct, frozen=True):
-    """A word about it. total: recordings of this attempt. done: those of them that the office has
+    """A progress report. total: recordings of this attempt. done: those of them that the office has
     acknowledged. trouble: why, if it has failed."""
 
     state: HandoverState
@@ -77,15 +77,15 @@ SILENT: Final = HandoverProgress(HandoverState.FAILED, trouble=HandoverTrouble.S
 
 
 class DockWord(msgspec.Struct, frozen=True):
-    """What was heard. since_us: when, or since when a word is waited for; None where none counts.
-    word: None as long as none came."""
+    """The last report. since_us: when, or since when a report is awaited; None where none counts.
+    word: None before the first."""
 
     since_us: int | None = None
     word: HandoverProgress | None = None
 
 
 def follow(heard: DockWord, state: State, now_us: int) -> DockWord:
-    """What still counts of it in `state`."""
+    """The report as far as it still counts in `state`."""
     if Condition.DOCKED not in state.conditions:
         return DockWord()
     if state.keeping or heard.since_us is None:
@@ -94,12 +94,12 @@ def follow(heard: DockWord, state: State, now_us: int) -> DockWord:
 
 
 def hear(heard: DockWord, word: HandoverProgress, now_us: int) -> DockWord:
-    """Take a word. heard: as `follow` has it now."""
+    """Take a report. heard: as `follow` has it now."""
     return heard if heard.since_us is None else replace(heard, since_us=now_us, word=word)
 
 
 def shown(heard: DockWord, now_us: int) -> HandoverProgress | None:
-    """What is to be shown; None where there is nothing to tell."""
+    """The progress to show; None where there is none."""
     if heard.since_us is None:
         return None
     if now_us - heard.since_us >= SILENCE_US:
@@ -108,5 +108,5 @@ def shown(heard: DockWord, now_us: int) -> HandoverProgress | None:
 
 
 def silent_at_us(heard: DockWord) -> int | None:
-    """When what is shown changes by itself."""
+    """When the progress that is shown changes without a report."""
     return None if heard.since_us is None else heard.since_us + SILENCE_US

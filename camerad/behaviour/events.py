@@ -1,4 +1,4 @@
-"""The words of the stage machine: stages, conditions and intents, events in, effects out.
+"""Vocabulary of the stage machine: stages, conditions and intents, events in, effects out.
 
 Times are microseconds of CLOCK_BOOTTIME. An event's `at_us` is when it happened or, for a button,
 when its meaning was decided. Everything here is immutable and compares by value. Import these
@@ -14,7 +14,7 @@ import msgspec
 
 
 class Stage(Enum):
-    """What the camera is doing; exactly one at a time."""
+    """The camera's activity; exactly one at a time."""
 
     STARTING = "starting"
     """Camera and storage are not usable yet. Presses are remembered."""
@@ -30,23 +30,24 @@ class Stage(Enum):
 
 
 class Condition(Enum):
-    """What is the matter besides the stage; any number at a time, each reported from outside."""
+    """A circumstance besides the stage; any number at a time, each reported from outside."""
 
     STORAGE_LOW = "storage_low"
     STORAGE_FULL = "storage_full"
     STORAGE_FAILED = "storage_failed"
-    """What was written did not arrive; holds until something does."""
+    """Written data did not arrive; holds until some does."""
     STORAGE_STALLED = "storage_stalled"
-    """The storage refuses what is being recorded, or does not answer; that waits in memory, and is
-    tried again."""
+    """The storage refuses the running recording, or does not answer; the footage waits in memory,
+    and writing is retried."""
     STORAGE_READ_ONLY = "storage_read_only"
-    """The file system takes nothing, as the kernel leaves it after an error of the card."""
+    """The file system is read-only, as the kernel leaves it after an error of the card."""
     LEDGER_FAILED = "ledger_failed"
     """Identity, ledger or store cannot be opened or written; holds until they can."""
     NO_RECIPIENTS = "no_recipients"
-    """Nobody is named who could open a recording, and nothing is kept in the clear."""
+    """No recipient is configured who could open a recording, and nothing is kept in the clear."""
     UNPROVISIONED = "unprovisioned"
-    """The office has not set the camera up yet: nobody is named who could open a recording."""
+    """The office has not set the camera up yet: there is no recipient who could open a
+    recording."""
     PROVISION_REFUSED = "provision_refused"
     """A file on the card was refused, or could not be removed; the camera is as it was set up."""
     BATTERY_LOW = "battery_low"
@@ -62,13 +63,13 @@ class Condition(Enum):
     DISPLAY_DOWN = "display_down"
     LIGHT_DOWN = "light_down"
     MICROPHONE_DOWN = "microphone_down"
-    """Recordings are to have sound, and the microphone is missing or fails, or did when it was used
-    last: in idle its device is closed, so that nobody knows better."""
+    """Recordings are to have sound, and the microphone is missing or fails, or did when it was last
+    used: in idle its device is closed and is not checked."""
     DOCKED = "docked"
 
 
 class Intent(Enum):
-    """What the wearer wants, whichever button or program said so."""
+    """A wish of the wearer, from any button or program."""
 
     ESCALATE = "escalate"
     """One stage up; while recording, set a mark."""
@@ -87,12 +88,12 @@ class Intent(Enum):
     TOGGLE_MUTE = "toggle_mute"
     """Sound off or on in the recording."""
     SHOW_STATUS = "show_status"
-    """In idle, and while the camera starts: what is the matter, battery, storage and clock on the
+    """In idle, and while the camera starts: show conditions, battery, storage and clock on the
     display for a moment."""
 
 
 class CueKind(Enum):
-    """A vibration and tone that plays once; `camerad.behaviour.signals` says how it feels."""
+    """A vibration and tone that plays once; `camerad.behaviour.signals` defines its rhythm."""
 
     READY = "ready"
     STARTED = "started"
@@ -136,11 +137,11 @@ class Ready(msgspec.Struct, frozen=True):
 
 
 class Intended(msgspec.Struct, frozen=True):
-    """Someone wants something.
+    """A person or program asks for something.
 
     at_us: when it was decided. edge_us: when the hand moved, which is the instant that counts in
-    the footage. source: who, such as ``button:main`` or ``control``. began: the stage in which the
-    press of a gesture began; None for what no hand said.
+    the footage. source: such as ``button:main`` or ``control``. began: the stage in which the press
+    of a gesture began; None for an intent without a press.
     """
 
     at_us: int
@@ -151,31 +152,31 @@ class Intended(msgspec.Struct, frozen=True):
 
 
 CONTINUED: Final = "continued"
-"""Source of the intent that a recording goes on from one that was cut off: nobody's hand."""
+"""Source of the intent that a recording goes on from one that was cut off: no person's press."""
 
 
 class Raised(msgspec.Struct, frozen=True):
-    """A condition holds from now on; saying it again is harmless."""
+    """A condition holds from now on; repeating it is harmless."""
 
     at_us: int
     condition: Condition
 
 
 class Cleared(msgspec.Struct, frozen=True):
-    """A condition holds no longer; saying it again is harmless."""
+    """A condition holds no longer; repeating it is harmless."""
 
     at_us: int
     condition: Condition
 
 
 class CutOff(msgspec.Struct, frozen=True):
-    """The last life of the camera ended in a recording, and that does not go on."""
+    """The camera's last run ended in a recording, and that does not go on."""
 
     at_us: int
 
 
 class GivenUp(msgspec.Struct, frozen=True):
-    """No pictures come, and all that was tried did not help: there is nothing to be recorded."""
+    """No pictures come, and every repair has failed: there is nothing to be recorded."""
 
     at_us: int
 
@@ -197,8 +198,8 @@ class Closed(msgspec.Struct, frozen=True):
     """The recording that was told to stop is closed, and so is any from before it; nothing is kept
     any more.
 
-    failed: the newest could not go on, as was told; or not a picture of it had come, so there is no
-    file of it.
+    failed: the newest could not go on, as was reported; or no picture of it had come, so there is
+    no file of it.
     """
 
     at_us: int
@@ -223,12 +224,13 @@ class Tick(msgspec.Struct, frozen=True):
 
 
 RESTARTED: Final = "restarted"
-"""Reason of a shutdown that nobody asked for: after a mistake of its own the daemon starts anew."""
+"""Reason of a shutdown that no user asked for: after a mistake in camerad the daemon starts
+anew."""
 
 
 class Shutdown(msgspec.Struct, frozen=True):
-    """Close what is open, wipe what is to be wiped, then end. reason: why, as a recording that is
-    ended by it says."""
+    """Close open recordings, wipe the buffer, then end. reason: why, as stated by a recording that
+    is ended by it."""
 
     at_us: int
     reason: str = "shutdown"
@@ -253,11 +255,11 @@ Event: TypeAlias = (
 
 
 class Arm(msgspec.Struct, frozen=True):
-    """Feed the ring. After a Wipe: only once that is done."""
+    """Feed the ring. After a Wipe: only once that has been answered."""
 
 
 class Disarm(msgspec.Struct, frozen=True):
-    """Feed the ring no longer, and overwrite what it holds."""
+    """Feed the ring no longer, and overwrite its content."""
 
 
 class Wipe(msgspec.Struct, frozen=True):
@@ -268,14 +270,14 @@ class Wipe(msgspec.Struct, frozen=True):
 
 
 class ShowSelfView(msgspec.Struct, frozen=True):
-    """Switch the self-view display. Nothing waits for it, and no failure of it matters here."""
+    """Switch the self-view display. Nothing waits for it, and its failures do not matter here."""
 
     on: bool
 
 
 class ShowStatus(msgspec.Struct, frozen=True):
-    """Show the wearer how the camera is, or no longer. As little waits for it as for the picture.
-    It and self-view are never on together."""
+    """Show the camera's status to the wearer, or no longer. Nothing waits for it. It and self-view
+    are never on together."""
 
     on: bool
 
@@ -284,9 +286,8 @@ class StartRecording(msgspec.Struct, frozen=True):
     """Keep footage from now on, though an earlier recording may still be being closed.
 
     With sound, where the policy has it: a recording is never muted when it begins. trigger: the
-    source of the intent. at_us: the edge of the press. pre_event: whether what the
-    ring holds from before `at_us` belongs to the recording; where False, no picture older than
-    `at_us` may.
+    source of the intent. at_us: the edge of the press. pre_event: whether the ring's content from
+    before `at_us` belongs to the recording; where False, no picture older than `at_us` may.
     """
 
     trigger: str
@@ -295,8 +296,8 @@ class StartRecording(msgspec.Struct, frozen=True):
 
 
 class StopRecording(msgspec.Struct, frozen=True):
-    """Keep footage up to `at_us`, the moment of the decision or, after the wearer's stop, so much
-    later as the rules want, then answer Closed or Failed.
+    """Keep footage up to `at_us`, the moment of the decision or, after the wearer's stop, that
+    moment plus the post-event time of the rules, then answer Closed or Failed.
 
     reason: ``stop``, that of a `Shutdown`, or the value of the condition that ended it.
     """

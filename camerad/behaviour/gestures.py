@@ -3,12 +3,12 @@
 Rules of this file
 ------------------
 1. It is pure: edges and ticks come in with their time, decisions go out.
-2. A press is never lost. The first edge counts at once; what follows within the debounce time is
-   taken for bounce, and the level is looked at again when that time is over. A level may be
-   reported as often as one likes: what is known already changes nothing, and a report repairs an
-   edge that was missed. A button that is down at the first report counts as pressed from then on.
-   A level that is read from the line now overrides an edge that was reported before: the edge was
-   the first half of a bounce, and its second half is still on the way.
+2. A press is never lost. The first edge counts at once; changes within the debounce time are taken
+   for bounce, and the level is read again when that time is over. A level may be reported any
+   number of times: a known level changes nothing, and a report repairs an edge that was missed. A
+   button that is down at the first report counts as pressed from then on. A level that is read from
+   the line now overrides an edge that was reported before: the edge was the first half of a bounce,
+   and its second half is still on the way.
 3. One press, or one double press, is one intent. Once decided, only a new press begins another:
    the hold that started a recording cannot stop it.
 
@@ -16,9 +16,9 @@ Theory of operation
 -------------------
 A gesture begins with a press and is judged, from then to its end, by the stage of that instant: a
 binding counts if it names that stage. So a stage that changes under the finger, because self-view
-timed out or a program started a recording, never turns a hold that began as one thing into another,
-least of all into a stop. The intent that comes out says which stage that was, and `stages` leaves
-undone what made sense there alone.
+timed out or a program started a recording, never gives a hold another meaning than at its
+beginning, least of all a stop. The intent carries that stage, and `stages` ignores an intent that
+made sense there alone.
 
 What a gesture may still become is a short list: press or double press or a hold of some length. At
 every edge, and whenever a hold's time is reached or the time for a second press is over, the list
@@ -54,8 +54,8 @@ from camerad.behaviour.stages import Intent, Stage
 
 
 class Edge(msgspec.Struct, frozen=True):
-    """A button's level at `at_us`: an edge, or, if `looked`, what the line read just now. found:
-    nothing had watched it before; it is pressed since when, nobody knows."""
+    """A button's level at `at_us`: an edge, or, if `looked`, the level read just now. found: the
+    button was not watched before; the time of its press is unknown."""
 
     button: str
     pressed: bool
@@ -65,9 +65,9 @@ class Edge(msgspec.Struct, frozen=True):
 
 
 class LevelsRead(msgspec.Struct, frozen=True):
-    """What every line read by `at_us`, by name of its button. They are told together: with what one
-    of them says time passes for all, and a bounce whose other half is on its way would be over
-    before its own line is heard."""
+    """Levels read from all lines by `at_us`, by name of the button. They are reported together: one
+    report lets time pass for all, and would end the bounce of another button before its own line is
+    read."""
 
     levels: tuple[tuple[str, bool], ...]
     at_us: int
@@ -87,7 +87,7 @@ class DecidedGesture(msgspec.Struct, frozen=True):
     """A gesture and what it means.
 
     edge_us: the first edge of the gesture. decided_us: the instant from which only this intent was
-    possible, however late the loop found out. began: the stage in which its first press began.
+    possible, however late the loop got there. began: the stage in which its first press began.
     """
 
     button: str
@@ -148,7 +148,7 @@ class _Button(msgspec.Struct, frozen=True):
 
 
 class GestureState(msgspec.Struct, frozen=True):
-    """What is known of every button, in the order of the tables, and edges not yet looked at."""
+    """State of every button, in the order of the tables, and edges not yet processed."""
 
     buttons: tuple[_Button, ...]
     queue: tuple[Edge, ...] = ()
@@ -191,12 +191,12 @@ def step(
     stage: Stage,
     tables: Sequence[ButtonTable],
 ) -> tuple[GestureState, tuple[DecidedGesture, ...]]:
-    """The state after `event`, and what was decided: nothing or one decision.
+    """The state after `event`, and none or one decision.
 
-    stage: that of the camera now. A decision may change it, so what comes after one, such as the
-    next press, waits for the next step; `deadline` then asks for it at once. Edges may arrive later
-    than a Tick with a later time; nothing is lost by it. Raises ValueError for a button that no
-    table names.
+    stage: that of the camera now. A decision may change it, so events after one, such as the next
+    press, wait for the next step; `deadline` then asks for it at once. Edges may arrive later than
+    a Tick with a later time; nothing is lost by it. Raises ValueError for a button that no table
+    names.
     """
     queue = list(gs.queue)
     if not isinstance(event, GestureTick):
@@ -240,7 +240,7 @@ def _next(buttons: Sequence[_Button], tables: Sequence[ButtonTable]) -> tuple[in
 
 
 def _due(button: _Button, table: ButtonTable) -> int | None:
-    """When something happens to this button by itself."""
+    """When this button's state changes without an edge."""
     dues = [button.settle_us] if button.level != button.pressed else []
     if button.phase in (_Phase.BETWEEN, _Phase.SETTLING):
         dues.append(button.released_us + table.double_press_us)
@@ -300,8 +300,8 @@ def _seen(button: _Button, table: ButtonTable, edge: Edge, stage: Stage) -> _Res
 
 
 def _found(button: _Button, table: ButtonTable) -> _Result:
-    """A button that was held before it was watched, as in a restart. Where a hold records, it was
-    one: what a hand did is never taken for less."""
+    """A button that was held before it was watched, as in a restart. Where a hold records, it
+    counts as a hold: a press is never taken for less."""
     for hold in _bound(button, table, Gesture.HOLD):
         if stages.outcome(button.stage, hold.intent) is stages.Outcome.RECORD:
             decided = (hold.intent, button.edge_us, button.edge_us, button.stage)
@@ -310,15 +310,15 @@ def _found(button: _Button, table: ButtonTable) -> _Result:
 
 
 def _resumed(button: _Button, table: ButtonTable) -> _Button:
-    """The button, if what was concluded to be a release was half a bounce: the press goes on, which
-    may have been decided by now."""
+    """The button, if a supposed release was half a bounce: the press goes on, and may have been
+    decided by now."""
     phase = _GOES_ON.get(button.phase, button.phase)
     settle_us = button.level_us + table.debounce_us
     return replace(button, pressed=True, settle_us=settle_us, phase=phase)
 
 
 def _change(button: _Button, table: ButtonTable, at_us: int, stage: Stage) -> _Result:
-    """The button was really pressed or released, at `level_us`, and that is known at `at_us`."""
+    """The button was really pressed or released, at `level_us`; this is known at `at_us`."""
     calm = button.edge_us >= button.up_us + CALM_US
     button = replace(button, pressed=button.level, settle_us=button.level_us + table.debounce_us)
     if not button.pressed:
@@ -328,7 +328,7 @@ def _change(button: _Button, table: ButtonTable, at_us: int, stage: Stage) -> _R
             return replace(button, phase=_Phase.ANSWER, again_us=button.level_us), None
         case _Phase.NONE | _Phase.OFFERED if button.pressed:
             button = replace(button, phase=_Phase.DOWN, stage=stage, edge_us=button.level_us)
-        case _Phase.SETTLING:  # another press: none of them answered
+        case _Phase.SETTLING:  # another press: neither is an answer
             edge_us = button.again_us
             button = replace(button, phase=_Phase.AGAIN, edge_us=edge_us, again_us=button.level_us)
         case _Phase.BETWEEN:
@@ -364,7 +364,7 @@ def _bound(button: _Button, table: ButtonTable, gesture: Gesture) -> list[Bindin
 
 
 def _holds(button: _Button, table: ButtonTable) -> tuple[list[Binding], int]:
-    """What the press under way may become by being held, and its edge."""
+    """What the present press may become by being held, and its edge."""
     if button.phase is _Phase.AGAIN:
         return _bound(button, table, Gesture.PRESS_HOLD), button.again_us
     holds = _bound(button, table, Gesture.HOLD) + _bound(button, table, Gesture.HOLD_PRESS)
@@ -372,12 +372,12 @@ def _holds(button: _Button, table: ButtonTable) -> tuple[list[Binding], int]:
 
 
 def _press(button: _Button, table: ButtonTable) -> list[Binding | None]:
-    """What a press means; None: nothing."""
+    """The meaning of a press; None: nothing."""
     return [*_bound(button, table, Gesture.PRESS)] or [None]
 
 
 def _left(button: _Button, table: ButtonTable, at_us: int) -> list[Binding | None]:
-    """What the gesture may still become, the likeliest first."""
+    """The possible results of the gesture, the likeliest first."""
     holds, since_us = _holds(button, table)
     held_us = at_us - since_us
     reached = [hold for hold in holds if hold.hold_us <= held_us][-1:]

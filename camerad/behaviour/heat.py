@@ -1,19 +1,18 @@
-"""How hot the camera is, and at how many pictures per second it may therefore run.
+"""Lowers the number of pictures per second as the camera gets hot.
 
 Pure: a `HeatReading` comes in, `step` gives the next `Heat`.
 
 A Raspberry Pi lowers the clock of its processor from 80 °C on and, from 85 °C on, that of the part
 that encodes too, on every model (Raspberry Pi documentation, "Frequency management and thermal
 control"; the Zero 2 W is no exception there, and the 3 Model B+ slows down a little from 60 °C on).
-What a processor that was slowed down does not get done are pictures that are missing here and
-there. So camerad takes fewer of them before that, evenly, which is less work and less heat: two
-thirds from `Limits.hot_celsius` on, half of them `APART_CELSIUS` above it, and at the latest from
-`LATEST_CELSIUS` on. If the firmware lowers the clock all the same, for heat or because the supply's
-voltage falls, it is half of them at once.
+A processor that was slowed down leaves out pictures here and there. So camerad takes fewer of them
+before that, evenly, which is less work and less heat: two thirds from `Limits.hot_celsius` on, half
+of them `APART_CELSIUS` above it, and at the latest from `LATEST_CELSIUS` on. If the firmware lowers
+the clock all the same, for heat or because the supply's voltage falls, it is half of them at once.
 
-A step up in rate comes when it has been `COOLER_CELSIUS` below the step's threshold for `HOLD_US`,
-and one step at a time: a rate that changes to and fro helps nobody. That it is too hot is over
-before, as soon as it is `COOLER_CELSIUS` below the first threshold.
+The rate rises one step at a time, after `HOLD_US` at `COOLER_CELSIUS` below the step's threshold,
+so that it does not change to and fro. The condition "too hot" ends before, as soon as it is
+`COOLER_CELSIUS` below the first threshold.
 """
 
 from __future__ import annotations
@@ -27,12 +26,12 @@ from msgspec.structs import replace
 from camerad.base.clock import SECOND
 
 SHARES: Final = (1.0, 2 / 3, 1 / 2)
-"""Of the pictures per second that are configured, at each step."""
+"""Shares of the configured pictures per second, by step."""
 LAST: Final = len(SHARES) - 1
 APART_CELSIUS: Final = 5.0
 LATEST_CELSIUS: Final = 78.0
-"""From here on half of them are taken at the latest, wherever the first threshold is: a look or two
-before the firmware does something about it."""
+"""From here on half of them are taken at the latest, wherever the first threshold is: one or two
+readings before the firmware acts."""
 COOLER_CELSIUS: Final = 5.0
 HOLD_US: Final = 60 * SECOND
 LEAST_FPS: Final = 5
@@ -47,12 +46,12 @@ class Cause(StrEnum):
     THROTTLED = "throttled"
     """The firmware has lowered the clock of the processor."""
     COOLED = "cooled"
-    """There are more again."""
+    """The rate has been raised again."""
 
 
 class HeatReading(msgspec.Struct, frozen=True):
-    """celsius: temperature of the processor; None: it cannot be told. throttled: whether the
-    firmware has lowered the processor's clock; None: it does not say."""
+    """celsius: temperature of the processor; None: unknown. throttled: whether the firmware has
+    lowered the processor's clock; None: unknown."""
 
     at_us: int
     celsius: float | None
@@ -61,7 +60,7 @@ class HeatReading(msgspec.Struct, frozen=True):
 
 class Heat(msgspec.Struct, frozen=True):
     """step: index into `SHARES`. cause: of the last change. hot: it is too hot. held_us: when the
-    step was last called for. lowered: why each step that holds was taken, the first one first."""
+    step was last needed. lowered: why each step that holds was taken, the first one first."""
 
     step: int = 0
     cause: Cause = Cause.COOLED
@@ -76,9 +75,9 @@ class Heat(msgspec.Struct, frozen=True):
 
 
 def step(heat: Heat, reading: HeatReading, hot_celsius: float) -> Heat:
-    """What follows from a reading. hot_celsius: where the first step begins.
+    """The state after a reading. hot_celsius: where the first step begins.
 
-    Where nothing can be told, nothing changes.
+    An unknown value changes nothing.
     """
     at_us = reading.at_us
     throttled = bool(reading.throttled)

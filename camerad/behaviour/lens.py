@@ -1,8 +1,8 @@
-"""Whether something covers the lens, by how bright the picture is. Pure: time is an argument.
+"""Detects a covered lens from the brightness of the picture. Pure: time is an argument.
 
-A covered lens is told from a dark night by how the dark comes: by day or under lamps a hand or a
-jacket takes the picture from bright to black within a second, and dusk takes minutes. Where it was
-dark before, nothing is said; a lamp that goes out in a cellar looks like a hand.
+Darkness that comes within a second means a covered lens: by day or under lamps a hand or a jacket
+takes the picture from bright to black within a second, and dusk takes minutes. Where it was dark
+before, nothing is reported; a lamp that goes out in a cellar looks like a hand.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ lens adds its noise, and a street at night has more by the sensor's own gain."""
 FREE: Final = 32
 """As bright as this, the lens is free again."""
 BRIGHT: Final = 48
-"""As bright as this, the camera sees what is before it."""
+"""As bright as this, the camera sees its surroundings."""
 DROP_US: Final = 3 * SECOND // 2
-"""The longest time from the last bright look to the first black one: one second, and a look."""
+"""The longest time from the last bright reading to the first black one: one second, and a
+reading."""
 STAYS_US: Final = 2 * SECOND
-"""For so long it stays black: a hand that passes is no news."""
+"""For so long it must stay black: a hand that passes is no news."""
 
 
 class Lens(msgspec.Struct, frozen=True):
@@ -34,7 +35,7 @@ class Lens(msgspec.Struct, frozen=True):
 
 
 def look(lens: Lens, luma: int | None, now_us: int) -> tuple[Lens, bool | None]:
-    """What is known after a look, and whether the lens is covered; None: that is not certain.
+    """The state after a reading, and whether the lens is covered; None: that is not certain.
 
     luma: nine tenths of the picture are not brighter, 0 to 255; None: there is no picture.
     """

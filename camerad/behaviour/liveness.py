@@ -1,8 +1,8 @@
-"""Which threads have not shown for too long that they live. Pure: time is an argument.
+"""Finds threads without a sign of life for too long. Pure: time is an argument.
 
-A thread shows that it lives in one of two ways. One whose turns are short is seen at each of them.
-One whose work may take minutes, such as checking a long recording, is seen to advance: by the
-processor time that it has used, which stands still exactly while it hangs.
+A thread shows that it lives in one of two ways. One with short turns is seen at each of them. One
+whose work may take minutes, such as checking a long recording, is seen to advance: by its processor
+time, which stands still exactly while it hangs.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from camerad.behaviour.budget import PROOF_SECONDS, Part
 
 
 class Sign(msgspec.Struct, frozen=True):
-    """What shows that a part lives: different from the last one, as long as it does.
+    """A part's proof of life: different from the last one, as long as it lives.
 
-    mark: the time of its last turn, or the processor time that it has used; any unit, only changes
-    count. None: there is no such thread now, and nothing is owed.
+    mark: the time of its last turn, or its processor time; any unit, only changes count. None:
+    there is no such thread now, and nothing is owed.
     """
 
     part: Part
@@ -28,7 +28,7 @@ class Sign(msgspec.Struct, frozen=True):
 
 
 class MarkSeen(msgspec.Struct, frozen=True):
-    """When each part's mark was last seen to change, and what it was then."""
+    """When each part's mark was last seen to change, and its value then."""
 
     since_us: Mapping[Part, int]
     marks: Mapping[Part, int]
@@ -40,7 +40,7 @@ NOTHING = MarkSeen({}, {})
 def find_stuck(
     seen: MarkSeen, signs: tuple[Sign, ...], now_us: int
 ) -> tuple[MarkSeen, tuple[Part, ...]]:
-    """What is known after a look at all parts, and which of them are stuck."""
+    """The record after a check of all parts, and which of them are stuck."""
     since, marks, stuck = {}, {}, []
     for sign in signs:
         if sign.mark is None:

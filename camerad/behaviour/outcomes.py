@@ -1,8 +1,8 @@
-"""What each outcome makes of the state: the new one, and the effects that lead there.
+"""Carries out each outcome: the new state, and the effects that lead there.
 
-One short function for each outcome of the tables (`camerad.behaviour.tables`). Which of them an
-intent or an event has is decided in `camerad.behaviour.stages`, and there it is told what the
-states mean. Everything here is pure.
+One short function for each outcome of the tables (`camerad.behaviour.tables`).
+`camerad.behaviour.stages` chooses the outcome of an intent or an event, and explains the states.
+Everything here is pure.
 """
 
 from __future__ import annotations
@@ -37,8 +37,9 @@ Result: TypeAlias = tuple[State, tuple[Effect, ...]]
 
 
 def start(state: State, at_us: int, edge_us: int, trigger: str, rules: Rules) -> Result:
-    """Record: footage first, the display last. Whatever the way here, the person facing the camera
-    is to see that it records. What is still being closed is closed beside it."""
+    """Record: footage first, the display last. The person facing the camera is to see that it
+    records, from whatever stage it began. A recording that is still being closed is closed beside
+    it."""
     pre_event = state.armed and state.stage in rules.armed_in
     display_on = rules.display_in_recording
     state, over = end_status(state)
@@ -66,7 +67,7 @@ def start(state: State, at_us: int, edge_us: int, trigger: str, rules: Rules) ->
 
 
 def stop(state: State, at_us: int, reason: str, post_event_us: int = 0) -> Result:
-    """End the recording, so much after `at_us`. The ring is fed on: the last pictures of it are
+    """End the recording, `post_event_us` after `at_us`. The ring is fed on: its last pictures are
     still to come."""
     effects = (
         StopRecording(reason, at_us + post_event_us),
@@ -91,7 +92,7 @@ def break_off(state: State, at_us: int) -> Result:
 
 
 def rest(state: State, at_us: int, rules: Rules) -> Result:
-    """The wait is over: what was remembered comes, or idle, or the end that was asked for."""
+    """The wait is over: the remembered intent follows, or idle, or the end that was asked for."""
     dropped: tuple[Effect, ...] = ()
     if state.goes_on and not state.can_record:
         state, dropped = drop(state)
@@ -145,8 +146,8 @@ def show(state: State, at_us: int, rules: Rules) -> Result:
 
 
 def refuse(state: State, at_us: int) -> Result:
-    """Say that nothing is recorded, and why: what whoever begins the self-view is told. The display
-    says it in words, where the person opposite does not read them."""
+    """Signal that nothing is recorded, and why, as at the beginning of the self-view. The display
+    shows it in words, where the person opposite does not read them."""
     told = (Cue(CueKind.REFUSED), *_say_again(state, Outcome.SELF_VIEW))
     if state.stage not in TELLS_STATUS or state.ended:
         return state, told
@@ -155,15 +156,15 @@ def refuse(state: State, at_us: int) -> Result:
 
 
 def drop(state: State) -> Result:
-    """The recording that is remembered cannot begin: who pressed is refused, and whoever believes
-    that it goes on is told that it does not."""
+    """The remembered recording cannot begin: the wearer who pressed is refused, and one who
+    believes that a recording goes on is told that it does not."""
     told = CueKind.CUT_OFF if state.goes_on else CueKind.REFUSED
     return forget(state), (Cue(told),)
 
 
 def cut_off(state: State, at_us: int) -> Result:
-    """The last life of the camera ended in a recording, and that does not go on. The display says
-    it by itself where the wearer alone reads it."""
+    """The camera's last run ended in a recording, and that does not go on. The display shows it
+    without being asked where the wearer alone reads it."""
     if state.ended:
         return state, ()
     if state.stage not in TELLS_STATUS:
@@ -186,7 +187,7 @@ def switch_display(state: State, on: bool) -> Result:
 
 
 def mute(state: State, at_us: int, rules: Rules) -> Result:
-    """Switch the sound of the recording off or on again, if the rules let one."""
+    """Switch the sound of the recording off or on again, if the rules allow it."""
     if not rules.may_mute:
         return state, (Cue(CueKind.REFUSED),)
     on = not state.muted
@@ -197,20 +198,20 @@ def mute(state: State, at_us: int, rules: Rules) -> Result:
 
 
 def tell_status(state: State, at_us: int) -> Result:
-    """Have the display tell what is the matter, battery, storage and clock; asked again, for
-    longer."""
+    """Have the display show conditions, battery, storage and clock; asked again, for longer."""
     effects = () if state.status_on else (ShowStatus(True),)
     return replace(state, status_on=True, status_at_us=at_us, words_due=False), effects
 
 
 def owe_words(state: State, told: Collection[Condition]) -> State:
-    """The state in which these conditions have just been told. In a recording nobody reads why."""
+    """The state in which these conditions have just been signalled. In a recording their words
+    cannot be read."""
     due = state.keeping and not IN_WORDS.isdisjoint(told)
     return replace(state, words_due=True) if due else state
 
 
 def end_status(state: State) -> Result:
-    """The moment in which the display tells the status is over, if it was one."""
+    """The moment in which the display shows the status is over, if it was one."""
     if not state.status_on:
         return state, ()
     return replace(state, status_on=False, status_at_us=0), (ShowStatus(False),)
@@ -222,7 +223,8 @@ def remind(state: State, at_us: int, rules: Rules) -> Result:
     state = replace(state, reminded_us=state.reminded_us + periods * rules.reminder_us)
     state = owe_words(state, state.conditions.intersection(SAID_AGAIN[Outcome.REMIND]))
     told = _say_again(state, Outcome.REMIND)
-    # Without a camera "still recording" would be a lie: its cue, the first of them, stands instead.
+    # Without a camera "still recording" would be a lie: the cue of that comes instead, as the
+    # first.
     if Condition.CAMERA_DOWN not in state.conditions:
         told = (Cue(CueKind.STILL_RECORDING), *told)
     muted = (Cue(CueKind.MUTED),) if state.muted else ()
@@ -230,7 +232,7 @@ def remind(state: State, at_us: int, rules: Rules) -> Result:
 
 
 def goes_on(state: State) -> tuple[Effect, ...]:
-    """A recording that is open goes on, and what it lacks is told with it."""
+    """A recording that is open goes on; the cue also says if it lacks sound or pictures."""
     return (Cue(CueKind.STILL_RECORDING), *_no_sound(state))
 
 

@@ -1,4 +1,4 @@
-"""Whether a reboot that the recovery ladder asks for is worth it. Pure.
+"""Decides whether a reboot that the recovery ladder asks for is worth it. Pure.
 
 A reboot frees a driver that holds on to a process, and mends nothing that is unplugged or broken.
 So reboots are counted from one start of the machine to the next, and forgotten once the camera has
@@ -18,10 +18,10 @@ from camerad.behaviour.budget import MOST_REBOOTS
 
 
 class Reboots(msgspec.Struct, frozen=True):
-    """What is remembered from one start of the machine to the next.
+    """State remembered from one start of the machine to the next.
 
-    count: reboots in a row. recording: whether the last one ended a recording, which nobody has
-    been told yet.
+    count: reboots in a row. recording: the last one ended a recording, and the wearer has not been
+    told yet.
     """
 
     count: int = 0
@@ -32,14 +32,14 @@ NONE = Reboots()
 
 
 def wanted(known: Reboots, *, recording: bool) -> Reboots | None:
-    """What to remember if the machine is rebooted now; None: it is not worth it."""
+    """The state to remember if the machine is rebooted now; None: it is not worth it."""
     if known.count >= MOST_REBOOTS:
         return None
     return Reboots(known.count + 1, recording)
 
 
 def taken_back(known: Reboots) -> Reboots:
-    """What to remember if the last one that was to be remembered did not take place."""
+    """The state to remember if the last reboot did not take place."""
     return Reboots(max(0, known.count - 1))
 
 
@@ -54,7 +54,7 @@ def to_json(known: Reboots) -> dict[str, Any]:
 
 
 def from_json(document: Any) -> Reboots:
-    """What was written down. Raises ValueError if that was something else."""
+    """Read the stored state. Raises ValueError if it is something else."""
     match document:
         case {"count": int(count), "recording": bool(recording)} if (
             type(count) is int and count >= 0 and len(document) == 2

@@ -1,8 +1,8 @@
-"""When memory counts as short, and the card as slow or as one that stalls.
+"""Detects short memory, a slow card and a card that stalls.
 
-Pure. The first two do not concern the wearer, who can do nothing about it, so both are told to the
-ledger and the log only; what a slow card costs is a signed fact of the recording besides. A card
-that stalls may cost footage in a moment, and they are told.
+Pure. The wearer can do nothing about the first two, so both go to the ledger and the log only;
+delays of a slow card are a signed fact of the recording besides. A card that stalls may cost
+footage in a moment, and the wearer is told.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ RECOVERS_AT: Final = 4 / 3
 time."""
 SLOW_SYNCS: Final = 3
 SLOW_US: Final = 60 * SECOND
-"""`SLOW_SYNCS` slow synchronisations within this time: not one stall, but a card that stalls."""
+"""`SLOW_SYNCS` slow synchronisations within this time: repeated stalls, not a single one."""
 SLOW_OVER_US: Final = 600 * SECOND
-"""A card stops to count as slow after this time without a slow synchronisation."""
+"""A card ceases to count as slow after this time without a slow synchronisation."""
 
 
 def memory_short(short: bool, available_bytes: int | None) -> bool:
-    """Whether memory is short. short: whether it was; available_bytes: None if nobody knows."""
+    """Whether memory is short. short: whether it was; available_bytes: None if unknown."""
     if available_bytes is None:
         return short
     return available_bytes < MEMORY_BYTES * (RECOVERS_AT if short else 1.0)
@@ -45,7 +45,7 @@ class SlowCard(msgspec.Struct, frozen=True):
 
 
 def card_step(card: SlowCard, at_us: int, slow_syncs: int) -> SlowCard:
-    """What is known at `at_us`, after so many slow synchronisations since the start."""
+    """The state at `at_us`, after so many slow synchronisations since the start."""
     new = min(slow_syncs - card.seen, SLOW_SYNCS)
     times_us = (*card.times_us, *[at_us] * new)[-SLOW_SYNCS:]
     card = replace(card, seen=slow_syncs, times_us=times_us)
@@ -59,8 +59,8 @@ def card_step(card: SlowCard, at_us: int, slow_syncs: int) -> SlowCard:
 def stall_step(stalled_us: int | None, at_us: int, pending_us: int | None) -> int | None:
     """When the card that takes a recording was last seen to stall; None: it does not.
 
-    stalled_us: what that was before. pending_us: since when it has had a piece that it has not yet
-    taken; None: it has none.
+    stalled_us: the previous result. pending_us: since when it has had a piece that it has not yet
+    stored; None: it has none.
     """
     if pending_us is not None and at_us - pending_us >= STALLED_SECONDS * SECOND:
         return at_us

@@ -1,17 +1,18 @@
-"""What the front display shows: a function of the state and of a few facts, and how it is told.
+"""Chooses the front display's scene from the state and a few facts, and encodes it.
 
 Rules of this file
 ------------------
 1. The display says what is true for the person in front of it. It says that something is recorded
    exactly while footage is kept, and it does not say "not recorded" without naming a pre-event
    buffer that a recording would begin with.
-2. A scene says what, never how: words, sizes and colours belong to the display's own process.
-3. What is the matter is told by the status alone, which the wearer looks at. The person opposite,
-   who sees self-view and recording, never reads it: there only the promise of a recording goes.
+2. A scene has content, not appearance: words, sizes and colours belong to the display's own
+   process.
+3. Conditions appear in the status alone, which the wearer reads. The person opposite, who sees
+   self-view and recording, never reads them: there only the promise of a recording goes.
 4. A scene holds nothing that changes by itself. The running time of a recording is counted by the
    display from `RecordingScene.since_us`, on the clock that nobody can set.
 
-The controller tells a scene to the display's process as a JSON object: `to_wire` and `from_wire`.
+The controller sends a scene to the display's process as a JSON object: `to_wire` and `from_wire`.
 """
 
 from __future__ import annotations
@@ -29,15 +30,15 @@ from camerad.behaviour.state import State
 from camerad.behaviour.tables import TELLS_STATUS
 
 GRAVITY: Final = (
-    # A press would be refused. First what nobody but the office can mend,
+    # A press would be refused. First conditions that only the office can mend,
     Condition.UNPROVISIONED,
     Condition.NO_RECIPIENTS,
     Condition.STORAGE_FAILED,
     Condition.STORAGE_READ_ONLY,
-    # A full card keeps the ledger from being written, too; that is then not what is to be mended.
+    # A full card keeps the ledger from being written, too; then the card is to be mended.
     Condition.STORAGE_FULL,
     Condition.LEDGER_FAILED,
-    # then what may pass by itself.
+    # then conditions that may pass by themselves.
     Condition.CAMERA_DOWN,
     # It records, but not for long, not visibly, not surely, or not with sound.
     Condition.BATTERY_CRITICAL,
@@ -45,7 +46,7 @@ GRAVITY: Final = (
     Condition.STORAGE_STALLED,
     Condition.CAMERA_COVERED,
     Condition.MICROPHONE_DOWN,
-    # It records, and something is to be done soon,
+    # It records, and the wearer has to act soon,
     Condition.BATTERY_LOW,
     Condition.BATTERY_UNKNOWN,
     Condition.STORAGE_LOW,
@@ -61,11 +62,11 @@ COVERS: Final[Mapping[Condition, Condition]] = {
     Condition.STORAGE_FULL: Condition.STORAGE_LOW,
     Condition.BATTERY_CRITICAL: Condition.BATTERY_LOW,
 }
-"""Conditions beside which another one says nothing more, and is not told."""
+"""Conditions beside which the other one adds nothing, and is not shown."""
 
 
 class SoundScene(Enum):
-    """What a recording hears."""
+    """Sound of a recording."""
 
     ON = "on"
     MUTED = "muted"
@@ -76,7 +77,7 @@ class SoundScene(Enum):
 
 
 class HandoverScene(Enum):
-    """What the status says of handing over."""
+    """What the status shows of the upload."""
 
     WAITS = "waits"
     RUNS = "runs"
@@ -84,18 +85,18 @@ class HandoverScene(Enum):
     NO_NETWORK = "no_network"
     """The camera may have no contact in its dock."""
     FAILED = "failed"
-    """Someone who looks after cameras is needed."""
+    """A technician is needed."""
 
 
 class Dark(msgspec.Struct, frozen=True):
-    """Nothing."""
+    """A dark display."""
 
 
 class Mirror(msgspec.Struct, frozen=True):
     """The person's own picture; nothing is kept.
 
-    pre_event_seconds: footage from before the press that a recording would begin with, as far as
-    there is that much; 0 where no buffer runs, and where no recording could begin.
+    pre_event_seconds: footage from before the press that a recording would begin with, if the
+    buffer is full; 0 where no buffer runs, and where no recording could begin.
     """
 
     pre_event_seconds: float = 0.0
@@ -109,13 +110,13 @@ class RecordingScene(msgspec.Struct, frozen=True):
 
 
 class OfficerStatus(msgspec.Struct, frozen=True):
-    """How the camera is, for the officer who wears it; no picture.
+    """Status for the officer who wears the camera; no picture.
 
-    battery_percent: None where nothing measures it. minutes_left: of recording on the card; None
-    before it was looked at. wall_us: wall time, microseconds since 1970; None while it is not to be
-    trusted. handover: what is said of handing over; None outside the dock. done, total: recordings.
-    cause: the gravest of what is the matter; None where nothing is. cut_off: graver than that is a
-    recording that was cut off and does not go on. more: how many things more are the matter.
+    battery_percent: None without a gauge. minutes_left: of recording on the card; None before the
+    first check. wall_us: wall time, microseconds since 1970; None while it is not trusted.
+    handover: None outside the dock. done, total: recordings. cause: the gravest condition; None
+    where there is none. cut_off: a recording was cut off and does not go on; it is graver than any
+    cause. more: how many conditions besides.
     """
 
     battery_percent: int | None = None
@@ -130,7 +131,7 @@ class OfficerStatus(msgspec.Struct, frozen=True):
 
 
 def handover_scene(progress: HandoverProgress | None) -> HandoverScene | None:
-    """What the display says of it, if asked. An officer can do something about one cause alone."""
+    """The upload as the status shows it. An officer can mend one cause alone."""
     if progress is None:
         return None
     if progress.trouble is HandoverTrouble.NETWORK:
@@ -151,7 +152,7 @@ class Badge(msgspec.Struct, frozen=True):
 
 
 class PatternPicture(msgspec.Struct, frozen=True):
-    """A test picture, for whoever looks after the camera; no state asks for it."""
+    """A test picture, for a technician; no state asks for it."""
 
 
 Scene: TypeAlias = Dark | Mirror | RecordingScene | OfficerStatus | Badge | PatternPicture
@@ -160,12 +161,11 @@ DARK: Final = Dark()
 
 
 class SceneFacts(msgspec.Struct, frozen=True):
-    """What the state does not know and the display is to say.
+    """Facts that the display shows and the state does not hold.
 
     pre_event_seconds: length of the pre-event buffer. sound: whether recordings are to have sound.
-    hears: whether the microphone says that it is on. status: what the status would say, but for
-    what is the matter. looking: whether a badge is looked for. cut_off: whether a recording was cut
-    off, and none has begun since.
+    hears: whether the microphone reports that it is on. status: the status without its conditions.
+    looking: a badge is looked for. cut_off: a recording was cut off, and none has begun since.
     """
 
     pre_event_seconds: float = 0.0
@@ -177,7 +177,7 @@ class SceneFacts(msgspec.Struct, frozen=True):
 
 
 def scene(state: State, facts: SceneFacts) -> Scene:
-    """What the display is to show in `state`."""
+    """The scene for `state`."""
     if state.display_on and state.keeping:
         return RecordingScene(state.entered_us, _sound(state, facts))
     if state.display_on and state.stage is Stage.SELF_VIEW:
@@ -210,7 +210,7 @@ def _sound(state: State, facts: SceneFacts) -> SoundScene:
         return SoundScene.NONE
     if state.muted:
         return SoundScene.MUTED
-    # Not what is wanted of it: for as long as it takes to come on, nobody is heard.
+    # Not the wanted state: while the microphone comes on, no sound is recorded.
     return SoundScene.ON if facts.hears else SoundScene.NONE
 
 
@@ -242,7 +242,7 @@ def to_wire(shown: Scene) -> dict[str, Any]:
 
 
 def from_wire(told: Any) -> Scene:
-    """The scene that `to_wire` made `told` from. Raises ValueError for anything else."""
+    """Decode an object made by `to_wire`. Raises ValueError for anything else."""
     if not isinstance(told, dict):
         raise ValueError(f"a scene is an object, not {told!r}")
     fields = dict(told)

@@ -1,4 +1,4 @@
-"""The shift: who wears a pooled camera, from when, and what ends it.
+"""Assigns a pooled camera to a wearer for the length of a shift.
 
 Rules of this file
 ------------------
@@ -13,13 +13,14 @@ Rules of this file
 
 Theory of operation
 -------------------
-A shift begins because a program of the control socket says so, or because the wearer shows their
-badge to the camera. For badges the camera looks for a stated time, once it is first idle after its
-start, and again each time it is undocked; a press ends that, whatever else leaves idle, and a
-shift. It sees pictures then, keeps none, and shows by its green light that it looks.
+A shift begins because a program of the control socket asks for it, or because the wearer shows
+their badge to the camera. The camera looks for badges for a stated time, once it is first idle
+after its start, and again each time it is undocked; a press ends that, and so does leaving idle in
+any other way, and a shift. It sees pictures then, keeps none, and shows by its green light that it
+looks.
 
-Whoever is on a shift is reminded when the camera would refuse a press: they wear it, and believe in
-it. A recording that runs has a reminder of its own (`camerad.behaviour.stages`).
+A wearer on a shift is reminded when the camera would refuse a press: they wear it, and rely on it.
+A recording that runs has a reminder of its own (`camerad.behaviour.stages`).
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from camerad.behaviour.state import State as Camera
 
 
 class Source(StrEnum):
-    """Who said that a shift begins."""
+    """How a shift began."""
 
     CONTROL = "control"
     """A program, through the control socket."""
@@ -45,21 +46,21 @@ class Source(StrEnum):
 
 
 class ShiftEndReason(StrEnum):
-    """What ended a shift."""
+    """Why a shift ended."""
 
     ENDED = "ended"
-    """A program said so."""
+    """A program asked for it."""
     RELIEVED = "relieved"
     """Another one began."""
     TIME = "time"
     """It has lasted as long as a shift may."""
     DOCKED = "docked"
     UNKNOWN_TIME = "unknown_time"
-    """The machine was started anew, and nothing vouches for the time that has passed."""
+    """The machine was restarted, and the time that has passed is unknown."""
 
 
 class Refusal(StrEnum):
-    """Why nothing came of what was asked."""
+    """Why a request was refused."""
 
     RECORDING = "a recording is running, and keeps its wearer: stop it first"
     NO_SHIFT = "there is no shift that could end: nobody wears the camera"
@@ -92,11 +93,11 @@ class Shift(msgspec.Struct, frozen=True):
 
 
 class ShiftState(msgspec.Struct, frozen=True):
-    """shift: the present one. due: what has ended it already but for a recording. looking_until_us:
-    badges are looked for until then, None: they are not. to_look: they are to be, from the next
-    idle on. docked: as it was when last looked at. was_docked: whether it ever was since the start.
-    reminded_us: since when the camera is not ready, or when that was last said; None: nothing is to
-    be said."""
+    """shift: the present one. due: reason that has ended it already but for a recording.
+    looking_until_us: badges are looked for until then, None: they are not. to_look: look for badges
+    from the next idle on. docked: as last seen. was_docked: whether it ever was since the start.
+    reminded_us: since when the camera is not ready, or the last reminder; None: no reminder is
+    due."""
 
     shift: Shift | None = None
     due: ShiftEndReason | None = None
@@ -116,37 +117,37 @@ class ShiftState(msgspec.Struct, frozen=True):
 
 
 class ShiftLook(msgspec.Struct, frozen=True):
-    """The camera's state may be another, or time has passed. pressed: a hand has pressed a button,
-    whatever came of it."""
+    """The camera's state may have changed, or time has passed. pressed: a button was pressed, with
+    or without effect."""
 
     at_us: int
     pressed: bool = False
 
 
 class BeginShift(msgspec.Struct, frozen=True):
-    """A program says who wears the camera from now on."""
+    """A program names the wearer from now on."""
 
     at_us: int
     wearer: str
 
 
 class EndShift(msgspec.Struct, frozen=True):
-    """A program says that nobody does."""
+    """A program ends the shift."""
 
     at_us: int
 
 
 class BadgeSeen(msgspec.Struct, frozen=True):
-    """A QR code is before the camera. text: what it says, whatever that is."""
+    """A QR code is before the camera. text: its content, unchecked."""
 
     at_us: int
     text: str
 
 
 class ShiftKnown(msgspec.Struct, frozen=True):
-    """The ledger knows of a shift that has not ended. began_us: media time; None if that is not
-    known. due: what had ended it already but for a recording. goes_on: that recording was cut off,
-    and is to go on."""
+    """The ledger has a shift that has not ended. began_us: media time; None if unknown. due: reason
+    that had ended it already but for a recording. goes_on: that recording was cut off, and is to go
+    on."""
 
     at_us: int
     wearer: str
@@ -174,7 +175,7 @@ class ShiftOver(msgspec.Struct, frozen=True):
 
 
 class ShiftRefused(msgspec.Struct, frozen=True):
-    """Nothing comes of it."""
+    """The request is refused."""
 
     why: Refusal
 
@@ -184,7 +185,8 @@ Result: TypeAlias = tuple[ShiftState, tuple[Effect, ...]]
 
 
 def step(state: ShiftState, event: Event, camera: Camera, rules: ShiftRules) -> Result:
-    """The state after `event`, and the effects to carry out, in their order. camera: as it is."""
+    """The state after `event`, and the effects to carry out, in their order. camera: its present
+    state."""
     at_us = event.at_us
     if isinstance(event, ShiftLook) and event.pressed:
         state = replace(state, looking_until_us=None)
@@ -224,12 +226,13 @@ def deadline(state: ShiftState, camera: Camera, rules: ShiftRules) -> int | None
 
 
 def _look(state: ShiftState, at_us: int, camera: Camera, rules: ShiftRules) -> Result:
-    """What follows from the camera's state, and from time that has passed."""
+    """Apply the camera's state, and the time that has passed."""
     docked = Condition.DOCKED in camera.conditions
     if docked and not state.docked and state.shift is not None:
         state = replace(state, due=ShiftEndReason.DOCKED)
     elif state.docked and not docked:
-        # Who undocks in mid-recording goes on wearing it; who had stopped it has brought it back.
+        # A wearer who undocks in mid-recording goes on wearing it; one who had stopped has brought
+        # it back.
         recording = camera.stage is Stage.RECORDING or camera.goes_on
         due = None if recording else state.due
         state = replace(state, due=due, to_look=True)
@@ -244,7 +247,7 @@ def _keeps(camera: Camera) -> bool:
 
 
 def _over(state: ShiftState, at_us: int, camera: Camera, rules: ShiftRules) -> Result:
-    """The shift ends if it has to, and no recording runs."""
+    """End the shift if it has to end, and no recording runs."""
     if state.shift is None or _keeps(camera):
         return state, ()
     why = state.due
@@ -271,7 +274,7 @@ def _whether_to_look(
 
 
 def _remind(state: ShiftState, at_us: int, camera: Camera, rules: ShiftRules) -> Result:
-    """Whoever wears a camera that would refuse a press is told again and again, and why."""
+    """Remind the wearer of a camera that would refuse a press again and again, and say why."""
     ready = camera.keeping or (camera.stage in ARMABLE and camera.can_record)
     if state.shift is None or state.docked or ready or camera.ending:
         return replace(state, reminded_us=None), ()
@@ -314,10 +317,10 @@ def _end(state: ShiftState, camera: Camera) -> Result:
 
 def _known(state: ShiftState, known: ShiftKnown) -> Result:
     if state.shift is not None:
-        return state, ()  # a newer one, while the ledger could not be opened
+        return state, ()  # a newer one began while the ledger could not be opened
     if known.began_us is None:
         return state, (ShiftOver(ShiftEndReason.UNKNOWN_TIME),)
-    # Whoever takes it out is another one. Only a program gives a shift in the dock.
+    # The next wearer may be another one. Only a program begins a shift in the dock.
     docked = state.was_docked and (known.began_us < 0 or known.source is Source.BADGE)
     due = ShiftEndReason.DOCKED if docked else known.due
     if due is not None and not known.goes_on:

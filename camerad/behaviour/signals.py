@@ -1,4 +1,4 @@
-"""What the camera shows and how it feels: a function of the state, and a table of cues.
+"""Lights, vibration and tones: a function of the state, and a table of cues.
 
 Rules of this file
 ------------------
@@ -14,20 +14,20 @@ Rules of this file
 3. Green is a promise. It is lit in idle and self-view, which the display tells apart, and dark
    wherever a recording would be refused. Amber is steady wherever it would, unless the camera has
    ended and shows nothing. Amber that blinks never stands for a refusal: beside green the camera
-   can record, and alone, while it starts or stores a recording, what is asked is remembered.
+   can record, and alone, while it starts or stores a recording, requests are remembered.
 4. Eight rhythms, each with one meaning (`Rhythm`). A cue says what happened; a table says which
    rhythm tells it. Causes are told by the words of the display. Every gesture in a recording is
    answered by how it records: four short strokes are felt exactly where it does.
 5. No rhythm becomes another one by adding, losing or exchanging its last stroke, but for the two
    single strokes, which differ by their whole length. None that is told while nothing is recorded
    becomes `Rhythm.RECORDS` by losing a stroke. docs/signals.md has the figures.
-6. What is felt is true when it is felt, also that a recording has no sound, or no pictures
+6. A cue is true when it is felt, also that a recording has no sound, or no pictures
    (`HOW_IT_RECORDS`, `WHILE_RECORDING`).
 7. A cue is felt before it is heard. Showing the display makes no sound: a tone would not
    de-escalate.
 
-Officers know these signals from other cameras: green for standby and red for recording from
-NetCo's (Duisburg); steady green, flashing green for what runs low and amber for "cannot record"
+Officers know these signals from other cameras: green for standby and red for recording from NetCo's
+(Duisburg); steady green, flashing green for a low battery and amber for "cannot record"
 from Axis W100 and W120; short ones while it records and long ones at the stop from Axon Body 4. The
 codes of the causes (`Detail.FULL`) count like those of Axon Body 2: three for storage, four quick
 for the battery, five quick for the clock.
@@ -103,9 +103,9 @@ IN_DOCK: Final[Mapping[HandoverState, tuple[Pattern, Pattern]]] = {
     HandoverState.HANDED_OVER: (FLASH, OFF),
     HandoverState.FAILED: (BLINK, OFF),
 }
-"""Green and amber while the camera is docked and has an office to hand over to: a press records,
-and as long as amber blinks it is to be left there. Only what is known to be handed over looks like
-a camera that has nothing to do."""
+"""Green and amber while the camera is docked and has an office to upload to: a press records, and
+as long as amber blinks the camera is to be left there. Only a finished upload looks like a camera
+that has nothing to do."""
 
 
 def indication(state: State) -> Indication:
@@ -123,9 +123,9 @@ def indication(state: State) -> Indication:
 
 
 def in_dock(lights: Indication, handover: HandoverState | None) -> Indication:
-    """The lights of a camera in its dock. handover: how handing over goes; None: there is none.
+    """The lights of a camera in its dock. handover: state of the upload; None: there is none.
 
-    Only where docked is all that they say: whatever else wants attention goes first.
+    Only where docked is all that they show: every other condition goes first.
     """
     if handover is None or lights.green is not FLASH:
         return lights
@@ -136,7 +136,7 @@ def in_dock(lights: Indication, handover: HandoverState | None) -> Indication:
 def on_shift(lights: Indication, *, looking: bool) -> Indication:
     """The lights of a camera that looks for a badge, or whose display has more to say.
 
-    Green alone says so, and only where it is steady: a badge changes nothing about a promise that
+    Green alone shows it, and only where it is steady: a badge changes nothing about a promise that
     the camera cannot keep, nor about red.
     """
     return replace(lights, green=BLINK) if looking and lights.green is ON else lights
@@ -163,8 +163,8 @@ LOW: Final = 500
 
 
 class Rhythm(Enum):
-    """What can be felt, by its strokes: quick (.) and long (-). Quick ones alone: it records. Long
-    ones alone: it does not. The others mix both."""
+    """A pattern of strokes: quick (.) and long (-). Quick ones alone: it records. Long ones alone:
+    it does not. The others mix both."""
 
     DONE = "."
     """Done, and nothing is recorded: self-view is on, the camera is ready, a shift begins."""
@@ -185,16 +185,16 @@ class Rhythm(Enum):
 
 
 class Detail(Enum):
-    """How much the rhythms tell (`signals.detail`)."""
+    """How much detail the rhythms carry (`signals.detail`)."""
 
     BASIC = "basic"
-    """Eight rhythms; the display says the cause."""
+    """Eight rhythms; the display names the cause."""
     FULL = "full"
     """A code of its own for each cause."""
 
 
 CUE_TABLE: Final[Mapping[CueKind, tuple[Rhythm, int]]] = {
-    # what the officer did
+    # actions of the officer
     CueKind.STARTED: (Rhythm.RECORDS, HIGH),
     CueKind.STILL_RECORDING: (Rhythm.RECORDS, 0),
     CueKind.STOPPED: (Rhythm.NO_RECORDING, HIGH),
@@ -206,10 +206,10 @@ CUE_TABLE: Final[Mapping[CueKind, tuple[Rhythm, int]]] = {
     CueKind.SELF_VIEW_ON: (Rhythm.DONE, 0),
     CueKind.SELF_VIEW_OFF: (Rhythm.LEFT, 0),
     CueKind.READY: (Rhythm.DONE, MIDDLE),
-    # what happened without them
+    # events without an action
     CueKind.CUT_OFF: (Rhythm.NO_RECORDING, LOW),
     CueKind.RECORDING_FAILED: (Rhythm.NO_RECORDING, LOW),
-    # what is the matter
+    # conditions
     CueKind.STORAGE_LOW: (Rhythm.LOOK, MIDDLE),
     CueKind.STORAGE_FULL: (Rhythm.NO_RECORDING, LOW),
     CueKind.STORAGE_FAILED: (Rhythm.NO_RECORDING, LOW),
@@ -245,8 +245,8 @@ HOW_IT_RECORDS: Final = frozenset(
         CueKind.SHIFT_ENDED,
     }
 )
-"""Cues that in a recording say how it records: with sound, without, or without pictures. A start is
-told as ever: that of the microphone comes behind it."""
+"""Cues that in a recording say how it records: with sound, without, or without pictures. A start
+keeps its cue: that of the microphone follows it."""
 
 WHILE_RECORDING: Final[Mapping[CueKind, tuple[Rhythm, int]]] = {
     CueKind.MICROPHONE_DOWN: (Rhythm.SILENT, MIDDLE),
@@ -254,10 +254,10 @@ WHILE_RECORDING: Final[Mapping[CueKind, tuple[Rhythm, int]]] = {
     CueKind.STORAGE_FAILED: (Rhythm.LOOK, LOW),
     CueKind.NO_RECIPIENTS: (Rhythm.LOOK, LOW),
 }
-"""What other cues tell instead while pictures are being recorded."""
+"""Replacements of other cues while pictures are being recorded."""
 
 TWICE: Final = frozenset({CueKind.CUT_OFF, CueKind.RECORDING_FAILED})
-"""Cues told twice, as no hand has done it; once in a recording, where another rhythm tells them."""
+"""Cues played twice, as no press caused them; in a recording another rhythm replaces them."""
 
 CODES: Final[Mapping[CueKind, str]] = {
     CueKind.STARTED: "..",
@@ -310,12 +310,12 @@ ANSWERS: Final = frozenset(
         CueKind.RECORDING_FAILED,
     }
 )
-"""Cues that a hand on a button waits for, and that a recording is over: they interrupt whatever
-else is being told."""
+"""Cues that answer a press, and the cue that a recording is over: they interrupt the cue being
+played."""
 
 
 def takes_pictures(state: State) -> bool:
-    """Whether pictures are being recorded: what a rhythm that says so is true of."""
+    """Whether pictures are being recorded, as a rhythm that says so requires."""
     return state.stage is Stage.RECORDING and Condition.CAMERA_DOWN not in state.conditions
 
 
@@ -325,7 +325,7 @@ def lacks_sound(state: State) -> bool:
 
 
 def rhythm(kind: CueKind, state: State) -> Rhythm:
-    """What tells a cue in `state`."""
+    """The rhythm of a cue in `state`."""
     return _told(kind, state)[0]
 
 
@@ -344,8 +344,8 @@ def _told(kind: CueKind, state: State) -> tuple[Rhythm, int]:
 
 
 def still_news(kind: CueKind, state: State) -> bool:
-    """Whether a cue that has waited, or was cut short, is still to be told in `state`: it is true,
-    and nothing that the wearer knows by now. What was done, and what is over, stays news."""
+    """Whether a cue that has waited, or was cut short, is still to be played in `state`: it is
+    true, and the wearer does not know it yet. Actions done, and ends, stay news."""
     causes = [condition for condition, cue in CUES.items() if cue is kind]
     if causes:
         return not state.conditions.isdisjoint(causes)
@@ -368,7 +368,7 @@ def still_news(kind: CueKind, state: State) -> bool:
         case CueKind.SELF_VIEW_OFF:
             return state.stage in (Stage.IDLE, Stage.SELF_VIEW) and not state.display_on
         case CueKind.NOT_READY:
-            starting = state.stage is Stage.STARTING  # for long, with nothing that refuses a press
+            starting = state.stage is Stage.STARTING  # takes long, and no condition refuses a press
             return starting or (not state.can_record and not recording)
         case CueKind.REFUSED:
             return recording or not state.can_record
@@ -380,7 +380,7 @@ _Effect = TypeVar("_Effect")
 
 
 def told_once(effects: Iterable[_Effect], state: State, detail: Detail) -> list[_Effect]:
-    """The effects of one moment, without cues that would tell the same once more.
+    """The effects of one moment, without cues that would repeat one another.
 
     state: the one that they lead to.
     """

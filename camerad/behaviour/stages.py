@@ -1,9 +1,9 @@
-"""The stages of the camera, and everything that moves it from one to another.
+"""The stages of the camera, and all transitions between them.
 
 Rules of this file
 ------------------
 1. It is pure. The same state and event give the same answer; time is an argument.
-2. What the camera decides is decided here, as far as possible by the tables below. The picture in
+2. The camera's decisions are made here, as far as possible by the tables below. The picture in
    docs/stages.md is drawn from them and `step` (`python -m generators.stage_diagram`).
 3. An event that cannot happen in a state raises IllegalEvent. States are immutable, so the state
    is as it was.
@@ -20,48 +20,48 @@ and not multiplied into it:
 - *Conditions.* They shape signals, and two things more: a few refuse a start (REFUSES_START), and
   a few end a recording because there is nowhere left to keep it (ENDS_RECORDING). A camera that
   goes down does not end a recording: its absence is a gap in it. Docked is shown, no more.
-- *Given up.* A camera that does not come back, whatever is tried, does end it: red would say for
-  hours that footage is being kept. It is tried on, and a press records again once it is back.
-- *Cut off.* If the camera's last life ended in a recording that does not go on, the wearer still
+- *Given up.* A camera that does not come back after every repair does end it: red would say for
+  hours that footage is being kept. Repair goes on, and a press records again once it is back.
+- *Cut off.* If the camera's last run ended in a recording that does not go on, the wearer still
   believes that it records, and is told. One that is to go on waits while the camera starts, also
-  for a sensor that is down. What else refuses it, or a camera that is given up, cuts it off.
+  for a sensor that is down. Every other refusal, or a camera that is given up, cuts it off.
 - *Armed.* Whether the ring is fed. True exactly where the rules arm the stage, and from the start
   of a recording until it is closed. Wiping, it is False.
 - *Wiping.* A Wipe is under way. Leaving self-view without a recording darkens the display at once,
-  but the stage stays self_view until the answer comes: nobody sees idle before the buffer is gone.
-  A press in between records at once; what was there before the press is gone or going.
+  but the stage stays self_view until the answer comes: idle never shows before the buffer is gone.
+  A press in between records at once; the buffer from before the press is gone or going.
 - *Display.* On in self-view, and in a recording whatever the way into it, where the rules want it:
   people recognise it better than a light. Its button switches it off for that recording; the next
   one begins with it again.
 - *Muted.* The wearer has switched the sound of the recording off, where the policy lets them. It
-  belongs to that recording: every one begins unmuted, and whoever mutes is reminded of it. What
-  the microphone heard before the decision stays.
-- *Status.* For a moment the display tells the wearer what is the matter, and of battery, storage
-  and clock: if asked for it, and if a press is refused. While the camera starts and in idle only,
-  since elsewhere the person opposite reads it; whatever leaves idle ends it. What was felt in a
-  recording could not be read there: the idle behind it shows it by itself, if anything still is the
-  matter then.
-- *Storing.* A recording that was stopped has all its footage, at the stop or so much later as the
-  rules want, and the card takes what was made. Red is out from then on, for nobody is filmed.
+  belongs to that recording: every one begins unmuted, and a wearer who mutes is reminded of it.
+  Sound from before the decision stays.
+- *Status.* For a moment the display shows the wearer conditions, battery, storage and clock: on
+  request, and when a press is refused. While the camera starts and in idle only, since elsewhere
+  the person opposite reads it; leaving idle ends it. Causes of cues felt in a recording could not
+  be read there: the idle behind it shows them, if any condition still holds.
+- *Storing.* A recording that was stopped has all its footage, at the stop or after the post-event
+  time, and the card is storing it. Red is out from then on, for no person is filmed.
 - *Earlier.* A recording is closed by the storage, which may take its time. A press meanwhile
-  records at once: both recordings read the ring, each what it wants. Stopping, the camera waits for
+  records at once: both recordings read their own part of the ring. Stopping, the camera waits for
   all of them.
 - *Remembered.* While the camera waits for itself, an intent that does not record cannot be carried
   out, nor can any while it starts. So a single intent is remembered, and carried out when the wait
-  is over: the one that leads from idle to where all together lead. A stop takes it back.
+  is over: the one that leads from idle to the result of all of them together. A stop takes it back.
 - *Hands.* A gesture belongs to the stage in which its press began, and may be decided when that
-  stage is over: its recording has ended, or another one has begun. What led to a recording from
-  there still does, and what led to self-view from idle still does while the camera is idle or
-  waits for itself. Everything else means nothing then: a press for the display of a recording does
-  not open the self-view. Only while the camera waits for itself presses add up, so the second one
-  leads from the self-view that the first has opened, whether or not the wait was over first.
-- *Ending.* A shutdown has been asked for. What is open is closed, what is to be wiped is wiped,
-  then the camera ends. Until then it refuses starts and says so.
+  stage is over: its recording has ended, or another one has begun. A gesture that led to a
+  recording from there still does, and one that led to self-view from idle still does while the
+  camera is idle or waits for itself. Every other has no meaning then: a press for the display of a
+  recording does not open the self-view. Only while the camera waits for itself presses add up, so
+  the second one leads from the self-view that the first has opened, whether or not the wait was
+  over first.
+- *Ending.* A shutdown has been asked for. Recordings are closed, the buffer is wiped, then the
+  camera ends. Until then it refuses starts with a cue.
 
-Two tables say what follows: INTENTS for what people want, EVENTS for what happens by itself. Both
-lead to an Outcome, each one short function in `camerad.behaviour.outcomes`. What is refused is
-refused where it is asked, in the same step, with a cue: a refused press is never remembered, and
-one that is remembered is refused the moment a condition makes it impossible.
+Two tables hold the consequences: INTENTS for wishes of people, EVENTS for events without one. Both
+lead to an Outcome, each one short function in `camerad.behaviour.outcomes`. A refusal happens in
+the same step as the request, with a cue: a refused press is never remembered, and one that is
+remembered is refused the moment a condition makes it impossible.
 """
 
 from __future__ import annotations
@@ -186,9 +186,9 @@ def initial(rules: Rules, now_us: int) -> State:
 
 
 def outcome(stage: Stage, intent: Intent) -> str | None:
-    """What the table makes of `intent` in `stage`, or None: it means nothing there.
+    """The outcome of `intent` in `stage` by the table, or None: it has no meaning there.
 
-    While the camera waits for itself this is what idle makes of it, because that comes next.
+    While the camera waits for itself this is the outcome in idle, because that comes next.
     """
     return INTENTS[stage].get(intent)
 
@@ -248,7 +248,7 @@ def _intended(state: State, event: Intended, rules: Rules) -> Result:
     if state.waiting and (starting or means is not Outcome.RECORD):
         means = INTENTS[LEADS_TO[state.remembered]].get(intent)
     if starting and event.source == CONTINUED and intent is Intent.RECORD:
-        means = Outcome.RECORD  # also where a press wanted one before that was known
+        means = Outcome.RECORD  # also if a press asked for one before
         if state.remembered is Intent.RECORD:
             event = replace(event, edge_us=state.remembered_us)
     # Starting a recording waits for no wipe and no file; everything else does.
@@ -282,7 +282,7 @@ def _intended(state: State, event: Intended, rules: Rules) -> Result:
 
 
 def _cannot(state: State, event: Intended) -> Result:
-    """A recording is wanted that cannot begin. One that goes on waits for a camera that starts."""
+    """Refuse a recording that cannot begin. One that goes on waits for a camera that starts."""
     if event.source != CONTINUED:
         return outcomes.refuse(state, event.at_us)
     matter = state.conditions & REFUSES_START
@@ -292,7 +292,7 @@ def _cannot(state: State, event: Intended) -> Result:
 
 
 def _still_wanted(state: State, event: Intended) -> Intent | None:
-    """What a gesture wants now that it is decided; None: nothing, for its stage is over."""
+    """The intent of a gesture now that it is decided; None: its stage is over."""
     began, now = event.began, state.stage
     another = now is Stage.RECORDING and event.edge_us < state.entered_us
     if began is None or (began is now and not another):
@@ -336,7 +336,7 @@ def _raised(state: State, event: Raised) -> Result:
         effects = dropped + effects
     if ends:
         state, stopping = outcomes.stop(state, event.at_us, condition.value)
-        effects = stopping + effects  # first what matters, then the telling
+        effects = stopping + effects  # first the stop, then its cue
     return state, effects
 
 
@@ -347,7 +347,7 @@ def _cleared(state: State, event: Cleared) -> Result:
     left = state.conditions - {event.condition}
     state = replace(state, conditions=left, words_due=state.words_due and bool(left & IN_WORDS))
     if state.stage is Stage.RECORDING and event.condition is Condition.CAMERA_DOWN:
-        return state, outcomes.goes_on(state)  # whatever refuses the next one
+        return state, outcomes.goes_on(state)  # even if the next one is refused
     if could or not state.can_record:
         return state, ()
     if state.stage is Stage.RECORDING:
@@ -403,7 +403,7 @@ def _happened(state: State, event: Event, rules: Rules) -> Result:
 
 
 def _note(state: State, event: Event) -> Result:
-    """What an event says about the world, before anything follows from it."""
+    """Apply an event's facts to the state, before its outcome."""
     match event:
         case Wiped():
             return replace(state, wiping=False), ()

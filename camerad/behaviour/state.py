@@ -1,4 +1,4 @@
-"""What the stage machine is told once, and what it knows.
+"""Rules and state of the stage machine.
 
 Read `camerad.behaviour.stages` first; these names can be imported from there.
 """
@@ -16,12 +16,12 @@ class Rules(msgspec.Struct, frozen=True):
 
     armed_in: stages with a running pre-event buffer, a subset of ARMABLE; empty: there is none.
     self_view_timeout_us: self-view without a recording falls back to idle after this time.
-    reminder_us: time between two reminders that a recording is running.
-    display_in_recording: whether the display is on when a recording starts, whatever the way there.
-    may_mute: whether the wearer may switch the sound of a recording off; False also where there is
-    no sound. status_us: how long the status stays on the display. status_at_ready: whether it shows
-    by itself once the camera is ready, for a camera on which no gesture asks for it. post_event_us:
-    footage is made for so long after the wearer's stop.
+    reminder_us: time between two reminders that a recording is running. display_in_recording:
+    whether the display is on when a recording starts, from any stage. may_mute: whether the wearer
+    may switch the sound of a recording off; False also where there is no sound. status_us: how long
+    the status stays on the display. status_at_ready: whether it shows once the camera is ready, for
+    a camera without a gesture for it. post_event_us: footage is made for so long after the wearer's
+    stop.
 
     Raises ValueError where `armed_in` names another stage, or a time is not positive.
     """
@@ -45,17 +45,17 @@ class Rules(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """Everything the machine knows.
+    """The machine's whole state.
 
     display_on: the self-view display is to show. armed: the ring is to be fed. wiping: a Wipe has
     not been answered. ending: Shutdown has come. remembered: the intent to carry out when the wait
     is over, with the edge of its press and its source. recording_id: of the open recording, once
     the recorder has named it. entered_us: when the stage began. reminded_us: when the wearer last
-    felt that a recording runs. storing: of a recording that was stopped all footage is made, and
-    what was made is on its way to the card. muted: the wearer has switched the sound of the
-    recording off; until its file is closed. earlier: when it began, an earlier one was still being
-    closed. status_on: the display is to show the status, since status_at_us. words_due: something
-    was told in a recording whose words the wearer could not read there; the next idle shows them.
+    felt that a recording runs. storing: all footage of a stopped recording is made, and is on its
+    way to the card. muted: the wearer has switched the sound of the recording off; until its file
+    is closed. earlier: when it began, an earlier one was still being closed. status_on: the display
+    is to show the status, since status_at_us. words_due: a condition was signalled in a recording,
+    where the wearer could not read its words; the next idle shows them.
     """
 
     stage: Stage
@@ -96,7 +96,7 @@ class State(msgspec.Struct, frozen=True):
 
     @property
     def goes_on(self) -> bool:
-        """Whether what is remembered is a recording that was cut off and is to go on."""
+        """Whether the remembered intent is a recording that was cut off and is to go on."""
         return self.remembered is Intent.RECORD and self.remembered_source == CONTINUED
 
     @property

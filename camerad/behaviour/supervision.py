@@ -1,12 +1,12 @@
-"""Is the camera delivering? Ask to stop, kill, start again, wait longer, in the end reboot.
+"""Recovery ladder of the capture process: ask to stop, kill, restart, wait, in the end reboot.
 
 Rules of this file
 ------------------
-1. It is pure: what the capture process does comes in with its time, what to do about it goes out.
+1. It is pure: events of the capture process come in with their time, actions go out.
 2. The only sign of health is a frame. A camera stack stalls for hours without an exception, and a
    stop may never return; so nothing here waits for either without a deadline.
 3. Every deadline is in one Budget, and what they add up to is bounded and tested: a watchdog must
-   never end a controller that is patiently following its own ladder. What surrounds it is in
+   never end a controller that follows its own ladder. The time-outs around it are in
    `camerad.behaviour.budget`.
 
 Theory of operation
@@ -18,20 +18,20 @@ One process at a time goes through these phases:
        |                 v                    v
        '---exit--- STOPPING --too late--> KILLED --too late--> STUCK
 
-and back to WAITING when it has exited, from wherever: an exit nobody asked for is a failure like a
-stall. What is waited for depends on what failed. A process that had delivered has shown that the
-camera works, so the next one starts at once: this is the short gap in a recording. One that had
-not delivered was a failed repair; the next waits as long as `back_off_us` says. Tearing the camera
-down again and again is itself known to wedge its driver, so failures in a row are counted, and
-forgotten only when frames have come for `healthy_us`: after `failures_before_reboot` only a reboot
-is left. So it is when a killed process does not die, because the kernel holds it. If there is no
-reboot, trying goes on: after a process that had delivered, as slowly as failed repairs do, since
-what it shows in between is footage; after one that had not, rarely, since a camera that is missing
-must not empty the battery. And it is asked for again, every time that trying has failed: what stood
-in its way may be over by then.
+and back to WAITING after an exit from any phase: an exit that was not asked for is a failure like a
+stall. The wait depends on the failure. A process that had delivered has shown that the camera
+works, so the next one starts at once: this is the short gap in a recording. One that had not
+delivered was a failed repair; the next waits as long as `back_off_us` says. Tearing the camera down
+again and again is itself known to wedge its driver, so failures in a row are counted, and forgotten
+only when frames have come for `healthy_us`: after `failures_before_reboot` only a reboot is left.
+So it is when a killed process does not die, because the kernel holds it. If there is no reboot,
+retries go on: after a process that had delivered, as slowly as failed repairs do, since its
+pictures in between are footage; after one that had not, rarely, since a camera that is missing must
+not empty the battery. The reboot is asked for again after every failed retry: the obstacle may be
+gone by then.
 
-The camera counts as *down*, and refuses to start recordings, only when that is true for a person: a
-repair has failed, or no frame has come for `down_us`. A gap shorter than that is a gap.
+The camera counts as *down*, and refuses to start recordings, only after a repair has failed, or
+after no frame has come for `down_us`. A shorter gap is a gap.
 """
 
 from __future__ import annotations
@@ -54,13 +54,13 @@ class Budget(msgspec.Struct, frozen=True):
 
     first_frame_us: from the start of a process to its first frame, sensor and tuning included.
     frame_age_us: silence after which a camera that delivered has stalled.
-    stop_us: what a stalled process gets to end by itself. kill_us: what the kernel gets to end it.
+    stop_us: time for a stalled process to end when asked. kill_us: time for the kernel to end it.
     down_us: silence after which the camera counts as failed; a first repair fits in.
     back_off_us: waits after a process without a frame, by the failures in a row; the last repeats.
     failures_before_reboot: failures in a row. refused_us: if there was no reboot, the wait before
-    each further try after a process without a frame, and before a reboot is asked for again for one
-    that is stuck. healthy_us: frames for this long forget failures. steady_us: frames for this long
-    show that a reboot has helped.
+    each further retry after a process without a frame, and before a reboot is asked for again for
+    one that is stuck. healthy_us: frames for this long forget failures. steady_us: frames for this
+    long show that a reboot has helped.
     """
 
     first_frame_us: int = 15_000_000
@@ -136,7 +136,7 @@ class Kill(msgspec.Struct, frozen=True):
 
 
 class Down(msgspec.Struct, frozen=True):
-    """The camera has failed, for this reason; said once, until Up."""
+    """The camera has failed, for this reason; sent once, until Up."""
 
     reason: str
 
@@ -146,13 +146,13 @@ class Up(msgspec.Struct, frozen=True):
 
 
 class Reboot(msgspec.Struct, frozen=True):
-    """Only a reboot can help, for this reason; said again as long as there is none."""
+    """Only a reboot can help, for this reason; repeated as long as there is none."""
 
     reason: str
 
 
 class Steady(msgspec.Struct, frozen=True):
-    """Frames of one process have come for so long that the camera works again; said once each."""
+    """Frames of one process have come for so long that the camera works again; sent once each."""
 
 
 Action: TypeAlias = Start | AskStop | Kill | Down | Up | Reboot | Steady
@@ -161,7 +161,7 @@ Action: TypeAlias = Start | AskStop | Kill | Down | Up | Reboot | Steady
 
 
 class ProcessPhase(Enum):
-    """Where the present process is."""
+    """Phase of the present process."""
 
     WAITING = "waiting"
     STARTING = "starting"
@@ -172,11 +172,11 @@ class ProcessPhase(Enum):
 
 
 class RecoveryState(msgspec.Struct, frozen=True):
-    """What is known of the camera.
+    """State of the ladder.
 
     since_us: when the phase began; for WAITING, when it ends. delivering_us: first frame of this
-    process, or None. seen_us: last frame of any process, or None. failures: in a row. up: what was
-    said last, Up (True) or Down (False). steady: whether Steady was said of this process.
+    process, or None. seen_us: last frame of any process, or None. failures: in a row. up: the last
+    report, Up (True) or Down (False). steady: whether Steady was reported of this process.
     """
 
     phase: ProcessPhase
@@ -203,7 +203,7 @@ def deadline(state: RecoveryState, budget: Budget) -> int:
 
 
 def step(state: RecoveryState, event: Event, budget: Budget) -> Result:
-    """The state after `event`, and what to do, in this order."""
+    """The state after `event`, and the actions to take, in this order."""
     match event:
         case RecoveryTick(at_us):
             return _tick(state, at_us, budget)

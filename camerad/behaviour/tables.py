@@ -1,8 +1,8 @@
-"""The tables of the stage machine: what intents, events and conditions lead to.
+"""The tables of the stage machine: outcomes of intents, events and conditions.
 
-Read `camerad.behaviour.stages` first; it says how these tables are used, and everything here can be
-imported from there. Whoever changes a table changes the camera: docs/stages.md is drawn from them,
-and the tests go through every state that can be reached.
+Read `camerad.behaviour.stages` first; it explains the use of these tables, and everything here can
+be imported from there. A change to a table changes the camera: docs/stages.md is drawn from them,
+and the tests visit every reachable state.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from camerad.behaviour.events import (
 
 
 class Outcome(StrEnum):
-    """What the tables make of an intent or an event."""
+    """The result of an intent or an event."""
 
     SELF_VIEW = "self_view"
     """Show the person facing the camera their picture."""
@@ -43,7 +43,7 @@ class Outcome(StrEnum):
     DISPLAY = "display"
     """Switch the display, and nothing else."""
     TELL = "tell"
-    """Tell that it records, and nothing else."""
+    """Signal that it records, and nothing else."""
     MUTE = "mute"
     """Switch the sound, where that is allowed, and nothing else."""
     STATUS = "status"
@@ -51,9 +51,9 @@ class Outcome(StrEnum):
     STATUS_OVER = "status_over"
     """The moment is over."""
     REST = "rest"
-    """What the camera waited for is over: on to what is remembered, or to idle."""
+    """The camera's wait is over: on to the remembered intent, or to idle."""
     REMIND = "remind"
-    """Say that the recording goes on."""
+    """Signal that the recording goes on."""
     STORE = "store"
     """The last footage of a stopped recording is made: only the card is waited for."""
     BREAK_OFF = "break_off"
@@ -71,7 +71,7 @@ KEEPING: Final = frozenset({Stage.RECORDING, Stage.STOPPING})
 """Stages in which a recording is open."""
 
 TELLS_STATUS: Final = frozenset({Stage.STARTING, Stage.IDLE})
-"""Stages in which the display may tell the status: nobody opposite is shown or recorded."""
+"""Stages in which the display may show the status: no person opposite is shown or recorded."""
 
 _FROM_IDLE: Final = {
     Intent.ESCALATE: Outcome.SELF_VIEW,
@@ -98,7 +98,7 @@ INTENTS: Final[Mapping[Stage, Mapping[Intent, Outcome]]] = {
     },
     Stage.STOPPING: _FROM_IDLE,
 }
-"""What an intent means; one that is missing means nothing there."""
+"""The outcome of an intent; a missing one has no meaning there."""
 
 EVENTS: Final[Mapping[Stage, Mapping[type[Event], Outcome]]] = {
     Stage.STARTING: {Ready: Outcome.REST, Tick: Outcome.STATUS_OVER, Shutdown: Outcome.END},
@@ -120,7 +120,7 @@ EVENTS: Final[Mapping[Stage, Mapping[type[Event], Outcome]]] = {
         Shutdown: Outcome.STORE,
     },
 }
-"""What follows from an event; one that is missing is illegal. A Tick counts when it is due, and
+"""The outcome of an event; a missing one is illegal. A Tick counts when it is due, and
 Wiped only answers a Wipe. A recording that fails while a file is still being closed is broken off.
 Intents and conditions are legal everywhere and have their own tables."""
 
@@ -140,17 +140,18 @@ REFUSES_START: Final = frozenset(
 ENDS_RECORDING: Final = frozenset(
     {Condition.STORAGE_FAILED, Condition.STORAGE_READ_ONLY, Condition.STORAGE_FULL}
 )
-"""The only conditions that end one. Everything else it outlives: also a ledger that fails, since
-its own file takes what is recorded, and says by itself what it is."""
+"""The only conditions that end one. A recording outlives all others, also a ledger that fails,
+since its own file holds the footage and its statements."""
 
 IN_WORDS: Final = frozenset(Condition) - {Condition.DOCKED}
-"""Conditions that the display tells in words. Docked is none: whoever docks a camera sees it."""
+"""Conditions that the display shows in words. Docked is none: the wearer who docks a camera sees
+it."""
 
 CUES: Final[Mapping[Condition, CueKind]] = {
     Condition.STORAGE_LOW: CueKind.STORAGE_LOW,
     Condition.STORAGE_FULL: CueKind.STORAGE_FULL,
     Condition.STORAGE_STALLED: CueKind.STORAGE_STALLED,
-    # Three causes for a technician, and one thing for the wearer: nothing can be kept.
+    # Three causes for a technician, and one meaning for the wearer: nothing can be kept.
     Condition.STORAGE_FAILED: CueKind.STORAGE_FAILED,
     Condition.STORAGE_READ_ONLY: CueKind.STORAGE_FAILED,
     Condition.LEDGER_FAILED: CueKind.STORAGE_FAILED,
@@ -170,12 +171,12 @@ CUES: Final[Mapping[Condition, CueKind]] = {
     Condition.MICROPHONE_DOWN: CueKind.MICROPHONE_DOWN,
 }
 """The cue of a condition when it is raised, unless another one with the same cue holds already and
-no recording ends by it. Docked is silent: whoever docks a camera sees it; and so is a file on the
-card that was refused: whoever put it there finds a report beside it."""
+no recording ends by it. Docked is silent: the wearer who docks a camera sees it. So is a refused
+file on the card: the technician who put it there finds a report beside it."""
 
 SAID_AGAIN: Final[Mapping[Outcome, tuple[Condition, ...]]] = {
-    # Whoever shows the display may record next, and should know now that it will be refused. A
-    # press that is refused is told the same.
+    # A wearer who shows the display may record next, and should know now that it will be refused. A
+    # refused press has the same cue.
     Outcome.SELF_VIEW: (
         Condition.CAMERA_DOWN,
         Condition.STORAGE_FAILED,
@@ -201,7 +202,7 @@ LEADS_TO: Final[Mapping[Intent | None, Stage]] = {
     Intent.ESCALATE: Stage.SELF_VIEW,
     Intent.RECORD: Stage.RECORDING,
 }
-"""Where from idle what is remembered leads: the stage whose row judges the next intent."""
+"""The stage to which the remembered intent leads from idle: its row judges the next intent."""
 
 REMEMBERED_AS: Final[Mapping[Outcome, Intent | None]] = {
     Outcome.IDLE: None,
@@ -209,4 +210,4 @@ REMEMBERED_AS: Final[Mapping[Outcome, Intent | None]] = {
     Outcome.SELF_VIEW: Intent.ESCALATE,
     Outcome.RECORD: Intent.RECORD,
 }
-"""The intent that leads from idle to where an outcome leads; others change nothing remembered."""
+"""The intent that leads from idle to an outcome's stage; others change nothing remembered."""

@@ -1,14 +1,14 @@
-"""What becomes of an update: installed beside the running system, tried once, kept or given up.
+"""State machine of an update: installed in the inactive slot, tried once, kept or given up.
 
 Rules of this file
 ------------------
-1. It is pure. What was done and seen comes in as an event, what is to be done goes out; who carries
-   it out writes the new state down first, unless an effect says otherwise.
-2. What starts by default changes by `Effect.COMMIT` alone, and only to a system that has shown in
-   its trial that it works. So a loss of power, a hang or a reset at any instant leads back to a
-   system that worked.
-3. A system gets one trial. Whatever ends it before it is confirmed, the next start is that of the
-   system before.
+1. It is pure. Events come in, effects go out; the caller writes the new state down before it
+   carries them out, unless an effect says otherwise.
+2. The default system changes by `Effect.COMMIT` alone, and only to a system that has shown in its
+   trial that it works. So a loss of power, a hang or a reset at any instant leads back to a system
+   that worked.
+3. A system gets one trial. If it ends before it is confirmed, the next start is that of the system
+   before.
 
 Theory of operation
 -------------------
@@ -20,14 +20,14 @@ There are two slots, A and B, each a whole system; one runs, the other takes the
                         v                                          v of the system before
                       IDLE                                     FELL_BACK
 
-From CONFIRMED and FELL_BACK the next update begins as from IDLE, and from TO_TRY as well: another
-one takes the place of what has not been tried. The trial is a start for which the boot loader is
-asked once; a start without being asked is of the system that was committed last. That is how a
-trial is told from its end: while TRYING, a start of the slot on trial is the trial, and a start of
-the other one says that it has failed.
+From CONFIRMED and FELL_BACK the next update begins as from IDLE, and from TO_TRY as well: it
+replaces the one that has not been tried. For the trial the boot loader is asked for a single start;
+a start without being asked is of the system that was committed last. That tells a trial from its
+end: while TRYING, a start of the slot on trial is the trial, and a start of the other one means
+that it has failed.
 
-An update changes the camera only while it is in its dock and nobody can be in need of it: neither
-its installation nor its trial begins otherwise, and an installation ends when that does.
+An update changes the camera only while it is docked and not needed: neither its installation nor
+its trial begins otherwise, and an installation is stopped when the camera leaves the dock.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def other(slot: str) -> str:
 
 
 class UpdatePhase(StrEnum):
-    """How far an update is."""
+    """Progress of an update."""
 
     IDLE = "idle"
     INSTALLING = "installing"
@@ -64,8 +64,8 @@ class UpdatePhase(StrEnum):
 
 
 class UpdateState(msgspec.Struct, frozen=True):
-    """slot, version: what is or was installed, and into which slot. before: the version that ran
-    when it began. faults: what the doctor found failing by then, which is not the update's fault.
+    """slot, version: of the update, present or past. before: the version that ran when it began.
+    faults: failing checks of the doctor at that time, which are not the update's fault.
     """
 
     phase: UpdatePhase = UpdatePhase.IDLE
@@ -96,11 +96,11 @@ class Begun(msgspec.Struct, frozen=True):
 
 
 class Installed(msgspec.Struct, frozen=True):
-    """The slot is written, all of it."""
+    """The slot is written completely."""
 
 
 class NotInstalled(msgspec.Struct, frozen=True):
-    """It is not, and nothing goes on writing it."""
+    """Writing the slot has failed or ended."""
 
 
 class Tried(msgspec.Struct, frozen=True):
@@ -108,14 +108,14 @@ class Tried(msgspec.Struct, frozen=True):
 
 
 class MachineStarted(msgspec.Struct, frozen=True):
-    """The machine has started. booted: the slot that runs; primary: what starts by default."""
+    """The machine has started. booted: the slot that runs; primary: the default slot."""
 
     booted: str
     primary: str
 
 
 class TrialJudged(msgspec.Struct, frozen=True):
-    """The trial was looked at: the daemon answers or not, and what the doctor finds failing."""
+    """The trial was checked: whether the daemon answers, and which checks of the doctor fail."""
 
     ready: bool
     faults: tuple[str, ...]
@@ -125,21 +125,21 @@ Event: TypeAlias = Begun | Installed | NotInstalled | Tried | MachineStarted | T
 
 
 class Effect(StrEnum):
-    """What is to be done."""
+    """An action to take."""
 
     REBOOT_INTO_TRIAL = "reboot_into_trial"
-    """Once the state is written down."""
+    """Once the state is stored."""
     COMMIT = "commit"
-    """The slot starts by default from now on: *before* the state is written down. If the power is
-    lost between the two, the next start finds what was committed."""
+    """Make the slot the default: *before* the state is stored. If the power is lost between the
+    two, the next start finds the committed slot."""
     REBOOT = "reboot"
-    """A start of the system before."""
+    """Start the system before."""
     TELL = "tell"
-    """The ledger is to say so."""
+    """Write it into the ledger."""
 
 
 class ImpossibleError(ValueError):
-    """Error raised when an event cannot be in this phase; the state is as it was."""
+    """Error raised when an event is impossible in this phase; the state is unchanged."""
 
 
 Result: TypeAlias = tuple[UpdateState, tuple[Effect, ...]]
@@ -209,7 +209,7 @@ _TABLE: Final[Mapping[tuple[UpdatePhase, type[Event]], Callable[[UpdateState, An
 
 
 def step(state: UpdateState, event: Event) -> Result:
-    """The state after `event`, and what is to be done, in its order. Raises ImpossibleError."""
+    """The state after `event`, and its effects, in order. Raises ImpossibleError."""
     carry_out = _TABLE.get((state.phase, type(event)))
     if carry_out is None:
         raise ImpossibleError(f"{type(event).__name__.lower()} cannot be while {state.phase}")
@@ -225,8 +225,8 @@ def new_faults(state: UpdateState, faults: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class CameraStatus(msgspec.Struct, frozen=True):
-    """What the daemon says of itself; None: it does not answer. on_shift: whether somebody's shift
-    goes on."""
+    """State of the camera, from the daemon; None: it does not answer. on_shift: whether a shift is
+    under way."""
 
     stage: str
     conditions: tuple[str, ...]
@@ -252,18 +252,19 @@ _VERSION: Final = re.compile(r"(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)
 
 
 def version(text: str) -> tuple[int, ...] | None:
-    """A version in its order; None if it is none.
+    """A version as a comparable tuple; None if it is no version.
 
-    It is camerad's own and, behind a hyphen, when the system was made, as a number: two systems
-    with the same camerad are told apart. Semantic versions (semver.org) sort these as this does.
+    It is camerad's own and, behind a hyphen, the time of the system's build, as a number: two
+    systems with the same camerad are told apart. Semantic versions (semver.org) sort these as this
+    does.
     """
     match = _VERSION.fullmatch(text)
     return None if match is None else tuple(int(part) for part in match.groups())
 
 
 class RunningVersion(msgspec.Struct, frozen=True):
-    """The system that runs. compatible: which bundles are for it; minimum: the lowest version that
-    it lets in; slot: the one that runs; primary: the one that starts by default."""
+    """The running system. compatible: which bundles are for it; minimum: the lowest version that it
+    accepts; slot: the one that runs; primary: the default one."""
 
     compatible: str
     version: str
@@ -273,7 +274,7 @@ class RunningVersion(msgspec.Struct, frozen=True):
 
 
 class Offer(msgspec.Struct, frozen=True):
-    """What a bundle says of itself; its signature has been checked."""
+    """Contents of a bundle's manifest; its signature has been checked."""
 
     compatible: str
     version: str
@@ -284,8 +285,8 @@ def refusal(
 ) -> str | None:
     """Why a bundle is not installed, in a few words; None: it may be.
 
-    again: whether it was asked for by hand: then one that was tried in vain may be tried anew. A
-    stick that is left in the dock would otherwise begin the same update for ever.
+    again: a person asked for it: then a bundle whose trial failed may be tried again. A stick that
+    is left in the dock would otherwise begin the same update for ever.
     """
     new, least = version(offer.version), version(running.minimum)
     if offer.compatible != running.compatible:
@@ -308,15 +309,15 @@ def refusal(
     return None
 
 
-# ------------------------------------------------------------------------ what the office offered
+# ------------------------------------------------------------------------ bundles of the office
 
 
 class JudgedBundle(msgspec.Struct, frozen=True):
-    """What became of a bundle that came through the dock.
+    """Result of judging a bundle that came through the dock.
 
     sha256: of the bundle. by: the version that ran then. version: of the bundle, "" if it was not
     trusted. installed: whether it was. why: a word for programs, text: a sentence for people, both
-    "" while nothing speaks against it. failures: how often RAUC began to write it in vain.
+    "" without an objection. failures: how often RAUC failed to write it.
     """
 
     sha256: str
@@ -329,22 +330,22 @@ class JudgedBundle(msgspec.Struct, frozen=True):
 
 
 class BundleStanding(Enum):
-    """How a bundle of the office's stands."""
+    """Status of a bundle of the office."""
 
     OPEN = "open"
     """It is to be fetched and judged."""
     WAITING = "waiting"
-    """It is installed, and has its trial before it, or is in it."""
+    """It is installed, and its trial is pending or under way."""
     RUNNING = "running"
     REFUSED = "refused"
-    """Or tried in vain."""
+    """Or its trial failed."""
 
 
 def standing(judged: JudgedBundle, state: UpdateState, running: str) -> BundleStanding:
-    """How a bundle stands that was judged before. running: the version that runs.
+    """Status of a bundle that was judged before. running: the version that runs.
 
-    What one version refused another one may take, since each has a minimum and a keyring of its
-    own: the word of a version that does not run any more counts for nothing.
+    Another version may accept what one version refused, since each has a minimum and a keyring of
+    its own: the judgement of a version that does not run any more counts for nothing.
     """
     if not judged.installed:
         counts = judged.why and judged.by == running
