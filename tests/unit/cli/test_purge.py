@@ -482,6 +482,7 @@ BEFORE = "declared its time right before"
         (("-9000", "0"), "was set ahead by 9000.0 days", False),
         # What is declared first is believed, and it is said how far the clock was set.
         (("0", "20 t"), AHEAD, True),
+        (("0", "0 b", "20 t"), AHEAD, True),
         (("-9000", "20 t"), "was set ahead by 9020.0 days", True),
         (("0", "20 b"), "", True),
     ],
