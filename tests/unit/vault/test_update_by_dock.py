@@ -6,6 +6,7 @@ import hashlib
 import http.client
 import os
 import random
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,9 @@ import pytest
 from desk_helpers import KEY
 from small_office import CuttingWire
 
+from camerad.base import durable_files
 from camerad.base.errors import ControlError
+from camerad.behaviour.update import UpdatePhase
 from camerad.container.keys import SigningKey
 from camerad.dock import bundle_store, office_check_in, update_fetch
 from camerad.dock.errors import HandoverStoppedError, OfficeAnswerError, OfficeUnavailableError
@@ -200,6 +203,53 @@ def test_it_goes_on_where_it_was_wherever_the_network_goes(way: UpdateWay) -> No
     assert (way.upload / f"{SHA256}.raucb").read_bytes() == BUNDLE
     # What had come is written before the next is asked for; of the last piece one is not sure.
     assert way.fetched <= len(BUNDLE) + len(cuts) * PIECE
+
+
+def killed_after(way: UpdateWay, count: int) -> bool:
+    """A docking that is left: its process is killed when it has written so many bytes, in the
+    middle of a piece or not; whether it was."""
+    left = [count]
+    write = durable_files.write
+
+    def torn(descriptor: int, pieces: list[bytes], offset: int, path: str) -> int:
+        for piece in pieces:
+            kept = piece[: left[0]]
+            offset = write(descriptor, [kept], offset, path)
+            left[0] -= len(kept)
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return offset
+
+    child = os.fork()
+    if child == 0:
+        durable_files.write = torn  # type: ignore[assignment]
+        way.dock()
+        os._exit(0)
+    way.camera.clock.advance(1)  # of which the check-in in there was
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)
+
+
+def test_a_camera_that_leaves_its_dock_installs_nothing_by_halves_and_goes_on(
+    way: UpdateWay,
+) -> None:
+    way.offer(BUNDLE)
+    random_, furthest, cut = random.Random(2), 0, 0
+    part = way.upload / f"{SHA256}.part"
+    while killed_after(way, random_.randrange(1, PIECE * 3)):
+        cut += 1
+        assert READY not in way.handed_in
+        with pytest.raises(UpdateNotNowError):
+            way.install()
+        assert way.machine.kept.state.phase is UpdatePhase.IDLE
+        # Of what was there the last piece alone is fetched again.
+        assert part.stat().st_size >= furthest - PIECE
+        furthest = max(furthest, part.stat().st_size)
+    assert cut >= 20
+    assert (way.upload / f"{SHA256}.raucb").read_bytes() == BUNDLE
+    assert way.dock() is None
+    way.install()
+    assert way.machine.kept.state.version == NEW
 
 
 def test_a_press_ends_it_at_once_and_it_goes_on_later(way: UpdateWay) -> None:
