@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import grp
+import logging
 import os
 import socket
 from typing import Final
@@ -16,9 +17,12 @@ from typing import Final
 import msgspec
 
 from camerad.base.errors import ControlError
+from camerad.base.message_ids import MessageId
 from camerad.config.control_section import Access
 from camerad.control.access import Permissions
 from camerad.control.client import SOCKET_NAME
+
+log = logging.getLogger(__name__)
 
 BACKLOG: Final = 16
 """Connections that wait to be accepted."""
@@ -43,8 +47,9 @@ class ControlSocket(msgspec.Struct, frozen=True):
 def claim_socket(runtime_dir: str, group: str | None, access: Access) -> ControlSocket:
     """Make the socket, for `group` and nobody else besides the daemon's own user and root.
 
-    Raises ControlError if the directory cannot be written, if another daemon listens there, or if
-    there is no such group.
+    Where no room is left for it, the camera does without: the socket that is returned then is one
+    that nobody reaches. Raises ControlError if the directory cannot be written, if another daemon
+    listens there, or if there is no such group.
     """
     path = os.path.join(runtime_dir, SOCKET_NAME)
     permissions = Permissions(access, group) if _known(group, path) else Permissions(access, None)
@@ -67,6 +72,15 @@ def claim_socket(runtime_dir: str, group: str | None, access: Access) -> Control
         raise
     except OSError as error:
         listener.close()
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            log.error(
+                "%s: cannot be made: %s; nobody can ask this daemon until its next start",
+                path,
+                error.strerror,
+                extra=MessageId.STORAGE.extra,
+            )
+            nowhere = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            return ControlSocket(path, nowhere, permissions)
         raise ControlError(
             f"{path}: cannot be made: {error.strerror}; make the directory writable for the "
             "daemon, or set device.runtime_dir"

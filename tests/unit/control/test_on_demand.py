@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import logging
 import os
@@ -101,6 +102,26 @@ def test_changes_reach_who_listens(tmp_path: Path) -> None:
             made.control.changed()
             assert await answer.content.readline() == b'data: {"stage": "recording"}\n'
 
+    play(tmp_path, scene)
+
+
+@pytest.mark.parametrize("why", [errno.ENOSPC, errno.EDQUOT])
+def test_where_there_is_no_room_for_the_socket_the_camera_comes_up_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, why: int
+) -> None:
+    """It records all the same, which nobody has to ask it for; /run may be full by whatever runs
+    beside it."""
+
+    def full(path: str, **_how: object) -> None:
+        raise OSError(why, os.strerror(why), path)
+
+    async def scene(made: Scene) -> None:
+        made.control.changed()
+        await asyncio.sleep(0.05)
+        assert made.made == 0
+        assert "nobody can ask this daemon until its next start" in caplog.text
+
+    monkeypatch.setattr(os, "makedirs", full)
     play(tmp_path, scene)
 
 
