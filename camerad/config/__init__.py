@@ -1,4 +1,4 @@
-"""From a YAML file to typed settings; every mistake in it is named at once, with its line.
+"""Reads YAML files into typed settings, and reports every mistake at once, with its line.
 
 Imported by `cli`, `control`, `daemon`, `desk`, `dock`, `doctor`, `hardware`, `office`,
 `provisioning`, `recording`, `state` and `vault`. Imports `base` and `behaviour`.

@@ -1,4 +1,4 @@
-"""The ``buttons`` section: a preset or gestures of one's own, made into button tables."""
+"""Turns the ``buttons`` section, a preset or own gestures, into button tables."""
 
 from __future__ import annotations
 

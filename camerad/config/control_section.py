@@ -1,4 +1,4 @@
-"""The section about the control socket: who may read, press and configure through it.
+"""The section about rights on the control socket: read, press and configure.
 
 Declared like all others (`camerad.config.sections`, of whose `ConfigFile` it is a part).
 """

@@ -1,4 +1,4 @@
-"""The sections about what people touch, see and hear: buttons, lights, self-view, announcements.
+"""The sections about controls and signals: buttons, lights, self-view, announcements.
 
 Declared like all others (`camerad.config.sections`, of whose `ConfigFile` they are a part).
 """
@@ -176,12 +176,12 @@ class Announcements(msgspec.Struct, frozen=True):
 
 
 class ShiftSettings(msgspec.Struct, frozen=True):
-    """The shift of whoever wears the camera. Recordings and their stamp bear the wearer's id."""
+    """The wearer's shift. Recordings and their stamp bear the wearer's id."""
 
     hours: Annotated[
         float,
-        "A shift ends by itself after this time, so that nobody's name stays on a camera that was "
-        "handed on.",
+        "A shift ends by itself after this time, so that no wearer's name stays on a camera that "
+        "was handed on.",
         Range(0.5, 24, "hours"),
     ] = 14.0
     reminder_seconds: Annotated[

@@ -1,4 +1,4 @@
-"""From a YAML file to nodes that know their line, and the mistakes on the way.
+"""Parses a YAML file into nodes that know their line, and collects mistakes.
 
 A node still has its place and the text as it was typed; PyYAML's values do not. So a message can
 say that ``no`` was read as false, or ``017`` as fifteen.

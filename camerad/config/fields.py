@@ -1,4 +1,4 @@
-"""The words in which a setting is declared, once for the loader and for the JSON Schema.
+"""Vocabulary for declaring a setting, once for the loader and for the JSON Schema.
 
 A setting is a field of a `msgspec.Struct` whose type says everything::
 

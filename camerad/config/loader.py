@@ -1,4 +1,4 @@
-"""From a configuration file to checked settings, or to every mistake in it at once."""
+"""Loads a configuration file as checked settings, or reports every mistake in it at once."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The section about the office's server, to which a camera in its dock hands its recordings over.
+"""The section about the office's server, to which a docked camera uploads its recordings.
 
-Declared like all others (`camerad.config.sections`, of whose `ConfigFile` it is a part). What a
-camera works with is `Office`, which has the key that a provisioning file leaves to its own section.
+Declared like all others (`camerad.config.sections`, of whose `ConfigFile` it is a part). The camera
+uses `Office`, which has the key that a provisioning file leaves to its own section.
 """
 
 from __future__ import annotations

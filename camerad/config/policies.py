@@ -1,4 +1,4 @@
-"""Policies: where their files are, and what they allow a camera.
+"""Finds policies, and checks settings against their limits.
 
 A policy is looked for beside the configuration (``policies/NAME.yaml``), then in
 ``/etc/camerad/policies``, then among the copies that came with camerad: under

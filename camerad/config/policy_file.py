@@ -1,4 +1,4 @@
-"""Every setting of a policy's file, declared once; `camerad.config.policies` applies it."""
+"""Declares the settings of a policy's file; `camerad.config.policies` applies them."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""``camerad-provision.yaml``: the one file by which an office sets up a camera.
+"""``camerad-provision.yaml``: the file by which an office sets up a camera.
 
-It is a ``camerad.yaml`` with some sections more: for which camera it is and by whose word, the
-language of everything that speaks, and what the system around the camera needs. So there is one
-vocabulary, one set of checks, and mistakes are named as in any configuration. What may not be in
-it is where the camera keeps its files, which is the image's affair.
+It is a ``camerad.yaml`` with some sections more: its camera, the office's key, the language, and
+settings of the system around the camera. So there is one vocabulary, one set of checks, and
+mistakes are named as in any configuration. It may not set the camera's directories, which the image
+decides.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def read_provisioning(name: str, data: bytes, provision_dir: Path) -> Provisioni
 
     name: what messages call it. provision_dir: where the camera will keep what it was told.
     Raises ConfigError naming every mistake, in the order of the lines. A policy is looked for where
-    the camera has its own, never beside the file: nobody has signed what lies there.
+    the camera has its own, never beside the file: files there are unsigned.
     """
     document = parse_document(name, data)
     reader = SettingsReader(name)

@@ -1,4 +1,4 @@
-"""The effective configuration, written as a configuration file."""
+"""Writes the effective configuration as a configuration file."""
 
 from __future__ import annotations
 

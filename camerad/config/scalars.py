@@ -1,5 +1,4 @@
-"""One value of the file: what it is, whether its setting allows it, and how to say that it does
-not.
+"""Checks one value of the file against its setting, and words the mistake.
 
 Nothing is guessed and nothing is converted silently. A number in quotes, ``yes`` for true, or
 ``017`` (which YAML 1.1 reads as fifteen) is a mistake, and the message says what to type instead.
@@ -197,7 +196,7 @@ def _text(setting: Setting, node: yaml.ScalarNode) -> Any:
     if setting.mark(fields.Recipient) and holds_secret(text):
         raise WrongValueError(
             f"found {describe_found(node)}; take it away, give its public half (age1...), and make "
-            "a new pair for the office, since this one is known to whoever could read this file"
+            "a new pair for the office, since every reader of this file knows this one"
         )
     if _tag(node) != "str":
         if not words and _tag(node) in ("bool", "timestamp", *_NUMBERS):

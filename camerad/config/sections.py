@@ -1,9 +1,9 @@
-"""The sections of ``camerad.yaml`` as they are written: types, limits, defaults, descriptions.
+"""Declares the sections of ``camerad.yaml``: types, limits, defaults, descriptions.
 
 `ConfigFile` is the whole file. The loader's checks and the JSON Schema are made from these classes
-and from nothing else. camerad.config.fields explains how a setting is declared. What the wearer and
-the people in front of the camera meet is in camerad.config.controls, a policy's file in
-camerad.config.policy_file. What the daemon works with is camerad.config.settings.
+and from nothing else. camerad.config.fields explains how a setting is declared. Buttons, lights and
+display are in camerad.config.controls, a policy's file in camerad.config.policy_file. The daemon
+uses camerad.config.settings.
 """
 
 from __future__ import annotations

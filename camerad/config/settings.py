@@ -1,4 +1,4 @@
-"""The checked configuration, as the daemon works with it."""
+"""The checked configuration, in the form that the daemon uses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the nodes of a file to the Structs that declare its settings, collecting mistakes."""
+"""Turns the nodes of a file into the Structs that declare its settings, collecting mistakes."""
 
 from __future__ import annotations
 

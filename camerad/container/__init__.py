@@ -1,4 +1,4 @@
-"""What a recording's file looks like: its statements, their signatures, their chain, the archive.
+"""Format of a recording's file: its statements, their signatures, their chain, the archive.
 
 Imported by `cli`, `control`, `daemon`, `desk`, `dock`, `doctor`, `index`, `ledger`, `office`,
 `provisioning`, `recording`, `store`, `stream`, `vault` and `verify`. Imports `base`.

@@ -1,4 +1,4 @@
-"""The chain of signed statements that makes a recording, and nothing but it, what was recorded.
+"""The chain of signed statements that makes a recording.
 
 A recording's members, in their order:
 

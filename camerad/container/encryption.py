@@ -1,4 +1,4 @@
-"""Sealing: what is recorded can be opened by the office, and by nothing on the device.
+"""Sealing: encrypts footage so that the office can open it, and nothing on the device can.
 
 A sealed piece is one complete file of the age format, version 1 (https://age-encryption.org/v1),
 encrypted to X25519 recipients. ``age -d`` opens it with the private half of any of them; none of
@@ -34,7 +34,7 @@ class Sealer:
         self._keys: Final = [_parse(recipient) for recipient in self.recipients]
         if not self._keys:
             raise RecipientError(
-                "there is no recipient: nobody could open what is recorded; name the public key "
+                "there is no recipient who could open a recording; name the public key "
                 "of an evidence desk, as 'camerad keys new' prints it"
             )
 

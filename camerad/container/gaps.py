@@ -1,4 +1,4 @@
-"""Footage that is missing, as statements say it."""
+"""Gaps: missing footage, as statements record it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ RING_FULL: Final = "ring full"
 class Gap(msgspec.Struct, frozen=True):
     """Footage that is missing between two packets.
 
-    frames: how many pictures are missing; None where nobody can know.
-    from_us, to_us: media time of the last picture before and of the first one after, in
-    microseconds of CLOCK_BOOTTIME; None where there is none.
+    frames: how many pictures are missing; None where unknown. from_us, to_us: media time of the
+    last picture before and of the first one after, in microseconds of CLOCK_BOOTTIME; None where
+    there is none.
     """
 
     reason: str

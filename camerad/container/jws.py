@@ -9,8 +9,8 @@ is free to be changed:
   its numbers and texts are within `camerad.container.limits`;
 - base64url has no padding and no stray bits.
 
-What is not spelled so is not a statement, whoever signed it. `kind` says what the payload is, so a
-statement of one kind never passes for another.
+A token in any other spelling is not a statement, even with a valid signature. `kind` names the type
+of the payload, so a statement of one kind never passes for another.
 """
 
 from __future__ import annotations

@@ -201,7 +201,7 @@ def read_public_key(path: str, *, linked: bool = False) -> PublicKey:
     """The key in a file, PEM or JWK. linked: it may be a symbolic link, since a person named it.
     Raises KeyFileError."""
     try:
-        # A named pipe would block here until somebody writes.
+        # A named pipe would block here until another process writes.
         with open(path, "rb", opener=_at_once if linked else _no_link) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise KeyFileError(f"{path}: the key cannot be read: this is no regular file")
@@ -237,8 +237,8 @@ class KeyRing(Mapping[str, PublicKey]):
     def read(cls, paths: Iterable[str], *, linked: bool = False) -> KeyRing:
         """The keys in files, and in directories of files that end in .pem, .jwk or .json.
 
-        linked: as for `read_public_key`. Raises KeyFileError, and StorageError where nobody can
-        tell which of the two it is.
+        linked: as for `read_public_key`. Raises KeyFileError, and StorageError if the path cannot
+        be looked up.
         """
         keys = []
         for path in paths:

@@ -1,4 +1,4 @@
-"""What any number and any text in a statement may be, whoever signed it.
+"""Bounds of numbers and texts in statements, for every signer.
 
 No camera can mean a time, count or size beyond these bounds. So no reader has to be ready for one:
 sums, dates and divisions of numbers within them never overflow. Texts print on one line.
@@ -19,7 +19,7 @@ keeps exactly (RFC 8259, 6). In microseconds since 1970 it is 5 June 2255."""
 MOST_EVENTS: Final = 1 << 18
 """Gaps, marks, changes and the like (`camerad.container.statements.events_in`) that all statements
 of a recording name together: two in each half second for a day and a half. A reader keeps no more,
-so that nobody who has a camera's key fills its memory."""
+so that an attacker with a camera's key cannot fill its memory."""
 MOST_DAYS: Final = 366
 """The longest retention, days."""
 

@@ -136,5 +136,5 @@ def open_regular(path: str) -> BinaryIO:
 
 
 def _at_once(path: str, flags: int) -> int:
-    """Open without waiting for whoever writes into a named pipe."""
+    """Open without waiting for the writer of a named pipe."""
     return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -187,7 +187,7 @@ def walk_members(
 ) -> Iterator[Found]:
     """What the file has, in its order; the last one is a Tail. Raises OSError.
 
-    keep_sealed: members that are no statements are kept as well, for whoever wants to open them.
+    keep_sealed: members that are no statements are kept as well, for a caller that opens them.
     whole: is shown all that is read on the way; `WholeFile.finish` is the caller's.
     """
     source = _Source(descriptor, whole, _SMALL_BUFFER if keep_sealed else _BUFFER)
@@ -364,7 +364,7 @@ def _between(source: _Source, start: int, end: int) -> ustar.Member | None:
         token = source.at(end + ustar.BLOCK, min(member.size, jws.LONGEST))
         hint = typed_json.decode(jws.parse(token).payload, _CommitHint)
     except (ValueError, RecursionError):
-        # Nobody vouches for this yet: it may be anything, and msgspec's errors are ValueErrors.
+        # Its signature is not checked yet: it may be anything. msgspec's errors are ValueErrors.
         return None
     found = ustar.Member("", hint.fragment.bytes)
     fits = 0 < found.size <= ustar.LARGEST and found.blocks_bytes == room
@@ -372,7 +372,7 @@ def _between(source: _Source, start: int, end: int) -> ustar.Member | None:
 
 
 def is_recording(found: MemberSeen) -> bool:
-    """Whether this member is a statement of a recording, whoever signed it. If so, the rest of the
+    """Whether this member is a statement of a recording, with any signature. If so, the rest of the
     file is a recording too, damaged or not."""
     if found.token is None or _STATEMENT.fullmatch(found.name or END_NAME) is None:
         return False

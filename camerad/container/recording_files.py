@@ -1,4 +1,4 @@
-"""What a recording's file is called, and whether somebody has it open."""
+"""Names of recordings' files, and the locks on them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def list_names(directory: str) -> list[str]:
 def lock(descriptor: int, path: str) -> None:
     """Claim the file until the descriptor is closed.
 
-    Waits for whoever asks `is_locked` just then. Raises StorageError.
+    Waits for a process that calls `is_locked` just then. Raises StorageError.
     """
     with storage_errors.explaining("lock the file", path):
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -60,7 +60,7 @@ def lock(descriptor: int, path: str) -> None:
 def try_lock(descriptor: int, path: str) -> bool:
     """Claim the file until the descriptor is closed; False if a recorder, or a repair, has it.
 
-    Waits for nobody but whoever asks `is_locked` just then. Raises StorageError.
+    Waits only for a process that calls `is_locked` just then. Raises StorageError.
     """
     with storage_errors.explaining("lock the file", path):
         while True:

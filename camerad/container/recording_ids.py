@@ -1,4 +1,4 @@
-"""A recording's id, and the type of a text that was checked to be one.
+"""Recording ids, and a type that marks a text as checked.
 
 Whatever builds a path of an id takes a `RecordingId`, so that mypy refuses it a text that came from
 somewhere else and was not asked about (`is_id`).

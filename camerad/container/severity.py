@@ -1,4 +1,4 @@
-"""What a finding means."""
+"""Severity of a finding."""
 
 from __future__ import annotations
 

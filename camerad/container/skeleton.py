@@ -1,4 +1,4 @@
-"""What a recording's file says about itself, without judging whether it is authentic.
+"""Reads a recording's own statements, without judging whether it is authentic.
 
 `skeleton` reads header, commits and end, but no fragment, in constant memory. That is enough for a
 listing, and for repair to know where a recording ends. It checks no signature and no hash of a
@@ -290,7 +290,7 @@ class _Reader:
             return {fragment_name(sequence): self._take_fragment}
         if self._torn is not None:
             return {END_NAME: self._take_end}
-        # Without a commit nobody vouches for the segment, so no end follows it.
+        # Without a commit the segment is unsigned, so no end follows it.
         following = {TORN_NAME: self._take_torn, END_NAME: self._take_end}
         if sequence == 0:
             return {INIT_NAME: self._take_init, **following}

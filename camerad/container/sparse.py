@@ -1,7 +1,7 @@
 """Reads a file without its holes.
 
-A file of a terabyte of zeros may take no room at all, and still takes an hour to read. So whoever
-searches a file that may not be whole asks where its data is (``SEEK_DATA`` of ``lseek(2)``). A file
+A file of a terabyte of zeros may take no room at all, and still takes an hour to read. So a search
+of a file that may not be whole asks where its data is (``SEEK_DATA`` of ``lseek(2)``). A file
 system without holes answers that everything is data; its files are no longer than the storage.
 """
 

@@ -1,4 +1,4 @@
-"""What is known about a recording. How its file looks: `camerad.container.chain` and `ustar`.
+"""Structs of a recording's statements. The file's layout: `camerad.container.chain` and `ustar`.
 
 Statements are made of these Structs (`Header`, `Commit`, `RecordingEnd`), field by field: see
 `camerad.container.jws` for the one spelling, and docs/evidence-format.md. A field that is `UNSET`
@@ -264,15 +264,15 @@ class RateInfo(msgspec.Struct, frozen=True):
 class RecordingInfo(msgspec.Struct, frozen=True):
     """A recording, as a listing shows it.
 
-    path: what to play. wearer: id of whoever was on a shift with the camera, None if nobody was.
-    started: wall time of the trigger, RFC 3339. seconds: from the first picture
-    to the end of the last, or of later sound, gaps included. pre_event_seconds: of these, before
-    the trigger. pre_event_shortfall_seconds: how much less than wanted that is. marks: seconds
-    after the first picture. bytes: of the segment and the committed fragments. bits_per_second: of
-    the time that has pictures. sound: it has a sound track; sound_gaps: where sound is missing in
-    it, their frames being access units. rates: changes of the pictures per second.
-    state: "recording", "closed", "recovered" or "interrupted". reason: how it ended, None without
-    an end. final: SHA-256 of the end's statement, None without one. flagged: it has a mark.
+    path: the file to play. wearer: id of the wearer on a shift, None without a shift. started: wall
+    time of the trigger, RFC 3339. seconds: from the first picture to the end of the last, or of
+    later sound, gaps included. pre_event_seconds: of these, before the trigger.
+    pre_event_shortfall_seconds: how much less than wanted that is. marks: seconds after the first
+    picture. bytes: of the segment and the committed fragments. bits_per_second: of the time that
+    has pictures. sound: it has a sound track; sound_gaps: where sound is missing in it, their
+    frames being access units. rates: changes of the pictures per second. state: "recording",
+    "closed", "recovered" or "interrupted". reason: how it ended, None without an end. final:
+    SHA-256 of the end's statement, None without one. flagged: it has a mark.
     """
 
     id: RecordingId

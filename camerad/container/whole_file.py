@@ -1,4 +1,4 @@
-"""SHA-256 of a whole file, taken beside another reading of it from front to back."""
+"""SHA-256 of a whole file, computed while another reader reads it from front to back."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ _PIECE: Final = 1 << 20
 
 
 class WholeFile:
-    """Is shown each piece that is read of a file. What nobody showed it, because the reader went
-    over it, it reads itself; what it is shown again it leaves out.
+    """The reader shows it each piece that it reads. Pieces that the reader skipped are read here;
+    repeated ones are ignored.
 
     bytes: how many were hashed so far. Used by one thread; everything raises OSError.
     """

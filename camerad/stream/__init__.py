@@ -1,4 +1,4 @@
-"""The way of encoded pictures and sound from the capture process to the controller's locked memory.
+"""Carries encoded pictures and sound from the capture process into the controller's locked memory.
 
 Imported by `capture`, `daemon`, `doctor`, `office`, `recording`, `selfview`, `store` and `verify`.
 Imports `base`, `behaviour` and `container`.

@@ -1,10 +1,10 @@
-"""Memory in which footage may be: anonymous, locked, in no core dump and in no child.
+"""Locked memory for footage: anonymous, in no core dump and in no child.
 
-Goals: what lies here never reaches a disk (no file behind it, ``mlock(2)`` against swapping,
-``MADV_DONTDUMP`` against core dumps), is not copied into a process that somebody starts
-(``MADV_DONTFORK``), costs no page fault later (locking touches every page now), and is overwritten
-when it is told to, not when an allocator likes to. Non-goal: protection from root or from whoever
-may read ``/proc/PID/mem``; the daemon makes itself non-dumpable against the latter.
+Goals: its content never reaches a disk (no file behind it, ``mlock(2)`` against swapping,
+``MADV_DONTDUMP`` against core dumps), is not copied into a child process (``MADV_DONTFORK``), costs
+no page fault later (locking touches every page now), and is overwritten on request, not when an
+allocator decides. Non-goal: protection from root or from a user who may read ``/proc/PID/mem``; the
+daemon makes itself non-dumpable against the latter.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Arena:
     def close(self) -> None:
         """Overwrite everything, unlock and unmap. A second call does nothing.
 
-        Raises RingError if somebody still holds a view; the bytes are zero nevertheless.
+        Raises RingError if a view is still in use; the bytes are zero nevertheless.
         """
         if self.closed:
             return

@@ -1,4 +1,4 @@
-"""Whom the controller's end of the camera tells what."""
+"""Callbacks of the controller's end of the camera."""
 
 from __future__ import annotations
 

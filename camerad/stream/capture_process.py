@@ -96,7 +96,7 @@ class CaptureProcess:
                 self.pidfd: Final = os.pidfd_open(self._process.pid)
                 """Readable once the process has ended."""
             except BaseException:
-                self._process.kill()  # nobody would ever know when it ends
+                self._process.kill()  # its end could not be watched
                 raise
         except BaseException:
             self.socket.close()
@@ -104,8 +104,8 @@ class CaptureProcess:
             raise
         else:
             self.room: Final = theirs.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
-            """Bytes that the process can send before somebody reads; with the kernel's own for each
-            message, which for packets of video are less than a fifth (``socket(7)``)."""
+            """Bytes that the process can send before the controller reads; with the kernel's own
+            for each message, which for packets of video are less than a fifth (``socket(7)``)."""
         finally:
             theirs.close()
             os.close(their_stderr)
@@ -199,7 +199,7 @@ class CaptureProcess:
         except BlockingIOError:
             pass
         except OSError:
-            # It has closed its end; whoever receives from it finds that out too.
+            # It has closed its end; its reader notices that too.
             self._outbox.clear()
 
     # Signs of life

@@ -1,4 +1,4 @@
-"""What the daemon wants of the camera: state, not a queue of orders.
+"""The camera state that the daemon wants: a state, not a queue of orders.
 
 The armed epoch, whether the self-view is on, what the stamp shows, how many pictures per second
 there are, what is to be done with the microphone; and what happens once: a wipe, a key frame, the
@@ -66,14 +66,14 @@ class DesiredState:
     # ------------------------------------------------------------------ for the link's thread
 
     def attach(self) -> int:
-        """From now on every change wakes whoever polls this descriptor, an eventfd(2). A wipe waits
-        for that thread from now on."""
+        """From now on every change makes this descriptor, an eventfd(2), readable for the thread
+        that polls it, and a wipe waits for that thread."""
         with self._lock:
             self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
             return self._wake_fd
 
     def detach(self) -> None:
-        """Nobody polls any more: close the descriptor, and do the wipes that wait."""
+        """The thread has stopped polling: close the descriptor, and do the pending wipes."""
         with self._lock:
             if self._wake_fd is not None:
                 os.close(self._wake_fd)

@@ -1,4 +1,4 @@
-"""What the window keeps of packets: their groups, where their bytes lie, how far a reader is.
+"""Bookkeeping of the window: groups of packets, their bytes' places, the readers' positions.
 
 Plain records; `camerad.stream.window` alone changes them, and says what the words mean.
 """

@@ -1,4 +1,4 @@
-"""From the socket into the rings: puts messages together, keeps count of the frames.
+"""Takes messages from the socket into the rings, and counts the frames.
 
 A packet's bytes go from the kernel straight to their place in the ring, and sound to its place in a
 ring of its own (`camerad.stream.sound_intake`). What must not be kept (a
@@ -180,7 +180,7 @@ class Intake:
                     raise WireError(str(error)) from None
 
     def _count(self, header: MessageHeader) -> None:
-        """State the frames between the last packet and this one that nobody has accounted for."""
+        """State the frames between the last packet and this one that no gap accounts for."""
         last = self._last
         if last is not None and self._stated is not None:
             missing = (header.frame - last.frame) % _NUMBERS - 1 - self._stated

@@ -1,12 +1,12 @@
 """The controller's end of the camera: starts, watches, kills and restarts the capture process.
 
 Theory of operation. One thread owns the capture process, its socket and the writing side of the
-ring. It sleeps in ``poll(2)`` until the process has sent something or ended (a pidfd), somebody
-calls a method here (an eventfd), or a deadline of `camerad.behaviour.supervision` is due; that
-ladder decides everything about starting and ending, this file only carries it out. The thread never
-waits for the process: not to read, not to obey, not to die.
+ring. It sleeps in ``poll(2)`` until the process has sent something or ended (a pidfd), a method
+here is called (an eventfd), or a deadline of `camerad.behaviour.supervision` is due; that ladder
+decides everything about starting and ending, this file only carries it out. The thread never waits
+for the process: not to read, not to obey, not to die.
 
-While nobody waits for what comes, the thread rests and lets it lie in the socket
+While no caller waits for packets, the thread rests and leaves them in the socket
 (`camerad.stream.rest`). Every method here and the end of the process end a rest. What a process had
 sent stays there when it dies, and is taken in before the ladder judges. A frame counts from when it
 was exposed, so that a rest puts no judgement off.

@@ -1,4 +1,4 @@
-"""What the ring holds and hands out: packets, and the gaps between them.
+"""The ring's contents: packets, and the gaps between them.
 
 Every picture the sensor exposed while the buffer was armed is either a packet or counted in a gap;
 a gap is never silence (a reader finds the two words for everything that did not reach it).

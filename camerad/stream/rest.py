@@ -1,7 +1,7 @@
-"""When the link may leave packets in the socket instead of waking for each.
+"""Decides when the link may leave packets in the socket instead of waking for each.
 
 Waking for a packet takes more processor time than taking it in. So while footage flows into the
-ring and nobody waits for it, the link *rests*: packets lie in the socket until the rest is over,
+ring and no caller waits for it, the link *rests*: packets lie in the socket until the rest is over,
 and then come in one go. There is no rest while the ring lacks its key frame. A rest ends at the
 media time of the packet that a reader waits for, of pictures or of sound, at the latest. A reader
 that begins to wait for an earlier packet ends it at once.
@@ -45,9 +45,9 @@ class Rest:
         self.until_us = 0
 
     def begin(self, now_us: int, room: int) -> None:
-        """All that was sent is here, packets of the ring among it: rest as long as nobody minds.
+        """All that was sent is here, packets of the ring among it: rest as long as no caller waits.
 
-        room: what the socket takes while nobody reads, as `camerad.stream.capture_process` has it.
+        room: what the socket takes meanwhile, as `camerad.stream.capture_process` has it.
         """
         self.until_us = 0
         if self._ring.wants_key:

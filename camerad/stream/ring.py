@@ -1,12 +1,12 @@
 """The pre-event ring: the one queue between the encoder and the storage.
 
-Theory of operation. Encoded packets are received straight into one locked arena of fixed size. As
-long as nobody records, the ring is *buffering*: it holds the last seconds and lets the oldest group
-of pictures go as soon as the rest covers them. When a recording starts, its thread *follows* the
-ring: it drains what is held, oldest first, much faster than real time, and then keeps up with the
-encoder. Nothing is copied or handed over at that moment, no other queue takes over and the writer
-notices nothing; so no frame can be lost, doubled or disordered across the press. The same ring
-bridges the time in which an SD card does not answer.
+Theory of operation. Encoded packets are received straight into one locked arena of fixed size.
+While there is no recording, the ring is *buffering*: it holds the last seconds and lets the oldest
+group of pictures go as soon as the rest covers them. When a recording starts, its thread *follows*
+the ring: it drains what is held, oldest first, much faster than real time, and then keeps up with
+the encoder. Nothing is copied or handed over at that moment, no other queue takes over and the
+writer notices nothing; so no frame can be lost, doubled or disordered across the press. The same
+ring bridges the time in which an SD card does not answer.
 
 Invariants
 
@@ -266,8 +266,8 @@ class Ring:
     # The readers
 
     def follow(self, from_us: int | None = None) -> RingReader:
-        """Read from the oldest group on, or from the first key frame at or after `from_us`, whoever
-        else reads."""
+        """Read from the oldest group on, or from the first key frame at or after `from_us`. Other
+        readers are unaffected."""
         with self._lock:
             cursor = self._window.follow(from_us)
             short_us = self._window.shortfall_us

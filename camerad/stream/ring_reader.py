@@ -1,4 +1,4 @@
-"""Those that read along: what the ring holds, oldest first, and then what the encoder delivers.
+"""Readers of the ring: its content first, oldest first, and then new packets.
 
 A reader takes packets in leases. What is leased lies in the ring itself and is not overwritten
 until it is given back; what has not been read leaves only when bytes run out, and then a gap says
@@ -176,7 +176,7 @@ class Lease:
     def give_back(self) -> None:
         """End the lease. A second call does nothing.
 
-        Raises BufferError if somebody still uses a view; the lease has ended nevertheless.
+        Raises BufferError if a view is still in use; the lease has ended nevertheless.
         """
         if not self._out:
             return

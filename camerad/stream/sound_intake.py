@@ -1,4 +1,4 @@
-"""Sound on its way into its ring: which access units are kept, and which are missing.
+"""Sound on its way into its ring: keeps access units, and states missing ones.
 
 Units are counted by their own numbers, as pictures are (`camerad.stream.intake`): what is missing
 between two of them is a gap. But nothing that sound does costs a picture. Where a number or a time

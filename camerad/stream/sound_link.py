@@ -1,4 +1,4 @@
-"""The part of the link that is about sound: what processes say of it, and how old it may grow."""
+"""The sound part of the link: reports of the processes, and the age limit of sound."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the capture process says about sound: what it will send, and what the microphone does."""
+"""Messages of the capture process about sound: what it will send, and the microphone's state."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def parse_news(body: dict[str, Any]) -> SoundNews:
 
 
 NO_SOUND: Final = "no sound"
-"""The microphone gave none, and nobody knows why."""
+"""The microphone gave none, for an unknown reason."""
 REASONS: Final = {
     MUTED: "muted",
     SoundState.MISSING: "microphone missing",

@@ -1,4 +1,4 @@
-"""How the camera does, by what its process says of itself: a few numbers, and never a picture.
+"""Health of the capture process, by its own reports: a few numbers, never a picture.
 
 The link's thread tells; any thread may ask.
 """
@@ -29,7 +29,7 @@ class Vitals:
 
     def __init__(self) -> None:
         self._hello: dict[str, Any] = {}
-        self._beats: tuple[_Beat, ...] = ()  # another one each time: nobody needs a lock
+        self._beats: tuple[_Beat, ...] = ()  # another one each time: readers need no lock
 
     def hello(self, body: dict[str, Any]) -> None:
         """A process says what it has opened (`wire.Kind.HELLO`)."""

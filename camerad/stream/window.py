@@ -1,4 +1,4 @@
-"""Which packets the ring holds, where their bytes lie, and who has to leave.
+"""The ring's window: which packets it holds, where their bytes lie, and which leave next.
 
 This is the bookkeeping behind `camerad.stream.ring`, without bytes, locks, clocks or waiting; the
 rules it keeps are the numbered ones there.

@@ -1,4 +1,4 @@
-"""How the capture process and the controller talk over their socket pair.
+"""The protocol between the capture process and the controller on their socket pair.
 
 The capture process sends *messages*: a header of fixed size (`HEADER`, little-endian) and a body of
 `length` bytes. The body of a PACKET is one access unit of H.264 in Annex B form (ITU-T H.264,
@@ -49,7 +49,7 @@ class MessageKind(IntEnum):
     """Several times a second while the sensor delivers, and while it rests, then with the time of
     the beat and the frame from before: {"frame", "pts_us", "delivered",
     "encoded", "luma"}, counted since the process began. "luma" is how bright the picture is: nine
-    tenths of it are not brighter (0 to 255); null if nobody looked."""
+    tenths of it are not brighter (0 to 255); null if not measured."""
     GAP = 4
     """Frames that the sensor exposed and that will never come: {"reason", "frames", "from_us",
     "to_us"}; the pts of the last frame before and the first frame after."""

@@ -1,4 +1,4 @@
-"""What the front display says: one catalogue for each language, and an office's own texts.
+"""Texts of the front display: one catalogue for each language, and an office's own texts.
 
 A catalogue is a `DisplayWording`, so a text that one language lacks is a type error.
 """

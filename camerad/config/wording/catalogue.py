@@ -1,4 +1,4 @@
-"""What the front display says: the texts of one language, each with what it is for.
+"""Declares the texts of the front display, each with its purpose.
 
 An office's own file replaces single texts; it is read by these declarations, so that a mistake in
 it is named with its line. Names in braces are put in when the text is shown.
@@ -85,7 +85,7 @@ class DisplayWording(msgspec.Struct, frozen=True):
     badge: Annotated[str, "While the camera looks for a wearer's badge.", _text()]
     cause_unprovisioned: Annotated[str, "Cause: the office has not set the camera up.", _cause()]
     cause_no_recipients: Annotated[
-        str, "Cause: nobody is named who could open a recording.", _cause()
+        str, "Cause: no recipient is named who could open a recording.", _cause()
     ]
     cause_storage_failed: Annotated[str, "Cause: what was written did not arrive.", _cause()]
     cause_storage_read_only: Annotated[str, "Cause: the storage can only be read.", _cause()]

@@ -1,4 +1,4 @@
-"""What the front display says in English."""
+"""The front display's texts in English."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the front display says in German."""
+"""The front display's texts in German."""
 
 from __future__ import annotations
 

@@ -78,8 +78,8 @@ def test_a_private_key_in_place_of_a_public_one_is_named_as_what_it_is(
     path = write(f"policy: generic\nrecipients:\n  - {OFFICE}\n  - {secret}\n")
     assert check_file(path) == [
         "c.yaml:4: recipients[1]: found a private key, which never belongs on a camera; take it "
-        "away, give its public half (age1...), and make a new pair for the office, since this one "
-        "is known to whoever could read this file"
+        "away, give its public half (age1...), and make a new pair for the office, since every "
+        "reader of this file knows this one"
     ]
 
 
