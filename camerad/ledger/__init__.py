@@ -1,4 +1,4 @@
-"""What happened to a device or at an office: signed entries, chained, in files that only grow.
+"""The ledger of a device or an office: signed entries, chained, in files that only grow.
 
 Imported by `cli`, `daemon`, `desk`, `dock`, `doctor`, `index`, `office`, `provisioning`, `store`,
 `update` and `vault`. Imports `base` and `container`.

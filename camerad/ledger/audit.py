@@ -48,7 +48,7 @@ class LedgerFinding(msgspec.Struct, frozen=True):
     """What is wrong with a ledger, or worth knowing.
 
     file: its name, "" if it is about all of them. line: counted from 1, 0 if it is about the whole
-    file. qualifies: a note about what the ledger does not prove; nobody may miss it.
+    file. qualifies: a note about what the ledger does not prove; every report must show it.
     """
 
     severity: Severity
@@ -122,10 +122,9 @@ def entries_about(
 ) -> Iterator[Entry]:
     """The signed entries about one recording that have not expired, in their order.
 
-    within: only these epochs are read; whoever names them knows that no other has any. Entries that
-    are not by one of `keys`, of another epoch, or out of order, are left out, and so is what an
-    epoch says again of a hold with an end. Only lines with its id are taken apart. Raises
-    StorageError.
+    within: only these epochs are read; the caller knows that no other has any. Entries that are not
+    by one of `keys`, of another epoch, or out of order, are left out, and so is what an epoch says
+    again of a hold with an end. Only lines with its id are taken apart. Raises StorageError.
     """
     return entries_about_any(directory, keys, (recording,), within)
 

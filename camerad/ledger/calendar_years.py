@@ -1,11 +1,11 @@
-"""How long an office's ledger keeps an entry: to the end of the calendar year that follows.
+"""Retention of an office ledger's entries: to the end of the calendar year that follows.
 
 So says section 76(4) of the German Federal Data Protection Act (BDSG) of logs; docs/storage.md has
 it. Years are those of the office's time zone. Entries go by whole epochs, so no epoch has entries
 of two years: the first entry of a year begins an epoch. Nothing here reads a clock.
 
 Only time that a time server has set ends anything: when an epoch ended, and that its time is over.
-An RTC that is a year ahead would take a year that nobody gets back. What cannot be judged stays.
+An RTC that is a year ahead would delete a year for good. An entry that cannot be judged stays.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from camerad.ledger.timeline import Ages
 KEPT_YEARS: Final = 2
 """An entry goes when so many years have begun or passed: its own and the one that follows."""
 AT_ONCE: Final = 200
-"""Epochs that go in one call, when a year's go: whoever waits for the ledger waits some seconds."""
+"""Epochs deleted in one call: other users of the ledger wait some seconds for it."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -93,7 +93,7 @@ def waits_for_clock(state: LedgerState, boot_id: str, now: Moment) -> bool:
 
 def _last_entry_us(directory: str, keys: KeyRing, number: int, ages: Ages) -> int | None:
     """The latest wall time at which an epoch's last entry can have been written, by synchronised
-    time; None if nobody can tell."""
+    time; None if unknown."""
     name = log_segments.list_files(directory).name(number)
     content = b"" if name is None else log_segments.read_file(directory, name)
     lines = content.rsplit(b"\n", 2)

@@ -1,4 +1,4 @@
-"""What an office's ledger says about its cameras: who withdrew one, and who offered it what.
+"""Entries of an office's ledger about its cameras: revocations and offers.
 
 One Struct for each kind of entry, field by field its ``facts``; what holds for all kinds:
 `camerad.ledger.entry_types`. Each is written before what it says takes effect. kid: thumbprint of

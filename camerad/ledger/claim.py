@@ -1,7 +1,8 @@
 """The sole right to write a ledger: taken before the ledger is read, and kept until it is closed.
 
-Whoever reads a ledger first and claims it then may write over what another process wrote meanwhile.
-So `camerad.ledger.ledger.Ledger.open` is given the claim, and knows its directory from it alone.
+A process that reads a ledger first and claims it afterwards may overwrite entries that another
+process wrote meanwhile. So `camerad.ledger.ledger.Ledger.open` is given the claim, and knows its
+directory from it alone.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ _WRITTEN_BY_PEOPLE: Final = frozenset(
         *("authorised_by", "key", "configured", "allowed", "name", "file"),
     )
 )
-"""Texts in facts that are kept as people gave them. Whoever prints them escapes them."""
+"""Texts in facts that are kept as people gave them. Callers escape them before printing."""
 _FREE: Final = _WRITTEN_BY_PEOPLE | {"token"}
 LONGEST_UNREAD: Final = jws.LONGEST * 3 // 4 - 4096
 """The longest token of an entry that this version cannot read, bytes. The next epoch carries it
@@ -257,7 +257,7 @@ def read_lines(content: bytes, keys: KeyRing) -> Iterator[LedgerLine]:
 
 def find_misfit(entry: Entry, head: Head, kid: str) -> str:
     """Why an entry does not follow `head`, in a ledger signed by `kid` so far; "" if it does. kid
-    "": nobody has signed yet."""
+    "": no entry is signed yet."""
     if entry.happened is not None and entry.happened.boot_us > entry.clock.boot_us:
         return f"entry {entry.sequence} tells of what happened after it"
     if entry.sequence != head.sequence + 1:

@@ -1,4 +1,4 @@
-"""What a ledger says: one Struct for each kind of entry, field by field its ``facts``.
+"""Structs of the ledger's entries: one for each kind, field by field its ``facts``.
 
 Those about a recording are in `camerad.ledger.recording_entries`, those about people at an office
 in `camerad.ledger.people_entries`, those about its cameras in `camerad.ledger.camera_entries`;
@@ -28,7 +28,7 @@ AFTER_LOSS: Final = (
     "now: within that time place again every hold that should be there ('camerad evidence hold'), "
     "and compare with what was offloaded ('camerad evidence verify')"
 )
-"""What whoever runs a camera or an office is told when entries are lost."""
+"""Advice to the operator of a camera or an office when entries are lost."""
 
 
 class EpochBegun(msgspec.Struct, frozen=True):

@@ -1,4 +1,5 @@
-"""What a new epoch begins with: everything from the epochs before that is still needed. Pure.
+"""Builds the beginning of a new epoch: everything from the epochs before that is still needed.
+Pure.
 
 So their files can expire, and the ledger can be read from the new epoch alone.
 """

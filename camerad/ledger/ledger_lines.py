@@ -1,4 +1,4 @@
-"""Looks into a ledger's files for some lines of them, without what all of them add up to."""
+"""Reads single lines of a ledger's files, without computing its state."""
 
 from __future__ import annotations
 

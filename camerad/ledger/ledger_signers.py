@@ -1,8 +1,8 @@
-"""Who signed a ledger; not found out again as long as its files stay the same.
+"""The signers of a ledger, remembered as long as its files stay the same.
 
-Whoever opens an office's ledger asks, and that has two years of epochs. A closed epoch does not
-change, so what was found in its file is remembered with the file's size, number and times. Nothing
-is believed by that but which keys signed: what an entry says is read and checked each time.
+Every opening of an office's ledger asks for them, and it has two years of epochs. A closed epoch
+does not change, so its result is remembered with the file's size, number and times. Nothing is
+believed by that but which keys signed: what an entry says is read and checked each time.
 """
 
 from __future__ import annotations

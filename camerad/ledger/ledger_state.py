@@ -1,4 +1,5 @@
-"""What a ledger's entries add up to. Pure: a state and an entry give the next state."""
+"""The state that results from a ledger's entries. Pure: a state and an entry give the next
+state."""
 
 from __future__ import annotations
 
@@ -185,8 +186,8 @@ class LedgerState(msgspec.Struct, frozen=True):
         return () if known or sure else (said,)
 
     def dispute(self, boot_id: str, now: Moment) -> tuple[bool, DeclaredTime | None]:
-        """What contradicts somebody who declares that `now` is right: whether trusted time does;
-        and what was declared before in this boot, None if nothing does."""
+        """Contradictions to a declaration that `now` is right: whether trusted time contradicts it;
+        and a declaration made before in this boot, None if there is none."""
         timeline = self.timeline.observe(boot_id, now)
         said = DeclaredTime("", timeline.runs.newest.number, now.boot_us, now.wall_us)
         return timeline.contradicts(said), timeline.disputed_by(said, self.declared)

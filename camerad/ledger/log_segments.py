@@ -213,7 +213,7 @@ class SegmentReading(msgspec.Struct):
 
 
 def nobody(_reading: SegmentReading, _line: int, _entry: Entry) -> None:
-    """Takes entries where only what they add up to is wanted."""
+    """Ignores entries, for callers that need only the resulting state."""
 
 
 def read_epoch(

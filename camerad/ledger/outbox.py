@@ -1,4 +1,4 @@
-"""What others leave for the ledger, and how far the ledger has it.
+"""Entries that other processes leave for the ledger, and how far it has taken them.
 
 Only the daemon writes the ledger. Others leave what it is to say as items in files of their own.
 The daemon appends an entry for each item, then notes the item's id in a file. If the power is lost

@@ -1,5 +1,5 @@
-"""What a ledger says about people: who signed in, looked, handed over, changed a right. A camera's
-has none of these but the reason for a release.
+"""Entries about people: sign-ins, views, disclosures, changes of rights. A camera's has none of
+these but the reason for a release.
 
 One Struct for each kind of entry, field by field its ``facts``; what holds for all kinds:
 `camerad.ledger.entry_types`. Nothing is deleted, held or released by one of these: they are there
@@ -14,7 +14,7 @@ import msgspec
 
 
 class SignedEntry(msgspec.Struct, frozen=True):
-    """Somebody signed in or out at the desk, or was refused. what: "in", "out" or "refused"; how:
+    """A person signed in or out at the desk, or was refused. what: "in", "out" or "refused"; how:
     by what: "passkey", "link", "openid"; of an end: "asked", "by_administrator", or "replaced", by
     another sign-in in the same browser. Refused is a passkey that is theirs, whose signature or
     counter does not count, or an account that is theirs, by which they may not come in so."""
@@ -25,9 +25,9 @@ class SignedEntry(msgspec.Struct, frozen=True):
 
 
 class ViewedEntry(msgspec.Struct, frozen=True):
-    """Somebody was given a recording, sealed as it is kept, to view it. role: by which they might;
-    case: number of the case that it was for, "" if none; approved_by: who approved it besides, ""
-    where nobody had to. It is written before the first byte is sent."""
+    """A person was given a recording, sealed as it is kept, to view it. role: the role that allowed
+    it; case: number of the case that it was for, "" if none; approved_by: who approved it besides,
+    "" where no approval was needed. It is written before the first byte is sent."""
 
     id: str
     who: str
@@ -38,7 +38,7 @@ class ViewedEntry(msgspec.Struct, frozen=True):
 
 
 class DownloadedEntry(msgspec.Struct, frozen=True):
-    """Somebody was given a recording, sealed as it is kept, to take it along."""
+    """A person was given a recording, sealed as it is kept, to take it along."""
 
     id: str
     who: str
@@ -61,10 +61,10 @@ class ViewingApprovedEntry(msgspec.Struct, frozen=True):
 
 
 class JudgedEntry(msgspec.Struct, frozen=True):
-    """The browser of somebody who was given a recording says what its check found. verdict: as
-    `camerad evidence verify` calls it; key: thumbprint of the key that it went by; final: SHA-256
-    of the end that it saw, "" if there was none. The office vouches for none of it: it saw no
-    tab."""
+    """The browser of a person who was given a recording reports the result of its check. verdict:
+    as `camerad evidence verify` calls it; key: thumbprint of the key that it went by; final:
+    SHA-256 of the end that it saw, "" if there was none. The office vouches for none of it: it saw
+    no tab."""
 
     id: str
     who: str
@@ -113,9 +113,9 @@ CHANGES_NOTHING: Final = (
 
 
 class RightsEntry(msgspec.Struct, frozen=True):
-    """Somebody's rights changed. what: "added", "roles", "link", "passkey_added",
-    "openid_connected", "withdrawn", "restored", or "signed_out", by somebody else; roles: what they
-    have since."""
+    """A person's rights changed. what: "added", "roles", "link", "passkey_added",
+    "openid_connected", "withdrawn", "restored", or "signed_out", by another person; roles: those
+    that they have since."""
 
     person: str
     who: str
@@ -139,7 +139,7 @@ class CaseEntry(msgspec.Struct, frozen=True):
 
 
 class ReportMadeEntry(msgspec.Struct, frozen=True):
-    """Somebody was given a report at the desk. first, last: days of its period, as ``2026-11-24``;
+    """A person was given a report at the desk. first, last: days of its period, as ``2026-11-24``;
     language: of its page; sha256: of its signature."""
 
     who: str

@@ -1,4 +1,4 @@
-"""How an entry of the ledger changes what is known of one recording. Pure."""
+"""Applies an entry of the ledger to the known state of one recording. Pure."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from camerad.ledger.recording_state import Hold, RecordingState, Tombstone
 from camerad.ledger.timeline import Instant, Timeline
 
 MOST_HOLDS: Final = 1_000
-"""Of one recording, which are told apart: nobody places more than a tenth (`camerad.store.holds`).
-Each of them is compared with each that is said anew."""
+"""Holds of one recording that are told apart: a person can place a tenth at most
+(`camerad.store.holds`). Each new one is compared with all of them."""
 Ended = ClosedEntry | Recovered | Received | FoundEntry
 """Entries that say how a recording ended."""
 
@@ -163,8 +163,7 @@ def with_holds(known: RecordingState, holds: Iterable[Hold]) -> RecordingState:
 
 
 def _unended(entry: Entry) -> dict[str, Any]:
-    """The end of a recording whose end and days nobody can tell: the longest retention, from now
-    on.
+    """The end of a recording whose end and days are unknown: the longest retention, from now on.
 
     Wall time is not called trusted, so it never confirms the clock.
     """

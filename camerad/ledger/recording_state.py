@@ -1,4 +1,4 @@
-"""What a ledger knows: of a recording, and of an epoch before the present one.
+"""A ledger's knowledge of a recording, and of an epoch before the present one.
 
 It is what all entries add up to (`camerad.ledger.ledger_state`), and what a new epoch carries over
 from those before it (`camerad.ledger.entry_types`).

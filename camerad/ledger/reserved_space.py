@@ -1,4 +1,4 @@
-"""Room that is set aside for the ledger, so that a full card can still be emptied.
+"""Reserves room for the ledger, so that a full card can still be emptied.
 
 A deletion needs a tombstone, and a tombstone needs room: on a card without a free byte nothing
 could ever be deleted. So a file of zeros keeps some room. A ledger without room gives up a piece of

@@ -1,9 +1,9 @@
-"""What ledgers add up to, not found out again as long as they read the same.
+"""Remembers the states of ledgers as long as their content stays the same.
 
-Whoever takes recordings over asks a camera's ledger several times for each of them, and every entry
-of its newest epoch has a signature to check. So the state is remembered with the SHA-256 of what it
-was read from: the file itself is read each time, and any other byte of it, another key or another
-epoch has all of it checked again. What is damaged is never remembered.
+Ingest asks a camera's ledger several times for each recording, and every entry of its newest epoch
+has a signature to check. So the state is remembered with the SHA-256 of what it was read from: the
+file itself is read each time, and any other byte of it, another key or another epoch has all of it
+checked again. What is damaged is never remembered.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _Source = tuple[int, str, frozenset[str]]
 
 
 def read_state(directory: str, keys: KeyRing) -> LedgerState:
-    """What a ledger's entries add up to, for whoever asks once. As `StateMemory.read`."""
+    """The state of a ledger's entries, for a single request. As `StateMemory.read`."""
     return StateMemory().read(directory, keys)
 
 

@@ -1,10 +1,10 @@
-"""Holds the age in each tombstone against all that ledgers say of time. Pure.
+"""Checks the age in each tombstone against all that ledgers say of time. Pure.
 
-Whoever has a ledger's key can sign any age. So a tombstone's is compared with the times of all
-entries, whichever came first (docs/ledger-format.md, "The age of a tombstone"):
+A holder of a ledger's key can sign any age. So a tombstone's age is compared with the times of all
+entries, earlier and later ones (docs/ledger-format.md, "The age of a tombstone"):
 
 - It *contradicts* them if the recording cannot be so old: by boot time, or by synchronised time.
-- It is *unsupported* if no time that anybody said, trusted or declared, makes it so old.
+- It is *unsupported* if no time in the entries, trusted or declared, makes it so old.
 
 What `camerad.ledger.timeline` concludes is never more than this allows. Nothing here decides about
 a deletion: it judges those that were signed.
@@ -66,8 +66,8 @@ class _Run(msgspec.Struct):
 
 
 MOST_WORK: Final = 10_000_000
-"""Tombstones times runs that are judged: whoever writes a ledger chooses both. A camera with five
-boots and five deletions on each day of a year has three million."""
+"""Bound of tombstones times runs: the writer of a ledger chooses both. A camera with five boots and
+five deletions on each day of a year has three million."""
 
 
 class DeletedThen(msgspec.Struct, frozen=True):
@@ -187,8 +187,7 @@ class LedgerTimes:
         return _contradicted(facts, most_us) if facts.age_us > most_us + SPARED_US else ""
 
     def is_supported(self, one: DeletedThen) -> bool:
-        """Whether anything that anybody said of time makes a recording so old as its tombstone
-        says."""
+        """Whether any entry about time makes a recording as old as its tombstone says."""
         facts, known = one.facts, one.known
         if facts.age_us <= SPARED_US:
             return True

@@ -1,4 +1,4 @@
-"""From the ring to the card: fragments of half a second, encrypted, signed, synchronised.
+"""Writes recordings from the ring to the card in encrypted, signed fragments.
 
 Imported by `daemon` and `store`. Imports `base`, `behaviour`, `config`, `container`, `stream` and
 `update`.

@@ -1,4 +1,4 @@
-"""What is committed at once: pictures and sound made into fragments."""
+"""Makes pictures and sound into the fragments that are committed at once."""
 
 from __future__ import annotations
 

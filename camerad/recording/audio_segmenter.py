@@ -1,4 +1,4 @@
-"""Which sound goes into a recording, where it is cut, and which gaps lie between.
+"""Selects the sound of a recording, cuts it into fragments, and states its gaps.
 
 Pure, as `camerad.recording.segmenter` is for pictures: access units in, chunks out. A *run* is
 access units that follow one another without a hole; each becomes the sound of one fragment.

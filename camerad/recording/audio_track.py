@@ -1,4 +1,4 @@
-"""The sound of one recording, from its ring to the recorder, which asks for it.
+"""The sound of one recording: delivers it from its ring to the recorder.
 
 The recorder's thread takes sound when it makes a fragment, whatever is there by then: no picture
 ever waits for sound. Sound is borrowed from the ring only while it is multiplexed.

@@ -1,4 +1,4 @@
-"""H.264 as an encoder delivers it (ITU-T H.264): the units of a picture, and what its format is.
+"""Parses H.264 as an encoder delivers it (ITU-T H.264): the units of a picture, and its format.
 
 An access unit is in the byte stream format of annex B: each NAL unit behind a start code. Offsets
 are bytes from the access unit's beginning. Nothing here keeps a part of an access unit but its

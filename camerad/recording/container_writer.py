@@ -5,8 +5,8 @@ Invariants, at every instant and after any loss of power:
 1. What `append` returned for is there, and so is everything before it.
 2. Behind the last commit there is nothing but part of what was being appended, then zeros: the
    room reserved for what is to come.
-3. While a recording runs its file is locked (``flock(2)``); a file without an end that nobody has
-   locked was interrupted, and `camerad.store.recovery` closes it.
+3. While a recording runs its file is locked (``flock(2)``); an unlocked file without an end was
+   interrupted, and `camerad.store.recovery` closes it.
 
 Procedures; each line is durable before the next begins:
 
@@ -17,8 +17,8 @@ Procedures; each line is durable before the next begins:
 - close: write the end and the archive's end, cut the file to its size; fdatasync; ask for its name.
   After a failed append: cut the file behind the last commit, fdatasync; then the same.
 
-Without a single commit the segment is vouched for by nobody, so a recording that is closed then
-holds its header and its end only.
+Without a single commit the segment is unsigned, so a recording that is closed then holds its header
+and its end only.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _claim(path: str) -> int:
             _take_back(descriptor, path)
             raise
         durable_files.close(descriptor, path)
-    raise StorageError(f"{path}: somebody removes this file whenever it is made; find out who")
+    raise StorageError(f"{path}: another program removes this file whenever it is made; find it")
 
 
 def _take_back(descriptor: int, path: str) -> None:
@@ -244,11 +244,11 @@ class ContainerWriter:
         return self._chain.previous
 
     def _look_for(self, descriptor: int) -> None:
-        """Raises FileGoneError if the file has its name no more: nobody would ever find it."""
+        """Raises FileGoneError if the file has lost its name: it would be lost on closing."""
         if not file_status.is_named(descriptor, self.path):
             raise FileGoneError(
-                f"{self.path}: somebody removed or replaced this file while it was recorded, and "
-                "what it had is lost with it; find out who can write there"
+                f"{self.path}: this file was removed or replaced while it was recorded, and "
+                "its footage is lost with it; find out who can write there"
             )
 
     def _open_descriptor(self) -> int:

@@ -1,4 +1,4 @@
-"""How far a recorder is, and where it is to end.
+"""A recorder's progress, and its target end.
 
 It is what those share who carry a recording out: the recorder's thread, and the writer that tries
 again while the storage refuses. They know no more of the recorder, or both would know each other

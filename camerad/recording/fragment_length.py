@@ -1,4 +1,4 @@
-"""How much footage goes into a fragment: little at first, more where the storage lags behind."""
+"""Chooses how much footage goes into a fragment: little at first, more where the storage lags."""
 
 from __future__ import annotations
 

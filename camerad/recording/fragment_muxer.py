@@ -1,4 +1,4 @@
-"""Encoded pictures and sound become CMAF fragments (ISO/IEC 23000-19) without being encoded again.
+"""Multiplexes encoded pictures and sound into CMAF fragments (ISO/IEC 23000-19).
 
 The first key frame of a recording, and the format of its sound, give its *initialisation segment*
 (``ftyp`` and ``moov``); every group of packets after that gives one ``moof`` and one ``mdat``, with

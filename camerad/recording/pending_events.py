@@ -1,4 +1,4 @@
-"""What the next statement of a recording says besides its footage.
+"""Collects the events for the next statement of a recording.
 
 What happens to the camera meanwhile is noted from any thread: marks, stages, the rate of its
 pictures. What happens to the recording is noted by its own: whether wall time was set since the

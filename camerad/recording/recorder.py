@@ -1,4 +1,4 @@
-"""One recording, from the ring to its file, in a thread of its own.
+"""Makes one recording, from the ring to its file, on a separate thread.
 
 Procedure. `start` begins to follow the ring at once, so nothing that is held can leave any more,
 and a thread takes what is there: first the pre-event part, in larger fragments than usual so that
@@ -97,8 +97,8 @@ class Recorder:
         begins: Remainder | None = None,
     ) -> None:
         self.remainder: Remainder | None = None
-        """What the encoder delivers with other settings, unless the stop had come; for whoever is
-        told by `on_failed`."""
+        """Packets that the encoder delivers with other settings, unless the stop had come; for the
+        callee of `on_failed`."""
         self.plan: Final = plan
         self._begins = begins
         self._ring = ring
@@ -135,7 +135,7 @@ class Recorder:
     # From any thread
 
     def start(self) -> None:
-        """Begin to follow the rings, and return. Whoever else follows them goes on."""
+        """Begin to follow the rings, and return. Other readers are unaffected."""
         plan, sound, begins = self.plan, self._sound, self._begins
         self._started_us = self._clock.now_us()
         from_us = None if plan.pre_event_wanted_us else plan.trigger_us
@@ -236,7 +236,7 @@ class Recorder:
                 if self._sound is not None:
                     self._sound.close()
             info = self._writing.end(stop.reason, stop.at_us, self._cutter.take_gaps())
-        except Exception as error:  # noqa: BLE001  (it goes to whoever started the recording)
+        except Exception as error:  # noqa: BLE001  (it goes to the recording's starter)
             if not isinstance(error, CameradError):
                 _log.error("the recorder failed", exc_info=error, extra=MessageId.MISTAKE.extra)
             if self.remainder is not None and not isinstance(error, ParametersChangedError):
@@ -415,6 +415,6 @@ def _tell(callback: Callable[[_T], None], what: _T) -> None:
         callback(what)
     except Exception:  # noqa: BLE001  (whatever it is, the recording goes on)
         _log.exception(
-            "whoever asked for this recording could not be told about it",
+            "the callback of this recording failed",
             extra=MessageId.MISTAKE.extra,
         )

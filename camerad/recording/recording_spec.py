@@ -1,4 +1,4 @@
-"""What is to be recorded, as it is known at the press, and the header that comes of it."""
+"""Specification of a recording at the press, and the header made from it."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class RecordingSpec(msgspec.Struct, frozen=True):
         sound: bool,
         microphone: Microphone | UnsetType,
     ) -> Header:
-        """The recording's first statement; its recipients are added by whoever seals.
+        """The recording's first statement; the sealer adds its recipients.
 
         new_id(wall_us): names the recording, given the wall time of its trigger. moment: now.
         origin_us: media time of the first picture. shortfall: why the pre-event part is shorter

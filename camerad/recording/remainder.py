@@ -1,4 +1,5 @@
-"""What is left for another recording, where the encoder changes its settings in the middle of one.
+"""Remaining packets for another recording, after the encoder changed its settings.
+one.
 
 A recording has one initialisation segment, so what is encoded otherwise belongs into a recording of
 its own. The recorder that finds the change begins to follow the rings for that one, before it lets
@@ -14,7 +15,7 @@ from camerad.stream.ring import RingReader
 
 class Remainder(msgspec.Struct, frozen=True):
     """at_us: media time of the first picture with other settings. pictures, sound: the rings from
-    there on; sound None where the recording had none. Whoever has it begins a recording with it
+    there on; sound None where the recording had none. The owner begins a recording with it
     (`camerad.recording.recorder.Recorder`), or closes it.
     """
 

@@ -1,4 +1,4 @@
-"""Where a recording's packets are cut into fragments, and which gaps lie between them.
+"""Cuts a recording's packets into fragments, and states the gaps between them.
 
 Pure: packets in, chunks out, no I/O and no clock. A *chunk* is what is committed at once; it is cut
 into *runs* of packets that follow one another without a hole, and every run becomes one fragment of
@@ -154,7 +154,7 @@ class Segmenter:
         return bool(between) or found is not None
 
     def _unstated(self, last: PacketInfo, info: PacketInfo) -> Gap | None:
-        """The gap that nobody stated: there should be none, but a gap is never silence."""
+        """An unstated gap: there should be none, but every gap must be stated."""
         interval_us = info.pts_us - last.pts_us
         if info.epoch != last.epoch:
             # Frame numbers begin anew with another process, so only the time can tell.

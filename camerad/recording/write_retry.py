@@ -1,4 +1,4 @@
-"""A recording goes on in memory while its storage takes nothing: how long, and until when.
+"""Keeps a recording in memory while its storage accepts nothing, with a time limit.
 
 A card that loses its contact for a moment, or whose controller resets, answers with an error and
 then works again. So a fragment that could not be written is tried again, byte for byte, for as long
@@ -29,8 +29,8 @@ _log = logging.getLogger(__name__)
 PASSING: Final = frozenset(
     {errno.EIO, errno.EROFS, errno.ETIMEDOUT, errno.EREMOTEIO, errno.ENOSPC, errno.EDQUOT}
 )
-"""What a storage answers that may be well again a moment later. Read-only is how the kernel leaves
-a file system after an error, until somebody mounts it anew."""
+"""Errors of a storage that may recover in a moment. After an error the kernel leaves a file system
+read-only until it is mounted again."""
 PAUSE_SECONDS: Final = 0.25
 """Between two attempts: half a fragment."""
 LONGEST_US: Final = 60 * SECOND
