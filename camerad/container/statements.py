@@ -265,12 +265,12 @@ class RecordingInfo(msgspec.Struct, frozen=True):
     """A recording, as a listing shows it.
 
     path: the file to play. wearer: id of the wearer on a shift, None without a shift. started: wall
-    time of the trigger, RFC 3339. seconds: from the first picture to the end of the last, or of
-    later sound, gaps included. pre_event_seconds: of these, before the trigger.
-    pre_event_shortfall_seconds: how much less than wanted that is. marks: seconds after the first
-    picture. bytes: of the segment and the committed fragments. bits_per_second: of the time that
-    has pictures. sound: it has a sound track; sound_gaps: where sound is missing in it, their
-    frames being access units. rates: changes of the pictures per second. state: "recording",
+    time of the trigger, RFC 3339. seconds: from the first picture to where footage was wanted, or
+    to the end of later pictures or sound, gaps included. pre_event_seconds: of these, before the
+    trigger. pre_event_shortfall_seconds: how much less than wanted that is. marks: seconds after
+    the first picture. bytes: of the segment and the committed fragments. bits_per_second: of the
+    time that has pictures. sound: it has a sound track; sound_gaps: where sound is missing in it,
+    their frames being access units. rates: changes of the pictures per second. state: "recording",
     "closed", "recovered" or "interrupted". reason: how it ended, None without an end. final:
     SHA-256 of the end's statement, None without one. flagged: it has a mark.
     """
@@ -348,6 +348,7 @@ class Tally:
         """Count what the end says. final: SHA-256 of its statement."""
         self.closing = closing
         self.final = final
+        self._end_us = max(self._end_us, closing.at_us)  # with a gap before it
         self._add_events(closing)
 
     def _add_events(self, facts: FragmentFacts | Closing) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -18,6 +18,7 @@ from aiohttp import web
 
 from camerad.base import typed_json
 from camerad.base.clock import SECOND
+from camerad.container.gaps import Gap
 from camerad.container.limits import MOST_EVENTS
 from camerad.container.recording_ids import RecordingId, is_id
 from camerad.container.skeleton import Skeleton
@@ -275,6 +276,12 @@ def _said(info: RecordingInfo, skeleton: Skeleton, stages: list[StageChange]) ->
     def seconds(media_us: int | None) -> float | None:
         return None if media_us is None else (media_us - origin) / SECOND
 
+    def spans(gaps: Iterable[Gap]) -> list[dict[str, Any]]:
+        return [
+            {"from": seconds(one.from_us), "to": seconds(one.to_us), "reason": one.reason}
+            for one in gaps
+        ]
+
     return {
         "id": info.id,
         "device": info.device,
@@ -290,11 +297,9 @@ def _said(info: RecordingInfo, skeleton: Skeleton, stages: list[StageChange]) ->
         "pre_event_shortfall": header.pre_event_shortfall,
         "stages": [{"at": seconds(one.at_us), "stage": one.stage} for one in (*stages, *last)],
         "marks": info.marks,
-        "gaps": [
-            {"from": seconds(one.from_us), "to": seconds(one.to_us), "reason": one.reason}
-            for one in info.gaps
-        ],
+        "gaps": spans(info.gaps),
         "sound": info.sound,
+        "sound_gaps": spans(info.sound_gaps),
         "recipients": header.recipients,
         "software": header.software,
         "state": info.state,

@@ -150,7 +150,7 @@ class _Page:
         yield (
             words.length,
             words.length_value.format(
-                time=self._time(result.end_us),
+                time=self._time(self._length_us),
                 frames=Number(result.frames - result.unlinked_frames),
                 fragments=Number(result.commits - result.unlinked_commits),
             ),
@@ -195,6 +195,14 @@ class _Page:
         if trigger.startswith(_BUTTON) and trigger not in words.triggers:
             return words.button.format(name=trigger.removeprefix(_BUTTON))
         return words.triggers.get(trigger, trigger)
+
+    @property
+    def _length_us(self) -> int:
+        """Up to where footage was wanted, as the player shows it: what is missing then is a gap."""
+        result, origin_us = self._result, self._header.origin_us
+        if result.closing is None or not result.end_linked:
+            return result.end_us
+        return max(result.end_us, result.closing.at_us - origin_us)
 
     def _ended(self) -> str:
         words, closing = self._words, self._result.closing
@@ -244,9 +252,10 @@ class _Page:
         local = moment.astimezone(self._sheet.zone)
         if local.utcoffset() == moment.utcoffset():
             return f"{local.strftime(self._words.date_format)} UTC"
+        offset = f"{local:%z}"
         return self._words.zone.format(
             local=local.strftime(self._words.date_format),
-            zone=f"{self._sheet.zone_name}, {local:%z}",
+            zone=f"{self._sheet.zone_name}, UTC{offset[:3]}:{offset[3:]}",
             utc=moment.astimezone(UTC).strftime("%H:%M:%S"),
         )
 

@@ -34,7 +34,7 @@ metadata: Final = MetaData()
 INDEX: Final = Schema(
     "index",
     metadata,
-    ("0001", "0002", "0003", "0004", "0005", "0006", "0007"),
+    ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008"),
     lock=0x63616D6572616469,  # "cameradi"
     durable=False,
 )

@@ -5,20 +5,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
 import pytest
-from desk_helpers import KEY, ONE, THREE, TWO
+from desk_helpers import KEY, KEYS, ONE, THREE, TWO, Camera, Silent, open_office
 from msgspec.structs import replace
+from player_recordings import made_with_holes
 from playwright.sync_api import Browser, Page, Route, expect
 
 from camerad.desk.roles import DeskRole
 from camerad.office.case_file import Case, directory_of_cases, name_of
+from camerad.office.offload import offload
+from camerad.store.device_client import OwnedDevice
 from tests.browser.person import NARROW
-from tests.browser.test_desk import AUTHENTICATOR, FLAGS, at_desk, holding, office, signed_in
-from tests.unit.desk.desk_scene import DeskScene
+from tests.browser.test_desk import (
+    AUTHENTICATOR,
+    FLAGS,
+    at_desk,
+    gives_reason,
+    holding,
+    office,
+    opens_with_key,
+    signed_in,
+)
+from tests.unit.desk.desk_scene import DeskScene, free_origin
 from tests.waiting import until
 
 __all__ = ["FLAGS"]
@@ -42,6 +55,51 @@ def next_of(page: Page, held: list[Route]) -> Route:
 
     until(has_come, what="it is held back")
     return held.pop()
+
+
+def test_a_recording_s_page_says_what_its_player_plays(chromium: Browser, tmp_path: Path) -> None:
+    """Its length ends where footage was wanted, in the zone that all of the page has; what is
+    missing is named."""
+    with DeskScene(tmp_path, origin=free_origin()) as scene, office_camera(scene, tmp_path):
+        scene.add("clerk", DeskRole.DESK)
+        with at_desk(chromium, scene, "plays") as one:
+            page = one.page
+            session = page.context.new_cdp_session(page)
+            session.send("Emulation.setTimezoneOverride", {"timezoneId": "Europe/Berlin"})
+            signed_in(one, scene, "clerk")
+            expect(page.get_by_text("Alle Zeiten in Ortszeit (Europe/Berlin).")).to_be_visible()
+            row = page.get_by_role("row").filter(has=page.locator(f"a[href$='{ONE}']"))
+            expect(row.last).to_contain_text("0:09")
+            page.goto(f"{scene.origin}/#recording/{ONE}")
+            said = page.locator("dt", has_text=re.compile("^(Länge|Ton)$")).locator("+ dd")
+            expect(said).to_have_text(
+                [
+                    "0:09, davon 0:05 ohne Bild",
+                    "ja, außer 0:02–0:03 (an der Kamera stummgeschaltet), "
+                    "0:06–0:09 (Ton ging verloren)",
+                ]
+            )
+            one.sees("recording")
+            gives_reason(one, "Prüfen und ansehen", "Az. 1")
+            opens_with_key(one)
+            player = page.locator(".camerad-player")
+            expect(player).to_contain_text("0:00,000 / 0:09,300")
+            expect(player).to_contain_text("24.11.2026, 16:30:00,000 UTC+01:00")
+            one.sees("player")
+
+
+@contextmanager
+def office_camera(scene: DeskScene, root: Path) -> Iterator[None]:
+    """A recording with holes, and one at its end, of a camera of that office."""
+    camera = Camera(root / "camera")
+    (camera.recordings / f"{ONE}.tar").write_bytes(made_with_holes(3_300_000).file)
+    with camera.open() as store:
+        store.reconcile()
+        offload(OwnedDevice(store, KEY, KEYS), scene.directory, Silent(), same_disk=True)
+    with open_office(scene.office.directory, scene.office.office_key, scene.clock) as store:
+        store.reconcile()
+    scene.index.refresh()
+    yield
 
 
 def test_a_page_that_comes_late_is_not_drawn_over_the_next(

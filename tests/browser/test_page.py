@@ -21,7 +21,7 @@ from tests.system.harness import UNHURRIED, BodyCamera, body_camera, of_make_run
 pytestmark = pytest.mark.system
 
 OTHER_WORDS = (
-    *("Haupttaste", "Selbstansicht", "Vorpuffer", "davor", "von vorher", "Markierung", "Aufnahme"),
+    *("Haupttaste", "Spiegel", "Vorpuffer", "davor", "von vorher", "Markierung", "Aufnahme"),
     *("main button", "mirror", "pre-event buffer", "from before", "bookmark"),
 )
 """Words that the big button, self-view, run-up, marks and recordings do not go by."""

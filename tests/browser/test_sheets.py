@@ -118,7 +118,7 @@ def test_both_call_footage_continuous_only_where_it_is(
     assert said["unstated"] == said["cut"] == ENGLISH.no_gaps
 
 
-def test_the_end_is_the_stop_and_the_length_that_of_the_footage(
+def test_the_end_is_the_stop_and_the_length_goes_up_to_it(
     page: Page, recordings: dict[str, Members], tmp_path: Path
 ) -> None:
     for name in ("whole", "stopped", "stated", "unstated"):
@@ -130,4 +130,4 @@ def test_the_end_is_the_stop_and_the_length_that_of_the_footage(
         assert row(facts, ENGLISH.length) == length, name
         if name == "stopped":
             stop = f"24 November 2026, 15:30:30 UTC; {ENGLISH.end_reasons['stop']}"
-            assert (row(tab, ENGLISH.ended), length) == (stop, "0:01.000")
+            assert (row(tab, ENGLISH.ended), length) == (stop, "0:31.000")

@@ -385,7 +385,7 @@ def test_every_fault_is_explained_on_every_screen_and_nothing_is_promised(
         assert "würde jetzt abgelehnt" in says("#hint") and "auslesen" in says("#hint")
         assert "sofort aufzeichnen: würde jetzt abgelehnt" in says("#keys")
         main = page.locator("#button-main")
-        one.presses(main.tap, STAGE, "Spiegel, nicht bereit")
+        one.presses(main.tap, STAGE, "Selbstansicht, nicht bereit")
         # In its place there may be a note for some seconds, of a press that grew on its way.
         hint = page.wait_for_function(FULL_HINT, timeout=WITHIN_MS).json_value()
         assert "beginnt" not in hint

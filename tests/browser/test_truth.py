@@ -306,7 +306,7 @@ def test_nothing_is_claimed_but_what_is_known_just_now(
     assert [name for name in PROGRAM_NAMES if name in said] == []
 
 
-STAGES: Final = (("idle", "Bereit"), ("self_view", "Spiegel"), ("recording", "Aufzeichnung"))
+STAGES: Final = (("idle", "Bereit"), ("self_view", "Selbstansicht"), ("recording", "Aufzeichnung"))
 
 
 def test_a_page_that_stood_still_reads_first_what_came_meanwhile(

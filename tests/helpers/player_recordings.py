@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from sealed_helpers import Made, a_header, at, sealed, signed, some_closing, some_facts
 from sound_helpers import MICROPHONE, RATE, SAMPLES, UNIT_US, sound, sound_format
 
-from camerad.container.gaps import FRAMES_LOST, Gap
+from camerad.container.gaps import FRAMES_LOST, STOPPED_SHORT, Gap
 from camerad.container.statements import FragmentSound, SoundChange, SoundEnd, StageChange
 from camerad.recording.audio_segmenter import Sounds
 from camerad.recording.fragment_muxer import FragmentMaker
@@ -43,9 +43,10 @@ PER_HALF: Final = round(500_000 / UNIT_US)
 
 
 @functools.cache
-def made_with_holes() -> Made:
+def made_with_holes(missing_us: int = 0) -> Made:
     """Six seconds: no sound from 1.5 to 3 s, no pictures from 2.5 to 4 s. So there is a second with
-    sound and no pictures, one with neither, and no key frame behind the hole."""
+    sound and no pictures, one with neither, and no key frame behind the hole. missing_us: how long
+    nothing came before it ended."""
     pictures = footage(
         "".join("I" if n % 30 == 0 and n != 120 else "P" for n in range(75)) + "." * 45 + "P" * 60
     )
@@ -95,7 +96,11 @@ def made_with_holes() -> Made:
             one = replace(one, stages=stages, marks=(ORIGIN_US + 400_000,))
         facts.append(one)
         frames, count = frames + len(run), count + len(heard)
-    closing = replace(some_closing(frames, end_us), sound=SoundEnd(count, (), ()))
+    closing = replace(some_closing(frames, end_us + missing_us), sound=SoundEnd(count, (), ()))
+    if missing_us:
+        left = (Gap(STOPPED_SHORT, None, packets[-1][0].pts_us, closing.at_us),)
+        silent = (Gap("sound lost", None, heard_to, closing.at_us),)
+        closing = replace(closing, gaps=left, sound=SoundEnd(count, silent, ()))
     members = signed(header, [sealed(data) for data in plain], facts, closing)
     numbers = (*range(75), *range(120, 180))
     return Made(header, members, tuple(plain), numbers, tuple(facts))

@@ -35,7 +35,7 @@ from camerad.container.chain import (
     content_of,
     fragment_name,
 )
-from camerad.container.gaps import CUT_OFF, FRAMES_LOST, Gap
+from camerad.container.gaps import CUT_OFF, FRAMES_LOST, STOPPED_SHORT, Gap
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.statements import (
     RECOVERED,
@@ -185,12 +185,14 @@ def made(
     device: str = "cam-1",
     later_us: int = 0,
     closed: ClockSource = ClockSource.SYNCHRONISED,
+    missing_us: int = 0,
 ) -> Made:
     """A closed recording of a script as `footage` takes it; ' ' and '.' become stated gaps.
 
     marks: microseconds of the recording, all in the first commit; rates: the same, their `at_us`
     being such. torn: what repair found. later_us: its header says that it began so much later.
-    closed: where the wall time came from when it ended.
+    closed: where the wall time came from when it ended. missing_us: how long no picture came before
+    it ended, which is stated.
     """
     packets = footage(script, first)
     origin_us = packets[0][0].pts_us
@@ -219,6 +221,10 @@ def made(
     frames = sum(one.frames for one in facts)
     closing = some_closing(frames, facts[-1].end_us, "stop" if torn is None else RECOVERED)
     closing = replace(closing, clock=replace(closing.clock, source=closed))
+    if missing_us:
+        at_us = closing.at_us + missing_us
+        short = (Gap(STOPPED_SHORT, None, packets[-1][0].pts_us, at_us),)
+        closing = replace(closing, at_us=at_us, gaps=short)
     members = signed(header, [sealed(data) for data in plain], facts, closing, key=key, torn=torn)
     numbers = tuple(first + n for n, what in enumerate(script) if what in "IP")
     return Made(header, members, tuple(plain), numbers, tuple(facts))

@@ -116,7 +116,7 @@ class Page {
       [
         words.length,
         format(words.length_value, {
-          time: this.#time(result.endUs),
+          time: this.#time(this.#length()),
           frames: result.frames - result.unlinkedFrames,
           fragments: result.commits - result.unlinkedCommits,
         }),
@@ -158,6 +158,12 @@ class Page {
     const { trigger } = this.header;
     if (trigger.startsWith(BUTTON) && !Object.hasOwn(words.triggers, trigger)) return format(words.button, { name: trigger.slice(BUTTON.length) });
     return wordFor(words.triggers, trigger);
+  }
+
+  /** Up to where footage was wanted, as the player shows it: what is missing then is a gap. */
+  #length() {
+    const { closing, endLinked, endUs } = this.result;
+    return closing === null || !endLinked ? endUs : Math.max(endUs, closing.at_us - this.header.origin_us);
   }
 
   #ended() {

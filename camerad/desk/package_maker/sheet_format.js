@@ -29,9 +29,9 @@ export class LocalTime {
       year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit",
     }).formatToParts(new Date(Math.floor(Number(us) / 1000)));
     const said = Object.fromEntries(parts.map(({ type, value }) => [type, value]));
-    const offset = said.timeZoneName.replace("GMT", "").replace(":", "");
-    /** As in "+0100". */
-    this.offset = offset === "" ? "+0000" : offset;
+    const offset = said.timeZoneName.replace("GMT", "UTC");
+    /** As in "UTC+01:00". */
+    this.offset = offset === "UTC" ? "UTC+00:00" : offset;
     this.said = {
       d: said.day, m: said.month, B: MONTHS[Number(said.month) - 1], Y: said.year,
       H: said.hour, M: said.minute, S: said.second,

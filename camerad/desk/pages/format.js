@@ -24,7 +24,8 @@ function isTwice(date) {
 function clockTime(us, parts) {
   const date = new Date(us / 1000);
   const more = isTwice(date) ? { timeZoneName: "longOffset" } : {};
-  return new Intl.DateTimeFormat(spelling(), { ...parts, hour: "2-digit", minute: "2-digit", hourCycle: "h23", ...more }).format(date);
+  const text = new Intl.DateTimeFormat(spelling(), { ...parts, hour: "2-digit", minute: "2-digit", hourCycle: "h23", ...more }).format(date);
+  return text.replace("GMT", "UTC");
 }
 
 /** A wall time in microseconds since 1970, with seconds; a remark if its clock was not confirmed. */
@@ -73,7 +74,7 @@ export function duration(seconds) {
   return `${seconds < 0 && whole > 0 ? "−" : ""}${hours ? `${hours}:${two(minutes)}` : minutes}:${two(whole % 60)}`;
 }
 
-/** The zone that times are shown in, by the city that it is called after. */
+/** The zone that times are shown in, as the report and the sheet name it. */
 export function zone() {
-  return Intl.DateTimeFormat().resolvedOptions().timeZone.split("/").pop().replaceAll("_", " ");
+  return Intl.DateTimeFormat().resolvedOptions().timeZone;
 }

@@ -14,6 +14,8 @@ import { reportWords, say, wordFor } from "./words.js";
 
 const addToCase = fetched(() => import("./cases.js"), "addToCase");
 const handOver = fetched(() => import("./cases.js"), "handOver");
+/** Seconds; what is shorter is in the player alone. */
+const LEAST = 0.5;
 const STAGES = ["starting", "idle", "self_view", "recording", "stopping", "off"];
 
 /** What was recorded at the same time, by whichever camera. */
@@ -35,7 +37,8 @@ async function alongside(row) {
 function keptWhy(row) {
   if (row === null || row.state === "deleted") return null;
   if (row.held) return row.holds.length === 0 ? say("held") : make("ul", {}, row.holds.map((one) => make("li", {}, holdWords(one))));
-  if (row.due_us === null) return say("not_known");
+  if (row.due_us === null && row.state !== "here") return null;
+  if (row.due_us === null) return say(row.in_ledger ? "due_no_time" : "due_not_taken", { days: row.retention_days ?? row.stated_days ?? "?" });
   return say(row.retention_days === 1 ? "due_why_one" : "due_why", { day: day(row.due_us), days: row.retention_days ?? "?" });
 }
 
@@ -129,19 +132,32 @@ function words(entry, called) {
   return [kindWords(entry.kind), entry.who, reasonWords(entry, called)].filter(Boolean).join(" · ");
 }
 
+/** Seconds of a recording without pictures; gaps may overlap. */
+function missingSeconds({ gaps, seconds }) {
+  let [sum, until] = [0, 0];
+  for (const { from, to } of gaps.map((one) => ({ from: one.from ?? 0, to: one.to ?? seconds })).sort((one, other) => one.from - other.from)) {
+    sum += Math.max(0, Math.min(to, seconds) - Math.max(from, until));
+    until = Math.max(until, to);
+  }
+  return sum;
+}
+
 function facts(said, key, row, called) {
   const stages = said.stages.map((one) => `${duration(one.at)} ${STAGES.includes(one.stage) ? say(`stage_${one.stage}`) : one.stage}`);
-  const gap = (one) => `${duration(one.from)}–${duration(one.to)} (${wordFor(called.gap_reasons, one.reason)})`;
+  const gap = (one) => `${duration(one.from ?? 0)}–${duration(one.to ?? said.seconds)} (${wordFor(called.gap_reasons, one.reason)})`;
+  const silent = said.sound_gaps.filter((one) => (one.to ?? said.seconds) - (one.from ?? 0) >= LEAST);
+  const missing = missingSeconds(said);
+  const length = duration(said.seconds);
   const list = [
     ["began", moment(said.began_us, said.clock)],
     ["press", say(said.trigger_at < 0 ? "press_before" : "press_at", { at: duration(Math.abs(said.trigger_at)) })],
-    ["length", duration(said.seconds)],
+    ["length", missing < LEAST ? length : say("length_gaps", { length, missing: duration(missing) })],
     ["ended_by", wordFor(called.end_reasons, said.reason) ?? "–"],
     ["camera", said.device],
     ["wearer", said.wearer ?? "–"],
     ["marks", said.marks.length ? said.marks.map(duration).join(", ") : say("none")],
     ["gaps", said.gaps.length ? said.gaps.map(gap).join(", ") : say("none")],
-    ["sound", say(said.sound ? "yes" : "no")],
+    ["sound", said.sound && silent.length ? say("sound_but", { gaps: silent.map(gap).join(", ") }) : say(said.sound ? "yes" : "no")],
     ["kept", keptWhy(row) ?? "–"],
   ];
   const technical = [

@@ -263,7 +263,7 @@ export function lengthOf(row) {
 function keptUntil(row) {
   if (row.state === "deleted") return say("deleted_at", { day: day(row.deleted_us), time: timeOf(row.deleted_us) });
   if (row.held) return row.holds.length === 0 ? say("held") : row.holds.map((one) => make("div", {}, holdWords({ ...one, who: null })));
-  return row.due_us === null ? say("not_known") : say("due_about", { day: day(row.due_us), time: timeOf(row.due_us) });
+  return row.due_us === null ? say("due_open") : say("due_about", { day: day(row.due_us), time: timeOf(row.due_us) });
 }
 
 /** An id as files have it, however it was typed: large letters in the time, small ones at the end. */

@@ -29,7 +29,7 @@ export class FactsView {
       [report.device, header.device],
       [report.begun, `${day(begun)}; ${wordFor(report.clock, header.clock.source)}`],
       [report.ended, reason],
-      [report.length, time(timeline.end)],
+      [report.length, time(timeline.length)],
       [report.pre_event, pre > 0 ? time(pre) : report.no_pre_event],
       [report.marks, timeline.marks.map(time).join(", ") || report.none],
       [report.wearer, header.wearer ?? report.no_wearer],

@@ -69,16 +69,16 @@ export const REPORT_WORDS = {
     },
     "end_reasons": {
       "stop": "von Hand beendet",
-      "shutdown": "die Kamera wurde ausgeschaltet",
-      "restarted": "das Programm der Kamera startete nach einem eigenen Fehler neu",
-      "camera_down": "es kamen keine Bilder mehr, was die Kamera auch dagegen tat",
-      "battery_critical": "der Akku war fast leer",
-      "storage_full": "die Karte war voll",
-      "storage_failed": "die Karte nahm nichts mehr an",
-      "storage_read_only": "die Karte ließ sich nur noch lesen",
-      "recovered": "abgebrochen, etwa durch Stromausfall, und beim nächsten Start abgeschlossen",
-      "failed": "Speicher oder Kamera versagten",
-      "encoder settings changed": "als andere Aufzeichnung fortgesetzt: Einstellungen geändert"
+      "shutdown": "Kamera ausgeschaltet",
+      "restarted": "Softwarefehler, Kamera startete neu",
+      "camera_down": "Kamera lieferte keine Bilder mehr",
+      "battery_critical": "Akku leer",
+      "storage_full": "Speicherkarte voll",
+      "storage_failed": "Speicherkarte gestört",
+      "storage_read_only": "Speicherkarte schreibgeschützt",
+      "recovered": "abgebrochen, z. B. ohne Strom; beim nächsten Start abgeschlossen",
+      "failed": "technische Störung",
+      "encoder settings changed": "Einstellungen geändert, in neuer Aufzeichnung fortgesetzt"
     },
     "triggers": {
       "button:main": "große Taste der Kamera",

@@ -32,7 +32,7 @@ export function duration(us, decimal) {
  */
 export function timeOfDay(wall, locale) {
   const date = new Date(Math.floor(wall / 1000));
-  return new Intl.DateTimeFormat(locale, {
+  const said = new Intl.DateTimeFormat(locale, {
     day: "2-digit",
     month: "2-digit",
     year: "numeric",
@@ -42,5 +42,6 @@ export function timeOfDay(wall, locale) {
     fractionalSecondDigits: 3,
     hour12: false,
     timeZoneName: "longOffset",
-  }).format(date);
+  });
+  return said.format(date).replace("GMT", "UTC");
 }

@@ -175,9 +175,9 @@ def drawn(code: str) -> str:
 
 CARDS = {"de": "officer-de.md", "en": "officer-en.md"}
 SAYS = {
-    "DONE": ("Spiegel an", "Self-view on"),
+    "DONE": ("Selbstansicht an", "Self-view on"),
     "RECORDS": ("Sie zeichnet auf", "It records"),
-    "LEFT": ("Spiegel aus", "Self-view off"),
+    "LEFT": ("Selbstansicht aus", "Self-view off"),
     "NO_RECORDING": ("Sie zeichnet nicht auf", "It does not record"),
     "SILENT": ("Sie zeichnet ohne Ton auf", "It records without sound"),
     "LIGHT": ("Ein Licht ist gestört", "A light failed"),
@@ -303,7 +303,7 @@ def test_a_card_uses_the_words_of_the_display(language: str) -> None:
     wording = asdict(LANGUAGES[language])
     card = text(CARDS[language])
     words = {
-        "de": ("große Taste", "Displaytaste", "Spiegel", "Marke", "Vorlauf", "andere Kamera"),
+        "de": ("große Taste", "Displaytaste", "Selbstansicht", "Marke", "Vorlauf", "andere Kamera"),
         "en": ("big button", "display button", "self-view", "mark", "run-up", "another camera"),
     }[language]
     assert [word for word in words if word not in card] == []

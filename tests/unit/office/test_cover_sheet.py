@@ -95,7 +95,7 @@ def test_it_says_which_recording_by_which_camera_when_and_how_long() -> None:
         a_header().id,
         "cam-1",
         KEY.public.thumbprint,
-        "24.11.2026, 16:30:00 Europe/Berlin, +0100 (15:30:00 UTC)",
+        "24.11.2026, 16:30:00 Europe/Berlin, UTC+01:00 (15:30:00 UTC)",
         "4:00:00,000",
         "0:30,000",
         "f" * 64,
@@ -122,7 +122,9 @@ def test_the_end_is_when_it_was_stopped_not_the_last_picture() -> None:
     """The camera delivered nothing any more in the last half minute."""
     short = a_result(end_us=LENGTH_US - 30 * SECOND)
     assert "24 November 2026, 20:29:30" in render(a_sheet(short), ENGLISH)
-    assert "3:59:30.000, 432000 pictures" in render(a_sheet(short), ENGLISH)
+    assert "4:00:00.000, 432000 pictures" in render(a_sheet(short), ENGLISH)
+    unlinked = replace(short, end_linked=False)
+    assert "3:59:30.000, 432000 pictures" in render(a_sheet(unlinked), ENGLISH)
     late = some_closing(432_000, ORIGIN_US + LENGTH_US, RECOVERED)
     other_boot = replace(some_closing(432_000, ORIGIN_US + LENGTH_US), boot_id="another")
     for closing in (late, other_boot):

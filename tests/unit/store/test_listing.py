@@ -92,7 +92,8 @@ def test_running_interrupted_closed_and_recovered_are_told_apart(tmp_path: Path)
     os.unlink(path)
     assert known.read(str(tmp_path)) == []
     small(tmp_path, 1).close(END)
-    assert seen() == ("closed", 0.5, "stop", True)
+    # Footage was wanted for a second.
+    assert seen() == ("closed", 1.0, "stop", True)
 
 
 def test_an_end_with_something_behind_it_does_not_count_yet(tmp_path: Path) -> None:

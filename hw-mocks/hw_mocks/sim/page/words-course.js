@@ -71,7 +71,7 @@ export const COURSE_WORDS = {
         title: "Die erste Minute",
         about: "Fünf Schritte mit der großen Taste. Sie haken sich selbst ab.",
         steps: [
-          "Drücken Sie kurz die große Taste: der Spiegel geht an.",
+          "Drücken Sie kurz die große Taste: die Selbstansicht geht an.",
           "Noch einmal: die Aufzeichnung beginnt.",
           "Noch einmal kurz: eine Marke.",
           "Zwei Sekunden halten, bis sie vibriert, loslassen, einmal drücken: die Aufzeichnung ist zu Ende.",
@@ -80,7 +80,7 @@ export const COURSE_WORDS = {
       },
       sudden: {
         title: "Plötzlich",
-        about: "Es bleibt keine Zeit für den Spiegel. Beginnen Sie sofort aufzuzeichnen.",
+        about: "Es bleibt keine Zeit für die Selbstansicht. Beginnen Sie sofort aufzuzeichnen.",
         steps: [
           "Zeichnen Sie auf, binnen {within} Sekunden.",
           "Beenden Sie die Aufzeichnung binnen {within} Sekunden.",
@@ -88,10 +88,10 @@ export const COURSE_WORDS = {
       },
       marks: {
         title: "Zwei Marken",
-        about: "Erst der Spiegel, dann die Aufzeichnung, darin zwei Marken. Am Ende wird geprüft.",
+        about: "Erst die Selbstansicht, dann die Aufzeichnung, darin zwei Marken. Am Ende wird geprüft.",
         steps: [
-          "Schalten Sie den Spiegel ein.",
-          "Beginnen Sie die Aufzeichnung aus dem Spiegel.",
+          "Schalten Sie die Selbstansicht ein.",
+          "Beginnen Sie die Aufzeichnung aus der Selbstansicht.",
           "Setzen Sie eine Marke.",
           "Setzen Sie eine zweite.",
           "Beenden Sie die Aufzeichnung.",

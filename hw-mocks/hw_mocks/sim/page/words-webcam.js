@@ -4,7 +4,7 @@ export const WEBCAM_WORDS = {
   de: {
     name: "Eigene Kamera",
     consent: [
-      "Die Bodycam filmt dann, was die Kamera dieses Geräts sieht: im Spiegel, in der Aufzeichnung und beim Ansehen. Ohne Ihr Mikrofon ist der Ton des Films zu hören.",
+      "Die Bodycam filmt dann, was die Kamera dieses Geräts sieht: in der Selbstansicht, in der Aufzeichnung und beim Ansehen. Ohne Ihr Mikrofon ist der Ton des Films zu hören.",
       "Bild und Ton gehen an bodycam-sim auf dem Rechner, von dem diese Seite kommt, und sonst nirgendwohin. Aufgezeichnet wird nur, was Sie mit der großen Taste aufzeichnen.",
       "Wer diese Seite offen hat, sieht das Bild auch. Fragen Sie vorher alle, die mit im Bild sind.",
       "Alles löschen entfernt jede Aufzeichnung dieser Vorführkamera, die geöffneten Filme und alles, was sie ihrer Dienststelle übergeben hat.",
