@@ -1,4 +1,4 @@
-"""The children that see through the camera. Each may be killed at any moment.
+"""Child processes that use the camera. Each may be killed at any moment.
 
 They are programs, which the daemon starts and does not import.
 

@@ -113,7 +113,7 @@ class CaptureServer:
                         os._exit(0)
                     return
                 _carry_out(camera, microphone, command)
-        # Nobody is left who could kill this process if closing the camera hangs.
+        # The controller is gone and cannot kill this process if closing the camera hangs.
         os._exit(0)
 
     def _receive(self, tick: Callable[[], None]) -> bytes:

@@ -1,6 +1,6 @@
 """Finds a wearer's badge in a picture: a QR code (ISO/IEC 18004), read by OpenCV.
 
-Nothing of a picture leaves here but the id of a wearer: what other codes say is nobody's business.
+Nothing of a picture leaves here but the id of a wearer; the content of other codes is private.
 """
 
 from __future__ import annotations

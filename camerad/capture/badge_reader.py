@@ -1,8 +1,8 @@
 """The badge's process: `python -m camerad.capture.badge_reader --frame-fd M --control-fd N`.
 
-Looks at the newest low-resolution frame some times a second, with whatever processor time nobody
-else wants, and says {"wearer": ID} for each look in which there is a badge, one JSON object a line.
-It takes no commands: it ends when the other end of its socket closes, and it may be killed at any
+Looks at the newest low-resolution frame some times a second, with processor time that is otherwise
+idle, and writes {"wearer": ID} for each look in which there is a badge, one JSON object a line. It
+takes no commands: it ends when the other end of its socket closes, and it may be killed at any
 time. It can write no file. Exit status: 0 the controller is gone; 64 wrong arguments; 70 anything
 else.
 """

@@ -354,7 +354,7 @@ def _open(settings: CaptureSettings) -> Any:
                 raw=None,
                 buffer_count=BUFFERS,
                 controls={"FrameRate": settings.fps},
-                # Nobody captures single frames, so picamera2 need not hold one back for that.
+                # No caller captures single frames, so picamera2 need not hold one back for that.
                 queue=False,
                 display=None,
             )

@@ -1,4 +1,4 @@
-"""What the controller tells the capture process to do, once per process life."""
+"""Settings of the capture process, from the controller, once per process life."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ class SoundSettings(msgspec.Struct, frozen=True):
 class CaptureSettings(msgspec.Struct, frozen=True):
     """The object of ``--settings``.
 
-    width, height, lores_width, lores_height: pixels of the main and the low-resolution stream,
-    even numbers. fps: pictures per second. bitrate, max_bitrate: bits per second, on average and
-    at most. encoder: which encoder to take; "auto" takes the hardware where there is one.
+    width, height, lores_width, lores_height: pixels of the main and the low-resolution stream, even
+    numbers. fps: pictures per second. bitrate, max_bitrate: bits per second, on average and at
+    most. encoder: which encoder to take; "auto" takes the hardware where there is one.
     encoder_threads: threads of the software encoder. key_interval_us: time from one key frame to
     the next. stamp: what is written into the picture; None: nothing is. sound: the microphone;
-    None: there is to be no sound. rests: whether the sensor is off while nobody wants a picture.
+    None: there is to be no sound. rests: whether the sensor is off while no picture is needed.
     """
 
     width: int

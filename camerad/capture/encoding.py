@@ -254,7 +254,7 @@ class HardwareEncoder(H264Encoder):  # type: ignore[misc] # picamera2 has no typ
         """The thread that takes the packets from the driver; never dies silently."""
         try:
             super().thread_poll(buf_available)
-        except Exception as error:  # noqa: BLE001 - nobody would notice
+        except Exception as error:  # noqa: BLE001 - it would be lost
             self._fail(error)
 
     def _fail(self, error: Exception) -> None:

@@ -81,7 +81,7 @@ def draw(font: Path, size: int) -> Samples:
 
     Raises OSError if the font cannot be read.
     """
-    from PIL import Image, ImageDraw, ImageFont  # noqa: PLC0415 - only whoever draws needs it
+    from PIL import Image, ImageDraw, ImageFont  # noqa: PLC0415 - needed for drawing only
 
     face = ImageFont.truetype(str(font), size)
     ascent, descent = face.getmetrics()

@@ -1,4 +1,4 @@
-"""The microphone: an ALSA device, read by a thread of its own.
+"""The microphone: an ALSA device, read by a separate thread.
 
 Nothing of it holds up the camera or a command. Opening, reading and closing may hang, as drivers
 do: then only that thread does, a second one notices and says so, and the commands go on. A device
@@ -115,7 +115,7 @@ class MicrophoneReader:
         self._open_device = open_device
         self._block_bytes = settings.rate // _BLOCKS_A_SECOND * sound_encoder.SAMPLE_BYTES
 
-        # All of this is shared with the threads, under the lock. Nobody calls the device with it.
+        # All of this is shared with the threads, under the lock. No call of the device holds it.
         self._changed = threading.Condition()
         self._mode = SoundMode.OFF
         self._epoch = 0
@@ -128,7 +128,7 @@ class MicrophoneReader:
         """When it was last seen to answer."""
         self._samples = SampleClock(settings.rate)
         self._waiting: deque[bytearray | None] = deque()
-        """Blocks that have no time yet; None for one that nobody will need."""
+        """Blocks that have no time yet; None for one that is not needed."""
         self._encoder = sound_encoder.SoundEncoder(settings, self._send)
 
         for target, name in ((self._run, "microphone"), (self._watch, "microphone-watch")):
@@ -139,9 +139,8 @@ class MicrophoneReader:
     def tell(self, mode: SoundMode, epoch: int) -> None:
         """Read, encode, or neither, from now on; what is not encoded yet is forgotten.
 
-        What is encoded waits for nothing but the socket, and was heard before: it is sent, as the
-        recording that it belongs to still wants it. A wipe forgets that too, whoever sent it.
-        Returns without waiting for the device.
+        Encoded units wait for the socket alone, and were heard before: they are sent, since their
+        recording still wants them. A wipe drops them too. Returns without waiting for the device.
         """
         with self._changed:
             if (mode, epoch) == (self._mode, self._epoch):

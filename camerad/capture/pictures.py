@@ -1,4 +1,4 @@
-"""From the sensor's frames to packets on the wire: numbers, times, gaps and the two counts.
+"""Turns the sensor's frames into packets on the wire: numbers, times, gaps and the two counts.
 
 Every frame of the sensor ends as a packet or in a GAP message, as long as footage is asked for
 (between `arm` and `disarm`). Frames can go missing in four places: before they reach this process

@@ -1,4 +1,4 @@
-"""What picamera2 wants of a screen, where there is none.
+"""Stands in for the screen that picamera2 expects.
 
 With anything of picamera2 comes its preview through DRM, which takes the bindings of libkms++ as it
 is imported: `kms`, or else `pykms` (python3-kms++ of Raspberry Pi OS; its Lite version and Debian

@@ -1,4 +1,4 @@
-"""The sensor at rest: off while nobody wants a picture, to save the battery.
+"""The sensor at rest: off while no picture is needed, to save the battery.
 
 Only where the configuration wants it (``idle.camera: none``). The camera stays open and configured;
 only its stream is stopped (libcamera ``Camera::stop``), some seconds after the last picture was
@@ -16,8 +16,8 @@ from camerad.base.clock import SECOND
 from camerad.capture.pictures import BEAT_US
 
 AFTER_US: Final = 5 * SECOND
-"""Nobody wants a picture for so long: then it rests. Whoever shows the display and hides it again
-is likely to show it once more."""
+"""It rests after so long without a need for pictures: a wearer who hides the display is likely to
+show it again."""
 TICK_SECONDS: Final = 0.1
 """How often `tick` is due."""
 
@@ -51,7 +51,7 @@ class Resting:
             self._start()
 
     def tick(self, now_us: int, *, wanted: bool) -> None:
-        """Time has passed. wanted: whether anybody wants pictures."""
+        """Time has passed. wanted: whether pictures are needed."""
         if wanted:
             self._wanted_us = now_us
         elif not self.resting and now_us - self._wanted_us >= AFTER_US:

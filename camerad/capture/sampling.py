@@ -1,4 +1,4 @@
-"""When a microphone's samples were taken: counted samples held against the clock.
+"""Dates a microphone's samples: counted samples compared with the clock.
 
 A microphone has a crystal of its own. Its samples follow each other evenly, but up to a few hundred
 parts per million faster or slower than they should, and none carries a time. What is known is when
@@ -17,7 +17,7 @@ one, and it is marked as fresh.
 What arrives first after a silence may be from before it: it lay in a buffer while the device or its
 driver stood still, and what was lost comes behind it. Such samples arrive faster than they can have
 been taken, so they are known by being later than the line that holds from then on. They belong
-somewhere between the two lines, nobody knows where, and get no place.
+somewhere between the two lines, at an unknown place, and get no time.
 
 Pure: no clock, no device, no samples; only how many arrived, and when.
 """

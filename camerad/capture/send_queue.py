@@ -1,8 +1,8 @@
-"""The way out of the capture process: a socket that never makes the camera wait.
+"""The send queue of the capture process: a socket that never makes the camera wait.
 
-Whoever has something to send tries at once, without blocking. What the socket does not take is
-kept in a queue of bounded size that a thread of its own drains; a packet that does not fit into
-the queue is refused, and the caller drops whole groups of pictures rather than single ones.
+A sender tries at once, without blocking. Data that the socket does not take is kept in a queue of
+bounded size that a separate thread drains; a packet that does not fit into the queue is refused,
+and the caller drops whole groups of pictures rather than single ones.
 
 Encoded pictures do not outlive their sending: the memory of a packet is overwritten as soon as
 the kernel has it all, and `forget` overwrites what still waits.
@@ -50,7 +50,8 @@ class Outbox:
         self._jammed = threading.Condition(self._lock)
         """Something waits that the socket did not take."""
         self._empty = threading.Condition(self._lock)
-        """Nothing waits any more. Apart, so that what the socket takes at once wakes nobody."""
+        """Nothing waits any more. Separate, so that data which the socket takes at once wakes no
+        thread."""
         self._queue: deque[memoryview] = deque()
         self._head_sent = 0
         self._bytes = 0

@@ -1,4 +1,4 @@
-"""Samples to access units of AAC-LC, on an even grid of media time.
+"""Encodes samples to access units of AAC-LC, on an even grid of media time.
 
 What comes in has the microphone's own pace; `camerad.capture.sampling` says when it was taken. What
 goes out has exactly the configured rate: libswresample stretches or squeezes it by as much as the

@@ -1,4 +1,4 @@
-"""The stamp: when, by which camera and by whom a picture was taken, written into the picture.
+"""The stamp: time, camera and wearer, written into the picture.
 
     2026-11-24 23:13:02+01:00  camera-07  W-0815  PRE
 

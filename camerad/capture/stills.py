@@ -1,4 +1,4 @@
-"""What picamera2 imports for still pictures, which a body camera never takes.
+"""Keeps picamera2 from importing its modules for still pictures.
 
 With anything of picamera2 come Pillow, piexif, pidng and simplejpeg: 3 MB of the capture process,
 and time at its start. While picamera2 is imported, modules in which every name is an empty class

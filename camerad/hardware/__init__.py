@@ -1,5 +1,5 @@
-"""The parts that the wearer touches, sees and hears, and the gauges: buttons, lights, loudspeaker,
-battery, temperature. It also starts the processes of the display and of the badge reader.
+"""Hardware drivers for the wearer's controls and the gauges: buttons, lights, loudspeaker, battery,
+temperature. It also starts the processes of the display and of the badge reader.
 
 Imported by `daemon` and `doctor`. Imports `base`, `behaviour` and `config`.
 

@@ -1,4 +1,4 @@
-"""The controller's end of the process that looks for a badge.
+"""The controller's end of the badge reader process.
 
 It runs only while one is looked for. Nothing waits for it, no failure of it matters to anything but
 a shift that has to be begun otherwise, and what it says is a text from outside, to be checked.

@@ -1,4 +1,4 @@
-"""The buttons an officer feels: GPIO lines in, edges with a time stamp out.
+"""The officer's buttons: GPIO lines in, edges with a time stamp out.
 
 gpiozero watches the lines and calls back on a thread of its own. On a busy machine that thread is
 late, and a bounce that is seen late would look like a second press; so an edge bears the time at

@@ -1,4 +1,4 @@
-"""A child process that looks at the newest frame: it is started here, and ended for sure."""
+"""Starts and reliably ends a child process that reads the newest frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each part is told, worked out from the settings in one place."""
+"""Derives each part's parameters from the settings."""
 
 from __future__ import annotations
 
@@ -48,8 +48,7 @@ def buffer_limit(settings: Settings) -> float | None:
     """Seconds after which the pre-event buffer keeps nothing, though a gap or a group that takes
     longer has it hold less than its seconds then; None where there is no buffer.
 
-    The law's limit, or where somebody has allowed more seconds (`overrides`), those and the one
-    group more.
+    The law's limit, or, where `overrides` allow more seconds, those and the one group more.
     """
     buffer = settings.policy.pre_event
     if not buffer.seconds:

@@ -1,4 +1,4 @@
-"""The lights, the vibration motor and the buzzer: what the camera tells without a screen.
+"""Drives the lights, the vibration motor and the buzzer.
 
 A steady light is switched within the call that asks for it: the red light is on before anything
 is recorded. Blinking, vibration and tones are stepped by timers of the event loop, so that a

@@ -1,4 +1,4 @@
-"""The lines of lights, vibration motor and buzzer, opened.
+"""Opens the lines of lights, vibration motor and buzzer.
 
 A line that the daemon before drove may have kept its level when that one was killed: a lamp shines
 on. To open it puts it out, so that comes before everything that is slow to import.

@@ -1,4 +1,4 @@
-"""What the pin library needs before gpiozero looks for one, and what to say where it finds none.
+"""Prepares the pin library for gpiozero, and words the error where there is none.
 
 lgpio, as soon as it is imported, makes a FIFO (`.lgd-nfy` and a number) in the directory that the
 variable LG_WD names, or else in the working directory, and cannot be imported where it may not. A
@@ -19,10 +19,10 @@ _ROOTS_PLACE: Final = "/run"
 
 
 def set_fifo_directory() -> None:
-    """Name a directory that may be written for lgpio's FIFO, unless somebody has named one.
+    """Name a directory that may be written for lgpio's FIFO, unless one is named already.
 
-    The service's own; for root, who looks for what is the matter, `/run`, where nobody else can
-    have put something; else one for temporary files.
+    The service's own; for root, as in a diagnosis, `/run`, where no other user can have put files;
+    else one for temporary files.
     """
     own = os.environ.get(RUNTIME_VARIABLE, "").partition(":")[0]
     roots = _ROOTS_PLACE if os.access(_ROOTS_PLACE, os.W_OK) else ""

@@ -1,4 +1,4 @@
-"""What supplies the camera: batteries and chargers, as any driver of the kernel shows them.
+"""Reads batteries and chargers, as any driver of the kernel shows them.
 
 Below ``/sys/class/power_supply`` each supply has a directory with a file for each property
 (Documentation/ABI/testing/sysfs-class-power of the kernel, and its ``power_supply_class.rst``).

@@ -192,7 +192,7 @@ class SelfViewProcess:
                     self._send()
         finally:
             if not read.cancel() and not read.cancelled():
-                read.exception()  # whoever was cancelled meanwhile asks no more for it
+                read.exception()  # a cancelled caller does not ask for it any more
 
     def _ask_at(self, began: float) -> float:
         """When the process is to be asked, if nothing else is sent: the loop's time. Even times, so
@@ -260,7 +260,7 @@ class NoDisplay:
         return None
 
     def show(self, scene: Scene) -> None:
-        """Nobody sees it."""
+        """There is no display."""
 
     async def close(self) -> None:
         """There is nothing to end."""

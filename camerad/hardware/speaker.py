@@ -41,7 +41,7 @@ LONGEST_SECONDS: Final = 30.0
 _SAID_BYTES: Final = 300
 
 PLAYED: Final = "played"
-"""The device took all of it. Whether anybody heard it is not known."""
+"""The device took all of it. Whether a person heard it is not known."""
 CUT_SHORT: Final = "cut_short"
 """Something newer was to be said, or the camera ended."""
 FAILED: Final = "failed"

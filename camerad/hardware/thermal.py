@@ -1,4 +1,4 @@
-"""How hot the processor is, whether the firmware slows it down, and how short memory is.
+"""Reads the processor's temperature, the firmware's throttling, and the free memory.
 
 - Temperature: ``temp`` of a thermal zone, thousandths of a degree Celsius
   (Documentation/ABI/testing/sysfs-class-thermal of the kernel).

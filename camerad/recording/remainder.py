@@ -1,5 +1,4 @@
 """Remaining packets for another recording, after the encoder changed its settings.
-one.
 
 A recording has one initialisation segment, so what is encoded otherwise belongs into a recording of
 its own. The recorder that finds the change begins to follow the rings for that one, before it lets

@@ -76,7 +76,7 @@ def _show(settings: ViewerSettings, frame_fd: int, control: socket.socket) -> No
         # found no function.
         signal.signal(_ORPHANED, _too_late)
     except _Orphaned:
-        with contextlib.suppress(HardwareError):  # nobody is left who could be told
+        with contextlib.suppress(HardwareError):  # the controller is gone
             display.darken()
 
 
@@ -88,7 +88,7 @@ def main() -> int:
     parser.add_argument("--frame-fd", required=True, type=int)
     parser.add_argument("--control-fd", required=True, type=int)
     arguments = parser.parse_args()
-    # Told to end by anybody but the controller, it stays as long as the controller does.
+    # Only the controller ends it: signals of others are ignored.
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)

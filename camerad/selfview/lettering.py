@@ -1,4 +1,4 @@
-"""Words as pixels: how wide they are, where lines break, and the letters themselves.
+"""Renders words as pixels: their width, line breaks, and the letters.
 
 The font is the sans that is built into OpenCV 5 (Rubik, variable weight, SIL Open Font License):
 no font file has to be on the camera, figures are all of one width, and there are umlauts. A capital

@@ -1,4 +1,4 @@
-"""What lies over the picture: a calm line in self-view, a red frame and the time while recording.
+"""Draws over the picture: a calm line in self-view, a red frame and the time while recording.
 
 An overlay is drawn once for each scene. Text stands white on solid black (contrast 21:1, and 14:1
 for the grey of the second line; WCAG 2.2 asks for 7:1 at level AAA), in a band at the lower edge,

@@ -1,4 +1,4 @@
-"""A panel: what the kernel says of it, and rectangles on it."""
+"""A panel: its description by the kernel, and rectangles on it."""
 
 from __future__ import annotations
 

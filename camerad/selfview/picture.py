@@ -1,4 +1,4 @@
-"""From the camera's low-resolution frame to the bytes of a panel: mirrored, in its proportions.
+"""Converts the camera's low-resolution frame to the bytes of a panel: mirrored, in its proportions.
 
 Mirrored, because people know themselves from mirrors and correct their posture the wrong way
 otherwise. The picture keeps its proportions and is as large as fits; the rest is black. Where text

@@ -1,4 +1,4 @@
-"""The whole screen: the camera's picture, and over it what the scene says."""
+"""Composes the whole screen: the camera's picture, and the scene over it."""
 
 from __future__ import annotations
 

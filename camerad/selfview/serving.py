@@ -1,4 +1,4 @@
-"""Carries out what the controller wants to be shown, until it wants no more or is gone.
+"""Shows the controller's scenes until the controller ends it or is gone.
 
 The protocol is told in `camerad.selfview.__main__`.
 """

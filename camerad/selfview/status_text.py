@@ -1,4 +1,4 @@
-"""What the status says of the camera: what is the matter and what to do, then how it is.
+"""Words the camera's status: causes with their remedy first, then battery, storage and clock.
 
 An officer reads it at arm's length, or another one does, in the five seconds that it stands. So
 what is the matter comes first, and its letters are larger than those of everything below it: at

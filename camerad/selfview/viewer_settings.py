@@ -1,4 +1,4 @@
-"""What the self-view process is told at its start. It is read before anything that takes time to
+"""Settings of the self-view process at its start. It is read before anything that takes time to
 load."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which directories in an office are one camera's: it had another name, another key, or both.
+"""Finds all directories of one camera in an office, also under another name or key.
 
 Those are whose names begin the same or end the same, and those with a key in common that signed in
 their copies of the camera's ledger: it goes on under another key, so the copy in the new directory
@@ -53,7 +53,7 @@ def _marks(holding: Holding) -> frozenset[str]:
     stem = holding_stem(name)
     signed: frozenset[str] = frozenset()
     if not holding.broken:
-        with contextlib.suppress(StorageError):  # whoever reads the ledger is told
+        with contextlib.suppress(StorageError):  # the reader of the ledger is told
             signed = _signed(holding.ledger)
     return signed | {stem, name[len(stem) :]}
 

@@ -202,7 +202,7 @@ def _is_same(theirs: RecordingState | Fact | None, ours: RecordingState) -> bool
 
 
 def _only_by_camera(known: RecordingState, now: Moment) -> bool:
-    """Whether nobody else holds it, but for holds with an end that is over."""
+    """Whether only the camera holds it, apart from holds whose end is over."""
     standing = [
         hold
         for hold in known.holds

@@ -1,12 +1,12 @@
-"""Copies of cameras' ledgers in an office that are damaged, and what that keeps from being deleted.
+"""Damaged copies of cameras' ledgers in an office, and the deletions that they block.
 
 Holds may be hidden by the damage. So a recording of such a camera goes only when it is twice its
 days old: that is the time that the policy gives anyway for asking to have one held. A shorter one
 would be a guess, and one without end would keep footage of people for the sake of a damaged file.
 
-A copy that is gone as a whole hides nothing that a camera or a stick could have brought: only
-somebody at the office's own storage can have removed it, or it never came. That is told, and what
-is due goes in time, by the holds in the office's own ledger.
+A copy that is gone as a whole hides nothing that a camera or a stick could have brought: it was
+removed at the office's own storage, or it never came. That is reported, and recordings that are due
+are deleted in time, by the holds in the office's own ledger.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def _device(holding: Holding) -> str:
 
 
 def has_recordings(holding: Holding) -> bool:
-    """Whether recordings lie in a camera's directory, or nobody can tell; those of a camera that
+    """Whether recordings lie in a camera's directory, or it is unknown; those of a camera that
     was renamed lie there too."""
     try:
         return any(name.endswith(SUFFIX) for name in list_names(holding.recordings))
@@ -126,8 +126,8 @@ def _doubt(holding: Holding, devices: frozenset[str], keys: KeyRing) -> Doubtful
     try:
         if not (file_status.is_directory(holding.ledger) and list_names(holding.ledger)):
             text = (
-                f"{holding.ledger}: the copy of the camera's ledger is gone, so nobody can tell "
-                "whether recordings are: dock the camera, or offload it, once more"
+                f"{holding.ledger}: the copy of the camera's ledger is gone, so it is unknown "
+                "whether recordings are missing: dock the camera, or offload it, once more"
             )
             return DoubtfulLedger(devices, text, hides=False)
         damage, checked = _DAMAGE.find(holding, keys, lambda: _first_damage(holding, keys))

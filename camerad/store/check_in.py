@@ -1,4 +1,4 @@
-"""Check-ins: a camera in its dock signs how it is, for its office.
+"""Check-ins: signed status reports of docked cameras for their office.
 
 One statement (`camerad.container.jws`) of a camera as a thing: what runs on it, what is wrong with
 it, what its office still lacks. Who wore it, where, and what was recorded is not in it.

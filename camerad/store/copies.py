@@ -1,16 +1,16 @@
 """Files that are a recording by their content, and have another name than it has.
 
-A file manager calls a copy ``ID (1).tar``, "Kopie von ID.tar" or whatever it likes, and anybody can
-rename a file. Each opens like the recording itself. So what goes with a recording is told by
-content, never by name alone:
+A file manager calls a copy ``ID (1).tar``, "Kopie von ID.tar" or another name, and any user can
+rename a file. Each opens like the recording itself. So a copy is recognised by content, never by
+name alone:
 
 - **What a copy is.** It begins with the statement that the ledger names as the recording's header,
   byte for byte: the SHA-256 is the same, and the ledger took it over only from a file that a
   trusted key vouched for. No other recording has that header. It may be cut off or damaged behind
   it, but holds no other recording's header. A copy is deleted together with its recording, or
   later, where it is found when the tombstone is there already.
-- **What only says so.** A file whose header has the id of a recording and is another one is
-  nobody's copy. It is named, and nothing deletes it.
+- **A false claim.** A file whose header has the id of a recording and is another one is no copy. It
+  is named, and nothing deletes it.
 - **What has another recording's name.** A file with the name of a recording that is deleted, and
   the content of one that is not, stays: retention and holds are a recording's, not a name's.
 - **What was renamed.** A whole recording that a trusted key vouches for, and that is not here under
@@ -70,8 +70,8 @@ class Copies:
 
     @property
     def failed(self) -> tuple[StorageError, ...]:
-        """Errors of files beside the recordings that could not be read: nobody knows what they
-        are."""
+        """Errors of files beside the recordings that could not be read: their content is
+        unknown."""
         return self._others.failed
 
     def files_of(self, known: RecordingState) -> list[str]:
@@ -129,12 +129,12 @@ class Copies:
             else:
                 text = (
                     f"{info.path} says that it is this recording, and it is not known to be a copy "
-                    "of it, so nothing deletes it: look at it, and remove it if nobody needs it"
+                    "of it, so nothing deletes it: look at it, and remove it if it is not needed"
                 )
                 yield Discrepancy(DiscrepancyKind.UNVOUCHED, info.id, text, alarm=True)
         for path, why in self._others.odd:
             said = why.removeprefix(f"{path}: ")  # it is named in front of all of it
-            text = f"it is left as it is: {said}; if nobody needs it, remove it"
+            text = f"it is left as it is: {said}; if it is not needed, remove it"
             yield Discrepancy(DiscrepancyKind.UNREADABLE, path, text, alarm=True)
 
     def _of(self, recording: str) -> Iterator[RecordingInfo]:
@@ -187,7 +187,7 @@ def is_copy(path: str, header: str) -> bool:
 
 
 def _goes_on_with_another(path: str, offset: int) -> bool:
-    """Whether a recording's header lies behind `offset`, or nobody can tell."""
+    """Whether a recording's header lies behind `offset`, or it is unknown."""
     try:
         with open_regular(path) as file:
             before = b""

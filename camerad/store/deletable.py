@@ -1,4 +1,4 @@
-"""Whether what lies under a recording's name is that recording, and can be removed.
+"""Checks whether a file under a recording's name is that recording, and can be removed.
 
 A tombstone says for ever that a recording was deleted. So it is signed only after its files were
 read, just then, and are what the ledger names:
@@ -8,8 +8,8 @@ read, just then, and are what the ledger names:
   what the ledger knows as changed, with the end that this was noted with;
 - a further file, or a copy, with the header that the ledger names.
 
-Of what nobody vouches for, and of what repair put aside, the ledger names nothing: that has to be a
-plain file that can be read.
+The ledger has no hashes of unsigned files and of files that repair put aside: they only have to be
+plain files that can be read.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def final_of(known: RecordingState) -> str | None:
 def _ends_as_named(known: RecordingState, said: Skeleton | None) -> bool:
     if known.changed is None and known.final is None:
         if not known.header:
-            return True  # nobody vouches for it
+            return True  # it is unsigned
         return said is not None and jws.digest(said.statement.token) == known.header
     closed = None if said is None else said.closed_by
     return (None if closed is None else closed.sha256) == final_of(known)

@@ -116,7 +116,7 @@ class Deleter:
                 if paths:
                     deletable.check_deletable(known, paths)
                 elif not self._is_gone(place, known, whereabouts):
-                    continue  # it may be where nobody could look, or another file has its name
+                    continue  # it may be in an unreadable place, or another file has its name
             except StorageError as error:
                 errors.append(error)
                 continue
@@ -201,8 +201,8 @@ class Deleter:
         )
 
     def _stays_as_changed(self, candidate: Candidate, paths: Sequence[str]) -> bool:
-        """Whether this is a recording in an office that somebody changed. It has to be looked into,
-        so it stays as long as any recording may."""
+        """Whether this is a recording in an office that was changed. It has to be investigated, so
+        it stays as long as any recording may."""
         return (
             self._kind is PlaceKind.OFFICE
             and candidate.known.changed is not None

@@ -1,4 +1,4 @@
-"""A device as an offload sees it: what it has, and its receipt for what the office has.
+"""The offload's client for a device: lists its recordings, and hands in the office's receipt.
 
 The device signs a receipt over copies that were read back, with the head of its ledger. Only what a
 receipt names is acknowledged (`camerad.office.offload`). A receipt that the office's server signed

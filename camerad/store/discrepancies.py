@@ -1,4 +1,4 @@
-"""How files and a store's ledger differ, in words for people."""
+"""Words the differences between files and a store's ledger for people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much room is left for recordings, and whether the storage takes them at all.
+"""Measures the room for recordings, and whether the storage accepts them at all.
 
 Asks the file system only for what it knows without writing (``statvfs(3)``): while nothing is
 recorded, nothing is written (P1). After a write has failed, `probe` finds out whether the storage
@@ -171,7 +171,7 @@ def _errors(device: int, devices: str, ext4: str) -> int:
         with open(os.path.join(ext4, name, "errors_count"), encoding="ascii") as file:
             return int(file.read())
     except (OSError, ValueError):
-        return 0  # another kind of file system, or a kernel that tells nobody
+        return 0  # another kind of file system, or a kernel that does not say
 
 
 def disk_of(path: str, sysfs: str = BLOCK_DEVICES) -> str:

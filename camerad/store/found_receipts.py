@@ -1,10 +1,10 @@
 """Finds the receipts about recordings, without reading all others each time.
 
 What is kept is which recordings a file names, as long as the directory has the file with the same
-size, time and inode. While nobody has changed a directory, by its own time, not even its files are
-looked at, but those about what is asked for. So a receipt that another process adds or removes is
-noticed at once. Nothing counts by what is kept alone: what is found is looked at or read, and its
-signature checked, each time. A file that could not be read as a receipt is looked at each time.
+size, time and inode. While a directory is unchanged, by its own time, not even its files are looked
+at, but those about what is asked for. So a receipt that another process adds or removes is noticed
+at once. Nothing counts by what is kept alone: what is found is looked at or read, and its signature
+checked, each time. A file that could not be read as a receipt is looked at each time.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class FoundReceipts:
         return list(receipts.read_files(wanted, keys, recording))
 
     def named(self, directory: str, recordings: Collection[str]) -> set[str]:
-        """Which of these recordings the receipts in a directory name, whoever signed them. Raises
+        """Which of these recordings the receipts in a directory name, by any signer. Raises
         StorageError."""
         found = self._look(directory)
         if found is None:

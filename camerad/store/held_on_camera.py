@@ -1,4 +1,4 @@
-"""What a camera's ledger holds, by all that an office has of it: read line by line, and bounded.
+"""Holds of a camera's ledger, from all of an office's copies: read line by line, and bounded.
 
 Every hold counts that a signed entry placed and no later signed entry released, in whatever file:
 the copy, what the camera said instead, and what was set aside. A camera writes what it likes, so at
@@ -98,7 +98,7 @@ class LedgerMemory(Generic[_T]):
                 raise failed
             return self._unknown if known is None else known[1], False
         size = sum(one[2] for one in version if isinstance(one, tuple))
-        # Nobody who asks about a camera in order waits for one with a large ledger.
+        # Requests about other cameras do not wait for one with a large ledger.
         with _READING if size > SMALL else contextlib.nullcontext():
             began = time.thread_time()
             try:
@@ -128,7 +128,7 @@ SMALL: Final = 16 << 20
 @contextlib.contextmanager
 def nothing_read() -> Iterator[None]:
     """Within it this thread reads no camera's ledger: what changed since it was read last is not
-    known. So nobody who waits for the office's ledger waits for a camera's."""
+    known. So users of the office's ledger do not wait for a camera's."""
     _WITHIN.claim = True
     try:
         yield

@@ -1,4 +1,4 @@
-"""Holds: an authorised person has a recording kept beyond its time.
+"""Holds: keep a recording beyond its time, on an authorised person's request.
 
 In an office a hold may have an end. A recording is held until the last of its holds has ended, and
 for good if one of them has no end. Then the office releases it by itself (`release_ended`), and it
@@ -72,7 +72,7 @@ def place_hold(
 ) -> None:
     """Keep a recording until `release_holds`. who: the authorised person. until_us: wall time at
     which the hold ends by itself; None without an end. ground: what it is for, one of `GROUNDS`; ""
-    if nobody said so. Only an office's ledger has the last two.
+    if not given. Only an office's ledger has the last two.
 
     The same hold of the same person until the same time is placed once only. Raises HoldError
     without reason or person, for an end that is none, or if there are too many holds; NotThereError
@@ -146,7 +146,7 @@ def release_ended(ledger: Ledger) -> tuple[EndedHold, ...]:
 
 def release_holds(ledger: Ledger, recording: str, who: str, reason: str | None = None) -> None:
     """End all holds on a recording; it is then due as if it had never been held. reason: why; None
-    if nobody said so.
+    if not given.
 
     Raises HoldError without a person, for a reason that is none, or if it is not held;
     StorageError.

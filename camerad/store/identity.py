@@ -1,4 +1,4 @@
-"""Who this device is: the Ed25519 key that signs everything it records.
+"""The device's identity: the Ed25519 key that signs everything it records.
 
 The key is made at the first start and never leaves the device. Where it is looked for, in this
 order:
@@ -11,8 +11,8 @@ Public halves are in ``STATE/keys``: ``<thumbprint>.jwk`` for every key that thi
 and ``current``, the thumbprint of the one that the ledger knows as the device's.
 
 A key that is damaged, or no Ed25519 key at all, must not keep a camera from recording, and must not
-be lost to whoever may still make sense of it. So it is set aside under another name, a key is made
-in its place, and `Identity.created` says that the ledger is to be told.
+be lost, since an expert may still read it. So it is set aside under another name, a key is made in
+its place, and `Identity.created` says that the ledger is to be told.
 
 Procedure, each line durable before the next begins, so that a start that was interrupted anywhere
 is completed by the next one:
@@ -72,9 +72,9 @@ class NoIdentityError(CameradError, LookupError):
 class Identity(msgspec.Struct, frozen=True):
     """The key that signs.
 
-    created: the ledger does not know it as the device's key. It was just made, or somebody put it
-    there, or the start before was interrupted. This stays so until `confirm`. replaced: thumbprint
-    of the key before, if there was one.
+    created: the ledger does not know it as the device's key. It was just made, or put there, or the
+    start before was interrupted. This stays so until `confirm`. replaced: thumbprint of the key
+    before, if there was one.
     """
 
     key: SigningKey
@@ -224,7 +224,7 @@ def _read(path: str, *, private: bool) -> bytes:
     if a person has to decide.
     """
     try:
-        # Without waiting for whoever might write into a pipe of this name.
+        # Without waiting for a writer of a pipe of this name.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         raise
@@ -237,7 +237,7 @@ def _read(path: str, *, private: bool) -> bytes:
         if private and stat.S_IMODE(mode) & 0o077:
             raise IdentityError(
                 f"{path}: others than its owner may read this private key (mode "
-                f"{stat.S_IMODE(mode):04o}); if nobody can have copied it: chmod 600 {path}; "
+                f"{stat.S_IMODE(mode):04o}); if it cannot have been copied: chmod 600 {path}; "
                 "otherwise move it away, and a new key will be made"
             )
         return os.read(descriptor, _LARGEST)

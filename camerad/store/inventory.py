@@ -1,4 +1,4 @@
-"""A recording as a store has it: what its file says, and what the ledger says about it."""
+"""A recording in a store, as its file and the ledger describe it."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class Stored(msgspec.Struct, frozen=True):
     """A recording that is here.
 
     info: what its file says. known: what the ledger says, None if it says nothing. expires_us: wall
-    time at which it is due at the latest, None if it is held, or nobody can tell. days_left: the
-    same in whole days, rounded up. urgent: it is flagged, and due soon. in_device_ledger: in an
-    office, the copy of its device's ledger names it. copy: its file has another name than its own.
+    time at which it is due at the latest, None if it is held, or unknown. days_left: the same in
+    whole days, rounded up. urgent: it is flagged, and due soon. in_device_ledger: in an office, the
+    copy of its device's ledger names it. copy: its file has another name than its own.
     """
 
     info: RecordingInfo
@@ -193,7 +193,7 @@ def find_strays(place: Place) -> list[str]:
 def seen_in(place: Place, info: RecordingInfo) -> RecordingInfo:
     """What a file in a place says about itself.
 
-    Anybody who can read a file can lock it. So a lock shows a recorder on a camera only.
+    Any user who can read a file can lock it. So a lock shows a recorder on a camera only.
     """
     if place.kind is PlaceKind.DEVICE or info.state != RECORDING:
         return info

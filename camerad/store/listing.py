@@ -1,4 +1,4 @@
-"""Which recordings a directory holds, from their own files.
+"""Lists the recordings in a directory, from their own files.
 
 There is no index that could disagree with them. A listing shows what a file says about itself; it
 does not ask whether that is authentic. A recording has one name, its id and ``.tar``. A file with
@@ -34,7 +34,7 @@ RECORDING: Final = "recording"
 CLOSED: Final = "closed"
 """State of a recording with an end; if repair wrote the end, it is `RECOVERED` instead."""
 INTERRUPTED: Final = "interrupted"
-"""State of a recording without an end that nobody is writing."""
+"""State of a recording without an end that no recorder is writing."""
 
 _Key = tuple[int, int]
 
@@ -60,8 +60,8 @@ class Listing:
     """Lists directories, and reads a file again only if its size or its time of change is another
     one. Any thread may use it.
 
-    failed: files in the directories read that could not be read themselves, and why: nobody knows
-    what is in them.
+    failed: files in the directories read that could not be read themselves, and why: their content
+    is unknown.
     """
 
     def __init__(self) -> None:
@@ -174,7 +174,7 @@ class Listing:
             try:
                 entry = known if known and known[0] == key else (key, _other(path, state))
             except StorageError as error:
-                # Not kept: whether somebody may read a file shows in neither size nor time.
+                # Not kept: a user's right to read a file shows in neither size nor time.
                 failed.append(error)
                 odd.append((path, str(error)))
                 continue
@@ -191,7 +191,7 @@ class Listing:
 
 
 def _other(path: str, state: os.stat_result) -> RecordingInfo | str:
-    """The recording that a file of any name is. Otherwise why nobody can tell, in words for people;
+    """The recording that a file of any name is. Otherwise why that is unknown, in words for people;
     "" if nothing points to a recording.
 
     Raises StorageError if it cannot be read.
@@ -263,7 +263,7 @@ def read_file(
 
 def _runs(path: str) -> bool:
     with explaining("read the recording", path):
-        # A named pipe would block here until somebody writes.
+        # A named pipe would block here until another process writes.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             return is_locked(descriptor)

@@ -1,4 +1,4 @@
-"""Where recordings lie: in a device's state directory, in an office's directory, or somewhere.
+"""Locations of recordings: a device's state directory, an office's directory, or plain files.
 
 A device's state directory:
 
@@ -84,7 +84,7 @@ class PlaceKind(StrEnum):
     DEVICE = "device"
     OFFICE = "office"
     FILES = "files"
-    """Nobody's: just files. There is no ledger, so nothing can be held or deleted there."""
+    """Neither: just files. There is no ledger, so nothing can be held or deleted there."""
 
 
 class Holding(msgspec.Struct, frozen=True):
@@ -168,8 +168,8 @@ class Place(msgspec.Struct, frozen=True):
     def find(self, recording: str) -> str:
         """The file of the recording with this id.
 
-        Raises NotThereError, and StorageError if the file is a symbolic link, or may be where
-        nobody could look.
+        Raises NotThereError, and StorageError if the file is a symbolic link, or may be in an
+        unreadable place.
         """
         for path in self.files_of(recording):
             if file_status.is_link(path):
@@ -268,7 +268,7 @@ def _store(root: str, *, named: bool) -> Place | None:
     try:
         above = os.path.dirname(root)
         if _is_office(root, shut=False):
-            return office_place(root)  # whatever else somebody put there
+            return office_place(root)  # whatever else is there
         if _has_any(root, (*_OF_HOLDING, *_OF_DEVICE)) or _is_confirmed(root):
             if not _is_received(root) and not _is_office(above, shut=False):
                 return device_place(root)
@@ -375,9 +375,9 @@ def _no_directory(path: str) -> Iterator[StorageError]:
 def check_directories(place: Place, *, all_of_it: bool = True) -> None:
     """Raise StorageError if something else than a directory lies where a store has one.
 
-    Whoever wrote a card or a stick may have put symbolic links there, and what is written and
-    removed in a store would follow them. all_of_it: check the holdings of an office too. Otherwise
-    a broken holding is only marked (`Holding.broken`), and the others are dealt with.
+    An attacker may have put symbolic links on a card or a stick, and writes and deletions in a
+    store would follow them. all_of_it: check the holdings of an office too. Otherwise a broken
+    holding is only marked (`Holding.broken`), and the others are dealt with.
     """
     if place.kind is PlaceKind.FILES:
         return

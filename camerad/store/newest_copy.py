@@ -1,4 +1,4 @@
-"""Which copy of a camera's ledger is the newest, where the camera has several directories here.
+"""Finds the newest copy of a camera's ledger, where the camera has several directories here.
 
 A camera that got another key, after a reset or since its key was damaged, or another name, goes on
 with the same ledger. Its recordings since come into a directory named after the new key or name,
@@ -31,7 +31,7 @@ def with_newest_copies(place: Place, keys: KeyRing) -> Place:
     """The same place, each holding with the copy of its ledger that goes on furthest (`newest`).
 
     keys: those to read the ledgers with; an entry by none of them is not looked at. A copy that
-    cannot be read is nobody's newest: whoever reads its own holding is told.
+    cannot be read is never the newest: the reader of its holding is told.
     """
     if place.kind is not PlaceKind.OFFICE:
         return place

@@ -1,9 +1,9 @@
-"""What a purge did, and why something may be kept beyond its day all the same.
+"""Reports a purge's deletions, and the reasons for keeping recordings beyond their day.
 
 A purge that deletes nothing looks like one that had nothing to delete. So everything that keeps a
 recording longer than its days, other than a hold, is a `Reason`: a sentence that says what to do,
 and the exit code of the command. The reasons follow from the ledger's state and a present. For
-recordings that nobody vouches for, the headers of their files count too.
+unsigned recordings, the headers of their files count too.
 """
 
 from __future__ import annotations
@@ -288,8 +288,8 @@ def _by_loss(place: Place, state: LedgerState, present: tuple[str, Moment]) -> I
 def _by_device_ledgers(
     state: LedgerState, present: tuple[str, Moment], doubtful: Iterable[DoubtfulLedger]
 ) -> Iterator[Reason]:
-    """What is wrong with the copies of the cameras' ledgers in an office. One that is damaged
-    is told of also when all of its camera went just now; of others whoever reads them tells. One
+    """What is wrong with the copies of the cameras' ledgers in an office. One that is damaged is
+    told of also when all of its camera went just now; of others the reader of them reports it. One
     that only changed is told of if something stays for it."""
     devices = devices_here(state)
     due = {device_stem(one.known.device) for one in list_due(state, *present)}
@@ -345,14 +345,14 @@ def _by_files(
             waiting += 1
         else:
             text = (
-                f"{recording}: nobody vouches for what this file says, so it is kept for up "
+                f"{recording}: no trusted key signed this file, so it is kept for up "
                 f"to {MOST_DAYS} days: see what is wrong with 'camerad evidence verify {path}'"
             )
             yield _reason(ReasonKind.NOT_VOUCHED, text)
     for (device, kid), number in sorted(strangers.items()):
         text = (
             f"{printable(device)}: the key of this camera ({kid}) is not enrolled, so "
-            f"nobody vouches for {count(number, 'recording')}, kept for up to {MOST_DAYS} days "
+            f"no trusted key signed {count(number, 'recording')}, kept for up to {MOST_DAYS} days "
             "whatever the policy says: enrol it ('camerad provision collect'), or name its public "
             f"key: camerad evidence purge {place.root} --key FILE"
         )

@@ -1,9 +1,9 @@
-"""What receipts say, not checked again as long as their files stay the same.
+"""Remembers checked receipts as long as their files stay the same.
 
-Whoever compares an office's directory with its ledger asks for all of them, a look after the other,
-and each has a signature. So what one says is remembered with its file's size, inode and times, and
-with the keys that it was read by; also that it is none, which the log says then. What could not be
-read is read each time.
+Comparing an office's directory with its ledger reads all of them again and again, and each has a
+signature. So the content of one is remembered with its file's size, inode and times, and with the
+keys that it was read by; also that it is none, which the log says then. What could not be read is
+read each time.
 """
 
 from __future__ import annotations

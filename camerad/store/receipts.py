@@ -1,11 +1,11 @@
-"""Receipts: a device, or an office, signs that the office has copies of the device's recordings.
+"""Receipts: statements of a device or an office that the office has copies of recordings.
 
 A receipt is one statement (`camerad.container.jws`) in a file of its own, ``NNNN.jws``, of four to
 nine digits; they are in the order of their numbers, and the last about a recording counts. It names
-each copy by its whole bytes, and the head of the device's ledger: whoever keeps it can tell later
-whether that ledger was put back. It is written durably where the copies are, before the device's
-ledger calls them acknowledged. It is removed when its recordings are deleted there, or would have
-been, if they are lost.
+each copy by its whole bytes, and the head of the device's ledger: its holder can tell later whether
+that ledger was put back. It is written durably where the copies are, before the device's ledger
+calls them acknowledged. It is removed when its recordings are deleted there, or would have been, if
+they are lost.
 
 The device signs what was copied by stick or card, the office what came through the dock. Both count
 alike. The office's key vouches for receipts alone: never for a recording, nor for a device's
@@ -114,7 +114,7 @@ def parse(token: bytes, keys: KeyRing) -> Receipt:
 
 
 def said_of(token: bytes, recording: str) -> CopiedRecording | None:
-    """What a receipt says of a recording, whoever signed it. Raises JwsError if it is none."""
+    """A receipt's entry about a recording, by any signer. Raises JwsError if it is none."""
     said = jws.decode(jws.parse(token), RECEIPT, Receipt).recordings
     return next((one for one in said if one.id == recording), None)
 
@@ -152,7 +152,7 @@ def read_files(files: Iterable[str], keys: KeyRing, about: str = "") -> Iterator
 def read_named(
     directory: str, named: Container[str], counted: Container[str]
 ) -> list[FiledReceipt]:
-    """The receipts in a directory that something else vouches for, whoever signed them.
+    """The receipts in a directory that something else vouches for, by any signer.
 
     named: SHA-256 of their tokens, as a device's own ledger has them. counted: paths to pass over.
     Raises StorageError if the directory cannot be read; a file that cannot be is left out.
@@ -215,7 +215,7 @@ def write(directory: str, token: bytes) -> str:
 
 
 def mentions(directory: str, recording: str) -> bool:
-    """Whether a receipt in a directory names a recording, whoever signed it. Raises as `read`."""
+    """Whether a receipt in a directory names a recording, by any signer. Raises as `read`."""
     spelled = jws.spellings(jws.canonical(recording)[1:-1])
     for path in paths(directory):
         try:
@@ -244,7 +244,7 @@ def remove(directory: str, gone: Container[str]) -> None:
 
 
 def named_recordings(directory: str) -> set[str]:
-    """Ids of the recordings that receipts in a directory name, whoever signed them. Raises
+    """Ids of the recordings that receipts in a directory name, by any signer. Raises
     StorageError."""
     return {
         one.id
@@ -255,8 +255,8 @@ def named_recordings(directory: str) -> set[str]:
 
 
 def named_in(path: str) -> frozenset[str] | None:
-    """Ids of the recordings that the receipt in a file names, whoever signed it; None if it is
-    none, or cannot be read."""
+    """Ids of the recordings that the receipt in a file names, by any signer; None if it is none, or
+    cannot be read."""
     receipt = unproven(path)
     return None if receipt is None else frozenset(one.id for one in receipt.recordings)
 

@@ -200,7 +200,7 @@ class Comparison:
     def _kind(self, said: Skeleton, known: RecordingState | None) -> str:
         """The kind of the entry that tells of a file."""
         closed = said.closed_by
-        # Only what nobody can close any more has no end here: repair has run before.
+        # Only a file that cannot be closed any more has no end here: repair has run before.
         if closed is None or (known is not None and known.missing):
             return "found"
         if self._place.kind is PlaceKind.OFFICE:

@@ -1,4 +1,4 @@
-"""Closing what a loss of power, or the end of the daemon, left without an end.
+"""Closes recordings that a loss of power, or the end of the daemon, left without an end.
 
 What can be there (see `camerad.recording.container_writer`): whole commits; behind the last one
 perhaps a torn tail, part of one append; then zeros. Repair keeps the commits, keeps the torn tail
@@ -179,7 +179,7 @@ def repair(
 def _repair(path: str, key: SigningKey, clock: Clock, unwritten: UnwrittenEnd | None) -> Repaired:
     descriptor = durable_files.open_existing(path)
     try:
-        # In one step: a recorder may claim it just now, and nobody waits for its end.
+        # In one step: a recorder may claim it just now, and repair does not wait for its end.
         if not try_lock(descriptor, path):
             return _result(path, RepairOutcome.RUNNING, "it is being recorded")
         return _Repair(descriptor, path, key, clock, unwritten).run()

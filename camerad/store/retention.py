@@ -1,4 +1,5 @@
-"""What may be deleted, and when. Pure: everything follows from the ledger's state and a present.
+"""Decides which recordings may be deleted, and when. Pure: depends on the ledger's state and a
+present.
 
 A recording's age is the largest of the lower bounds that the ledger proves
 (`camerad.ledger.timeline`). It is *due* when that age reaches its retention, unless it is held.
@@ -82,8 +83,8 @@ def list_due(
 
 
 def list_removable(state: LedgerState, boot_id: str, now: Moment) -> tuple[Candidate, ...]:
-    """What may be deleted to make room, oldest first: the office has it as it is here, nobody holds
-    it, and there was time to place a lost hold again."""
+    """Recordings that may be deleted to make room, oldest first: the office has it as it is here,
+    it is not held, and there was time to place a lost hold again."""
     if state.unread:
         return ()
     ages = state.ages(boot_id, now)

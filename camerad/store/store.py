@@ -1,4 +1,4 @@
-"""The store: which recordings are here, what the ledger says about them, and how they go.
+"""The store: lists recordings with their ledger entries, and deletes them.
 
 Invariants:
 
@@ -182,7 +182,7 @@ class Store:
         same. Raises StorageError if the ledger or a directory fails; the next call finds the rest.
         """
         if self._place.kind is PlaceKind.DEVICE:
-            # Nobody else publishes here; in an office's directory, an offload may be under way.
+            # No other process publishes here; in an office's directory, an offload may.
             durable_files.remove_unpublished(self._place.holdings[0].recordings)
         # One look at what is here serves all of it: what is not in it was not seen.
         place = self.place
@@ -210,7 +210,7 @@ class Store:
         """Compare these recordings, and those that the ledger does not know yet. Otherwise as
         `reconcile`.
 
-        For whoever asks about those recordings alone: no other file is read.
+        For requests about those recordings alone: no other file is read.
         """
         known = self.ledger.state.recordings
         place = self.place
@@ -278,8 +278,8 @@ class Store:
         return deleted
 
     def purge_and_explain(self) -> Purged:
-        """The same, with everything that keeps a recording beyond its day, for whoever asked. What
-        is not held any more, because its holds ended, is released before.
+        """The same, with everything that keeps a recording beyond its day, for the caller.
+        Recordings whose holds have ended are released before.
 
         Raises StorageError if the ledger fails.
         """
@@ -302,7 +302,7 @@ class Store:
 
     def expire_missing(self, copied: Collection[str]) -> list[str]:
         """Write the tombstones of what is due, has vanished from here, and has copies elsewhere:
-        whoever asks removes those afterwards. copied: their ids. Returns the ids of what has its
+        the caller removes those afterwards. copied: their ids. Returns the ids of what has its
         tombstone now. Raises StorageError."""
         here = set(self._copies(self.place).ids_of_missing())  # `purge` sees to these
         return self._deleter.expire_missing(set(copied) - here)

@@ -1,10 +1,10 @@
-"""What a ledger takes over from a recording's file, and when it believes it.
+"""Decides which facts of a recording's file the ledger adopts.
 
-How long a recording is kept follows from what its header says, and anybody can write a header. So a
-ledger takes over only what a trusted key signed: the header, and the last statement. By the chain
-of hashes that vouches for every statement in between. If nobody vouches for a file, the ledger only
-says that it is here, and keeps it for `MOST_DAYS`, the longest retention. Such a file makes nothing
-go early, and stays no longer than that.
+How long a recording is kept follows from what its header says, and any program can write a header.
+So a ledger adopts only facts that a trusted key signed: the header, and the last statement. By the
+chain of hashes that vouches for every statement in between. If no trusted key signed a file, the
+ledger only records that it is here, and keeps it for `MOST_DAYS`, the longest retention. Such a
+file makes nothing go early, and stays no longer than that.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from camerad.container.statements import RECOVERED
 from camerad.ledger.recording_state import RecordingState
 
 NO_DEVICE: Final = "it names no camera that recorded it"
-"""Every camera has a name. A ledger has "" for whoever writes it, and what that recorded tells the
-time of its own boots."""
+"""Every camera has a name. A ledger has "" for its own writer, whose recordings date its own
+boots."""
 
 
 def reason_for_doubt(said: Skeleton, keys: KeyRing) -> str:
@@ -85,7 +85,7 @@ def facts_from(said: Skeleton, kind: str, *, own: bool) -> dict[str, Any]:
 
 
 def unvouched_facts(recording: str, boot_id: str, now: Moment) -> dict[str, Any]:
-    """The facts of an entry "found" about a recording that nobody vouches for.
+    """The facts of an entry "found" about a recording that no trusted key signed.
 
     Nothing is taken from its file: its age counts from `now`. Wall time is not called trusted, so
     such an entry never confirms the clock.

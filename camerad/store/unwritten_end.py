@@ -1,8 +1,8 @@
 """The end of a recording whose recorder could not write it.
 
 A file without an end shows how far footage is kept. How long footage was wanted, only the recorder
-knew, or whoever saw the daemon record until it died. If neither is known, the end names nothing
-later than what is kept.
+knew, or a process that saw the daemon record until it died. If neither is known, the end names
+nothing later than what is kept.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Copies whole files to other storage, often a stick, and makes sure that they have arrived.
+"""Copies whole files to other storage, often a stick, and verifies the copies.
 
 Such storage may know neither modes nor owners (FAT). So unlike
 `camerad.base.durable_files.publish`, nothing here sets any. Temporary files end in

@@ -1,4 +1,4 @@
-"""Whether a recording that has no file in an office is gone, or only away with its directory.
+"""Tells a missing recording in an office from one whose directory is away.
 
 A camera has a directory for each key and each name that it had. A name alone does not say in which
 of them a recording was; what came with the recordings does: the receipts, and the copy of the
@@ -35,8 +35,8 @@ class Whereabouts:
         self._had: dict[str, _Had] = {}
 
     def is_away(self, known: RecordingState) -> bool:
-        """Whether the directory in which it was is not in an office at all: then nobody can say
-        what became of it. If its device is not known: whether no directory is there at all."""
+        """Whether the directory in which it was is not in an office at all: then its fate is
+        unknown. If its device is not known: whether no directory is there at all."""
         if self._place.kind is not PlaceKind.OFFICE:
             return False
         if not known.device:
@@ -88,15 +88,15 @@ def _state_of(holding: Holding) -> tuple[object, ...]:
         try:
             there = os.lstat(path)
         except OSError as error:
-            found.append(error.errno)  # whoever reads it is told so too
+            found.append(error.errno)  # its reader is told so too
         else:
             found.append((there.st_dev, there.st_ino, there.st_mtime_ns, there.st_ctime_ns))
     return tuple(found)
 
 
 def _named(holding: Holding) -> set[str]:
-    """The recordings that a directory had, by what came with them. Nobody's signature is asked for:
-    with none of it nothing is called gone."""
+    """The recordings that a directory had, by what came with them. Signatures are not checked: the
+    result never calls a recording gone."""
     named: set[str] = set()
     try:
         named |= receipts.named_recordings(holding.receipts)

@@ -279,7 +279,7 @@ def test_a_file_of_another_camera_on_a_camera_is_not_believed(
     (camera.root / "keys" / f"{camera.key.public.thumbprint}.jwk").write_text(jwk)
     (camera.root / "identity.pem").write_bytes(camera.key.pem)
     said = desk(*PURGE)
-    assert (said.code, "nobody vouches for what this file says" in said.out) == (2, True)
+    assert (said.code, "no trusted key signed this file" in said.out) == (2, True)
 
 
 class _Daemon(Answering):
