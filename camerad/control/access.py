@@ -1,4 +1,4 @@
-"""Who may do what through the control socket, and how much of it.
+"""Rights and limits of users on the control socket.
 
 Who asks is what the kernel says of the other end of the connection (SO_PEERCRED and SO_PEERGROUPS,
 ``unix(7)``): user and groups as they were when it connected. No word of the peer's own counts. Each
@@ -151,7 +151,7 @@ def _numbers(key: str, names: Iterable[str]) -> tuple[frozenset[int], frozenset[
             else:
                 groups.add(grp.getgrnam(name).gr_gid)
         except KeyError:
-            # Whoever is not there has no rights. A camera that does not start would be worse.
+            # A user who does not exist has no rights. A camera that does not start would be worse.
             log.error(
                 "access.%s: there is no %s %r on this camera: make it, or name another",
                 key,
@@ -174,7 +174,7 @@ class Rates:
         left = min(BURST, left + (now - since) * RATE)
         allowed = left >= 1.0
         if len(self._buckets) >= MAX_USERS:
-            # Whoever has not been here for longest; they have a full bucket by now, or nearly.
+            # The user who has been idle for longest: their bucket is full by now, or nearly.
             del self._buckets[next(iter(self._buckets))]
         self._buckets[uid] = (left - 1.0 if allowed else left, now)
         return allowed

@@ -1,7 +1,7 @@
-"""What a camera says of itself when it checks in at its office (`camerad.store.check_in`).
+"""Builds a camera's report for a check-in at its office (`camerad.store.check_in`).
 
-Made of what status, counters, ledger and doctor say anyway. Only what is named here goes in: the
-status also says who wears the camera, which is nobody's business there.
+Its sources are status, counters, ledger and doctor. Only the fields named here go in: the status
+also has the wearer, whom the report must not name.
 """
 
 from __future__ import annotations

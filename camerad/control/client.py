@@ -1,4 +1,4 @@
-"""Asks the daemon through its control socket."""
+"""Client of the daemon's control socket."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def request(
 ) -> tuple[int, dict[str, Any]]:
     """Ask the daemon behind the socket at `path`; returns HTTP status and JSON answer.
 
-    timeout: how long it may take to answer, seconds. Raises ControlError saying what to do if
-    nobody answers, or not in time. For an answer that is no success, see `refusal`.
+    timeout: how long it may take to answer, seconds. Raises ControlError saying what to do without
+    an answer in time. For an answer that is no success, see `refusal`.
     """
     status, answer = _ask(path, method, target, body, timeout)
     try:

@@ -1,10 +1,10 @@
-"""The part of the control socket for whoever hands recordings over to the office's server.
+"""Routes of the control socket for the process that uploads recordings to the office's server.
 
-The requests are in `camerad.control.server`; docs/office-api.md is the protocol that they serve.
-Whoever takes over the process that asks here can speak to the office as this camera, as long as it
-has that process, and no more: what is signed is the signature base of one such request, of now,
-which no statement of the camera's can be, or how the camera is, in the daemon's own words; only the
-office's own signature acknowledges a recording, or makes settings that hold.
+The requests are in `camerad.control.server`; docs/office-api.md is the protocol that they serve. An
+attacker in that process can speak to the office as this camera while in it, and no longer: the text
+signed is the signature base of one such request, of now, which no statement of the camera's can be,
+or how the camera is, in the daemon's own words; only the office's own signature acknowledges a
+recording, or makes settings that hold.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ LONGEST: Final = 4096
 """Characters of a signature base that is signed."""
 NEAR_SECONDS: Final = 60
 """How far the time of a request may be from the camera's, by the one clock that both ends of the
-socket have. What is dated further ahead would count when whoever asked has long been ended."""
+socket have. A request dated further ahead would count long after its process has ended."""
 _ID: Final = r"[0-9]{8}T[0-9]{6}Z-[0-9]{6,18}-[0-9a-f]{8}"
 """As `camerad.container.recording_ids.SPELLED`."""
 _REQUEST: Final = re.compile(

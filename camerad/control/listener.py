@@ -1,7 +1,7 @@
-"""The control socket's place in the file system, taken before anything else is begun.
+"""Claims the control socket's path before the daemon starts anything else.
 
-Whether it can be had is known at once, and needs nothing that is slow to import. Whoever connects
-from then on waits for the server (`camerad.control.server`), and is not turned away.
+Whether it can be had is known at once, and needs nothing that is slow to import. A client that
+connects from then on waits for the server (`camerad.control.server`), and is not turned away.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class ControlSocket(msgspec.Struct, frozen=True):
     permissions: Permissions
 
     def close(self) -> None:
-        """Nobody listens any more; safe to call again."""
+        """Stop listening; safe to call again."""
         if self.listener.fileno() < 0:
             return
         self.listener.close()
@@ -45,7 +45,7 @@ class ControlSocket(msgspec.Struct, frozen=True):
 
 
 def claim_socket(runtime_dir: str, group: str | None, access: Access) -> ControlSocket:
-    """Make the socket, for `group` and nobody else besides the daemon's own user and root.
+    """Make the socket, for `group`, the daemon's own user and root alone.
 
     Where no room is left for it, the camera does without: the socket that is returned then is one
     that nobody reaches. Raises ControlError if the directory cannot be written, if another daemon
@@ -57,7 +57,7 @@ def claim_socket(runtime_dir: str, group: str | None, access: Access) -> Control
     try:
         os.makedirs(runtime_dir, mode=0o755, exist_ok=True)
         _remove_stale(path)
-        # Nobody may connect between bind and chmod.
+        # No client may connect between bind and chmod.
         umask = os.umask(0o177)
         try:
             listener.bind(path)
@@ -109,7 +109,7 @@ def _remove_stale(path: str) -> None:
         except FileNotFoundError:
             return
         except (BlockingIOError, TimeoutError):
-            pass  # somebody listens, and is too busy to accept, or hangs
+            pass  # a process listens, and is too busy to accept, or hangs
         except OSError as error:
             if error.errno != errno.ECONNREFUSED:
                 raise

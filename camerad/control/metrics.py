@@ -1,4 +1,4 @@
-"""Counters of what the camera does, without personal data, and their text for Prometheus.
+"""Counters of the camera's activity, without personal data, and their text for Prometheus.
 
 What is counted: how often a stage was entered, how long a stage lasted before which other one,
 recordings, shifts, failures by kind, and hours: of running, of being ready, on a shift. Nothing
@@ -35,7 +35,7 @@ FAILED: Final = "failed"
 """A recording that the recorder could not open, or not go on with; else the reason of its stop."""
 
 _FAILURES: Final = frozenset(Condition) - {Condition.DOCKED}
-"""Whoever docks a camera has done what is to be done."""
+"""Docked is no failure."""
 _PAIRS: Final = frozenset((one, other) for one in Stage for other in Stage if one is not other)
 _ENDS: Final = stages.ENDS_RECORDING | {Condition.CAMERA_DOWN, Condition.BATTERY_CRITICAL}
 REASONS: Final = frozenset({"stop", "shutdown", RESTARTED, FAILED, *(one.value for one in _ENDS)})
@@ -93,8 +93,8 @@ class Metrics:
         self._ready = after.stage in ARMABLE and after.can_record
 
     def shift(self, at_us: int, *, runs: bool, begun: int = 0) -> None:
-        """Whether somebody is on a shift. begun: how many have begun since it was said last; one
-        that goes on over a restart does not begin again."""
+        """Whether a shift is under way. begun: how many have begun since the last call; one that
+        goes on over a restart does not begin again."""
         self.advance_to(at_us)
         self._shifts += begun
         self._on_shift = runs

@@ -1,4 +1,4 @@
-"""The control socket's server, imported when somebody first connects.
+"""The control socket's server, imported at the first connection.
 
 Its HTTP framework takes 10 MB and a tenth of a second of a processor (a second on a small board),
 and most cameras are never asked anything on their shift. So until then only the socket is there

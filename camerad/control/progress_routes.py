@@ -1,5 +1,5 @@
-"""The part of the control socket by which the process in the dock tells how handing over goes. The
-requests are in `camerad.control.server`.
+"""Routes of the control socket for the upload's progress. The requests are in
+`camerad.control.server`.
 
 What is told reaches lights and display, so it is words of a table and two numbers, and no text.
 """

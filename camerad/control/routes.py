@@ -1,4 +1,4 @@
-"""The part of the control socket that concerns the store: who has a copy, what is held, what goes.
+"""Routes of the control socket for the store: copies, holds, deletion.
 
 The requests are listed in `camerad.control.server`. Each is done on the keeping thread, in its
 order among everything else that the ledger gets to know, so none of them delays footage or a press.

@@ -10,14 +10,14 @@ GET /events            the same object at every change, as server-sent events (W
 POST /intents/{name}   carry out an intent as if a button had asked for it: 202 when it was
                        taken, 409 when it was refused, with the reason
 GET /health            how its parts do: camera, microphone, display, outputs, buttons; see
-                       `camerad.daemon.status_reporter.StatusReporter.health`. For whoever may
-                       configure
+                       `camerad.daemon.status_reporter.StatusReporter.health`. For users who
+                       may configure
 GET /metrics           counters without personal data, as Prometheus reads them
 GET /recordings        the recordings in the store: flagged first, then the newest
 GET /identity          the device's id and its public key, as JWK
 GET /ledger/head       the ledger's head: epoch, sequence, sha256
-POST /shift            body {"wearer": id}: that is who wears the camera from now on; {"wearer":
-                       null}: nobody does
+POST /shift            body {"wearer": id}: begin the shift of this wearer; {"wearer": null}:
+                       end the shift
 POST /recordings/{id}/hold     keep a recording; body {"reason": ..., "who": ...}
 POST /recordings/{id}/release  end that; body {"who": ..., "reason": ... or left out}
 POST /purge            delete what is due now; answers {"complete", "deleted", "reasons"}: whether
@@ -26,11 +26,11 @@ POST /acknowledge      sign a receipt over copies at an office; body {"directory
                        "recordings": [{"id", "final", "sha256", "bytes"}]}. Then, with the body
                        {"receipt": ...}: note that it is written down beside the copies
 POST /dock/signature   body {"base": text}: sign the signature base (RFC 9421) of a request to the
-                       office's server; answers {"signature": base64}. For whoever hands recordings
-                       over, as the next
+                       office's server; answers {"signature": base64}. For the upload
+                       process, as the next
 POST /dock/receipt     body {"receipt": token}: take note of a receipt that the office signed;
                        answers {"acknowledged": [id, ...]}, those that were not before
-POST /dock/progress    body {"state", "done", "total", "trouble"}: how handing over goes
+POST /dock/progress    body {"state", "done", "total", "trouble"}: progress of the upload
                        (`camerad.behaviour.dock_progress`); answers {"shown": ...}, which is what
                        `handover` in /status says then
 POST /dock/check-in    body {}: sign how the camera is; answers {"statement": token}
@@ -94,7 +94,7 @@ MAX_CONNECTIONS: Final = 128
 MAX_OF_ONE_USER: Final = 32
 """Of those, a user who is neither root nor the daemon's own has at most so many,"""
 MAX_OF_OTHERS: Final = 96
-"""and all such users together, so that nobody keeps out who looks after the camera."""
+"""and all such users together, so that they cannot lock the technician out."""
 MAX_LISTENERS_OF_OTHERS: Final = 16
 KEEP_ALIVE_SECONDS: Final = 15.0
 """How often a listener is written to at the least."""
@@ -147,7 +147,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @web.middleware
 async def _plain_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every error is JSON with one sentence; a mistake of ours is logged and harms nobody."""
+    """Every error is JSON with one sentence; a mistake in camerad is logged and contained."""
     try:
         return await handler(request)
     except web.HTTPException as error:
@@ -227,7 +227,7 @@ class Control:
         self._dock.add_to(app.router)
         ProgressRequests(lambda: self._daemon.handover).add_to(app.router)
         ShiftRequests(lambda: self._daemon.shifts).add_to(app.router)
-        # No access log: who asked what when is nobody's business.
+        # No access log: requests are private.
         self._runner = web.AppRunner(
             app,
             access_log=None,
@@ -255,7 +255,7 @@ class Control:
         server = self._runner.server if self._runner is not None else None
         peer = peer_of(transport)
         if server is None or self._closing.is_set():
-            # Accepted just before: whoever ends the others would never come to this one.
+            # Accepted just before: closing the others would miss this one.
             return None
         if peer is None or len(server.connections) >= MAX_CONNECTIONS:
             return None

@@ -1,6 +1,4 @@
-"""The part of the control socket that concerns shifts. The requests are in
-`camerad.control.server`.
-"""
+"""Routes of the control socket for shifts. The requests are in `camerad.control.server`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a camera takes over the one signed file that sets it up.
+"""Applies the signed file that sets a camera up.
 
 Imported by `cli`, `control`, `daemon`, `desk`, `dock`, `office` and `vault`. Imports `base`,
 `config`, `container`, `ledger` and `store`.

@@ -1,4 +1,4 @@
-"""``camerad provision apply``: what lies on the card is judged, taken over, and removed from there.
+"""``camerad provision apply``: checks the card's file, applies it, and removes it from the card.
 
 Runs before the daemon, and may be ended at any instant: docs/provisioning.md has the order.
 """
@@ -54,7 +54,7 @@ _NAMED: Final = 3
 PROGRAMS: Final = "/usr/sbin"
 """Where the system has what the office's file may ask for."""
 _NEEDS: Final = {
-    SSH: ("sshd", "ssh: the camera's system has no SSH server, so nobody can log in"),
+    SSH: ("sshd", "ssh: the camera's system has no SSH server, so no login is possible"),
     WIFI: (
         "wpa_supplicant",
         "wifi: the camera's image was made without the radio, so it joins no wireless network; "

@@ -1,4 +1,5 @@
-"""The FAT partition of the card, which any computer opens: read, told, and rid of secrets.
+"""The card's FAT partition, which any computer opens: reads files, writes the report, and removes
+secrets.
 
 FAT has no journal, keeps no modes and promises nothing about the order of writes, so nothing that
 counts is only there. Everything raises StorageError unless it says otherwise.
@@ -54,8 +55,8 @@ class BootPartition:
         return read_plain(path, "file on the card", most)
 
     def similar_names(self, names: tuple[str, ...]) -> list[str]:
-        """Files whose names look as if one of `names` was meant; what stands there is anybody's, so
-        they are made fit to be printed."""
+        """Files whose names look as if one of `names` was meant; an attacker may have chosen them,
+        so they are made fit to be printed."""
         return [
             printable(name)[:100]
             for name in self._names()
@@ -63,8 +64,8 @@ class BootPartition:
         ]
 
     def folders_with(self, name: str) -> list[str]:
-        """Folders in which there is a file of that name: whoever copied them meant the file. Made
-        fit to be printed, as above."""
+        """Folders in which there is a file of that name: the technician who copied them meant the
+        file. Made fit to be printed, as above."""
         folders = (
             one for one in self._folders() if file_status.exists(self._path(f"{one}/{name}"))
         )
@@ -133,8 +134,8 @@ class BootPartition:
             _wipe(path)
 
     def remove_fsck_files(self) -> None:
-        """Remove what a check of the file system made of room that belonged to no file any more: it
-        is nobody's, and may hold an earlier version of a file with a secret.
+        """Remove files that a check of the file system made of lost clusters: they may hold an
+        earlier version of a file with a secret.
 
         Its room is not overwritten here, since it may be all that there was: see
         `overwrite_free_room`.
@@ -213,8 +214,8 @@ def _write_over(path: str, content: bytes) -> None:
 
 
 def _wipe(path: str) -> None:
-    """Overwrite all the room of a file with zeros, and remove it. Block by block: anybody can put
-    one there that is larger than memory."""
+    """Overwrite all the room of a file with zeros, and remove it. Block by block: the file may be
+    larger than memory."""
     try:
         state = os.lstat(path)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""``camerad-report.txt``: what the camera made of the file on its card."""
+"""Writes ``camerad-report.txt``: the camera's verdict on the file on its card."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a provisioning file makes: the camera's configuration, and files for the system around it.
+"""Files derived from a provisioning file: the camera's configuration, and the system's files.
 
 All pure. The formats: timesyncd.conf(5) and systemd.network(5), sshd(8), "AUTHORIZED_KEYS FILE
 FORMAT", of OpenSSH, and wpa_supplicant.conf(5).
@@ -41,8 +41,8 @@ def host_name(device: str) -> str:
 
 
 def _network(host: str) -> str:
-    """What a camera's own network adds to that of all: without it every camera would be one and the
-    same name to whoever looks for its address."""
+    """A camera's addition to the network settings of all: without it every camera would have the
+    same name in DHCP."""
     return f"[DHCPv4]\nHostname={host}\n\n[DHCPv6]\nHostname={host}\n"
 
 

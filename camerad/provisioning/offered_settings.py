@@ -1,4 +1,4 @@
-"""The daemon's part in settings that come through the dock: it keeps them for the next start.
+"""The daemon's part in settings from the dock: keeps them for the next start.
 
 It judges them at once, so that the office hears soon of one that it can never take, and
 `camerad provision apply`, which alone knows the pinned key, judges them again before the daemon

@@ -1,4 +1,4 @@
-"""The daemon's part: it carries out what `camerad provision apply` has left for it.
+"""The daemon's part: carries out the orders of `camerad provision apply`.
 
 Only the daemon writes the ledger, and only it makes and destroys the device's key.
 """

@@ -1,4 +1,4 @@
-"""What the ledger is to say about provisioning: left by `apply`, carried out by the daemon.
+"""Orders for ledger entries about provisioning: left by `apply`, carried out by the daemon.
 
 Only the daemon writes the ledger and the device's keys. So `camerad provision apply` leaves orders
 in its directory, each with an id of its own; the daemon carries out those behind the last one that

@@ -1,4 +1,4 @@
-"""What a camera keeps of its provisioning, and in which order it is written.
+"""The stored provisioning state of a camera, and the order of its writes.
 
 docs/provisioning.md has the invariants. A decision has a file of its own, `PENDING`, with all that
 follows from it; from the instant at which that has its name everything is done from it alone, and

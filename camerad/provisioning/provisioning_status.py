@@ -1,4 +1,4 @@
-"""How a camera stands with its office: what the daemon may know of it, at the cost of three looks.
+"""Provisioning status of a camera, as the daemon reads it.
 
 Nothing but the standard library: the daemon asks this while its start is waited for.
 """
@@ -21,7 +21,7 @@ class ProvisioningStatus(Enum):
     """Whether a camera was set up by a file."""
 
     BY_HAND = "by hand"
-    """There is no directory for it: whoever wrote the configuration has set it up."""
+    """There is no directory for it: the configuration was written by hand."""
     UNPROVISIONED = "unprovisioned"
     PROVISIONED = "provisioned"
     REFUSED = "refused"

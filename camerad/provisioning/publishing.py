@@ -1,4 +1,4 @@
-"""``camerad provision publish``: what a camera leaves on its card for the technician to collect.
+"""``camerad provision publish``: writes the camera's public key and its state to its card.
 
 Its public key, as JWK and as PEM, with the file that it was set up by, and what the doctor found.
 Nothing of it is signed: it says what a person then carries to the desk, and proves nothing by

@@ -1,10 +1,10 @@
-"""A settings file that came through the dock: its form, and whether it holds.
+"""Checks a settings file from the dock: its form, and whether it applies.
 
 The office's server keeps file and signature as one: the JWS of `camerad.provisioning.signing` with
 its content in its place (RFC 7515, 7.1). The daemon leaves that in its state directory, and
 `camerad provision apply` judges it at the next start as it judges what lies on the card: by the
-pinned key, the serial, and the camera that it names. Two things count on a card alone, since
-somebody has to hold the camera for them: its first file, and a reset. Here, nothing is read as YAML
+pinned key, the serial, and the camera that it names. Two things count on a card alone, since a
+person has to hold the camera for them: its first file, and a reset. Here, nothing is read as YAML
 before the office's signature holds.
 """
 

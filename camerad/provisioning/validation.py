@@ -1,4 +1,4 @@
-"""Whether a provisioning file holds for this camera: pure, from bytes to a verdict.
+"""Decides whether a provisioning file applies to this camera. Pure: from bytes to a verdict.
 
 docs/provisioning.md says whose word counts, and why in this order.
 """

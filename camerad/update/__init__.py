@@ -1,4 +1,4 @@
-"""Another version of the whole system: installed by RAUC, tried once, kept or given up.
+"""Updates of the whole system: installed by RAUC, tried once, kept or given up.
 
 Imported by `cli`, `control`, `daemon`, `dock` and `recording`. Imports `base`, `behaviour` and
 `ledger`.

@@ -1,4 +1,4 @@
-"""RAUC's custom boot loader backend: RAUC asks about the slots, and reports what it did.
+"""RAUC's custom boot loader backend: answers RAUC's requests about the slots.
 
 The interface is in RAUC's manual, "Custom bootloader backend interface": one command, its
 arguments, a word on standard output, and an exit code. RAUC marks the target bad before it writes

@@ -1,4 +1,4 @@
-"""autoboot.txt: which of the card's partitions the board's firmware starts from.
+"""Selects the boot partition of the board's firmware by autoboot.txt.
 
 Raspberry Pi's documentation, "autoboot.txt": at most 512 bytes; `boot_partition` below ``[all]``
 counts at every start, that below ``[tryboot]`` at one that was asked for with the reboot argument

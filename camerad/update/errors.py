@@ -1,4 +1,4 @@
-"""What stands in an update's way."""
+"""Errors of an update."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class UpdateError(CameradError):
 
 
 class BundleRefusedError(UpdateError):
-    """Error raised when a bundle is for another camera, or by nobody whom this one trusts."""
+    """Error raised when a bundle is for another camera, or by no signer that this one trusts."""
 
     exit_code = EX_CONFIG
 

@@ -1,4 +1,4 @@
-"""Which image a system was made from: IMAGE_VERSION of os-release(5)."""
+"""Reads the image's version: IMAGE_VERSION of os-release(5)."""
 
 from __future__ import annotations
 

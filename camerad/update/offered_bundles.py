@@ -1,4 +1,4 @@
-"""Bundles that come through the dock: what `camerad-upload` leaves is judged as a stick's is.
+"""Bundles from the dock: files that `camerad-upload` leaves are judged as a stick's are.
 
 In a directory of that process's own (`DIRECTORY`):
 
@@ -11,10 +11,10 @@ In a directory of that process's own (`DIRECTORY`):
 
 What became of a bundle is in `JUDGED` beside `camerad.update.update_file`, which only root writes.
 The daemon reads there what to tell the office, and `camerad-upload` what not to fetch again. The
-SHA-256 is a name here and no more: whoever has taken `camerad-upload` over can give another file
-that name, and RAUC's signature alone says what is installed. Nor does it bound anything by itself:
-under ever new names one bundle would wear out the card. So `WRITES` counts, of all names together,
-how often a system was written while this version runs.
+SHA-256 is a name here and no more: an attacker in `camerad-upload` can give another file that name,
+and RAUC's signature alone decides what is installed. Nor does it bound anything by itself: under
+ever new names one bundle would wear out the card. So `WRITES` counts, of all names together, how
+often a system was written while this version runs.
 
 Order of writes: an attempt is counted before RAUC writes anything, so that one by which the machine
 loses its power counts, too; a decision is written before the bundle is removed. After a loss of
@@ -194,7 +194,7 @@ class OfferedBundles:
                 return  # it was written whole before something went wrong
             if self._updater.hindrance() is not None:
                 self._count(running.version, writes)
-                self._note(judged)  # the camera was taken: that is nobody's fault
+                self._note(judged)  # the camera was taken out of its dock: no failure
             elif counted.failures >= MOST_FAILURES:
                 text = (
                     f"{counted.failures} times it could not be written, the last time so: {error}"
@@ -230,7 +230,7 @@ class OfferedBundles:
     def _note(self, judged: JudgedBundle) -> None:
         others = [one for one in self._judged() if one.sha256 != judged.sha256]
         while len(others) >= MOST:
-            # Whoever hands in what nobody signed must not have the others forgotten.
+            # An attacker's unsigned files must not displace the others.
             others.remove(next((one for one in others if one.why == UNTRUSTED), others[0]))
         write_json(self._path, [*others, judged], mode=_PUBLIC)
 

@@ -1,4 +1,4 @@
-"""RAUC, which checks bundles and writes slots: its program, as a child process.
+"""Runs RAUC as a child process, which checks bundles and writes slots.
 
 Its service and its client speak D-Bus, on a bus that lives as long as one installation
 (dbus-run-session(1)): no camera has a bus, or a service with these rights, at any other time.

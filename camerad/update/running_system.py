@@ -1,4 +1,4 @@
-"""The system that runs, as it describes itself, in a root that is checked while it is read.
+"""Reads the running system's description, in a root that is checked while it is read.
 
 Its version is `IMAGE_VERSION` of os-release(5). RAUC's system.conf says which bundles fit it, and
 the lowest version that it accepts. The slot that runs is in the kernel's command line, which each

@@ -1,4 +1,4 @@
-"""What is kept of an update: its state, and what the ledger is to say about it, in one file.
+"""The stored state of an update and its entries for the ledger, in one file.
 
 So neither is ever there without the other. The file lies beside the camera's provisioning: both
 systems see it there, and the daemon cannot write it.

@@ -1,4 +1,4 @@
-"""The daemon's part of an update: it writes into the ledger what became of it.
+"""The daemon's part of an update: writes its outcome into the ledger.
 
 It does so at its start, and then whenever the file has changed: a trial is confirmed while the
 daemon runs.

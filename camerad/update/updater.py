@@ -57,7 +57,7 @@ class Updater:
 
     def _install(self, bundle: str, running: RunningVersion, rauc: Rauc, *, again: bool) -> None:
         if self._kept.state.phase is UpdatePhase.INSTALLING:
-            # Whoever did that was killed, as when the stick is pulled out: the lock is free.
+            # The installing process was killed, as when the stick is pulled out: the lock is free.
             self._carry_out(update.NotInstalled())
         self._refuse_unless_idle()
         if not os.path.isfile(bundle):
@@ -132,7 +132,7 @@ class Updater:
         installed, it starts by default from then on. slot, version: of the running system. Returns
         the phase of the update; for a system that is not on trial nothing is done. Raises
         TrialFailedError: then the machine is to start the system before. Or UpdateNotNowError, if
-        that has to be left to its next start, because somebody uses the camera.
+        that has to be left to its next start, because the camera is in use.
         """
         state = self._kept.state
         if state.phase is not UpdatePhase.TRYING or state.slot != slot:
@@ -181,8 +181,8 @@ class Updater:
             )
 
     def _failed(self, why: str) -> UpdateError:
-        """What becomes of a trial that failed. Somebody may have taken the camera out of its dock
-        meanwhile, and may be recording."""
+        """The error for a failed trial. The camera may have been taken out of its dock meanwhile,
+        and may be recording."""
         camera = self._ask()
         use = None if camera is None else update.hindrance(camera)
         if use is None:
