@@ -1,4 +1,4 @@
-"""The controller: the parts that make a camera, and how they are put together.
+"""The controller: assembles a camera from its parts.
 
 Imported by `cli` and `doctor`. Imports `base`, `behaviour`, `config`, `container`, `control`,
 `hardware`, `ledger`, `provisioning`, `recording`, `store`, `stream`, `update` and `verify`.

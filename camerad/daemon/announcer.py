@@ -1,4 +1,4 @@
-"""What the camera says aloud: which announcement, through the loudspeaker, into the ledger.
+"""Plays announcements through the loudspeaker, and writes them into the ledger.
 
 That a recording was announced is a fact that the ledger keeps, and that it was to be and could not
 be is one too. Used from the event loop; nothing here waits for a sound.

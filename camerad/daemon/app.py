@@ -365,8 +365,8 @@ class App:
     # ------------------------------------------------------------------ what parts report
 
     def _shift_changed(self) -> None:
-        """Whoever wears the camera goes into stamp and recordings. For a badge, frames are shared
-        that nobody sees; they are overwritten once it is no longer looked for."""
+        """The wearer goes into stamp and recordings. For a badge, frames are shared that no display
+        shows; they are overwritten once it is no longer looked for."""
         shifts = self._shifts
         self._recordings.wearer = shifts.wearer
         self._counting.shift(runs=shifts.wearer is not None, begun=shifts.take_begun())

@@ -1,4 +1,4 @@
-"""The sound of recordings: what each begins with, and what it is told.
+"""Manages the sound of recordings: its state at their beginning, and its changes.
 
 Between two recordings it is remembered what the microphone does, and since when the wearer wants no
 sound: the next one has to know both before its first sound. Used from the event loop.

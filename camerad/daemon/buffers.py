@@ -1,4 +1,4 @@
-"""The locked memory that footage is received into: a ring for pictures, and one for sound."""
+"""Allocates the locked memory for footage: a ring for pictures, and one for sound."""
 
 from __future__ import annotations
 

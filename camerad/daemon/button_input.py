@@ -1,4 +1,4 @@
-"""What a hand on a button means: edges of the lines become intents, and those events.
+"""Turns button edges into intents, and those into events.
 
 Used on the event loop; only the lines' own edges come from another thread.
 """

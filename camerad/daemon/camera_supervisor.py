@@ -1,4 +1,4 @@
-"""The camera as the daemon hears of it: up, down, given up, worth a reboot or not.
+"""Handles the camera's reports: up, down, given up, worth a reboot or not.
 
 What the capture process does and when it is started anew is decided below
 (`camerad.behaviour.supervision`, carried out by `camerad.stream.link`). Here it becomes a
@@ -171,8 +171,8 @@ class CameraSupervisor:
 
 
 def describe(gap: Gap) -> str:
-    """A gap in words: why, how many pictures, how long, as far as that is known. What is counted
-    of sound is packets, and tells nobody anything."""
+    """A gap in words: why, how many pictures, how long, as far as that is known. Counts of sound
+    are packets, and are left out."""
     parts = [gap.reason]
     if gap.frames is not None and gap.reason != SOUND_LOST:
         parts.append(count(gap.frames, "picture"))

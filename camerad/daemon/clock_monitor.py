@@ -1,4 +1,4 @@
-"""What wall time is worth, as the daemon learns it: a condition, the ledger, and the stamp."""
+"""Carries the clock's trust into a condition, the ledger, and the stamp."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is the matter with the camera: conditions are raised and cleared here, as events."""
+"""Raises and clears the camera's conditions, as events."""
 
 from __future__ import annotations
 

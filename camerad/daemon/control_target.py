@@ -1,4 +1,4 @@
-"""What the control socket may ask of the daemon (`camerad.control.server.ControlledCamera`)."""
+"""The daemon's interface for the control socket (`camerad.control.server.ControlledCamera`)."""
 
 from __future__ import annotations
 

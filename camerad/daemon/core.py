@@ -1,4 +1,4 @@
-"""What every part of the daemon stands on."""
+"""Shared core of the daemon's parts."""
 
 from __future__ import annotations
 

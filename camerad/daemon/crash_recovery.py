@@ -1,4 +1,4 @@
-"""Closing the recordings that were cut off, and checking what had to be closed.
+"""Closes recordings that were cut off, and checks them.
 
 The ledger's word about them may be old: on a slow card its entries wait, and go with the daemon.
 What was noted meanwhile (`camerad.daemon.heartbeat`) then says more.
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RESUME_US: Final = 10 * SECOND
-"""A recording is gone on with only if its footage was wanted so lately; later, nobody expects it.
+"""A recording is gone on with only if its footage was wanted so lately; later, the wearer does not
+expect it.
 """
 WEARERS: Final = "stop"
 """Reason of the stop that the wearer has asked for (`camerad.behaviour.stages`)."""
@@ -42,7 +43,7 @@ CHECKING_NICE: Final = 10
 
 class CrashRecovery:
     """recordings_dir: where the recordings are. note: tells the ledger what was found. heartbeat:
-    has up to when footage was wanted; None if nobody notes that."""
+    has up to when footage was wanted; None without such a note."""
 
     def __init__(
         self, recordings_dir: str, clock: Clock, note: Note, heartbeat: Heartbeat | None = None
@@ -166,7 +167,7 @@ class CrashRecovery:
     def _by_note(self, recording: str, noted: WantedNote, now_us: int) -> tuple[str | None, bool]:
         """As `cut_off`, of a recording that has no end."""
         if noted.stopped is not None:
-            return None, noted.stopped != WEARERS  # whoever stopped it knows
+            return None, noted.stopped != WEARERS  # the wearer who stopped it knows
         goes_on = now_us - noted.until_us < RESUME_US
         return (recording, False) if goes_on else (None, True)
 
@@ -184,7 +185,7 @@ class CrashRecovery:
         if recording not in self._replaced:
             self._replaced.add(recording)
             log.error(
-                "%s: somebody put another file in its place while it is recorded: the recording is "
+                "%s: another file was put in its place while it is recorded: the recording is "
                 "lost when it ends; find out who can write there",
                 path,
                 extra=MessageId.REPLACED.extra,

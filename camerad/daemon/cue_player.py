@@ -1,4 +1,4 @@
-"""Tells cues by vibration and tone, one after the other, as `camerad.behaviour.cue_queue` decides.
+"""Plays cues by vibration and tone, in the order of `camerad.behaviour.cue_queue`.
 
 A cue is told as it is true at the moment when it begins, whatever it was when it came. Behind each
 comes a rest, in which the next news waits; a hand is answered within it. Used on the event loop.

@@ -1,4 +1,4 @@
-"""What an event leads to: one step of the stage machine, then whoever has to know, in their order.
+"""Dispatches an event: one step of the stage machine, then its subscribers, in order.
 
 The state lives here, and so do the queue of events and the one timer of the daemon.
 `camerad.behaviour.stages.step` decides; the dispatcher decides nothing. It tells each step to its

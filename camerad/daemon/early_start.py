@@ -1,4 +1,4 @@
-"""The first thing that a camera does: from here on a press is remembered.
+"""First step of a start: from here on a press is remembered.
 
 The daemon has much to import, which takes longer than a hand that is in a hurry. So the buttons are
 watched before that, and what they do meanwhile is kept, each edge with the time at which it
@@ -33,7 +33,7 @@ BLINK_SECONDS: Final = 0.5
 class EarlyStart:
     """The claim and the buttons of a daemon that has not begun yet.
 
-    claim: the descriptor that holds the claim; whoever takes it over closes it. lines: those of the
+    claim: the descriptor that holds the claim; its next owner closes it. lines: those of the
     outputs, by name. dark_us: when the red light was out for certain, whatever the daemon before
     left. held: the buttons that were held when they were first looked at. asked_us: when the card
     was asked whether it takes anything, which `answer` waits for. Raises a CameradError if the

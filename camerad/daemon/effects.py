@@ -1,5 +1,5 @@
-"""Carries out what `camerad.behaviour.stages.step` says is to follow: on the link to the camera, on
-the recordings, and on what an officer feels and hears.
+"""Carries out the effects of `camerad.behaviour.stages.step`: on the link to the camera, on the
+recordings, and on cues.
 
 Effects that concern footage keep their order, wipes included: whatever comes while footage is being
 overwritten waits until that is done. So does what a recording is told of the camera's stages: it

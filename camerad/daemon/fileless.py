@@ -1,4 +1,4 @@
-"""A recording that never got a file: the card was too slow, and then the daemon died.
+"""Handles a recording without a file: the card was too slow, and then the daemon died.
 
 Its red light shone, and nothing on the card names it. So the next daemon makes the file: a header,
 no footage, and an end that states all of it as a gap. It is found, shown, offloaded and deleted

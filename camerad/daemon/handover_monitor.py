@@ -1,5 +1,4 @@
-"""How handing over goes, as the daemon keeps it: `camerad.behaviour.dock_progress` beside the stage
-machine.
+"""Follows the upload's progress: `camerad.behaviour.dock_progress` beside the stage machine.
 
 The process in the dock tells it (`camerad.control.progress_routes`). "All handed over" is never
 taken on trust: the ledger has to have every recording acknowledged, and no recording may have begun

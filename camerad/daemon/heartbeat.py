@@ -1,17 +1,17 @@
-"""Until when the daemon recorded: a note that outlives it, where no card can hold it up.
+"""Heartbeat of a recording: a note that outlives the daemon, written without waiting for a card.
 
 While a recording runs, a thread writes four times a second up to when its footage is wanted: now,
 or the stop. If the daemon dies, or leaves because the card does not answer, the next one closes the
 recording and has the end say so, together with the gap between the last picture that is kept and
-then (`camerad.store.owed`). Without a note, as after a loss of power, nobody knows more than
-what is kept.
+then (`camerad.store.owed`). Without a note, as after a loss of power, only the stored footage is
+known.
 
 A lamp may shine on when its daemon is killed, until the next one puts it out first thing
 (`camerad.daemon.early_start`). When that was is noted too: the end accounts for it.
 
 The notes are one small file per recording in ``<runtime_dir>/wanted``, which is in memory (/run):
 they need no card, outlive the daemon, and vanish with the boot whose clock they tell. They are
-signed by nobody, so no more is believed of them than that: a time of this boot that is not to come.
+unsigned, so no more is believed of them than that: a time of this boot that is not in the future.
 One that is missing or cannot be read costs that gap, and nothing else.
 
 The red light shines from the press on, and a slow card may need seconds to make the file. Until it

@@ -1,4 +1,4 @@
-"""A recording's file as the recorder gets it: what becomes of it is written into the ledger."""
+"""Wraps a recording's file for the recorder, and writes its events into the ledger."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 
 
 class Witness(Protocol):
-    """Whoever writes the ledger (`camerad.daemon.store_worker`); all of it may be called from any
-    thread.
-    """
+    """The writer of the ledger (`camerad.daemon.store_worker`). Thread-safe."""
 
     def note(self, kind: str, **facts: Any) -> None:
         """Have the ledger say so."""
@@ -63,7 +61,7 @@ class KeptSink:
 
     def append(self, fragment: bytes, facts: FragmentFacts) -> None:
         """As its sink does."""
-        # Also of a fragment that is tried again: nobody but `retry` goes on from it.
+        # Also of a fragment that is tried again: only `retry` goes on from it.
         self._flagged = self._flagged or bool(facts.marks)
         with self._named():
             self._sink.append(fragment, facts)

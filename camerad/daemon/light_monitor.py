@@ -1,4 +1,4 @@
-"""Whether the lights are as they were switched (P3)."""
+"""Checks that the lights are as they were switched (P3)."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class MetricsStore:
         self.metrics.count_step(step.event, step.after, step.effects)
 
     def shift(self, *, runs: bool, begun: int = 0) -> None:
-        """Whether somebody is on a shift, and how many have begun since it was said last."""
+        """Whether a shift is under way, and how many have begun since the last call."""
         self.metrics.shift(self._clock.now_us(), runs=runs, begun=begun)
 
     def handover(self, progress: HandoverProgress | None) -> None:

@@ -1,4 +1,4 @@
-"""The microphone as the daemon sees it: what it is to do, and what it says.
+"""Controls the microphone, and follows its reports.
 
 Which mode it is in follows from the state alone, so there is nothing to remember, and a capture
 process that was restarted is told the same again (`camerad.stream.link`).
@@ -26,8 +26,8 @@ def mode_for(state: stages.State, *, pre_event: bool) -> SoundMode:
     """What the microphone is to do. pre_event: whether the pre-event buffer holds sound too.
 
     It is on while a recording takes sound, and while a buffer does; ready where a press is to have
-    sound at once; and else its device is closed, so that nobody is heard whom nobody records. Nor
-    is it opened there to see whether it works: that would be to listen.
+    sound at once; and else its device is closed, so that it never listens without need. Nor is it
+    opened there to check it: that would be listening.
     """
     if state.keeping:
         return SoundMode.READY if state.muted else SoundMode.ON
@@ -57,7 +57,7 @@ class MicrophoneControl:
         self._set_mode = set_mode
         self._heard = heard
         self.state = SoundState.OFF
-        """What it does: as it has said last, and off once nobody is there to say it."""
+        """Its last reported state; off once its process is gone."""
         self.why: str | None = None
         """Why it does not work, in words; None while nothing speaks against it."""
 
@@ -74,9 +74,9 @@ class MicrophoneControl:
         self._set_mode(mode)
 
     def says(self, news: SoundNews) -> None:
-        """It does something else. While it is off, and until it is on, nobody knows better than
-        before whether it works: the condition says how it was when it was used last. What a start
-        tells of that waits behind the start's own rhythm, and is not told if it is on by then."""
+        """Its state has changed. While it is off, and until it is on, it is unknown whether it
+        works: the condition keeps its state from the last use. What a start tells of that waits
+        behind the start's own rhythm, and is not told if it is on by then."""
         self.state, self.why = news.state, news.why
         if news.state in DOWN:
             _log.error(

@@ -1,4 +1,4 @@
-"""Opening what the daemon keeps besides footage: the first steps of a start.
+"""Opens identity, ledger and store: the first steps of a start.
 
 Procedure: what a killed process has left is settled; identity; ledger, its torn tail repaired; what
 it knows of right time, before it is told anything new. Then it gets to know of this start, of what
@@ -40,8 +40,8 @@ class OpenedStore(msgspec.Struct, frozen=True):
     """What the start found.
 
     resume: id of a recording that ran in this boot until the daemon died a moment ago, if any;
-    display: whether the self-view was on beside it, None if nobody knows; muted_us: media time
-    since when the wearer wanted no sound of it, None if they did. cut_off: whether the camera was
+    display: whether the self-view was on beside it, None if unknown; muted_us: media time since
+    when the wearer wanted no sound of it, None if they did. cut_off: whether the camera was
     recording when it ended, and that does not go on. shift: the one that has not ended, if any.
     """
 
@@ -85,7 +85,7 @@ class WhatIsKnown(msgspec.Struct, frozen=True):
 
 
 class Books(msgspec.Struct, frozen=True):
-    """What is kept, open. sealer: None where nobody is named who could open a recording."""
+    """Identity, ledger and store, open. sealer: None where no recipient is configured."""
 
     store: Store
     key: SigningKey
@@ -180,7 +180,7 @@ def _tell_of_start(ledger: Ledger, settings: Settings) -> None:
         "start", software=software_version(), policy=settings.policy.name, settings=digest
     )
     if settings.overridden:
-        # Whoever set the camera beyond its policy answers for it.
+        # The person who set the camera beyond its policy answers for it.
         why = settings.overrides
         ledger.append(
             "settings",

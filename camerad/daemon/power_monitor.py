@@ -1,4 +1,4 @@
-"""What the camera lives on: battery, temperature and memory, watched while it runs.
+"""Watches battery, temperature and memory.
 
 Reading is `camerad.hardware.power` and `thermal`, on a thread each time; what follows is decided by
 `camerad.behaviour.battery`, `heat` and `scarcity`; this file carries it out on the event loop. A
@@ -10,8 +10,8 @@ concluded, some twenty times per charge at most. A file that is missing or damag
 that.
 
 The last act of a daemon whose battery is empty is a file ``<runtime_dir>/power-off`` with the
-reason in one line, when everything is closed. Switching the machine off is whoever's that has the
-right to: a path unit of systemd. A daemon that starts removes what it finds there.
+reason in one line, when everything is closed. A path unit of systemd, which has the right, switches
+the machine off. A daemon that starts removes what it finds there.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ LOOK_SECONDS: Final = 10.0
 """How often is looked at heat, memory and card. A processor under full load takes minutes from
 70 °C to 80 °C."""
 POWER_SECONDS: Final = 2.0
-"""How often is looked at battery and charger: a camera that was in its dock for a moment may be
-worn by somebody else."""
+"""Interval of the readings of battery and charger: after a moment in its dock a camera may have
+another wearer."""
 PATIENCE_SECONDS: Final = 10.0
 """After so long a gauge or a sensor that does not answer counts as one that fails."""
 POWER_OFF_US: Final = 30 * SECOND

@@ -1,4 +1,4 @@
-"""What the wearer and the person opposite see and hear of the camera's state.
+"""Shows the camera's state to the wearer and the person opposite.
 
 Lights and display follow from the state, from the shift and from the dock; announcements and cues
 from what has just happened; the stamp in the pictures says what will be asked of them later.
@@ -46,7 +46,7 @@ class Presentation:
         self._has_sound = has_sound
         self._cues = CuePlayer(core, lambda: self.indicators)
         self.announcer: Announcer | None = None
-        """Who speaks, once there is anybody."""
+        """The announcer, once there is one."""
         self.display: SelfViewProcess | NoDisplay | None = None
         """The display, once there is one."""
         self.wanted: DesiredState | None = None

@@ -1,4 +1,4 @@
-"""Reboots of the machine: remembered on the card, so that there is an end to them.
+"""Counts the machine's reboots on the card, so that they end.
 
 The last rung of the recovery ladder, as the daemon carries it out: before it ends with the exit
 code that the unit answers with a reboot, it writes down that it did, durably. What cannot be

@@ -1,4 +1,4 @@
-"""The recorders that run: that of the newest recording, and those that a slow card still closes.
+"""The running recorders: that of the newest recording, and those that a slow card still closes.
 
 Pure bookkeeping, used on the event loop only; each recorder has a thread of its own.
 """

@@ -1,4 +1,4 @@
-"""Whether an office has set the camera up, so that its recordings can be opened."""
+"""Checks that an office has set the camera up, so that its recordings can be opened."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def check_setup(conditions: Conditions, settings: Settings) -> None:
         conditions.raise_(Condition.UNPROVISIONED)
     elif not settings.recipients:
         log.error(
-            "nobody is named in 'recipients' who could open a recording: none is made",
+            "'recipients' names no key that could open a recording: none is made",
             extra=MessageId.NO_RECIPIENTS.extra,
         )
         conditions.raise_(Condition.NO_RECIPIENTS)

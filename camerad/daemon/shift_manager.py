@@ -1,4 +1,4 @@
-"""Shifts as the daemon carries them out: `camerad.behaviour.shift` beside the stage machine.
+"""Manages shifts: runs `camerad.behaviour.shift` beside the stage machine.
 
 Who wears the camera goes into the ledger, the stamp, the header of each recording and the status.
 Used on the event loop.
@@ -71,7 +71,7 @@ class ShiftManager:
 
     @property
     def wearer(self) -> str | None:
-        """The id of whoever wears the camera, if a shift was assigned."""
+        """The wearer's id, if a shift was assigned."""
         return self._state.shift.wearer if self._state.shift is not None else None
 
     @property
@@ -117,11 +117,12 @@ class ShiftManager:
         return self._step(shift.BeginShift(self._clock.now_us(), wearer))
 
     def end(self) -> str | None:
-        """A program says that nobody does; returns why it does not count, or None."""
+        """End the shift at a program's request; returns why it is refused, or None."""
         return self._step(shift.EndShift(self._clock.now_us()))
 
     def seen(self, wearer: str) -> None:
-        """Somebody's badge is before the camera; from its process, so it is checked anew."""
+        """A badge is before the camera. The id comes from another process, so it is checked
+        again."""
         try:
             text = badge(wearer)
         except ValueError as error:

@@ -1,4 +1,4 @@
-"""The present shift, in a note that outlives the daemon where no card can hold it up.
+"""Notes the present shift outside the card, in a file that outlives the daemon.
 
 The ledger says who wears the camera. While the card takes nothing its entries wait in memory, and
 are lost if the daemon dies before they are written: a wearer who has given the camera back would be
@@ -6,8 +6,8 @@ named by the next recordings. So each change is noted in ``<runtime_dir>/shift``
 in memory (/run): it needs no card, and vanishes with the boot. A daemon that starts has the ledger
 say what it missed, before anything is made of it (`settle`).
 
-The note is signed by nobody, and counts in its own boot only. One that is missing, or cannot be
-read, leaves what the ledger says.
+The note is unsigned, and counts in its own boot only. One that is missing, or cannot be read,
+leaves what the ledger says.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class Worn(msgspec.Struct, frozen=True):
 
 
 class NotedShift(msgspec.Struct, frozen=True):
-    """What is so since `at`, in the boot boot_id. present: None if nobody is on a shift. over: why
-    the one before ended, None if there was none."""
+    """The shift since `at`, in the boot boot_id. present: None without a shift. over: why the one
+    before ended, None if there was none."""
 
     boot_id: str
     at: Moment

@@ -1,4 +1,4 @@
-"""How the daemon ends: in order, by itself or because it is told to, and with which exit code."""
+"""Ends the daemon in order, on request or after a mistake, and chooses its exit code."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ class ShutdownSequence:
         self.begin(Condition.CAMERA_DOWN.value if reboots else RESTARTED)
 
     def mistake(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """The loop's handler of exceptions: a mistake of ours ends the daemon. Where the kernel has
-        no more of something for whoever connects, they may try again."""
+        """The loop's handler of exceptions: a mistake in camerad ends the daemon. If the kernel
+        lacks a resource for a connection, the client may try again."""
         error = context.get("exception")
         if "socket" in context and isinstance(error, OSError) and error.errno in _SCARCE:
             log.error("%s: %s", context["message"], error, extra=MessageId.SCARCE.extra)

@@ -1,4 +1,4 @@
-"""The card as the daemon sees it: what is the matter with it, and how much room is left.
+"""Monitors the card: its conditions, and the room left.
 
 Used from the event loop only; whatever touches the storage has a thread of its own, so a card that
 hangs delays nothing here (P5).
@@ -164,7 +164,7 @@ class StorageMonitor:
         """
         if self._asked is not None:
             await self._wait_for(self._asked)
-            self._asked.exception()  # nobody wants the answer any more
+            self._asked.exception()  # the answer is not needed any more
         asked = self._core.loop.in_thread(work, known=known)
         self._asked = asked
         await self._wait_for(asked)
@@ -187,7 +187,7 @@ class StorageMonitor:
         known = self._room if self._failed is None else None
         try:
             room = await self._answer(lambda: disk.free_space(self._directory, rate), known)
-            # Whatever fails below: nobody is told of room that is gone.
+            # Also after a failure below, the status never shows outdated room.
             self._room = room
             self._place = self._place or room.place
             if room.place != self._place:

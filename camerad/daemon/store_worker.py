@@ -1,4 +1,4 @@
-"""What the daemon keeps besides footage: its identity, the ledger, and the order in the store.
+"""Keeps identity, ledger and store on a separate thread.
 
 All of it happens on one thread, one thing after the other, so that nothing here needs a lock and
 the event loop never waits for the card (P5). What happens while the card cannot be written is noted
@@ -82,8 +82,8 @@ class StoreWorker:
     in a moment (`camerad.recording.write_retry.PASSING`), only when it was not. on_broken(error): a
     mistake of ours; nothing is noted any more. on_time_known(known): what the ledger knows of right
     time, before it is told anything new, so that no entry says more of the time than is known. All
-    of them are called from the keeping thread. heartbeat: notes up to when footage is wanted;
-    without one nobody does.
+    of them are called from the keeping thread. heartbeat: notes up to when footage is wanted; None:
+    no note is written.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Tells the service manager that the daemon lives, as long as all of it does.
+"""Reports to the service manager that the daemon is alive, while all its parts are.
 
 The loop sends ``WATCHDOG=1`` (``sd_notify(3)``) every few seconds, so a loop that hangs is missed.
 Before each beat it looks whether the threads that nothing replaces have shown that they live

@@ -1,4 +1,4 @@
-"""Can this camera be handed out? Every part is tried, and every fault said in one sentence.
+"""Tests every part of a camera before it is handed out, and reports every fault in one sentence.
 
 Imported by `cli`. Imports `base`, `behaviour`, `capture`, `config`, `container`, `control`,
 `daemon`, `dock`, `hardware`, `ledger`, `store` and `stream`.

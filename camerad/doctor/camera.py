@@ -1,4 +1,4 @@
-"""The camera, through the process that captures in service, as far as that tells in numbers.
+"""Checks the camera through the capture process of the service, by its figures.
 
 Nothing is armed, so nothing is encoded, and the self-view is off, so no picture leaves the process.
 """

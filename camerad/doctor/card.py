@@ -1,4 +1,4 @@
-"""The card: how much room is on it, and whether it takes footage as fast as it comes.
+"""Checks the card: its free room, and whether it is fast enough for footage.
 
 What is written is written as a recording would be: pieces of a fragment's size, each synced before
 the next, on the file system of the store. The file never has a name where the file system can do

@@ -1,4 +1,4 @@
-"""What the doctor can come to: every finding, what it is about, and how bad it is.
+"""The doctor's findings: ids, values and severity.
 
 The names of findings and checks are part of ``--json`` and do not change; new ones may come.
 """
@@ -17,7 +17,7 @@ class Level(StrEnum):
 
     OK = "ok"
     WARN = "warn"
-    """The camera records; somebody has to see to it all the same."""
+    """The camera records; a technician has to see to it all the same."""
     FAIL = "fail"
     """The camera is not to be handed out."""
     NOT_TESTED = "not_tested"

@@ -40,7 +40,8 @@ DEADLINES: Final = {
     "office": 40.0,  # whose server has fifteen, and the daemon ten to sign
 }
 DEVICE_SECONDS: Final = 60.0
-"""What a device's check may take where nobody is asked: most is for libraries, and for opening."""
+"""Time limit of a device's check without a question to a person: most is for libraries, and for
+opening."""
 AFTERWARDS_SECONDS: Final = 10.0
 """What a further look at a store that has not answered once may take: a report is to come."""
 CHECKS: Final = (

@@ -1,4 +1,4 @@
-"""Whether the configuration is one, and whether anybody could open what is recorded."""
+"""Checks the configuration, and that its recipients can open recordings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def check_configuration(path: Path) -> tuple[Settings | None, CheckResult]:
 
 
 def check_recipients(settings: Settings) -> CheckResult:
-    """Whether recordings can be sealed to somebody."""
+    """Whether recordings can be sealed to a recipient."""
     file = str(settings.path)
     if not settings.recipients:
         return CheckResult("recipients", FindingId.RECIPIENTS_NONE, {"file": file})

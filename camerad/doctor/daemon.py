@@ -1,4 +1,4 @@
-"""Whether a daemon has the camera, and what it says of its parts."""
+"""Finds a running daemon, and reads its report about the camera's parts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class PartsOwner(msgspec.Struct):
     """Who has the camera.
 
     result: what is to be said of it. claim: descriptor that keeps daemons away, None if there is
-    nothing to claim, or somebody else has it. health, status: what a running daemon says; None if
+    nothing to claim, or another process has it. health, status: what a running daemon says; None if
     none was asked. key: the thumbprint that it signs with, None if it does not say. free: whether
     the devices may be tried.
     """
@@ -65,7 +65,7 @@ def find_owner(directory: str, socket: str) -> PartsOwner:
     except disk.TakenError:
         pass
     except disk.StateDirectoryError as error:
-        # Whoever may not look at the store may still ask the daemon.
+        # A user who may not read the store may still ask the daemon.
         if (running := ask_daemon(socket)) is not None:
             return running
         if error.errno in storage_errors.FORBIDDEN:
@@ -77,7 +77,7 @@ def find_owner(directory: str, socket: str) -> PartsOwner:
     end = time.monotonic() + PATIENCE_SECONDS
     while (running := ask_daemon(socket)) is None:
         if time.monotonic() > end:
-            values = {"why": f"nobody listens at {socket}"}
+            values = {"why": f"no daemon listens at {socket}"}
             return PartsOwner(CheckResult("daemon", FindingId.DAEMON_SILENT, values))
         time.sleep(_PAUSE_SECONDS)
     end = time.monotonic() + camera.OPENING_SECONDS

@@ -1,4 +1,4 @@
-"""The display, through the process that drives it in service, with a test picture."""
+"""Checks the display through the process that drives it in service, with a test picture."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def check_display(settings: Settings, person: Person | None) -> CheckResul
 
 
 def judge(fault: str | None, *, seen: bool) -> CheckResult:
-    """What it means. fault: what the process said. seen: nobody has said that they saw nothing."""
+    """What it means. fault: what the process said. seen: no person has said that it stayed dark."""
     if fault is not None:
         return CheckResult("display", FindingId.DISPLAY_DOWN, {"why": fault})
     return CheckResult("display", FindingId.DISPLAY_OK if seen else FindingId.DISPLAY_UNSEEN)

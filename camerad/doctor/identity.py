@@ -1,4 +1,4 @@
-"""Whether the device has its key, keeps it to itself, and is known by it to its ledger.
+"""Checks the device's key: present, private, and known to its ledger.
 
 Only looked at: a key is made, set aside or published by the daemon alone
 (`camerad.store.identity`).

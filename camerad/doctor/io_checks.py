@@ -1,8 +1,8 @@
-"""What an officer sees, feels and presses: lights, vibration, buzzer, buttons, one after the other.
+"""Checks lights, vibration, buzzer and buttons, one after the other.
 
 Outputs are switched through the daemon's own part for them, and each line is read back: that finds
-a short and another driver. A light that is broken draws no current, which no line shows; whether
-anybody notices it is asked with ``--interactive``.
+a short and another driver. A light that is broken draws no current, which no line shows;
+``--interactive`` asks a person whether it lights.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from camerad.hardware.lights import Indicators
 ON_SECONDS: Final = 0.4
 """Long enough to be seen, felt and heard."""
 STUCK_SECONDS: Final = 1.0
-"""Nobody touches a camera that is on the bench for so long."""
+"""No press lasts so long on a camera on the bench."""
 PRESS_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 0.02
 
@@ -58,7 +58,7 @@ def judge_output(
     check: str, gpio: int, *, rises: bool, falls: bool, seen: bool | None
 ) -> CheckResult:
     """What it means. rises, falls: the line was on, and off, when it was driven so. seen: what a
-    person said, None if nobody was asked."""
+    person said, None if no person was asked."""
     if not (rises and falls):
         state = "off" if rises else "on"
         return CheckResult(check, FindingId.OUTPUT_DEAD, {"gpio": gpio, "state": state})

@@ -1,10 +1,10 @@
-"""Looks that may never come to an end, and a time after which nobody waits for them any more.
+"""Runs checks that may hang, each with a time limit.
 
-A card, or a gauge, that hangs in its driver holds whoever asks it, and no signal helps: not even
-SIGKILL ends that process before the kernel does (state D in proc(5)). A thread would hold its
-process back just so when it is to end, and whoever waits for that. So each look is a process of its
-own, and one that hangs is left behind. All are forked off one that has been forked off before this
-process had any thread, whose locks a fork would copy as they are.
+A card, or a gauge, that hangs in its driver holds the process that asks it, and no signal helps:
+not even SIGKILL ends that process before the kernel does (state D in proc(5)). A thread would keep
+its process from ending just so. So each check is a separate process, and one that hangs is left
+behind. All are forked off one that has been forked off before this process had any thread, whose
+locks a fork would copy as they are.
 """
 
 from __future__ import annotations
@@ -135,14 +135,14 @@ def _set(ready: asyncio.Future[None]) -> None:
 
 
 def _serve(requests: socket.socket) -> None:
-    """Fork a process for each request until nobody can make one any more; does not return."""
+    """Fork a process for each request until the requests' socket is closed; does not return."""
     code = 1
     try:
-        # Whoever reads what the command says waits until nobody has its outputs open.
+        # A reader of the command's output waits until no process has it open.
         nothing = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):
             os.dup2(nothing, descriptor)
-        # Ctrl-C is for the command, which closes this; and nobody waits for a look that has ended.
+        # Ctrl-C is for the command, which closes this; and ended checks need no wait.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         while True:

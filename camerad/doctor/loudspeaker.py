@@ -1,4 +1,4 @@
-"""The loudspeaker, by the player that service uses, with a tone in the place of an announcement.
+"""Checks the loudspeaker with the player of the service, and a tone for an announcement.
 
 Where there is a microphone, it listens meanwhile: that a device took the tone says nothing of the
 wires behind it. What is heard is looked through for the tone alone and overwritten.

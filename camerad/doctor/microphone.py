@@ -1,6 +1,6 @@
-"""The microphone, by the same device that service reads; only how loud it was is kept.
+"""Checks the microphone on the device of the service; only the loudness is kept.
 
-Reading may hang in a driver, so it has a thread that nobody waits for longer than it may take.
+Reading may hang in a driver, so it runs on a thread, with a time limit.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whether the office's server is reached and knows this camera, as a hand-over asks it.
+"""Checks that the office's server is reached and knows this camera, with an upload's requests.
 
 A camera has a network in its dock only, so outside it nothing is tried, and a camera is ready all
 the same. In the dock, what does not work is a warning: the camera records and keeps meanwhile.
@@ -168,7 +168,7 @@ def no_answer(settings: Settings) -> CheckResult:
 
 
 def _signer(settings: Settings, connection: OfficeConnection, socket: str | None) -> Signer:
-    """Whoever has the device's key: the running daemon, or its file."""
+    """The signer with the device's key: the running daemon, or its file."""
     from camerad.container.keys import SigningKey  # noqa: PLC0415
     from camerad.dock.daemon_client import DaemonClient  # noqa: PLC0415
     from camerad.dock.signers import KeySigner  # noqa: PLC0415

@@ -1,4 +1,5 @@
-"""Battery and temperature, read as the daemon reads them (`camerad.hardware.power`, `thermal`)."""
+"""Checks battery and temperature, read as the daemon reads them (`camerad.hardware.power`,
+`thermal`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked of whoever stands before the camera, with ``--interactive``."""
+"""Questions to the person at the camera, with ``--interactive``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LOOK_SECONDS: Final = 0.05
 
 
 class Person(Protocol):
-    """Somebody who looks, listens, feels and presses."""
+    """The person at the camera, who looks, listens, feels and presses."""
 
     async def noticed(self, part: str) -> bool:
         """Whether they noticed the output, once they answer."""

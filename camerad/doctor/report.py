@@ -1,5 +1,4 @@
-"""The report: lines for people, an object for programs, and one file with both for the camera's
-records.
+"""Writes the report: lines for people, an object for programs, and a file with both.
 
 The object of ``--json``; names do not change, new ones may come::
 

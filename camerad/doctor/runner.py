@@ -1,4 +1,4 @@
-"""The whole examination: every check in its order, and each result as soon as it is there."""
+"""Runs the whole examination: every check in order, each result as soon as it is there."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def no_answer(check: str, error: NoAnswerError) -> CheckResult:
 
 class Examination:
     """One examination. config: the file. socket: of the daemon; None: as the configuration says.
-    only: checks to be made, besides those of `BEFORE`; None: all. person: whoever is asked.
+    only: checks to be made, besides those of `BEFORE`; None: all. person: the one who is asked.
     begins(check, number, count): told before each.
 
     After `run`: settings, None if they are not in order; moment: the machine's time, and what it is
@@ -246,7 +246,7 @@ class _Trials:
         begun = self._begun.get(check)
         if begun is None:
             begun = self._begun[check] = asyncio.create_task(self._examine(check))
-        # Somebody who is asked has time.
+        # A person who is asked has time.
         seconds = DEVICE_SECONDS if self._person is None else None
         await asyncio.wait({begun}, timeout=seconds)
         if not begun.done():

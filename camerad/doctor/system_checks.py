@@ -1,4 +1,4 @@
-"""What is around the camera's parts: the clock, the time since boot, and how the service is
+"""Checks the system around the camera: the clock, the time since boot, and how the service is
 confined."""
 
 from __future__ import annotations

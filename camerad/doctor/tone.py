@@ -1,4 +1,4 @@
-"""A tone that a loudspeaker plays, and how it is told from everything else that is heard."""
+"""A test tone for the loudspeaker, and its detection in a microphone's samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a language has to say of the doctor's findings."""
+"""Declares the texts that a language has for the doctor's findings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class DoctorWording(msgspec.Struct, frozen=True):
 
     checks: what a person calls each check; `name` has the rest. states: what "on" and "off" are
     called, where a result has one of them as its value ``state``. summary: {ok}, {warn}, {fail},
-    {not_tested} are counts. asks: what is asked of whoever stands before the camera.
+    {not_tested} are counts. asks: questions to the person at the camera.
     """
 
     code: str

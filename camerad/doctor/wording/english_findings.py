@@ -1,4 +1,4 @@
-"""What the doctor says of each finding, and what to do about it, in English."""
+"""The doctor's findings and their remedies in English."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ FINDINGS: Final = {
         "Recordings are encrypted for {count} key(s) of the office.",
     ),
     FindingId.RECIPIENTS_NONE: Sentence(
-        "Nobody could open a recording, so the camera makes none.",
+        "No recipient could open a recording, so the camera makes none.",
         f"Camera from the image: {_NEW_FILE}. It has to name the public keys of the evidence desk, "
         "its own and the spare one. Set up by hand: put them under 'recipients' in {file}, then "
         "restart: sudo systemctl restart camerad. The evidence desk makes the keys: camerad keys "
@@ -83,12 +83,12 @@ FINDINGS: Final = {
     ),
     FindingId.KEY_LOST: Sentence(
         "The private half of the key {thumbprint} is gone: {path}",
-        "If somebody moved the file, put it back. If it is lost, start the daemon: it makes a "
+        "If the file was moved, put it back. If it is lost, start the daemon: it makes a "
         "new key. " + _NEW_KEY,
     ),
     FindingId.KEY_OPEN: Sentence(
         "Other users can read the private key (mode {mode}): {path}",
-        "If you are sure that nobody copied the key, run sudo chmod 600 {path}. Otherwise "
+        "If the key was certainly not copied, run sudo chmod 600 {path}. Otherwise "
         "move the file away and start the daemon: it makes a new key. " + _NEW_KEY,
     ),
     FindingId.KEY_DAMAGED: Sentence(
@@ -115,7 +115,7 @@ FINDINGS: Final = {
     FindingId.LEDGER_DAMAGED: Sentence(
         "The ledger is damaged ({count} error(s)). The first: {why}",
         "Offload the recordings, then check everything: camerad evidence verify {directory}. "
-        "Either somebody changed the ledger, or the card is failing. If it is the card, replace "
+        "Either the ledger was changed, or the card is failing. If it is the card, replace "
         "it.",
     ),
     FindingId.LEDGER_UNREADABLE: Sentence("The ledger cannot be read: {why}", _SUDO),
@@ -318,7 +318,7 @@ FINDINGS: Final = {
         "wires, amplifier and volume (alsamixer). If nothing helps, replace it.",
     ),
     FindingId.LOUDSPEAKER_UNHEARD: Sentence(
-        "The loudspeaker accepted a tone, but nobody heard it.",
+        "The loudspeaker accepted a tone, but it was not heard.",
         "Check wires, amplifier and volume (alsamixer). If nothing helps, replace it.",
     ),
     FindingId.LOUDSPEAKER_FAILS: Sentence(
@@ -346,7 +346,7 @@ FINDINGS: Final = {
         "was made for this display (PARTS, docs/image.md). If nothing helps, replace the display.",
     ),
     FindingId.DISPLAY_UNSEEN: Sentence(
-        "The display accepted the test picture, but nobody saw it.",
+        "The display accepted the test picture, but it was not seen.",
         "Check its backlight and its cable. If nothing helps, replace it.",
     ),
     FindingId.DISPLAY_NONE: Sentence("This camera has no display (self_view.driver: none)."),

@@ -29,7 +29,7 @@ OFFICE_FINDINGS: Final[Mapping[FindingId, Sentence]] = {
         "Run camerad doctor with sudo, and while the daemon runs.",
     ),
     FindingId.OFFICE_NO_ADDRESS: Sentence(
-        "Nobody knows the address of the office's server {url}.",
+        "The address of the office's server {url} cannot be found.",
         "Check that the dock has a network, and its cable. Check the name in office.url, and that "
         "the network's name server knows it.",
     ),

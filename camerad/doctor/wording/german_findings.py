@@ -1,4 +1,4 @@
-"""What the doctor says of each finding, and what to do about it, in German."""
+"""The doctor's findings and their remedies in German."""
 
 from __future__ import annotations
 
