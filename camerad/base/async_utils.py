@@ -57,7 +57,7 @@ async def done_before(work: Coroutine[Any, Any, None], ended: asyncio.Event) -> 
 
 
 def to_next(seconds: float) -> float:
-    """How long it is until the loop's time is a multiple of `seconds`.
+    """Seconds until the loop's time is a multiple of `seconds`.
 
     Periodic work runs then, all of it together, so that the processor wakes once for all of it.
     """

@@ -26,7 +26,7 @@ SECOND: Final = 1_000_000
 DAY: Final = 86_400 * SECOND
 """Microseconds in a day."""
 SPARED_US: Final = 600 * SECOND
-"""An RTC that nobody set right for a year may be off by so much. So times that are no further apart
+"""An RTC may be off by so much after a year without being set. So times that are no further apart
 contradict nothing."""
 
 _READING_US: Final = 5_000
@@ -34,7 +34,7 @@ _READINGS: Final = 8
 
 
 class ClockSource(StrEnum):
-    """Why wall time is what it is."""
+    """The source of wall time."""
 
     SYNCHRONISED = "synchronised"
     """Set by a time server or another source of the right time since the machine was started."""
@@ -81,8 +81,8 @@ class DeclaredMoment(Moment, frozen=True):
 
 
 class DoubtedMoment(Moment, frozen=True):
-    """An instant whose wall time does not count, though it might by its source: somebody set the
-    clock since the machine was started. It is signed like any of that source."""
+    """An instant whose wall time does not count, though it might by its source: the clock was
+    set since the machine was started. It is signed like any of that source."""
 
     @property
     def trusted(self) -> bool:

@@ -15,7 +15,7 @@ from typing import Final
 from camerad.base.storage_errors import FORBIDDEN, ForbiddenError, explain
 
 _NOTHING: Final = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
-"""What the system says where nothing has a name, and nothing can have it."""
+"""Errors of the system for a name that does not exist."""
 
 
 def mode_of(path: str, *, linked: bool = False) -> int | None:

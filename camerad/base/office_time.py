@@ -1,4 +1,4 @@
-"""How far the clock of a computer at the evidence desk is believed.
+"""Judges the clock of a computer at the evidence desk.
 
 Such a computer is no camera: not every user may read its RTC, and people set its clock. So one that
 no time server sets is believed only if it is plausible, and shows the same time as before in its
@@ -65,7 +65,7 @@ def office_clock(
 
     wall_us: the time to judge, in microseconds since the Unix epoch. was_set: since the start of
     the machine wall time was set. Then the file of the time service may be from before; the kernel
-    forgets a synchronisation when somebody sets the clock.
+    forgets a synchronisation when the clock is set.
     """
     if kernel() or (synchronised.exists() and not was_set):
         return ClockSource.SYNCHRONISED

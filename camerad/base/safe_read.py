@@ -72,7 +72,7 @@ def open_plain(path: str, what: str, *, linked: bool = False) -> BufferedReader:
 
 
 def _at_most(file: BufferedReader, most: int) -> bytes:
-    """What is left of a file, `most` bytes at most.
+    """The rest of a file, `most` bytes at most.
 
     Python makes room for all that it is asked to read, and a process whose memory is overwritten
     (`camerad.base.process`) writes to all of that room. So it is asked for what there is.

@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 from camerad.base.errors import EX_CANTCREAT, EX_NOPERM, StorageError
 
 FORBIDDEN: Final = (errno.EACCES, errno.EPERM)
-"""What the system says to a user who may not do something."""
+"""Errors of the system for a user without the right."""
 
 _NOT_THIS_USER: Final = (
     "this user may not do that there; run this as a user who may, or name another place"

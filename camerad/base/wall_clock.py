@@ -75,7 +75,7 @@ VERDICT_US: Final = 30 * SECOND
 
 
 class Signs(msgspec.Struct, frozen=True):
-    """What a machine shows of its time at one instant, all in microseconds.
+    """A machine's time readings at one instant, all in microseconds.
 
     boot_us, wall_us: both clocks, read together. touched_us: the wall time at which the
     synchronised file was touched last, None without the file. rtc_us: the RTC's time, to a second,
@@ -89,7 +89,7 @@ class Signs(msgspec.Struct, frozen=True):
 
 
 def judge(signs: Signs, last_synchronised_us: int | None, stale_us: int | None) -> ClockSource:
-    """Why wall time is what it is.
+    """The source of wall time.
 
     last_synchronised_us: the newest wall time known to have been synchronised. stale_us: from
     `still_stale`.
@@ -146,15 +146,15 @@ def detect_step(previous: Signs | Moment, now: Signs | Moment) -> int | None:
 
 
 class ClockReading(msgspec.Struct, frozen=True):
-    """What a look at the clocks found. step_us: how far wall time was set since the look before,
-    None if it was not."""
+    """Result of reading the clocks. step_us: how far wall time was set since the look before, None
+    if it was not."""
 
     moment: Moment
     step_us: int | None
 
 
 class KnownTime(msgspec.Struct, frozen=True):
-    """What a ledger knows of right time.
+    """A ledger's knowledge of right time.
 
     synchronised_us: the newest wall time that was synchronised, None if none was. this_boot: a
     moment of the present boot that was, None without one.
@@ -192,7 +192,7 @@ class TimeKeeper:
         self._looking = threading.Lock()
 
     def source(self) -> ClockSource:
-        """Why wall time is what it is, as the last look found it: the judge of a `SystemClock`.
+        """The source of wall time by the last reading: the judge of a `SystemClock`.
 
         Opens no file and never waits for one, so it may be asked for every fragment. Unknown before
         the first look and before it is known what the ledger knows, when the last look is older

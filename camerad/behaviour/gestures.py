@@ -161,7 +161,7 @@ _GOES_ON: Final = {
     _Phase.OFFERED: _Phase.HELD,
     _Phase.SETTLING: _Phase.ANSWER,
 }
-"""What a phase is if the release that led to it was half a bounce."""
+"""The phase to go back to if a release was half a bounce."""
 
 
 def initial(tables: Sequence[ButtonTable]) -> GestureState:
@@ -256,7 +256,7 @@ def _due(button: _Button, table: ButtonTable) -> int | None:
 
 
 def _moment(button: _Button, table: ButtonTable, at_us: int, stage: Stage) -> _Result:
-    """What was due at `at_us`."""
+    """Carry out what is due at `at_us`."""
     if button.level != button.pressed and button.settle_us <= at_us:
         ended_us = button.settle_us if button.pressed else button.ended_us
         return _change(replace(button, ended_us=ended_us), table, at_us, stage)

@@ -10,7 +10,7 @@ Rules of this file
 3. Conditions appear in the status alone, which the wearer reads. The person opposite, who sees
    self-view and recording, never reads them: there only the promise of a recording goes.
 4. A scene holds nothing that changes by itself. The running time of a recording is counted by the
-   display from `RecordingScene.since_us`, on the clock that nobody can set.
+   display from `RecordingScene.since_us`, on the clock that cannot be set.
 
 The controller sends a scene to the display's process as a JSON object: `to_wire` and `from_wire`.
 """

@@ -63,7 +63,7 @@ class Refusal(StrEnum):
     """Why a request was refused."""
 
     RECORDING = "a recording is running, and keeps its wearer: stop it first"
-    NO_SHIFT = "there is no shift that could end: nobody wears the camera"
+    NO_SHIFT = "there is no shift that could end"
     NO_WEARER = "that is no wearer's id"
 
 

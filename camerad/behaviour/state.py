@@ -12,7 +12,7 @@ from camerad.behaviour.tables import ARMABLE, KEEPING, REFUSES_START
 
 
 class Rules(msgspec.Struct, frozen=True):
-    """What policy and configuration ask of the stages.
+    """Settings of the stages, from policy and configuration.
 
     armed_in: stages with a running pre-event buffer, a subset of ARMABLE; empty: there is none.
     self_view_timeout_us: self-view without a recording falls back to idle after this time.

@@ -150,7 +150,7 @@ _EXPLAINED = (
     ),
     (r"character '(.)' that cannot start", "a text begins with {0}; put it in quotes"),
 )
-"""What PyYAML says (a pattern), and what to tell a technician: what was found; what to do."""
+"""PyYAML's errors (patterns), and the message for a technician: the mistake; the remedy."""
 
 
 def _broken(file: str, error: yaml.MarkedYAMLError) -> Mistake:

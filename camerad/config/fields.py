@@ -135,7 +135,7 @@ def _declared(kind: type) -> tuple[Setting, ...]:
 
 
 def item_of(setting: Setting) -> Setting:
-    """What a list or a `Named` mapping holds, as a setting of its own."""
+    """The entry of a list or a `Named` mapping, as a setting."""
     inner = [kind for kind in get_args(setting.kind) if kind is not Ellipsis][-1]
     return replace(setting, kind=inner, optional=False, default=msgspec.NODEFAULT)
 

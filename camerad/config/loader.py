@@ -19,7 +19,7 @@ from camerad.config.settings_reader import SettingsReader
 from camerad.config.wording import display_wording
 
 DEFAULT_PATH: Final = policies.ETC / "camerad.yaml"
-"""Where the configuration of an installed camera lies."""
+"""Path of an installed camera's configuration."""
 
 
 def load(path: str | Path) -> Settings:
@@ -103,7 +103,7 @@ def _line(mistake: Mistake) -> int:
 
 
 def _hint() -> str:
-    """What to do about a missing or an empty file."""
+    """The remedy for a missing or an empty file."""
     examples = (place / "camerad.yaml" for place in policies.shipped_directories())
     example = next((str(path) for path in examples if path.is_file()), "camerad's camerad.yaml")
     return f"; begin with a copy of {example}"

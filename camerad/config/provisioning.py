@@ -26,7 +26,7 @@ from camerad.config.settings import Settings
 from camerad.config.settings_reader import SettingsReader
 
 NAME: Final = "camerad-provision.yaml"
-"""What the file is called on the card."""
+"""The file's name on the card."""
 MAX_BYTES: Final = 64 * 1024
 """The longest file that is read."""
 

@@ -49,7 +49,7 @@ def read_scalar(setting: Setting, node: yaml.Node) -> Any:
 
 
 def describe_found(node: yaml.Node) -> str:
-    """What the file has, in words; and what YAML made of it, if that is surprising."""
+    """The value in the file, in words; also YAML's reading of it, if that is surprising."""
     if isinstance(node, yaml.MappingNode):
         return "a section"
     if isinstance(node, yaml.SequenceNode):
@@ -73,7 +73,7 @@ def describe_found(node: yaml.Node) -> str:
 
 
 def describe_allowed(setting: Setting) -> str:
-    """What may be written for a setting, in words."""
+    """The allowed values of a setting, in words."""
     kind = setting.kind
     if fields.is_section(kind):
         return f"a section is needed, with: {', '.join(s.key for s in fields.settings_of(kind))}"
@@ -172,7 +172,7 @@ def _number(setting: Setting, node: yaml.ScalarNode) -> float:
 
 
 def _surprise(node: yaml.ScalarNode) -> str:
-    """What YAML 1.1 makes of 017 (octal), 0x11 or 1:30 (base sixty), where it is a number."""
+    """YAML 1.1's reading of 017 (octal), 0x11 or 1:30 (base sixty), where it is a number."""
     try:
         return f", which YAML reads as {yaml.SafeLoader('').construct_yaml_int(node)}"
     except ValueError:

@@ -54,7 +54,7 @@ def commit_name(sequence: int) -> str:
 
 
 def content_of(data: bytes) -> Content:
-    """What a statement says about a member."""
+    """A member as statements describe it."""
     return Content(len(data), hashlib.sha256(data).hexdigest())
 
 

@@ -84,7 +84,7 @@ class LostBytes(msgspec.Struct, frozen=True):
 
 
 class TailKind(StrEnum):
-    """What lies behind the last member."""
+    """Content behind the last member."""
 
     ZEROS = "zeros"
     """Nothing but zeros: the end of the archive, or reserved room."""
@@ -95,7 +95,7 @@ class TailKind(StrEnum):
 
 
 class Tail(msgspec.Struct, frozen=True):
-    """What lies between the last whole member and the end of the file.
+    """Bytes between the last whole member and the end of the file.
 
     name: of the member that is cut, else "". size: bytes; 0 if there are none.
     """
@@ -185,7 +185,7 @@ class _Source:
 def walk_members(
     descriptor: int, *, keep_sealed: bool = False, whole: WholeFile | None = None
 ) -> Iterator[Found]:
-    """What the file has, in its order; the last one is a Tail. Raises OSError.
+    """The file's members, in order; the last one is a Tail. Raises OSError.
 
     keep_sealed: members that are no statements are kept as well, for a caller that opens them.
     whole: is shown all that is read on the way; `WholeFile.finish` is the caller's.
@@ -264,7 +264,7 @@ def _only_zeros(source: _Source, offset: int) -> bool:
 
 
 def _leniently(source: _Source, block: bytes, offset: int) -> ustar.Member | None:
-    """What a damaged header says, if the next header, or the end, is where it says it is."""
+    """Read a damaged header, if the next header, or the end, is where it says it is."""
     if len(block) < ustar.BLOCK or block[_MAGIC_AT : _MAGIC_AT + 5] != b"ustar":
         return None
     size = _octal(block[124:136])

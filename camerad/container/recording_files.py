@@ -43,7 +43,7 @@ def number_of(name: str) -> int:
 
 
 def list_names(directory: str) -> list[str]:
-    """What is in the directory. Raises StorageError."""
+    """Names in the directory. Raises StorageError."""
     with storage_errors.explaining("list recordings", directory):
         return os.listdir(directory)
 

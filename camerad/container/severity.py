@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """What a finding means for the recording."""
+    """Consequence of a finding for the recording."""
 
     DAMAGE = "not authentic"
     NOTE = "note"

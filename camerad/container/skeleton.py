@@ -55,7 +55,7 @@ _T = TypeVar("_T", Header, Commit, RecordingEnd)
 
 
 class ChainProgress(NamedTuple):
-    """How far a chain goes.
+    """Progress of a chain.
 
     offset: where the last of its members ends. previous: SHA-256 of its last statement. commits,
     frames, units, marks: how many there are up to here, units being those of sound. end_us: media
@@ -102,7 +102,7 @@ class SignedEnd(msgspec.Struct, frozen=True):
 
 
 class Skeleton(msgspec.Struct, frozen=True):
-    """What a file says about itself.
+    """A file's own statements.
 
     size: bytes of the file. point: how far header and commits go; last, before_last: the last two
     commits. end: if there is one that fits the commits; torn: the member before it, with what

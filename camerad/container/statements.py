@@ -65,7 +65,7 @@ class RateChange(msgspec.Struct, frozen=True):
 
 
 class Microphone(msgspec.Struct, frozen=True):
-    """Where the sound of a recording comes from, and how it is encoded.
+    """The source of a recording's sound, and its encoding.
 
     device: its name for ALSA. rate: samples per second. channels: 1 or 2. samples: of each channel
     in an access unit.
@@ -110,9 +110,8 @@ class FragmentSound(msgspec.Struct, frozen=True):
 
 
 class SoundEnd(msgspec.Struct, frozen=True):
-    """What the end says about sound. units: access units in all fragments. The rest as in
-    `FragmentSound`,
-    since the last commit."""
+    """The end's facts about sound. units: access units in all fragments. The rest as in
+    `FragmentSound`, since the last commit."""
 
     units: int
     gaps: tuple[Gap, ...]
@@ -120,7 +119,7 @@ class SoundEnd(msgspec.Struct, frozen=True):
 
 
 class Header(msgspec.Struct, frozen=True):
-    """What a recording is, known when it begins; the payload of ``header.jws``.
+    """A recording's facts at its beginning; the payload of ``header.jws``.
 
     Media times in microseconds of CLOCK_BOOTTIME, within the boot `boot_id`. format: version of
     this format, `FORMAT`. started_wall_us: wall time of the trigger, microseconds since the Unix
@@ -160,7 +159,7 @@ class Header(msgspec.Struct, frozen=True):
 
 
 class FragmentFacts(msgspec.Struct, frozen=True):
-    """What a recorder knows about a fragment; the container makes a Commit of it.
+    """A recorder's facts about a fragment; the container makes a Commit of it.
 
     sequence: counted from 0. first_us, last_us: its first and last picture; end_us: where the last
     one ends. gaps: before or within the fragment. marks: media times, set since the commit before.
@@ -199,7 +198,7 @@ def sound_end_us(sound: FragmentSound | UnsetType) -> int | None:
 
 
 class Commit(msgspec.Struct, frozen=True):
-    """What makes one fragment part of its recording; the payload of ``NNNNNN.jws``.
+    """Ties one fragment to its recording; the payload of ``NNNNNN.jws``.
 
     previous: SHA-256 of the statement before (the header's, or that of the commit before).
     fragment: the sealed fragment. init: the sealed initialisation segment, in commit 0 only. The
@@ -213,7 +212,7 @@ class Commit(msgspec.Struct, frozen=True):
 
 
 class Closing(msgspec.Struct, frozen=True):
-    """What a recorder, or repair, knows at the end; the container makes a RecordingEnd of it.
+    """Facts of a recorder, or of repair, at the end; the container makes a RecordingEnd of it.
 
     reason: "stop", "shutdown", `RECOVERED`, ... frames: in all fragments; at_us: media time up to
     which footage was wanted, in the header's boot. gaps, marks, stages, clock_step_us, sync_us,
@@ -235,7 +234,7 @@ class Closing(msgspec.Struct, frozen=True):
 
 
 class RecordingEnd(msgspec.Struct, frozen=True):
-    """How a recording ended; the payload of ``end.jws``.
+    """The end of a recording; the payload of ``end.jws``.
 
     previous: SHA-256 of the statement before. commits: how many there are. torn: what lay behind
     the last commit when it was repaired, kept as a member of its own. The rest as in `Closing`.

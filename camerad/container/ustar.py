@@ -14,8 +14,8 @@ from camerad.base.errors import CameradError
 
 BLOCK: Final = 512
 END: Final = bytes(2 * BLOCK)
-"""What follows the last member; a single block of zeros where a member should begin is the reserved
-room of a recording that has no end yet."""
+"""The archive's end; a single block of zeros where a member should begin is the reserved room of a
+recording that has no end yet."""
 
 LARGEST: Final = 64 << 20
 """The most bytes of a member: half a second of footage has a hundredth of it, and repair keeps no

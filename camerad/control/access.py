@@ -50,7 +50,7 @@ MAX_USERS: Final = 256
 
 
 class Role(Enum):
-    """What a request needs; each stands for itself."""
+    """A right that a request needs; none includes another."""
 
     READ = "read"
     """See the camera's state, the list of recordings, the counters."""
@@ -77,14 +77,14 @@ def role_of(method: str, path: str) -> Role:
 
 
 class Peer(msgspec.Struct, frozen=True):
-    """Who is at the other end. gids: main and supplementary groups."""
+    """The user at the other end. gids: main and supplementary groups."""
 
     uid: int
     gids: frozenset[int]
 
 
 def peer_of(transport: asyncio.BaseTransport | None) -> Peer | None:
-    """Who is at the other end of a connection, as the kernel says; None if it is gone."""
+    """The user at the other end of a connection, by the kernel; None if it is gone."""
     end = None if transport is None else transport.get_extra_info("socket")
     if end is None:
         return None

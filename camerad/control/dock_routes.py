@@ -85,13 +85,13 @@ class _SettingsOffer(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class CameraAtDock(StoreAccess, Protocol):
-    """What these requests need of the daemon."""
+    """The daemon's interface for these requests."""
 
     def status(self) -> dict[str, Any]:
-        """What the camera does now, ready for JSON."""
+        """The camera's status, ready for JSON."""
 
     def counters(self) -> dict[str, Any]:
-        """What it has counted, as `camerad.control.metrics.Metrics.dump` gives it."""
+        """Its counters, as `camerad.control.metrics.Metrics.dump` gives it."""
 
 
 class NotSignedError(CameradError, ValueError):

@@ -47,8 +47,8 @@ class ControlSocket(msgspec.Struct, frozen=True):
 def claim_socket(runtime_dir: str, group: str | None, access: Access) -> ControlSocket:
     """Make the socket, for `group`, the daemon's own user and root alone.
 
-    Where no room is left for it, the camera does without: the socket that is returned then is one
-    that nobody reaches. Raises ControlError if the directory cannot be written, if another daemon
+    Where no room is left for it, the camera does without: no client can reach the socket that is
+    returned then. Raises ControlError if the directory cannot be written, if another daemon
     listens there, or if there is no such group.
     """
     path = os.path.join(runtime_dir, SOCKET_NAME)
@@ -74,7 +74,7 @@ def claim_socket(runtime_dir: str, group: str | None, access: Access) -> Control
         listener.close()
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             log.error(
-                "%s: cannot be made: %s; nobody can ask this daemon until its next start",
+                "%s: cannot be made: %s; this daemon has no control socket until its next start",
                 path,
                 error.strerror,
                 extra=MessageId.STORAGE.extra,

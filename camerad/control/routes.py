@@ -53,7 +53,7 @@ class _Copies(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class StoreAccess(Protocol):
-    """What these requests need of the daemon."""
+    """The daemon's interface for these requests."""
 
     @property
     def device(self) -> str:

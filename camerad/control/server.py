@@ -106,13 +106,13 @@ LINGER_SECONDS: Final = 1.0
 
 
 class ControlledCamera(Protocol):
-    """What control needs of the daemon. Everything is called on the event loop."""
+    """The daemon's interface for control. Everything is called on the event loop."""
 
     def status(self) -> dict[str, Any]:
-        """What the camera does now, ready for JSON."""
+        """The camera's status, ready for JSON."""
 
     def health(self) -> dict[str, Any]:
-        """How its parts do, ready for JSON."""
+        """Health of its parts, ready for JSON."""
 
     def intend(self, intent: Intent, source: str) -> str | None:
         """Carry out an intent; returns why it was refused, or None."""

@@ -396,7 +396,7 @@ class App:
             self._show_change()
 
     def _show_change(self) -> None:
-        """What is no state of the stage machine is shown and told too."""
+        """Show and report states outside the stage machine."""
         self._presentation.show_lights()
         self._presentation.show_scene()
         if self._control is not None:

@@ -59,7 +59,7 @@ class Timed(Protocol):
     """A part with deadlines of its own, which the daemon's timer keeps."""
 
     def deadline(self) -> int | None:
-        """When `tick` is due, in microseconds of the clock; None while nothing is."""
+        """When `tick` is due, in microseconds of the clock; None while it is not."""
 
     def tick(self, now_us: int) -> None:
         """Time has passed."""

@@ -33,7 +33,7 @@ _WAITING: Final = HandoverState.WAITING
 
 
 class HandoverMonitor:
-    """What is shown of handing over. office: to whom; None if there is none.
+    """Shows the upload's progress. office: its server; None if there is none.
 
     recordings: those in the store, as `GET /recordings` has them. on_change: called when something
     else is to be shown, with that.
@@ -57,7 +57,7 @@ class HandoverMonitor:
 
     @property
     def progress(self) -> HandoverProgress | None:
-        """What is to be shown now; None where there is nothing to tell."""
+        """The progress to show now; None where there is none."""
         if not self._has_office:
             return None
         now_us = self._core.now_us()

@@ -23,7 +23,7 @@ DOWN: Final = (SoundState.MISSING, SoundState.FAILED)
 
 
 def mode_for(state: stages.State, *, pre_event: bool) -> SoundMode:
-    """What the microphone is to do. pre_event: whether the pre-event buffer holds sound too.
+    """Decides the microphone's command. pre_event: whether the pre-event buffer holds sound too.
 
     It is on while a recording takes sound, and while a buffer does; ready where a press is to have
     sound at once; and else its device is closed, so that it never listens without need. Nor is it

@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 
 class OpenedStore(msgspec.Struct, frozen=True):
-    """What the start found.
+    """Findings of the start.
 
     resume: id of a recording that ran in this boot until the daemon died a moment ago, if any;
     display: whether the self-view was on beside it, None if unknown; muted_us: media time since

@@ -70,7 +70,7 @@ _T = TypeVar("_T")
 
 
 class Levers(msgspec.Struct, frozen=True):
-    """What heat, battery and memory lead to.
+    """Consequences of heat, battery and memory.
 
     note(kind, **facts): has the ledger say so. slow_syncs: how often the storage was slow since the
     start. set_fps(fps, reason, lasting): so many pictures per second from now on; why that changes,

@@ -129,7 +129,7 @@ class StorageMonitor:
         self._core.conditions.set(Condition.STORAGE_STALLED, holds=stalled)
 
     def room(self) -> dict[str, Any] | None:
-        """What is left, ready for JSON; None before it was looked at."""
+        """The room left, ready for JSON; None before the first check."""
         if self._room is None:
             return None
         return {"free_bytes": self._room.free_bytes, "minutes_left": self._room.minutes}
@@ -253,5 +253,5 @@ _CONDITIONS: Final = {
 
 
 def condition_of(error: StorageError) -> Condition:
-    """What the matter is with a storage that refused a write."""
+    """The condition of a storage that refused a write."""
     return _CONDITIONS.get(error.errno or 0, Condition.STORAGE_FAILED)

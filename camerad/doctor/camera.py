@@ -104,8 +104,8 @@ async def _watch(link: CaptureLink, clock: SystemClock, errors: list[str]) -> Ca
 def judge(
     seen: CameraObservation, width: int, height: int, fps: float, *, slowed: bool = False
 ) -> CheckResult:
-    """What it means. width, height: pixels, fps: pictures a second, as they are configured. slowed:
-    the daemon takes fewer of them, or none, on purpose."""
+    """Judge the figures. width, height: pixels, fps: pictures a second, as they are configured.
+    slowed: the daemon takes fewer of them, or none, on purpose."""
     report = seen.report
     values = {name: report.get(name) for name in ("camera", "width", "height", "encoder", "luma")}
     age_ms, rate, lost = report.get("age_ms"), report.get("rate"), report.get("lost")

@@ -54,4 +54,4 @@ CHECKS: Final = (
     *OUTPUTS,
     BUTTONS,
 )
-"""What may be chosen."""
+"""Checks that may be chosen."""

@@ -27,7 +27,7 @@ HTTP_FORBIDDEN: Final = 403
 
 
 class PartsOwner(msgspec.Struct):
-    """Who has the camera.
+    """Owner of the camera.
 
     result: what is to be said of it. claim: descriptor that keeps daemons away, None if there is
     nothing to claim, or another process has it. health, status: what a running daemon says; None if
@@ -88,7 +88,7 @@ def find_owner(directory: str, socket: str) -> PartsOwner:
 
 
 def ask_daemon(socket: str) -> PartsOwner | None:
-    """What the daemon at the socket says; None if there is none. Blocks until it answers."""
+    """The report of the daemon at the socket; None if there is none. Blocks until it answers."""
     try:
         code, health = request(socket, "GET", "/health")
         _, status = request(socket, "GET", "/status")

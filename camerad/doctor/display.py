@@ -50,7 +50,8 @@ async def check_display(settings: Settings, person: Person | None) -> CheckResul
 
 
 def judge(fault: str | None, *, seen: bool) -> CheckResult:
-    """What it means. fault: what the process said. seen: no person has said that it stayed dark."""
+    """Judge the display. fault: what the process said. seen: no person has said that it stayed
+    dark."""
     if fault is not None:
         return CheckResult("display", FindingId.DISPLAY_DOWN, {"why": fault})
     return CheckResult("display", FindingId.DISPLAY_OK if seen else FindingId.DISPLAY_UNSEEN)

@@ -27,7 +27,7 @@ _LARGEST: Final = 64 * 1024
 
 
 class KeyObservation(msgspec.Struct, frozen=True):
-    """What is there of a device's key.
+    """State of a device's key.
 
     path: of the private half. mode: of its file, None if there is none. thumbprint: of the key in
     it, None if there is none or it cannot be read. why: then what is wrong with it. forbidden: this
@@ -77,7 +77,7 @@ def _published(state_dir: str) -> str | None:
 
 
 def judge_key(signs: KeyObservation) -> CheckResult:
-    """What the signs mean."""
+    """Judge the state."""
     path, known = signs.path, signs.known
     if signs.forbidden:
         return CheckResult("key", FindingId.KEY_FORBIDDEN, {"path": path})
@@ -130,7 +130,7 @@ def observe_ledger(state_dir: str) -> LedgerObservation:
 
 
 def judge_ledger(signs: LedgerObservation, state_dir: str) -> CheckResult:
-    """What they mean."""
+    """Judge them."""
     if signs.why is not None:
         return CheckResult("ledger", FindingId.LEDGER_UNREADABLE, {"why": signs.why})
     if signs.state is None:

@@ -57,7 +57,7 @@ async def check_output(settings: Settings, check: str, person: Person | None) ->
 def judge_output(
     check: str, gpio: int, *, rises: bool, falls: bool, seen: bool | None
 ) -> CheckResult:
-    """What it means. rises, falls: the line was on, and off, when it was driven so. seen: what a
+    """Judge the line. rises, falls: the line was on, and off, when it was driven so. seen: what a
     person said, None if no person was asked."""
     if not (rises and falls):
         state = "off" if rises else "on"

@@ -148,7 +148,7 @@ class Listener:
 
 
 def judge(spoken: Spoken, *, noticed: bool | None = None, heard: bool | None = None) -> CheckResult:
-    """What it means. noticed: what a person said; heard: by the microphone; None: it cannot be
+    """Judge the tone. noticed: what a person said; heard: by the microphone; None: it cannot be
     told."""
     if spoken.outcome != PLAYED:
         return CheckResult(

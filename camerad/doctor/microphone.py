@@ -96,7 +96,7 @@ def read_device(device: AudioDevice, heard: SoundLevels, count: int) -> None:
 
 
 def judge(heard: SoundLevels) -> CheckResult:
-    """What it means."""
+    """Judge the recording."""
     if heard.error is not None:
         return CheckResult("microphone", FindingId.MICROPHONE_MISSING, {"why": heard.error})
     if not heard.ended.is_set() or not heard.samples:

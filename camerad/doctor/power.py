@@ -39,8 +39,8 @@ def _measured(rates: Path) -> bool:
 def judge_battery(
     found: power.PowerReading, critical: float, low: float, directory: Path, rates: Path | None
 ) -> CheckResult:
-    """What the gauge means. critical, low: levels, 0 to 1, at which the camera ends and warns.
-    rates: the file that says that there was a battery, if there is one."""
+    """Judge the gauge. critical, low: levels, 0 to 1, at which the camera ends and warns. rates:
+    the file that says that there was a battery, if there is one."""
     values: dict[str, Any] = {"directory": str(directory), "external": found.external}
     if found.why is not None:
         return CheckResult("battery", FindingId.BATTERY_SILENT, values | {"why": found.why})
@@ -56,7 +56,7 @@ def judge_battery(
 
 
 def judge_temperature(found: thermal.ThermalReading, hot: float) -> CheckResult:
-    """What the thermometer and the firmware mean. hot: degrees Celsius from which the camera takes
+    """Judge the thermometer and the firmware. hot: degrees Celsius from which the camera takes
     fewer pictures."""
     if found.under_voltage:
         return CheckResult("temperature", FindingId.TEMPERATURE_VOLTAGE)

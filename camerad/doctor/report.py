@@ -129,7 +129,7 @@ class DoctorReport(msgspec.Struct, frozen=True):
         }
 
     def document(self, wording: DoctorWording) -> str:
-        """What is saved for the camera's records: the report for people, and as its last line the
+        """The file for the camera's records: the report for people, and as its last line the
         object, so that ``tail -n 1`` gives it to a program."""
         title = wording.title.format(device=self.device or "?")
         subtitle = wording.subtitle.format(

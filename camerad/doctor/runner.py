@@ -210,7 +210,7 @@ class _Store:
 
 
 async def _owner(store: _Store, directory: str, socket: str) -> daemon.PartsOwner:
-    """Who has the camera. Where the store itself does not answer, its daemon may."""
+    """Find the owner of the camera. Where the store itself does not answer, its daemon may."""
     try:
         return cast(
             "daemon.PartsOwner", await store.look("daemon", daemon, "find_owner", directory, socket)

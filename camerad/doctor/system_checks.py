@@ -52,7 +52,7 @@ CREDENTIAL_STORES: Final = tuple(
 
 
 def read_clock(settings: Settings, ledger: LedgerState | None) -> Moment:
-    """What the machine's clock is worth. ledger: what it knows of right time."""
+    """Judge the machine's clock. ledger: what it knows of right time."""
     known = KnownTime()
     if ledger is not None:
         right = ledger.timeline.synchronised
@@ -131,8 +131,8 @@ def _may_be_there(path: Path) -> bool:
 
 
 class Analysis(msgspec.Struct, frozen=True):
-    """What systemd-analyze said. installed: there is a unit. said: its last words, on either
-    output."""
+    """Judge the report of systemd-analyze. installed: there is a unit. said: its last words, on
+    either output."""
 
     installed: bool
     said: str = ""

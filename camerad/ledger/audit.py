@@ -45,7 +45,7 @@ MOST_UNREAD: Final = 10_000
 
 
 class LedgerFinding(msgspec.Struct, frozen=True):
-    """What is wrong with a ledger, or worth knowing.
+    """A finding about a ledger.
 
     file: its name, "" if it is about all of them. line: counted from 1, 0 if it is about the whole
     file. qualifies: a note about what the ledger does not prove; every report must show it.
@@ -77,7 +77,7 @@ class Witnessed(msgspec.Struct, frozen=True):
 
     @property
     def caveat(self) -> str:
-        """What this does not prove; "" if the head was witnessed elsewhere."""
+        """The limit of this proof; "" if the head was witnessed elsewhere."""
         elsewhere = f"without a head that was witnessed elsewhere ({self.option})"
         if self.head is None:
             return (

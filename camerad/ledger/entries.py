@@ -28,7 +28,7 @@ LEDGER: Final = "camerad-ledger"
 LATE_US: Final = SECOND
 """An entry that is written so much later than what it tells of has both times."""
 _BEGINNING: Final = re.compile(rb"[A-Za-z0-9_-]*(\.[A-Za-z0-9_-]*(\.[A-Za-z0-9_-]{0,86})?)?")
-"""What a token begins with that was cut short anywhere."""
+"""Beginning of a token that was cut short anywhere."""
 _WRITTEN_BY_PEOPLE: Final = frozenset(
     (
         *("reason", "who", "person", "approved_by", "case"),
@@ -47,7 +47,7 @@ _KIND_OF: Final = {fact: kind for kind, fact in KINDS.items()}
 
 
 class Payload(msgspec.Struct, frozen=True):
-    """What is signed.
+    """The signed content of an entry.
 
     sequence: counted from 1, over all epochs. previous: SHA-256 of the entry before, also across
     epochs; "" in the very first. epoch: number of the epoch. boot_id, clock: when it was written.

@@ -110,7 +110,7 @@ class Provisioned(msgspec.Struct, frozen=True):
 
 
 class Updated(msgspec.Struct, frozen=True):
-    """What became of an update of the camera's software. outcome: "to_try" (it is installed),
+    """Outcome of an update of the camera's software. outcome: "to_try" (it is installed),
     "confirmed" (it works, and starts by default from now on) or "fell_back" (it did not show that
     it works, and the one before goes on); version: of the new system; before: of the one that ran
     when the update began; slot: "A" or "B", where the new one is."""
@@ -236,7 +236,7 @@ class UnreadEntry(msgspec.Struct, frozen=True):
 
 
 Fact: TypeAlias = msgspec.Struct
-"""What an entry says: one of the Structs in `KINDS`."""
+"""Facts of an entry: one of the Structs in `KINDS`."""
 
 KINDS: Final[dict[str, type[Fact]]] = {
     "epoch": EpochBegun,

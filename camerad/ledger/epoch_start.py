@@ -40,7 +40,7 @@ _T = TypeVar("_T")
 def carry_over(
     state: LedgerState, boot_id: str, now: Moment, number: int, replaces: str | None
 ) -> tuple[EpochBegun, tuple[Carried, ...]]:
-    """What the next epoch begins with, if it begins at `now`. number: its own.
+    """The beginning of the next epoch, if it begins at `now`. number: its own.
 
     A missing recording is given up when it would have been deleted. A tombstone is carried into one
     further epoch. Holds with an end are not carried: entries of their own say them again

@@ -69,7 +69,7 @@ MOST_ENTRIES: Final = 2_000
 """The next epoch begins when this one has so many entries: a start reads all of them."""
 
 _URGENT: Final = (Deleted, StartedEntry, SettingsChanged, IdentityEntry)
-"""What must be written before anything can be deleted, after a start as well."""
+"""Entries that must be written before anything can be deleted, after a start as well."""
 _OWN: Final = frozenset(
     {"epoch", "carried", "identity", "repaired", "damaged", "epoch_expired", "unread"}
 )
@@ -145,8 +145,8 @@ class Ledger:
 
     @property
     def state(self) -> LedgerState:
-        """What all entries up to the head add up to. It never changes: each append makes another
-        one."""
+        """The state that results from all entries up to the head. It never changes: each append
+        makes another one."""
         return self._state
 
     @property
@@ -156,7 +156,7 @@ class Ledger:
 
     @property
     def directory(self) -> str:
-        """Where the ledger is."""
+        """The ledger's directory."""
         return self._directory
 
     def now(self) -> tuple[str, Moment]:

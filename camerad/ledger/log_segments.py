@@ -52,7 +52,7 @@ _NAME: Final = re.compile(r"([0-9]{6,})(\.jws|\.damaged|\.checkpoint)")
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
-    """What remains of an epoch that expired.
+    """Remains of an expired epoch.
 
     first, last: sequence numbers of its entries. previous, final: SHA-256 of the entry before the
     first, and of the last. boot_id, clock: when the checkpoint was made.
@@ -184,7 +184,7 @@ def parse_checkpoint(token: bytes, keys: KeyRing) -> Checkpoint:
 
 
 class SegmentReading(msgspec.Struct):
-    """What an epoch's file says.
+    """Content of an epoch's file.
 
     state: after its last entry, None if no entry can be used. end: offset behind the last entry,
     bytes. torn: what lies behind it, if only an interrupted append can have left that. damage:
@@ -212,7 +212,7 @@ class SegmentReading(msgspec.Struct):
             self.left_out += 1
 
 
-def nobody(_reading: SegmentReading, _line: int, _entry: Entry) -> None:
+def ignore_entry(_reading: SegmentReading, _line: int, _entry: Entry) -> None:
     """Ignores entries, for callers that need only the resulting state."""
 
 

@@ -21,11 +21,11 @@ class OutboxItem(Protocol):
 
     @property
     def id(self) -> str:
-        """What tells it from all others."""
+        """Its unique key."""
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What its entry says."""
+        """Facts of its entry."""
 
 
 _T = TypeVar("_T", bound=OutboxItem)

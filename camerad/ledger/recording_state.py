@@ -13,9 +13,8 @@ from camerad.ledger.timeline import Ages, Instant
 
 
 class Hold(msgspec.Struct, frozen=True):
-    """Why a recording is kept beyond its time, and who said so. until_us: wall time at which the
-    hold ends by itself; unset without an end. No carried entry has it: see
-    `camerad.ledger.epoch_start`."""
+    """A hold: reason and person. until_us: wall time at which the hold ends by itself; unset
+    without an end. No carried entry has it: see `camerad.ledger.epoch_start`."""
 
     reason: str
     who: str
@@ -36,7 +35,7 @@ class Tombstone(msgspec.Struct, frozen=True):
 
 
 class RecordingState(msgspec.Struct, frozen=True):
-    """What a ledger knows about a recording.
+    """A ledger's knowledge of a recording.
 
     device: who made it, "" for this device. header, final: SHA-256 of its first and last statement;
     final is None while it has no end. ended: when it ended, on the clocks of the boot ended_boot;

@@ -38,7 +38,7 @@ class StateMemory:
         self._known: dict[str, tuple[_Source, LedgerState]] = {}
 
     def read(self, directory: str, keys: KeyRing) -> LedgerState:
-        """What a ledger's entries add up to.
+        """The state of a ledger's entries.
 
         The newest epoch says everything that the ledger knows, so only that is read. If something
         is wrong with it, all epochs are read, as by `read_ledger`; what was wrong is not reported
@@ -54,7 +54,9 @@ class StateMemory:
             found = self._known.get(directory)
         if found is not None and found[0] == source:
             return found[1]
-        reading = log_segments.read_epoch(None, files.newest, content, keys, log_segments.nobody)
+        reading = log_segments.read_epoch(
+            None, files.newest, content, keys, log_segments.ignore_entry
+        )
         if reading.state is None or not reading.preamble or reading.damage:
             return read_ledger(directory, keys)[0]
         self._remember(directory, source, reading.state)

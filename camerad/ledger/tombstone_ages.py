@@ -82,8 +82,8 @@ class DeletedThen(msgspec.Struct, frozen=True):
 
 
 class LedgerTimes:
-    """What a ledger's entries say of time, and its tombstones. `take` gets all of them in their
-    order; then `judge` may be asked."""
+    """A ledger's entries about time, and its tombstones. `take` gets all of them in their order;
+    then `judge` may be asked."""
 
     def __init__(self) -> None:
         self.tombstones: list[DeletedThen] = []
@@ -93,7 +93,7 @@ class LedgerTimes:
         self._current: int | None = None
         self._floors: list[Synchronised] = []
         self.declared: dict[ClockDeclared, tuple[str, int]] = {}
-        """What people declared right of the time, and in which file and line."""
+        """Times that people declared right, each with file and line."""
 
     def take(
         self, entry: Entry, before: Mapping[int, RecordingState | None], file: str, line: int

@@ -35,7 +35,7 @@ NOTHING_HEARD: Final = SoundChunk()
 
 
 class AudioSpec(msgspec.Struct, frozen=True):
-    """What sound is wanted, known at the press.
+    """The wanted sound, known at the press.
 
     device: its name for ALSA; rate, channels: as configured. pre_event: sound from before the
     trigger too, as far as there are pictures.
@@ -132,8 +132,8 @@ class AudioTrack:
     def take(
         self, until_us: int | None = None, at_least_us: int = 0, wait_s: float = 0.0
     ) -> Iterator[SoundChunk]:
-        """What is there up to the media time `until_us`, once it is at least so long or something
-        from after that time is there; waits `wait_s` for that.
+        """Units up to the media time `until_us`, once it is at least so long or something from
+        after that time is there; waits `wait_s` for that.
 
         To be made into fragments before the context ends.
         """
@@ -176,7 +176,7 @@ class AudioTrack:
     def facts(
         self, heard: SoundChunk, states: tuple[SoundChange, ...]
     ) -> FragmentSound | UnsetType:
-        """What a commit says about sound."""
+        """A commit's facts about sound."""
         if self._cutter is None:
             return UNSET
         return FragmentSound(heard.units, heard.first_us, heard.end_us, heard.gaps, states)
@@ -194,8 +194,8 @@ class AudioTrack:
                 self._cutter.state(gap)
 
     def end(self, units: int, stop_us: int, lost: str | None = None) -> SoundEnd | UnsetType:
-        """What the end says about sound. units: in all fragments. lost: why what no commit holds
-        is not kept, where it was not all committed."""
+        """The end's facts about sound. units: in all fragments. lost: why what no commit holds is
+        not kept, where it was not all committed."""
         cutter = self._cutter
         if cutter is None:
             return UNSET

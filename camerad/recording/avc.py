@@ -58,7 +58,7 @@ def nal_units(unit: Buffer) -> list[NalUnit]:
 
 
 class PictureFormat(NamedTuple):
-    """What a sequence parameter set says. width, height: pixels, cropped. chroma: 0 none, 1 4:2:0,
+    """Content of a sequence parameter set. width, height: pixels, cropped. chroma: 0 none, 1 4:2:0,
     2 4:2:2, 3 4:4:4. luma_bits, chroma_bits: depth."""
 
     width: int
@@ -103,7 +103,7 @@ class _Bits:
 
 
 def picture_format(sequence_set: bytes) -> PictureFormat:
-    """What a sequence parameter set says, from its NAL header on (7.3.2.1.1). Raises AvcError."""
+    """Parse a sequence parameter set, from its NAL header on (7.3.2.1.1). Raises AvcError."""
     bits = _Bits(sequence_set[1:])
     profile = bits.take(8)
     bits.take(16)

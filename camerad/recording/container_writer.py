@@ -48,7 +48,7 @@ STEP: Final = 16 << 20
 fragment at 64 MiB) and take room from others, smaller ones cost more (0.6 KiB at 4 MiB)."""
 
 _CLAIMS: Final = 5
-"""How often a new file may be taken away before it is locked."""
+"""Attempts to make a file that is removed before it is locked."""
 _LOOK_EVERY: Final = 20
 """Appends after which is asked whether the file still has its name: about ten seconds."""
 _CANNOT_RESERVE: Final = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
@@ -155,7 +155,7 @@ class ContainerWriter:
         self._descriptor: int | None = _claim(self.path)
         try:
             self.identity: Final = file_status.identity_of(self._descriptor)
-            """What tells its file from any other, see `camerad.base.durable_files`."""
+            """Identity of its file, see `camerad.base.durable_files`."""
             first = member(chain.HEADER_NAME, token)
             second = member(chain.INIT_NAME, sealed)
             self._header_bytes: Final = sum(map(len, first))

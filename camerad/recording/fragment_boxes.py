@@ -43,8 +43,8 @@ class Sample(NamedTuple):
 
 
 class TrackRun(NamedTuple):
-    """What a fragment has of a track, at least one sample. at: where the first one begins, in the
-    track's units."""
+    """A fragment's samples of a track, at least one. at: where the first one begins, in the track's
+    units."""
 
     track: int
     at: int
@@ -117,7 +117,7 @@ def _descriptor(tag: int, content: bytes) -> bytes:
 
 
 class _Media(NamedTuple):
-    """What a track is of: a handler's kind and name (8.4.3), and the media's header."""
+    """A track's type: a handler's kind and name (8.4.3), and the media's header."""
 
     kind: bytes
     name: bytes

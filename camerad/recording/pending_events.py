@@ -24,7 +24,7 @@ time server steering the clock."""
 
 
 class Noted(msgspec.Struct, frozen=True):
-    """What one statement says, as in `records.Facts`. clock: when it was made."""
+    """Facts of one statement, as in `records.Facts`. clock: when it was made."""
 
     marks: tuple[int, ...]
     stages: tuple[StageChange, ...]
@@ -70,7 +70,7 @@ class PendingEvents:
         self._moment = moment
 
     def now(self) -> Noted:
-        """What a statement that is made now says."""
+        """Facts of a statement that is made now."""
         moment = self._clock.moment()
         last = self._moment or moment
         moved_us = (moment.wall_us - moment.boot_us) - (last.wall_us - last.boot_us)

@@ -171,7 +171,7 @@ class Recorder:
 
     @property
     def info(self) -> RecordingInfo | None:
-        """What is on the disk by now; None before the first picture."""
+        """Stored content so far; None before the first picture."""
         return self._writing.info
 
     @property
@@ -383,7 +383,7 @@ class Recorder:
             self._cutter.state(*(stated or [short]))
 
     def _write_rest(self, stop: StopOrder) -> None:
-        """What was held back, and the last of the sound."""
+        """Commit the packets held back, and the last of the sound."""
         shortfall = self._cutter.take_gaps()
         self._store(self._make(self._cutter.flush()))
         self._cutter.state(*shortfall)

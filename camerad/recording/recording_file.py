@@ -55,7 +55,7 @@ class RecordingFile:
         sound: AudioTrack | None,
     ) -> None:
         self.info: RecordingInfo | None = None
-        """What is on the disk by now; None before there is a file."""
+        """Stored content so far; None before there is a file."""
         self.first_durable_us: int | None = None
         """Media time at which the first fragment was durable."""
         self.until_us = plan.trigger_us

@@ -15,7 +15,7 @@ from camerad.update.image_version import software_version
 
 
 class RecordingSpec(msgspec.Struct, frozen=True):
-    """What is to be recorded, known at the press.
+    """Specification of a recording, known at the press.
 
     trigger: what started it; trigger_us: the instant of the press, media time.
     pre_event_wanted_us: footage wanted from before it; 0 keeps everything older out.

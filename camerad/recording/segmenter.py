@@ -116,7 +116,7 @@ class Segmenter:
         return self._chunk(runs)
 
     def flush(self) -> Chunk | None:
-        """What is held back, with its nominal duration; None if nothing is."""
+        """The packet held back, with its nominal duration; None if there is none."""
         held, self._held = self._held, None
         if held is None:
             return None

@@ -122,7 +122,7 @@ def has_recordings(holding: Holding) -> bool:
 
 
 def _doubt(holding: Holding, devices: frozenset[str], keys: KeyRing) -> DoubtfulLedger | None:
-    """What is wrong with a copy; None if nothing is."""
+    """The damage of a copy; None if there is none."""
     try:
         if not (file_status.is_directory(holding.ledger) and list_names(holding.ledger)):
             text = (

@@ -107,7 +107,7 @@ class RefusedOffer(msgspec.Struct, frozen=True):
 
 
 class CheckIn(msgspec.Struct, frozen=True):
-    """What a camera signs. device: its name. kid: the key that signs. head: of its ledger.
+    """Payload of a check-in. device: its name. kid: the key that signs. head: of its ledger.
     boot_id, clock: when, and what the time was worth. software: camerad's version. image: the
     system's, None without one. conditions: what is so now. ready: whether a press would record.
     battery: percent, None without a gauge. storage: None where it does not answer. doctor: None if
@@ -139,7 +139,7 @@ def sign(key: SigningKey, said: CheckIn) -> bytes:
 
 
 def parse(token: bytes, keys: KeyRing) -> CheckIn:
-    """What a token says. Raises JwsError if it is no check-in that one of `keys` signed as its own,
+    """Decode a check-in. Raises JwsError if it is no check-in that one of `keys` signed as its own,
     or longer than `LONGEST`."""
     if len(token) > LONGEST:
         raise jws.JwsError(f"{len(token)} bytes are too many for a check-in")

@@ -116,7 +116,7 @@ class Copies:
             yield Discrepancy(DiscrepancyKind.RENAMED, info.id, text)
 
     def report(self) -> Iterator[Discrepancy]:
-        """What lies beside the recordings, in words for people."""
+        """Files beside the recordings, in words for people."""
         for info in self._others.copies:
             if info.path.endswith(TEMPORARY):
                 continue  # an offload may be under way

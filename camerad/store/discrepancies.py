@@ -13,7 +13,7 @@ from camerad.store.trust import is_vouched
 
 
 class DiscrepancyKind(StrEnum):
-    """How files and ledger differed."""
+    """Kind of a difference between files and ledger."""
 
     FOUND = "found"
     """A file that the ledger did not know."""

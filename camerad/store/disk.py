@@ -130,7 +130,7 @@ def claim(directory: str, *, linked: bool = False) -> int:
 def free_space(
     directory: str, bits_per_second: float, devices: str = BLOCK_DEVICES, ext4: str = EXT4
 ) -> FreeSpace:
-    """What is left. Raises StorageError if the file system does not even answer.
+    """The room left. Raises StorageError if the file system does not even answer.
 
     devices: the directory of the kernel's links from device numbers to block devices; ext4: that of
     what ext4 says of each of its file systems (Documentation/ABI/testing/sysfs-fs-ext4).

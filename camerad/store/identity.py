@@ -83,7 +83,7 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 def keys_directory(state_dir: str) -> str:
-    """Where the public halves are."""
+    """Directory of the public halves."""
     return os.path.join(state_dir, KEYS_NAME)
 
 

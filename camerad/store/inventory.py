@@ -191,7 +191,7 @@ def find_strays(place: Place) -> list[str]:
 
 
 def seen_in(place: Place, info: RecordingInfo) -> RecordingInfo:
-    """What a file in a place says about itself.
+    """Facts of a file in a place, from itself.
 
     Any user who can read a file can lock it. So a lock shows a recorder on a camera only.
     """

@@ -44,7 +44,7 @@ class RenamedError(NotARecordingError):
 
 
 class OtherFiles(msgspec.Struct, frozen=True):
-    """What lies in a directory beside its recordings.
+    """Other files in a directory of recordings.
 
     copies: recordings by their content, with another name than their own. odd: paths of files that
     may be recordings and cannot be looked at, or are none, each with why, for people. failed:
@@ -215,7 +215,7 @@ def list_recordings(directory: str) -> list[RecordingInfo]:
 
 
 def read_info(path: str) -> RecordingInfo:
-    """What the recording at `path` says about itself.
+    """Facts of the recording at `path`, from its own file.
 
     Raises NotARecordingError if it is none, RenamedError if it has another name than its own;
     StorageError if it cannot be read.

@@ -61,7 +61,7 @@ class Deletion(msgspec.Struct, frozen=True):
 
 
 class ReasonKind(StrEnum):
-    """What keeps recordings, or entries, beyond their day."""
+    """Reasons for keeping recordings, or entries, beyond their day."""
 
     LEDGER_UNREAD = "ledger_unread"
     """The ledger says what this version of camerad cannot read: nothing is deleted."""
@@ -143,7 +143,7 @@ def exit_code(reasons: Iterable[Reason]) -> int:
 
 
 class Purged(msgspec.Struct, frozen=True):
-    """What a purge did. reasons: why it may not have deleted all that is due. released: in an
+    """Result of a purge. reasons: why it may not have deleted all that is due. released: in an
     office, what was held until its holds ended."""
 
     deleted: tuple[Deletion, ...]

@@ -63,10 +63,10 @@ class CopiedRecording(msgspec.Struct, frozen=True):
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """What a device or an office signs. device: whose recordings they are. kid: the key that signs.
-    directory: id of the office's directory, and perhaps `LEDGER_BEGUN`. head: of the device's
-    ledger; where the office signs, of its copy of that. boot_id, clock: when, by the machine that
-    signs."""
+    """Payload of a receipt, signed by a device or an office. device: whose recordings they are.
+    kid: the key that signs. directory: id of the office's directory, and perhaps `LEDGER_BEGUN`.
+    head: of the device's ledger; where the office signs, of its copy of that. boot_id, clock: when,
+    by the machine that signs."""
 
     device: str
     kid: str
@@ -283,7 +283,7 @@ def unproven(path: str) -> Receipt | None:
 
 
 def by_recording(filed: Iterable[FiledReceipt]) -> dict[str, tuple[CopiedRecording, FiledReceipt]]:
-    """What the receipts say about each recording; the latest one counts."""
+    """The receipts' entries by recording; the latest one counts."""
     return {copied.id: (copied, one) for one in filed for copied in one.receipt.recordings}
 
 

@@ -65,7 +65,7 @@ _NOT_OURS: Final = (errno.EACCES, errno.EPERM, errno.ELOOP, errno.EISDIR, errno.
 
 
 class RepairOutcome(StrEnum):
-    """What repair found and did."""
+    """Result of repair."""
 
     WHOLE = "whole"
     """It has its end: there was nothing to do."""
@@ -89,7 +89,7 @@ class RepairOutcome(StrEnum):
 
 
 class Repaired(msgspec.Struct, frozen=True):
-    """What became of one file. id: of the recording, as the file is named. text: why, for people.
+    """Outcome of one file. id: of the recording, as the file is named. text: why, for people.
 
     header, end, final (SHA-256 of the end): where they are known. torn_bytes: how long the tail
     was. marks: how many the commits have.

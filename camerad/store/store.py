@@ -257,7 +257,7 @@ class Store:
     # ------------------------------------------------------------------ deleting
 
     def list_due(self) -> tuple[Candidate, ...]:
-        """What `purge` would delete."""
+        """Recordings that `purge` would delete."""
         return list_due(self.ledger.state, *self.ledger.now())
 
     def purge(self) -> list[Deletion]:

@@ -28,7 +28,7 @@ from camerad.stream.sound_messages import REASONS
 
 
 class UnwrittenEnd(msgspec.Struct, frozen=True):
-    """What is known of it.
+    """Known facts of it.
 
     until_us: media time up to which footage was wanted, in the boot in which the recording was made
     and is repaired. why: reason of the gap before it, if something is missing. closing: the end
@@ -47,7 +47,7 @@ def make_closing(
     boot_id: str,
     moment: Moment,
 ) -> Closing:
-    """What the end of a repaired recording says.
+    """The end of a repaired recording.
 
     point: how far it is kept. boot_id, moment: when it is repaired; in another boot than the
     header's, `unwritten` does not count.

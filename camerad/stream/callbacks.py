@@ -12,7 +12,7 @@ from camerad.stream.sound_messages import SoundNews
 
 
 class Callbacks(msgspec.Struct, frozen=True):
-    """What the link has to say; called from its thread, so they must not block.
+    """Callbacks of the link; called from its thread, so they must not block.
 
     on_up: the camera delivers, for the first time or again; with the HELLO of its process.
     on_down: it has failed, and recovery goes on. on_gap: footage is missing in the ring.

@@ -37,7 +37,7 @@ _TUNABLES: Final = {
 
 
 class StampState(msgspec.Struct, frozen=True):
-    """What the stamp shows beside time and camera.
+    """Texts of the stamp besides time and camera.
 
     pre: whether pictures are from before a recording. trusted: whether something vouches for the
     wall clock. wearer: the id that the shift was assigned, if there is a shift. steps: how often
@@ -60,7 +60,7 @@ def environment(base: Mapping[str, str]) -> dict[str, str]:
 
 
 class SoundOrder(NamedTuple):
-    """What is to be done with the microphone; epoch: that sound is to carry in the mode ON."""
+    """A command for the microphone; epoch: that sound is to carry in the mode ON."""
 
     mode: wire.SoundMode
     epoch: int

@@ -24,7 +24,7 @@ from camerad.stream.wire import SoundMode
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """What is wanted at one instant, as `DesiredState` says it.
+    """A snapshot of `DesiredState`.
 
     epoch, sound_epoch: those that are armed, if any. key: the next picture is to be a key frame.
     wipes: who waits for the rings to be overwritten.
@@ -41,7 +41,7 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 
 class DesiredState:
-    """What is wanted; `rings` are what a wipe overwrites.
+    """The wanted state. `rings`: those that a wipe overwrites.
 
     Every method may be called from any thread, and none waits.
     """
@@ -83,7 +83,7 @@ class DesiredState:
             wipe_into(future, self._rings)
 
     def snapshot(self) -> Snapshot:
-        """What is wanted now. A key frame and wipes are handed out once."""
+        """The present wanted state. A key frame and wipes are handed out once."""
         with self._lock:
             found = Snapshot(
                 self._epoch,
@@ -186,15 +186,15 @@ class DesiredState:
                 self._wake()
 
     def set_fps(self, fps: int) -> None:
-        """How many pictures per second the camera takes from now on; before the first call as many
-        as its settings say."""
+        """Set the pictures per second from now on; before the first call as many as its settings
+        say."""
         with self._lock:
             if fps != self._fps:
                 self._fps = fps
                 self._wake()
 
     def set_sound(self, mode: SoundMode) -> None:
-        """What is to be done with the microphone; ON feeds the ring for sound.
+        """Set the microphone's command; ON feeds the ring for sound.
 
         What was encoded before the mode ceased to be ON still comes; only a wipe ends that.
         """

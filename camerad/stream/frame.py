@@ -74,7 +74,7 @@ def erase(fd: int) -> None:
 
 
 def geometry_of(head: bytes) -> Geometry | None:
-    """What the header says, or None if there is no whole one (yet)."""
+    """The header's content, or None if there is no whole one (yet)."""
     if len(head) < HEADER_BYTES:
         return None
     magic, width, height, stride = GEOMETRY.unpack_from(head)

@@ -64,7 +64,7 @@ class Group:
 
 
 class Cursor:
-    """How far a reader has come.
+    """A reader's position.
 
     from_us: it starts with the first key frame at or after this time.
     group, index: the next packet it wants; no group while the one to start with has not come.
@@ -109,7 +109,7 @@ class Cursor:
 
 
 class Taken:
-    """What `Window.take` passed by. next_us: media time of the packet after the last."""
+    """Packets that `Window.take` skipped. next_us: media time of the packet after the last."""
 
     __slots__ = ("gaps", "next_us", "packets")
 

@@ -81,7 +81,7 @@ class Intake:
             self._room = None
 
     def _abandon(self) -> None:
-        """What is arriving of a picture goes."""
+        """Drop an incomplete picture."""
         header = self._header
         if self._room is not None and header is not None and header.kind is MessageKind.PACKET:
             self._room = None

@@ -100,7 +100,7 @@ class CaptureLink:
         )
         self._sounds = SoundLink(sound, callbacks.on_sound, callbacks.on_error)
         self.vitals = Vitals()
-        """How the camera does; for any thread."""
+        """The camera's health; for any thread."""
         self._recovery = supervision.initial(self._clock.now_us())
         self._process: CaptureProcess | None = None
         self._poll = select.poll()
@@ -306,7 +306,7 @@ class CaptureLink:
         return self._listening
 
     def _take(self, process: CaptureProcess, header: MessageHeader, now_us: int) -> None:
-        """What a message means beyond the ring."""
+        """Handle a message that is not for the ring."""
         match header.kind:
             case MessageKind.PACKET:
                 if header.epoch == self._intake.epoch:

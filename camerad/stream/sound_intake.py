@@ -43,7 +43,7 @@ class SoundIntake:
         return self.abandon()
 
     def abandon(self) -> bool:
-        """What has arrived of a unit is void; whether there was something."""
+        """Drop an incomplete unit; returns whether there was one."""
         receiving, self._receiving = self._receiving, False
         if receiving:
             self._ring.abandon()

@@ -68,7 +68,7 @@ class SoundLink:
             self._on_news(news)
 
     def bearable(self, sound: SoundOrder) -> SoundOrder:
-        """What the present process may be told of this."""
+        """The part of this that the present process may be told."""
         return sound if self._fits else QUIET
 
     def expire(self, now_us: int) -> None:

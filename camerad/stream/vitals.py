@@ -25,7 +25,7 @@ class _Beat(NamedTuple):
 
 
 class Vitals:
-    """What one link knows of its camera."""
+    """One link's knowledge of its camera."""
 
     def __init__(self) -> None:
         self._hello: dict[str, Any] = {}

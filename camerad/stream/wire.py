@@ -36,7 +36,7 @@ MAX_COMMAND: Final = 4096
 
 
 class MessageKind(IntEnum):
-    """What a message is."""
+    """Kind of a message."""
 
     PACKET = 1
     """One encoded picture."""
@@ -73,7 +73,7 @@ FOOTAGE: Final = frozenset({MessageKind.PACKET, MessageKind.SOUND})
 
 
 class SoundState(StrEnum):
-    """What the microphone does."""
+    """State of the microphone."""
 
     OFF = "off"
     """Its device is closed, as it was told."""
@@ -89,7 +89,7 @@ class SoundState(StrEnum):
 
 
 class SoundMode(StrEnum):
-    """What is to be done with the microphone."""
+    """Command for the microphone."""
 
     OFF = "off"
     """Its device is closed."""

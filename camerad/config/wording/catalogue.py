@@ -13,7 +13,8 @@ import msgspec
 from camerad.config.fields import Matches
 
 _LETTERS: Final = r"[ -z|~\u00a0-\u024f\u2010-\u2026\u20ac]"
-"""What the display's font has for certain: Latin letters, figures, punctuation; no braces."""
+"""Characters that the display's font has for certain: Latin letters, figures, punctuation; no
+braces."""
 
 
 MOST_CAUSE: Final = 64

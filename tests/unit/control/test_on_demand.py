@@ -119,7 +119,7 @@ def test_where_there_is_no_room_for_the_socket_the_camera_comes_up_without(
         made.control.changed()
         await asyncio.sleep(0.05)
         assert made.made == 0
-        assert "nobody can ask this daemon until its next start" in caplog.text
+        assert "this daemon has no control socket until its next start" in caplog.text
 
     monkeypatch.setattr(os, "makedirs", full)
     play(tmp_path, scene)

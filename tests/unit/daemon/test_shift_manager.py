@@ -148,7 +148,7 @@ def test_it_ends_by_itself_after_its_hours_though_nothing_happens(bench: Bench) 
 
 def test_a_program_is_told_why_nothing_comes_of_it(bench: Bench) -> None:
     def scene(one: Bench) -> None:
-        assert one.shifts.end() == "there is no shift that could end: nobody wears the camera"
+        assert one.shifts.end() == "there is no shift that could end"
         assert one.shifts.begin("W 1") == "that is no wearer's id"
         assert one.shifts.begin("W-1") is None
         record(one.core)
