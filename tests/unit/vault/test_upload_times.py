@@ -76,7 +76,6 @@ def test_what_a_clock_noted_that_was_ahead_goes_in_its_time_from_when_it_is_righ
     office.bring(body, length)
     office.set_right(3650)
     assert office.expire() == []
-    assert office.uploads.expires_us(KID, ID) == office.clock.wall_us() + days * DAY
     office.clock.advance(days * DAY - 1)
     if restarted:
         office.restart()
@@ -104,9 +103,14 @@ def test_a_clock_that_is_not_trusted_notes_nothing_again(office: Office) -> None
     office.set_ahead(30)
     office.bring(b"x", 60)
     office.clock.step_wall(-30 * DAY)
-    ends_us = office.uploads.expires_us(KID, ID)
     assert office.expire() == []
-    assert office.uploads.expires_us(KID, ID) == ends_us
+    office.clock.advance(DAY)
+    office.set_right(0)
+    assert office.expire() == [], "its week begins here, not a day ago"
+    office.clock.advance(7 * DAY - 1)
+    assert office.expire() == []
+    office.clock.advance(1)
+    assert office.expire() == [(KID, ID, True)]
 
 
 def test_a_trusted_clock_that_was_behind_for_a_while_has_nothing_go_early(office: Office) -> None:
@@ -133,4 +137,7 @@ def test_what_is_just_coming_is_not_noted_again_and_goes_on(office: Office) -> N
     part.close()
     assert office.expire() == []
     assert office.uploads.offset(KID, ID) == 2
-    assert office.uploads.expires_us(KID, ID) == office.clock.wall_us() + 7 * DAY
+    office.clock.advance(7 * DAY - 1)
+    assert office.expire() == []
+    office.clock.advance(1)
+    assert office.expire() == [(KID, ID, True)]
