@@ -117,7 +117,7 @@ class CaptureServer:
         os._exit(0)
 
     def _receive(self, tick: Callable[[], None]) -> bytes:
-        """What has come; meanwhile `tick` is called, where the sensor may rest."""
+        """Received commands; meanwhile `tick` is called, where the sensor may rest."""
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
         while self._settings.rests and not poll.poll(TICK_SECONDS * 1000):

@@ -136,7 +136,7 @@ class Camera:
         return Geometry(width, height, configured["stride"])
 
     def description(self) -> dict[str, Any]:
-        """What was opened: the body of the HELLO message."""
+        """The opened camera: the body of the HELLO message."""
         main, lores = self._geometry("main"), self._geometry("lores")
         return {
             "camera": str(self._picam2.camera_properties.get("Model", "unknown")),
@@ -311,7 +311,8 @@ class Camera:
 
 
 def brightness(frame: Frame, geometry: Geometry) -> int:
-    """What nine tenths of a picture do not exceed in luma, 0 to 255. frame: `Geometry.shape`, I420.
+    """The luma that nine tenths of a picture do not exceed, 0 to 255. frame: `Geometry.shape`,
+    I420.
 
     So a single lamp does not make a covered lens look as if it saw.
     """

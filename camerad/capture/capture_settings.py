@@ -16,7 +16,7 @@ _EVEN: Final = ("width", "height", "lores_width", "lores_height")
 
 
 class StampSettings(msgspec.Struct, frozen=True):
-    """What the stamp says of the camera itself. device: its id."""
+    """The stamp's text about the camera itself. device: its id."""
 
     device: str
 
@@ -86,7 +86,7 @@ def parse(text: str) -> CaptureSettings:
 
 
 def _mistakes_of(given: Any, kind: type, where: str) -> list[str]:
-    """What is wrong with the object `given` of the settings in the Struct `kind`."""
+    """The mistake in the object `given` of the settings in the Struct `kind`."""
     if not isinstance(given, dict):
         return [f"{where}a {type(given).__name__}, not an object"]
     hints = get_type_hints(kind)

@@ -31,7 +31,7 @@ from camerad.capture.pictures import Picture, Pictures
 from camerad.capture.send_queue import overwrite
 
 HARDWARE_DEVICE: Final = "/dev/video11"
-"""Where the H.264 encoder of a vc4 board is."""
+"""Path of a vc4 board's H.264 encoder."""
 HARDWARE_CODEC: Final = "bcm2835-codec"
 NO_AUTOMATIC_KEYS: Final = 1 << 30
 """A period of key frames, in frames, that never ends; x264's own value for infinity."""
@@ -63,7 +63,7 @@ class KeySchedule:
 
 
 class Wiring(msgspec.Struct):
-    """What an encoder needs of the process around it.
+    """An encoder's interface to the process around it.
 
     picture: the frame that picamera2 is handing to the encoders now. image: the main stream's
     buffer of a request as a frame of libav, without a copy. stamp: writes into the main stream's

@@ -24,7 +24,7 @@ from camerad.base.errors import CaptureError
 
 FILE: Final = Path(__file__).with_name("glyphs.npz")
 CHARACTERS: Final = "".join(map(chr, range(0x20, 0x7F)))
-"""What can be written: the printable characters of ASCII."""
+"""Characters of the stamp: the printable characters of ASCII."""
 SUBSTITUTE: Final = "\N{WHITE VERTICAL RECTANGLE}"
 """Drawn in the place of any other character."""
 SIZES: Final = (8, 10, 12, 14, 16, 20, 24, 30, 36)

@@ -42,7 +42,7 @@ PATIENCE_US: Final = 1 * SECOND
 """A device that says nothing for so long has failed."""
 _LOOK_SECONDS: Final = 0.25
 _READS: Final = "gives no samples"
-"""What is wrong with a device that is being read if it does not answer."""
+"""The fault of a device that does not answer while it is read."""
 _BLOCKS_A_SECOND: Final = 50
 """Devices give from 32 to some thousand samples at a time; they are dealt with in blocks."""
 
@@ -123,7 +123,7 @@ class MicrophoneReader:
         """Nothing that was heard earlier is encoded: the last command, or the device's opening."""
         self._state: tuple[SoundState, str | None] | None = None
         self._doing: str | None = None
-        """What the device is being asked for, in words; None if nothing."""
+        """The present call of the device, in words; None without one."""
         self._sign_us = 0
         """When it was last seen to answer."""
         self._samples = SampleClock(settings.rate)

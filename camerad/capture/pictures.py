@@ -47,7 +47,7 @@ class Picture(msgspec.Struct):
 
 
 class MessageSink(Protocol):
-    """Where messages go; see `camerad.capture.send_queue.Outbox`."""
+    """Destination of messages; see `camerad.capture.send_queue.Outbox`."""
 
     def send(self, *parts: bytes | memoryview) -> None: ...
     def has_room(self, size: int) -> bool: ...

@@ -55,7 +55,7 @@ A semitone is 59,463 parts per million."""
 
 
 class Placed(msgspec.Struct, frozen=True):
-    """Where a block lies in time.
+    """A block's place in time.
 
     at_us: media time of its first sample. fresh: whether it does not follow the block before, since
     it is the first, or samples between the two are lost, or that one's time was wrong.

@@ -30,7 +30,7 @@ from camerad.capture.sampling import PULL, Placed
 
 CODEC: Final = "aac"
 FORMAT: Final = "s16"
-"""What the device is read in: 16 bits, signed, in the machine's byte order."""
+"""Format of the device's samples: 16 bits, signed, in the machine's byte order."""
 SAMPLE_BYTES: Final = 2
 SAMPLES: Final = 1024
 """Samples in an access unit of AAC-LC (ISO/IEC 14496-3, 4.5.1.1: frameLengthFlag 0)."""
@@ -110,7 +110,7 @@ class SoundEncoder:
             self._give(unit, at_us)
 
     def _after_the_last(self, block: memoryview, placed: Placed) -> tuple[memoryview, Placed]:
-        """What of a block lies behind all that was given already."""
+        """The part of a block behind the samples that were given already."""
         if self._last_us is None:
             return block, placed
         sample_us = 1_000_000 / self._settings.rate

@@ -56,7 +56,7 @@ APART: Final = "  "
 
 
 class StampWords(msgspec.Struct, frozen=True):
-    """What the stamp was told. from_us: media time from which `pre` holds."""
+    """Facts for the stamp. from_us: media time from which `pre` holds."""
 
     pre: bool = True
     trusted: bool = False
@@ -129,7 +129,7 @@ class Stamp:
         picture[self._height - rows : self._height, :columns] = self._strip
 
     def _read_offset(self) -> int:
-        """What wall time is ahead of media time, microseconds."""
+        """Wall time minus media time, microseconds."""
         boot_us, wall_us = read_both(self._clock)
         return wall_us - boot_us
 

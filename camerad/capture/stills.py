@@ -51,8 +51,8 @@ class _Absent(types.ModuleType):
 
 @contextlib.contextmanager
 def left_out() -> Iterator[None]:
-    """What is imported in here finds none of `NAMES` that is not loaded already. To be used while
-    no other thread imports anything."""
+    """Within this context an import finds none of `NAMES` that is not loaded already. To be used
+    while no other thread imports anything."""
     standing = {name: _Absent(name) for name in NAMES if name not in sys.modules}
     sys.modules.update(standing)
     try:

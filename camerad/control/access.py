@@ -55,7 +55,7 @@ class Role(Enum):
     READ = "read"
     """See the camera's state, the list of recordings, the counters."""
     PRESS = "press"
-    """What a hand on the buttons may do."""
+    """Actions of a hand on the buttons."""
     CONFIGURE = "configure"
     """What concerns shifts, what is kept and what goes, and how the parts do: brightness and
     loudness, asked for again and again, tell something of what happens before the camera."""

@@ -60,8 +60,8 @@ def request(
 
 
 def get_text(path: str, target: str, timeout: float = TIMEOUT_SECONDS) -> str:
-    """What the daemon answers to a GET in plain text. Raises ControlError as `request` does, and
-    what `refusal` makes of the daemon's own sentence if it refuses."""
+    """The daemon's answer to a GET, in plain text. Raises ControlError as `request` does, and what
+    `refusal` makes of the daemon's own sentence if it refuses."""
     status, answer = _ask(path, "GET", target, None, timeout)
     try:
         if status == http.HTTPStatus.OK:

@@ -39,7 +39,7 @@ _FAILURES: Final = frozenset(Condition) - {Condition.DOCKED}
 _PAIRS: Final = frozenset((one, other) for one in Stage for other in Stage if one is not other)
 _ENDS: Final = stages.ENDS_RECORDING | {Condition.CAMERA_DOWN, Condition.BATTERY_CRITICAL}
 REASONS: Final = frozenset({"stop", "shutdown", RESTARTED, FAILED, *(one.value for one in _ENDS)})
-"""What ends a recording."""
+"""Events that end a recording."""
 
 
 class Histogram(msgspec.Struct):

@@ -16,7 +16,7 @@ class _Shift(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class CurrentShift(Protocol):
-    """Who wears the camera."""
+    """The shift manager."""
 
     def begin(self, wearer: str) -> str | None:
         """Begin a shift; returns why it does not count, or None."""

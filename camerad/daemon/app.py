@@ -143,7 +143,7 @@ class App:
         loop.set_exception_handler(self._shutdown.mistake)
         if not process.set_priority(process.CAMERA_NICE):
             log.info(
-                "no right to go before other programs: a busy machine may cost frames",
+                "no right to priority over other programs: a busy machine may cost frames",
                 extra=MessageId.PRIORITY.extra,
             )
         process.forbid_dumps()

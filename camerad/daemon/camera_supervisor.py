@@ -123,7 +123,7 @@ class CameraSupervisor:
         """Tell the wearer if the machine was rebooted for the camera's sake while it recorded."""
         if await self._core.loop.in_thread(self._reboots.ended_a_recording):
             log.warning(
-                "the camera was recording when the machine was rebooted for its sake",
+                "the machine was rebooted to repair the camera while it recorded",
                 extra=MessageId.CUT_OFF.extra,
             )
             self._core.post(stages.CutOff(self._core.now_us()))

@@ -48,7 +48,7 @@ class ClockMonitor:
         await watch.run()
 
     def learn(self, known: KnownTime) -> None:
-        """What the ledger knows of right time; from any thread."""
+        """The ledger's knowledge of right time; from any thread."""
         if self._keeper is not None:
             self._keeper.learn(known)
 

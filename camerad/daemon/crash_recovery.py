@@ -110,7 +110,7 @@ class CrashRecovery:
         }
 
     def note_of(self, recording: str | None) -> WantedNote | None:
-        """What the daemon before has noted of it; None: nothing."""
+        """The note of the daemon before about it; None: there is none."""
         return None if recording is None else self._behind.get(recording)
 
     def _name(self, name: str | None, recording: str) -> None:

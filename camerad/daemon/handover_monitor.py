@@ -118,7 +118,7 @@ class HandoverMonitor:
         self._told = progress
         if progress == SILENT:
             log.warning(
-                "nothing is handed over: camerad-upload has said nothing for %d s; see "
+                "no upload: camerad-upload has sent no report for %d s; see "
                 "'systemctl status camerad-upload'",
                 SILENCE_US // SECOND,
                 extra=MessageId.HANDOVER_FAILED.extra,

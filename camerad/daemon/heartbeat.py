@@ -64,7 +64,7 @@ class WantedRecording(Protocol):
 
     @property
     def info(self) -> RecordingInfo | None:
-        """What is on the disk by now; None before there is a file."""
+        """Stored content so far; None before there is a file."""
 
     @property
     def wanted_us(self) -> int:
@@ -168,7 +168,7 @@ class Heartbeat:
             self._remove(recording)
 
     def left_behind(self) -> dict[str, WantedNote]:
-        """What the daemons before have noted in this boot, by the names of the notes."""
+        """Notes of earlier daemons in this boot, by name."""
         try:
             names = os.listdir(self._directory)
         except OSError:
@@ -185,7 +185,7 @@ class Heartbeat:
                 self._complain(error)
 
     def read(self, recording: str) -> WantedNote | None:
-        """What is noted of it in this boot; None if nothing is that can be believed."""
+        """Its note of this boot; None without a credible one."""
         try:
             with open(self._path(recording), "rb") as file:
                 note = typed_json.decode(file.read(_LONGEST), WantedNote)
@@ -276,7 +276,7 @@ class Heartbeat:
         if not self._failed:
             self._failed = True
             log.error(
-                "%s: up to when recordings are wanted cannot be noted: %s",
+                "%s: the progress of recordings cannot be noted: %s",
                 self._directory,
                 error,
                 extra=MessageId.STORAGE.extra,

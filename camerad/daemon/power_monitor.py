@@ -169,7 +169,7 @@ class PowerMonitor:
     # ------------------------------------------------------------------ battery
 
     async def _recall(self) -> None:
-        """What an earlier life left; the watch waits for no card."""
+        """State of an earlier run; the watch waits for no card."""
         await self._core.loop.in_thread(self._forget_word)
         recording, standby = self._saved = await self._core.loop.in_thread(self._load)
         known = self.battery
@@ -275,7 +275,7 @@ class PowerMonitor:
             pass
         except OSError as error:
             log.error(
-                "%s: an old word cannot be removed: %s",
+                "%s: an old power-off request cannot be removed: %s",
                 self._word,
                 error.strerror,
                 extra=MessageId.POWER_OFF.extra,
@@ -371,7 +371,7 @@ class NoRatesError(CameradError, ValueError):
 
 
 def read_rates(path: str) -> tuple[float | None, float | None]:
-    """What an earlier life measured of the battery, recording and not: level per hour, None where
+    """An earlier run's measurements of the battery, recording and not: level per hour, None where
     it has not. Raises NoRatesError."""
     try:
         with open(path, encoding="ascii") as file:

@@ -50,7 +50,7 @@ class Presentation:
         self.display: SelfViewProcess | NoDisplay | None = None
         """The display, once there is one."""
         self.wanted: DesiredState | None = None
-        """What the camera is told, once there is a link to it."""
+        """The wanted state of the camera, once there is a link to it."""
 
     def show_lights(self, _step: Step | None = None) -> None:
         """Set the lights to the state. They are set before this returns."""

@@ -82,7 +82,7 @@ class RebootLog:
             self._write(known)
         except StorageError as error:
             log.error(
-                "what is known of reboots could not be written: %s",
+                "the count of reboots could not be written: %s",
                 error,
                 extra=MessageId.REBOOT.extra,
             )

@@ -82,7 +82,7 @@ class ShiftNote:
                 os.unlink(self._path)
 
     def read(self) -> NotedShift | None:
-        """What was noted in this boot; None if nothing was that can be believed."""
+        """The note of this boot; None without a credible one."""
         try:
             with open(self._path, "rb") as file:
                 noted = typed_json.decode(file.read(_LARGEST), NotedShift)

@@ -74,7 +74,7 @@ class ShutdownSequence:
         since_us = now_us if self._since_us is None else self._since_us
         seconds = max(LEDGER_END_SECONDS, END_SECONDS - (now_us - since_us) / SECOND)
         if not await self._core.loop.in_thread(lambda: self._recordings.close(seconds)):
-            log.error("the ledger could not be brought to its end", extra=MessageId.END_LATE.extra)
+            log.error("the ledger could not be closed", extra=MessageId.END_LATE.extra)
 
     def _late(self) -> None:
         if not self.ended.is_set():

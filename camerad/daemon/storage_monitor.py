@@ -113,7 +113,7 @@ class StorageMonitor:
         self._stalled_us = scarcity.stall_step(was, at_us, since_us)
         if was is None and self._stalled_us is not None:
             log.error(
-                "%s: the card has not answered for %g s; what is to be kept waits in memory",
+                "%s: the card has not answered for %g s; footage waits in memory",
                 self._directory,
                 STALLED_SECONDS,
                 extra=MessageId.STORAGE.extra,

@@ -343,7 +343,7 @@ class StoreWorker:
         while len(self._unwritten) > MOST_UNWRITTEN:
             kind, _, facts = self._unwritten.popleft()
             self._forget(kind, facts)
-            log.error("the ledger does not get to know: %s", kind, extra=MessageId.LEDGER.extra)
+            log.error("this entry is missing in the ledger: %s", kind, extra=MessageId.LEDGER.extra)
 
     def _forget(self, kind: str, facts: dict[str, Any]) -> None:
         """From when the ledger knows the end of a recording, its file is like any other."""

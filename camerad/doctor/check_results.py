@@ -181,7 +181,7 @@ class FindingId(StrEnum):
 
 
 class CheckResult(msgspec.Struct, frozen=True):
-    """What one check came to. check: its id. values: what the sentences put in, ready for JSON."""
+    """Result of one check. check: its id. values: what the sentences put in, ready for JSON."""
 
     check: str
     finding: FindingId

@@ -57,8 +57,8 @@ class IsolatedChecks:
         self._requests = ours
 
     async def run(self, module: ModuleType, name: str, *values: Any, seconds: float) -> Any:
-        """What `module`'s function `name` makes of `values`; raises what that raises, and
-        NoAnswerError if it has not ended after `seconds`."""
+        """Call `module`'s function `name` with `values`; raises as it does, and NoAnswerError if it
+        has not ended after `seconds`."""
         ours, theirs = socket.socketpair()
         with ours:
             ours.setblocking(False)

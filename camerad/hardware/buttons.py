@@ -40,7 +40,7 @@ EdgeHandler = Callable[[str, bool, int], None]
 
 
 class ButtonLine(msgspec.Struct, frozen=True):
-    """Where a button is wired.
+    """Wiring of a button.
 
     gpio: BCM number; active_low: pressed pulls the line to ground, the pull-up is switched on.
     """
@@ -51,7 +51,7 @@ class ButtonLine(msgspec.Struct, frozen=True):
 
 
 def button_lines(settings: Settings) -> tuple[ButtonLine, ...]:
-    """Where the buttons are wired. Here, so that watching them imports no other part's hardware."""
+    """Wiring of the buttons. Here, so that watching them imports no other part's hardware."""
     return tuple(
         ButtonLine(button.name, button.gpio, button.active_low) for button in settings.buttons
     )

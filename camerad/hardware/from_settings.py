@@ -62,8 +62,8 @@ def unit_us(settings: Settings) -> int:
 
 
 def sound_seconds(settings: Settings) -> float:
-    """What the ring for sound covers before a recording: as far back as pictures can reach, which
-    leave by whole groups."""
+    """The time that the ring for sound covers before a recording: as far back as pictures can
+    reach, which leave by whole groups."""
     buffer = settings.policy.pre_event
     return buffer.seconds + settings.camera.key_interval_s if buffer.sound else 0.0
 
@@ -106,7 +106,7 @@ def capture(settings: Settings) -> dict[str, Any]:
 
 
 def sound(settings: Settings) -> dict[str, Any] | None:
-    """What of it is about sound; None where recordings are to have none."""
+    """The settings of sound; None where recordings are to have none."""
     microphone = settings.microphone
     if not (settings.policy.sound and microphone.enabled):
         return None
@@ -132,7 +132,7 @@ def self_view(settings: Settings) -> dict[str, Any]:
 
 
 def announcements(settings: Settings) -> tuple[Path, ...]:
-    """Where the audio files of the announcements are looked for, best first."""
+    """Directories of the announcements' audio files, best first."""
     chosen = settings.announcements
     own = () if chosen.directory is None else (chosen.directory,)
     came = (place / "announcements" / chosen.language for place in policies.shipped_directories())
@@ -140,7 +140,7 @@ def announcements(settings: Settings) -> tuple[Path, ...]:
 
 
 def outputs(settings: Settings) -> tuple[Output, ...]:
-    """Where lights, vibration motor and buzzer are wired; the names are those of the settings."""
+    """Wiring of lights, vibration motor and buzzer; the names are those of the settings."""
     lights = settings.lights
     wired: dict[str, WiredOutput] = {
         "green": lights.green,

@@ -20,8 +20,8 @@ log = logging.getLogger(__name__)
 
 
 class Output(msgspec.Struct, frozen=True):
-    """Where an output is wired; gpio: BCM number, active_high: on means 3.3 V. pitched: it sounds
-    at the frequency at which it is switched on and off, and not at all when it is just on."""
+    """Wiring of an output; gpio: BCM number, active_high: on means 3.3 V. pitched: it sounds at the
+    frequency at which it is switched on and off, and not at all when it is just on."""
 
     name: str
     gpio: int

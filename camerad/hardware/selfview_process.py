@@ -229,7 +229,7 @@ class SelfViewProcess:
 
     @property
     def fault(self) -> str | None:
-        """What is wrong with the display, as far as it is known; None while nothing is."""
+        """The display's fault; None while none is known."""
         return self._fault
 
     @property

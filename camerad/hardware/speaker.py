@@ -56,7 +56,7 @@ class Clip(msgspec.Struct, frozen=True):
 
 
 class Spoken(msgspec.Struct, frozen=True):
-    """What came of an announcement. outcome: PLAYED, CUT_SHORT or FAILED. why: it failed, or None.
+    """Outcome of an announcement. outcome: PLAYED, CUT_SHORT or FAILED. why: it failed, or None.
 
     sha256: of the file that was or should have been played; "" if there is none.
     """
@@ -67,7 +67,7 @@ class Spoken(msgspec.Struct, frozen=True):
 
 
 class _Order(msgspec.Struct, frozen=True):
-    """What is to be said, and who wants to know what came of it."""
+    """A waiting announcement, and the callback for its outcome."""
 
     what: Announcement
     on_spoken: Callable[[Spoken], None]

@@ -52,7 +52,7 @@ _LEFT: Final = (
 _NAMED: Final = 3
 """Folders that a message names one by one."""
 PROGRAMS: Final = "/usr/sbin"
-"""Where the system has what the office's file may ask for."""
+"""Paths of the system's programs for settings of the office's file."""
 _NEEDS: Final = {
     SSH: ("sshd", "ssh: the camera's system has no SSH server, so no login is possible"),
     WIFI: (
@@ -65,19 +65,19 @@ _NEEDS: Final = {
 
 
 class ApplyOutcome(Enum):
-    """What became of what lay on the card."""
+    """Outcome of the file on the card."""
 
     NOTHING = "nothing"
     """There was no file."""
     APPLIED = "applied"
-    """It was taken over, now or before, and is gone from the card."""
+    """It was applied, now or before, and is gone from the card."""
     REFUSED = "refused"
     LEFT = "left"
-    """It was taken over, and is still on the card."""
+    """It was applied, and is still on the card."""
 
 
 class EarlierDecision(msgspec.Struct, frozen=True):
-    """What is known from before. decision: None also where it is damaged."""
+    """State from before. decision: None also where it is damaged."""
 
     decision: AcceptedFile | None
     damaged: bool
@@ -192,7 +192,7 @@ def _judge_offer(
         order = _refusal(before, verdict)
         kept.refuse_offer(order, OfferOutcome(sha256, verdict.why.value))
         _log.error(
-            "what the office sent through the dock was refused: %s",
+            "the settings from the dock were refused: %s",
             ADVICE[verdict.why],
             extra=MessageId.PROVISION_REFUSED.extra,
         )
@@ -261,12 +261,12 @@ def _finish(
 
 
 def _without_effect(decision: AcceptedFile, programs: str) -> Iterator[str]:
-    """What the file asks for and the system cannot do. That is no mistake of the file: it may hold
-    for cameras of several kinds."""
+    """Settings of the file that the system cannot carry out. That is no mistake of the file: it may
+    hold for cameras of several kinds."""
     for name, (program, said) in _NEEDS.items():
         if name in decision.made and not os.path.exists(os.path.join(programs, program)):
             _log.warning(
-                "what the file asks for has no effect on this system: %s",
+                "a setting of the file has no effect on this system: %s",
                 said,
                 extra=MessageId.PROVISIONED.extra,
             )
@@ -301,7 +301,7 @@ def _nothing(card: BootPartition, kept: ProvisioningState, found: EarlierDecisio
 
 
 def _missing(card: BootPartition) -> str:
-    """What is said where there is no file."""
+    """Advice where there is no file."""
     advice = f"there is no {NAME} on this partition of the card"
     if others := card.similar_names((NAME, signing.NAME)):
         return f"{advice}, but {', '.join(others)}: rename it"

@@ -19,9 +19,9 @@ line, and the report has to fit where the next file belongs."""
 
 
 class CardReport(msgspec.Struct, frozen=True):
-    """What is to be told. decision: what holds on this camera, if anything does. refused: why the
-    file on the card was. lines: what is the matter, each with its cure. left: other files on the
-    card in which the passphrase stands. scrubbed: whether free room was overwritten, None if it
+    """Content of the report. decision: what holds on this camera, if anything does. refused: why
+    the file on the card was. lines: what is the matter, each with its cure. left: other files on
+    the card in which the passphrase stands. scrubbed: whether free room was overwritten, None if it
     need not be."""
 
     decision: AcceptedFile | None

@@ -35,8 +35,8 @@ def derive_files(provisioning: Provisioning) -> dict[str, str]:
 
 
 def host_name(device: str) -> str:
-    """What the dock's network calls a camera: its name in letters that a host may have (RFC 1123,
-    2.1), small ones, since there large ones are the same. device: `device.id`."""
+    """A camera's host name in the dock's network: its name in letters that a host may have (RFC
+    1123, 2.1), small ones, since there large ones are the same. device: `device.id`."""
     return re.sub("[^a-z0-9-]", "-", device.lower()).strip("-")
 
 

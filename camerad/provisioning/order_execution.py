@@ -38,7 +38,7 @@ class OrderExecution:
                 self._pending = orders.pending_orders(str(directory), state_dir)
             except StorageError as error:
                 _log.error(
-                    "what the office's file did is not told to the ledger: %s",
+                    "the effect of the office's file is missing in the ledger: %s",
                     error,
                     extra=MessageId.PROVISION_REFUSED.extra,
                 )
@@ -67,7 +67,7 @@ class OrderExecution:
             OfferedSettings(self._state_dir, self._directory).status()
         except StorageError as error:
             _log.error(
-                "what came through the dock is left: %s",
+                "the settings from the dock could not be read: %s",
                 error,
                 extra=MessageId.PROVISION_REFUSED.extra,
             )

@@ -26,13 +26,13 @@ _PUBLIC: Final = 0o644
 
 
 class LedgerOrder(Provisioned, frozen=True, kw_only=True):
-    """What the ledger is to say of what was decided. id: of this order."""
+    """A pending ledger entry about a decision. id: of this order."""
 
     id: str
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What the ledger's entry says."""
+        """Facts of the ledger's entry."""
         return {name: getattr(self, name) for name in Provisioned.__struct_fields__}
 
     def says_the_same_as(self, other: LedgerOrder) -> bool:
@@ -67,7 +67,7 @@ def add_order(directory: str, order: LedgerOrder) -> None:
 
 
 def outbox(state_dir: str) -> LedgerOutbox:
-    """How far the ledger has the orders. state_dir: the daemon's."""
+    """The ledger's progress with the orders. state_dir: the daemon's."""
     return LedgerOutbox("provisioned", os.path.join(state_dir, DELIVERED))
 
 

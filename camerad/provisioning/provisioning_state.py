@@ -69,15 +69,15 @@ class AcceptedFile(msgspec.Struct, frozen=True):
 
 
 class OfferOutcome(msgspec.Struct, frozen=True):
-    """What became of the last offer, for the daemon. sha256: of the offer. why: for which reason it
-    was refused, None if it was taken over."""
+    """Outcome of the last offer, for the daemon. sha256: of the offer. why: for which reason it was
+    refused, None if it was taken over."""
 
     sha256: str
     why: str | None
 
 
 def read_offer_outcome(directory: str) -> OfferOutcome | None:
-    """What became of the last offer; None if there was none. Raises StorageError: StateFileError if
+    """Outcome of the last offer; None if there was none. Raises StorageError: StateFileError if
     what is there makes no sense."""
     path = os.path.join(directory, OFFER)
     return read_json(path, OfferOutcome, "outcome of an offer", _LARGEST, "remove the file")
@@ -91,12 +91,12 @@ class ProvisioningState:
 
     @property
     def pending(self) -> AcceptedFile | None:
-        """What is being carried out. Raises StateFileError."""
+        """The provisioning under way. Raises StateFileError."""
         return self._decision(PENDING)
 
     @property
     def accepted(self) -> AcceptedFile | None:
-        """What was carried out last. Raises StateFileError."""
+        """The last finished provisioning. Raises StateFileError."""
         return self._decision(ACCEPTED)
 
     def remove_unpublished(self) -> None:

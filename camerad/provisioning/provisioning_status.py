@@ -29,7 +29,7 @@ class ProvisioningStatus(Enum):
 
 
 def read_status(directory: Path | None) -> ProvisioningStatus:
-    """How it stands. directory: `device.provision_dir`."""
+    """Read the status. directory: `device.provision_dir`."""
     if directory is None:
         return ProvisioningStatus.BY_HAND
     if not any(os.path.lexists(directory / name) for name in (ACCEPTED, PENDING)):

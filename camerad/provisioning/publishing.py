@@ -42,7 +42,7 @@ class NoKeyYetError(StorageError):
 
 
 class PublishedDevice(msgspec.Struct, frozen=True):
-    """What `DEVICE` says. device: the camera's name, None before its first file, as serial, office
+    """Content of `DEVICE`. device: the camera's name, None before its first file, as serial, office
     and file are: the number of the file that it was set up by, the thumbprint of the key that
     signed it, its SHA-256. doctor: how many findings are of which level, None if it was not run."""
 

@@ -43,7 +43,7 @@ class SettingsOfferError(CameradError, ValueError):
 
 
 def offer_path(state_dir: str) -> str:
-    """Where the one that waits for the next start is. state_dir: the daemon's."""
+    """Path of the pending one. state_dir: the daemon's."""
     return os.path.join(state_dir, OFFERED)
 
 

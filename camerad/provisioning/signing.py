@@ -14,7 +14,7 @@ from camerad.base.errors import CameradError
 from camerad.container.keys import PublicKey, SigningKey, decode_base64url, encode_base64url
 
 NAME: Final = "camerad-provision.jws"
-"""What the file is called on the card."""
+"""The file's name on the card."""
 LONGEST: Final = 1024
 """A longer file is no signature, bytes."""
 

@@ -22,7 +22,7 @@ from camerad.provisioning.signing import Signature, SignatureFileError
 
 
 class RefusalReason(StrEnum):
-    """Why a file is refused. The values are what the ledger says."""
+    """Reasons for refusing a file. The values stand in the ledger."""
 
     UNREADABLE = "unreadable"
     CARD_READ_ONLY = "card_read_only"
@@ -81,7 +81,7 @@ ADVICE: Final[Mapping[RefusalReason, str]] = {
     "with "
     "provision.reset can set it up again",
 }
-"""What is said of each, and what helps."""
+"""Sentence and remedy of each."""
 
 
 class FileAccepted(msgspec.Struct, frozen=True):
@@ -190,7 +190,7 @@ def _strange(signature: Signature, key: PublicKey) -> RefusalReason:
 
 
 def digest(content: bytes) -> str:
-    """What a file is known by: SHA-256 in hexadecimal."""
+    """A file's fingerprint: SHA-256 in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
 
 

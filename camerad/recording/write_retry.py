@@ -96,7 +96,7 @@ class WriteRetry:
             return False
         until_us = self._clock.now_us() + LONGEST_US
         _log.error(
-            "%s; it is tried again, and what comes meanwhile waits in memory",
+            "%s; it is retried, and new footage waits in memory",
             error,
             extra=MessageId.STORAGE.extra,
         )

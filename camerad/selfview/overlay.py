@@ -61,7 +61,7 @@ _SMOOTH: Final = 8
 
 
 class RunningTime(msgspec.Struct, frozen=True):
-    """Where the running time of a recording stands: its left edge, baseline and font size."""
+    """Place of a recording's running time: its left edge, baseline and font size."""
 
     left: int
     baseline: int

@@ -23,7 +23,7 @@ from camerad.stream.newest import Frame
 
 
 def fit(width: int, height: int, panel: Panel, bottom: int | None = None) -> Rect:
-    """Where the largest picture in these proportions stands on the panel.
+    """Place of the largest picture in these proportions on the panel.
 
     bottom: how many rows from the top are free of text; left out: all. The picture may reach below.
     """

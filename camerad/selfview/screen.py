@@ -20,7 +20,7 @@ _KEPT: Final = 8
 
 
 class Screen:
-    """What a panel shows, in its own bytes.
+    """A panel's content, in its own bytes.
 
     A scene's texts are drawn when it begins and, for the running time, taken from figures that are
     ready; a picture costs only itself.
@@ -49,7 +49,7 @@ class Screen:
 
     @property
     def scene(self) -> Scene:
-        """What is shown."""
+        """The picture on the panel."""
         return self._scene
 
     @property

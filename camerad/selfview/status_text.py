@@ -71,7 +71,7 @@ class StatusText:
         """Of the cause and of what stands below it, in the order in which they are tried."""
 
     def lines(self, status: OfficerStatus) -> list[TextLine]:
-        """What stands there, from top to bottom."""
+        """The lines, from top to bottom."""
         below = self._how_it_is(status)
         matters = CUT_OFF if status.cut_off else status.cause and CAUSES[status.cause]
         if not matters:

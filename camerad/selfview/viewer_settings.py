@@ -16,7 +16,7 @@ CAUSES: Final = {condition: f"cause_{condition.value}" for condition in GRAVITY}
 """The text that says what is the matter, and what to do."""
 CUT_OFF: Final = "cause_cut_off"
 Texts = Mapping[str, str]
-"""What the display says, by the names of `camerad.config.wording.DisplayWording`."""
+"""The display's texts, by the names of `camerad.config.wording.DisplayWording`."""
 TEXTS: Final = frozenset(
     {
         "self_view",

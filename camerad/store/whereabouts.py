@@ -75,7 +75,7 @@ def _stem(holding: Holding) -> str:
 
 
 class _Had(NamedTuple):
-    """What was read of a directory. state: of it and its parts, before that."""
+    """Cached content of a directory. state: of it and its parts, before that."""
 
     state: tuple[object, ...]
     named: Collection[str]

@@ -45,7 +45,7 @@ class Autoboot(msgspec.Struct, frozen=True):
 
 
 def parse_autoboot(text: bytes) -> Autoboot | None:
-    """What the file says; None if it is not, byte for byte, one that is written here."""
+    """The file's content; None if it is not, byte for byte, one that is written here."""
     found = (Autoboot(slot) for slot in SLOTS)
     return next((one for one in found if one.text() == text), None)
 

@@ -16,6 +16,6 @@ def image_version() -> str | None:
 
 
 def software_version() -> str:
-    """What made a recording: camerad, and all that lies below it."""
+    """Versions behind a recording: camerad, and the system below it."""
     image = image_version()
     return f"camerad {__version__}" + ("" if image is None else f", image {image}")

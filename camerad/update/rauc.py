@@ -45,8 +45,8 @@ class Rauc:
         self._program = program
 
     def info(self, bundle: str) -> Offer:
-        """What a bundle says about itself, once its signature is by a key that this camera trusts.
-        Raises BundleRefusedError, UpdateError."""
+        """A bundle's manifest, once its signature is by a key that this camera trusts. Raises
+        BundleRefusedError, UpdateError."""
         with _opened(bundle) as file:
             words = [*self._command, "info", "--output-format=json", _name(file)]
             done = self._run(words, file=file)
@@ -153,7 +153,7 @@ def _opened(bundle: str) -> Iterator[int]:
 
 
 def _name(file: int) -> str:
-    """What a process that has this descriptor calls it."""
+    """Path of this descriptor for the process that has it."""
     return f"/proc/self/fd/{file}"
 
 

@@ -37,8 +37,8 @@ _PUBLIC: Final = 0o644
 
 
 class UpdateOutcome(msgspec.Struct, frozen=True):
-    """What the ledger is to say. outcome: a phase that was reached. before: the version that ran
-    when the update began."""
+    """A pending entry of the ledger. outcome: a phase that was reached. before: the version that
+    ran when the update began."""
 
     id: str
     outcome: str
@@ -48,7 +48,7 @@ class UpdateOutcome(msgspec.Struct, frozen=True):
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What the ledger's entry says."""
+        """Facts of the ledger's entry."""
         return {field: value for field, value in asdict(self).items() if field != "id"}
 
 
@@ -68,7 +68,7 @@ class UpdateFile:
         self._marker = os.path.join(directory, PENDING)
 
     def read(self) -> UpdateRecord:
-        """What is kept. If it cannot be read, that is logged, and it counts as empty: then no
+        """The stored state. If it cannot be read, that is logged, and it counts as empty: then no
         update is known and none is confirmed, so the system before goes on."""
         try:
             return (
@@ -81,7 +81,7 @@ class UpdateFile:
 
     @property
     def state(self) -> UpdateState:
-        """How far the update is."""
+        """Progress of the update."""
         return self.read().state
 
     @contextlib.contextmanager

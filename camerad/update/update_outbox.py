@@ -44,7 +44,7 @@ class UpdateOutbox:
         self._seen = now
 
     def _stamp(self) -> tuple[int, int] | None:
-        """What tells the file from the one before; None if there is none."""
+        """The file's version; None if there is none."""
         if self._file is None:
             return None
         try:
@@ -58,7 +58,7 @@ class UpdateOutbox:
             return self._outbox.pending(file.read().facts)
         except StorageError as error:
             log.error(
-                "what became of an update is not told to the ledger: %s",
+                "the outcome of an update is missing in the ledger: %s",
                 error,
                 extra=MessageId.UPDATE_FAILED.extra,
             )

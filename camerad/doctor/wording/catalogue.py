@@ -47,7 +47,7 @@ class DoctorWording(msgspec.Struct, frozen=True):
     ask_speak: str
 
     def name(self, check: str) -> str:
-        """What a person calls a check."""
+        """A check's name for people."""
         kind, _, rest = check.partition("_")
         if check in self.checks:
             return self.checks[check]
@@ -58,7 +58,7 @@ class DoctorWording(msgspec.Struct, frozen=True):
         return self._put(self.findings[result.finding].sentence, result)
 
     def cure_of(self, result: CheckResult) -> str:
-        """What to do about it; "" for nothing."""
+        """The remedy; "" if there is none."""
         return self._put(self.findings[result.finding].cure, result)
 
     def _put(self, text: str, result: CheckResult) -> str:

@@ -349,7 +349,7 @@ def test_a_word_that_cannot_be_left_or_removed_is_said(
     scene.gauges.show("battery_critical")
     scene.live(300)
     scene.watch.leave_word()
-    assert "an old word cannot be removed" in caplog.text
+    assert "an old power-off request cannot be removed" in caplog.text
     assert "cannot ask for power-off" in caplog.text
 
 

@@ -158,4 +158,4 @@ def test_a_ledger_that_does_not_come_to_its_end_is_said(
 ) -> None:
     scene.ends = False
     scene.live(lambda: asyncio.ensure_future(scene.shutdown.close_recordings()))
-    assert caplog.messages == ["the ledger could not be brought to its end"]
+    assert caplog.messages == ["the ledger could not be closed"]

@@ -305,7 +305,7 @@ def test_a_card_that_does_not_answer_in_a_recording_is_told_though_nothing_has_f
     finally:
         loop.close()
     assert [line.split(": ")[1] for line in caplog.messages] == [
-        "the card has not answered for 1.5 s; what is to be kept waits in memory",
+        "the card has not answered for 1.5 s; footage waits in memory",
         "the card answers again",
     ]
 

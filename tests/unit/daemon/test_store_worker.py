@@ -941,7 +941,7 @@ def test_a_copy_in_the_place_of_what_is_being_recorded_is_left_and_told_once(
     assert Path(sink.path).read_bytes() == copied
     assert [facts.id for kind, facts in scene.entries() if kind == "replaced"] == [ID]
     assert "recovered" not in scene.kinds()
-    assert caplog.text.count("put another file in its place") == 1
+    assert caplog.text.count("another file was put in its place") == 1
     # The recording goes on until it finds out itself; the copy is then all that there is.
     with pytest.raises(FileGoneError):
         sink.close(replace(a_closing(), boot_id=scene.clock.boot_id, clock=moment))
@@ -1398,7 +1398,7 @@ def test_before_the_store_is_open_no_more_is_remembered_than_may_be(
             scene.keeping.note("fault", condition=f"number {number}", holds=True)
         with pytest.raises(StorageError):
             scene.keeping.ask(lambda _store, _key: None).result(WAIT)
-        assert caplog.text.count("the ledger does not get to know: fault") == 2
+        assert caplog.text.count("this entry is missing in the ledger: fault") == 2
     until(lambda: scene.opened, WAIT, "recordings can be kept")
     said = [facts.condition for kind, facts in scene.entries() if kind == "fault"]
     assert said == ["number 2", "number 3", "number 4"]
