@@ -26,7 +26,8 @@ def add_parser(actions: Any, config: str) -> None:
         "reindex",
         help="make the index of recordings anew",
         description="Makes the index anew from files and ledgers, by which recordings are found. "
-        "It then gives the same answers as before. The server may run meanwhile.",
+        "It then gives the same answers as before. Withdraws cameras again whose withdrawal was "
+        "lost and is in the ledger. The server may run meanwhile.",
     )
     add_config(parser, config)
 
@@ -49,10 +50,23 @@ def run(options: argparse.Namespace) -> int:
         states = index.count_states()
     finally:
         index.close()
+    for name in _put_back(options.config):
+        _say(f"{name} is withdrawn again: the ledger says so, and the withdrawal was lost")
     total = count(sum(states.values()), "recording")
     said = ", ".join(f"{number} {state}" for state, number in states.items())
     sys.stdout.write(f"{total}{f': {said}' if said else ''}\n")
     return 0
+
+
+def _put_back(config: str) -> list[str]:
+    """Have cameras withdrawn whose withdrawal was lost; returns their names."""
+    from camerad.office.own_key import load_public_key  # noqa: PLC0415 - slow to import
+    from camerad.vault.office_settings import load  # noqa: PLC0415
+    from camerad.vault.withdrawn_cameras import WithdrawnCameras  # noqa: PLC0415
+
+    settings = load(config, with_files=False)
+    key = load_public_key(str(settings.office_key))
+    return sorted(WithdrawnCameras(str(settings.directory)).put_back(key).values())
 
 
 def open_index(config: str) -> RecordingIndex:

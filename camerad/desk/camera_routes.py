@@ -37,7 +37,7 @@ from camerad.vault.cameras import Cameras, UnregisteredError
 from camerad.vault.check_ins import CheckIns
 from camerad.vault.settings_offers import SettingsOffers
 from camerad.vault.update_offers import OfferedUpdate, UpdateOffers
-from camerad.vault.withdrawn_cameras import Withdrawal, WithdrawnCameras
+from camerad.vault.withdrawn_cameras import Withdrawal, WithdrawnCameras, lock_of
 
 SEES_CAMERAS: Final = EVERY_ROLE - {DeskRole.DATA_PROTECTION}
 SEES_WEARERS: Final = frozenset((DeskRole.SHIFT_LEAD,))
@@ -164,7 +164,7 @@ class CameraRoutes:
 
         def withdraw() -> Withdrawal:
             camera = self._find(body.kid)
-            with self._locks.hold(f"withdrawn-{camera.thumbprint}"):
+            with self._locks.hold(lock_of(camera.thumbprint)):
                 if self._withdrawn.find(camera.thumbprint) is not None:
                     raise refused(DeskRefusal.WITHDRAWN_ALREADY)
                 made = Withdrawal(self._clock.wall_us(), visit.who, body.why, reason)
@@ -180,7 +180,7 @@ class CameraRoutes:
 
         def take_back() -> None:
             camera = self._find(body.kid)
-            with self._locks.hold(f"withdrawn-{camera.thumbprint}"):
+            with self._locks.hold(lock_of(camera.thumbprint)):
                 if self._withdrawn.find(camera.thumbprint) is None:
                     raise refused(DeskRefusal.NOT_WITHDRAWN)
                 self._note(visit, camera, "returned", "", reason)

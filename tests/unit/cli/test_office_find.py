@@ -10,10 +10,15 @@ from pathlib import Path
 import pytest
 from desk_helpers import KEY, ONE, THREE, TWO, Camera
 
-from camerad.base.clock import DAY
+from camerad.base.clock import DAY, ManualClock
 from camerad.base.errors import EX_CONFIG, EX_UNAVAILABLE, EX_USAGE
+from camerad.container.keys import KeyRing
 from camerad.office import camera_register
 from camerad.office.camera_register import Register
+from camerad.office.office_store import open_office_store
+from camerad.office.own_key import load_key
+from camerad.store.locations import office_place
+from camerad.vault.withdrawn_cameras import WithdrawnCameras
 from tests.unit.cli.conftest import Desk
 
 HOUR = DAY // 24
@@ -121,6 +126,25 @@ def test_reindex_makes_it_anew(desk: Desk, directory: Path) -> None:
     said = desk("office", "reindex")
     assert (said.code, "the index is made anew" in said.err) == (0, True)
     assert desk("office", "find", "--json").out == before
+
+
+def test_reindex_withdraws_a_camera_whose_withdrawal_was_lost(
+    desk: Desk, directory: Path, tmp_path: Path
+) -> None:
+    key = load_key(str(tmp_path / "config/camerad/office.pem"))
+    assert key is not None
+    place, kid = office_place(str(directory)), KEY.public.thumbprint
+    trusted = KeyRing([KEY.public])
+    with open_office_store(place, key, ManualClock(), trusted, lambda _: None) as store:
+        store.ledger.append(
+            "camera", kid=kid, name="cam-1", who="w", what="withdrawn", why="lost", reason="r"
+        )
+    said = desk("office", "reindex")
+    assert (said.code, "cam-1 is withdrawn again" in said.err) == (0, True)
+    found = WithdrawnCameras(str(directory)).find(kid)
+    assert found is not None
+    assert (found.who, found.why, found.reason) == ("w", "lost", "r")
+    assert "withdrawn" not in desk("office", "reindex").err
 
 
 def test_an_index_is_nothing_that_a_check_of_the_directory_minds(

@@ -19,6 +19,7 @@ from camerad.container.keys import SigningKey
 from camerad.desk.roles import DeskRole
 from camerad.ledger.entries import parse_entry
 from camerad.office.labels import URN
+from camerad.office.own_key import OfficeKeyError
 from camerad.store.check_in import DoctorResult, RecordingCounts
 from camerad.store.locations import holding_name
 from camerad.vault.camera_courses import PIECE, CameraCourse, CameraCourses
@@ -172,6 +173,36 @@ def test_nothing_is_withdrawn_by_a_request_that_makes_no_sense(
     answer = scene.signed_in("admin").ask("POST", "/api/cameras/withdraw", said)
     assert (answer.why, len(scene.entries())) == (why, before)
     assert cameras(scene.signed_in("admin"))[0]["withdrawn"] is None
+
+
+def test_a_withdrawal_that_was_lost_follows_from_the_ledger(scene: DeskScene) -> None:
+    gone, key = WithdrawnCameras(scene.directory), scene.office.office_key.public
+    (other,) = OTHERS[:1]
+    registered(scene, (NAME, KEY), ("cam-2", other))
+    tab = scene.signed_in("admin")
+
+    def ask(what: str, kid: str, **more: str) -> None:
+        said = {"kid": kid, "reason": "r"} | more
+        assert tab.ask("POST", f"/api/cameras/{what}", said).status == 200
+
+    ask("withdraw", KID, why="stolen")
+    ask("withdraw", other.public.thumbprint, why="lost")
+    ask("return", other.public.thumbprint)
+    before = gone.find(KID)
+    assert before is not None
+    gone.put_back(key)  # what other tests have withdrawn, and removed
+    assert gone.put_back(key) == {}, "nothing is lost now"
+    shutil.rmtree(Path(scene.directory, "office", "withdrawn"))
+    with pytest.raises(OfficeKeyError):
+        gone.put_back(other.public)
+    found = gone.put_back(key)
+    assert found[KID] == NAME
+    assert other.public.thumbprint not in found, "this one was taken back"
+    again = gone.find(KID)
+    assert again is not None
+    assert (again.who, again.why, again.reason) == (before.who, before.why, before.reason)
+    ask("return", KID)
+    assert (gone.put_back(key), gone.find(KID)) == ({}, None)
 
 
 def test_a_withdrawal_that_cannot_be_read_lets_nothing_through(tmp_path: Path) -> None:
