@@ -76,8 +76,8 @@ def test_libraries_are_what_is_installed_beside_camerad() -> None:
     assert {"camerad", *importing.UNUSED}.isdisjoint(found)
 
 
-def test_the_tables_of_an_index_are_made_where_alembic_is_to_be_imported() -> None:
-    words = [sys.executable, importing.__file__, "index"]
+def test_the_tables_of_the_database_are_made_where_alembic_is_to_be_imported() -> None:
+    words = [sys.executable, importing.__file__, "state"]
     said = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
     assert importing.MIGRATIONS in said
     assert json.loads(said[-1])["failed"] == {}

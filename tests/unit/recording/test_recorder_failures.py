@@ -276,7 +276,7 @@ def test_a_callback_that_raises_does_not_end_the_recording(
     recorder.start()
     feed(bench.ring, footage("IPPPPP"))
     assert recorder.join(DEADLINE)
-    assert "could not be told" in caplog.text
+    assert "the callback of this recording failed" in caplog.text
     assert closed[0] is not None
     assert closed[0].frames == 5
 
