@@ -23,10 +23,12 @@ from camerad.desk.roles import DeskRole
 from camerad.desk.sessions import COOKIE, Sessions
 from camerad.office.offload import offload
 from camerad.store.device_client import OwnedDevice
+from tests.breadth import campaign
 from tests.browser.person import NARROW, WIDE, Person, person
 from tests.unit.desk.desk_scene import DeskScene, free_origin
 from tests.waiting import until
 
+HOW: Final = ("asked", "idle", "elsewhere", *map(campaign, ("ended", "roles", "away")))
 FLAGS: Final = ("--ignore-certificate-errors",)
 """The authority of a test is nobody's."""
 SCRIPT: Final = ("I" + "P" * 29) * 6
@@ -297,7 +299,7 @@ def test_a_clerk_comes_in_by_passkey_and_does_a_day_s_work(
         assert any('"Vorgang übergeben";"Vorgang 32-5/2026"' in line for line in table)
 
 
-@pytest.mark.parametrize(("size", "scheme"), [(NARROW, "dark"), (WIDE, "dark")])
+@pytest.mark.parametrize(("size", "scheme"), [(NARROW, "dark"), campaign(WIDE, "dark")])
 def test_a_shift_lead_sees_cameras_and_no_recording(
     chromium: Browser, scene: DeskScene, size: tuple[int, int], scheme: str
 ) -> None:
@@ -311,7 +313,7 @@ def test_a_shift_lead_sees_cameras_and_no_recording(
         one.sees("cameras")
 
 
-@pytest.mark.parametrize("how", ["asked", "ended", "roles", "away", "idle", "elsewhere"])
+@pytest.mark.parametrize("how", HOW)
 def test_whoever_signs_out_leaves_no_picture_and_no_key(
     chromium: Browser, scene: DeskScene, how: str
 ) -> None:

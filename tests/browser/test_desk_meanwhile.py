@@ -100,6 +100,7 @@ def test_a_package_that_is_in_the_making_goes_on_when_its_case_is_drawn_anew(
         expect(start).to_be_enabled()
 
 
+@pytest.mark.campaign
 def test_what_is_opened_at_a_recording_stays_open_and_what_was_typed_stays(
     chromium: Browser, scene: DeskScene
 ) -> None:
@@ -151,6 +152,7 @@ def test_what_is_opened_at_a_recording_stays_open_and_what_was_typed_stays(
         ).to_have_count(1)
 
 
+@pytest.mark.campaign
 def test_what_is_chosen_while_the_list_comes_stays_chosen(
     chromium: Browser, scene: DeskScene
 ) -> None:
@@ -244,6 +246,7 @@ def test_a_late_answer_is_not_drawn_over_the_ledger_s_next(
         expect(rows).to_have_count(shown)
 
 
+@pytest.mark.campaign
 def test_a_late_answer_is_not_drawn_over_what_was_done_to_a_camera(
     chromium: Browser, scene: DeskScene
 ) -> None:
@@ -278,6 +281,7 @@ def test_a_late_answer_is_not_drawn_over_what_was_done_to_a_camera(
         expect(page.get_by_text("gilt wieder.")).to_be_visible()
 
 
+@pytest.mark.campaign
 def test_a_person_that_cannot_be_added_is_not_typed_again(
     chromium: Browser, scene: DeskScene
 ) -> None:
@@ -326,6 +330,7 @@ def test_a_person_that_cannot_be_added_is_not_typed_again(
         expect(card).to_contain_text("Zugang entzogen")
 
 
+@pytest.mark.campaign
 def test_whoever_types_on_while_the_report_is_made_is_not_led_away(
     chromium: Browser, scene: DeskScene
 ) -> None:

@@ -20,6 +20,7 @@ from camerad.desk.roles import DeskRole
 from camerad.office.case_file import Case, directory_of_cases, name_of
 from camerad.office.offload import offload
 from camerad.store.device_client import OwnedDevice
+from tests.breadth import campaign
 from tests.browser.person import NARROW
 from tests.browser.test_desk import (
     AUTHENTICATOR,
@@ -102,6 +103,7 @@ def office_camera(scene: DeskScene, root: Path) -> Iterator[None]:
     yield
 
 
+@pytest.mark.campaign
 def test_a_page_that_comes_late_is_not_drawn_over_the_next(
     chromium: Browser, scene: DeskScene
 ) -> None:
@@ -478,6 +480,7 @@ def test_a_case_that_is_there_is_found_and_what_undoes_asks_first(
         expect(page.get_by_role("button", name="Wieder öffnen")).to_be_visible()
 
 
+@pytest.mark.campaign
 def test_one_of_many_cases_is_found_by_a_part_of_its_number(
     chromium: Browser, scene: DeskScene
 ) -> None:
@@ -710,7 +713,7 @@ def test_no_text_of_a_camera_a_person_or_a_file_becomes_code_or_an_element(
         expect(one.page.locator("#told")).to_contain_text("Der Server hat das nicht verstanden.")
 
 
-@pytest.mark.parametrize("size", [NARROW, (1280, 900)], ids=["360", "1280"])
+@pytest.mark.parametrize("size", [NARROW, campaign((1280, 900))], ids=["360", "1280"])
 def test_what_somebody_wrote_without_a_blank_makes_no_page_wider(
     chromium: Browser, scene: DeskScene, size: tuple[int, int]
 ) -> None:
@@ -737,6 +740,7 @@ def test_what_somebody_wrote_without_a_blank_makes_no_page_wider(
             one.sees(place[:4])
 
 
+@pytest.mark.campaign
 def test_the_list_and_a_recording_print_on_a4(chromium: Browser, scene: DeskScene) -> None:
     a4 = (718, 1000)  # 190 mm: upright, with margins of 10 mm
     with at_desk(chromium, scene, "printed", size=a4) as one:
@@ -757,6 +761,7 @@ def test_the_list_and_a_recording_print_on_a4(chromium: Browser, scene: DeskScen
         one.takes_picture("recording")
 
 
+@pytest.mark.campaign
 def test_whoever_skips_comes_to_the_list(chromium: Browser, scene: DeskScene) -> None:
     with at_desk(chromium, scene, "skips") as one:
         signed_in(one, scene, "clerk")
@@ -814,7 +819,7 @@ def test_that_two_are_needed_is_said_before_and_what_waits_is_named(
             expect(page.get_by_text("zwei Personen verlangt")).to_be_visible()
 
 
-@pytest.mark.parametrize("size", [NARROW, (1280, 900)], ids=["360", "1280"])
+@pytest.mark.parametrize("size", [NARROW, campaign((1280, 900))], ids=["360", "1280"])
 def test_more_comes_below_what_is_there_and_leaves_that_alone(
     chromium: Browser, scene: DeskScene, size: tuple[int, int]
 ) -> None:
@@ -914,6 +919,7 @@ def test_more_answers_what_the_rows_above_it_answer(
         assert "cam-7" in asked[-1]
 
 
+@pytest.mark.campaign
 def test_a_late_answer_is_not_drawn_over_the_next_question(
     chromium: Browser, scene: DeskScene
 ) -> None:
@@ -939,6 +945,7 @@ def test_a_late_answer_is_not_drawn_over_the_next_question(
         assert page.locator("main a[href*='#recording/']").count() > 0
 
 
+@pytest.mark.campaign
 def test_a_search_that_is_opened_stays_open_whenever_the_list_comes(
     chromium: Browser, scene: DeskScene
 ) -> None:
@@ -962,6 +969,7 @@ def test_a_search_that_is_opened_stays_open_whenever_the_list_comes(
         expect(page.get_by_label("Kamera", exact=True)).to_have_value("cam-1")
 
 
+@pytest.mark.campaign
 def test_a_list_that_cannot_be_had_to_where_it_was_left_says_so_and_is_not_asked_for_again(
     chromium: Browser, scene: DeskScene
 ) -> None:

@@ -278,6 +278,7 @@ def waits_for_steps(one: Person, count: int) -> None:
     one.waits("n => document.querySelectorAll('#course .steps li strong').length === n", count)
 
 
+@pytest.mark.campaign
 @pytest.mark.breadth
 def test_the_first_minute_ticks_itself_off_by_what_happened(
     chromium: Browser, camera: BodyCamera
@@ -389,7 +390,7 @@ def test_an_exercise_that_the_address_names_and_its_protocol(
 @pytest.mark.breadth
 @pytest.mark.parametrize(
     "name",
-    ["muting", *(campaign(name) for name in ("marks", "sudden", "full", "silent", "light", "cut"))],
+    [*map(campaign, ("muting", "marks", "sudden", "full", "silent", "light", "cut"))],
 )
 def test_an_exercise_is_played_to_its_end(chromium: Browser, camera: BodyCamera, name: str) -> None:
     """Every step by what a hand does, all of them right, and nothing goes wrong afterwards."""

@@ -12,6 +12,8 @@ import pytest
 from generators import officers_card
 from playwright.sync_api import Browser
 
+pytestmark = pytest.mark.campaign
+
 
 @pytest.mark.parametrize("language", officers_card.LANGUAGES)
 def test_a_card_fits_two_sides(chromium: Browser, language: str) -> None:

@@ -17,7 +17,7 @@ from camerad.behaviour.dock_progress import HandoverState
 from camerad.behaviour.gestures import STILL_US
 from camerad.behaviour.signals import Rhythm
 from camerad.behaviour.stages import Condition, Intent, Stage, State
-from tests.breadth import breadth
+from tests.breadth import breadth, campaign
 from tests.browser.gate import Gate, gate
 from tests.browser.person import NARROW, STAGE, WIDE, Person, person
 from tests.system.harness import CALM_SECONDS, BodyCamera, until
@@ -261,7 +261,7 @@ def is_true_of_the_dock(row: list[Any], lights: dict[str, str]) -> bool:
     return said
 
 
-@pytest.mark.parametrize("language", ["de", "en"])
+@pytest.mark.parametrize("language", ["de", campaign("en")])
 def test_nothing_is_claimed_but_what_is_known_just_now(
     chromium: Browser, camera: BodyCamera, language: str
 ) -> None:
@@ -383,6 +383,7 @@ def pressing(chromium: Browser, network: Gate, story: str) -> Iterator[Person]:
         yield one
 
 
+@pytest.mark.campaign
 def test_two_phones_on_one_button_are_both_told(chromium: Browser, camera: BodyCamera) -> None:
     """The camera feels one press until both have let go, and both who press know why."""
     how: Any = {"size": NARROW, "scheme": "light", "language": "en-GB"}
@@ -407,6 +408,7 @@ def test_two_phones_on_one_button_are_both_told(chromium: Browser, camera: BodyC
         one.waits("() => !document.querySelector('#button-display').classList.contains('down')")
 
 
+@pytest.mark.campaign
 def test_what_a_hand_does_in_a_recording_is_told_to_who_only_watches(
     chromium: Browser, camera: BodyCamera
 ) -> None:
@@ -468,6 +470,7 @@ def test_a_press_lasts_as_long_as_the_finger_did_however_slow_the_network(
         assert camera.recordings[0]["marks"]
 
 
+@pytest.mark.campaign
 def test_a_press_that_the_network_made_longer_is_told_to_who_pressed(
     chromium: Browser, camera: BodyCamera, network: Gate
 ) -> None:
@@ -497,6 +500,7 @@ def _whole(seen: list[dict[str, Any]]) -> int | None:
     return int(later[0]) - down_us if later else None
 
 
+@pytest.mark.campaign
 def test_a_fault_of_an_exercise_that_ended_before_its_answer_came_ends_too(
     chromium: Browser, camera: BodyCamera
 ) -> None:

@@ -80,6 +80,7 @@ def record(camera: BodyCamera) -> tuple[dict[str, Any], int]:
     return camera.stop(), red_us - pressed_us
 
 
+@pytest.mark.campaign
 def test_ten_viewers_cost_no_frame_and_no_answer(tmp_path: Path) -> None:
     with body_camera(tmp_path, OF_MAKE_RUN, page=True) as camera:
         _, alone_us = record(camera)

@@ -203,7 +203,7 @@ sys.exit(main())
 """
 
 
-STARTED = [*breadth(ALL[::-6], ALL), ("run",)]
+STARTED = [*breadth(ALL[::-12], ALL), ("run",)]
 """All begin in the same way, until their own modules are asked for."""
 
 
