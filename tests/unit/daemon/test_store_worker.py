@@ -1173,7 +1173,7 @@ def test_orders_that_cannot_be_read_keep_no_camera_from_recording(
     (place / orders.NAME).write_text("[{")
     scene = scenes(device={"state_dir": str(tmp_path), "provision_dir": str(place)})
     assert provisioned(scene) == []
-    assert "not told to the ledger" in caplog.text
+    assert "is missing in the ledger" in caplog.text
     assert opened(scene).thumbprint
 
 

@@ -348,4 +348,4 @@ def test_the_daemon_lets_go_at_its_start_of_what_was_decided(
     assert not path.exists()
     path.symlink_to(scene.root)  # it cannot be read, and keeps no camera from recording
     daemon_starts()
-    assert "is left" in caplog.text
+    assert "could not be read" in caplog.text
