@@ -38,8 +38,10 @@ def add_parser(actions: Any, config: str) -> None:
 def run(options: argparse.Namespace) -> int:
     """Carry it out; returns the exit code."""
     from camerad.base.clock import SystemClock  # noqa: PLC0415 - slow to import
+    from camerad.desk import people  # noqa: PLC0415
     from camerad.desk.desk_ledger import DeskLedger  # noqa: PLC0415
-    from camerad.desk.people import People, PeopleError  # noqa: PLC0415
+    from camerad.desk.desk_state import DeskState  # noqa: PLC0415
+    from camerad.desk.people import PeopleError  # noqa: PLC0415
     from camerad.desk.roles import read_roles  # noqa: PLC0415
     from camerad.desk.sessions import Sessions  # noqa: PLC0415
     from camerad.office import own_key  # noqa: PLC0415
@@ -50,14 +52,17 @@ def run(options: argparse.Namespace) -> int:
     settings = load(options.config)
     directory, clock = str(settings.directory), SystemClock()
     check_directory(directory)
-    people = People(directory)
+    state = DeskState(settings.index, directory)
     if options.people_action == "list":
-        for one in people.list_all():
-            state = "" if one.withdrawn_us is None else ", withdrawn"
+        with state.reading() as rows:
+            found = people.list_all(rows)
+        for one in found:
+            note = "" if one.withdrawn_us is None else ", withdrawn"
             if one.is_lost:
-                state = "the file of this person cannot be read"
-            said = f"{one.id}  {one.name}  {', '.join(one.roles)}{state}"
+                note = "the record of this person cannot be read"
+            said = f"{one.id}  {one.name}  {', '.join(one.roles)}{note}"
             sys.stdout.write(f"{printable(said)}\n")
+        state.close()
         return 0
     if settings.desk is None:
         raise OfficeCommandError(
@@ -66,34 +71,30 @@ def run(options: argparse.Namespace) -> int:
     key = own_key.load_key(str(settings.office_key))
     if key is None:
         raise OfficeCommandError(f"{settings.office_key}: there is no key of the office")
-    ledger = DeskLedger(directory, Cameras(str(settings.register)), key, clock)
-    sessions = Sessions(directory, people, settings.desk, clock)
-    if options.people_action == "add":
-        roles = read_roles(options.role)
-
-        def note(added: Any) -> None:
-            _note(ledger, added.id, "added", roles)
-
-        people.add(options.person, options.name, roles, clock.wall_us(), note)
-    else:
-        known = people.find(options.person)
-        if known is None:
-            raise PeopleError(f"there is nobody with the id {printable(repr(options.person))}")
-        if known.is_lost:
-            raise OfficeCommandError(
-                f"the file of {known.id} cannot be read: add them anew with 'people add'"
-            )
-        if not known.active:
-            raise OfficeCommandError(f"{known.id} is withdrawn; an administrator restores them")
-        _note(ledger, options.person, "link", known.roles)
-    secret = sessions.make_link(options.person, "")
+    ledger = DeskLedger(directory, state, Cameras(str(settings.register)), key, clock)
+    with ledger.deciding() as decision:
+        if options.people_action == "add":
+            roles, what = read_roles(options.role), "added"
+            people.add(decision.rows, options.person, options.name, roles, clock.wall_us())
+        else:
+            known, what = people.find(decision.rows, options.person), "link"
+            if known is None:
+                raise PeopleError(f"there is nobody with the id {printable(repr(options.person))}")
+            if known.is_lost:
+                raise OfficeCommandError(
+                    f"the record of {known.id} cannot be read: add them anew with 'people add'"
+                )
+            if not known.active:
+                raise OfficeCommandError(f"{known.id} is withdrawn; an administrator restores them")
+            roles = frozenset(known.roles)
+        sessions = Sessions(state, settings.desk, clock)
+        secret = sessions.make_link(decision.rows, options.person, "")
+        facts = {"person": options.person, "who": "", "what": what}
+        decision.append("rights", **facts, roles=tuple(sorted(map(str, roles))))
+    state.close()
     sys.stdout.write(
         f"{settings.desk.url}/#link={secret}\n\n"
         f"Give this link to {printable(options.person)} alone. It is good once, for 72 hours: with "
         "it they make a passkey, and are signed in.\n"
     )
     return 0
-
-
-def _note(ledger: Any, person: str, what: str, roles: Any) -> None:
-    ledger.append("rights", person=person, who="", what=what, roles=tuple(sorted(map(str, roles))))

@@ -1,7 +1,8 @@
 """Somebody is let in: what every way of signing in has in common, after it knows who it is.
 
-The order: entries of the ledger, then the session, then its cookie. A session that the browser had
-before ends (session fixation), with an entry. That somebody known was refused is an entry once a
+The order: entries of the ledger, then the session, then its cookie; entries and session are one
+decision (`DeskLedger.deciding`). A session that the browser had before ends (session fixation),
+with an entry. That somebody known was refused is an entry once a
 minute, person and way at the most, so that nobody can fill the ledger.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from aiohttp import web
@@ -19,9 +20,9 @@ from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
-from camerad.desk.desk_ledger import DeskLedger
+from camerad.desk.desk_ledger import Decision, DeskLedger, Entry
 from camerad.desk.desk_refusals import DeskRefusal, refused
-from camerad.desk.people import DeskPerson, People
+from camerad.desk.people import DeskPerson
 from camerad.desk.route_table import Visit
 from camerad.desk.sessions import COOKIE, Sessions
 from camerad.vault.desk_settings import DeskSettings
@@ -29,9 +30,6 @@ from camerad.vault.desk_settings import DeskSettings
 _log = logging.getLogger(__name__)
 
 _REFUSED_US: Final = 60 * SECOND
-
-Entry = tuple[str, dict[str, Any]]
-"""Kind and facts of an entry of the ledger."""
 
 
 class Me(msgspec.Struct, frozen=True):
@@ -50,18 +48,16 @@ class Me(msgspec.Struct, frozen=True):
 
 
 class Admission:
-    """people, sessions: of the desk. ledger: the office's. settings: how long a session lasts. Any
-    thread may use it."""
+    """sessions: of the desk. ledger: the office's. settings: how long a session lasts.
+    Thread-safe."""
 
     def __init__(
         self,
-        people: People,
         sessions: Sessions,
         ledger: DeskLedger,
         clock: Clock,
         settings: DeskSettings,
     ) -> None:
-        self._people = people
         self._sessions = sessions
         self._ledger = ledger
         self._clock = clock
@@ -95,17 +91,6 @@ class Admission:
             return one
         return msgspec.structs.replace(one, came_us=self._clock.wall_us())
 
-    def take_link(self, link: str) -> None:
-        """Use it up. Raises RefusedRequestError."""
-        if self._sessions.use_link(link) is None:  # another one was made meanwhile
-            raise refused(DeskRefusal.LINK_USED)
-
-    def write(self, visit: Visit, person: DeskPerson, how: str, *before: Entry) -> None:
-        """The entries of a sign-in, after those in `before`: that whoever sat here before goes, and
-        that this person is in. Raises BusyError and StorageError."""
-        signed_in = ("signed", {"who": person.id, "what": "in", "how": how})
-        self._ledger.append_all([*before, *self._end_of_former(visit), signed_in])
-
     def write_end(self, entries: Sequence[Entry]) -> None:
         """The entries of a session's end, before it. Where the storage takes them no more, the log
         says that they are missing: nobody stays signed in because it is full. Raises BusyError."""
@@ -132,18 +117,20 @@ class Admission:
                 self._refused_us.pop(which, None)
             raise
 
-    def let_in(self, visit: Visit, person: DeskPerson, how: str) -> web.Response:
-        """The answer with the cookie; the entry was written before. Who was withdrawn since then,
-        and perhaps restored, which takes passkeys and account, is not let in. Raises
-        RefusedRequestError and TooManyError."""
+    def let_in(
+        self, decision: Decision, visit: Visit, person: DeskPerson, how: str, *before: Entry
+    ) -> web.Response:
+        """Sign a person in, after all other changes of the decision; returns the answer with the
+        cookie, which is given when the decision counts. before: entries that come before those of
+        the sign-in. Raises TooManyError, and StorageError."""
+        entries = list(before)
         former = visit.request.cookies.get(COOKIE, "")
-        if former:
-            self._sessions.end(former)
-        secret = self._sessions.begin(person, how)
-        found = self._people.find(person.id)
-        if found is None or not found.active or not _has_what(person, found):
-            self._sessions.end(secret)
-            raise refused(DeskRefusal.NOT_SIGNED_IN)
+        found = self._sessions.look(decision.rows, former)
+        if found is not None:
+            entries.append(("signed", {"who": found[0].person, "what": "out", "how": "replaced"}))
+            self._sessions.drop(decision.rows, former)
+        secret = self._sessions.begin(decision.rows, person, how)
+        decision.append_all([*entries, ("signed", {"who": person.id, "what": "in", "how": how})])
         response = web.Response(
             body=msgspec.json.encode(self.describe(person)), content_type="application/json"
         )
@@ -156,15 +143,3 @@ class Admission:
             samesite="Strict",
         )
         return response
-
-    def _end_of_former(self, visit: Visit) -> list[Entry]:
-        """What is written about whoever sat here before: a session is never taken on."""
-        found = self._sessions.find(visit.request.cookies.get(COOKIE, ""))
-        if found is None:
-            return []
-        return [("signed", {"who": found[0].person, "what": "out", "how": "replaced"})]
-
-
-def _has_what(before: DeskPerson, now: DeskPerson) -> bool:
-    keeps = all(now.passkey(one.id) is not None for one in before.passkeys)
-    return keeps and before.openid == now.openid and before.handle == now.handle

@@ -16,7 +16,8 @@
 `entry_routes`                           who did what; what was and will be deleted
 `report_routes`                          what came of the cameras, in figures that name nobody
 `page_files`                             the page itself
-`desk_ledger`                            all of that, written down
+`desk_ledger`, `desk_state`              entries and rows, written as one decision
+`tokens`, `file_import`                  secrets of sessions and links; files of older versions
 `own_loop`, `desk_locks`                 threads: the desk's own, and not all of them for who waits
 =======================================  =====================================================
 
@@ -47,6 +48,7 @@ from camerad.desk.cases import Cases
 from camerad.desk.challenges import Challenges
 from camerad.desk.desk_ledger import DeskLedger
 from camerad.desk.desk_locks import THREADS
+from camerad.desk.desk_state import DeskState
 from camerad.desk.entry_routes import EntryRoutes
 from camerad.desk.openid_provider import OpenidProvider, ProviderAwayError
 from camerad.desk.openid_routes import FLOW_US, OpenidRoutes
@@ -54,19 +56,19 @@ from camerad.desk.own_loop import OwnLoop
 from camerad.desk.package_routes import PackageRoutes
 from camerad.desk.page_files import PageFiles
 from camerad.desk.passkeys import Passkeys
-from camerad.desk.people import People
 from camerad.desk.people_routes import PeopleRoutes
 from camerad.desk.recording_history import RecordingHistory
 from camerad.desk.recording_routes import RecordingRoutes, RecordingSources
 from camerad.desk.redeeming import KNOWN_US, Redeeming
 from camerad.desk.report_routes import ReportRoutes
 from camerad.desk.route_table import Guard, Route, refuse_no_request
-from camerad.desk.secrets_store import tidy_all
 from camerad.desk.sessions import Sessions
 from camerad.desk.sign_in_routes import SignInRoutes
+from camerad.desk.tokens import tidy_all
 from camerad.desk.viewing_routes import ViewingRoutes, ViewingRules
 from camerad.index.index import RecordingIndex
 from camerad.index.office_knowledge import OfficeFiles
+from camerad.state.database import DatabaseUnavailableError
 from camerad.state.database_settings import url_of
 from camerad.vault.cameras import Cameras
 from camerad.vault.desk_settings import DeskSettings
@@ -97,10 +99,10 @@ class Desk:
         self.port = desk.port
         directory = str(settings.directory)
         cameras = self._cameras = Cameras(str(settings.register))
-        self._people = People(directory)
-        self._sessions = Sessions(directory, self._people, desk, clock)
-        self._passkeys = Passkeys(directory, self._people, desk.url, clock)
-        self._ledger = DeskLedger(directory, cameras, key, clock)
+        self._state = DeskState(settings.index, directory)
+        self._sessions = Sessions(self._state, desk, clock)
+        self._passkeys = Passkeys(self._state, desk.url, clock)
+        self._ledger = DeskLedger(directory, self._state, cameras, key, clock)
         files = OfficeFiles(directory, key.public, str(settings.register))
         self._index = RecordingIndex(url_of(settings.index, directory), files)
         self._clock = clock
@@ -119,21 +121,22 @@ class Desk:
         """Everything that can be asked for."""
         directory = str(self._settings.directory)
         yield from PageFiles().routes()
-        admission = Admission(self._people, self._sessions, self._ledger, self._clock, self._desk)
+        admission = Admission(self._sessions, self._ledger, self._clock, self._desk)
         yield from SignInRoutes(
-            self._people, self._passkeys, self._sessions, self._ledger, admission
+            self._state, self._passkeys, self._sessions, self._ledger, admission
         ).routes()
         yield from OpenidRoutes(
             self._provider,
-            Challenges(directory, self._clock, FLOW_US),
-            self._people,
+            Challenges(self._state, self._clock, FLOW_US),
+            self._state,
             self._sessions,
-            admission,
-            redeeming=Redeeming(Challenges(directory, self._clock, KNOWN_US), self._clock),
+            ledger=self._ledger,
+            admission=admission,
+            redeeming=Redeeming(Challenges(self._state, self._clock, KNOWN_US), self._clock),
             clock=self._clock,
         ).routes()
         yield from PeopleRoutes(
-            self._people, self._sessions, self._ledger, admission, self._clock
+            self._state, self._sessions, self._ledger, admission, self._clock
         ).routes()
         cases = Cases(directory, self._index)
         history = RecordingHistory(directory, self._own, self._cameras, self._index)
@@ -145,9 +148,9 @@ class Desk:
         yield from CameraRoutes(directory, register, self._ledger, self._clock).routes()
         yield from CameraOffers(self._settings, self._sessions, self._ledger, self._clock).routes()
         yield from CameraSheets(register, self._clock).routes()
-        yield from EntryRoutes(self._index, self._people, self._clock).routes()
-        rules = ViewingRules(self._people, self._sessions, cases, self._desk.two_for_viewing)
-        yield from ViewingRoutes(directory, self._ledger, rules, self._clock).routes()
+        yield from EntryRoutes(self._index, self._state, self._clock).routes()
+        rules = ViewingRules(self._sessions, cases, self._desk.two_for_viewing)
+        yield from ViewingRoutes(directory, self._state, self._ledger, rules, self._clock).routes()
         yield from ReportRoutes(
             directory, self._cameras, self._key, self._ledger, self._clock
         ).routes()
@@ -156,11 +159,17 @@ class Desk:
         """Remove what people held for a while, and what is over; returns after how many seconds to
         do so again. Raises LockHeldError, NotMountedError and StorageError."""
         check_directory(str(self._settings.directory))
-        tidy_all(str(self._settings.directory), self._clock.wall_us())
+        with self._state.writing() as rows:
+            tidy_all(rows, self._clock.wall_us())
         return TIDY_SECONDS
 
     async def open(self) -> None:
         """Begin to answer. Raises ListenError and StorageError."""
+        try:
+            await asyncio.to_thread(self._state.open)
+        except DatabaseUnavailableError as error:
+            # Cameras are served all the same; each request of the desk tries again.
+            _log.warning("%s", printable(error), extra=MessageId.STORAGE.extra)
         self._loop = OwnLoop("desk", THREADS)
         await self._loop.run(self._open())
 
@@ -202,6 +211,7 @@ class Desk:
             await loop.run(self._close())
             await loop.stop()
         self._index.close()
+        self._state.close()
 
     async def _close(self) -> None:
         if self._looking is not None:

@@ -12,8 +12,9 @@ from msgspec.structs import replace
 
 from camerad.base import typed_json
 from camerad.base.clock import DAY, SECOND, Clock
+from camerad.desk import people
 from camerad.desk.desk_refusals import DeskRefusal, refused
-from camerad.desk.people import People
+from camerad.desk.desk_state import DeskState
 from camerad.desk.roles import WITH_FOOTAGE, DeskRole
 from camerad.desk.route_table import Route, Visit
 from camerad.index.entry_query import EntryQuery
@@ -66,11 +67,11 @@ class Deletions(msgspec.Struct, frozen=True):
 
 
 class EntryRoutes:
-    """index: answers questions. people: of the desk."""
+    """index: answers questions. state: of the desk."""
 
-    def __init__(self, index: RecordingIndex, people: People, clock: Clock) -> None:
+    def __init__(self, index: RecordingIndex, state: DeskState, clock: Clock) -> None:
         self._index = index
-        self._people = people
+        self._state = state
         self._clock = clock
 
     def routes(self) -> Iterator[Route]:
@@ -85,7 +86,10 @@ class EntryRoutes:
             raise refused(DeskRefusal.NOT_UNDERSTOOD) from None
 
         def ask() -> list[dict[str, Any]]:
-            who = None if said.who is None else self._people.meant(said.who)
+            who = None
+            if said.who is not None:
+                with self._state.reading() as rows:
+                    who = people.meant(rows, said.who)
             query = EntryQuery(**msgspec.structs.asdict(said) | {"who": who}, limit=PAGE + 1)
             return self._index.entries(query)
 

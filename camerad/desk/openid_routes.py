@@ -38,12 +38,15 @@ from camerad.base.clock import SECOND, Clock
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.container.keys import decode_base64url, encode_base64url
+from camerad.desk import people
 from camerad.desk.admission import Admission
 from camerad.desk.challenges import ChallengeError, Challenges
+from camerad.desk.desk_ledger import Decision, DeskLedger
 from camerad.desk.desk_refusals import DeskRefusal, refused
+from camerad.desk.desk_state import DeskState
 from camerad.desk.id_token import FactorError, IdTokenError, OldSignInError
 from camerad.desk.openid_provider import CodeRefusedError, OpenidProvider, ProviderAwayError
-from camerad.desk.people import DeskPerson, OpenidAccount, People
+from camerad.desk.people import DeskPerson, OpenidAccount
 from camerad.desk.redeeming import Asker, Redeeming
 from camerad.desk.roles import DeskRole
 from camerad.desk.route_table import Open, Route, Visit
@@ -104,24 +107,26 @@ class ProviderAddress(msgspec.Struct, frozen=True):
 
 
 class OpenidRoutes:
-    """provider: None if the settings have none. challenges: of such sign-ins. people, sessions: of
-    the desk. admission: lets them in. redeeming: whose turn it is."""
+    """provider: None if the settings have none. challenges: of such sign-ins. state, sessions: of
+    the desk. ledger: the office's. admission: lets them in. redeeming: whose turn it is."""
 
     def __init__(
         self,
         provider: OpenidProvider | None,
         challenges: Challenges,
-        people: People,
+        state: DeskState,
         sessions: Sessions,
-        admission: Admission,
         *,
+        ledger: DeskLedger,
+        admission: Admission,
         redeeming: Redeeming,
         clock: Clock,
     ) -> None:
         self._provider = provider
         self._challenges = challenges
         self._redeeming = redeeming
-        self._people = people
+        self._state = state
+        self._ledger = ledger
         self._sessions = sessions
         self._admission = admission
         self._told = _Told(clock, 20)
@@ -160,7 +165,8 @@ class OpenidRoutes:
 
     def _begin(self, link: str) -> _Flow:
         if link:
-            person = self._sessions.look_at_link(link)
+            with self._state.reading() as rows:
+                person = self._sessions.look_at_link(rows, link)
             if person is None:
                 raise refused(DeskRefusal.LINK_USED)
             _check_not_administrator(person)
@@ -223,7 +229,8 @@ class OpenidRoutes:
         return response
 
     def _enter(self, visit: Visit, flow: _Flow, account: OpenidAccount) -> web.Response:
-        person = self._people.by_account(account)
+        with self._state.reading() as rows:
+            person = people.by_account(rows, account)
         if person is None:
             raise refused(DeskRefusal.OPENID_UNKNOWN)
         try:
@@ -231,44 +238,39 @@ class OpenidRoutes:
         except RefusedRequestError:
             self._admission.write_refused(person.id, BY_OPENID)
             raise
-        self._sessions.check_room(person.id)
-        self._use_up(flow)
-        self._admission.write(visit, person, BY_OPENID)
-        return self._admission.let_in(visit, person, BY_OPENID)
+        with self._ledger.deciding() as decision:
+            self._use_up(decision, flow)
+            person = people.by_account(decision.rows, account)
+            if person is None:  # not any more
+                raise refused(DeskRefusal.NOT_SIGNED_IN)
+            _check_not_administrator(person)
+            return self._admission.let_in(decision, visit, person, BY_OPENID)
 
     def _connect(self, visit: Visit, flow: _Flow, account: OpenidAccount) -> web.Response:
-        with self._sessions.using_link(flow.link) as found:
+        with self._ledger.deciding() as decision:
+            rows = decision.rows
+            found = self._sessions.take_link(rows, flow.link)
             if found is None:
                 raise refused(DeskRefusal.LINK_USED)
-            self._sessions.check_room(found.id)
-
-            written: list[str] = []
+            self._sessions.drop_links_of(rows, found.id)
+            self._use_up(decision, flow)
+            _check_not_administrator(found)
+            other = people.by_account(rows, account)
+            if other is not None and other.id != found.id:
+                raise refused(DeskRefusal.OPENID_TAKEN)
 
             def connect(one: DeskPerson) -> DeskPerson:
-                _check_not_administrator(one)
-                other = self._people.by_account(account)
-                if other is not None and other.id != one.id:
-                    raise refused(DeskRefusal.OPENID_TAKEN)
                 return msgspec.structs.replace(self._admission.come(one), openid=account)
 
-            def note(one: DeskPerson) -> None:
-                added = {"person": one.id, "who": one.id, "what": "openid_connected"}
-                rights = ("rights", added | {"roles": tuple(map(str, one.roles))})
-                self._use_up(flow)
-                self._admission.write(visit, one, BY_OPENID, rights)
-                self._admission.take_link(flow.link)
-                written.append(one.id)
+            person = people.change(rows, found.id, connect)
+            self._sessions.drop_of_former_account(rows, person)
+            added = {"person": person.id, "who": person.id, "what": "openid_connected"}
+            rights = ("rights", added | {"roles": tuple(map(str, person.roles))})
+            return self._admission.let_in(decision, visit, person, BY_OPENID, rights)
 
-            person = self._people.change(found.id, connect, note)
-            if not written:  # it was connected before, so nothing changed
-                note(person)
-        self._sessions.drop_links_of(person.id)
-        self._sessions.end_of_former_account(person)
-        return self._admission.let_in(visit, person, BY_OPENID)
-
-    def _use_up(self, flow: _Flow) -> None:
+    def _use_up(self, decision: Decision, flow: _Flow) -> None:
         try:
-            self._challenges.use_up(flow.challenge)
+            self._challenges.use_up(decision.rows, flow.challenge)
         except ChallengeError as error:
             raise refused(DeskRefusal.OPENID_STALE) from error
 
@@ -282,7 +284,8 @@ class OpenidRoutes:
         return refused(DeskRefusal.OPENID_WRONG)
 
     def _write_refused(self, subject: str) -> None:
-        person = self._people.by_account(self._account(subject))
+        with self._state.reading() as rows:
+            person = people.by_account(rows, self._account(subject))
         if person is not None:
             self._admission.write_refused(person.id, BY_OPENID)
 

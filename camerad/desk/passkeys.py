@@ -27,13 +27,16 @@ from fido2.webauthn import (
     ResidentKeyRequirement,
     UserVerificationRequirement,
 )
+from sqlalchemy import Connection
 
 from camerad.base.clock import Clock
 from camerad.base.errors import CameradError
 from camerad.container.keys import decode_base64url, encode_base64url
+from camerad.desk import people
 from camerad.desk.challenges import ChallengeError, Challenges
+from camerad.desk.desk_state import DeskState
 from camerad.desk.passkey_answers import BrowserAnswer
-from camerad.desk.people import DeskPerson, Passkey, People
+from camerad.desk.people import DeskPerson, Passkey
 
 _LABEL: Final = 60
 _ALGORITHM: Final = 3
@@ -72,11 +75,11 @@ class CopiedOrForgedError(PasskeyError):
 
 
 class Passkeys:
-    """root: the office's directory. people: whose passkeys count. url: of the page, to whose name
-    they belong. Any thread may use it. Everything raises StorageError and TooManyError."""
+    """state: has the people whose passkeys count. url: of the page, to whose name they belong.
+    Thread-safe. Everything raises StorageError and TooManyError."""
 
-    def __init__(self, root: str, people: People, url: str, clock: Clock) -> None:
-        self._people = people
+    def __init__(self, state: DeskState, url: str, clock: Clock) -> None:
+        self._state = state
         name = urlsplit(url).hostname or ""
         self._server = Fido2Server(
             PublicKeyCredentialRpEntity(id=name, name="camerad"),
@@ -84,7 +87,7 @@ class Passkeys:
         )
         self._offered = {int(one.alg) for one in self._server.allowed_algorithms}
         self._clock = clock
-        self._challenges = Challenges(root, clock)
+        self._challenges = Challenges(state, clock)
 
     def ask_new(self, person: DeskPerson) -> dict[str, Any]:
         """What a browser is to ask an authenticator for, so that a person gets a passkey: the
@@ -105,8 +108,11 @@ class Passkeys:
         )
         return _as_json(options)
 
-    def check_new(self, person: DeskPerson, answer: BrowserAnswer, label: str) -> Passkey:
-        """The passkey that an authenticator made for a person. Raises PasskeyError."""
+    def check_new(
+        self, person: DeskPerson, answer: BrowserAnswer, label: str
+    ) -> tuple[Passkey, bytes]:
+        """The passkey that an authenticator made for a person, and the challenge, which `use_up` is
+        for. Raises PasskeyError."""
         challenge = self._answered_challenge(answer, person.id)
         try:
             said = self._server.register_complete(
@@ -117,14 +123,14 @@ class Passkeys:
             raise PasskeyError(f"the answer of the passkey does not count: {error}") from error
         if made is None or made.public_key.get(_ALGORITHM) not in self._offered:
             raise PasskeyError("the answer of the passkey has no key of a kind that was asked for")
-        self._use_up(challenge)
-        return Passkey(
+        passkey = Passkey(
             encode_base64url(made.credential_id),
             encode_base64url(bytes(made)),
             said.counter,
             label.strip()[:_LABEL],
             self._clock.wall_us(),
         )
+        return passkey, challenge
 
     def ask_known(self) -> dict[str, Any]:
         """What a browser is to ask for, so that somebody signs in: the options of
@@ -135,11 +141,12 @@ class Passkeys:
         )
         return _as_json(options)
 
-    def check_known(self, answer: BrowserAnswer) -> tuple[DeskPerson, Passkey]:
-        """Who signs in, and their passkey as it is now. A counter that did not rise, of a passkey
-        that counts, is one that somebody copied. Raises PasskeyError."""
+    def check_known(self, answer: BrowserAnswer) -> tuple[DeskPerson, Passkey, bytes]:
+        """Who signs in, their passkey as it is now, and the challenge, which `use_up` is for. A
+        passkey whose counter did not rise was copied. Raises PasskeyError."""
         challenge = self._answered_challenge(answer, "")
-        found = self._people.by_passkey(answer.id)
+        with self._state.reading() as rows:
+            found = people.by_passkey(rows, answer.id)
         if found is None or not found[0].active or not answer.is_of(found[0]):
             raise PasskeyError("nobody here has this passkey")
         person, passkey = found
@@ -156,8 +163,14 @@ class Passkeys:
             raise CopiedOrForgedError(
                 person.id, "this passkey was copied: its counter did not rise"
             )
-        self._use_up(challenge)
-        return person, msgspec.structs.replace(passkey, sign_count=count)
+        return person, msgspec.structs.replace(passkey, sign_count=count), challenge
+
+    def use_up(self, rows: Connection, challenge: bytes) -> None:
+        """Have a challenge count no more, as part of a transaction. Raises PasskeyError."""
+        try:
+            self._challenges.use_up(rows, challenge)
+        except ChallengeError as error:
+            raise PasskeyError(str(error)) from error
 
     def _answered_challenge(self, answer: BrowserAnswer, person: str) -> bytes:
         """The challenge that an answer is to, made for a person, "" if for anybody. Raises
@@ -171,12 +184,6 @@ class Passkeys:
         except ChallengeError as error:
             raise PasskeyError(str(error)) from error
         return challenge
-
-    def _use_up(self, challenge: bytes) -> None:
-        try:
-            self._challenges.use_up(challenge)
-        except ChallengeError as error:
-            raise PasskeyError(str(error)) from error
 
 
 def _state(challenge: bytes) -> dict[str, Any]:

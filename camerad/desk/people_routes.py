@@ -12,16 +12,18 @@ import asyncio
 from collections.abc import Callable, Iterator
 
 import msgspec
+from sqlalchemy import Connection
 
 from camerad.base.clock import Clock
+from camerad.desk import people
 from camerad.desk.admission import Admission
-from camerad.desk.desk_ledger import DeskLedger
+from camerad.desk.desk_ledger import Decision, DeskLedger
 from camerad.desk.desk_refusals import DeskRefusal, refused
-from camerad.desk.people import PERSON_ID, DeskPerson, People, PeopleError, restored
+from camerad.desk.desk_state import DeskState
+from camerad.desk.people import PERSON_ID, DeskPerson, PeopleError, restored
 from camerad.desk.roles import DeskRole, RolesError, read_roles
 from camerad.desk.route_table import Route, Visit
 from camerad.desk.sessions import Sessions
-from camerad.vault.refusals import RefusedRequestError
 
 SEES_PEOPLE = frozenset((DeskRole.ADMINISTRATOR, DeskRole.DATA_PROTECTION))
 MANAGES = frozenset((DeskRole.ADMINISTRATOR,))
@@ -72,17 +74,17 @@ class GivenLink(msgspec.Struct, frozen=True):
 
 
 class PeopleRoutes:
-    """people, sessions: of the desk. ledger: the office's. admission: writes how sessions end."""
+    """state, sessions: of the desk. ledger: the office's. admission: writes how sessions end."""
 
     def __init__(
         self,
-        people: People,
+        state: DeskState,
         sessions: Sessions,
         ledger: DeskLedger,
         admission: Admission,
         clock: Clock,
     ) -> None:
-        self._people = people
+        self._state = state
         self._sessions = sessions
         self._ledger = ledger
         self._admission = admission
@@ -100,8 +102,9 @@ class PeopleRoutes:
 
     async def _list(self, _visit: Visit) -> list[ListedPerson]:
         def collect() -> list[ListedPerson]:
-            sessions = self._sessions.counts()
-            return [_listed(one, sessions[one.id]) for one in self._people.list_all()]
+            with self._state.reading() as rows:
+                sessions = self._sessions.counts(rows)
+                return [_listed(one, sessions[one.id]) for one in people.list_all(rows)]
 
         return await asyncio.to_thread(collect)
 
@@ -112,19 +115,17 @@ class PeopleRoutes:
             roles = _roles(body.roles)
             if not PERSON_ID.fullmatch(body.id):
                 raise refused(DeskRefusal.BAD_ID)
-            if self._people.find(body.id) is not None:
-                raise refused(DeskRefusal.ID_TAKEN)
-            self._sessions.check_room_for_link()
-
-            def note(added: DeskPerson) -> None:
-                self._note(visit, added.id, "added", roles)
-
-            try:
-                self._people.add(body.id, body.name, roles, self._clock.wall_us(), note)
-            except PeopleError:
-                taken = self._people.find(body.id) is not None  # by another request, meanwhile
-                raise refused(DeskRefusal.ID_TAKEN if taken else DeskRefusal.BAD_ID) from None
-            return GivenLink(body.id, self._sessions.make_link(body.id, visit.who))
+            with self._ledger.deciding() as decision:
+                rows = decision.rows
+                if people.find(rows, body.id) is not None:
+                    raise refused(DeskRefusal.ID_TAKEN)
+                try:
+                    people.add(rows, body.id, body.name, roles, self._clock.wall_us())
+                except PeopleError:
+                    raise refused(DeskRefusal.BAD_ID) from None
+                link = self._sessions.make_link(rows, body.id, visit.who)
+                _note(decision, visit, body.id, "added", roles)
+            return GivenLink(body.id, link)
 
         return await asyncio.to_thread(add)
 
@@ -154,29 +155,30 @@ class PeopleRoutes:
 
     async def _make_link(self, visit: Visit) -> GivenLink:
         def make() -> GivenLink:
-            person = self._may_have_link(visit.body.id)
-            self._sessions.check_room_for_link()
-            self._note(visit, person.id, "link", frozenset(person.roles))
-            link = self._sessions.make_link(person.id, visit.who)
-            try:
-                self._may_have_link(person.id)
-            except RefusedRequestError:  # came in meanwhile
-                self._sessions.drop_links_of(person.id)
-                raise
+            with self._ledger.deciding() as decision:
+                person = _find(decision.rows, visit.body.id)
+                if not person.active:
+                    raise refused(DeskRefusal.NOT_ALLOWED)
+                if not person.is_new:
+                    raise refused(DeskRefusal.LINK_BY_COMMAND)
+                link = self._sessions.make_link(decision.rows, person.id, visit.who)
+                _note(decision, visit, person.id, "link", frozenset(person.roles))
             return GivenLink(person.id, link)
 
         return await asyncio.to_thread(make)
 
     async def _sign_out(self, visit: Visit) -> ListedPerson:
         def end() -> ListedPerson:
-            person = self._find(visit.body.id)
-            if self._sessions.count_of(person.id):
+            with self._state.reading() as rows:
+                person = _find(rows, visit.body.id)
+                count = self._sessions.count_of(rows, person.id)
+            if count:
                 roles = tuple(map(str, person.roles))
                 by = {"person": person.id, "who": visit.who, "what": "signed_out", "roles": roles}
                 out = {"who": person.id, "what": "out", "how": "by_administrator"}
                 self._admission.write_end([("rights", by), ("signed", out)])
                 self._sessions.end_all_of(person.id)
-            return _listed(person, self._sessions.count_of(person.id))
+            return _listed(person, 0)
 
         return await asyncio.to_thread(end)
 
@@ -184,40 +186,35 @@ class PeopleRoutes:
         self, visit: Visit, what: str, change: Callable[[DeskPerson], DeskPerson]
     ) -> ListedPerson:
         def carry_out() -> ListedPerson:
-            person = self._find(visit.body.id)
-            if person.id == visit.who:
-                raise refused(DeskRefusal.NOT_ALLOWED)
-
-            def note(changed: DeskPerson) -> None:
-                self._note(visit, changed.id, what, frozenset(changed.roles))
-
-            try:
-                changed = self._people.change(person.id, change, note)
-            except PeopleError:
-                raise refused(DeskRefusal.LAST_ADMINISTRATOR) from None
-            self._sessions.drop_links_of(person.id)
-            self._sessions.end_all_of(person.id)
-            return _listed(changed, self._sessions.count_of(changed.id))
+            with self._ledger.deciding() as decision:
+                rows = decision.rows
+                person = _find(rows, visit.body.id)
+                if person.id == visit.who:
+                    raise refused(DeskRefusal.NOT_ALLOWED)
+                try:
+                    changed = people.change(rows, person.id, change)
+                except PeopleError:
+                    raise refused(DeskRefusal.LAST_ADMINISTRATOR) from None
+                self._sessions.drop_all_of(rows, person.id)
+                if changed != person:
+                    _note(decision, visit, changed.id, what, frozenset(changed.roles))
+            return _listed(changed, 0)
 
         return await asyncio.to_thread(carry_out)
 
-    def _may_have_link(self, person: str) -> DeskPerson:
-        found = self._find(person)
-        if not found.active:
-            raise refused(DeskRefusal.NOT_ALLOWED)
-        if not found.is_new:
-            raise refused(DeskRefusal.LINK_BY_COMMAND)
-        return found
 
-    def _find(self, person: str) -> DeskPerson:
-        found = self._people.find(person)
-        if found is None:
-            raise refused(DeskRefusal.NOT_THERE)
-        return found
+def _find(rows: Connection, person: str) -> DeskPerson:
+    found = people.find(rows, person)
+    if found is None:
+        raise refused(DeskRefusal.NOT_THERE)
+    return found
 
-    def _note(self, visit: Visit, person: str, what: str, roles: frozenset[DeskRole]) -> None:
-        said = tuple(sorted(map(str, roles)))
-        self._ledger.append("rights", person=person, who=visit.who, what=what, roles=said)
+
+def _note(
+    decision: Decision, visit: Visit, person: str, what: str, roles: frozenset[DeskRole]
+) -> None:
+    said = tuple(sorted(map(str, roles)))
+    decision.append("rights", person=person, who=visit.who, what=what, roles=said)
 
 
 def _roles(names: tuple[str, ...]) -> frozenset[DeskRole]:

@@ -34,8 +34,8 @@ from camerad.desk.desk_refusals import DeskRefusal, refused
 from camerad.desk.page_content import POLICY
 from camerad.desk.people import DeskPerson
 from camerad.desk.roles import DeskRole
-from camerad.desk.secrets_store import TooManyError
 from camerad.desk.sessions import COOKIE, Sessions
+from camerad.desk.tokens import TooManyError
 from camerad.index.recording_query import QueryError
 from camerad.office.camera_register import RegisterError
 from camerad.office.own_key import OfficeKeyError

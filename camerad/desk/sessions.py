@@ -1,38 +1,40 @@
-"""Who is signed in: sessions, and the links that are good for one.
+"""Sessions of people at the desk, and one-time links.
 
 A session ends when its person signs out, is withdrawn, loses a role, or connects another account
 than the one that opened it; after it was idle for so long, and after a day's work in any case. Its
 cookie is out of reach of scripts, and is sent to no other site and by none.
 
-That a session was used is noted once a minute. Where that cannot be written, on a full disk, the
-session still counts, as long as it would if it were idle since.
+The use of a session is noted once a minute, by one statement that waits for no other writer. Where
+that cannot be written, on a full disk, the session still counts, as long as it would if it were
+idle since.
 
-Signing out always works. Where the file of a session cannot be removed, as on storage that became
-read-only, the session counts no more here all the same, and its browser gives the cookie up; the
-file goes when the storage takes a change again. Until then it stays what it was for another server
-on the directory, and for this one after a restart: for whoever has copied the cookie before, the
-session then counts until it would have ended for idleness, since nobody could note a use of it.
+Signing out always works. Where a session's row cannot be deleted, as on storage that became
+read-only, this server refuses the session all the same, and its browser gives the cookie up; the
+row is deleted when the storage takes a change again. Until then it counts at another server, and
+at this one after a restart: a copied cookie is good there until the session ends for idleness,
+since no use of it can be noted.
 
 Times are wall time, microseconds since 1970.
 """
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
+from sqlalchemy import Connection
 
 from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import StorageError
 from camerad.base.state_file import SkippedFiles
-from camerad.desk.desk_locks import DeskLocks
-from camerad.desk.people import DeskPerson, OpenidAccount, People
-from camerad.desk.roles import DeskRole
-from camerad.desk.secrets_store import SECRET, SecretKind, SecretsStore, TooManyError, name_of
+from camerad.desk import people
+from camerad.desk.desk_state import DeskState
+from camerad.desk.people import DeskPerson
+from camerad.desk.tokens import SECRET, Link, Session, Tokens, TooManyError, name_of
+from camerad.state import state_tables
 from camerad.vault.desk_settings import DeskSettings
 from camerad.vault.directory_locks import LockHeldError
 
@@ -40,229 +42,180 @@ COOKIE: Final = "__Host-camerad-desk"
 BY_OPENID: Final = "openid"
 MOST_SESSIONS: Final = 2000
 MOST_OF_ONE: Final = 50
-"""Sessions of one person, so that nobody takes the place of all the others."""
+"""Sessions of one person, so that one person does not use up the places of all others."""
 MOST_LINKS: Final = 1000
 LINK_US: Final = 72 * 3600 * SECOND
 """How long a link is good for: over a weekend."""
 _NOTED_US: Final = 60 * SECOND
 """How exactly it is noted when a session was used last. A clock that was set back by more than that
-ends sessions: nobody knows then for how long they were idle."""
-
-
-class Session(msgspec.Struct, frozen=True):
-    """until_us: from then on it counts no more if it is not used. end_us: nor then in any case.
-    roles: those that it began with; with others, the person signs in anew. how: "passkey", "link"
-    or "openid". handle: that of the person. account: the one that opened it, if one did; with
-    another, the person signs in anew."""
-
-    person: str
-    began_us: int
-    used_us: int
-    until_us: int
-    end_us: int
-    roles: tuple[DeskRole, ...]
-    how: str
-    handle: str = ""
-    account: OpenidAccount | None = None
-
-
-class Link(msgspec.Struct, frozen=True):
-    """What a one-time link is for: its person adds a passkey with it, and is signed in. made_by: id
-    of who had it made, "" for the command."""
-
-    person: str
-    made_by: str
-    until_us: int
+ends sessions, since their idle time is unknown then."""
 
 
 class Sessions:
-    """root: the office's directory. people: who there is. settings: how long a session lasts. Any
-    thread may use it. Everything raises StorageError."""
+    """settings: how long a session lasts. Thread-safe. Methods with `rows` are part of the caller's
+    transaction. Everything raises StorageError and LockHeldError."""
 
-    def __init__(self, root: str, people: People, settings: DeskSettings, clock: Clock) -> None:
-        self._people = people
+    def __init__(self, state: DeskState, settings: DeskSettings, clock: Clock) -> None:
+        self._state = state
         self._idle_us = settings.idle_minutes * 60 * SECOND
         self._longest_us = settings.longest_hours * 3600 * SECOND
         self._clock = clock
-        self._sessions = SecretsStore(root, SecretKind.SESSIONS, Session, MOST_SESSIONS)
-        self._links = SecretsStore(root, SecretKind.LINKS, Link, MOST_LINKS)
-        self._locks = DeskLocks(root)
+        self._sessions = Tokens(state_tables.sessions, Session, MOST_SESSIONS)
+        self._links = Tokens(state_tables.links, Link, MOST_LINKS)
         self._unnoted = SkippedFiles("that somebody uses the desk is not noted")
-        self._unremoved = SkippedFiles(
-            "somebody is signed out, and the file of their session stays"
-        )
-        self._turn = threading.Lock()
-        # Sessions that were ended and whose files are there still, and when each is over in any
-        # case; and of which nothing but the storage kept the file.
+        self._unremoved = SkippedFiles("somebody is signed out, and the row of their session stays")
+        self._lock = threading.Lock()
         self._ended: dict[str, int] = {}
-        self._removable: set[str] = set()
+        """Names of sessions that ended and whose rows are there still, and when each ends in any
+        case."""
 
-    def check_room(self, person: str) -> None:
-        """That this person may be signed in now. Raises TooManyError."""
+    def begin(self, rows: Connection, person: DeskPerson, how: str) -> str:
+        """Sign a person in; returns the secret for the cookie. Raises TooManyError."""
         now = self._clock.wall_us()
-        self._sessions.check_room(now)
-        if sum(one.person == person for _, one in self._counting(now)) >= MOST_OF_ONE:
-            raise TooManyError(f"{person} is signed in {MOST_OF_ONE} times already; sign out first")
-
-    def begin(self, person: DeskPerson, how: str) -> str:
-        """Sign somebody in; returns the secret for the cookie. Raises TooManyError."""
-        now = self._clock.wall_us()
+        if self.count_of(rows, person.id) >= MOST_OF_ONE:
+            raise TooManyError(
+                f"{person.id} is signed in {MOST_OF_ONE} times already; sign out first"
+            )
         end = now + self._longest_us
         until = min(now + self._idle_us, end)
         account = person.openid if how == BY_OPENID else None
-        return self._sessions.issue(
-            Session(person.id, now, now, until, end, person.roles, how, person.handle, account),
-            now,
+        session = Session(
+            person.id, now, now, until, end, person.roles, how, person.handle, account
         )
+        return self._sessions.issue(rows, session, now)
 
     def find(self, secret: str) -> tuple[Session, DeskPerson] | None:
-        """Whose session this is, which is used now; None if it counts no more."""
+        """The session of a secret and its person; it is used now. None if it does not count."""
+        with self._state.reading() as rows:
+            found = self.look(rows, secret)
         now = self._clock.wall_us()
-        if self._is_ended(secret):
-            return None
-        session = self._sessions.find(secret, now)
-        if session is None:
-            self._sessions.tidy_one(secret, now)
-            return None
-        person = self._people.find(session.person)
-        unused_us = now - session.used_us
-        if person is None or not _counts(session, person) or unused_us < -_NOTED_US:
-            self._end(name_of(secret), session.end_us)
-            return None
-        if abs(unused_us) >= _NOTED_US:
-            until = min(now + self._idle_us, session.end_us)
-            try:
-                renewed = self._sessions.renew(
-                    name_of(secret),
-                    now,
-                    lambda one: msgspec.structs.replace(one, used_us=now, until_us=until),
+        if found is None or abs(now - found[0].used_us) < _NOTED_US:
+            return found
+        session, person = found
+        until = min(now + self._idle_us, session.end_us)
+        try:
+            with self._state.noting() as rows:
+                noted = self._sessions.change(
+                    rows, name_of(secret), now, used_us=now, until_us=until
                 )
-            except StorageError as error:
-                self._unnoted.tell(error)
-                return session, person
-            if renewed is None:  # ended meanwhile
-                return None
-            session = renewed
-            self._remove_ended(now)
+        except (StorageError, LockHeldError) as error:
+            self._unnoted.tell(error)
+            return found
+        if not noted:  # it ended meanwhile
+            return None
+        self._delete_ended(now)
+        return msgspec.structs.replace(session, used_us=now, until_us=until), person
+
+    def look(self, rows: Connection, secret: str) -> tuple[Session, DeskPerson] | None:
+        """The same; that is no use."""
+        now = self._clock.wall_us()
+        session = self._sessions.find(rows, secret, now)
+        if session is None or name_of(secret) in self._ended:
+            return None
+        person = people.find(rows, session.person)
+        if person is None or not _counts(session, person) or now < session.used_us - _NOTED_US:
+            return None
         return session, person
 
     def whose(self, secret: str) -> str | None:
-        """Id of the person whose session counts now; None if it counts no more. That is no use."""
-        if self._is_ended(secret):
+        """Id of the person whose session counts; None if it does not. That is no use."""
+        if not SECRET.fullmatch(secret):
             return None
-        session = self._sessions.find(secret, self._clock.wall_us())
-        if session is None:
-            return None
-        person = self._people.find(session.person)
-        return None if person is None or not _counts(session, person) else person.id
+        with self._state.reading() as rows:
+            found = self.look(rows, secret)
+        return None if found is None else found[1].id
 
     def end(self, secret: str) -> bool:
-        """Sign out, whether the storage takes it or not; returns whether somebody was signed in by
-        it."""
-        session = self._sessions.find(secret, self._clock.wall_us())
-        if session is None or self._is_ended(secret):
+        """Sign out, even if the storage takes no change; returns whether a session ended."""
+        with self._state.reading() as rows:
+            session = self._sessions.find(rows, secret, self._clock.wall_us())
+        name = name_of(secret)
+        if session is None or name in self._ended:
             return False
-        return self._end(name_of(secret), session.end_us)
+        self._end({name: session.end_us})
+        return True
 
     def end_all_of(self, person: str) -> int:
-        """Sign somebody out everywhere; returns of how many sessions."""
-        found = self._counting(self._clock.wall_us())
-        there = [(name, session) for name, session in found if session.person == person]
-        return sum(self._end(name, session.end_us) for name, session in there)
+        """Sign a person out everywhere, even if the storage takes no change; returns the number of
+        sessions that ended."""
+        with self._state.reading() as rows:
+            there = {name: one.end_us for name, one in self._counting(rows) if one.person == person}
+        self._end(there)
+        return len(there)
 
-    def end_of_former_account(self, person: DeskPerson) -> None:
-        """End what another account than theirs opened: somebody else may have it."""
-        for name, session in self._counting(self._clock.wall_us()):
+    def drop(self, rows: Connection, secret: str) -> None:
+        """End a session as part of a transaction."""
+        self._sessions.drop(rows, state_tables.sessions.c.name == name_of(secret))
+
+    def drop_all_of(self, rows: Connection, person: str) -> None:
+        """End all sessions and links of a person as part of a transaction."""
+        self._sessions.drop(rows, state_tables.sessions.c.person == person)
+        self.drop_links_of(rows, person)
+
+    def drop_of_former_account(self, rows: Connection, person: DeskPerson) -> None:
+        """End what another account than theirs opened: another person may have it."""
+        for name, session in self._counting(rows):
             if session.person == person.id and not _is_by_account_of(person, session):
-                self._end(name, session.end_us)
+                self._sessions.drop(rows, state_tables.sessions.c.name == name)
 
-    def counts(self) -> Counter[str]:
-        """How many sessions each person has, by their id; each session is read once."""
-        found = self._counting(self._clock.wall_us())
-        return Counter(session.person for _, session in found)
+    def counts(self, rows: Connection) -> Counter[str]:
+        """How many sessions each person has, by their id."""
+        return Counter(session.person for _, session in self._counting(rows))
 
-    def count_of(self, person: str) -> int:
-        """How many sessions somebody has."""
-        return self.counts()[person]
+    def count_of(self, rows: Connection, person: str) -> int:
+        """How many sessions a person has."""
+        return self.counts(rows)[person]
 
-    def make_link(self, person: str, made_by: str) -> str:
-        """The secret of a link for somebody; one that they had counts no more. Raises
+    def make_link(self, rows: Connection, person: str, made_by: str) -> str:
+        """The secret of a link for a person; an older link of theirs is deleted. Raises
         TooManyError."""
+        self.drop_links_of(rows, person)
         now = self._clock.wall_us()
-        self.drop_links_of(person)
-        return self._links.issue(Link(person, made_by, now + LINK_US), now)
+        return self._links.issue(rows, Link(person, made_by, now + LINK_US), now)
 
-    def check_room_for_link(self) -> None:
-        """That a link may be made now. Raises TooManyError."""
-        self._links.check_room(self._clock.wall_us())
+    def drop_links_of(self, rows: Connection, person: str) -> None:
+        """Delete the links of a person."""
+        self._links.drop(rows, state_tables.links.c.person == person)
 
-    def drop_links_of(self, person: str) -> None:
-        """Have no link of somebody count any more."""
-        for name, link in self._links.records(self._clock.wall_us()):
-            if link.person == person:
-                self._links.drop(name)
+    def look_at_link(self, rows: Connection, secret: str) -> DeskPerson | None:
+        """The person of a link, if it counts and they may sign in."""
+        return _active(rows, self._links.find(rows, secret, self._clock.wall_us()))
 
-    @contextlib.contextmanager
-    def using_link(self, secret: str) -> Iterator[DeskPerson | None]:
-        """Whose link this is, until the end of the context, in which nobody else uses it: what has
-        to come before `use_link`, such as an entry, is done in it. Raises LockHeldError."""
-        if not SECRET.fullmatch(secret):
-            yield None
-            return
-        with self._locks.hold(f"desk use of link {name_of(secret)}"):
-            yield self.look_at_link(secret)
-
-    def look_at_link(self, secret: str) -> DeskPerson | None:
-        """Whose link this is; None if it is good for nothing."""
-        link = self._links.find(secret, self._clock.wall_us())
-        return None if link is None else self._active(link.person)
-
-    def use_link(self, secret: str) -> DeskPerson | None:
+    def take_link(self, rows: Connection, secret: str) -> DeskPerson | None:
         """The same, and the link is used up."""
-        link = self._links.take(secret, self._clock.wall_us())
-        return None if link is None else self._active(link.person)
+        return _active(rows, self._links.take(rows, secret, self._clock.wall_us()))
 
-    def _counting(self, now_us: int) -> Iterator[tuple[str, Session]]:
-        """Sessions that count now, each with the name of its secret."""
-        for name, session in self._sessions.records(now_us):
-            if name not in self._ended:
-                yield name, session
+    def _counting(self, rows: Connection) -> list[tuple[str, Session]]:
+        found = self._sessions.records(rows, self._clock.wall_us())
+        return [one for one in found if one[0] not in self._ended]
 
-    def _is_ended(self, secret: str) -> bool:
-        return (
-            bool(self._ended)
-            and SECRET.fullmatch(secret) is not None
-            and (name_of(secret) in self._ended)
-        )
-
-    def _end(self, name: str, end_us: int) -> bool:
-        """Have a session count no more, which is over then in any case; returns whether it did."""
-        with self._turn:
-            self._ended[name] = end_us
+    def _end(self, sessions: Mapping[str, int]) -> None:
+        """End sessions: by deleting their rows, else in the memory of this server."""
+        with self._lock:
+            self._ended |= sessions
         try:
-            was = self._sessions.drop(name)
+            self._delete(sessions)
         except (StorageError, LockHeldError) as error:
             self._unremoved.tell(error)
-            if isinstance(error, StorageError):
-                with self._turn:
-                    self._removable.add(name)
-            return True
-        with self._turn:
-            self._ended.pop(name, None)
-        return was
 
-    def _remove_ended(self, now_us: int) -> None:
-        """Remove the files of sessions that were ended: the storage has just taken a change."""
-        with self._turn:
+    def _delete_ended(self, now_us: int) -> None:
+        """Delete the rows of sessions that ended: the storage has just taken a change."""
+        with self._lock:
             self._ended = {name: end for name, end in self._ended.items() if now_us < end}
-            names, self._removable = self._removable & self._ended.keys(), set()
-            sessions = [(name, self._ended[name]) for name in names]
-        for name, end_us in sessions:
-            self._end(name, end_us)
+            left = dict(self._ended)
+        if left:
+            self._end(left)
 
-    def _active(self, person: str) -> DeskPerson | None:
-        found = self._people.find(person)
-        return found if found is not None and found.active else None
+    def _delete(self, sessions: Mapping[str, int]) -> None:
+        with self._state.writing() as rows:
+            self._sessions.drop(rows, state_tables.sessions.c.name.in_(sessions))
+        with self._lock:
+            self._ended = {one: end for one, end in self._ended.items() if one not in sessions}
+
+
+def _active(rows: Connection, link: Link | None) -> DeskPerson | None:
+    found = None if link is None else people.find(rows, link.person)
+    return found if found is not None and found.active else None
 
 
 def _counts(session: Session, person: DeskPerson) -> bool:

@@ -1,7 +1,7 @@
 """Requests by which people come in and go: sign-in by passkey, links, sign-out.
 
-A sign-in is an entry of the ledger before the cookie is given, and before its link is used up: if
-the entry cannot be written now, the link stays good (`camerad.desk.admission`). A sign-out is
+A sign-in is one decision (`DeskLedger.deciding`): its entry is written before the cookie is given
+and its link used up, so if the entry cannot be written now, the link stays good. A sign-out is
 carried out even if the storage is full. An entry too is
 that a known passkey was refused, for its signature or its counter. What nobody knows (a passkey of
 another page, a link that is used up) is refused without one, so that a stranger cannot fill the
@@ -18,12 +18,14 @@ import msgspec
 from aiohttp import web
 
 from camerad.base.text import is_plain
+from camerad.desk import people
 from camerad.desk.admission import Admission, Me
-from camerad.desk.desk_ledger import DeskLedger
+from camerad.desk.desk_ledger import Decision, DeskLedger
 from camerad.desk.desk_refusals import DeskRefusal, refused
+from camerad.desk.desk_state import DeskState
 from camerad.desk.passkey_answers import BrowserAnswer
 from camerad.desk.passkeys import CopiedOrForgedError, PasskeyError, Passkeys
-from camerad.desk.people import DeskPerson, People, PeopleError, with_passkey
+from camerad.desk.people import DeskPerson, PeopleError, with_passkey
 from camerad.desk.route_table import Open, Route, Visit
 from camerad.desk.sessions import COOKIE, Sessions
 
@@ -62,17 +64,17 @@ class Still(msgspec.Struct, frozen=True):
 
 
 class SignInRoutes:
-    """people, passkeys, sessions: of the desk. ledger: the office's. admission: lets them in."""
+    """state, passkeys, sessions: of the desk. ledger: the office's. admission: lets them in."""
 
     def __init__(
         self,
-        people: People,
+        state: DeskState,
         passkeys: Passkeys,
         sessions: Sessions,
         ledger: DeskLedger,
         admission: Admission,
     ) -> None:
-        self._people = people
+        self._state = state
         self._passkeys = passkeys
         self._sessions = sessions
         self._ledger = ledger
@@ -115,13 +117,12 @@ class SignInRoutes:
 
     def _checked_sign_in(self, visit: Visit) -> web.Response:
         try:
-            person, passkey = self._passkeys.check_known(visit.body.answer)
+            person, passkey, challenge = self._passkeys.check_known(visit.body.answer)
         except CopiedOrForgedError as error:
             self._admission.write_refused(error.person, BY_PASSKEY)
             raise refused(DeskRefusal.PASSKEY) from None
         except PasskeyError:
             raise refused(DeskRefusal.PASSKEY) from None
-        self._sessions.check_room(person.id)
 
         def count(one: DeskPerson) -> DeskPerson:
             known = one.passkey(passkey.id)
@@ -132,9 +133,10 @@ class SignInRoutes:
                 raise refused(DeskRefusal.PASSKEY)
             return with_passkey(one, passkey)
 
-        person = self._people.change(person.id, count)
-        self._admission.write(visit, person, BY_PASSKEY)
-        return self._admission.let_in(visit, person, BY_PASSKEY)
+        with self._ledger.deciding() as decision:
+            self._use_up(decision, challenge)
+            person = people.change(decision.rows, person.id, count)
+            return self._admission.let_in(decision, visit, person, BY_PASSKEY)
 
     async def _look_at_link(self, visit: Visit) -> Me:
         return self._admission.describe(await asyncio.to_thread(self._whose, visit.body.link))
@@ -152,46 +154,51 @@ class SignInRoutes:
         body: EnrolBody = visit.body
         if body.label and not is_plain(body.label):
             raise refused(DeskRefusal.NOT_UNDERSTOOD)
-        with self._sessions.using_link(body.link) as found:
-            if found is None:
-                raise refused(DeskRefusal.LINK_USED)
-            try:
-                passkey = self._passkeys.check_new(found, body.answer, body.label)
-            except PasskeyError:
-                raise refused(DeskRefusal.PASSKEY) from None
-            self._sessions.check_room(found.id)
+        found = self._whose(body.link)
+        try:
+            passkey, challenge = self._passkeys.check_new(found, body.answer, body.label)
+        except PasskeyError:
+            raise refused(DeskRefusal.PASSKEY) from None
+        with self._ledger.deciding() as decision:
+            self._use_link(decision, body.link)
+            self._use_up(decision, challenge)
 
             def add(one: DeskPerson) -> DeskPerson:
-                if not one.active or self._people.by_passkey(passkey.id) is not None:
+                if people.by_passkey(decision.rows, passkey.id) is not None:
                     raise refused(DeskRefusal.PASSKEY)
                 return with_passkey(self._admission.come(one), passkey)
 
-            def note(one: DeskPerson) -> None:
-                added = {"person": one.id, "who": one.id, "what": "passkey_added"}
-                rights = ("rights", added | {"roles": tuple(map(str, one.roles))})
-                self._admission.write(visit, one, BY_PASSKEY, rights)
-                self._admission.take_link(body.link)
-
             try:
-                person = self._people.change(found.id, add, note)
+                person = people.change(decision.rows, found.id, add)
             except PeopleError:
                 raise refused(DeskRefusal.TOO_MANY) from None
-        self._sessions.drop_links_of(person.id)
-        return self._admission.let_in(visit, person, BY_PASSKEY)
+            added = {"person": person.id, "who": person.id, "what": "passkey_added"}
+            rights = ("rights", added | {"roles": tuple(map(str, person.roles))})
+            return self._admission.let_in(decision, visit, person, BY_PASSKEY, rights)
 
     async def _sign_in_by_link(self, visit: Visit) -> web.Response:
         return await asyncio.to_thread(self._checked_link, visit)
 
     def _checked_link(self, visit: Visit) -> web.Response:
-        with self._sessions.using_link(visit.body.link) as found:
-            if found is None:
-                raise refused(DeskRefusal.LINK_USED)
-            self._sessions.check_room(found.id)
-            person = self._people.change(found.id, self._admission.come)
-            self._admission.write(visit, person, BY_LINK)
-            self._admission.take_link(visit.body.link)
-        self._sessions.drop_links_of(person.id)
-        return self._admission.let_in(visit, person, BY_LINK)
+        self._whose(visit.body.link)
+        with self._ledger.deciding() as decision:
+            found = self._use_link(decision, visit.body.link)
+            person = people.change(decision.rows, found.id, self._admission.come)
+            return self._admission.let_in(decision, visit, person, BY_LINK)
+
+    def _use_link(self, decision: Decision, link: str) -> DeskPerson:
+        """The person of a link, which is used up with every other one of theirs."""
+        person = self._sessions.take_link(decision.rows, link)
+        if person is None:  # another request was quicker
+            raise refused(DeskRefusal.LINK_USED)
+        self._sessions.drop_links_of(decision.rows, person.id)
+        return person
+
+    def _use_up(self, decision: Decision, challenge: bytes) -> None:
+        try:
+            self._passkeys.use_up(decision.rows, challenge)
+        except PasskeyError:
+            raise refused(DeskRefusal.PASSKEY) from None
 
     async def _sign_out(self, visit: Visit) -> web.Response:
         """One entry for one session, however many of its tabs ask; who is not signed in is out."""
@@ -215,7 +222,8 @@ class SignInRoutes:
             self._sessions.end(secret)
 
     def _whose(self, link: str) -> DeskPerson:
-        person = self._sessions.look_at_link(link)
+        with self._state.reading() as rows:
+            person = self._sessions.look_at_link(rows, link)
         if person is None:
             raise refused(DeskRefusal.LINK_USED)
         return person

@@ -8,28 +8,28 @@ office's ledger before it counts.
 An approval is of whoever gave it: it counts as long as they are a supervisor here, and not if they
 were withdrawn since, restored or not. Until somebody approves anew the request waits.
 
-Whoever asks, approves or is given something does it in a turn (`ViewingRequests.turn`), so that of
-two who use one approval one gets it.
+Asking, approving and giving are one decision each (`DeskLedger.deciding`): of two who use one
+approval one gets it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
+from sqlalchemy import Connection
 
 from camerad.base.clock import SECOND, Clock
-from camerad.desk.desk_ledger import PATIENCE_US, BusyError, DeskLedger
-from camerad.desk.desk_locks import DeskLocks
+from camerad.desk import people
+from camerad.desk.desk_ledger import DeskLedger
 from camerad.desk.desk_refusals import DeskRefusal, refused
-from camerad.desk.people import People
+from camerad.desk.desk_state import DeskState
 from camerad.desk.roles import WITH_FOOTAGE, DeskRole
 from camerad.desk.route_table import Route, Visit
-from camerad.desk.secrets_store import SecretKind, SecretsStore
-from camerad.vault.directory_locks import LockHeldError
+from camerad.desk.tokens import Grant, Tokens
+from camerad.state.state_tables import viewing_requests
 
 MOST_GRANTS: Final = 2000
 SHARE: Final = 100
@@ -43,41 +43,15 @@ class ApproveBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
 
 
-class Grant(msgspec.Struct, frozen=True):
-    """What was granted, or waits to be. session: name of the session that it is good in. handle: of
-    the person. approver: that of who approved it. others: what a request asks for besides, in the
-    order of their ids, all of it or none. judged: a tab has said what it found."""
-
-    person: str
-    session: str
-    recording: str
-    purpose: str
-    reason: str
-    case: str
-    until_us: int
-    approved_by: str = ""
-    handle: str = ""
-    approver: str = ""
-    others: tuple[str, ...] = ()
-    judged: bool = False
-
-    @property
-    def recordings(self) -> tuple[str, ...]:
-        """All that it is about."""
-        return self.recording, *self.others
-
-
 class ViewingRequests:
-    """directory: the office's. ledger: its ledger. people: who there is.
+    """state: the desk's. ledger: the office's. Thread-safe. Methods with `rows` are part of the
+    caller's transaction. Everything raises BusyError and StorageError."""
 
-    Any thread may use it. Everything raises BusyError and StorageError."""
-
-    def __init__(self, directory: str, ledger: DeskLedger, people: People, clock: Clock) -> None:
+    def __init__(self, state: DeskState, ledger: DeskLedger, clock: Clock) -> None:
+        self._state = state
         self._ledger = ledger
-        self._people = people
         self._clock = clock
-        self._requests = SecretsStore(directory, SecretKind.VIEWING_REQUESTS, Grant, MOST_GRANTS)
-        self._locks = DeskLocks(directory)
+        self._requests = Tokens(viewing_requests, Grant, MOST_GRANTS)
 
     def routes(self) -> Iterator[Route]:
         """All of them."""
@@ -85,55 +59,41 @@ class ViewingRequests:
         yield Route("GET", "/api/viewing-requests", WITH_FOOTAGE, self._list)
         yield Route("POST", "/api/viewing-requests/approve", supervisor, self._approve, ApproveBody)
 
-    @contextlib.contextmanager
-    def turn(self) -> Iterator[None]:
-        """Nobody else asks, approves or is given something meanwhile. Raises BusyError."""
-        try:
-            with self._locks.hold("desk viewings", PATIENCE_US / SECOND):
-                yield
-        except LockHeldError as error:
-            raise BusyError(str(error)) from error
-
-    def ask(self, wanted: Sequence[Grant], now: int) -> None:
-        """Have a supervisor asked for each of these, which nobody was asked for yet."""
+    def ask(self, rows: Connection, wanted: Sequence[Grant], now: int) -> None:
+        """Ask a supervisor for each of these, which were not asked for yet."""
         if not wanted:
             return
-        check_room(self._requests, wanted[0].person, now, len(wanted))
+        check_room(rows, self._requests, wanted[0].person, now, len(wanted))
         for one in wanted:
-            self._requests.issue(msgspec.structs.replace(one, until_us=now + _REQUEST_US), now)
+            request = msgspec.structs.replace(one, until_us=now + _REQUEST_US)
+            self._requests.issue(rows, request, now)
 
-    def find(self, wanted: Grant, now: int) -> tuple[str, Grant | None]:
+    def find(self, rows: Connection, wanted: Grant, now: int) -> tuple[str, Grant | None]:
         """The request for exactly this, and its name; ("", None) if there is none."""
-        for name, one in self._waiting(now):
+        for name, one in self._waiting(rows, now):
             if _asked_for(one) == _asked_for(wanted):
                 return name, one
         return "", None
 
-    def _waiting(self, now: int) -> Iterator[tuple[str, Grant]]:
+    def use_up(self, rows: Connection, name: str) -> None:
+        """Delete an approved request: the recording is given."""
+        self._requests.drop(rows, viewing_requests.c.name == name)
+
+    def _waiting(self, rows: Connection, now: int) -> Iterator[tuple[str, Grant]]:
         """Every request, and its name; approved, if that counts now."""
-        for name, one in self._requests.records(now):
-            if one.approved_by and not self._may_approve(one):
+        for name, one in self._requests.records(rows, now):
+            if one.approved_by and not _may_approve(rows, one):
                 yield name, msgspec.structs.replace(one, approved_by="", approver="")
             else:
                 yield name, one
-
-    def _may_approve(self, one: Grant) -> bool:
-        """Whether who approved it still is who they were."""
-        found = self._people.find(one.approved_by)
-        if found is None or not found.active or found.handle != one.approver:
-            return False
-        return DeskRole.SUPERVISOR in found.roles
-
-    def use_up(self, name: str) -> None:
-        """It was approved, and what it is for was given."""
-        self._requests.drop(name)
 
     async def _list(self, visit: Visit) -> list[dict[str, object]]:
         """Requests that wait: one's own, and a supervisor's all."""
         supervises = visit.person is not None and DeskRole.SUPERVISOR in visit.person.roles
 
         def collect() -> list[dict[str, object]]:
-            found = self._waiting(self._clock.wall_us())
+            with self._state.reading() as rows:
+                found = list(self._waiting(rows, self._clock.wall_us()))
             mine = ((name, one) for name, one in found if supervises or one.handle == visit.handle)
             return [
                 {
@@ -153,30 +113,28 @@ class ViewingRequests:
 
     async def _approve(self, visit: Visit) -> dict[str, bool]:
         def approve() -> dict[str, bool]:
-            now = self._clock.wall_us()
-            with self.turn():
-                found = dict(self._waiting(now)).get(visit.body.name)
+            now, name = self._clock.wall_us(), visit.body.name
+            with self._ledger.deciding() as decision:
+                found = dict(self._waiting(decision.rows, now)).get(name)
                 if found is None:
                     raise refused(DeskRefusal.NOT_THERE)
                 if found.person == visit.who:
                     raise refused(DeskRefusal.NOT_ALLOWED)
                 if not found.approved_by:
+                    by = {"approved_by": visit.who, "approver": visit.handle}
+                    self._requests.change(decision.rows, name, now, **by)
                     said = {"who": visit.who, "person": found.person}
                     said |= {"reason": found.reason, "case": found.case}
-                    self._ledger.append_all(
+                    decision.append_all(
                         [("viewing_approved", {"id": one} | said) for one in found.recordings]
                     )
-                    approved = msgspec.structs.replace(
-                        found, approved_by=visit.who, approver=visit.handle
-                    )
-                    self._requests.change(visit.body.name, approved)
             return {"approved": True}
 
         return await asyncio.to_thread(approve)
 
 
 def is_approved(request: Grant | None) -> bool:
-    """Whether what was asked for may be given."""
+    """Whether a supervisor approved it."""
     return request is not None and bool(request.approved_by)
 
 
@@ -189,11 +147,19 @@ def requests_for(wanted: Sequence[Grant]) -> list[Grant]:
     return [msgspec.structs.replace(wanted[0], recording=first, others=tuple(others))]
 
 
-def check_room(store: SecretsStore[Grant], person: str, now: int, more: int) -> None:
-    """Refuses before anything is written that there would be no room for. more: how many."""
-    there = [one.person for _, one in store.records(now)]
+def check_room(rows: Connection, grants: Tokens[Grant], person: str, now: int, more: int) -> None:
+    """Check that a person may have so many more. Raises RefusedRequestError."""
+    there = [one.person for _, one in grants.records(rows, now)]
     if len(there) + more > MOST_GRANTS or there.count(person) + more > SHARE:
         raise refused(DeskRefusal.TOO_MANY)
+
+
+def _may_approve(rows: Connection, one: Grant) -> bool:
+    """Whether the approver is still a supervisor, and the same person."""
+    found = people.find(rows, one.approved_by)
+    if found is None or not found.active or found.handle != one.approver:
+        return False
+    return DeskRole.SUPERVISOR in found.roles
 
 
 def _asked_for(one: Grant) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ What is given is the file as it is kept, sealed: the server could not open it (O
 reason, then the entry in the office's ledger, then the first byte. What was granted is good for its
 person, in their session, for one recording and some hours. Where the office wants two for a
 viewing (``desk.two_for_viewing``), a supervisor approves it before: see
-`camerad.desk.viewing_requests`. An approval is used up after the entry of the viewing, so that
+`camerad.desk.viewing_requests`. An approval is used up by the decision that gives the recording, so
 nobody loses it where the store is busy.
 
 Several recordings of the same time are given together, to be seen side by side: one reason, and an
@@ -26,6 +26,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 from aiohttp import web
+from sqlalchemy import Connection
 
 from camerad.base.clock import SECOND, Clock
 from camerad.base.safe_read import open_plain
@@ -35,22 +36,23 @@ from camerad.container.recording_ids import is_id
 from camerad.desk.cases import Cases
 from camerad.desk.desk_ledger import DeskLedger
 from camerad.desk.desk_refusals import DeskRefusal, refused
-from camerad.desk.people import People
+from camerad.desk.desk_state import DeskState
 from camerad.desk.recording_routes import recording_of
 from camerad.desk.roles import WITH_FOOTAGE, DeskRole
 from camerad.desk.route_table import Route, Visit
 from camerad.desk.sealed_answer import send_file, send_pieces
-from camerad.desk.secrets_store import SecretKind, SecretsStore, name_of
 from camerad.desk.sessions import Sessions
+from camerad.desk.tokens import Grant, Tokens, name_of
 from camerad.desk.viewing_requests import (
     MOST_GRANTS,
-    Grant,
     ViewingRequests,
     check_room,
     is_approved,
     requests_for,
 )
 from camerad.office.statement_extents import statement_extents
+from camerad.state.state_tables import viewings
+from camerad.store import deletable
 from camerad.store.locations import office_place
 
 _KINDS: Final = {"view": "viewed", "download": "downloaded"}
@@ -108,27 +110,32 @@ class GrantedTogether(msgspec.Struct, frozen=True):
 
 
 class ViewingRules(msgspec.Struct, frozen=True):
-    """By what somebody is given a recording. people: who there is. sessions: who is signed in.
-    cases: of the desk. two: a supervisor approves each viewing."""
+    """By what somebody is given a recording. sessions: who is signed in. cases: of the desk. two: a
+    supervisor approves each viewing."""
 
-    people: People
     sessions: Sessions
     cases: Cases
     two: bool
 
 
 class ViewingRoutes:
-    """directory: the office's. ledger: its ledger."""
+    """directory: the office's. state: the desk's. ledger: the office's."""
 
     def __init__(
-        self, directory: str, ledger: DeskLedger, rules: ViewingRules, clock: Clock
+        self,
+        directory: str,
+        state: DeskState,
+        ledger: DeskLedger,
+        rules: ViewingRules,
+        clock: Clock,
     ) -> None:
+        self._state = state
         self._directory = directory
         self._ledger = ledger
         self._two = rules.two
         self._clock = clock
-        self._grants = SecretsStore(directory, SecretKind.VIEWINGS, Grant, MOST_GRANTS)
-        self._requests = ViewingRequests(directory, ledger, rules.people, clock)
+        self._grants = Tokens(viewings, Grant, MOST_GRANTS)
+        self._requests = ViewingRequests(state, ledger, clock)
         self._cases = rules.cases
         self._sessions = rules.sessions
 
@@ -188,26 +195,33 @@ class ViewingRoutes:
             Grant(visit.who, session, one, purpose, reason, case, until, handle=visit.handle)
             for one in recordings
         ]
-        with self._requests.turn():
-            asked = [(one, *self._requests.find(one, now)) for one in requests_for(wanted)]
+        with self._ledger.deciding(recordings) as decision:
+            rows, store = decision.rows, decision.store
+            asked = [(one, *self._requests.find(rows, one, now)) for one in requests_for(wanted)]
             waiting = [one for one in asked if self._two and not is_approved(one[2])]
             if waiting:
-                self._requests.ask([one for one, _, request in waiting if request is None], now)
+                new = [one for one, _, request in waiting if request is None]
+                self._requests.ask(rows, new, now)
                 return (), sum(len(one.recordings) for one, _, _ in waiting)
-            check_room(self._grants, visit.who, now, len(wanted))
-            given = {"who": visit.who, "role": _role(visit), "reason": reason, "case": case}
-            self._ledger.give(
-                _KINDS[purpose],
-                [
-                    {"id": recording, "approved_by": there.approved_by if there else "", **given}
-                    for request, _, there in asked
-                    for recording in request.recordings
-                ],
-            )
+            for one in recordings:
+                deletable.find_kept(store.place, store.ledger.state, one)
+            check_room(rows, self._grants, visit.who, now, len(wanted))
             for _, name, there in asked:
                 if there is not None:
-                    self._requests.use_up(name)
-            return tuple(self._grants.issue(one, now) for one in wanted), 0
+                    self._requests.use_up(rows, name)
+            given = tuple(self._grants.issue(rows, one, now) for one in wanted)
+            said = {"who": visit.who, "role": _role(visit), "reason": reason, "case": case}
+            decision.append_all(
+                [
+                    (
+                        _KINDS[purpose],
+                        {"id": one, "approved_by": there.approved_by if there else "", **said},
+                    )
+                    for request, _, there in asked
+                    for one in request.recordings
+                ]
+            )
+        return given, 0
 
     async def _content(self, visit: Visit) -> web.StreamResponse:
         """A recording's file, or the range of it that is asked for (RFC 9110, 14)."""
@@ -235,13 +249,13 @@ class ViewingRoutes:
         """Write what a tab found of what was granted; of each grant that counts once."""
 
         def note() -> dict[str, bool]:
-            with self._requests.turn():
-                name, grant = self._grant_of(visit)
+            with self._ledger.deciding() as decision:
+                name, grant = self._grant_of(decision.rows, visit)
                 if grant.judged:
                     return {"written": False}
+                self._grants.change(decision.rows, name, self._clock.wall_us(), judged=True)
                 said = msgspec.structs.asdict(visit.body)
-                self._ledger.append("judged", id=grant.recording, who=visit.who, **said)
-                self._grants.change(name, msgspec.structs.replace(grant, judged=True))
+                decision.append("judged", id=grant.recording, who=visit.who, **said)
             return {"written": True}
 
         return await asyncio.to_thread(note)
@@ -254,12 +268,14 @@ class ViewingRoutes:
 
     def _granted(self, visit: Visit) -> str:
         """The file that the request may have."""
-        return self._path(self._grant_of(visit)[1].recording)
+        with self._state.reading() as rows:
+            _, grant = self._grant_of(rows, visit)
+        return self._path(grant.recording)
 
-    def _grant_of(self, visit: Visit) -> tuple[str, Grant]:
+    def _grant_of(self, rows: Connection, visit: Visit) -> tuple[str, Grant]:
         """The grant that the request names, which has to be theirs, and its name."""
         secret = visit.request.headers.get(VIEWING, "")
-        grant = self._grants.find(secret, self._clock.wall_us())
+        grant = self._grants.find(rows, secret, self._clock.wall_us())
         mine = (visit.who, name_of(visit.secret), recording_of(visit.request))
         if grant is None or (grant.person, grant.session, grant.recording) != mine:
             raise refused(DeskRefusal.NOT_ALLOWED)

@@ -1,11 +1,15 @@
-"""Column types that have the same order and range in SQLite and PostgreSQL."""
+"""Columns with the same order and range in SQLite and PostgreSQL, and rows as typed records."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import BigInteger, Boolean, Column, String, Text
 
+from camerad.base import typed_json
+
+_T = TypeVar("_T")
 TEXT: Final = String().with_variant(Text(collation="C"), "postgresql")
 
 
@@ -24,3 +28,9 @@ def number_column(name: str, *, key: bool = False, empty: bool = False) -> Colum
 def flag_column(name: str) -> Column[bool]:
     """True or false."""
     return Column(name, Boolean, nullable=False)
+
+
+def record_of(row: Mapping[Any, Any], kind: type[_T], **more: object) -> _T:
+    """A row as a record of this type, whose fields are columns. more: fields that are none."""
+    # Names of columns are of a kind of str that msgspec does not take.
+    return typed_json.convert({str(name): value for name, value in row.items()} | more, kind)

@@ -29,7 +29,8 @@ from hw_mocks.fleet.fleet_office import HOST, FleetOffice
 from camerad.base.clock import SECOND, ManualClock, SystemClock
 from camerad.config.office_section import Office
 from camerad.container import jws
-from camerad.desk.people import People
+from camerad.desk import people
+from camerad.desk.desk_state import DeskState
 from camerad.desk.roles import DeskRole
 from camerad.desk.sessions import COOKIE, Sessions
 from camerad.dock.errors import OfficeAnswerError, OfficeUnavailableError
@@ -40,6 +41,7 @@ from camerad.dock.request_bodies import FilePart, Text
 from camerad.dock.signers import KeySigner
 from camerad.ledger.claim import Claim
 from camerad.ledger.ledger import Ledger
+from camerad.state.database_settings import IndexSettings
 from camerad.store.listing import read_info
 from camerad.vault.desk_settings import DeskSettings
 from camerad.vault.ledger_copy import LARGEST, MOST_BYTES
@@ -194,13 +196,13 @@ class Scene:
     def clerk(self) -> None:
         """List, look, and hold, every two seconds."""
         directory = str(self.office.directory)
-        people = People(directory)
-        clock = SystemClock()
-        people.add("clerk", "Clerk", frozenset((DeskRole.DESK,)), clock.wall_us())
+        state, clock = DeskState(IndexSettings(), directory), SystemClock()
         settings = DeskSettings(self.office.desk, "127.0.0.1", 0)
-        known = people.find("clerk")
-        assert known is not None
-        cookie = Sessions(directory, people, settings, clock).begin(known, "passkey")
+        with state.writing() as rows:
+            roles = frozenset((DeskRole.DESK,))
+            known = people.add(rows, "clerk", "Clerk", roles, clock.wall_us())
+            cookie = Sessions(state, settings, clock).begin(rows, known, "passkey")
+        state.close()
         self.ask = Tab(self.office, cookie).ask
         held: set[str] = set()
         while self.goes_on:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import inspect
 import json
 import secrets
 import ssl
@@ -22,8 +23,9 @@ from hw_mocks.free_port import free_port
 
 from camerad.base.clock import SECOND
 from camerad.container.keys import KeyRing, decode_base64url, encode_base64url
+from camerad.desk import people
 from camerad.desk.desk_server import Desk
-from camerad.desk.people import People
+from camerad.desk.desk_state import DeskState
 from camerad.desk.roles import DeskRole
 from camerad.desk.sessions import COOKIE, Sessions
 from camerad.index.index import RecordingIndex
@@ -95,6 +97,25 @@ class Browser:
         return answer
 
 
+class InTransactions:
+    """Functions of `of`, each in a transaction of its own, whose rows it is given."""
+
+    def __init__(self, state: DeskState, of: object) -> None:
+        self._state = state
+        self._of = of
+
+    def __getattr__(self, name: str) -> Any:
+        what = getattr(self._of, name)
+        if "rows" not in inspect.signature(what).parameters:
+            return what
+
+        def run(*given: Any, **named: Any) -> Any:
+            with self._state.writing() as rows:
+                return what(rows, *given, **named)
+
+        return run
+
+
 class DeskScene:
     """An office with a desk. Its clock is the office's, and is set by hand. port: where the desk
     listens, if not at its origin's."""
@@ -110,8 +131,9 @@ class DeskScene:
             port = 0 if origin == ORIGIN else urlsplit(origin).port or 0
         self.settings = DeskSettings(origin, "127.0.0.1", port, **desk)
         self.directory = str(self.office.directory)
-        self.people = People(self.directory)
-        self.sessions = Sessions(self.directory, self.people, self.settings, self.clock)
+        self.state = DeskState(self.office.settings.index, self.directory)
+        self.people = InTransactions(self.state, people)
+        self.sessions = InTransactions(self.state, Sessions(self.state, self.settings, self.clock))
         self.tls = ssl.create_default_context(cafile=self.office.authority.certificate)
         self.desk = Desk(self.office.settings, self.settings, self.office.office_key, self.clock)
         files = OfficeFiles(
@@ -167,7 +189,11 @@ class DeskScene:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(DEADLINE)
         assert not self._thread.is_alive()
+        self.close()
+
+    def close(self) -> None:
         self.index.close()
+        self.state.close()
 
     async def _run(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()

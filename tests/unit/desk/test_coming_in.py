@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -10,14 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from camerad.base import state_file
 from camerad.desk import people as people_module
 from camerad.desk.desk_ledger import BusyError, DeskLedger
-from camerad.desk.people import MOST_PASSKEYS, DeskPerson, OpenidAccount, Passkey, People
+from camerad.desk.desk_state import DeskState
+from camerad.desk.people import MOST_PASSKEYS, DeskPerson, OpenidAccount, Passkey
 from camerad.desk.roles import DeskRole
-from camerad.desk.secrets_store import name_of
-from camerad.desk.sessions import Session
-from camerad.vault.directory_locks import DirectoryLocks
 
 from .desk_scene import MINUTE, Authenticator, Browser, DeskScene
 from .test_sign_in import COUNT, enrol, sign_in
@@ -96,43 +92,6 @@ def test_all_tabs_that_sign_out_at_once_are_out_and_one_entry_says_so(
     assert about(scene, person) == [("signed", "out")]
 
 
-def test_a_passkey_that_nobody_has_has_no_file_of_anybody_read(
-    scene: DeskScene, person: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    key, read = Authenticator(), []
-    enrol(scene, person, key)
-    assert sign_in(scene.anybody(), Authenticator()).why == "passkey"
-    load = state_file.read_json
-
-    def note(path: str, kind: type[Any], *rest: Any) -> Any:
-        read.append(kind)
-        return load(path, kind, *rest)
-
-    monkeypatch.setattr(state_file, "read_json", note)
-    assert sign_in(scene.anybody(), Authenticator()).why == "passkey"
-    assert DeskPerson not in read
-    assert sign_in(scene.anybody(), key).status == 200
-
-
-def test_a_list_of_people_reads_each_session_once(
-    scene: DeskScene, person: str, boss: Browser, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With 300 people and 2,000 sessions it took two minutes."""
-    for _ in range(3):
-        scene.signed_in(person)
-    there, read = scene.sessions.counts().total(), []
-    load = state_file.read_json
-
-    def note(path: str, kind: type[Any], *rest: Any) -> Any:
-        read.append(kind)
-        return load(path, kind, *rest)
-
-    monkeypatch.setattr(state_file, "read_json", note)
-    listed = {one["id"]: one["sessions"] for one in boss.ask("GET", "/api/people").said}
-    assert (len(listed) > 1, listed[person]) == (True, 3)
-    assert read.count(Session) <= there + 1, "and the one who asks"
-
-
 def test_one_of_several_gets_in_by_a_link_and_one_entry_says_so(
     scene: DeskScene, person: str
 ) -> None:
@@ -153,8 +112,8 @@ def test_one_answer_of_a_passkey_counts_once_however_many_send_it(
     enrol(scene, person, key)
     options = scene.anybody().ask("POST", "/api/sign-in/ask").said
     body = {"answer": key.sign(options)}
-    store = scene.desk._passkeys._challenges._answered
-    monkeypatch.setattr(store, "find", lambda *_: None)  # as it is for all who look at once
+    # As it is for all who look at once.
+    monkeypatch.setattr(scene.desk._passkeys._challenges, "_is_answered", lambda *_: False)
 
     def use(_: int) -> int:
         return scene.anybody().ask("POST", "/api/sign-in", body).status
@@ -171,7 +130,7 @@ def test_whoever_may_not_any_more_does_not_come_in_by_what_was_true_before(
     enrol(scene, person, key)
     checks = scene.desk._passkeys.check_known
 
-    def check(answer: Any) -> tuple[DeskPerson, Passkey]:
+    def check(answer: Any) -> tuple[DeskPerson, Passkey, bytes]:
         found = checks(answer)
         facts: dict[str, Any] = {"withdrawn_us": 1} if change == "withdrawn" else {"passkeys": ()}
         scene.people.change(person, lambda one: msgspec.structs.replace(one, **facts))
@@ -187,19 +146,20 @@ def test_whoever_may_not_any_more_does_not_come_in_by_what_was_true_before(
 def test_whoever_is_withdrawn_and_restored_while_they_sign_in_has_no_session(
     scene: DeskScene, person: str, monkeypatch: pytest.MonkeyPatch, boss: Browser
 ) -> None:
-    key, written = Authenticator(), DeskLedger.append_all
+    """Either it is done before, or the session ends by it."""
+    key, decides = Authenticator(), DeskLedger.deciding
     enrol(scene, person, key)
 
-    def write(ledger: DeskLedger, entries: Any) -> None:
-        written(ledger, entries)
-        if entries[-1][0] == "signed":
-            for path in ("withdraw", "restore"):
-                assert boss.ask("POST", f"/api/people/{path}", {"id": person}).status == 200
+    def decide(ledger: DeskLedger) -> Any:
+        between.undo()
+        for path in ("withdraw", "restore"):
+            assert boss.ask("POST", f"/api/people/{path}", {"id": person}).status == 200
+        return decides(ledger)
 
     tab = scene.anybody()
     with monkeypatch.context() as between:
-        between.setattr(DeskLedger, "append_all", write)
-        assert sign_in(tab, key).why == "not_signed_in"
+        between.setattr(DeskLedger, "deciding", decide)
+        assert sign_in(tab, key).why == "passkey"
     assert tab.cookie == ""
     assert scene.sessions.count_of(person) == 0
 
@@ -218,18 +178,10 @@ def test_an_administrator_makes_links_for_those_alone_who_have_never_come_in(
     assert [what for _, what in about(scene, person)[len(written) :]] == ["withdrawn", "restored"]
 
 
-def without(scene: DeskScene, person: str, field: str) -> None:
-    """The record as a version wrote it that did not know the field."""
-    path = scene.office.directory / f"office/desk/people/{person}.json"
-    said = json.loads(path.read_bytes())
-    del said[field]
-    path.write_text(json.dumps(said))
-
-
 def test_of_a_record_that_does_not_say_so_nobody_knows_that_they_never_came_in(
     scene: DeskScene, person: str, boss: Browser
 ) -> None:
-    without(scene, person, "came_us")
+    scene.people.change(person, lambda one: msgspec.structs.replace(one, came_us=0))
     for action in ("", "withdraw", "restore"):
         if action:
             assert boss.ask("POST", f"/api/people/{action}", {"id": person}).status == 200
@@ -266,10 +218,10 @@ def test_whoever_is_added_in_the_place_of_a_lost_record_has_no_session_of_before
     scene: DeskScene, person: str, boss: Browser
 ) -> None:
     tab, link = scene.signed_in(person), scene.sessions.make_link(person, "")
-    (scene.office.directory / f"office/desk/people/{person}.json").unlink()
-    said = {"id": person, "name": "Another", "roles": ["desk"]}
-    assert boss.ask("POST", "/api/people/add", said).status == 200
+    scene.people.write(people_module.lost(person))
+    scene.people.add(person, "Another", frozenset((DeskRole.DESK,)), scene.clock.wall_us())
     assert tab.ask("GET", "/api/me").said is None
+    scene.sessions.make_link(person, "")  # as the command does
     assert scene.anybody().ask("POST", "/api/link/look", {"link": link}).why == "link_used"
 
 
@@ -314,14 +266,14 @@ def test_a_session_that_ends_while_it_is_used_stays_ended(
 ) -> None:
     tab = scene.signed_in(person)
     scene.clock.advance(2 * MINUTE)
-    finds = People.find
+    notes = DeskState.noting
 
-    def find(people: People, wanted: str) -> DeskPerson | None:
+    def note(state: DeskState) -> Any:
         scene.sessions.end(tab.cookie)
-        return finds(people, wanted)
+        return notes(state)
 
     with monkeypatch.context() as between:
-        between.setattr(People, "find", find)
+        between.setattr(DeskState, "noting", note)
         assert scene.sessions.find(tab.cookie) is None
     assert scene.sessions.find(tab.cookie) is None
     assert scene.sessions.count_of(person) == 0
@@ -334,14 +286,6 @@ def test_a_clock_that_is_set_back_ends_sessions(scene: DeskScene, person: str) -
         scene.clock.step_wall(-back)
         said = tab.ask("GET", "/api/me").said
         assert (said and said["id"]) == who
-
-
-def test_what_is_found_expired_is_removed(scene: DeskScene, person: str) -> None:
-    tab = scene.signed_in(person)
-    scene.clock.advance(31 * MINUTE)
-    assert scene.sessions.find(tab.cookie) is None
-    name = f"office/desk/sessions/{name_of(tab.cookie)}.json"
-    assert not (scene.office.directory / name).exists()
 
 
 def test_who_cannot_be_added_is_no_entry(scene: DeskScene, boss: Browser) -> None:
@@ -404,12 +348,3 @@ def test_a_known_passkey_that_is_refused_is_an_entry_once_a_minute(
     assert about(scene, person).count(refusals) == 2
     key.key = good
     assert sign_in(scene.anybody(), key).status == 200
-
-
-def test_a_lock_is_not_waited_for_without_end(
-    scene: DeskScene, person: str, boss: Browser, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(people_module, "LOCK_SECONDS", 0.2)
-    with DirectoryLocks(scene.directory).hold("desk people"):
-        answer = boss.ask("POST", "/api/people/withdraw", {"id": person})
-    assert (answer.status, answer.why) == (503, "busy")

@@ -1,19 +1,19 @@
-"""A damaged file of the desk harms whoever it is about, and nobody else."""
+"""Damaged state of the desk: records of people, the database, files of cases."""
 
 from __future__ import annotations
 
-import logging
-import os
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from camerad.base.clock import DAY, SECOND
+from camerad.base.clock import SECOND
+from camerad.desk import people
 from camerad.desk.roles import DeskRole
-from camerad.desk.secrets_store import DAMAGED_US, SecretKind
 
-from .desk_scene import Authenticator, Browser, DeskScene
+from .desk_scene import DeskScene
 
 DEEP = b'{"unknown":' + b"[" * 5000
 NAME = "ab" * 32 + ".json"
@@ -35,116 +35,48 @@ def spoil(scene: DeskScene, place: str, content: bytes) -> Path:
     return path
 
 
-def enrolled(scene: DeskScene, person: str) -> Authenticator:
-    tab, authenticator = scene.anybody(), Authenticator()
-    link = scene.sessions.make_link(person, "")
-    answer = authenticator.make(tab.ask("POST", "/api/link/ask", {"link": link}).said)
-    said = {"link": link, "answer": answer, "label": "key"}
-    assert tab.ask("POST", "/api/link/enrol", said).status == 200
-    return authenticator
-
-
-def sign_in(scene: DeskScene, authenticator: Authenticator) -> tuple[Browser, int]:
-    tab = scene.anybody()
-    options = tab.ask("POST", "/api/sign-in/ask").said
-    return tab, tab.ask("POST", "/api/sign-in", {"answer": authenticator.sign(options)}).status
-
-
-@pytest.mark.parametrize("content", [b"", DEEP, b'{"until_us":'], ids=["empty", "deep", "cut"])
-def test_what_people_held_for_a_while_harms_nobody_else(
-    scene: DeskScene, content: bytes, caplog: pytest.LogCaptureFixture
-) -> None:
-    key = enrolled(scene, "clerk")
-    files = [spoil(scene, f"{kind}/{NAME}", content) for kind in SecretKind]
-    caplog.set_level(logging.ERROR)
-    admin = scene.signed_in("admin")
-    tab, status = sign_in(scene, key)
-    assert status == 200
-    assert admin.ask("GET", "/api/people").status == 200
-    new = {"id": "new", "name": "New", "roles": ["desk"]}
-    assert admin.ask("POST", "/api/people/add", new).status == 200
-    assert tab.ask("GET", "/api/viewing-requests").said == []
-    assert admin.ask("POST", "/api/people/sign-out", {"id": "clerk"}).status == 200
-    assert tab.ask("GET", "/api/recordings").why == "not_signed_in"
-    assert admin.ask("POST", "/api/people/withdraw", {"id": "clerk"}).status == 200
-    said = [one.getMessage() for one in caplog.records]
-    assert said == list(dict.fromkeys(said)), "each is said once"
-    assert any("sessions counts no more" in one and NAME in one for one in said)
-    assert [one.exists() for one in files] == [True] * len(files)
-
-
-def test_a_session_that_makes_no_sense_is_none_and_its_browser_signs_in_anew(
-    scene: DeskScene,
-) -> None:
-    key = enrolled(scene, "clerk")
-    tab = scene.signed_in("clerk")
-    for file in Path(scene.directory, "office/desk/sessions").glob("*.json"):
-        file.write_bytes(DEEP)
-    assert tab.ask("GET", "/api/recordings").why == "not_signed_in"
-    options = tab.ask("POST", "/api/sign-in/ask").said
-    assert tab.ask("POST", "/api/sign-in", {"answer": key.sign(options)}).status == 200
-
-
-def test_a_damaged_record_goes_when_it_is_old(scene: DeskScene) -> None:
-    young, old = (spoil(scene, f"{kind}/{NAME}", DEEP) for kind in ("links", "viewings"))
-    now_us = scene.clock.wall_us()
-    for file, age_us in ((young, DAMAGED_US - DAY), (old, DAMAGED_US)):
-        os.utime(file, ns=((now_us - age_us) * 1000,) * 2)
-    with pytest.raises(Exception, match=r"links/.*cannot be read"):
-        scene.desk.tidy()
-    assert young.exists() and not old.exists()
-    scene.clock.advance(DAY + SECOND)
-    scene.desk.tidy()
-    assert not young.exists()
-
-
-@pytest.mark.parametrize("content", [b'{"id":"a.gone","name"', DEEP], ids=["cut", "deep"])
-def test_one_persons_damaged_file_keeps_nobody_else_from_anything(
-    scene: DeskScene, content: bytes
-) -> None:
-    key = enrolled(scene, "clerk")
-    key.counter = 1
-    scene.add("a.gone", DeskRole.DESK)
-    gone, admin = scene.signed_in("a.gone"), scene.signed_in("admin")
-    spoil(scene, "people/a.gone.json", content)
-    assert sign_in(scene, key)[1] == 200
-    assert gone.ask("GET", "/api/recordings").why == "not_signed_in"
-    listed = {one["id"]: one for one in admin.ask("GET", "/api/people").said}
-    assert [one for one in listed if listed[one]["lost"]] == ["a.gone"]
-    assert listed["a.gone"]["roles"] == []
-    new = {"id": "new", "name": "New", "roles": ["desk"]}
-    assert admin.ask("POST", "/api/people/add", new).status == 200
-    assert admin.ask("POST", "/api/people/withdraw", {"id": "other"}).status == 200
-    # They themselves: no link without roles, and the id is nobody else's.
-    assert admin.ask("POST", "/api/people/link", {"id": "a.gone"}).why == "not_allowed"
-    taken = admin.ask("POST", "/api/people/add", new | {"id": "a.gone"})
-    assert taken.why == "id_taken"
-    answer = admin.ask("POST", "/api/people/withdraw", {"id": "a.gone"})
-    assert answer.status == 200 and answer.said["withdrawn_us"] is not None
-    known = scene.people.find("a.gone")
-    assert known is not None and known.withdrawn_us is not None and not known.active
-
-
-def test_whose_file_is_lost_gets_their_roles_anew_or_is_added_by_the_command(
+def test_a_person_whose_record_was_lost_may_nothing_until_somebody_decides(
     scene: DeskScene,
 ) -> None:
     scene.add("lost", DeskRole.SUPERVISOR)
-    spoil(scene, "people/lost.json", b"{")
-    admin = scene.signed_in("admin")
+    tab, admin = scene.signed_in("lost"), scene.signed_in("admin")
+    link = scene.sessions.make_link("lost", "")
+    scene.people.write(people.lost("lost"))
+    assert tab.ask("GET", "/api/recordings").why == "not_signed_in"
+    assert scene.anybody().ask("POST", "/api/link/sign-in", {"link": link}).why == "link_used"
+    listed = {one["id"]: one for one in admin.ask("GET", "/api/people").said}
+    assert [one for one in listed if listed[one]["lost"]] == ["lost"]
+    assert admin.ask("POST", "/api/people/link", {"id": "lost"}).why == "not_allowed"
+    new = {"id": "lost", "name": "New", "roles": ["desk"]}
+    assert admin.ask("POST", "/api/people/add", new).why == "id_taken"
     said = {"id": "lost", "roles": ["desk"]}
     assert admin.ask("POST", "/api/people/roles", said).said["lost"] is False
     assert admin.ask("POST", "/api/people/link", {"id": "lost"}).why == "link_by_command"
-    spoil(scene, "people/lost.json", DEEP)
-    roles = frozenset([DeskRole.DESK])
-    assert scene.people.add("lost", "Lost", roles, scene.clock.wall_us()).active
-    known = scene.people.find("lost")
-    assert known is not None and known.name == "Lost"
+    scene.people.write(people.lost("lost"))
+    answer = admin.ask("POST", "/api/people/withdraw", {"id": "lost"})
+    assert answer.status == 200 and answer.said["withdrawn_us"] is not None
 
 
-def test_a_link_of_somebody_whose_file_is_lost_opens_nothing(scene: DeskScene) -> None:
-    link = scene.sessions.make_link("clerk", "")
-    spoil(scene, "people/clerk.json", b"")
-    assert scene.anybody().ask("POST", "/api/link/sign-in", {"link": link}).why == "link_used"
+@pytest.mark.parametrize("damage", ["rubbish", "version"])
+def test_a_damaged_database_keeps_the_desk_closed_and_is_left_alone(
+    scene: DeskScene, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is not made anew: people would be gone. Its remedy is in the log."""
+    tab = scene.signed_in("clerk")
+    file = Path(scene.directory, "office/state.sqlite")
+    scene.desk._state.close()
+    scene.state.close()
+    if damage == "rubbish":
+        file.write_bytes(b"rubbish" * 1000)
+    else:
+        with closing(sqlite3.connect(file)) as connection:
+            connection.execute("UPDATE camerad_state_version SET version_num = '9999'")
+            connection.commit()
+        scene.desk._state._ready = False
+    before = file.read_bytes()
+    assert tab.ask("GET", "/api/me").why == "storage"
+    assert "restore it from a backup" in caplog.text
+    assert file.read_bytes() == before
 
 
 def test_one_damaged_case_keeps_no_other_from_being_shown(scene: DeskScene) -> None:

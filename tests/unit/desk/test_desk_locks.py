@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from camerad.base.clock import SECOND
 from camerad.desk import desk_locks
 from camerad.desk.desk_ledger import BusyError, DeskLedger
 from camerad.desk.desk_locks import MOST_FOR_ONE, THREADS, DeskLocks, WaitingRoom
@@ -30,8 +31,9 @@ from .desk_scene import ORIGIN, DeskScene
 
 HOLD = """
 import sys
-from camerad.vault.directory_locks import DirectoryLocks
-with DirectoryLocks(sys.argv[1]).hold("desk people"):
+from camerad.desk.desk_state import DeskState
+from camerad.state.database_settings import IndexSettings
+with DeskState(IndexSettings(), sys.argv[1]).writing():
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -43,7 +45,7 @@ OF_ONE = 28
 
 @contextmanager
 def stopped_holder(directory: str) -> Iterator[None]:
-    """A process that holds the lock of people, and is stopped."""
+    """A process that is stopped in a transaction on the office's database."""
     command = [sys.executable, "-c", HOLD, directory]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -58,9 +60,9 @@ def stopped_holder(directory: str) -> Iterator[None]:
 class Crowd:
     """Requests of one administrator, all at once. answers: statuses so far."""
 
-    def __init__(self, scene: DeskScene) -> None:
+    def __init__(self, scene: DeskScene, cookie: str) -> None:
         self._scene = scene
-        self._cookie = scene.signed_in("admin").cookie
+        self._cookie = cookie
         self.answers: list[int] = []
         self._threads = [threading.Thread(target=self._ask, args=(n,)) for n in range(ASKED)]
         for one in self._threads:
@@ -102,7 +104,7 @@ def office(tmp_path: Path) -> Iterator[tuple[DeskScene, int]]:
     scene.add("clerk", DeskRole.DESK)
     with Running(Vault(scene.office.settings, scene.clock, scene.desk)) as running:
         yield scene, running.port
-    scene.index.close()
+    scene.close()
 
 
 def test_who_waits_for_a_stopped_process_leaves_threads_for_everybody_else(
@@ -111,25 +113,26 @@ def test_who_waits_for_a_stopped_process_leaves_threads_for_everybody_else(
     scene, _ = office
     reader = scene.signed_in("admin")
     with stopped_holder(scene.directory):
-        crowd = Crowd(scene)
-        few = ASKED - MOST_FOR_ONE
+        crowd = Crowd(scene, reader.cookie)
+        few = ASKED - MOST_FOR_ONE - 1  # who has the turn, and waits for the database
         until(lambda: len(crowd.answers) == few, DEADLINE, "the others are told at once")
         assert set(crowd.answers) == {503}
         assert reader.ask("GET", "/api/people").status == 200
         assert len(crowd.answers) == few, "those who may wait still do"
     crowd.join()
-    assert sorted(crowd.answers) == [200] * MOST_FOR_ONE + [503] * few
+    assert sorted(crowd.answers) == [200] * (MOST_FOR_ONE + 1) + [503] * few
 
 
 def test_docks_are_answered_though_every_thread_of_the_desk_waits(
     office: tuple[DeskScene, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene, port = office
-    room = WaitingRoom(2 * ASKED, 2 * ASKED)
+    reader, room = scene.signed_in("admin"), WaitingRoom(2 * ASKED, 2 * ASKED)
+    monkeypatch.setattr("camerad.desk.desk_ledger.PATIENCE_US", 60 * SECOND)
     monkeypatch.setattr(desk_locks, "WAITING", room)
     with stopped_holder(scene.directory):
-        crowd = Crowd(scene)
-        until(lambda: room.count() == THREADS, DEADLINE, "every thread waits")
+        crowd = Crowd(scene, reader.cookie)
+        until(lambda: room.count() == THREADS - 1, DEADLINE, "every thread waits")
         client = scene.office.client(port)
         assert client.declare().status == 201
         client.close()
@@ -169,14 +172,14 @@ def test_who_waits_for_a_turn_in_the_ledger_is_counted_too(
 ) -> None:
     scene = DeskScene(tmp_path / "office")
     cameras = Cameras(str(scene.office.register))
-    ledger = DeskLedger(scene.directory, cameras, scene.office.office_key, scene.clock)
-    monkeypatch.setattr("camerad.desk.desk_ledger.WAITING", WaitingRoom(0, 0))
+    ledger = DeskLedger(scene.directory, scene.state, cameras, scene.office.office_key, scene.clock)
+    monkeypatch.setattr(desk_locks, "WAITING", WaitingRoom(0, 0))
     with ledger._in_turn(), pytest.raises(BusyError, match="0 requests"):
         ledger.append("signed", who="clerk", what="in", how="link")
     ledger.append("signed", who="clerk", what="in", how="link")
     assert [facts.who for facts in scene.kinds("signed")] == ["clerk"]
-    monkeypatch.setattr("camerad.desk.desk_ledger.WAITING", WaitingRoom(1, 1))
+    monkeypatch.setattr(desk_locks, "WAITING", WaitingRoom(1, 1))
     monkeypatch.setattr("camerad.desk.desk_ledger.PATIENCE_US", 10_000)
     with ledger._in_turn(), pytest.raises(BusyError, match="for too long"):
         ledger.append("signed", who="clerk", what="in", how="link")
-    scene.index.close()
+    scene.close()

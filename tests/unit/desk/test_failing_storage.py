@@ -13,10 +13,11 @@ import pytest
 
 from camerad.base import durable_files
 from camerad.base.storage_errors import explain
+from camerad.desk.desk_state import DeskState
 from camerad.desk.roles import DeskRole
-from camerad.desk.secrets_store import SecretsStore
 from camerad.desk.sessions import Sessions
 from camerad.ledger.ledger import Ledger
+from camerad.state.database import Database
 from camerad.vault.directory_locks import DirectoryLocks, LockHeldError
 from camerad.vault.start_check import NotMountedError
 
@@ -44,9 +45,17 @@ def fails(number: int) -> Any:
 def tabs(scene: DeskScene, monkeypatch: pytest.MonkeyPatch) -> tuple[Browser, Browser]:
     """Of a clerk and an administrator, who came before the disk was full."""
     made = scene.signed_in("clerk"), scene.signed_in("admin")
-    monkeypatch.setattr(durable_files, "publish", fails(errno.ENOSPC))
-    monkeypatch.setattr(Ledger, "append", fails(errno.ENOSPC))
+    for one in made:
+        assert one.ask("GET", "/api/me").status == 200
+    fail_all(monkeypatch, errno.ENOSPC)
     return made
+
+
+def fail_all(patch: pytest.MonkeyPatch, number: int) -> None:
+    """Of files, ledger and database none takes a change."""
+    patch.setattr(durable_files, "publish", fails(number))
+    patch.setattr(Ledger, "append", fails(number))
+    patch.setattr(Database, "writing", fails(number))
 
 
 def test_on_a_full_disk_one_reads_and_is_signed_out(
@@ -62,7 +71,8 @@ def test_on_a_full_disk_one_reads_and_is_signed_out(
     assert (refused.status, refused.why) == (507, "storage_full")
     assert tab.ask("POST", "/api/sign-out").status == 200
     assert tab.ask("GET", "/api/me").said is None
-    assert not scene.sessions.count_of("clerk")
+    sessions = {one["id"]: one["sessions"] for one in admin.ask("GET", "/api/people").said}
+    assert sessions == {"admin": 1, "clerk": 0}
     said = [one.getMessage() for one in caplog.records]
     assert len([one for one in said if one.startswith("that somebody uses the desk")]) == 1
     assert any("signed out, and the ledger does not say so: /office" in one for one in said)
@@ -97,7 +107,7 @@ def test_what_the_storage_says_has_a_word_of_its_own(
 ) -> None:
     admin = scene.signed_in("admin")
     with monkeypatch.context() as patch:
-        patch.setattr(SecretsStore, "records", mistake)
+        patch.setattr(Sessions, "counts", mistake)
         answer = admin.ask("GET", "/api/people")
     assert (answer.status, answer.why) == (status, why)
 
@@ -107,7 +117,7 @@ def test_a_mistake_of_ours_has_a_word_of_its_own(
 ) -> None:
     admin = scene.signed_in("admin")
     with monkeypatch.context() as patch:
-        patch.setattr(SecretsStore, "records", lambda _self, _now: 1 // 0)
+        patch.setattr(Sessions, "counts", lambda _self, _rows: 1 // 0)
         answer = admin.ask("GET", "/api/people")
     assert (answer.status, answer.why) == (500, "mistake")
     assert "GET /api/people failed" in caplog.text
@@ -176,23 +186,23 @@ def test_on_storage_that_became_read_only_one_is_signed_out_all_the_same(
         assert admin.ask("POST", "/api/people/sign-out", {"id": "clerk"}).said["sessions"] == 0
         assert other.ask("GET", "/api/recordings").why == "not_signed_in"
     said = [one.getMessage() for one in caplog.records]
-    assert any(one.startswith("somebody is signed out, and the file of their ses") for one in said)
-    files = Path(scene.directory, "office/desk/sessions")
-    assert len(list(files.iterdir())) == 3
+    assert any(one.startswith("somebody is signed out, and the row of their ses") for one in said)
+    assert scene.sessions.counts().total() == 3
     assert admin.ask("GET", "/api/people").status == 200
-    assert len(list(files.iterdir())) == 1, "the storage takes changes again, and what ended goes"
+    left = scene.sessions.counts()
+    assert left == {"admin": 1}, "the storage takes changes again, and what ended goes"
     assert copied.ask("GET", "/api/recordings").why == "not_signed_in"
 
 
 def test_a_server_that_begins_anew_knows_no_sign_out_that_was_not_written(
     scene: DeskScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It has only the files, in which no use can be noted: the session ends as if it were idle."""
+    """It has only the rows, in which no use can be noted: the session ends as if it were idle."""
     tab = scene.signed_in("clerk")
     secret = tab.cookie
     make_read_only(monkeypatch)
     assert tab.ask("POST", "/api/sign-out").status == 200
-    again = Sessions(scene.directory, scene.people, scene.settings, scene.clock)
+    again = Sessions(scene.state, scene.settings, scene.clock)
     scene.clock.advance(29 * MINUTE)
     assert again.find(secret) is not None
     scene.clock.advance(2 * MINUTE)
@@ -202,11 +212,10 @@ def test_a_server_that_begins_anew_knows_no_sign_out_that_was_not_written(
 def make_read_only(patch: pytest.MonkeyPatch) -> None:
     """As a file system that was remounted: not even the locks can be opened."""
     patch.setattr(DirectoryLocks, "_open", fails(errno.EROFS))
-    patch.setattr(durable_files, "publish", fails(errno.EROFS))
-    patch.setattr(Ledger, "append", fails(errno.EROFS))
+    fail_all(patch, errno.EROFS)
 
 
-def test_whoever_holds_a_sessions_lock_keeps_nobody_signed_in(
+def test_a_busy_database_keeps_nobody_signed_in(
     scene: DeskScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def held(*_: object) -> NoReturn:
@@ -215,7 +224,7 @@ def test_whoever_holds_a_sessions_lock_keeps_nobody_signed_in(
     tab = scene.signed_in("clerk")
     secret = tab.cookie
     with monkeypatch.context() as patch:
-        patch.setattr(SecretsStore, "drop", held)
+        patch.setattr(DeskState, "writing", held)
         assert tab.ask("POST", "/api/sign-out").status == 200
     assert Browser(scene, secret).ask("GET", "/api/recordings").why == "not_signed_in"
     assert Browser(scene, secret).ask("GET", "/api/me").said is None

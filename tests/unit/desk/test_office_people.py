@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -18,8 +19,10 @@ from .desk_scene import DeskScene
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> DeskScene:
-    return DeskScene(tmp_path / "scene")
+def scene(tmp_path: Path) -> Iterator[DeskScene]:
+    made = DeskScene(tmp_path / "scene")
+    yield made
+    made.close()
 
 
 def run(scene: DeskScene, action: str, person: str) -> None:
@@ -60,14 +63,13 @@ def test_a_link_for_nobody_is_a_mistake_of_who_typed_it(scene: DeskScene, person
     assert error.value.exit_code == EX_USAGE
 
 
-def test_whose_file_is_damaged_is_listed_and_added_anew(
+def test_a_person_whose_record_was_lost_is_listed_and_added_anew(
     scene: DeskScene, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scene.add("lost", DeskRole.DESK)
-    (people,) = Path(scene.directory).glob("office/desk/people/lost.json")
-    people.write_bytes(b"{")
+    scene.people.write(people_module.lost("lost"))
     run(scene, "list", "")
-    assert "lost  lost  the file of this person cannot be read" in capsys.readouterr().out
+    assert "lost  lost  the record of this person cannot be read" in capsys.readouterr().out
     with pytest.raises(CameradError, match="add them anew with 'people add'"):
         run(scene, "link", "lost")
     run(scene, "add", "lost")

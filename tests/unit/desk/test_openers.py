@@ -17,7 +17,9 @@ from camerad.cli.main import main
 from camerad.container.keys import KeyRing
 from camerad.container.severity import Severity
 from camerad.desk.desk_ledger import DeskLedger
+from camerad.desk.desk_state import DeskState
 from camerad.ledger.ledger import Ledger, read_ledger
+from camerad.state.database_settings import IndexSettings
 from camerad.vault.cameras import Cameras
 from camerad.vault.retention_worker import AGAIN_SECONDS
 from tests.unit.vault.test_retention_worker import OFFICE, Office
@@ -79,6 +81,7 @@ class SharedOffice(Office):
         self.key.write_bytes(OFFICE.pem)
         self.key.chmod(0o600)
         self.asked = 0
+        self.state = DeskState(IndexSettings(), str(self.directory))
 
     def opener(self, who: str) -> Callable[[], None]:
         """What `who` does, until it is done."""
@@ -89,7 +92,7 @@ class SharedOffice(Office):
         if who == "command":
             return lambda: self._command(reason)
         cameras = Cameras(str(self.register))
-        desk = DeskLedger(str(self.directory), cameras, OFFICE, self.clock)
+        desk = DeskLedger(str(self.directory), self.state, cameras, OFFICE, self.clock)
         return lambda: desk.hold(ONE, reason, "Desk", None, "")
 
     def _look(self) -> None:

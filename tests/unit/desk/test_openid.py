@@ -26,6 +26,7 @@ from camerad.container.keys import encode_base64url
 from camerad.desk.challenges import Challenges
 from camerad.desk.desk_ledger import BusyError, DeskLedger
 from camerad.desk.openid_routes import FLOW_COOKIE, FLOW_US
+from camerad.desk.people import restored
 from camerad.desk.redeeming import KNOWN_COOKIE, KNOWN_US, MOST_OF_ONE, MOST_TRIES
 from camerad.desk.roles import DeskRole
 from camerad.desk.sessions import COOKIE
@@ -91,7 +92,7 @@ def about(scene: DeskScene, person: str) -> list[tuple[str, str, str]]:
 
 def known_browser(scene: DeskScene) -> Browser:
     """One by which somebody has signed in before."""
-    browser, challenges = scene.anybody(), Challenges(scene.directory, scene.clock, KNOWN_US)
+    browser, challenges = scene.anybody(), Challenges(scene.state, scene.clock, KNOWN_US)
     browser.others = {KNOWN_COOKIE: encode_base64url(challenges.make("known browser"))}
     return browser
 
@@ -397,14 +398,14 @@ def test_whoever_is_withdrawn_or_restored_needs_another_link(
 def test_whoever_is_withdrawn_while_they_come_in_does_not(
     scene: DeskScene, city: CityProvider, known: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    boss, begins = scene.signed_in("boss"), scene.desk._sessions.begin
-    paths = ("/api/people/withdraw", "/api/people/restore")
+    decides = DeskLedger.deciding
 
-    def begin_late(*said: Any) -> str:
-        assert [boss.ask("POST", path, {"id": known}).status for path in paths] == [200, 200]
-        return begins(*said)
+    def decide_late(ledger: DeskLedger) -> Any:
+        for how in (lambda one: msgspec.structs.replace(one, withdrawn_us=1), restored):
+            scene.people.change(known, how)
+        return decides(ledger)
 
-    monkeypatch.setattr(scene.desk._sessions, "begin", begin_late)
+    monkeypatch.setattr(DeskLedger, "deciding", decide_late)
     tab = scene.anybody()
     assert (sign_in(tab, city, known).why, tab.cookie) == ("not_signed_in", "")
 
@@ -486,12 +487,14 @@ def test_another_account_ends_what_the_former_one_opened(
     assert by_passkey.ask("GET", "/api/me").said["id"] == known
 
     def die(*_: object) -> None:
-        raise OSError("the power fails before they are ended")
+        raise OSError("the power fails before it counts")
 
     link = scene.sessions.make_link(known, "")
     with monkeypatch.context() as power:
-        power.setattr(scene.desk._sessions, "end_of_former_account", die)
+        power.setattr(scene.desk._sessions, "drop_of_former_account", die)
         assert sign_in(scene.anybody(), city, known, link).status == 500
+    assert now.ask("GET", "/api/me").said["id"] == known, "all is as before"
+    assert sign_in(scene.anybody(), city, known, link).status == 200
     assert now.ask("GET", "/api/me").said is None
 
 

@@ -236,7 +236,7 @@ def test_what_cannot_be_read_of_its_cases_and_camera_is_said(
 ) -> None:
     assert tab.ask("GET", THERE).said["missing"] == []
     damaged = scene.office.directory / "office/desk/cases" / f"{'ab' * 32}.json"
-    damaged.parent.mkdir(mode=0o700, exist_ok=True)
+    damaged.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     damaged.write_bytes(b"{")
     scene.index.refresh()
     (key,) = scene.office.directory.glob("*/device.jwk")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from aiohttp.test_utils import make_mocked_request
 from camerad.base.clock import SECOND, ManualClock
 from camerad.container.keys import encode_base64url
 from camerad.desk.challenges import Challenges
+from camerad.desk.desk_state import DeskState
 from camerad.desk.redeeming import (
     KNOWN_COOKIE,
     KNOWN_US,
@@ -21,6 +23,7 @@ from camerad.desk.redeeming import (
     Asker,
     Redeeming,
 )
+from camerad.state.database_settings import IndexSettings
 from camerad.vault.entrance import network_of
 from camerad.vault.refusals import RefusedRequestError
 
@@ -31,8 +34,11 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def known(tmp_path: Path, clock: ManualClock) -> Challenges:
-    return Challenges(str(tmp_path), clock, KNOWN_US)
+def known(tmp_path: Path, clock: ManualClock) -> Iterator[Challenges]:
+    (tmp_path / "office").mkdir()
+    state = DeskState(IndexSettings(), str(tmp_path))
+    yield Challenges(state, clock, KNOWN_US)
+    state.close()
 
 
 @pytest.fixture

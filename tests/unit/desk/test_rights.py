@@ -15,7 +15,8 @@ import pytest
 from camerad.desk.people import DeskPerson
 from camerad.desk.roles import WITH_FOOTAGE, DeskRole, RolesError, read_roles
 from camerad.desk.route_table import HEADERS, Open
-from camerad.desk.sessions import COOKIE, Session, Sessions
+from camerad.desk.sessions import COOKIE, Sessions
+from camerad.desk.tokens import Session
 
 from .desk_scene import DEADLINE, MINUTE, ORIGIN, Browser, DeskScene
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from http.client import IncompleteRead
 from pathlib import Path
 from typing import Any
 
 import pytest
 from desk_helpers import KEY, KEYS, ONE, TWO, Camera, Silent, open_office
+from sqlalchemy import delete
 
 from camerad.desk import sealed_answer, viewing_requests
 from camerad.desk.desk_ledger import BusyError, DeskLedger
 from camerad.desk.roles import DeskRole
 from camerad.office.offload import offload
+from camerad.state import state_tables
+from camerad.store import deletable
 from camerad.store.device_client import OwnedDevice
 
 from .desk_scene import Answer, Browser, DeskScene
@@ -45,9 +48,9 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
 @pytest.fixture
 def scene(office: DeskScene) -> Iterator[DeskScene]:
     yield office
-    for kind in ("viewings", "viewing-requests"):
-        for one in (office.office.directory / "office/desk" / kind).glob("*"):
-            one.unlink()
+    with office.state.writing() as rows:
+        for kind in (state_tables.viewings, state_tables.viewing_requests):
+            rows.execute(delete(kind))
 
 
 def ask(tab: Browser, **said: str) -> Answer:
@@ -285,7 +288,7 @@ def test_a_busy_store_uses_up_no_approval(
         raise BusyError("taken")
 
     with monkeypatch.context() as patch:
-        patch.setattr(DeskLedger, "give", busy)
+        patch.setattr(DeskLedger, "deciding", busy)
         assert ask(tab).why == "busy"
     assert ask(tab).said["viewing"]
 
@@ -297,14 +300,14 @@ def test_an_approval_that_comes_while_one_is_used_does_not_come_back(
     boss = approved(scene, tab)
     (one,) = waiting(boss)
     giving, go_on = threading.Event(), threading.Event()
-    give = DeskLedger.give
+    find = deletable.find_kept
 
-    def slowly(ledger: DeskLedger, kind: str, given: Sequence[Mapping[str, Any]]) -> None:
+    def slowly(*asked: Any) -> Any:
         giving.set()
         assert go_on.wait(10)
-        give(ledger, kind, given)
+        return find(*asked)
 
-    monkeypatch.setattr(DeskLedger, "give", slowly)
+    monkeypatch.setattr(deletable, "find_kept", slowly)
     answers: list[Answer] = []
     asking = threading.Thread(target=lambda: answers.append(ask(tab)))
     asking.start()
