@@ -7,9 +7,13 @@ migration is needed, since that takes a while.
 from __future__ import annotations
 
 import os
+import threading
 from typing import Final
 
 from sqlalchemy import Connection, MetaData, column, inspect, select, table
+
+_MIGRATING: Final = threading.Lock()
+"""Held during a migration: Alembic's `op` and `context` are of the whole process."""
 
 
 class Schema:
@@ -43,7 +47,7 @@ class Schema:
 
     def migrate(self, connection: Connection) -> None:
         """Bring the tables to the present version, or make them; within the connection's
-        transaction. Only for a version of `versions`, or where there are no tables."""
+        transaction. Only for a version of `versions`, or where there are no tables. Thread-safe."""
         from alembic import command  # noqa: PLC0415 - slow to import
         from alembic.config import Config  # noqa: PLC0415
 
@@ -54,7 +58,8 @@ class Schema:
         config.set_main_option("path_separator", "newline")
         config.attributes["connection"] = connection
         config.attributes["schema"] = self
-        command.upgrade(config, self.present)
+        with _MIGRATING:
+            command.upgrade(config, self.present)
 
     def drop_all(self, connection: Connection) -> None:
         """Remove the tables, of any version."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,17 @@ def test_tables_are_made_once(each: Database) -> None:
     each.prepare()
     with each.reading() as connection:
         assert each.schema.read_version(connection) == each.schema.present
+
+
+def test_both_schemas_are_made_at_once_by_the_threads_of_one_server(tmp_path: Path) -> None:
+    """Alembic's own state is of the whole process; desk and index begin together."""
+    for number in range(4):
+        urls = [f"sqlite:///{tmp_path}/{number}-{schema.name}.db" for schema in (INDEX, STATE)]
+        databases = [Database(url, one) for url, one in zip(urls, (INDEX, STATE), strict=True)]
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda one: one.prepare(), databases))
+        for one in databases:
+            one.close()
 
 
 def test_a_rebuilt_index_leaves_the_state_of_the_same_database_alone(
