@@ -263,7 +263,7 @@ class Daemon(app.App):
         self._shutdown.begin()
 
     def status(self) -> dict[str, Any]:
-        return self._status.report(self.state, self._rings)
+        return self._status.report(self.state, self._rings, self._hands)
 
     def metrics(self) -> str:
         return self._counting.text()
