@@ -22,6 +22,9 @@ class Witness(Protocol):
     def committed(self) -> None:
         """A recording has its first fragment."""
 
+    def ending(self, recording: str, closing: Closing) -> None:
+        """The end of a recording is about to be written, after which its file is let go."""
+
     def interrupted(self, recording: str = "", closing: Closing | None = None) -> None:
         """A recording has no end although the daemon goes on. closing: what it was to say."""
 
@@ -76,6 +79,8 @@ class KeptSink:
 
     def close(self, closing: Closing) -> str:
         """As its sink does; where that fails, it is for repair to close the file."""
+        # Before the file is let go: a repair may come at once.
+        self._witness.ending(self._header.id, closing)
         try:
             with self._named():
                 final = self._sink.close(closing)

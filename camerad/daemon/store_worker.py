@@ -211,6 +211,10 @@ class StoreWorker:
 
         self._jobs.put(go_on)
 
+    def ending(self, recording: str, closing: Closing) -> None:
+        """The end of a recording is being written: a repair that finds none writes this one."""
+        self._mending.left[recording] = closing
+
     def interrupted(self, recording: str = "", closing: Closing | None = None) -> None:
         """A recording has no end although the daemon goes on: it is repaired once it can be.
         closing: what its end was to say."""
@@ -220,8 +224,6 @@ class StoreWorker:
 
         def expect_repair() -> None:
             self._mending.being_made.pop(recording, None)
-            if closing is not None:
-                self._mending.left[recording] = closing
             self._interrupted = True
 
         self._jobs.put(expect_repair)
@@ -349,6 +351,7 @@ class StoreWorker:
         """From when the ledger knows the end of a recording, its file is like any other."""
         if kind == "closed":
             self._mending.being_made.pop(facts["id"], None)
+            self._mending.left.pop(facts["id"], None)
             if self._heartbeat is not None:
                 self._heartbeat.forget(facts["id"])
 

@@ -7,7 +7,7 @@ import hashlib
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -661,8 +661,11 @@ def test_a_file_that_the_card_refuses_to_a_recording_without_one_is_made_later(
     assert closing_of(tmp_path, path.name.removesuffix(".tar")).reason == "recovered"
 
 
-def refused_end(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A recording whose recorder could not write its end; what that was to say."""
+def refused_end(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], None] = lambda: None
+) -> Any:
+    """A recording whose recorder could not write its end; what that was to say. meanwhile: comes
+    when the file is let go, before anyone is told."""
     sink, made, moment = being_made(scene)
     del made
     scene.clock.advance(40 * SECOND)
@@ -680,19 +683,35 @@ def refused_end(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Any:
     def refuse(*_: object) -> int:
         raise StorageError("the card is away")
 
+    told = scene.keeping.interrupted
+
     with monkeypatch.context() as away:
+
+        def tell(*said: Any) -> None:
+            away.undo()
+            meanwhile()
+            told(*said)
+
+        away.setattr(scene.keeping, "interrupted", tell)
         away.setattr(durable_files, "write", refuse)
         with pytest.raises(StorageError):
             sink.close(closing)
     return closing
 
 
+@pytest.mark.parametrize("at_once", [False, True], ids=["later", "at once"])
 def test_an_end_that_the_card_refused_says_all_the_same_up_to_when_footage_was_wanted(
-    scenes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    scenes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: bool
 ) -> None:
-    """The daemon never died, and its recorder knew."""
+    """The daemon never died, and its recorder knew. Repair may come before the daemon is told."""
     scene = scenes()
-    wanted = refused_end(scene, monkeypatch)
+
+    def repair() -> None:
+        if at_once:
+            scene.keeping.interrupted()
+            housekept(scene)
+
+    wanted = refused_end(scene, monkeypatch, repair)
     housekept(scene)
     closing = closing_of(tmp_path)
     assert (closing.reason, closing.at_us) == ("recovered", wanted.at_us)
