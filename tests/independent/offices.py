@@ -115,6 +115,7 @@ def _added(files: Files) -> Iterator[Mutation]:
         f"{device}/ledger/note.txt": b"x",
         f"{device}/ledger/000003.jws": newest,
         f"{device}/earlier-ledger/000001.jws": newest,
+        f"{device}/earlier-ledger/000001.jws-0123456789abcdef": newest,
         "office/ledger/000009.checkpoint": b"x",
         "note.txt": b"x",
     }.items():

@@ -26,6 +26,7 @@ from verifier_statements import (
 )
 from verifier_times import Times
 
+LEDGER_FILE = re.compile(r"([0-9]{6,})\.(jws|damaged|checkpoint)")
 BEGINNING = re.compile(rb"[A-Za-z0-9_.-]*")  # what an append that was cut short left behind
 DAY = 86_400_000_000
 PARTS = ("recordings", "receipts", "ledger", "device.jwk")  # of a device's directory
@@ -181,7 +182,7 @@ class _Reader:
             self.note(2, "The ledger is no directory, or is gone.")
             return self.ledger
         names = set(os.listdir(self.directory))
-        epochs = [re.fullmatch(r"([0-9]{6,})\.(jws|damaged|checkpoint)", name) for name in names]
+        epochs = [LEDGER_FILE.fullmatch(name) for name in names]
         numbers = {int(one[1]) for one in epochs if one and f"{int(one[1]):06d}" == one[1]} - {0}
         for number in range(1, max(numbers, default=0) + 1):
             stem = f"{number:06d}"
@@ -722,6 +723,9 @@ def _place(place: Path) -> Report:
     earlier = place / "earlier-ledger"
     if os.path.lexists(earlier) and not folder(earlier):
         report.note(2, "earlier-ledger is no directory.")
-    elif earlier.is_dir() and any(earlier.iterdir()):
-        report.note(2, "The device's ledger once said something else: earlier-ledger is there.")
+    elif earlier.is_dir() and (names := os.listdir(earlier)):
+        if any(LEDGER_FILE.fullmatch(name) for name in names):
+            report.note(2, "The device's ledger once said something else: earlier-ledger is there.")
+        else:
+            report.note(1, "earlier-ledger has parts from which nothing goes on.")
     return report
