@@ -242,11 +242,6 @@ def keeps_the_rule(vocabulary: Mapping[str, str]) -> bool:
 # ---------------------------------------------------------------------------------------- the page
 
 
-def drawn(code: str) -> str:
-    """A rhythm as people read it."""
-    return " ".join("▬" if stroke == "-" else "•" for stroke in code)
-
-
 def _percent(share: float) -> str:
     return f"{100 * share:.1f}"
 
@@ -265,19 +260,8 @@ def _vocabularies() -> str:
     return markdown_table(head, rows)
 
 
-def _eight() -> str:
-    found = confusion(DESIGN)
-    head = ("told", "", *(drawn(code) for code in DESIGN.values()), NOTHING)
-    rows = (
-        (drawn(code), name, *(_percent(share) if share >= 0.0005 else "" for share in row.values()))
-        for (name, code), row in zip(DESIGN.items(), found.values(), strict=True)
-    )
-    return markdown_table(head, rows)
-
-
 TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "vocabularies": _vocabularies,
-    "eight": _eight,
     "stops": fights.stops,
 }
 """Every table, by its name in the page."""

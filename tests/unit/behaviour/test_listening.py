@@ -28,7 +28,7 @@ def test_the_committed_page_is_up_to_date(capsys: pytest.CaptureFixture[str]) ->
 
 def test_the_module_is_a_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text("before\n<!-- table: eight -->\nold\n<!-- end of table -->\nafter\n")
+    page.write_text("before\n<!-- table: vocabularies -->\nold\n<!-- end of table -->\nafter\n")
     assert listening.main(["--check"], page) == 1
     assert listening.main([], page) == 0
     assert listening.main(["--check"], page) == 0
