@@ -2,7 +2,7 @@
 
 Depends on the standard library and msgspec alone.
 
-Imported by every other package. Imports no other package.
+Imports no other package.
 
 Begin with `errors` (each error says what to do and has an exit code) and `clock` (the only reader
 of clocks). `durable_files` is the one place that writes to the card, `file_status` looks up names,

@@ -2,8 +2,7 @@
 
 No I/O, no threads; time is an argument.
 
-Imported by `capture`, `cli`, `config`, `control`, `daemon`, `desk`, `dock`, `doctor`, `hardware`,
-`office`, `recording`, `selfview`, `stream`, `update` and `vault`. Imports `base`.
+Imports `base`.
 
 Begin with `stages`: `step(state, event, rules)` gives the new state and the effects. `events`
 declares every condition, intent, event and cue: a new condition begins there. `tables` holds the

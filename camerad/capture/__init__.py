@@ -2,7 +2,7 @@
 
 They are programs, which the daemon starts and does not import.
 
-Imported by `doctor`. Imports `base`, `behaviour` and `stream`.
+Imports `base`, `behaviour` and `stream`.
 
 - `python -m camerad.capture` owns the camera: sensor, stamp, encoder, microphone. Begin with
   `__main__`, then `camera`; `stamp` writes date and time into each picture.

@@ -24,13 +24,13 @@ from camerad.container.keys import KeyFileError, KeyRing, read_public_key
 from camerad.container.recording_files import SUFFIX
 from camerad.container.recording_ids import is_id
 from camerad.container.severity import Severity
+from camerad.evidence.holdings import holding_key
 from camerad.ledger import log_segments
 from camerad.ledger.audit import LedgerFinding
 from camerad.ledger.ledger_state import LedgerState, describe_harm
 from camerad.ledger.recording_entries import OFFLOADED
 from camerad.ledger.recording_state import RecordingState
 from camerad.ledger.tombstone_ages import LedgerTimes
-from camerad.office.holdings import holding_key
 from camerad.store import receipts
 from camerad.store.locations import (
     Holding,

@@ -39,10 +39,10 @@ from camerad.container.keys import KeyRing, PublicKey
 from camerad.container.recording_files import SUFFIX
 from camerad.container.skeleton import header_of
 from camerad.container.statements import Header
+from camerad.evidence import office_store, own_key
 from camerad.ledger.ledger import read_state
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import Hold
-from camerad.office import office_store, own_key
 from camerad.store import camera_holds, identity
 from camerad.store.locations import (
     Holding,
@@ -153,7 +153,7 @@ def key_at_hand(options: argparse.Namespace) -> PublicKey | None:
 
 
 def office_keys(options: argparse.Namespace, place: Place) -> KeyRing:
-    """The keys that an office's ledger may be signed by: see `camerad.office.own_key`."""
+    """The keys that an office's ledger may be signed by: see `camerad.evidence.own_key`."""
     return own_key.ledger_keys(place, key_at_hand(options)).ring
 
 

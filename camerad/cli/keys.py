@@ -20,7 +20,7 @@ from camerad.base.errors import EX_CANTCREAT, EX_NOPERM, EX_USAGE, CameradError
 from camerad.cli import passphrase
 from camerad.cli.defaults import DEFAULT_STATE
 from camerad.cli.identity import is_device
-from camerad.office import age_format
+from camerad.evidence import age_format
 
 SHORTEST: Final = 12
 """Characters of a passphrase. Whoever finds the file can try passphrases without end."""

@@ -25,8 +25,8 @@ from camerad.cli.options import config_home
 
 if TYPE_CHECKING:
     from camerad.base.clock import Clock
-    from camerad.vault.office_server import Beside
-    from camerad.vault.office_settings import OfficeFile
+    from camerad.office.server.office_server import Beside
+    from camerad.office.server.office_settings import OfficeFile
 
 _LEFT_SECONDS = 3.0
 """At the end: how long threads have that wait for storage."""
@@ -104,14 +104,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from camerad.vault.office_settings import load  # noqa: PLC0415 - slow to import
+    from camerad.office.server.office_settings import load  # noqa: PLC0415 - slow to import
 
     settings = load(options.config, with_files=False)  # those are looked at more closely
-    from camerad.vault.standstill import missing_register  # noqa: PLC0415 - slow to import
+    from camerad.office.server.standstill import missing_register  # noqa: PLC0415 - slow to import
 
     warnings = _checked(settings, options.config) + missing_register(settings)
     try:
-        from camerad.vault.office_server import Vault  # noqa: PLC0415 - slow to import
+        from camerad.office.server.office_server import Vault  # noqa: PLC0415 - slow to import
     except ModuleNotFoundError as error:
         raise OfficeCommandError(
             f"the library {error.name} is missing, which only an office's server needs: install "
@@ -147,8 +147,8 @@ def _desk_page(settings: OfficeFile, clock: Clock) -> Beside | None:
     """The desk's part of the server; None if its settings have none. Raises OfficeKeyError."""
     if settings.desk is None:
         return None
-    from camerad.desk.desk_server import Desk  # noqa: PLC0415 - slow to import
-    from camerad.office import own_key  # noqa: PLC0415
+    from camerad.evidence import own_key  # noqa: PLC0415
+    from camerad.office.desk.desk_server import Desk  # noqa: PLC0415 - slow to import
 
     key = own_key.load_key(str(settings.office_key))
     if key is None:
@@ -157,20 +157,21 @@ def _desk_page(settings: OfficeFile, clock: Clock) -> Beside | None:
 
 
 def _checked(settings: OfficeFile, config: str) -> list[str]:
-    """See `camerad.vault.start_check.check_start` and `camerad.vault.standstill`."""
+    """See `camerad.office.server.start_check.check_start` and
+    `camerad.office.server.standstill`."""
     from datetime import UTC, datetime  # noqa: PLC0415
 
-    from camerad.vault.standstill import find_standstills  # noqa: PLC0415 - slow to import
-    from camerad.vault.start_check import check_start  # noqa: PLC0415
+    from camerad.office.server.standstill import find_standstills  # noqa: PLC0415 - slow to import
+    from camerad.office.server.start_check import check_start  # noqa: PLC0415
 
     return check_start(settings, datetime.now(UTC), config) + find_standstills(settings)
 
 
 def _notify_test(options: argparse.Namespace) -> int:
     from camerad.base.clock import SystemClock  # noqa: PLC0415
-    from camerad.vault.notices.notice_message import make_test_message  # noqa: PLC0415
-    from camerad.vault.notices.smtp_channel import SmtpChannel  # noqa: PLC0415
-    from camerad.vault.office_settings import load  # noqa: PLC0415 - slow to import
+    from camerad.office.server.notices.notice_message import make_test_message  # noqa: PLC0415
+    from camerad.office.server.notices.smtp_channel import SmtpChannel  # noqa: PLC0415
+    from camerad.office.server.office_settings import load  # noqa: PLC0415 - slow to import
 
     settings = load(options.config)
     if settings.notify.smtp is None:
@@ -185,8 +186,8 @@ def _notify_test(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from camerad.vault.office_settings import check_file, load  # noqa: PLC0415 - slow to import
-    from camerad.vault.standstill import check_database, find_remarks  # noqa: PLC0415
+    from camerad.office.server.office_settings import check_file, load  # noqa: PLC0415 - slow to import
+    from camerad.office.server.standstill import check_database, find_remarks  # noqa: PLC0415
 
     mistakes = check_file(options.file)
     if not mistakes:

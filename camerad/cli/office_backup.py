@@ -54,9 +54,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _make(options: argparse.Namespace) -> int:
-    from camerad.vault.office_backup import make  # noqa: PLC0415 - slow to import
-    from camerad.vault.office_settings import load  # noqa: PLC0415
-    from camerad.vault.start_check import check_directory  # noqa: PLC0415
+    from camerad.office.server.office_backup import make  # noqa: PLC0415 - slow to import
+    from camerad.office.server.office_settings import load  # noqa: PLC0415
+    from camerad.office.server.start_check import check_directory  # noqa: PLC0415
 
     settings = load(options.config, with_files=False)
     check_directory(str(settings.directory))
@@ -72,7 +72,7 @@ def _make(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from camerad.vault.backup_restore import check  # noqa: PLC0415 - slow to import
+    from camerad.office.server.backup_restore import check  # noqa: PLC0415 - slow to import
 
     said = check(options.backup)
     recordings = "with" if said.with_recordings else "without"
@@ -84,9 +84,9 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _restore(options: argparse.Namespace) -> int:
-    from camerad.vault.after_restoration import find_left  # noqa: PLC0415 - slow to import
-    from camerad.vault.backup_restore import restore  # noqa: PLC0415
-    from camerad.vault.office_settings import load  # noqa: PLC0415
+    from camerad.office.server.after_restoration import find_left  # noqa: PLC0415 - slow to import
+    from camerad.office.server.backup_restore import restore  # noqa: PLC0415
+    from camerad.office.server.office_settings import load  # noqa: PLC0415
 
     done = restore(options.backup, options.root)
     said = done.manifest

@@ -16,10 +16,10 @@ from camerad.base.errors import EX_USAGE, CameradError
 from camerad.base.text import count, printable
 
 if TYPE_CHECKING:
-    from camerad.office.camera_register import Register, RegisteredCamera
-    from camerad.vault.camera_overview import CameraOverview
-    from camerad.vault.check_ins import CheckIns
-    from camerad.vault.office_settings import OfficeFile
+    from camerad.evidence.camera_register import Register, RegisteredCamera
+    from camerad.office.server.camera_overview import CameraOverview
+    from camerad.office.server.check_ins import CheckIns
+    from camerad.office.server.office_settings import OfficeFile
 
 SETTINGS: Final = "settings"
 UPDATE: Final = "update"
@@ -94,7 +94,7 @@ def add_actions(actions: Any) -> list[argparse.ArgumentParser]:
 
 def run(options: argparse.Namespace) -> int:
     """Carry it out; returns the exit code. Raises CameradError."""
-    from camerad.vault.office_settings import load  # noqa: PLC0415 - slow to import
+    from camerad.office.server.office_settings import load  # noqa: PLC0415 - slow to import
 
     settings = load(options.config, with_files=False)
     if options.action == "status":
@@ -111,10 +111,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _status(settings: OfficeFile, *, as_json: bool) -> int:
     from camerad.base.clock import SystemClock  # noqa: PLC0415 - slow to import
-    from camerad.vault.camera_overview import overview  # noqa: PLC0415
-    from camerad.vault.settings_offers import SettingsOffers  # noqa: PLC0415
-    from camerad.vault.update_offers import UpdateOffers  # noqa: PLC0415
-    from camerad.vault.withdrawn_cameras import WithdrawnCameras  # noqa: PLC0415
+    from camerad.office.server.camera_overview import overview  # noqa: PLC0415
+    from camerad.office.server.settings_offers import SettingsOffers  # noqa: PLC0415
+    from camerad.office.server.update_offers import UpdateOffers  # noqa: PLC0415
+    from camerad.office.server.withdrawn_cameras import WithdrawnCameras  # noqa: PLC0415
 
     register, check_ins = _office(settings)
     now_us = SystemClock().wall_us()
@@ -191,7 +191,7 @@ def _table(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _as_json(one: CameraOverview) -> dict[str, Any]:
     from camerad.container.statements import rfc3339  # noqa: PLC0415 - slow to import
-    from camerad.vault.camera_overview import OfferedUpdateState  # noqa: PLC0415
+    from camerad.office.server.camera_overview import OfferedUpdateState  # noqa: PLC0415
 
     said, last = one.said, one.last
     about: dict[str, Any] = {
@@ -234,10 +234,10 @@ def _as_json(one: CameraOverview) -> dict[str, Any]:
 def _offer(settings: OfficeFile, options: argparse.Namespace) -> int:
     from camerad.base.safe_read import read_plain  # noqa: PLC0415 - slow to import
     from camerad.config.provisioning import MAX_BYTES  # noqa: PLC0415
+    from camerad.office.server.offer_check import make_offer  # noqa: PLC0415
+    from camerad.office.server.offered_server import check_server  # noqa: PLC0415
+    from camerad.office.server.settings_offers import SettingsOffers  # noqa: PLC0415
     from camerad.provisioning import signing  # noqa: PLC0415
-    from camerad.vault.offer_check import make_offer  # noqa: PLC0415
-    from camerad.vault.offered_server import check_server  # noqa: PLC0415
-    from camerad.vault.settings_offers import SettingsOffers  # noqa: PLC0415
 
     register, check_ins = _office(settings)
     file = options.file
@@ -256,8 +256,8 @@ def _offer(settings: OfficeFile, options: argparse.Namespace) -> int:
 
 
 def _offer_update(settings: OfficeFile, options: argparse.Namespace) -> int:
-    from camerad.vault.camera_quotas import GIB  # noqa: PLC0415 - slow to import
-    from camerad.vault.update_offers import UpdateOffers  # noqa: PLC0415
+    from camerad.office.server.camera_quotas import GIB  # noqa: PLC0415 - slow to import
+    from camerad.office.server.update_offers import UpdateOffers  # noqa: PLC0415
 
     register, check_ins = _office(settings)
     cameras = _named(register, options)
@@ -280,8 +280,8 @@ def _offer_update(settings: OfficeFile, options: argparse.Namespace) -> int:
 
 
 def _withdraw(settings: OfficeFile, options: argparse.Namespace) -> int:
-    from camerad.vault.settings_offers import SettingsOffers  # noqa: PLC0415 - slow to import
-    from camerad.vault.update_offers import UpdateOffers  # noqa: PLC0415
+    from camerad.office.server.settings_offers import SettingsOffers  # noqa: PLC0415 - slow to import
+    from camerad.office.server.update_offers import UpdateOffers  # noqa: PLC0415
 
     register, _ = _office(settings)
     root = str(settings.directory)
@@ -327,10 +327,10 @@ def _office(settings: OfficeFile) -> tuple[Register, CheckIns]:
     """The register and the check-ins. Raises NotMountedError if the office's directory is away,
     RegisterError and StorageError."""
     from camerad.base.clock import SystemClock  # noqa: PLC0415 - slow to import
-    from camerad.office import camera_register  # noqa: PLC0415
-    from camerad.vault.cameras import Cameras  # noqa: PLC0415
-    from camerad.vault.check_ins import CheckIns  # noqa: PLC0415
-    from camerad.vault.start_check import check_directory  # noqa: PLC0415
+    from camerad.evidence import camera_register  # noqa: PLC0415
+    from camerad.office.server.cameras import Cameras  # noqa: PLC0415
+    from camerad.office.server.check_ins import CheckIns  # noqa: PLC0415
+    from camerad.office.server.start_check import check_directory  # noqa: PLC0415
 
     check_directory(str(settings.directory))
     path = str(settings.register)

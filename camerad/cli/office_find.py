@@ -18,7 +18,7 @@ from camerad.base.text import is_unicode, printable
 from camerad.cli import desk, list_show, office_reindex, times
 
 if TYPE_CHECKING:
-    from camerad.index.recording_query import IndexedRecording
+    from camerad.office.index.recording_query import IndexedRecording
 
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
     for name in ("camera", "wearer"):
         _check_name(f"--{name}", getattr(options, name))
     index = office_reindex.open_index(options.config)
-    from camerad.index.recording_query import RecordingQuery  # noqa: PLC0415 - slow to import
+    from camerad.office.index.recording_query import RecordingQuery  # noqa: PLC0415 - slow to import
 
     code = 0
     try:

@@ -17,8 +17,8 @@ from camerad.base.text import count, printable
 from camerad.cli.options import config_home, default_office_key
 
 if TYPE_CHECKING:
-    from camerad.vault.certificates import KeyPairFiles
-    from camerad.vault.office_settings import OfficeFile
+    from camerad.office.server.certificates import KeyPairFiles
+    from camerad.office.server.office_settings import OfficeFile
 
 TLS: Final = "office-tls"
 """Directory of what `init` makes for TLS, beside the settings."""
@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
     from datetime import UTC, datetime  # noqa: PLC0415
 
     from camerad.base import durable_files, file_status  # noqa: PLC0415 - slow to import
-    from camerad.vault import certificates  # noqa: PLC0415
+    from camerad.office.server import certificates  # noqa: PLC0415
 
     config = os.path.abspath(options.config)
     known = file_status.exists(config)
@@ -118,7 +118,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         lines.append(f"certificate  {settings.tls.certificate}, your own")
     if not known:
-        from camerad.vault.office_settings import example  # noqa: PLC0415 - slow to import
+        from camerad.office.server.office_settings import example  # noqa: PLC0415 - slow to import
 
         durable_files.publish(config, example(settings).encode(), mode=0o644)
     lines += [
@@ -135,7 +135,7 @@ def run(options: argparse.Namespace) -> int:
 def _known_settings(options: argparse.Namespace, config: str) -> OfficeFile:
     """The settings that are there; what was named differently is not changed. Raises
     OfficeCommandError and ConfigError."""
-    from camerad.vault.office_settings import load  # noqa: PLC0415 - slow to import
+    from camerad.office.server.office_settings import load  # noqa: PLC0415 - slow to import
 
     settings = load(config, with_files=False)
     named = (
@@ -172,8 +172,8 @@ def _new_settings(options: argparse.Namespace, config: str) -> OfficeFile:
 
     from camerad.config.document import parse_document  # noqa: PLC0415 - slow to import
     from camerad.config.settings_reader import SettingsReader  # noqa: PLC0415
-    from camerad.vault import office_settings  # noqa: PLC0415
-    from camerad.vault.office_settings import (  # noqa: PLC0415
+    from camerad.office.server import office_settings  # noqa: PLC0415
+    from camerad.office.server.office_settings import (  # noqa: PLC0415
         DEFAULT_PORT,
         ListenSettings,
         OfficeFile,
@@ -212,7 +212,7 @@ def _prepare_directory(settings: OfficeFile) -> Any:
     camera's, and StorageError.
     """
     from camerad.base import durable_files  # noqa: PLC0415 - slow to import
-    from camerad.office import holdings, own_key  # noqa: PLC0415
+    from camerad.evidence import holdings, own_key  # noqa: PLC0415
     from camerad.store.locations import (  # noqa: PLC0415
         PlaceKind,
         check_directories,
@@ -251,7 +251,7 @@ def _prepare_directory(settings: OfficeFile) -> Any:
 
 def _tls_files(config: str) -> tuple[KeyPairFiles, KeyPairFiles]:
     """Files of the authority and of the server that belong to these settings."""
-    from camerad.vault.certificates import KeyPairFiles  # noqa: PLC0415 - slow to import
+    from camerad.office.server.certificates import KeyPairFiles  # noqa: PLC0415 - slow to import
 
     directory = os.path.join(os.path.dirname(config), TLS)
     return (
@@ -261,7 +261,7 @@ def _tls_files(config: str) -> tuple[KeyPairFiles, KeyPairFiles]:
 
 
 def _cameras(settings: OfficeFile) -> str:
-    from camerad.office import camera_register  # noqa: PLC0415 - slow to import
+    from camerad.evidence import camera_register  # noqa: PLC0415 - slow to import
 
     cameras = camera_register.read(str(settings.register), made=True).cameras
     return count(len(cameras), "camera")

@@ -38,16 +38,16 @@ def add_parser(actions: Any, config: str) -> None:
 def run(options: argparse.Namespace) -> int:
     """Carry it out; returns the exit code."""
     from camerad.base.clock import SystemClock  # noqa: PLC0415 - slow to import
-    from camerad.desk import people  # noqa: PLC0415
-    from camerad.desk.desk_ledger import DeskLedger  # noqa: PLC0415
-    from camerad.desk.desk_state import DeskState  # noqa: PLC0415
-    from camerad.desk.people import PeopleError  # noqa: PLC0415
-    from camerad.desk.roles import read_roles  # noqa: PLC0415
-    from camerad.desk.sessions import Sessions  # noqa: PLC0415
-    from camerad.office import own_key  # noqa: PLC0415
-    from camerad.vault.cameras import Cameras  # noqa: PLC0415
-    from camerad.vault.office_settings import load  # noqa: PLC0415
-    from camerad.vault.start_check import check_directory  # noqa: PLC0415
+    from camerad.evidence import own_key  # noqa: PLC0415
+    from camerad.office.desk import people  # noqa: PLC0415
+    from camerad.office.desk.desk_ledger import DeskLedger  # noqa: PLC0415
+    from camerad.office.desk.desk_state import DeskState  # noqa: PLC0415
+    from camerad.office.desk.people import PeopleError  # noqa: PLC0415
+    from camerad.office.desk.roles import read_roles  # noqa: PLC0415
+    from camerad.office.desk.sessions import Sessions  # noqa: PLC0415
+    from camerad.office.server.cameras import Cameras  # noqa: PLC0415
+    from camerad.office.server.office_settings import load  # noqa: PLC0415
+    from camerad.office.server.start_check import check_directory  # noqa: PLC0415
 
     settings = load(options.config)
     directory, clock = str(settings.directory), SystemClock()

@@ -11,7 +11,7 @@ from camerad.base.text import count, printable
 from camerad.cli import desk
 
 if TYPE_CHECKING:
-    from camerad.index.index import RecordingIndex
+    from camerad.office.index.index import RecordingIndex
 
 
 class NoIndexError(CameradError, ModuleNotFoundError):
@@ -60,9 +60,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _put_back(config: str) -> list[str]:
     """Have cameras withdrawn whose withdrawal was lost; returns their names."""
-    from camerad.office.own_key import load_public_key  # noqa: PLC0415 - slow to import
-    from camerad.vault.office_settings import load  # noqa: PLC0415
-    from camerad.vault.withdrawn_cameras import WithdrawnCameras  # noqa: PLC0415
+    from camerad.evidence.own_key import load_public_key  # noqa: PLC0415 - slow to import
+    from camerad.office.server.office_settings import load  # noqa: PLC0415
+    from camerad.office.server.withdrawn_cameras import WithdrawnCameras  # noqa: PLC0415
 
     settings = load(config, with_files=False)
     key = load_public_key(str(settings.office_key))
@@ -71,19 +71,19 @@ def _put_back(config: str) -> list[str]:
 
 def open_index(config: str) -> RecordingIndex:
     """The index that the settings in a file name, with its tables. Raises CameradError."""
-    from camerad.vault.office_settings import load  # noqa: PLC0415 - slow to import
+    from camerad.office.server.office_settings import load  # noqa: PLC0415 - slow to import
 
     settings = load(config, with_files=False)
     try:
-        from camerad.index.index import RecordingIndex  # noqa: PLC0415
-        from camerad.index.office_knowledge import OfficeFiles  # noqa: PLC0415
-        from camerad.state.database_settings import url_of  # noqa: PLC0415
+        from camerad.office.index.index import RecordingIndex  # noqa: PLC0415
+        from camerad.office.index.office_knowledge import OfficeFiles  # noqa: PLC0415
+        from camerad.office.state.database_settings import url_of  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise NoIndexError(
             f"the library {error.name} is missing, which only an office's server needs: install "
             "camerad with its extra 'office', as docs/office.md says"
         ) from error
-    from camerad.office.own_key import load_public_key  # noqa: PLC0415
+    from camerad.evidence.own_key import load_public_key  # noqa: PLC0415
 
     directory = str(settings.directory)
     key = load_public_key(str(settings.office_key))

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from camerad.container.keys import KeyRing
     from camerad.office.report.report_days import DayOf
     from camerad.office.report.report_table import EarlierFigures
+    from camerad.office.server.office_settings import OfficeFile
     from camerad.store.locations import Place
-    from camerad.vault.office_settings import OfficeFile
 
 LANGUAGES: Final = ("de", "en")
 CHANGED: Final = 2
@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
 
         sys.stdout.write(EMPTY)
         return 0
-    from camerad.vault.office_settings import load  # noqa: PLC0415 - slow to import
+    from camerad.office.server.office_settings import load  # noqa: PLC0415 - slow to import
 
     if options.check is not None:
         return _check(options.check, load(options.config, with_files=False))
@@ -87,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _make(options: argparse.Namespace, settings: OfficeFile) -> int:
-    from camerad.office.own_key import load_key  # noqa: PLC0415
+    from camerad.evidence.own_key import load_key  # noqa: PLC0415
     from camerad.office.report.report_days import ReportPeriod, days_in  # noqa: PLC0415
     from camerad.office.report.report_maker import (  # noqa: PLC0415
         ReportRequest,
@@ -96,8 +96,8 @@ def _make(options: argparse.Namespace, settings: OfficeFile) -> int:
     )
     from camerad.office.report.report_statement import write_report  # noqa: PLC0415
     from camerad.office.report.typed_form import NO_FORM, load_form  # noqa: PLC0415
-    from camerad.vault.cameras import Cameras  # noqa: PLC0415
-    from camerad.vault.start_check import check_directory  # noqa: PLC0415
+    from camerad.office.server.cameras import Cameras  # noqa: PLC0415
+    from camerad.office.server.start_check import check_directory  # noqa: PLC0415
 
     check_directory(str(settings.directory))
     period = ReportPeriod(_day(options.first, "--from"), _day(options.last, "--to"))
@@ -154,7 +154,7 @@ def _check(path: str, settings: OfficeFile) -> int:
 
 def _office(settings: OfficeFile) -> tuple[Place, KeyRing]:
     """The office's directory, and its own keys. Raises ReportCommandError."""
-    from camerad.office.own_key import ledger_keys, load_public_key  # noqa: PLC0415
+    from camerad.evidence.own_key import ledger_keys, load_public_key  # noqa: PLC0415
     from camerad.store.locations import office_place  # noqa: PLC0415
 
     place = office_place(str(settings.directory))

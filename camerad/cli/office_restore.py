@@ -10,7 +10,7 @@ from camerad.base.errors import EX_USAGE, CameradError
 from camerad.base.text import count, printable
 
 if TYPE_CHECKING:
-    from camerad.vault.office_settings import OfficeFile
+    from camerad.office.server.office_settings import OfficeFile
 
 _NOT_ALL = 2
 """As `camerad evidence verify` says that something is not as it should be."""
@@ -41,12 +41,12 @@ def run(options: argparse.Namespace) -> int:
     if (options.recording is None) != options.all:
         raise RestoreCommandError("name one recording, or --all")
     from camerad.base.clock import SystemClock  # noqa: PLC0415 - slow to import
-    from camerad.office import own_key  # noqa: PLC0415
-    from camerad.vault import office_settings  # noqa: PLC0415
-    from camerad.vault.after_restoration import find_left  # noqa: PLC0415
-    from camerad.vault.cameras import Cameras  # noqa: PLC0415
-    from camerad.vault.second_copy.second_copies import open_second_copies  # noqa: PLC0415
-    from camerad.vault.second_copy.second_copy_restore import Restorer  # noqa: PLC0415
+    from camerad.evidence import own_key  # noqa: PLC0415
+    from camerad.office.server import office_settings  # noqa: PLC0415
+    from camerad.office.server.after_restoration import find_left  # noqa: PLC0415
+    from camerad.office.server.cameras import Cameras  # noqa: PLC0415
+    from camerad.office.server.second_copy.second_copies import open_second_copies  # noqa: PLC0415
+    from camerad.office.server.second_copy.second_copy_restore import Restorer  # noqa: PLC0415
 
     settings = office_settings.load(options.config, with_files=False)
     key = own_key.load_public_key(str(settings.office_key))
@@ -83,7 +83,7 @@ def probe(settings: OfficeFile) -> list[str]:
     """Whether the store of second copies keeps a lock: what is wrong with it, in words for
     people."""
     from camerad.base.clock import SystemClock  # noqa: PLC0415 - slow to import
-    from camerad.vault.second_copy.second_copies import open_second_copies  # noqa: PLC0415
+    from camerad.office.server.second_copy.second_copies import open_second_copies  # noqa: PLC0415
 
     try:
         copies = open_second_copies(settings.second_copy, SystemClock(), str(settings.directory))

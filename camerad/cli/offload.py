@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
     """Carry it out; returns the exit code. Raises CameradError."""
     from camerad.cli import desk, store_access  # noqa: PLC0415 - slow to import
     from camerad.cli.target import find_target  # noqa: PLC0415
-    from camerad.office.offload import offload  # noqa: PLC0415
+    from camerad.evidence.offload import offload  # noqa: PLC0415
 
     place = find_target(None, options.state).place
     with store_access.open_device(options, place) as device, ProgressBar("offload") as bar:

@@ -20,13 +20,13 @@ from camerad.cli.progress import ProgressBar
 from camerad.cli.target import find_recording
 from camerad.container.recording_files import SUFFIX
 from camerad.container.statements import utc
+from camerad.evidence.decrypt import open_recording
+from camerad.evidence.export import ExportRequest, LedgerExtract, export
+from camerad.evidence.identity_file import Identities, read_identities
+from camerad.evidence.wording import LANGUAGES
 from camerad.ledger.ledger import entries_about
 from camerad.ledger.people_entries import PROSECUTION
 from camerad.ledger.recording_state import Hold
-from camerad.office.decrypt import open_recording
-from camerad.office.export import ExportRequest, LedgerExtract, export
-from camerad.office.identity_file import Identities, read_identities
-from camerad.office.wording import LANGUAGES
 from camerad.store.holds import one_line
 from camerad.store.locations import Place, PlaceKind
 from camerad.verify.verdict import Report, Verdict

@@ -1,7 +1,8 @@
 """``camerad office player-hash``: fingerprints of the player, as this version has it.
 
 The prosecutor compares the ``player.html`` of a package with the first line, made by a version that
-came another way. The other lines are for a desk: `camerad.desk.page_check` compares what it sends.
+came another way. The other lines are for a desk: `camerad.office.desk.page_check` compares what it
+sends.
 """
 
 from __future__ import annotations
@@ -42,9 +43,9 @@ def add_parser(actions: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Carry it out; returns the exit code. Raises CameradError."""
-    from camerad.desk import page_check  # noqa: PLC0415 - reads many files
-    from camerad.desk.page_content import page_content  # noqa: PLC0415
-    from camerad.office.player_page import NAME, player_hash  # noqa: PLC0415
+    from camerad.evidence.player_page import NAME, player_hash  # noqa: PLC0415
+    from camerad.office.desk import page_check  # noqa: PLC0415 - reads many files
+    from camerad.office.desk.page_content import page_content  # noqa: PLC0415
 
     if options.check is not None:
         found = page_check.fetched_differences(options.check, options.authority)

@@ -16,7 +16,7 @@ from camerad.base.text import count, printable
 from camerad.cli import provision_key
 
 if TYPE_CHECKING:
-    from camerad.office.card_reader import CardKind, CardReader
+    from camerad.evidence.card_reader import CardKind, CardReader
 
 _LOOK_SECONDS: Final = 0.2
 """How often the reader is asked for a card."""
@@ -59,8 +59,8 @@ def add_action(actions: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Carry it out; returns the exit code. Raises CameradError."""
     from camerad.cli import desk  # noqa: PLC0415 - slow to import
-    from camerad.office import csv_table  # noqa: PLC0415
-    from camerad.office.card_reader import CardReader, settings_in  # noqa: PLC0415
+    from camerad.evidence import csv_table  # noqa: PLC0415
+    from camerad.evidence.card_reader import CardReader, settings_in  # noqa: PLC0415
 
     own = desk.office_key(options)
     if own is None:
@@ -118,7 +118,7 @@ class _Round:
 
     def _handle(self) -> Iterator[str]:
         """Do with a card what is next for it; yields what to say. Raises CameradError."""
-        from camerad.office.card_reader import CardKind  # noqa: PLC0415 - slow to import
+        from camerad.evidence.card_reader import CardKind  # noqa: PLC0415 - slow to import
 
         kind = self._reader.look()
         if kind is CardKind.STARTED:
@@ -135,7 +135,7 @@ class _Round:
         from datetime import UTC, datetime  # noqa: PLC0415
 
         from camerad.base import durable_files  # noqa: PLC0415 - slow to import
-        from camerad.office.card_reader import settings_in  # noqa: PLC0415
+        from camerad.evidence.card_reader import settings_in  # noqa: PLC0415
 
         files = settings_in(os.path.join(self._options.files, name))
         self._reader.write(self._options.image, files)
@@ -144,7 +144,7 @@ class _Round:
 
     def _collect(self) -> None:
         from camerad.cli.provision_register import collect_cards  # noqa: PLC0415
-        from camerad.office import camera_register  # noqa: PLC0415 - slow to import
+        from camerad.evidence import camera_register  # noqa: PLC0415 - slow to import
 
         with tempfile.TemporaryDirectory() as copy:
             self._reader.copy_to(copy)
@@ -170,7 +170,7 @@ class _Round:
         return [name for name in self._names if name not in known]
 
     def _known(self) -> set[str]:
-        from camerad.office import camera_register  # noqa: PLC0415 - slow to import
+        from camerad.evidence import camera_register  # noqa: PLC0415 - slow to import
 
         register = camera_register.read(self._options.register, made=True)
         return {one.name for one in register.cameras}

@@ -36,7 +36,7 @@ def add_office_key_option(
 
 def key_missing_for(options: argparse.Namespace, name: str, wanted: Any) -> CameradError:
     """What is said where a file names the office's key: to make another one would help nobody."""
-    from camerad.office.own_key import OfficeKeyError  # noqa: PLC0415 - slow to import
+    from camerad.evidence.own_key import OfficeKeyError  # noqa: PLC0415 - slow to import
 
     return OfficeKeyError(
         f"{name}: provision.office_key names the office's key {wanted.thumbprint}, but there is "
@@ -47,7 +47,7 @@ def key_missing_for(options: argparse.Namespace, name: str, wanted: Any) -> Came
 
 def load_or_create(options: argparse.Namespace) -> Any:
     """The office's private key; a new one if there is none yet, which the person is told."""
-    from camerad.office import own_key  # noqa: PLC0415 - slow to import
+    from camerad.evidence import own_key  # noqa: PLC0415 - slow to import
 
     key, made = own_key.load_or_create_key(options.office_key)
     if made:
@@ -60,7 +60,7 @@ def load_or_create(options: argparse.Namespace) -> Any:
 
 def no_key_error(options: argparse.Namespace, unknown: str) -> CameradError:
     """What is said where the key is missing. unknown: what nobody can tell without it."""
-    from camerad.office.own_key import OfficeKeyError  # noqa: PLC0415 - slow to import
+    from camerad.evidence.own_key import OfficeKeyError  # noqa: PLC0415 - slow to import
 
     return OfficeKeyError(
         f"{options.office_key}: there is no office's key, so nobody can tell {unknown}; name it, "

@@ -152,7 +152,7 @@ def _warn(*files: tuple[str, Any]) -> None:
 
     files: name and recipients of each.
     """
-    from camerad.office import provisioning_files  # noqa: PLC0415 - slow to import
+    from camerad.evidence import provisioning_files  # noqa: PLC0415 - slow to import
 
     alike: dict[str, list[str]] = {}
     for name, recipients in files:
@@ -183,7 +183,7 @@ def _content(path: str) -> bytes:
 def _server(options: argparse.Namespace) -> Any:
     """The office's server, if it is named."""
     from camerad.container.keys import KeyFileError, read_public_key  # noqa: PLC0415
-    from camerad.office.server_section import ServerSpec, read_authority  # noqa: PLC0415
+    from camerad.evidence.server_section import ServerSpec, read_authority  # noqa: PLC0415
 
     named = (options.office_url, options.office_ca, options.office_server_key)
     if named == (None, None, None):
@@ -206,7 +206,7 @@ def _server(options: argparse.Namespace) -> Any:
 
 
 def _new(options: argparse.Namespace) -> int:
-    from camerad.office import (  # noqa: PLC0415
+    from camerad.evidence import (  # noqa: PLC0415
         own_key,
         provisioning_files,
     )
@@ -238,7 +238,7 @@ def _new(options: argparse.Namespace) -> int:
 
 def _sign(options: argparse.Namespace) -> int:
     from camerad.base import durable_files  # noqa: PLC0415 - slow to import
-    from camerad.office import (  # noqa: PLC0415
+    from camerad.evidence import (  # noqa: PLC0415
         own_key,
         provisioning_files,
     )
@@ -260,7 +260,7 @@ def _sign(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from camerad.base import file_status  # noqa: PLC0415
     from camerad.cli import desk  # noqa: PLC0415 - slow to import
-    from camerad.office import provisioning_files  # noqa: PLC0415
+    from camerad.evidence import provisioning_files  # noqa: PLC0415
     from camerad.provisioning import signing  # noqa: PLC0415
 
     path = os.path.join(os.path.dirname(os.path.abspath(options.file)), signing.NAME)
@@ -281,7 +281,7 @@ def _check(options: argparse.Namespace) -> int:
 def _batch(options: argparse.Namespace) -> int:
     from tqdm import tqdm  # noqa: PLC0415 - slow to import
 
-    from camerad.office import (  # noqa: PLC0415
+    from camerad.evidence import (  # noqa: PLC0415
         batch,
         camera_register,
         csv_table,

@@ -67,7 +67,7 @@ _HINT: Final = "If the office has a server, put the register there as well (docs
 
 def _collect(options: argparse.Namespace) -> int:
     from camerad.cli import desk  # noqa: PLC0415 - slow to import
-    from camerad.office import camera_register  # noqa: PLC0415
+    from camerad.evidence import camera_register  # noqa: PLC0415
 
     own = desk.office_key(options)
     if own is None:
@@ -85,7 +85,7 @@ def collect_cards(options: argparse.Namespace, office: str) -> int:
     from datetime import UTC, datetime  # noqa: PLC0415
 
     from camerad.base import durable_files  # noqa: PLC0415 - slow to import
-    from camerad.office import camera_register  # noqa: PLC0415
+    from camerad.evidence import camera_register  # noqa: PLC0415
 
     known = camera_register.read(options.register, made=True)
     taken: dict[str | None, str] = {}
@@ -129,8 +129,8 @@ def _labels(options: argparse.Namespace) -> int:
     from datetime import datetime  # noqa: PLC0415
 
     from camerad.base import durable_files  # noqa: PLC0415 - slow to import
-    from camerad.office import camera_register, labels  # noqa: PLC0415
-    from camerad.office.wording import LANGUAGES  # noqa: PLC0415
+    from camerad.evidence import camera_register, labels  # noqa: PLC0415
+    from camerad.evidence.wording import LANGUAGES  # noqa: PLC0415
 
     wording = LANGUAGES[options.language or system_language(LANGUAGES)]
     known = camera_register.read(options.register)

@@ -13,7 +13,7 @@ from camerad.base.text import printable
 from camerad.behaviour.badge import badge
 from camerad.cli.options import add_socket_option
 from camerad.control.client import refusal, request
-from camerad.office.badge_drawing import draw_badge
+from camerad.evidence.badge_drawing import draw_badge
 
 EXIT_CODES: Final = """\
 exit codes:

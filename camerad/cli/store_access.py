@@ -23,7 +23,7 @@ from camerad.base.safe_read import read_plain
 from camerad.cli import desk
 from camerad.cli.running import RunningDevice
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.office import office_store, own_key
+from camerad.evidence import office_store, own_key
 from camerad.store import disk, identity
 from camerad.store.device_client import OwnedDevice
 from camerad.store.discrepancies import Discrepancy

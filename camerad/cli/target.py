@@ -10,8 +10,8 @@ from camerad.base import file_status
 from camerad.base.storage_errors import ForbiddenError
 from camerad.cli import desk
 from camerad.container.recording_ids import is_id
+from camerad.evidence import own_key
 from camerad.ledger.ledger import read_state
-from camerad.office import own_key
 from camerad.store import receipts
 from camerad.store.locations import (
     MissingError,

@@ -29,11 +29,11 @@ from camerad.container import jws
 from camerad.container.keys import KeyRing
 from camerad.container.recording_files import SUFFIX
 from camerad.container.severity import Severity
+from camerad.evidence import own_key
 from camerad.ledger.audit import LedgerFinding, Witnessed, audit_ledger
 from camerad.ledger.entries import Head
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.state_memory import read_state
-from camerad.office import own_key
 from camerad.store import receipts
 from camerad.store.inventory import find_strays
 from camerad.store.listing import Listing

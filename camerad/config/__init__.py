@@ -1,7 +1,6 @@
 """Reads YAML files into typed settings, and reports every mistake at once, with its line.
 
-Imported by `cli`, `control`, `daemon`, `desk`, `dock`, `doctor`, `hardware`, `office`,
-`provisioning`, `recording`, `state` and `vault`. Imports `base` and `behaviour`.
+Imports `base` and `behaviour`.
 
 Begin with `sections`, `controls` (buttons, lights, display), `control_section` (the control socket)
 and `office_section` (the office's server), where the settings are declared, and with `loader`,

@@ -1,7 +1,6 @@
 """Format of a recording's file: its statements, their signatures, their chain, the archive.
 
-Imported by `cli`, `control`, `daemon`, `desk`, `dock`, `doctor`, `index`, `ledger`, `office`,
-`provisioning`, `recording`, `store`, `stream`, `vault` and `verify`. Imports `base`.
+Imports `base`.
 
 Begin with `chain`, which lists the members of a recording, then `statements` (what each says),
 `jws` (the one spelling), `encryption` (where a fragment is encrypted to the office's keys) and

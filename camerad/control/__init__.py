@@ -2,8 +2,7 @@
 
 HTTP, both ends: the daemon serves it, the others ask.
 
-Imported by `cli`, `daemon`, `dock`, `doctor` and `office`. Imports `base`, `behaviour`, `config`,
-`container`, `provisioning`, `store` and `update`.
+Imports `base`, `behaviour`, `config`, `container`, `provisioning`, `store` and `update`.
 
 Begin with `server`, which lists the requests; `access` says who may do what, `client` is the other
 end.

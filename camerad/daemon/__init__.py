@@ -1,7 +1,7 @@
 """The controller: assembles a camera from its parts.
 
-Imported by `cli` and `doctor`. Imports `base`, `behaviour`, `config`, `container`, `control`,
-`hardware`, `ledger`, `provisioning`, `recording`, `store`, `stream`, `update` and `verify`.
+Imports `base`, `behaviour`, `config`, `container`, `control`, `hardware`, `ledger`, `provisioning`,
+`recording`, `store`, `stream`, `update` and `verify`.
 
 It starts the children (`capture`, its `badge_reader`, `selfview`) as programs. Begin with `app`,
 which owns the parts; then `dispatcher`, where an event becomes a step and every listener hears of

@@ -1,7 +1,7 @@
 """Uploads a docked camera's recordings to the office, with signed requests.
 
-Imported by `desk`, `doctor` and `vault`. Imports `base`, `behaviour`, `config`, `container`,
-`control`, `ledger`, `provisioning`, `store` and `update`.
+Imports `base`, `behaviour`, `config`, `container`, `control`, `ledger`, `provisioning`, `store` and
+`update`.
 
 The office's server needs it for the signatures. Begin with `handover`, which is the procedure;
 `dock_watch` says when it runs, `office_client` what is asked, `office_connection` how it gets

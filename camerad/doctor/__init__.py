@@ -1,7 +1,7 @@
 """Tests every part of a camera before it is handed out, and reports every fault in one sentence.
 
-Imported by `cli`. Imports `base`, `behaviour`, `capture`, `config`, `container`, `control`,
-`daemon`, `dock`, `hardware`, `ledger`, `store` and `stream`.
+Imports `base`, `behaviour`, `capture`, `config`, `container`, `control`, `daemon`, `dock`,
+`hardware`, `ledger`, `store` and `stream`.
 
 Begin with `runner`; `checks` lists the checks, `check_results` all findings that a check can come
 to, and `wording` has the sentences in each language. To add a check: docs/development.md.

@@ -1,7 +1,6 @@
 """Writes recordings from the ring to the card in encrypted, signed fragments.
 
-Imported by `daemon` and `store`. Imports `base`, `behaviour`, `config`, `container`, `stream` and
-`update`.
+Imports `base`, `behaviour`, `config`, `container`, `stream` and `update`.
 
 The store needs it to repair what was cut off; of `update` it needs the software's version. Begin
 with `recorder`, the thread that does it; `container_writer` has each fragment encrypted

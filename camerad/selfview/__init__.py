@@ -2,7 +2,7 @@
 
 It is a program, `python -m camerad.selfview`, which the daemon starts.
 
-Imported by no other package. Imports `base`, `behaviour` and `stream`.
+Imports `base`, `behaviour` and `stream`.
 
 Begin with `__main__`, then `serving`; `overlay` draws what stands over the picture.
 """

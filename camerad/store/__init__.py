@@ -1,7 +1,6 @@
 """Stored recordings: listing, deletion, holds, and repair after a crash.
 
-Imported by `cli`, `control`, `daemon`, `desk`, `dock`, `doctor`, `index`, `office`, `provisioning`,
-`state` and `vault`. Imports `base`, `container`, `ledger`, `recording` and `stream`.
+Imports `base`, `container`, `ledger`, `recording` and `stream`.
 
 Begin with `store`, which states its invariants. Its `Store.purge` and `Store.make_room` delete
 recordings, by `deletion`: the tombstone first, then the files. `Store.reconcile` unlinks the files

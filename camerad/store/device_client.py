@@ -1,8 +1,8 @@
 """The offload's client for a device: lists its recordings, and hands in the office's receipt.
 
 The device signs a receipt over copies that were read back, with the head of its ledger. Only what a
-receipt names is acknowledged (`camerad.office.offload`). A receipt that the office's server signed
-(`camerad.vault.takeover`) counts alike, where the device knows the office's key.
+receipt names is acknowledged (`camerad.evidence.offload`). A receipt that the office's server
+signed (`camerad.office.server.takeover`) counts alike, where the device knows the office's key.
 """
 
 from __future__ import annotations

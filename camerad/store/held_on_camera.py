@@ -48,7 +48,7 @@ LONG_SECONDS: Final = 2.0
 """Of a processor: what took longer to read is read again only after `AGAIN` times as long."""
 AGAIN: Final = 10
 _PART: Final = re.compile(r"[0-9]{6,}\.(jws|damaged)-[0-9a-f]{16}")
-"""What `camerad.office.ledger_mirror` calls a part that nothing goes on from."""
+"""What `camerad.evidence.ledger_mirror` calls a part that nothing goes on from."""
 _ABOUT_HOLDS: Final = (
     *jws.spellings(b'"kind":"hold"'),
     *jws.spellings(b'"kind":"release"'),

@@ -1,6 +1,5 @@
 """Carries encoded pictures and sound from the capture process into the controller's locked memory.
 
-Imported by `capture`, `daemon`, `doctor`, `office`, `recording`, `selfview`, `store` and `verify`.
 Imports `base`, `behaviour` and `container`.
 
 Begin with `ring`, the only queue between encoder and card, and `link`, which keeps a capture

@@ -1,6 +1,6 @@
 """Judges a recording: authentic, complete, by which key, and what is missing.
 
-Imported by `cli`, `daemon`, `office` and `vault`. Imports `base`, `container` and `stream`.
+Imports `base`, `container` and `stream`.
 
 It writes nothing. Begin with `judge`: its `verify` is given a file, reads it, and returns the
 report. `checker` decides about each member of the file, without reading anything itself. For it

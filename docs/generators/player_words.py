@@ -1,9 +1,10 @@
 """Words of the sheet, as modules for the tab.
 
-``python -m generators.player_words`` writes two from the catalogues of ``camerad/office/wording``:
-``camerad/office/player/report_words.js``, what the player calls findings, gaps and clocks, and
-``camerad/desk/package_maker/sheet_words.js``, what a package for the prosecutor says besides, with
-the sheet's page. With ``--check`` it only says whether both are up to date.
+``python -m generators.player_words`` writes two from the catalogues of
+``camerad/evidence/wording``: ``camerad/evidence/player/report_words.js``, what the player calls
+findings, gaps and clocks, and ``camerad/office/desk/package_maker/sheet_words.js``, what a package
+for the prosecutor says besides, with the sheet's page. With ``--check`` it only says whether both
+are up to date.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from typing import Any, Final
 from msgspec.structs import fields
 
 from camerad.base.errors import EX_CONFIG
-from camerad.office.sheet_page import PAGE
-from camerad.office.wording import LANGUAGES, ReportWording
+from camerad.evidence.sheet_page import PAGE
+from camerad.evidence.wording import LANGUAGES, ReportWording
 
 _CAMERAD: Final = Path(__file__).resolve().parents[2] / "camerad"
-PATH: Final = _CAMERAD / "office" / "player" / "report_words.js"
-SHEET_PATH: Final = _CAMERAD / "desk" / "package_maker" / "sheet_words.js"
+PATH: Final = _CAMERAD / "evidence" / "player" / "report_words.js"
+SHEET_PATH: Final = _CAMERAD / "office" / "desk" / "package_maker" / "sheet_words.js"
 WORDS: Final = (
     *("authentic", "qualified", "time", "device", "key", "begun"),
     *("ended", "length", "pre_event", "no_pre_event", "marks", "wearer", "no_wearer", "recording"),
@@ -34,7 +35,7 @@ WORDS: Final = (
 """What of a catalogue the player says; none of it has numbers to be put in."""
 
 
-_HEAD: Final = "// Made by docs/generators/player_words.py from camerad/office/wording.\n\n"
+_HEAD: Final = "// Made by docs/generators/player_words.py from camerad/evidence/wording.\n\n"
 
 
 def text() -> str:

@@ -1,4 +1,4 @@
-"""Modules of others that the player needs, as npm has them: ``camerad/office/player/vendor``.
+"""Modules of others that the player needs, as npm has them: ``camerad/evidence/player/vendor``.
 
 ``python -m generators.vendored_modules`` makes the folder anew: each package of `PINNED` is fetched
 by ``npm pack``, its archive compared with the integrity value that is written here, and of its
@@ -27,7 +27,7 @@ from typing import Final, NamedTuple
 
 from camerad.base.errors import EX_CONFIG
 
-FOLDER: Final = Path(__file__).resolve().parents[2] / "camerad" / "office" / "player" / "vendor"
+FOLDER: Final = Path(__file__).resolve().parents[2] / "camerad" / "evidence" / "player" / "vendor"
 MANIFEST: Final = "manifest.json"
 ENTRY: Final = "age-encryption"
 LICENCE: Final = "LICENSE"

@@ -24,7 +24,7 @@ LIBRARIES: Final = "libraries"
 UNUSED: Final = {"libarchive", "psycopg"}
 """Libraries that want one of Debian's with them, where they are used: libarchive for the firmware
 of a sensor that camerad does not drive, libpq for an index in PostgreSQL."""
-MIGRATIONS: Final = "camerad.state.migrations.env"
+MIGRATIONS: Final = "camerad.office.state.migrations.env"
 """Alembic alone can run it, while it migrates: so a database is made."""
 
 
@@ -47,7 +47,7 @@ def _migrate() -> None:
     """Make the tables of an index."""
     from sqlalchemy import create_engine
 
-    from camerad.state.index_tables import INDEX
+    from camerad.office.state.index_tables import INDEX
 
     with create_engine("sqlite://").begin() as connection:
         INDEX.migrate(connection)

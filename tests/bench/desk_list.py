@@ -26,17 +26,17 @@ from playwright.sync_api import Page
 from sqlalchemy import select
 
 from camerad.base.clock import DAY, SECOND
-from camerad.desk.roles import DeskRole
-from camerad.desk.sessions import COOKIE
-from camerad.index.recording_query import RecordingQuery, find
-from camerad.state.database import Database
-from camerad.state.database_settings import url_of
-from camerad.state.index_tables import INDEX, recordings
+from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.sessions import COOKIE
+from camerad.office.index.recording_query import RecordingQuery, find
+from camerad.office.state.database import Database
+from camerad.office.state.database_settings import url_of
+from camerad.office.state.index_tables import INDEX, recordings
 from tests.bench.index_growth import BEGIN_US, CAMERAS, DAYS, SMALL, TIMES, fill
 from tests.bench.latency import quantile
 from tests.bench.plan import answer, log
 from tests.browser.person import browser
-from tests.unit.desk.desk_scene import DeskScene, free_origin
+from tests.unit.office.desk.desk_scene import DeskScene, free_origin
 
 LIMIT_S: Final = 0.3
 ASKED: Final = 50

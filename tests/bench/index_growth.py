@@ -25,12 +25,12 @@ from postgresql import PostgreSQL
 from sqlalchemy import func, insert, literal, select
 
 from camerad.base.clock import DAY
-from camerad.index import recording_query
-from camerad.index.recording_query import RecordingQuery
-from camerad.index.recording_rows import row_of_apart
-from camerad.state.database import Database
-from camerad.state.index_tables import INDEX, recordings
-from tests.unit.index.office_scene_indexed import IndexedOffice, identity
+from camerad.office.index import recording_query
+from camerad.office.index.recording_query import RecordingQuery
+from camerad.office.index.recording_rows import row_of_apart
+from camerad.office.state.database import Database
+from camerad.office.state.index_tables import INDEX, recordings
+from tests.unit.office.index.office_scene_indexed import IndexedOffice, identity
 
 SMALL: Final = 10_000
 TIMES: Final = 100

@@ -26,13 +26,13 @@ from hw_mocks.fleet.fleet_office import FleetOffice
 from s3_engines import ACCESS, SECRET, S3Engine, seaweedfs
 
 from camerad.base.clock import DAY, SystemClock
+from camerad.office.server.second_copy.second_copies import SecondCopies
+from camerad.office.server.second_copy.second_copy import Lock, name_of
+from camerad.office.server.second_copy.second_copy_s3 import S3SecondCopy
+from camerad.office.server.second_copy.second_copy_s3_client import Bucket
+from camerad.office.server.second_copy.second_copy_settings import S3Settings
+from camerad.office.server.takeover_queue import THREADS_WITH_COPIES
 from camerad.store import verified_copy
-from camerad.vault.second_copy.second_copies import SecondCopies
-from camerad.vault.second_copy.second_copy import Lock, name_of
-from camerad.vault.second_copy.second_copy_s3 import S3SecondCopy
-from camerad.vault.second_copy.second_copy_s3_client import Bucket
-from camerad.vault.second_copy.second_copy_settings import S3Settings
-from camerad.vault.takeover_queue import THREADS_WITH_COPIES
 from tests.bench import machine, rclone_peer
 from tests.bench.office_fleet import (
     bytes_of,

@@ -37,7 +37,7 @@ from secrets_of_office import (
     the_key,
 )
 
-from camerad.office import player_modules
+from camerad.evidence import player_modules
 from tests.browser.person import WIDE, Person, person
 from tests.system import memory, tracing, watching
 

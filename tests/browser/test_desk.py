@@ -19,13 +19,13 @@ from playwright.sync_api import Browser, Route, expect
 from sealed_helpers import LOCKED, PASSPHRASE, made
 
 from camerad.base.storage_errors import explain
-from camerad.desk.roles import DeskRole
-from camerad.desk.sessions import COOKIE, Sessions
-from camerad.office.offload import offload
+from camerad.evidence.offload import offload
+from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.sessions import COOKIE, Sessions
 from camerad.store.device_client import OwnedDevice
 from tests.breadth import campaign
 from tests.browser.person import NARROW, WIDE, Person, person
-from tests.unit.desk.desk_scene import DeskScene, free_origin
+from tests.unit.office.desk.desk_scene import DeskScene, free_origin
 from tests.waiting import until
 
 HOW: Final = ("asked", "idle", "elsewhere", *map(campaign, ("ended", "roles", "away")))

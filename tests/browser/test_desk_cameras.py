@@ -16,25 +16,25 @@ from playwright.sync_api import Browser, expect
 
 from camerad.base.clock import SECOND, ManualClock
 from camerad.container.keys import SigningKey
-from camerad.desk.roles import DeskRole
-from camerad.desk.sessions import COOKIE
+from camerad.evidence import camera_register
+from camerad.evidence.camera_register import Register, RegisteredCamera
 from camerad.ledger.claim import Claim
 from camerad.ledger.ledger import Ledger
-from camerad.office import camera_register
-from camerad.office.camera_register import Register, RegisteredCamera
+from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.sessions import COOKIE
+from camerad.office.server.camera_holdings import CameraHoldings
+from camerad.office.server.cameras import Cameras
+from camerad.office.server.check_ins import CheckIns
+from camerad.office.server.settings_offers import SettingsOffers, sha256_of
+from camerad.office.server.update_offers import UpdateOffers
+from camerad.office.server.withdrawn_cameras import Withdrawal, WithdrawnCameras
 from camerad.provisioning import settings_offer, signing
 from camerad.store.check_in import DoctorResult, RecordingCounts, RefusedOffer, RunningSettings
-from camerad.vault.camera_holdings import CameraHoldings
-from camerad.vault.cameras import Cameras
-from camerad.vault.check_ins import CheckIns
-from camerad.vault.settings_offers import SettingsOffers, sha256_of
-from camerad.vault.update_offers import UpdateOffers
-from camerad.vault.withdrawn_cameras import Withdrawal, WithdrawnCameras
 from tests.browser.person import NARROW, WIDE, Person, person
-from tests.unit.desk.desk_scene import MINUTE, DeskScene, free_origin
+from tests.unit.office.desk.desk_scene import MINUTE, DeskScene, free_origin
+from tests.unit.office.server.update_scene import a_bundle
 from tests.unit.provisioning.scene import OFFICE, document
 from tests.unit.update.scene import NEW, OLD
-from tests.unit.vault.update_scene import a_bundle
 
 FLAGS = ("--ignore-certificate-errors",)
 """The authority of a test is nobody's."""

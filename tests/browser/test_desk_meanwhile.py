@@ -11,10 +11,10 @@ import pytest
 from desk_helpers import ONE, THREE, TWO
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
-from camerad.desk.roles import DeskRole
+from camerad.office.desk.roles import DeskRole
 from tests.browser.test_desk import FLAGS, at_desk, gives_reason, holding, office, signed_in
 from tests.browser.test_desk_pages import next_of
-from tests.unit.desk.desk_scene import DeskScene
+from tests.unit.office.desk.desk_scene import DeskScene
 
 __all__ = ["FLAGS"]
 

@@ -11,12 +11,12 @@ import pytest
 from city_provider import CityProvider
 from playwright.sync_api import Browser, expect
 
-from camerad.desk.redeeming import KNOWN_COOKIE
-from camerad.desk.roles import DeskRole
-from camerad.desk.sessions import COOKIE
+from camerad.office.desk.redeeming import KNOWN_COOKIE
+from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.sessions import COOKIE
 from tests.browser.person import NARROW, WIDE, Person, person
-from tests.unit.desk.desk_scene import DeskScene, free_origin
-from tests.unit.desk.openid_scene import desk_and_city
+from tests.unit.office.desk.desk_scene import DeskScene, free_origin
+from tests.unit.office.desk.openid_scene import desk_and_city
 
 FLAGS = ("--ignore-certificate-errors",)
 

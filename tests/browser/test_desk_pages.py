@@ -16,9 +16,9 @@ from msgspec.structs import replace
 from player_recordings import made_with_holes
 from playwright.sync_api import Browser, Page, Route, expect
 
-from camerad.desk.roles import DeskRole
-from camerad.office.case_file import Case, directory_of_cases, name_of
-from camerad.office.offload import offload
+from camerad.evidence.case_file import Case, directory_of_cases, name_of
+from camerad.evidence.offload import offload
+from camerad.office.desk.roles import DeskRole
 from camerad.store.device_client import OwnedDevice
 from tests.breadth import campaign
 from tests.browser.person import NARROW
@@ -32,7 +32,7 @@ from tests.browser.test_desk import (
     opens_with_key,
     signed_in,
 )
-from tests.unit.desk.desk_scene import DeskScene, free_origin
+from tests.unit.office.desk.desk_scene import DeskScene, free_origin
 from tests.waiting import until
 
 __all__ = ["FLAGS"]

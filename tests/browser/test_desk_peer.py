@@ -23,8 +23,8 @@ from lemonldap import CLIENT, Lemonldap
 from playwright.sync_api import Browser, ConsoleMessage, Route, expect
 
 from camerad.base.clock import SECOND
-from camerad.desk.openid_provider import KEYS_AGAIN_US, LEFT_ALONE_US
-from camerad.vault.openid_settings import RETURN_PATH
+from camerad.office.desk.openid_provider import KEYS_AGAIN_US, LEFT_ALONE_US
+from camerad.office.server.openid_settings import RETURN_PATH
 from tests.browser.person import WIDE, Person, person
 from tests.waiting import until
 

@@ -18,8 +18,8 @@ from playwright.sync_api import Browser, expect
 from report_year import SyntheticYear
 
 from camerad.container.keys import KeyRing
-from camerad.desk.roles import DeskRole
-from camerad.desk.sessions import COOKIE
+from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.sessions import COOKIE
 from camerad.office.report.figures import (
     Cell,
     Coverage,
@@ -34,7 +34,7 @@ from camerad.office.report.report_statement import OfficeRecords, check_report
 from camerad.office.report.report_table import write_table
 from camerad.store.locations import office_place
 from tests.browser.person import NARROW, SCREENSHOTS, WIDE, person
-from tests.unit.desk.desk_scene import DeskScene, free_origin
+from tests.unit.office.desk.desk_scene import DeskScene, free_origin
 
 FLAGS: Final = ("--ignore-certificate-errors",)
 """The authority of a test is nobody's."""

@@ -15,13 +15,13 @@ from playwright.sync_api import Browser, expect
 from sealed_helpers import LOCKED, PASSPHRASE, altered, flipped, made, pack
 from sqlalchemy import insert
 
-from camerad.desk.roles import DeskRole
-from camerad.desk.sessions import COOKIE
-from camerad.office.offload import offload
-from camerad.state.index_tables import recordings
+from camerad.evidence.offload import offload
+from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.sessions import COOKIE
+from camerad.office.state.index_tables import recordings
 from camerad.store.device_client import OwnedDevice
 from tests.browser.person import NARROW, Person, person
-from tests.unit.desk.desk_scene import DeskScene, free_origin
+from tests.unit.office.desk.desk_scene import DeskScene, free_origin
 from tests.waiting import DEADLINE, until
 
 FLAGS: Final = ("--ignore-certificate-errors", "--autoplay-policy=no-user-gesture-required")

@@ -27,10 +27,10 @@ from secrets_of_office import found_in, identity_text, the_key
 
 from camerad.cli.main import main
 from camerad.container.keys import SigningKey
-from camerad.desk.page_content import page_content
-from camerad.desk.roles import DeskRole
+from camerad.evidence.statement_extents import statement_extents
 from camerad.ledger.entries import NOTHING, facts_of_kind, sign_entry
-from camerad.office.statement_extents import statement_extents
+from camerad.office.desk.page_content import page_content
+from camerad.office.desk.roles import DeskRole
 from tests.browser.person import Person
 from tests.browser.test_desk import (
     SCRIPT,
@@ -39,7 +39,7 @@ from tests.browser.test_desk import (
     office,
     signed_in,
 )
-from tests.unit.desk.desk_scene import DeskScene
+from tests.unit.office.desk.desk_scene import DeskScene
 from tests.waiting import DEADLINE, until
 
 FLAGS = ("--ignore-certificate-errors",)

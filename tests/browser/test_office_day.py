@@ -48,7 +48,7 @@ DESKTOP: Final = (1280, 800)
 CASE: Final = "32-5/2026"
 REASON: Final = f"Az. {CASE}"
 NEVER: Final = "20200101T000000Z-000001-00000001"
-PAGES: Final = Path(__file__).parents[2] / "camerad/desk/pages"
+PAGES: Final = Path(__file__).parents[2] / "camerad/office/desk/pages"
 AUTHENTICATOR: Final = {
     "protocol": "ctap2",
     "transport": "internal",

@@ -24,18 +24,18 @@ from sealed_helpers import LOCKED, PASSPHRASE, altered, flipped, made, office, p
 
 from camerad.cli.main import main
 from camerad.container.keys import KeyRing
-from camerad.desk.roles import DeskRole
+from camerad.evidence.export import ExportRequest, LedgerExtract, export
+from camerad.evidence.offload import offload
+from camerad.evidence.player_page import player_hash
+from camerad.evidence.wording import GERMAN
 from camerad.ledger.entries import read_lines
 from camerad.ledger.recording_state import Hold
-from camerad.office.export import ExportRequest, LedgerExtract, export
-from camerad.office.offload import offload
-from camerad.office.player_page import player_hash
-from camerad.office.wording import GERMAN
+from camerad.office.desk.roles import DeskRole
 from camerad.store.device_client import OwnedDevice
 from tests.browser.person import NARROW, Person
 from tests.browser.test_desk import FLAGS as DESK_FLAGS
 from tests.browser.test_desk import at_desk, signed_in
-from tests.unit.desk.desk_scene import DeskScene, free_origin
+from tests.unit.office.desk.desk_scene import DeskScene, free_origin
 from tests.waiting import DEADLINE
 
 FLAGS: Final = DESK_FLAGS

@@ -29,14 +29,14 @@ from sealed_helpers import (
 from camerad.container import jws
 from camerad.container.gaps import CUT_OFF
 from camerad.container.keys import SigningKey
+from camerad.evidence.wording import ENGLISH
 from camerad.ledger.entries import NOTHING, Head, facts_of_kind, sign_entry
 from camerad.ledger.entry_types import Carried, Fact
 from camerad.ledger.recording_changes import newly_named
 from camerad.ledger.timeline import Timeline
-from camerad.office.wording import ENGLISH
 from tests.browser.test_desk import FLAGS as DESK_FLAGS
 from tests.browser.test_desk import at_desk
-from tests.unit.desk.desk_scene import DeskScene, free_origin
+from tests.unit.office.desk.desk_scene import DeskScene, free_origin
 
 FLAGS: Final = DESK_FLAGS
 OFFICE, FORGER = SigningKey.generate(), SigningKey.generate()

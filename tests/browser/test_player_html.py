@@ -17,9 +17,9 @@ from playwright.sync_api import Browser, Page
 from sealed_helpers import KEY, KEYS, LOCKED, PASSPHRASE, altered, flipped, made, office, pack
 
 from camerad.container.keys import SigningKey
+from camerad.evidence.export import ExportRequest, LedgerExtract, export
+from camerad.evidence.wording import ENGLISH
 from camerad.ledger.recording_state import Hold
-from camerad.office.export import ExportRequest, LedgerExtract, export
-from camerad.office.wording import ENGLISH
 from tests.browser.person import NARROW, SCREENSHOTS, browser
 from tests.waiting import DEADLINE, until
 

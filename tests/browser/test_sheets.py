@@ -16,14 +16,14 @@ from playwright.sync_api import Browser, Page
 from sealed_helpers import KEY, KEYS, Members, made, pack, sealed, signed, some_closing, without
 
 from camerad.container.gaps import FRAMES_LOST, STOPPED_SHORT, Gap
+from camerad.evidence.cover_sheet import CoverSheet, render
+from camerad.evidence.wording import ENGLISH
 from camerad.ledger.recording_state import Hold
-from camerad.office.cover_sheet import CoverSheet, render
-from camerad.office.wording import ENGLISH
 from camerad.verify.judge import verify
 from tests.browser.test_desk import FLAGS as DESK_FLAGS
 from tests.browser.test_desk import at_desk
 from tests.browser.test_package_checks import SHEET
-from tests.unit.desk.desk_scene import DeskScene, free_origin
+from tests.unit.office.desk.desk_scene import DeskScene, free_origin
 
 FLAGS: Final = DESK_FLAGS
 FACTS: Final = """async ([spelled, key]) => {

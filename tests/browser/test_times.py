@@ -13,12 +13,12 @@ from sealed_helpers import made, pack, sealed, signed, some_closing
 
 from camerad.container.gaps import STARTED_LATE, Gap
 from camerad.container.statements import StageChange
-from camerad.desk.roles import DeskRole
-from camerad.office.offload import offload
+from camerad.evidence.offload import offload
+from camerad.office.desk.roles import DeskRole
 from camerad.store.device_client import OwnedDevice
 from tests.browser.test_desk import FLAGS as DESK_FLAGS
 from tests.browser.test_desk import at_desk, signed_in
-from tests.unit.desk.desk_scene import DeskScene, free_origin
+from tests.unit.office.desk.desk_scene import DeskScene, free_origin
 
 FLAGS: Final = DESK_FLAGS
 LATE_US: Final = 3_000_000

@@ -29,10 +29,6 @@ from hw_mocks.fleet.fleet_office import HOST, FleetOffice
 from camerad.base.clock import SECOND, ManualClock, SystemClock
 from camerad.config.office_section import Office
 from camerad.container import jws
-from camerad.desk import people
-from camerad.desk.desk_state import DeskState
-from camerad.desk.roles import DeskRole
-from camerad.desk.sessions import COOKIE, Sessions
 from camerad.dock.errors import OfficeAnswerError, OfficeUnavailableError
 from camerad.dock.ledger_handover import bring_ledger
 from camerad.dock.office_client import OfficeClient
@@ -41,10 +37,14 @@ from camerad.dock.request_bodies import FilePart, Text
 from camerad.dock.signers import KeySigner
 from camerad.ledger.claim import Claim
 from camerad.ledger.ledger import Ledger
-from camerad.state.database_settings import IndexSettings
+from camerad.office.desk import people
+from camerad.office.desk.desk_state import DeskState
+from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.sessions import COOKIE, Sessions
+from camerad.office.server.desk_settings import DeskSettings
+from camerad.office.server.ledger_copy import LARGEST, MOST_BYTES
+from camerad.office.state.database_settings import IndexSettings
 from camerad.store.listing import read_info
-from camerad.vault.desk_settings import DeskSettings
-from camerad.vault.ledger_copy import LARGEST, MOST_BYTES
 from tests.campaign.table import say
 from tests.helpers.hostile_ledger import HostileLedger, runs
 

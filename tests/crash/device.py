@@ -21,7 +21,7 @@ from camerad.base.errors import StorageError
 from camerad.config import Settings
 from camerad.container.statements import FORMAT, Closing, FragmentFacts, Header
 from camerad.daemon.store_worker import StoreWorker
-from camerad.office.offload import OffloadResult, offload
+from camerad.evidence.offload import OffloadResult, offload
 from camerad.recording.container_writer import Sink
 from camerad.store import disk, identity
 from camerad.store.device_client import OwnedDevice

@@ -50,7 +50,8 @@ def test_a_life_is_recorded_whole() -> None:
                 disk.apply(event)
         assert disk.cached() == Workspace(life.root).read()
         kinds = {event.kind for event in life.events if isinstance(event, Op)}
-    # Only the office's server gives a file one more name (tests/unit/vault/test_takeover_crash.py).
+    # Only the office's server gives a file one more name
+    # (tests/unit/office/server/test_takeover_crash.py).
     assert kinds == set(Kind) - {Kind.SYNC_FILE, Kind.LINK}
 
 

@@ -22,7 +22,7 @@ from aiohttp import ClientSession, TCPConnector, hdrs, web
 from multidict import CIMultiDict
 from small_office import hang_up
 
-from camerad.vault.certificates import KeyPairFiles, make_authority, make_certificate
+from camerad.office.server.certificates import KeyPairFiles, make_authority, make_certificate
 from tests.waiting import DEADLINE
 
 HOST: Final = "127.0.0.1"

@@ -14,9 +14,9 @@ from camerad.container import jws
 from camerad.container.chain import HEADER_NAME
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.skeleton import skeleton
+from camerad.evidence.offload import OffloadResult, offload
 from camerad.ledger.claim import Claim
 from camerad.ledger.ledger import Ledger
-from camerad.office.offload import OffloadResult, offload
 from camerad.store.device_client import OwnedDevice
 from camerad.store.locations import Place, place_of
 from camerad.store.store import PlaceClaim, Store

@@ -15,9 +15,9 @@ from typing import Any, Final
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from camerad.base.clock import DAY
-from camerad.vault.notices.notice_channels import ChannelError, PartlySentError
-from camerad.vault.notices.notice_message import NoticeMessage
-from camerad.vault.notices.notice_rules import Notice, NoticeKind, OfficeFacts, StoreFacts
+from camerad.office.server.notices.notice_channels import ChannelError, PartlySentError
+from camerad.office.server.notices.notice_message import NoticeMessage
+from camerad.office.server.notices.notice_rules import Notice, NoticeKind, OfficeFacts, StoreFacts
 from tests.waiting import DEADLINE
 
 HOST: Final = "127.0.0.1"

@@ -21,9 +21,9 @@ from hw_mocks.sim.relay import HOST, Relay
 
 from camerad.config.office_section import Office
 from camerad.container.keys import PublicKey
-from camerad.office import camera_register
-from camerad.office.camera_register import Register, RegisteredCamera
-from camerad.office.own_key import load_public_key
+from camerad.evidence import camera_register
+from camerad.evidence.camera_register import Register, RegisteredCamera
+from camerad.evidence.own_key import load_public_key
 from tests.waiting import DEADLINE
 
 PATIENCE: Final = DEADLINE

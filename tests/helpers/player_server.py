@@ -13,8 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 
-from camerad.office import player_modules
-from camerad.office.statement_extents import statement_extents
+from camerad.evidence import player_modules
+from camerad.evidence.statement_extents import statement_extents
 from tests.waiting import DEADLINE
 
 PREFIX: Final = "/player/"

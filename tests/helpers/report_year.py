@@ -21,11 +21,11 @@ from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.statements import RecordingInfo
 from camerad.control.check_in_report import counters_of
 from camerad.control.metrics import BOUNDS, Histogram
+from camerad.evidence import own_key
 from camerad.ledger.claim import Claim
 from camerad.ledger.entries import NOTHING, Entry, Head, sign_entry
 from camerad.ledger.entry_types import EpochBegun, ShiftBegun
 from camerad.ledger.ledger import Ledger
-from camerad.office import own_key
 from camerad.office.report.camera_readings import CameraReadings, Reading
 from camerad.office.report.ledger_tallies import LedgerTallies
 from camerad.office.report.report_days import days_in

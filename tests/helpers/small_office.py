@@ -29,9 +29,9 @@ from camerad.base.errors import CameradError
 from camerad.container.keys import PublicKey, SigningKey
 from camerad.dock import request_signature
 from camerad.ledger.entries import Head
+from camerad.office.server.cameras import UnregisteredError
 from camerad.store import receipts
 from camerad.store.receipts import CopiedRecording, Receipt
-from camerad.vault.cameras import UnregisteredError
 from tests.waiting import DEADLINE, reached
 
 TUS = "1.0.0"

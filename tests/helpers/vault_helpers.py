@@ -11,16 +11,16 @@ from desk_helpers import KEY, Camera
 from camerad.base.clock import ManualClock
 from camerad.container.keys import KeyRing, PublicKey, SigningKey
 from camerad.container.skeleton import skeleton
-from camerad.office import camera_register
-from camerad.office.camera_register import Register, RegisteredCamera
+from camerad.evidence import camera_register
+from camerad.evidence.camera_register import Register, RegisteredCamera
+from camerad.office.server.cameras import Cameras
+from camerad.office.server.ledger_copy import AdoptResult, LedgerCopies
+from camerad.office.server.takeover import Takeover
+from camerad.office.server.upload_files import Declaration
+from camerad.office.server.upload_limits import UploadLimits
+from camerad.office.server.uploads import Uploads
 from camerad.store.device_client import accept_receipt
 from camerad.store.locations import Holding, place_of
-from camerad.vault.cameras import Cameras
-from camerad.vault.ledger_copy import AdoptResult, LedgerCopies
-from camerad.vault.takeover import Takeover
-from camerad.vault.upload_files import Declaration
-from camerad.vault.upload_limits import UploadLimits
-from camerad.vault.uploads import Uploads
 
 OFFICE_KEY: Final = SigningKey.generate()
 """The office's."""

@@ -17,7 +17,7 @@ from verifier_stores import check_office
 from camerad.base.clock import DAY, ClockSource, Moment
 from camerad.cli import main
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.office import own_key
+from camerad.evidence import own_key
 from camerad.store import receipts
 from camerad.store.locations import place_of
 

@@ -78,11 +78,11 @@ def test_the_wheel_says_whose_it_is_and_by_which_licences(built: Path) -> None:
         said = HeaderParser().parsestr(archive.read(said_in).decode())
     assert (said["Name"], said["Version"]) == ("camerad", __version__)
     assert said["Author"] and said.get_all("Classifier")
-    vendored = list((ROOT / "camerad/office/player/vendor").rglob("LICENSE"))
+    vendored = list((ROOT / "camerad/evidence/player/vendor").rglob("LICENSE"))
     assert vendored
     licences = {name for name in names if ".dist-info/licenses/" in name}
     assert len(licences) == 1 + len(vendored)
-    manifest = (ROOT / "camerad/office/player/vendor/manifest.json").read_text()
+    manifest = (ROOT / "camerad/evidence/player/vendor/manifest.json").read_text()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     theirs = set(re.findall(r'"licence": "([^"]+)"', manifest))
     assert theirs | {"Apache-2.0"} == set(project["license"].split(" AND "))

@@ -15,14 +15,14 @@ from random import Random
 import pytest
 
 from camerad.behaviour.update import Offer, UpdatePhase
+from camerad.office.server import update_offers
+from camerad.office.server.camera_overview import OfferedUpdateState
+from camerad.office.server.update_bundle import BundleError, BundleManifest
 from camerad.update.errors import BundleRefusedError
 from camerad.update.rauc import Rauc
-from camerad.vault import update_offers
-from camerad.vault.camera_overview import OfferedUpdateState
-from camerad.vault.update_bundle import BundleError, BundleManifest
 from camerad_image import updates
+from tests.unit.office.server.update_scene import KID, UpdateWay, update_way
 from tests.unit.update.scene import COMPATIBLE, NEW, PlayedRauc
-from tests.unit.vault.update_scene import KID, UpdateWay, update_way
 from tests.updates import pki
 from tests.updates.test_rauc import (
     CONTENT,

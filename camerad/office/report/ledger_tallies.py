@@ -24,14 +24,14 @@ from camerad.container import jws
 from camerad.container.jws import JwsError
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.statements import RecordingInfo
+from camerad.evidence import own_key
+from camerad.evidence.holdings import directory_id
+from camerad.evidence.office_store import camera_keys
 from camerad.ledger import log_segments
 from camerad.ledger.audit import entry_in, tokens_in
 from camerad.ledger.entries import parse_entry
 from camerad.ledger.entry_types import ShiftBegun
 from camerad.ledger.log_segments import SegmentReading
-from camerad.office import own_key
-from camerad.office.holdings import directory_id
-from camerad.office.office_store import camera_keys
 from camerad.office.report.camera_readings import MONTHS, READINGS
 from camerad.office.report.given_recordings import GivenRecordings
 from camerad.office.report.ledger_tally import (

@@ -16,7 +16,7 @@ import msgspec
 from camerad import __version__
 from camerad.base.errors import EX_USAGE, CameradError
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.office.holdings import directory_id
+from camerad.evidence.holdings import directory_id
 from camerad.office.report import report_sources as sources
 from camerad.office.report.figures import ReportFigures
 from camerad.office.report.ledger_tallies import LedgerTallies

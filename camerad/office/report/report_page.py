@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from camerad.office.cover_sheet import escape
+from camerad.evidence.cover_sheet import escape
 from camerad.office.report import report_numbers as said
 from camerad.office.report.figures import (
     Cell,

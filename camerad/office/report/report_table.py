@@ -27,7 +27,7 @@ MONTHS: Final = "months"
 _DECIMALS: Final = 6
 _FORMULA: Final = re.compile(r"""(^|[;,|\t\r\n])(?=[\s\ufeff"']*[=+\-@\uff0b\uff0d\uff1d\uff20])""")
 """A cell begins here, whichever separator a program goes by, and what follows may be a formula.
-``camerad/desk/pages/csv.js`` has the same."""
+``camerad/office/desk/pages/csv.js`` has the same."""
 
 
 class ReportTableError(CameradError, ValueError):

@@ -17,9 +17,9 @@ from typing import Any, Final
 import yaml
 from camerad.container.keys import PublicKey
 from camerad.container.recording_files import SUFFIX
-from camerad.office import camera_register
-from camerad.office.camera_register import Register, RegisteredCamera
-from camerad.office.own_key import load_public_key
+from camerad.evidence import camera_register
+from camerad.evidence.camera_register import Register, RegisteredCamera
+from camerad.evidence.own_key import load_public_key
 
 from hw_mocks.free_port import free_port
 

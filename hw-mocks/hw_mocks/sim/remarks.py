@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from camerad.office.wording import LANGUAGES, ReportWording
+from camerad.evidence.wording import LANGUAGES, ReportWording
 from camerad.verify.findings import FindingKind
 
 MOST: Final = 20

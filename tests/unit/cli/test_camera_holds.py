@@ -10,7 +10,7 @@ import pytest
 from desk_helpers import KEYS, ONE, TWO, Camera
 
 from camerad.container import jws
-from camerad.office.ledger_mirror import mirror_ledger
+from camerad.evidence.ledger_mirror import mirror_ledger
 from camerad.store.locations import place_of
 
 from .conftest import Desk, Said, set_clock

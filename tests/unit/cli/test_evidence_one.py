@@ -15,7 +15,7 @@ from sealed_helpers import pack, sealed, signed, some_closing
 from camerad.base.clock import SECOND
 from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.office import own_key
+from camerad.evidence import own_key
 from camerad.store import listing
 from camerad.store.locations import place_of
 from camerad.store.store import PlaceClaim, Store

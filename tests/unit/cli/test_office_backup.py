@@ -20,13 +20,13 @@ from camerad.base.clock import SystemClock
 from camerad.base.errors import EX_CANTCREAT
 from camerad.container.keys import SigningKey
 from camerad.ledger.ledger import Ledger
-from camerad.state.database import Database
-from camerad.state.state_copy import read_copy
-from camerad.state.state_tables import STATE, imports, people, server_secrets
+from camerad.office.server import backup_restore, office_backup, office_settings
+from camerad.office.state.database import Database
+from camerad.office.state.state_copy import read_copy
+from camerad.office.state.state_tables import STATE, imports, people, server_secrets
 from camerad.store.locations import office_place
 from camerad.store.store import PlaceClaim
-from camerad.vault import backup_restore, office_backup, office_settings
-from tests.unit.vault.office_scene import write_register
+from tests.unit.office.server.office_scene import write_register
 
 from .conftest import Desk
 

@@ -16,10 +16,17 @@ from camerad.base.errors import EX_CONFIG, EX_TEMPFAIL, EX_USAGE
 from camerad.behaviour.stages import Condition
 from camerad.config.provisioning import NAME as FILE
 from camerad.container.keys import SigningKey
-from camerad.office import camera_register
-from camerad.office.camera_register import Register, RegisteredCamera
-from camerad.office.own_key import load_public_key
-from camerad.office.server_section import ServerSpec, read_authority, section_text
+from camerad.evidence import camera_register
+from camerad.evidence.camera_register import Register, RegisteredCamera
+from camerad.evidence.own_key import load_public_key
+from camerad.evidence.server_section import ServerSpec, read_authority, section_text
+from camerad.office.server.camera_overview import WORDS, SettingsState, overview
+from camerad.office.server.cameras import Cameras
+from camerad.office.server.certificates import KeyPairFiles, make_authority
+from camerad.office.server.check_ins import CheckIns
+from camerad.office.server.settings_offers import SettingsOffers
+from camerad.office.server.update_offers import UpdateOffers
+from camerad.office.server.withdrawn_cameras import Withdrawal, WithdrawnCameras
 from camerad.provisioning import signing
 from camerad.provisioning.validation import digest
 from camerad.store.check_in import (
@@ -30,18 +37,11 @@ from camerad.store.check_in import (
     RefusedOffer,
     RunningSettings,
 )
-from camerad.vault.camera_overview import WORDS, SettingsState, overview
-from camerad.vault.cameras import Cameras
-from camerad.vault.certificates import KeyPairFiles, make_authority
-from camerad.vault.check_ins import CheckIns
-from camerad.vault.settings_offers import SettingsOffers
-from camerad.vault.update_offers import UpdateOffers
-from camerad.vault.withdrawn_cameras import Withdrawal, WithdrawnCameras
 from tests.unit.cli.conftest import Desk
+from tests.unit.office.server.update_scene import a_bundle
 from tests.unit.provisioning.scene import OFFICE, STRANGER, document
 from tests.unit.update.scene import COMPATIBLE
 from tests.unit.update.scene import NEW as NEW_VERSION
-from tests.unit.vault.update_scene import a_bundle
 
 URL = "https://office.example"
 KID = KEY.public.thumbprint

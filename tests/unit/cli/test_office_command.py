@@ -18,12 +18,12 @@ from msgspec.structs import replace
 
 from camerad.base.errors import EX_CONFIG, EX_USAGE
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.office.own_key import load_or_create_key
+from camerad.evidence.own_key import load_or_create_key
+from camerad.office.server import office_settings
 from camerad.store import receipts
 from camerad.store.locations import PlaceKind, place_of
-from camerad.vault import office_settings
 from tests.unit.cli.conftest import Desk
-from tests.unit.vault.office_scene import write_register
+from tests.unit.office.server.office_scene import write_register
 
 URL = "https://office.example:9443"
 

@@ -13,12 +13,12 @@ from desk_helpers import KEY, ONE, THREE, TWO, Camera
 from camerad.base.clock import DAY, ManualClock
 from camerad.base.errors import EX_CONFIG, EX_UNAVAILABLE, EX_USAGE
 from camerad.container.keys import KeyRing
-from camerad.office import camera_register
-from camerad.office.camera_register import Register
-from camerad.office.office_store import open_office_store
-from camerad.office.own_key import load_key
+from camerad.evidence import camera_register
+from camerad.evidence.camera_register import Register
+from camerad.evidence.office_store import open_office_store
+from camerad.evidence.own_key import load_key
+from camerad.office.server.withdrawn_cameras import WithdrawnCameras
 from camerad.store.locations import office_place
-from camerad.vault.withdrawn_cameras import WithdrawnCameras
 from tests.unit.cli.conftest import Desk
 
 HOUR = DAY // 24

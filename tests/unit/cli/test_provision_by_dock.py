@@ -9,7 +9,7 @@ import pytest
 
 from camerad.base.errors import EX_CONFIG
 from camerad.config.provisioning import NAME
-from camerad.office import provisioning_files
+from camerad.evidence import provisioning_files
 from camerad.provisioning import settings_offer, signing
 from camerad.provisioning.offered_settings import OfferedSettings
 from tests.unit.cli.conftest import Desk

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from camerad.office import camera_register
-from camerad.office.card_reader import CardError, CardKind, CardReader, ReaderError
+from camerad.evidence import camera_register
+from camerad.evidence.card_reader import CardError, CardKind, CardReader, ReaderError
 from camerad.provisioning.signing import NAME as SIGNATURE
 from tests.unit.cli.conftest import Desk
 from tests.unit.cli.provision_steps import Camera, made

@@ -19,8 +19,8 @@ from msgspec.structs import replace
 from camerad.base.errors import EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_NOPERM, EX_TEMPFAIL, EX_USAGE
 from camerad.config.provisioning import NAME
 from camerad.container.keys import PublicKey, SigningKey, read_public_key
-from camerad.office import camera_register, own_key, provisioning_files
-from camerad.office.labels import URN
+from camerad.evidence import camera_register, own_key, provisioning_files
+from camerad.evidence.labels import URN
 from camerad.provisioning import publishing, signing
 from tests.unit.cli.conftest import Desk
 from tests.unit.cli.provision_steps import NEW, Camera, made

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from camerad.base.errors import EX_CONFIG
 from camerad.config.provisioning import NAME
 from camerad.container.keys import SigningKey
-from camerad.office import provisioning_files
+from camerad.evidence import provisioning_files
 from camerad.provisioning import signing
 from tests.unit.cli.conftest import Desk
 from tests.unit.cli.provision_steps import NEW, Camera, made

@@ -8,7 +8,7 @@ import pytest
 
 from camerad.base.errors import EX_CONFIG
 from camerad.config.provisioning import NAME
-from camerad.office import csv_table
+from camerad.evidence import csv_table
 from tests.unit.cli.conftest import Desk
 from tests.unit.cli.provision_steps import made
 

@@ -9,7 +9,7 @@ import pytest
 
 from camerad.base import durable_files
 from camerad.base.errors import EX_CONFIG
-from camerad.office import camera_register
+from camerad.evidence import camera_register
 from tests.unit.cli.conftest import Desk
 from tests.unit.cli.provision_steps import Camera, made
 

@@ -15,7 +15,7 @@ import pytest
 
 from camerad.base.errors import EX_CANTCREAT, EX_NOPERM, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE
 from camerad.cli import main
-from camerad.office.badge_drawing import BORDER, MODULE_MM, draw_badge
+from camerad.evidence.badge_drawing import BORDER, MODULE_MM, draw_badge
 from tests.unit.answering import Answering, served
 
 SVG = "{http://www.w3.org/2000/svg}"

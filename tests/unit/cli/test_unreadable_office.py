@@ -31,7 +31,7 @@ from .conftest import Desk, Said
 
 ROOT = os.geteuid() == 0
 PACKAGE = Path(camerad.__file__).parent
-ROOMS = ["cli", "office", "store", "ledger", "verify", "container", "provisioning", "update"]
+ROOMS = ["cli", "evidence", "store", "ledger", "verify", "container", "provisioning", "update"]
 CLERK, GROUP = (65_534, 65_533) if ROOT else (os.geteuid(), os.getegid())
 DUE_US = 1_900_000_000 * SECOND
 """Years after the recordings were made."""

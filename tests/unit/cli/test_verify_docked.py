@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from vault_helpers import OFFICE_KEY, Vault
 
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.office import own_key
-from camerad.office.offload import OffloadResult, offload
+from camerad.evidence import own_key
+from camerad.evidence.offload import OffloadResult, offload
 from camerad.store import receipts
 from camerad.store.device_client import OwnedDevice, accept_receipt
 from camerad.store.locations import Holding, place_of

@@ -20,8 +20,8 @@ from camerad.cli import desk as desk_module
 from camerad.container import jws
 from camerad.container.chain import HEADER_NAME
 from camerad.container.keys import KeyRing, PublicKey, SigningKey
+from camerad.evidence.ledger_mirror import mirror_ledger
 from camerad.ledger.ledger import read_ledger
-from camerad.office.ledger_mirror import mirror_ledger
 from camerad.store.locations import Holding, device_stem, holding_stem, place_of
 
 from .conftest import Desk, Said

@@ -32,13 +32,13 @@ from camerad.dock.office_client import OfficeClient
 from camerad.dock.office_connection import OfficeConnection, trusting
 from camerad.dock.progress_teller import NoReport
 from camerad.dock.signers import KeySigner
-from camerad.office.own_key import load_public_key
+from camerad.evidence.own_key import load_public_key
+from camerad.office.server.office_server import Vault
+from camerad.office.server.office_settings import ListenSettings, OfficeFile
 from camerad.store.device_client import accept_receipt
 from camerad.store.locations import place_of
 from camerad.store.store import PlaceClaim, Store
-from camerad.vault.office_server import Vault
-from camerad.vault.office_settings import ListenSettings, OfficeFile
-from tests.unit.vault.office_scene import NAME, OfficeScene, Running, write_register
+from tests.unit.office.server.office_scene import NAME, OfficeScene, Running, write_register
 
 DAYS = 30
 RETENTION_DAYS = 14

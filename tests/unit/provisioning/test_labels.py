@@ -14,9 +14,9 @@ import pytest
 
 from camerad.config.sections import DEVICE_ID
 from camerad.container.keys import SigningKey
-from camerad.office.camera_register import Register, RegisteredCamera
-from camerad.office.labels import render_labels
-from camerad.office.wording import ENGLISH, GERMAN, LANGUAGES, ReportWording
+from camerad.evidence.camera_register import Register, RegisteredCamera
+from camerad.evidence.labels import render_labels
+from camerad.evidence.wording import ENGLISH, GERMAN, LANGUAGES, ReportWording
 
 KEY = SigningKey.generate().public
 MADE = datetime(2026, 11, 26, 9, 30, tzinfo=ZoneInfo("Europe/Berlin"))

@@ -35,7 +35,7 @@ from camerad.base.clock import ManualClock
 from camerad.capture.capture_settings import SoundSettings
 from camerad.capture.microphone import MicrophoneReader
 from camerad.container.keys import KeyRing
-from camerad.office.decrypt import open_recording
+from camerad.evidence.decrypt import open_recording
 from camerad.stream import wire
 from camerad.stream.packets import PacketInfo
 from camerad.stream.sound_intake import SoundIntake

@@ -38,7 +38,7 @@ from camerad.base.errors import StorageError
 from camerad.container.gaps import HOLE_US
 from camerad.container.keys import KeyRing
 from camerad.container.statements import FragmentFacts
-from camerad.office.decrypt import open_recording
+from camerad.evidence.decrypt import open_recording
 from camerad.recording import audio_track
 from camerad.recording.audio_track import AudioTrack
 from camerad.stream.ring import Ring

@@ -12,9 +12,9 @@ from vault_helpers import KID
 from camerad.base.errors import StorageError
 from camerad.base.safe_read import read_plain
 from camerad.container.keys import KeyRing, SigningKey
+from camerad.evidence.holdings import make_holding
 from camerad.ledger.claim import Claim
 from camerad.ledger.ledger import Ledger
-from camerad.office.holdings import make_holding
 from camerad.store import camera_directories
 from camerad.store.camera_directories import by_camera
 from camerad.store.locations import Holding, office_place

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from vault_helpers import Vault
 
 from camerad.base.clock import DAY
-from camerad.office.office_store import open_office_store
+from camerad.evidence.office_store import open_office_store
 from camerad.store.locations import place_of
 from camerad.store.store import Store
 from tests.breadth import breadth

@@ -12,14 +12,14 @@ from vault_helpers import KID, NAME, Vault, register
 
 from camerad.base.clock import DAY
 from camerad.container.keys import KeyRing, SigningKey
+from camerad.evidence.holdings import make_holding
+from camerad.evidence.office_store import camera_keys, open_office_store
 from camerad.ledger.entries import read_lines
-from camerad.office.holdings import make_holding
-from camerad.office.office_store import camera_keys, open_office_store
+from camerad.office.server.camera_holdings import CameraHoldings
+from camerad.office.server.lost_recordings import LostRecordings
 from camerad.store.locations import holding_name, place_of
 from camerad.store.newest_copy import with_newest_copies
 from camerad.store.store import PlaceClaim, Store
-from camerad.vault.camera_holdings import CameraHoldings
-from camerad.vault.lost_recordings import LostRecordings
 
 
 class Pair:

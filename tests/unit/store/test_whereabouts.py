@@ -14,8 +14,8 @@ from vault_helpers import NAME, Vault, register
 from camerad.base.clock import DAY
 from camerad.base.errors import StorageError
 from camerad.container.keys import SigningKey
+from camerad.evidence.holdings import make_holding
 from camerad.ledger.recording_state import RecordingState
-from camerad.office.holdings import make_holding
 from camerad.store import receipts, whereabouts
 from camerad.store.locations import Holding, UnreadPlace, device_place, office_place
 from camerad.store.whereabouts import Whereabouts

@@ -11,8 +11,8 @@ import pytest
 
 import camerad_image.units
 from camerad.base.errors import EX_CONFIG, EX_USAGE
-from camerad.vault import office_server
-from camerad.vault.office_settings import DEFAULT_PORT, NAME
+from camerad.office.server import office_server
+from camerad.office.server.office_settings import DEFAULT_PORT, NAME
 from tests.unit.systemd import rating
 from tests.unit.systemd.rating import need
 from tests.unit.systemd.units import SOURCE, one, seconds, settings

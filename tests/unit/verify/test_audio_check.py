@@ -26,7 +26,7 @@ from sound_helpers import MICROPHONE, PER_FRAGMENT, UNIT_US, beeps, heard_at, ma
 
 from camerad.container.gaps import Gap
 from camerad.container.statements import FragmentFacts, FragmentSound, SoundChange, SoundEnd
-from camerad.office.decrypt import open_recording
+from camerad.evidence.decrypt import open_recording
 from camerad.verify.findings import FindingKind
 from camerad.verify.judge import verify
 from camerad.verify.verdict import Report, Verdict

@@ -40,7 +40,7 @@ from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.reader import walk_members
 from camerad.container.severity import Severity
 from camerad.container.statements import Header
-from camerad.office.decrypt import open_recording
+from camerad.evidence.decrypt import open_recording
 from camerad.recording.container_writer import ContainerWriter
 from camerad.store.recovery import repair
 from camerad.verify import judge as verify_module

@@ -5,7 +5,7 @@ from __future__ import annotations
 from camerad.base.clock import SECOND
 from camerad.container.gaps import CAPTURE_RESTARTED, FRAMES_LOST, Gap
 from camerad.verify.verdict import Report
-from tests.unit.office.test_cover_sheet import ORIGIN_US, a_result
+from tests.unit.evidence.test_cover_sheet import ORIGIN_US, a_result
 
 
 def test_a_long_gap_does_not_hide_behind_many_short_ones() -> None:

@@ -18,7 +18,7 @@ from camerad.container import jws, ustar
 from camerad.container.mp4_boxes import Mp4Error
 from camerad.container.reader import LostBytes, MemberSeen, Tail, walk_members
 from camerad.container.statements import COMMIT, END, HEADER, Commit, Header, RecordingEnd
-from camerad.office.remux import Mp4Writer
+from camerad.evidence.remux import Mp4Writer
 from camerad.verify.judge import verify
 from camerad.verify.verdict import Verdict
 

@@ -20,9 +20,9 @@ from camerad.base.errors import StorageError
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.office.report import camera_readings
 from camerad.office.report.camera_readings import MONTHS, CameraReadings, Reading
+from camerad.office.server.check_ins import CheckIns, StaleCheckInError
 from camerad.store import check_in
 from camerad.store.check_in import Count, Counters
-from camerad.vault.check_ins import CheckIns, StaleCheckInError
 
 HOUR = 3600 * SECOND
 
@@ -141,7 +141,7 @@ def test_a_loss_of_power_costs_nothing_and_doubles_nothing(
         raise StorageError("the power is gone")
 
     with monkeypatch.context() as patched:
-        patched.setattr("camerad.vault.check_ins.durable_files.publish", lost)
+        patched.setattr("camerad.office.server.check_ins.durable_files.publish", lost)
         with pytest.raises(StorageError):
             office.check_ins.take(KID, sent)
     kept = office.kept()

@@ -17,7 +17,7 @@ from camerad.base.clock import DAY, ClockSource
 from camerad.container import jws
 from camerad.container.jws import JwsError
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.office.office_store import open_office_store
+from camerad.evidence.office_store import open_office_store
 from camerad.office.report import ledger_tallies
 from camerad.office.report.ledger_tallies import LedgerTallies, TakenReadingsError
 from camerad.office.report.ledger_tally import (
@@ -34,10 +34,10 @@ from camerad.office.report.report_sources import (
     make_figures,
 )
 from camerad.office.report.typed_form import TypedForm
+from camerad.office.server.readings_worker import AGAIN_SECONDS, LOOK_SECONDS, ReadingsWorker
+from camerad.office.server.report_settings import ReportSettings
 from camerad.store.locations import place_of
 from camerad.store.store import Store
-from camerad.vault.readings_worker import AGAIN_SECONDS, LOOK_SECONDS, ReadingsWorker
-from camerad.vault.report_settings import ReportSettings
 
 HOUR = DAY // 24
 CAMERAS = KeyRing([KEY.public])

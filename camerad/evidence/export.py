@@ -1,0 +1,420 @@
+"""Makes the package for the public prosecutor: one directory with everything that is needed.
+
+==========================  ======================================================================
+``ID.mp4``                  the footage, opened; ``ID.salvaged.mp4`` if only parts of it are proven
+``ID.tar``                  the original, as the camera wrote it
+``report.html``             one page to be printed (`camerad.evidence.cover_sheet`)
+``player.html``             checks the original and plays it in a browser, without a network
+                            (`camerad.evidence.player_page`); the same in every package
+``checks.json``             everything that the check found, for programs
+``how-to-verify.txt``       how to check all of it without this software
+``device-key.pem, .jwk``    the camera's public key, as the office trusts it
+``ledger.jws``              what the ledgers say about the recording, one statement a line
+``ledger-keys.txt``         public keys that signed these, where it was not the camera's
+``SHA256SUMS``              of all these files, for ``sha256sum -c``
+==========================  ======================================================================
+
+Procedure: everything is made in a directory of a temporary name, which only its maker may enter.
+The original is copied there first, and what is checked and opened is that copy, so that nobody can
+hand in other bytes between the check and the copy. Then the hold is placed, and when all else is on
+the storage the footage, which was a file without a name, gets one, and the directory gets its own.
+Whatever goes wrong before, SIGTERM included, the temporary directory is removed; a hold that was
+placed stays, since it only keeps what it is for. After a kill or a loss of power the directory is
+left, and the next export removes it. Footage in the clear is in it only where the file system has
+no files without a name (`camerad.evidence.decrypt`), or in the instant between the two names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shlex
+import shutil
+import stat
+from collections.abc import Callable, Iterator
+from datetime import tzinfo
+from typing import Final
+
+import msgspec
+
+from camerad import __version__
+from camerad.base import durable_files, file_status, storage_errors
+from camerad.base.errors import EX_TEMPFAIL, EX_USAGE, CameradError
+from camerad.base.text import is_plain
+from camerad.container import jws, recording_files, skeleton
+from camerad.container.keys import KeyRing, PublicKey
+from camerad.container.members import NotARecordingError
+from camerad.container.recording_files import SUFFIX
+from camerad.evidence.cover_sheet import CoverSheet, DeliveredFile, render
+from camerad.evidence.decrypt import OpenedRecording, UnsealError, decrypted, raise_on_sigterm
+from camerad.evidence.identity_file import Identities
+from camerad.evidence.player_page import NAME as PLAYER
+from camerad.evidence.player_page import player_page
+from camerad.evidence.wording import ReportWording
+from camerad.ledger.recording_state import Hold
+from camerad.store import verified_copy
+from camerad.verify.judge import MayRun, Progress, never_runs
+from camerad.verify.verdict import Report
+
+ENDING: Final = "-export"
+"""What a package's name has behind the recording's id."""
+TEMPORARY: Final = ".part"
+REPORT: Final = "report.html"
+CHECKS: Final = "checks.json"
+INSTRUCTIONS: Final = "how-to-verify.txt"
+LEDGER: Final = "ledger.jws"
+LEDGER_KEYS: Final = "ledger-keys.txt"
+SUMS: Final = "SHA256SUMS"
+KEY_PEM: Final = "device-key.pem"
+KEY_JWK: Final = "device-key.jwk"
+
+_FILE_MODE: Final = 0o600
+"""The package has footage in the clear: only whoever made it may read it."""
+_DIRECTORY_MODE: Final = 0o700
+
+
+class RunningError(CameradError, BlockingIOError):
+    """Error raised when the recording still runs, so that a copy of it would be of no moment."""
+
+    exit_code = EX_TEMPFAIL
+
+
+class FileNameError(CameradError, ValueError):
+    """Error raised when a recording's file has a name that cannot stand in a document."""
+
+    exit_code = EX_USAGE
+
+
+class ExportRequest(msgspec.Struct, frozen=True):
+    """What is to be handed over, and how.
+
+    path: the recording's file. keys: the devices' keys that are trusted. identities: the office's
+    private keys. directory: where the package is made. wording: the report's language. zone,
+    zone_name: of its times. who: who exports; made_us: when. reference: number of the file that it
+    is for, "" if none. final: SHA-256 of the recording's end
+    as a ledger names it, None if none was at hand. salvage: also of a recording that is not
+    authentic, with its proven parts. may_run: as in `camerad.verify.judge.verify`.
+    """
+
+    path: str
+    keys: KeyRing
+    identities: Identities
+    directory: str
+    wording: ReportWording
+    zone: tzinfo
+    zone_name: str
+    who: str
+    made_us: int
+    final: str | None
+    reference: str = ""
+    salvage: bool = False
+    may_run: MayRun = never_runs
+
+
+class LedgerExtract(msgspec.Struct, frozen=True):
+    """What ledgers say about a recording: statements, and the public keys that signed them."""
+
+    tokens: tuple[bytes, ...]
+    signers: tuple[PublicKey, ...]
+
+
+class ExportResult(msgspec.Struct, frozen=True):
+    """What came of it. path: the package; None if the recording is not authentic, and nothing was
+    written. hold: that which keeps the recording; None if no store was at hand."""
+
+    report: Report
+    path: str | None
+    hold: Hold | None
+
+
+def export(
+    order: ExportRequest,
+    hold: Callable[[str], Hold | None],
+    extract: Callable[[str], LedgerExtract],
+    progress: Progress | None = None,
+) -> ExportResult:
+    """Make the package. hold: places a hold on the recording of this id, where there is a store.
+    extract: the ledgers' statements about it, asked for after the hold.
+
+    Raises StorageError, RunningError, FileNameError, UnsealError if the office's keys do not open
+    it, and whatever `hold` and `extract` raise; then nothing is left behind.
+    """
+    stem = os.path.basename(order.path).removesuffix(SUFFIX)
+    if not is_plain(stem):
+        raise FileNameError(
+            f"{order.path}: a file of this name cannot be exported, since report and instructions "
+            "could not name it; rename it to the recording's id"
+        )
+    package = os.path.join(os.path.abspath(order.directory), stem + ENDING)
+    if file_status.exists(package):
+        raise storage_errors.FileExistsAlreadyError(
+            f"{package}: there is an export of this recording already; it was left as it is: "
+            "move it away, or choose another directory with --output"
+        )
+    size, problem = _look(order.path, order.may_run)
+    if problem is not None:
+        return ExportResult(Report(order.path, size, problem=problem), None, None)
+    with raise_on_sigterm(), _temporary(package) as directory:
+        work = _Package(order, directory, stem, _Steps(size, progress))
+        work.take_original()
+        with work.opened() as footage:
+            report = footage.report
+            if report.output is None:
+                report.path = order.path  # the copy goes
+                return ExportResult(report, None, None)
+            work.add_key()
+            held = hold(work.recording)
+            work.add_ledger(extract(work.recording))
+            work.add_documents(held)
+            footage.publish()
+            durable_files.rename(directory, package)
+        # What was made there is there, under its final name.
+        report.path = os.path.join(package, stem + SUFFIX)
+        report.output = os.path.join(package, os.path.basename(report.output))
+        return ExportResult(report, package, held)
+
+
+class _Steps:
+    """Progress over three passes of the same bytes: writing the copy, reading it back, the check.
+
+    size: of the recording, bytes.
+    """
+
+    def __init__(self, size: int, progress: Progress | None) -> None:
+        self._size = size
+        self._progress = progress
+        self._copied = 0
+
+    def copies(self, count: int) -> None:
+        """So many bytes more are copied, or read back."""
+        self._copied += count
+        self._say(self._copied)
+
+    def checks(self, done: int, _total: int) -> None:
+        """So many bytes are checked."""
+        self._say(self._copied + done)
+
+    def _say(self, done: int) -> None:
+        if self._progress is not None:
+            self._progress(done, max(done, 3 * self._size))
+
+
+class _Package:
+    """The package while it is made. directory: its temporary name."""
+
+    def __init__(self, order: ExportRequest, directory: str, stem: str, steps: _Steps) -> None:
+        self._order = order
+        self._directory = directory
+        self._stem = stem
+        self._steps = steps
+        self._sums: dict[str, str] = {}
+        self._original = os.path.join(directory, stem + SUFFIX)
+
+    def take_original(self) -> None:
+        """Copy the file as the camera wrote it: from here on that copy alone counts."""
+        source = os.path.realpath(self._order.path)
+        copied = verified_copy.copy(source, self._original, self._steps.copies)
+        self._sums[self._stem + SUFFIX] = copied.sha256
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[OpenedRecording]:
+        """Check the copy and open its footage, which has no name before it is published."""
+        order = self._order
+        opening = decrypted(
+            self._original,
+            order.keys,
+            order.identities,
+            os.path.join(self._directory, f"{self._stem}.mp4"),
+            salvage=order.salvage,
+            progress=self._steps.checks,
+            final=order.final,
+        )
+        try:
+            with opening as footage:
+                self._report = footage.report
+                if footage.report.output is not None:
+                    self._video = os.path.basename(footage.report.output)
+                    self._sums[self._video] = footage.sha256()
+                yield footage
+        except UnsealError as error:
+            # Named as whoever asked knows it: the copy is gone when this is read.
+            raise type(error)(str(error).replace(self._original, order.path)) from error
+
+    @property
+    def recording(self) -> str:
+        """The recording's id, as its signed header says."""
+        result = self._report.result
+        if result is None or result.header is None:
+            return self._stem
+        return result.header.id
+
+    def add_key(self) -> None:
+        """The key that the original is to be checked with."""
+        result = self._report.result
+        key = self._order.keys.get(result.kid or "") if result is not None else None
+        if key is not None:
+            self._add(KEY_PEM, key.pem)
+            self._add(KEY_JWK, json.dumps(key.jwk, indent=2) + "\n")
+
+    def add_ledger(self, extract: LedgerExtract) -> None:
+        """What the ledgers say, and who signed that besides the camera."""
+        self._add(LEDGER, b"".join(token + b"\n" for token in extract.tokens).decode("ascii"))
+        result = self._report.result
+        camera = result.kid if result is not None else None
+        others = [key for key in extract.signers if key.thumbprint != camera]
+        if others:
+            self._add(LEDGER_KEYS, "".join(f"{key.thumbprint}\n{key.pem}" for key in others))
+
+    def add_documents(self, held: Hold | None) -> None:
+        """The report, what it leaves out, how to check everything, and all fingerprints."""
+        order, report, words = self._order, self._report, self._order.wording
+        result = report.result
+        container = self._stem + SUFFIX
+        said = report.as_json() | {
+            "path": container,
+            "output": self._video,
+            "export": {
+                "software": f"camerad {__version__}",
+                "who": order.who,
+                "hold": None if held is None else {"reason": held.reason, "who": held.who},
+                "ledger_agrees": self._ledger_agrees,
+            },
+        }
+        self._add(CHECKS, json.dumps(said, indent=2, ensure_ascii=False) + "\n")
+        instructions = words.instructions.format(
+            key_pem=KEY_PEM,
+            thumbprint=(result.kid if result is not None else None) or words.unknown,
+            container=shlex.quote(container),
+            final=(result.final if result is not None else None) or words.none,
+            video=words.video_remuxed.format(video=self._video),
+            ledger=LEDGER,
+        )
+        self._add(INSTRUCTIONS, instructions)
+        self._add(PLAYER, player_page().decode())
+        self._add(REPORT, render(self._sheet(held), words))
+        lines = [f"{sha256}  {name}\n" for name, sha256 in sorted(self._sums.items())]
+        self._add(SUMS, "".join(lines))
+
+    @property
+    def _ledger_agrees(self) -> bool | None:
+        result = self._report.result
+        if self._order.final is None or result is None:
+            return None
+        return result.final == self._order.final
+
+    def _sheet(self, held: Hold | None) -> CoverSheet:
+        order, words = self._order, self._order.wording
+        container = self._stem + SUFFIX
+        return CoverSheet(
+            report=self._report,
+            delivered=(
+                DeliveredFile(self._video, words.file_video, self._sums[self._video]),
+                DeliveredFile(container, words.file_container, self._sums[container]),
+                DeliveredFile(PLAYER, words.file_player, self._sums[PLAYER]),
+            ),
+            zone=order.zone,
+            zone_name=order.zone_name,
+            hold=held,
+            ledger_agrees=self._ledger_agrees,
+            made_us=order.made_us,
+            made_by=order.who,
+            software=f"camerad {__version__}",
+            details=CHECKS,
+            instructions=INSTRUCTIONS,
+            reference=order.reference,
+        )
+
+    def _add(self, name: str, text: str) -> None:
+        path = os.path.join(self._directory, name)
+        content = text.encode()
+        descriptor = durable_files.create(path, _FILE_MODE)
+        try:
+            durable_files.write(descriptor, [content], 0, path)
+            durable_files.sync(descriptor, path)
+        finally:
+            durable_files.close(descriptor, path)
+        self._sums[name] = jws.digest(content)
+
+
+def _look(path: str, may_run: MayRun) -> tuple[int, str | None]:
+    """Size of a recording's file, and why it is none, if it is none.
+
+    Raises RunningError and StorageError.
+    """
+    try:
+        # A named pipe would block here until somebody writes.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise storage_errors.explain("read the recording", path, error) from error
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            return 0, "this is not a file; name a recording's file (.tar)"
+        if _is_locked(descriptor) and _is_made(path, may_run):
+            raise RunningError(
+                f"{path}: this recording still runs; hold it, and export it when it has ended"
+            )
+        return found.st_size, None
+    finally:
+        os.close(descriptor)
+
+
+def _is_made(path: str, may_run: MayRun) -> bool:
+    """Whether a locked file is a recording that is being made. Raises StorageError."""
+    try:
+        return skeleton.end_of(path) is None and may_run(skeleton.header_of(path))
+    except NotARecordingError:
+        return False
+
+
+def _is_locked(descriptor: int) -> bool:
+    # Some network file systems have no locks; then nobody records there either.
+    try:
+        return recording_files.is_locked(descriptor)
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def _temporary(package: str) -> Iterator[str]:
+    """A directory of a temporary name, which is this export's alone, and is removed unless it was
+    renamed."""
+    directory = package + TEMPORARY
+    if not file_status.is_directory(os.path.dirname(package), linked=True):
+        durable_files.make_directory(os.path.dirname(package), linked=True)
+    try:
+        if file_status.is_directory(directory):
+            with _claimed(directory):
+                shutil.rmtree(directory)  # left by an export that was killed
+        os.mkdir(directory, _DIRECTORY_MODE)
+        claim = _claimed(directory)
+    except BlockingIOError:
+        raise storage_errors.FileExistsAlreadyError(
+            f"{package}: somebody exports this recording just now; wait until that has ended"
+        ) from None
+    except OSError as error:
+        raise storage_errors.explain("make the directory", directory, error) from error
+    with claim:
+        try:
+            yield directory
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+def _claimed(directory: str) -> contextlib.ExitStack:
+    """Claim a directory until what is returned is closed, on a file system that has locks. Raises
+    BlockingIOError if another export has it, or had it meanwhile, and OSError."""
+    with contextlib.ExitStack() as claim:
+        descriptor = file_status.open_directory(directory)
+        claim.callback(os.close, descriptor)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise
+        except OSError:
+            return claim.pop_all()
+        if not file_status.is_named(descriptor, directory):
+            raise BlockingIOError
+        return claim.pop_all()

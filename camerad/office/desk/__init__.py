@@ -1,0 +1,12 @@
+"""The desk: the page on which an office does its evidence work. Its server cannot open footage.
+
+The command runs it beside the office's server, on a port of its own.
+
+Imports `base`, `behaviour`, `config`, `container`, `dock`, `evidence`, `ledger`, `office/index`,
+`office/report`, `office/server`, `office/state`, `provisioning` and `store`.
+
+It has no key that opens footage: what is decrypted is decrypted in the browser's tab
+(`camerad/evidence/player`). Begin with `desk_server`, which lists the parts; `route_table` is the
+table of all that can be asked for, with who may. Two folders are for the browser: `pages` is the
+page, and `package_maker` makes packages for the prosecutor in the tab. See docs/desk.md.
+"""

@@ -1,0 +1,145 @@
+"""Somebody is let in: what every way of signing in has in common, after it knows who it is.
+
+The order: entries of the ledger, then the session, then its cookie; entries and session are one
+decision (`DeskLedger.deciding`). A session that the browser had before ends (session fixation),
+with an entry. That somebody known was refused is an entry once a
+minute, person and way at the most, so that nobody can fill the ledger.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from camerad.base.clock import SECOND, Clock
+from camerad.base.errors import StorageError
+from camerad.base.message_ids import MessageId
+from camerad.base.text import printable
+from camerad.office.desk.desk_ledger import Decision, DeskLedger, Entry
+from camerad.office.desk.desk_refusals import DeskRefusal, refused
+from camerad.office.desk.people import DeskPerson
+from camerad.office.desk.route_table import Visit
+from camerad.office.desk.sessions import COOKIE, Sessions
+from camerad.office.server.desk_settings import DeskSettings
+
+_log = logging.getLogger(__name__)
+
+_REFUSED_US: Final = 60 * SECOND
+
+
+class Me(msgspec.Struct, frozen=True):
+    """Who is signed in. openid: whether their account of the city is connected. idle_seconds: after
+    so long without a request the session ends; left_seconds: after so long in any case.
+    two_for_viewing: whether a supervisor approves viewings."""
+
+    id: str
+    name: str
+    roles: tuple[str, ...]
+    passkeys: int
+    openid: bool
+    idle_seconds: int
+    left_seconds: int
+    two_for_viewing: bool
+
+
+class Admission:
+    """sessions: of the desk. ledger: the office's. settings: how long a session lasts.
+    Thread-safe."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        ledger: DeskLedger,
+        clock: Clock,
+        settings: DeskSettings,
+    ) -> None:
+        self._sessions = sessions
+        self._ledger = ledger
+        self._clock = clock
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._refused_us: dict[tuple[str, str], int] = {}
+
+    def describe(self, person: DeskPerson, end_us: int | None = None) -> Me:
+        """Somebody, as the page is told. end_us: when the session ends in any case, wall time; None
+        if it begins now."""
+        settings = self._settings
+        left = settings.longest_hours * 3600
+        if end_us is not None:
+            left = max(0, (end_us - self._clock.wall_us()) // SECOND)
+        return Me(
+            id=person.id,
+            name=person.name,
+            roles=tuple(map(str, person.roles)),
+            passkeys=len(person.passkeys),
+            openid=person.openid is not None,
+            idle_seconds=settings.idle_minutes * 60,
+            left_seconds=left,
+            two_for_viewing=settings.two_for_viewing,
+        )
+
+    def come(self, one: DeskPerson) -> DeskPerson:
+        """Somebody with a link, as one who has come in. Raises RefusedRequestError."""
+        if not one.active:
+            raise refused(DeskRefusal.LINK_USED)
+        if one.came_us is not None:
+            return one
+        return msgspec.structs.replace(one, came_us=self._clock.wall_us())
+
+    def write_end(self, entries: Sequence[Entry]) -> None:
+        """The entries of a session's end, before it. Where the storage takes them no more, the log
+        says that they are missing: nobody stays signed in because it is full. Raises BusyError."""
+        try:
+            self._ledger.append_all(entries)
+        except StorageError as error:
+            _log.error(
+                "somebody is signed out, and the ledger does not say so: %s",
+                printable(error),
+                extra=MessageId.STORAGE.extra,
+            )
+
+    def write_refused(self, person: str, how: str) -> None:
+        """The entry that somebody known was refused. Raises BusyError and StorageError."""
+        now, which = self._clock.now_us(), (person, how)
+        with self._lock:
+            if now < self._refused_us.get(which, now - _REFUSED_US) + _REFUSED_US:
+                return
+            self._refused_us[which] = now
+        try:
+            self._ledger.append("signed", who=person, what="refused", how=how)
+        except BaseException:
+            with self._lock:
+                self._refused_us.pop(which, None)
+            raise
+
+    def let_in(
+        self, decision: Decision, visit: Visit, person: DeskPerson, how: str, *before: Entry
+    ) -> web.Response:
+        """Sign a person in, after all other changes of the decision; returns the answer with the
+        cookie, which is given when the decision counts. before: entries that come before those of
+        the sign-in. Raises TooManyError, and StorageError."""
+        entries = list(before)
+        former = visit.request.cookies.get(COOKIE, "")
+        found = self._sessions.look(decision.rows, former)
+        if found is not None:
+            entries.append(("signed", {"who": found[0].person, "what": "out", "how": "replaced"}))
+            self._sessions.drop(decision.rows, former)
+        secret = self._sessions.begin(decision.rows, person, how)
+        decision.append_all([*entries, ("signed", {"who": person.id, "what": "in", "how": how})])
+        response = web.Response(
+            body=msgspec.json.encode(self.describe(person)), content_type="application/json"
+        )
+        response.set_cookie(
+            COOKIE,
+            secret,
+            path="/",
+            secure=True,
+            httponly=True,
+            samesite="Strict",
+        )
+        return response

@@ -1,0 +1,318 @@
+"""Requests by which an administrator offers cameras their settings or an update, and takes it back.
+
+The server signs nothing: settings are signed with the office's key, where that is, and a bundle by
+whoever builds systems. What is sent here is judged as the commands do (``camerad office offer``):
+settings as their camera would, by signature, number and key, and so that the camera stays with this
+server; a bundle by its form alone, since what cameras trust for it is in their systems. What is not
+offered is no mistake of the request: the answer says why.
+
+A bundle goes to the storage as it comes, one at a time, with no more in memory than a piece of it.
+Its name comes from its content. Each offer is an entry of the ledger before it is there, one for
+each camera, and in one turn with it (`camerad.office.server.offer_kinds`). While a bundle comes,
+whoever sends it is at work here: their session goes on. Once it has ended all the same, or they are
+withdrawn, no more of it is taken, and the place is free for others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Collection, Iterator
+from typing import Final, Literal
+
+import msgspec
+
+from camerad.base.clock import Clock
+from camerad.base.errors import ConfigError
+from camerad.base.message_ids import MessageId
+from camerad.base.text import printable
+from camerad.config.provisioning import NAME
+from camerad.dock.update_fetch import LONGEST
+from camerad.evidence import camera_register
+from camerad.evidence.camera_register import Register, RegisteredCamera
+from camerad.office.desk.camera_routes import MANAGES_CAMERAS
+from camerad.office.desk.desk_ledger import DeskLedger
+from camerad.office.desk.desk_locks import DeskLocks
+from camerad.office.desk.desk_refusals import DeskRefusal, refused
+from camerad.office.desk.route_table import LONGEST_BODY, Route, Visit
+from camerad.office.desk.sealed_answer import AGAIN_US
+from camerad.office.desk.sessions import Sessions
+from camerad.office.server import bodies
+from camerad.office.server.bundle_copy import BundleCopy
+from camerad.office.server.camera_quotas import GIB
+from camerad.office.server.cameras import Cameras
+from camerad.office.server.check_ins import CheckIns
+from camerad.office.server.offer_check import OfferRefusedError, make_offer
+from camerad.office.server.offered_server import check_server
+from camerad.office.server.office_settings import OfficeFile
+from camerad.office.server.refusals import RefusedRequestError
+from camerad.office.server.settings_offers import SettingsOffer, SettingsOffers, sha256_of
+from camerad.office.server.update_bundle import BundleError
+from camerad.office.server.update_offers import BundleTooLargeError, OfferedUpdate, UpdateOffers
+from camerad.office.server.withdrawn_cameras import WithdrawnCameras
+from camerad.provisioning.validation import RefusalReason
+from camerad.store.check_in import SETTINGS, UPDATE
+
+_log = logging.getLogger(__name__)
+
+FILE: Final = "application/octet-stream"
+BUNDLE: Final = "bundle"
+"""What messages call it: the name that it had elsewhere says nothing."""
+
+
+class LeftOut(msgspec.Struct, frozen=True):
+    """A camera that was not offered what others were. why: "withdrawn", "no_image" (it was not made
+    from an image, so it takes none) or "runs_it"."""
+
+    name: str
+    why: str
+
+
+class OfferAnswer(msgspec.Struct, frozen=True):
+    """cameras: names of those that it is offered to; none if it is not. left_out: the others that
+    it was meant for. why: a word for why it is offered to none, "" if nothing is against it. text:
+    that in English, as the command says it. version: of an update."""
+
+    cameras: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    why: str = ""
+    text: str = ""
+    version: str = ""
+
+
+class SettingsBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A settings file and its signature, as they lie on a card."""
+
+    settings: str
+    signature: str
+
+
+class MoreBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A bundle that others are offered, and cameras by their keys."""
+
+    sha256: str
+    cameras: tuple[str, ...]
+
+
+class OfferBackBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which camera is offered no more of a kind."""
+
+    kid: str
+    offer: Literal["settings", "update"]
+
+
+class CameraOffers:
+    """settings: of the office. sessions: who is signed in. ledger: the office's."""
+
+    def __init__(
+        self, settings: OfficeFile, sessions: Sessions, ledger: DeskLedger, clock: Clock
+    ) -> None:
+        directory = str(settings.directory)
+        self._office = settings
+        self._sessions = sessions
+        self._ledger = ledger
+        self._register = str(settings.register)
+        self._check_ins = CheckIns(directory, Cameras(self._register), clock)
+        self._settings = SettingsOffers(directory, DeskLocks(directory))
+        self._updates = UpdateOffers(directory, DeskLocks(directory))
+        self._withdrawn = WithdrawnCameras(directory)
+        self._clock = clock
+        self._reserve = settings.receive.reserve_gib * GIB
+        self._receiving = False
+
+    def routes(self) -> Iterator[Route]:
+        """All of them."""
+        yield Route(
+            *("POST", "/api/offers/settings", MANAGES_CAMERAS, self._offer_settings),
+            body=SettingsBody,
+            most=LONGEST_BODY,
+        )
+        yield Route("POST", "/api/offers/update", MANAGES_CAMERAS, self._receive, sends=FILE)
+        yield Route("POST", "/api/offers/more", MANAGES_CAMERAS, self._offer_more, MoreBody)
+        yield Route("POST", "/api/offers/back", MANAGES_CAMERAS, self._take_back, OfferBackBody)
+
+    # ------------------------------------------------------------------ settings
+
+    async def _offer_settings(self, visit: Visit) -> OfferAnswer:
+        body: SettingsBody = visit.body
+
+        def offer() -> OfferAnswer:
+            content, token = body.settings.encode(), body.signature.encode()
+            register = self._read_register()
+            try:
+                check_server(NAME, content, self._office)
+                camera, made = make_offer(NAME, content, token, register, self._check_ins)
+            except OfferRefusedError as error:
+                return OfferAnswer(why=error.why, text=str(error))
+            except ConfigError as error:
+                return OfferAnswer(why=RefusalReason.MISTAKES.value, text=str(error))
+            if self._withdrawn.find(camera.thumbprint) is not None:
+                return OfferAnswer(why="withdrawn", text=f"{camera.name} is withdrawn")
+
+            def note() -> None:
+                self._note(visit, [camera], "offered", SETTINGS, sha256_of(made))
+
+            self._settings.put(camera.thumbprint, made, note)
+            return OfferAnswer((camera.name,))
+
+        return await asyncio.to_thread(offer)
+
+    # ------------------------------------------------------------------ updates
+
+    async def _receive(self, visit: Visit) -> OfferAnswer:
+        """Offer the bundle in the body to the cameras that the address names."""
+        wanted = frozenset(visit.request.query.getall("camera", ()))
+        length = visit.request.content_length
+        if self._receiving:
+            raise refused(DeskRefusal.BUSY)
+        self._receiving = True
+        try:
+            cameras = await asyncio.to_thread(self._named, wanted)
+            if length is None:
+                raise refused(DeskRefusal.UPLOAD)
+            return await self._copy(visit, cameras, length)
+        except BundleTooLargeError as error:
+            return OfferAnswer(
+                why="no_room" if (length or 0) <= LONGEST else "too_large_bundle", text=str(error)
+            )
+        except BundleError as error:
+            return OfferAnswer(why="no_bundle", text=str(error))
+        finally:
+            self._receiving = False
+
+    async def _copy(
+        self, visit: Visit, cameras: list[RegisteredCamera], length: int
+    ) -> OfferAnswer:
+        copying = self._updates.copying(BUNDLE, length, self._reserve)
+        copy = await asyncio.to_thread(copying.__enter__)
+        try:
+            async for piece in self._pieces(visit, length):
+                await asyncio.to_thread(copy.write, piece)
+            if copy.bytes != length:
+                raise refused(DeskRefusal.UPLOAD)
+            return await asyncio.to_thread(self._offer_copy, visit, copy, cameras)
+        finally:
+            await asyncio.to_thread(copying.__exit__, None, None, None)
+
+    async def _pieces(self, visit: Visit, length: int) -> AsyncIterator[bytes]:
+        """The body, for as long as whoever sends it is signed in: to ask for that keeps their
+        session. The slowest that `bodies.pieces` takes has a piece in a minute and a half."""
+        asked_us = self._clock.now_us()
+        coming = bodies.pieces(visit.request, length)
+        while True:
+            try:
+                piece = await anext(coming, b"")
+            except RefusedRequestError as error:
+                _log.warning("%s", printable(error), extra=MessageId.REQUEST_REFUSED.extra)
+                raise refused(DeskRefusal.UPLOAD) from error
+            if not piece:
+                return
+            if self._clock.now_us() - asked_us >= AGAIN_US:
+                await asyncio.to_thread(self._check_signed_in, visit)
+                asked_us = self._clock.now_us()
+            yield piece
+
+    def _check_signed_in(self, visit: Visit) -> None:
+        if self._sessions.find(visit.secret) is None:
+            raise refused(DeskRefusal.NOT_SIGNED_IN)
+
+    def _offer_copy(
+        self, visit: Visit, copy: BundleCopy, cameras: list[RegisteredCamera]
+    ) -> OfferAnswer:
+        self._check_signed_in(visit)
+        version = copy.manifest(BUNDLE).version
+        taking, left_out = self._divided(cameras, version)
+        if not taking:
+            return OfferAnswer(left_out=left_out, why="none_left", version=version)
+
+        def note(offer: OfferedUpdate) -> None:
+            self._note(visit, taking, "offered", UPDATE, offer.sha256, version=offer.version)
+
+        kids = [one.thumbprint for one in taking]
+        self._updates.put_copy(BUNDLE, copy, kids, reserve=self._reserve, note=note)
+        return OfferAnswer(tuple(one.name for one in taking), left_out, version=version)
+
+    async def _offer_more(self, visit: Visit) -> OfferAnswer:
+        body: MoreBody = visit.body
+
+        def offer() -> OfferAnswer:
+            cameras = self._named(frozenset(body.cameras))
+            found = self._updates.find_bundle(body.sha256)
+            if found is None:
+                raise refused(DeskRefusal.NOT_THERE)
+            taking, left_out = self._divided(cameras, found.version)
+            if not taking:
+                return OfferAnswer(left_out=left_out, why="none_left", version=found.version)
+
+            def note(offer: OfferedUpdate) -> None:
+                self._note(visit, taking, "offered", UPDATE, offer.sha256, version=offer.version)
+
+            kids = [one.thumbprint for one in taking]
+            if self._updates.put_present(body.sha256, kids, note) is None:
+                raise refused(DeskRefusal.NOT_THERE)
+            names = tuple(one.name for one in taking)
+            return OfferAnswer(names, left_out, version=found.version)
+
+        return await asyncio.to_thread(offer)
+
+    def _divided(
+        self, cameras: list[RegisteredCamera], version: str
+    ) -> tuple[list[RegisteredCamera], tuple[LeftOut, ...]]:
+        """The cameras that could take a version, and those that could not."""
+        taking, left_out = [], []
+        for camera in cameras:
+            last = self._check_ins.last(camera.thumbprint)
+            if self._withdrawn.find(camera.thumbprint) is not None:
+                left_out.append(LeftOut(camera.name, "withdrawn"))
+            elif last is not None and last.said.image is None:
+                left_out.append(LeftOut(camera.name, "no_image"))
+            elif last is not None and last.said.image == version:
+                left_out.append(LeftOut(camera.name, "runs_it"))
+            else:
+                taking.append(camera)
+        return taking, tuple(left_out)
+
+    # ------------------------------------------------------------------ both
+
+    async def _take_back(self, visit: Visit) -> None:
+        body: OfferBackBody = visit.body
+
+        def take_back() -> None:
+            (camera,) = self._named(frozenset((body.kid,)))
+
+            def note(gone: SettingsOffer | OfferedUpdate) -> None:
+                version = gone.version if isinstance(gone, OfferedUpdate) else ""
+                self._note(visit, [camera], "withdrawn", body.offer, gone.sha256, version=version)
+
+            offers = self._settings if body.offer == SETTINGS else self._updates
+            if not offers.withdraw(camera.thumbprint, note):
+                raise refused(DeskRefusal.NOT_THERE)
+
+        await asyncio.to_thread(take_back)
+
+    def _named(self, kids: Collection[str]) -> list[RegisteredCamera]:
+        found = [one for one in self._read_register().cameras if one.thumbprint in kids]
+        if not found or len(found) != len(kids):
+            raise refused(DeskRefusal.NOT_THERE)
+        return found
+
+    def _read_register(self) -> Register:
+        return camera_register.read(self._register, made=True)
+
+    def _note(
+        self,
+        visit: Visit,
+        cameras: list[RegisteredCamera],
+        what: str,
+        offer: str,
+        sha256: str,
+        *,
+        version: str = "",
+    ) -> None:
+        said = {"who": visit.who, "what": what, "offer": offer, "sha256": sha256}
+        self._ledger.append_all(
+            [
+                ("offer", said | {"kid": one.thumbprint, "name": one.name, "version": version})
+                for one in cameras
+            ]
+        )

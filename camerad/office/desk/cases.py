@@ -1,0 +1,349 @@
+"""Cases: what recordings belong to a file of the office's, what was noted, what was handed over.
+
+Each has a file (`camerad.evidence.case_file`), published whole. Each change is an entry of the
+office's ledger, written before, which names the SHA-256 of the file that follows: with the ledger
+at hand, `sha256sum` tells whether somebody else has changed it since. A case holds nothing: what
+has to stay is held (`camerad.store.holds`), and the page offers both.
+
+A case is never removed. It names the office's people: who opened it, added a recording, noted
+something or handed it over, each by the id that the ledger has for good. It names nobody else of
+its own: its number, notes in a line each, and to whom something went are what people type in, and
+the page asks them for no names. What a case may have is bounded, and a change after which its file
+could not be read again is refused before its entry is written. A file that cannot be read keeps no
+other case from being shown. One that is gone, though the ledger tells of it, opens as no other.
+
+How many cases there are costs nothing: one is found by its number, and which there are and which
+are about a recording the index says (`camerad.office.index.case_query`). Where it is behind what
+this server has written, the files themselves are read; it is behind another server, or whoever puts
+a file back, for some seconds. An index that has read no case yet hides none of a recording's: then
+all files are read.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Collection, Iterator
+from typing import Final, TypeVar
+
+import msgspec
+
+from camerad.base import durable_files, file_status, state_file
+from camerad.base.clock import SECOND
+from camerad.base.errors import EX_USAGE, CameradError, StorageError
+from camerad.base.storage_errors import explain, explaining
+from camerad.base.text import is_plain, looks_empty
+from camerad.evidence.case_file import (
+    ENDING,
+    LARGEST,
+    Case,
+    CaseNote,
+    CaseRecording,
+    HandOver,
+    TakenOut,
+    directory_of_cases,
+    name_of,
+    read_case,
+)
+from camerad.office.desk.desk_locks import DeskLocks
+from camerad.office.desk.desk_refusals import DeskRefusal, refused
+from camerad.office.index.case_query import (
+    CaseQuery,
+    LostCases,
+    Written,
+    answers,
+    case_mark,
+    place_of,
+)
+from camerad.office.index.case_rows import row_of_case
+from camerad.office.index.index import RecordingIndex
+from camerad.office.index.recording_rows import Row
+from camerad.office.state.index_tables import CASE_CLOSED
+
+MOST_RECORDINGS: Final = 200
+MOST_NOTES: Final = 500
+MOST_HAND_OVERS: Final = 100
+MOST_LOST: Final = 20
+"""Cases without a file that are named."""
+LONGEST_NUMBER: Final = 60
+DOUBLE_US: Final = 60 * SECOND
+_MOST_KNOWN: Final = 100
+"""Files whose content is remembered,"""
+_MOST_WRITTEN: Final = 500
+"""and of which it is remembered that they were written."""
+
+
+_T = TypeVar("_T")
+
+
+class CaseError(CameradError, ValueError):
+    """Error raised when a case cannot be opened or changed like this."""
+
+    exit_code = EX_USAGE
+
+
+class ListedCase(msgspec.Struct, frozen=True):
+    """A case in a list. recordings: how many it has."""
+
+    number: str
+    opened_us: int
+    recordings: int
+    handed_over: bool
+    closed: bool
+
+
+class CasePage(msgspec.Struct, frozen=True):
+    """A page of cases: open ones first, then the newest. next: mark of the next page."""
+
+    rows: list[ListedCase]
+    next: str | None
+
+
+class _Known(msgspec.Struct, frozen=True):
+    """A case as its file had it. version: of the file: inode, bytes, and the times of change of
+    content and of state, nanoseconds."""
+
+    version: tuple[int, int, int, int]
+    case: Case
+
+
+Note = Callable[[Case], None]
+"""Writes the entry of a change; is given the case as it will be."""
+
+
+class Cases:
+    """root: the office's directory. index: of it. Any thread may use it. Everything raises
+    StorageError and, but for `find` and `change`, IndexUnavailableError."""
+
+    def __init__(self, root: str, index: RecordingIndex) -> None:
+        self._directory = directory_of_cases(root)
+        self._index = index
+        self._locks = DeskLocks(root)
+        self._turn = threading.Lock()
+        self._known: dict[str, _Known] = {}
+        self._written: dict[str, int] = {}
+        self._writes = 0
+        self._skipped = state_file.SkippedFiles("a case of the desk cannot be shown")
+
+    def find(self, number: str) -> Case | None:
+        """The case with this number, however it is typed; None if there is none."""
+        return read_case(self._directory, name_of(number))
+
+    def list_page(self, query: CaseQuery) -> CasePage:
+        """The cases that are asked for, and can be read. Raises QueryError."""
+        turns, written = self._look_at_written()
+        answer = self._index.cases(query, written)
+        self._forget(turns, answer.behind)
+        rows = [*answer.rows, *self._rows_of(answer.behind, query)]
+        rows.sort(key=place_of, reverse=True)
+        page = rows[: query.limit]
+        more = case_mark(page[-1]) if len(rows) > len(page) else None
+        return CasePage([_listed(row) for row in page], more)
+
+    def list_about(self, recording: str) -> tuple[list[Case], bool]:
+        """Those that a recording belongs to, belonged to or left the office with, in the order of a
+        list; and whether that is all of them: none is lost, or cannot be read."""
+        turns, written = self._look_at_written()
+        found = self._index.cases_of(recording, written)
+        self._forget(turns, found.behind)
+        names = self._names() if found.names is None else found.names | found.behind
+        there = [(one, self._read_or_tell(one)) for one in sorted(names)]
+        cases = [case for _, case in there if case is not None and recording in case.about]
+        cases.sort(key=lambda one: (one.closed_us is not None, -one.opened_us))
+        unread = any(case is None and self._exists(name) for name, case in there)
+        lacks = unread or self.count_unreadable() > 0 or self.lost().count > 0
+        return cases, not lacks
+
+    def count_unreadable(self) -> int:
+        """How many cannot be read, and so are in no list. The log says which."""
+        return self._index.count_unreadable_cases()
+
+    def lost(self) -> LostCases:
+        """Those that the ledger tells of and that have no file."""
+        return self._index.lost_cases(MOST_LOST)
+
+    def open(self, number: str, by: str, now_us: int, note: Note) -> Case:
+        """Open a case. Raises CaseError, and RefusedRequestError if there is one of this number, or
+        was one whose file is gone."""
+        opened = Case(_read_line(number, LONGEST_NUMBER), now_us, by)
+        name = name_of(opened.number)
+        with self._locks.hold("desk cases"):
+            if self.find(opened.number) is not None:
+                raise refused(DeskRefusal.CASE_TAKEN)
+            if self._index.tells_of_case(name):
+                raise refused(DeskRefusal.CASE_LOST)
+            note(opened)
+            self._write(name, opened)
+        return opened
+
+    def change(self, number: str, change: Callable[[Case], Case], note: Note) -> Case:
+        """Change a case; returns it as it is then. change: makes it of the present one, and may
+        raise. Raises CaseError if there is no such case, and RefusedRequestError if its file would
+        become too large."""
+        with self._locks.hold("desk cases"):
+            known = self.find(number)
+            if known is None:
+                raise CaseError(f"there is no case {number}")
+            changed = change(known)
+            if changed != known:
+                if len(changed.encoded) > LARGEST:
+                    raise refused(DeskRefusal.CASE_FULL)
+                note(changed)
+                self._write(name_of(number), changed)
+        return changed
+
+    def _look_at_written(self) -> tuple[dict[str, int], Written]:
+        """What was written here and may not be in the index: when, and what the files are now."""
+        with self._turn:
+            turns = dict(self._written)
+        there = {name: self._state(name) for name in turns}
+        return turns, {
+            name: (state.st_size, state.st_mtime_ns)
+            for name, state in there.items()
+            if state is not None
+        }
+
+    def _forget(self, turns: dict[str, int], behind: Collection[str]) -> None:
+        """The index has the others as they are, unless they were written since."""
+        with self._turn:
+            for name, turn in turns.items():
+                if name not in behind and self._written.get(name) == turn:
+                    del self._written[name]
+
+    def _rows_of(self, names: Collection[str], query: CaseQuery) -> Iterator[Row]:
+        for name in names:
+            case = self._read_or_tell(name)
+            if case is not None and answers(query, row := row_of_case(name, case)):
+                yield row
+
+    def _read_or_tell(self, name: str) -> Case | None:
+        """A case as its file is now; None if it is gone or cannot be read, which the log says."""
+        state = self._state(name)
+        if state is None:
+            return None
+        version = (state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+        with self._turn:
+            known = self._known.get(name)
+        if known is not None and known.version == version:
+            return known.case
+        try:
+            case = read_case(self._directory, name)
+        except StorageError as error:
+            self._skipped.tell(error)
+            return None
+        if case is not None:
+            with self._turn:
+                _put(self._known, name, _Known(version, case), _MOST_KNOWN)
+        return case
+
+    def _write(self, name: str, case: Case) -> None:
+        durable_files.make_directory(self._directory, 0o700)
+        durable_files.publish(self._path(name), case.encoded, mode=0o600)
+        with self._turn:
+            self._writes += 1
+            _put(self._written, name, self._writes, _MOST_WRITTEN)
+
+    def _names(self) -> list[str]:
+        if not file_status.is_directory(self._directory):
+            return []
+        with explaining("list the directory", self._directory):
+            there = os.listdir(self._directory)
+        return [one.removesuffix(ENDING) for one in there if one.endswith(ENDING)]
+
+    def _exists(self, name: str) -> bool:
+        return self._state(name) is not None
+
+    def _state(self, name: str) -> os.stat_result | None:
+        try:
+            return os.lstat(self._path(name))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise explain("look at it", self._path(name), error) from error
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self._directory, name + ENDING)
+
+
+def _put(memory: dict[str, _T], name: str, value: _T, most: int) -> None:
+    """Remember it as the newest; what is oldest makes room."""
+    memory.pop(name, None)
+    memory[name] = value
+    if len(memory) > most:
+        del memory[next(iter(memory))]
+
+
+def _listed(row: Row) -> ListedCase:
+    return ListedCase(
+        row["number"],
+        row["opened_us"],
+        row["recordings"],
+        row["handed_over"],
+        row["standing"] == CASE_CLOSED,
+    )
+
+
+# ---------------------------------------------------------------------------------------- changes
+
+
+def with_recording(case: Case, recording: str, by: str, now_us: int) -> Case:
+    """The case with one recording more. Raises RefusedRequestError if it is full."""
+    if case.has(recording):
+        return case
+    if len(case.recordings) >= MOST_RECORDINGS:
+        raise refused(DeskRefusal.CASE_FULL)
+    added = CaseRecording(recording, now_us, by)
+    return msgspec.structs.replace(case, recordings=(*case.recordings, added))
+
+
+def without_recording(case: Case, recording: str, by: str, now_us: int) -> Case:
+    """The case without it, which says that it had it."""
+    left = tuple(one for one in case.recordings if one.id != recording)
+    gone = (
+        TakenOut(one.id, one.added_us, one.added_by, now_us, by)
+        for one in case.recordings
+        if one.id == recording
+    )
+    return msgspec.structs.replace(case, recordings=left, taken_out=(*case.taken_out, *gone))
+
+
+def with_note(case: Case, text: str, by: str, now_us: int) -> Case:
+    """The case with one line more. Raises CaseError, and RefusedRequestError if it is full."""
+    if len(case.notes) >= MOST_NOTES:
+        raise refused(DeskRefusal.CASE_FULL)
+    note = CaseNote(now_us, by, _read_line(text))
+    return msgspec.structs.replace(case, notes=(*case.notes, note))
+
+
+def with_hand_over(case: Case, to: str, by: str, now_us: int, package: str = "") -> Case:
+    """The case after all of its recordings were handed over. Raises CaseError, and
+    RefusedRequestError if it has no recording or is full. The same within a minute is the same
+    hand-over, which somebody clicked twice."""
+    if not case.recordings:
+        raise refused(DeskRefusal.CASE_EMPTY)
+    ids = tuple(one.id for one in case.recordings)
+    left = HandOver(now_us, by, _read_line(to), ids, package)
+    for one in case.handed_over:
+        same = msgspec.structs.replace(one, at_us=now_us) == left
+        if same and abs(now_us - one.at_us) < DOUBLE_US:
+            return case
+    if len(case.handed_over) >= MOST_HAND_OVERS:
+        raise refused(DeskRefusal.CASE_FULL)
+    return msgspec.structs.replace(case, handed_over=(*case.handed_over, left))
+
+
+def closed(case: Case, now_us: int) -> Case:
+    """The case when it is closed."""
+    return case if case.closed_us is not None else msgspec.structs.replace(case, closed_us=now_us)
+
+
+def reopened(case: Case) -> Case:
+    """The case when it is open again."""
+    return msgspec.structs.replace(case, closed_us=None)
+
+
+def _read_line(text: str, longest: int = 200) -> str:
+    text = text.strip()
+    if looks_empty(text) or len(text) > longest or not is_plain(text):
+        raise CaseError(f"one line of up to {longest} characters is needed")
+    return text

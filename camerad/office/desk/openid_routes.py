@@ -1,0 +1,341 @@
+"""Requests by which people come in with the city's account (OpenID Connect).
+
+A person is somebody whom an administrator has added, as with passkeys. With a one-time link they
+connect their account: the desk keeps the provider's name for itself and its `sub` for the account,
+and later that pair alone says who it is. No claim that somebody can edit (user name, mail) is
+looked at. Whoever is `administrator` signs in by passkey: whoever runs the provider can be
+everybody there, and must not be the one here who says who may what.
+
+The way, with what each step is bound to:
+
+1. The page asks for the provider's address. The answer sets a cookie, out of reach of scripts, with
+   a challenge (`camerad.office.desk.challenges`) and the link, if there is one. `state`, `nonce`
+   and the verifier of PKCE are derived from the challenge, so nothing is stored.
+2. The browser goes there, and comes back to the page (`RETURN_PATH`) with a code. The page takes
+   that out of its address, and sends it with a request of its own: so, as everywhere, what changes
+   something is a POST of this page, and all cookies are ``SameSite=Strict``.
+3. `state` has to belong to the cookie (so nobody is signed in as somebody else by a link that was
+   sent to them), the code is redeemed with the verifier, if it is this browser's turn
+   (`camerad.office.desk.redeeming`), and the token has to have the nonce.
+4. Entries of the ledger, then the session, as with a passkey (`camerad.office.desk.admission`).
+
+The desk's sign-out ends the desk's session and no other: `prompt` says what the provider asks next
+time. It hears nothing of what ends at the provider; idle time and longest hours bound a session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+from collections.abc import Iterator
+from typing import Annotated, Final
+
+import msgspec
+from aiohttp import web
+
+from camerad.base.clock import SECOND, Clock
+from camerad.base.message_ids import MessageId
+from camerad.base.text import printable
+from camerad.container.keys import decode_base64url, encode_base64url
+from camerad.office.desk import people
+from camerad.office.desk.admission import Admission
+from camerad.office.desk.challenges import ChallengeError, Challenges
+from camerad.office.desk.desk_ledger import Decision, DeskLedger
+from camerad.office.desk.desk_refusals import DeskRefusal, refused
+from camerad.office.desk.desk_state import DeskState
+from camerad.office.desk.id_token import FactorError, IdTokenError, OldSignInError
+from camerad.office.desk.openid_provider import CodeRefusedError, OpenidProvider, ProviderAwayError
+from camerad.office.desk.people import DeskPerson, OpenidAccount
+from camerad.office.desk.redeeming import Asker, Redeeming
+from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.route_table import Open, Route, Visit
+from camerad.office.desk.sessions import BY_OPENID, Sessions
+from camerad.office.server.refusals import RefusedRequestError
+
+_log = logging.getLogger(__name__)
+FLOW_COOKIE: Final = "__Host-camerad-openid"
+FLOW_US: Final = 600 * SECOND
+"""How long somebody may take at the provider."""
+_SAID_AGAIN_US: Final = 60 * SECOND
+"""How often the log has one and the same trouble."""
+_NO_CODE: Final = frozenset(
+    (
+        "account_selection_required",
+        "consent_required",
+        "interaction_required",
+        "invalid_request",
+        "invalid_request_object",
+        "invalid_scope",
+        "login_required",
+        "request_not_supported",
+        "server_error",
+        "temporarily_unavailable",
+        "unauthorized_client",
+        "unmet_authentication_requirements",
+        "unsupported_response_type",
+    )
+)
+"""Why there is no code, as far as that can be here (RFC 6749, 4.1.2.1; Core, 3.1.2.6)."""
+
+
+class AskBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """link: secret of a link whose person connects their account; "" to sign in."""
+
+    link: Annotated[str, msgspec.Meta(max_length=100)]
+
+
+class ReturnBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a browser came back with (RFC 6749, 4.1.2; RFC 9207, 2). error: instead of a code."""
+
+    state: Annotated[str, msgspec.Meta(max_length=200)]
+    code: Annotated[str, msgspec.Meta(max_length=4096)] = ""
+    iss: Annotated[str, msgspec.Meta(max_length=1000)] | None = None
+    error: Annotated[str, msgspec.Meta(max_length=200)] = ""
+
+
+class OpenidWay(msgspec.Struct, frozen=True):
+    """label: what people call the account; None if there is no such way."""
+
+    label: str | None
+
+
+class ProviderAddress(msgspec.Struct, frozen=True):
+    """Where the browser is to go."""
+
+    address: str
+
+
+class OpenidRoutes:
+    """provider: None if the settings have none. challenges: of such sign-ins. state, sessions: of
+    the desk. ledger: the office's. admission: lets them in. redeeming: whose turn it is."""
+
+    def __init__(
+        self,
+        provider: OpenidProvider | None,
+        challenges: Challenges,
+        state: DeskState,
+        sessions: Sessions,
+        *,
+        ledger: DeskLedger,
+        admission: Admission,
+        redeeming: Redeeming,
+        clock: Clock,
+    ) -> None:
+        self._provider = provider
+        self._challenges = challenges
+        self._redeeming = redeeming
+        self._state = state
+        self._ledger = ledger
+        self._sessions = sessions
+        self._admission = admission
+        self._told = _Told(clock, 20)
+        self._told_declined = _Told(clock, 1)
+
+    def routes(self) -> Iterator[Route]:
+        """All of them, whether there is a provider or not."""
+        yield Route("GET", "/api/openid", Open.TO_ANYONE, self._say_way)
+        yield Route("POST", "/api/openid/ask", Open.TO_ANYONE, self._ask, AskBody)
+        yield Route("POST", "/api/openid/sign-in", Open.TO_ANYONE, self._sign_in, ReturnBody)
+
+    async def _say_way(self, _visit: Visit) -> OpenidWay:
+        return OpenidWay(None if self._provider is None else self._provider.settings.label)
+
+    async def _ask(self, visit: Visit) -> web.Response:
+        provider, link = self._there(), visit.body.link
+        flow = await asyncio.to_thread(self._begin, link)
+        try:
+            address = await provider.address(flow.state, flow.nonce, flow.verifier)
+        except ProviderAwayError as error:
+            self._told.tell(error)
+            raise refused(DeskRefusal.OPENID_AWAY) from error
+        response = web.Response(
+            body=msgspec.json.encode(ProviderAddress(address)), content_type="application/json"
+        )
+        response.set_cookie(
+            FLOW_COOKIE,
+            f"{encode_base64url(flow.challenge)}.{link}",
+            max_age=FLOW_US // SECOND,
+            path="/",
+            secure=True,
+            httponly=True,
+            samesite="Strict",
+        )
+        return response
+
+    def _begin(self, link: str) -> _Flow:
+        if link:
+            with self._state.reading() as rows:
+                person = self._sessions.look_at_link(rows, link)
+            if person is None:
+                raise refused(DeskRefusal.LINK_USED)
+            _check_not_administrator(person)
+        return self._flow(self._challenges.make(_about(link)), link, 0)
+
+    async def _sign_in(self, visit: Visit) -> web.Response:
+        provider = self._there()
+        flow = await asyncio.to_thread(self._read_flow, visit)
+        body: ReturnBody = visit.body
+        if body.error or not body.code:
+            raise self._declined(body)
+        asker = await asyncio.to_thread(self._redeeming.asker, visit.request, flow.link)
+        try:
+            with self._redeeming.turn(asker):
+                subject = await provider.redeem(
+                    body.code, body.iss, flow.verifier, flow.nonce, flow.begun_us
+                )
+        except ProviderAwayError as error:
+            self._told.tell(error)
+            raise refused(DeskRefusal.OPENID_AWAY) from error
+        except CodeRefusedError as error:
+            raise refused(DeskRefusal.OPENID_STALE) from error
+        except (FactorError, OldSignInError) as error:
+            factor = isinstance(error, FactorError)
+            why = DeskRefusal.OPENID_FACTOR if factor else DeskRefusal.OPENID_TOO_OLD
+            await asyncio.to_thread(self._write_refused, error.subject)
+            raise refused(why) from error
+        except IdTokenError as error:
+            self._told.tell(error)
+            raise refused(DeskRefusal.OPENID_WRONG) from error
+        account = self._account(subject)
+        response = await asyncio.to_thread(self._let_in, visit, flow, account, asker)
+        self._redeeming.forgive(asker)
+        response.del_cookie(FLOW_COOKIE, path="/", secure=True, httponly=True, samesite="Strict")
+        return response
+
+    def _read_flow(self, visit: Visit) -> _Flow:
+        """The sign-in that this browser began, and to which it came back. Raises
+        RefusedRequestError."""
+        said, _, link = visit.request.cookies.get(FLOW_COOKIE, "").partition(".")
+        try:
+            challenge = decode_base64url(said)
+            flow = self._flow(challenge, link, self._challenges.check(challenge, _about(link)))
+        except (ValueError, ChallengeError) as error:
+            raise refused(DeskRefusal.OPENID_STALE) from error
+        if not hmac.compare_digest(flow.state.encode(), visit.body.state.encode()):
+            raise refused(DeskRefusal.OPENID_STALE)
+        return flow
+
+    def _flow(self, challenge: bytes, link: str, begun_us: int) -> _Flow:
+        derive = self._challenges.derive
+        state, nonce = derive(challenge, "state"), derive(challenge, "nonce")
+        return _Flow(challenge, link, begun_us, state, nonce, derive(challenge, "verifier"))
+
+    def _let_in(
+        self, visit: Visit, flow: _Flow, account: OpenidAccount, asker: Asker
+    ) -> web.Response:
+        response = (self._connect if flow.link else self._enter)(visit, flow, account)
+        self._redeeming.remember(asker, response)
+        return response
+
+    def _enter(self, visit: Visit, flow: _Flow, account: OpenidAccount) -> web.Response:
+        with self._state.reading() as rows:
+            person = people.by_account(rows, account)
+        if person is None:
+            raise refused(DeskRefusal.OPENID_UNKNOWN)
+        try:
+            _check_not_administrator(person)
+        except RefusedRequestError:
+            self._admission.write_refused(person.id, BY_OPENID)
+            raise
+        with self._ledger.deciding() as decision:
+            self._use_up(decision, flow)
+            person = people.by_account(decision.rows, account)
+            if person is None:  # not any more
+                raise refused(DeskRefusal.NOT_SIGNED_IN)
+            _check_not_administrator(person)
+            return self._admission.let_in(decision, visit, person, BY_OPENID)
+
+    def _connect(self, visit: Visit, flow: _Flow, account: OpenidAccount) -> web.Response:
+        with self._ledger.deciding() as decision:
+            rows = decision.rows
+            found = self._sessions.take_link(rows, flow.link)
+            if found is None:
+                raise refused(DeskRefusal.LINK_USED)
+            self._sessions.drop_links_of(rows, found.id)
+            self._use_up(decision, flow)
+            _check_not_administrator(found)
+            other = people.by_account(rows, account)
+            if other is not None and other.id != found.id:
+                raise refused(DeskRefusal.OPENID_TAKEN)
+
+            def connect(one: DeskPerson) -> DeskPerson:
+                return msgspec.structs.replace(self._admission.come(one), openid=account)
+
+            person = people.change(rows, found.id, connect)
+            self._sessions.drop_of_former_account(rows, person)
+            added = {"person": person.id, "who": person.id, "what": "openid_connected"}
+            rights = ("rights", added | {"roles": tuple(map(str, person.roles))})
+            return self._admission.let_in(decision, visit, person, BY_OPENID, rights)
+
+    def _use_up(self, decision: Decision, flow: _Flow) -> None:
+        try:
+            self._challenges.use_up(decision.rows, flow.challenge)
+        except ChallengeError as error:
+            raise refused(DeskRefusal.OPENID_STALE) from error
+
+    def _declined(self, body: ReturnBody) -> RefusedRequestError:
+        """Why the provider gave no code. What is no decision of a person is in the log, in a word
+        of the standards' alone: anybody can send this."""
+        if body.error == "access_denied":
+            return refused(DeskRefusal.OPENID_DECLINED)
+        word = body.error if body.error in _NO_CODE else "for a reason that no standard has"
+        self._told_declined.tell(f"the provider gave no code ({word}); see its log")
+        return refused(DeskRefusal.OPENID_WRONG)
+
+    def _write_refused(self, subject: str) -> None:
+        with self._state.reading() as rows:
+            person = people.by_account(rows, self._account(subject))
+        if person is not None:
+            self._admission.write_refused(person.id, BY_OPENID)
+
+    def _account(self, subject: str) -> OpenidAccount:
+        return OpenidAccount(self._there().settings.issuer, subject)
+
+    def _there(self) -> OpenidProvider:
+        if self._provider is None:
+            raise refused(DeskRefusal.NOT_THERE)
+        return self._provider
+
+
+class _Flow(msgspec.Struct, frozen=True):
+    """A sign-in under way. begun_us: wall time; 0 while it begins."""
+
+    challenge: bytes
+    link: str
+    begun_us: int
+    state: str
+    nonce: str
+    verifier: str
+
+
+class _Told:
+    """Says in the log what is wrong with the provider, or with what it sends; one and the same
+    thing once a minute, and so many things at the most, so that nobody can fill the log."""
+
+    def __init__(self, clock: Clock, most: int) -> None:
+        self._clock = clock
+        self._most = most
+        self._said_us: dict[str, int] = {}
+
+    def tell(self, text: object) -> None:
+        now, said = self._clock.now_us(), printable(text)[:500]
+        self._said_us = {
+            one: when for one, when in self._said_us.items() if now - when < _SAID_AGAIN_US
+        }
+        if said in self._said_us or len(self._said_us) >= self._most:
+            return
+        self._said_us[said] = now
+        _log.warning(
+            "nobody could sign in by OpenID Connect: %s", said, extra=MessageId.OPENID.extra
+        )
+
+
+def _about(link: str) -> str:
+    """No person has an id like that: no challenge of a passkey is one of these."""
+    return f"openid:{link}"
+
+
+def _check_not_administrator(person: DeskPerson) -> None:
+    if DeskRole.ADMINISTRATOR in person.roles:
+        raise refused(DeskRefusal.OPENID_ADMINISTRATOR)

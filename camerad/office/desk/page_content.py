@@ -1,0 +1,62 @@
+"""What the desk's page is made of: its files, byte by byte, and what browsers are told to forbid.
+
+All of it is of the package, and nothing here needs the libraries of a server: so whoever has this
+version of camerad from elsewhere can compare what a server sends with it (`page_check`).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from typing import Final
+
+from camerad.evidence import player_modules
+from camerad.evidence.player_page import NAME, player_page
+from camerad.evidence.sheet_page import STYLE
+from camerad.office.desk.maker_files import maker_files
+
+START: Final = "index.html"
+PAGE: Final = "/page/"
+PLAYER: Final = "/page/player/"
+"""Where the player's modules are (`camerad.evidence.player_modules`)."""
+PACKAGE: Final = "/page/package/"
+"""Where that is which makes a package for the prosecutor, with the page that goes into each."""
+IMPORT_MAP: Final = player_modules.import_map(PLAYER)
+"""What the start carries inline: names of modules and where they are, which is no code."""
+POLICY: Final = "; ".join(
+    (
+        "default-src 'none'",
+        f"script-src 'self' {player_modules.csp_hash(IMPORT_MAP)}",
+        f"style-src 'self' {player_modules.csp_hash(STYLE)}",
+        "img-src 'self' data:",
+        "media-src blob:",
+        "connect-src 'self'",
+        "worker-src 'self'",
+        "manifest-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+    )
+)
+"""Content-Security-Policy of every answer, but a document of its own (`report_routes`). The one
+style that may be inline is that of a sheet (`sheet_page`), which the page opens in a tab of its
+own, to be printed."""
+_IMPORTS: Final = "IMPORT_MAP"
+"""Where the start has the player's import map."""
+
+
+@cache
+def page_content() -> dict[str, bytes]:
+    """Every file of the page, by the path of its address; the start is at ``/`` besides."""
+    found = {}
+    for one in (resources.files("camerad.office.desk") / "pages").iterdir():
+        content = one.read_bytes()
+        if one.name == START:
+            content = content.replace(_IMPORTS.encode(), IMPORT_MAP.encode())
+        found[PAGE + one.name] = content
+    found |= {PACKAGE + name: content for name, content in maker_files().items()}
+    found[PACKAGE + NAME] = player_page()
+    found |= {PLAYER + name: content for name, content in player_modules.module_files().items()}
+    return dict(sorted(found.items()))

@@ -1,0 +1,309 @@
+"""Requests about recordings: find them, see what is known of one, hold and release.
+
+Nothing here shows footage. A list comes from the index, so it may be seconds behind; what one
+recording says of itself is read from its file, and what happened to it from the ledger. The page
+says which is which. A file that cannot be read as a recording is there all the same: what happened
+to it is shown, and it can be held.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any, Final
+
+import msgspec
+from aiohttp import web
+
+from camerad.base import typed_json
+from camerad.base.clock import SECOND
+from camerad.container.gaps import Gap
+from camerad.container.limits import MOST_EVENTS
+from camerad.container.recording_ids import RecordingId, is_id
+from camerad.container.skeleton import Skeleton
+from camerad.container.statements import FragmentFacts, RecordingInfo, StageChange
+from camerad.ledger.people_entries import GROUNDS
+from camerad.office.desk.cases import Cases
+from camerad.office.desk.desk_ledger import DeskLedger
+from camerad.office.desk.desk_refusals import DeskRefusal, refused
+from camerad.office.desk.recording_history import RecordingHistory, with_steps
+from camerad.office.desk.roles import WITH_FOOTAGE, DeskRole
+from camerad.office.desk.route_table import Route, Visit
+from camerad.office.index.index import RecordingIndex
+from camerad.office.index.recording_query import IndexedRecording, RecordingQuery
+from camerad.office.server.cameras import Cameras, UnregisteredError
+from camerad.store.listing import read_file
+from camerad.store.locations import office_place
+
+PAGE: Final = 50
+"""Recordings of one page at the most."""
+_Wall = Annotated[int, msgspec.Meta(ge=0, le=1 << 62)]
+_Word = Annotated[str, msgspec.Meta(max_length=400, pattern=r"\A[^\x00]*\Z")]
+_Ground = Annotated[str, msgspec.Meta(pattern=rf"\A({'|'.join(GROUNDS)})?\Z")]
+_IDS: Final = r"\A[A-Za-z0-9_,-]*\Z"
+_OF_FILE: Final = ("part", "file_time_ns")
+
+
+class HoldBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A hold. reason: why, in a line for the ledger. until_us: when it ends by itself; None when a
+    supervisor releases it. ground: what it is for, one of `GROUNDS`; "" if nobody said so."""
+
+    reason: str
+    until_us: int | None = None
+    ground: _Ground = ""
+
+
+class ReleaseBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The end of all holds. reason: why, in a line for the ledger."""
+
+    reason: str
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A page of recordings. rows: as the index has them. next: mark of the next page. cameras:
+    what cameras are called in recordings, with the first page alone. total: recordings on all
+    pages, with the first one if there are more; None if they were not counted."""
+
+    rows: list[dict[str, Any]]
+    next: str | None
+    cameras: list[str]
+    total: int | None
+
+
+class CameraKey(msgspec.Struct, frozen=True):
+    """A camera of the register. x: its public key (RFC 8037). thumbprint: as on its label."""
+
+    camera: str
+    thumbprint: str
+    x: str
+
+
+class RecordingDetail(msgspec.Struct, frozen=True):
+    """One recording. rows: of the index, one for each file. said: what its file says of itself,
+    None if there is none. unreadable: there is one, and it cannot be read as a recording. history:
+    what both ledgers say of it, and where it was in time what its cases say. held: the office holds
+    it now. cases: those that it belongs to; handed_over: when it left the office, microseconds.
+    missing: what could not be read, so that history, cases and handed_over may lack something:
+    "cases" or "camera_ledger". key: the camera's by the register, None if no camera there has the
+    key that it names."""
+
+    rows: list[dict[str, Any]]
+    said: dict[str, Any] | None
+    unreadable: bool
+    history: list[dict[str, Any]]
+    held: bool
+    cases: list[str]
+    handed_over: list[int]
+    missing: list[str]
+    key: CameraKey | None
+
+
+class RecordingSources(msgspec.Struct, frozen=True):
+    """What is known of recordings. directory: the office's. cameras: its register. index: answers
+    questions. history: what happened to each. cases: of the desk."""
+
+    directory: str
+    cameras: Cameras
+    index: RecordingIndex
+    history: RecordingHistory
+    cases: Cases
+
+
+class RecordingRoutes:
+    """sources: where answers come from. ledger: the office's."""
+
+    def __init__(self, sources: RecordingSources, ledger: DeskLedger) -> None:
+        self._known = sources
+        self._ledger = ledger
+
+    def routes(self) -> Iterator[Route]:
+        """All of them."""
+        one = "/api/recordings/{recording}"
+        yield Route("GET", "/api/recordings", WITH_FOOTAGE, self._find)
+        yield Route("GET", one, WITH_FOOTAGE, self._show)
+        yield Route("POST", f"{one}/hold", WITH_FOOTAGE, self._hold, HoldBody)
+        yield Route(
+            "POST", f"{one}/release", frozenset((DeskRole.SUPERVISOR,)), self._release, ReleaseBody
+        )
+
+    async def _find(self, visit: Visit) -> Found:
+        query = read_query(dict(visit.request.query))
+
+        def find() -> Found:
+            page = self._known.index.find(query)
+            rows = [_row(one) for one in page.recordings]
+            if query.after is not None:
+                return Found(rows, page.next, [], None)
+            total = None if page.next is None else self._known.index.count(query)
+            return Found(rows, page.next, self._known.index.camera_names(), total)
+
+        return await asyncio.to_thread(find)
+
+    async def _show(self, visit: Visit) -> RecordingDetail:
+        recording = recording_of(visit.request)
+
+        def show() -> RecordingDetail:
+            found = self._known.index.about(recording)
+            rows = [_row(one) for one in found]
+            place = office_place(self._known.directory)
+            path = next(iter(place.files_of(recording)), None)
+            history, held = self._known.history.read(
+                place, recording, [one.columns for one in found]
+            )
+            cases, complete = self._known.cases.list_about(recording)
+            history = with_steps(history, cases, recording)
+            if path is None and not rows and not history:
+                raise refused(DeskRefusal.NOT_THERE)
+            said, unreadable = (None, False) if path is None else _read(path, recording)
+            left = [
+                one.at_us
+                for case in cases
+                for one in case.handed_over
+                if recording in one.recordings
+            ]
+            numbers = [case.number for case in cases if case.has(recording)]
+            named = said if said is not None else rows[0] if rows else {}
+            key = self._key_of(named.get("key"))
+            columns = [one.columns for one in found]
+            lacking = {
+                "cases": not complete,
+                "camera_ledger": self._known.history.lacks_key(place, recording, columns),
+            }
+            missing = [what for what, lacks in lacking.items() if lacks]
+            return RecordingDetail(
+                rows, said, unreadable, history, held, numbers, sorted(left), missing, key
+            )
+
+        return await asyncio.to_thread(show)
+
+    def _key_of(self, thumbprint: str | None) -> CameraKey | None:
+        try:
+            camera = self._known.cameras.find(thumbprint or "")
+        except UnregisteredError:
+            return None
+        return CameraKey(camera.name, camera.thumbprint, camera.jwk["x"])
+
+    async def _hold(self, visit: Visit) -> dict[str, bool]:
+        recording = recording_of(visit.request)
+        said = visit.body
+        await asyncio.to_thread(
+            self._ledger.hold, recording, said.reason, visit.who, said.until_us, said.ground
+        )
+        return {"held": True}
+
+    async def _release(self, visit: Visit) -> dict[str, bool]:
+        recording = recording_of(visit.request)
+        await asyncio.to_thread(self._ledger.release, recording, visit.body.reason, visit.who)
+        return {"held": False}
+
+
+def recording_of(request: web.Request) -> RecordingId:
+    """Id of the recording that a request is about. Refused if it is none."""
+    recording = request.match_info["recording"]
+    if not is_id(recording):
+        raise refused(DeskRefusal.NOT_THERE)
+    return recording
+
+
+class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A question in an address: the fields of `RecordingQuery`. camera, wearer: as people
+    say it. ids: with commas between them, at most a page. id: a part of one, as people say it."""
+
+    from_us: _Wall | None = None
+    to_us: _Wall | None = None
+    due_from_us: _Wall | None = None
+    due_before_us: _Wall | None = None
+    camera: _Word | None = None
+    said: _Word | None = None
+    ids: Annotated[str, msgspec.Meta(max_length=60 * PAGE, pattern=_IDS)] | None = None
+    id: _Word | None = None
+    wearer: _Word | None = None
+    state: _Word | None = None
+    after: _Word | None = None
+    flagged: bool | None = None
+    held: bool | None = None
+    handed_over: bool | None = None
+    not_authentic: bool | None = None
+    has_gaps: bool | None = None
+    recovered: bool | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=PAGE)] = PAGE
+
+
+def read_query(asked: dict[str, str]) -> RecordingQuery:
+    """The question that an address asks; refused if it makes no sense."""
+    try:
+        said = typed_json.convert(asked, _Asked, strict=False)
+    except msgspec.ValidationError:
+        raise refused(DeskRefusal.NOT_UNDERSTOOD) from None
+    fields = msgspec.structs.asdict(said)
+    fields["camera_said"] = fields.pop("camera")
+    fields["wearer_said"] = fields.pop("wearer")
+    fields["id_said"] = fields.pop("id")
+    fields["ids"] = None if said.ids is None else tuple(said.ids.split(","))[:PAGE]
+    return RecordingQuery(**fields)
+
+
+def _row(one: IndexedRecording) -> dict[str, Any]:
+    said = one.as_json()
+    return {name: value for name, value in said.items() if name not in _OF_FILE}
+
+
+def _read(path: str, recording: str) -> tuple[dict[str, Any] | None, bool]:
+    """What a file says of itself, and whether there is one that cannot be read as a recording.
+    Whatever it says, it keeps nobody from what else is known."""
+    stages: list[StageChange] = []
+
+    def note(facts: FragmentFacts, _size: int) -> None:
+        stages.extend(facts.stages[: MOST_EVENTS - len(stages)])
+
+    try:
+        return _said(*read_file(path, recording, note), stages), False
+    except OSError as error:
+        return None, error.errno != errno.ENOENT  # else it was deleted since
+    except (ValueError, ArithmeticError):
+        return None, True
+
+
+def _said(info: RecordingInfo, skeleton: Skeleton, stages: list[StageChange]) -> dict[str, Any]:
+    """What a recording's file says, with times in seconds of the recording. stages: of its
+    commits."""
+    header = skeleton.header
+    origin = header.origin_us
+    ended = skeleton.closed_by
+    last = () if ended is None else ended.end.closing.stages
+
+    def seconds(media_us: int | None) -> float | None:
+        return None if media_us is None else (media_us - origin) / SECOND
+
+    def spans(gaps: Iterable[Gap]) -> list[dict[str, Any]]:
+        return [
+            {"from": seconds(one.from_us), "to": seconds(one.to_us), "reason": one.reason}
+            for one in gaps
+        ]
+
+    return {
+        "id": info.id,
+        "device": info.device,
+        "key": skeleton.kid,
+        "wearer": info.wearer,
+        "policy": info.policy,
+        "started_us": header.started_wall_us,
+        "began_us": header.started_wall_us - (header.trigger_us - origin),
+        "clock": header.clock.source.value,
+        "seconds": info.seconds,
+        "trigger": header.trigger,
+        "trigger_at": seconds(header.trigger_us),
+        "pre_event_shortfall": header.pre_event_shortfall,
+        "stages": [{"at": seconds(one.at_us), "stage": one.stage} for one in (*stages, *last)],
+        "marks": info.marks,
+        "gaps": spans(info.gaps),
+        "sound": info.sound,
+        "sound_gaps": spans(info.sound_gaps),
+        "recipients": header.recipients,
+        "software": header.software,
+        "state": info.state,
+        "reason": info.reason,
+        "retention_days": info.retention_days,
+        "bytes": info.bytes,
+    }

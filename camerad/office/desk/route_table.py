@@ -1,0 +1,280 @@
+"""The one way in: every request is one of a table, and the table says who may make it.
+
+A request that changes something is a POST from the page itself, with JSON or with a file: its
+``Origin`` is the page's address, which a browser lets no other page say (CSRF). Every request is
+for the page's own name (``Host``), so that no other name leads a browser here (DNS rebinding).
+Whoever is not signed in, or has none of the roles, is refused before anything else of the request
+is looked at. While the office's directory is not there, as when its storage is not mounted, nothing
+is looked for in its place, and nothing made there. Every answer forbids the browser what the page
+does not need: frames, inline code, what is elsewhere, and to keep it; so does the answer to what is
+no request of HTTP at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from enum import Enum
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import msgspec
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Middleware
+
+from camerad.base import typed_json
+from camerad.base.errors import CameradError, StorageError
+from camerad.base.message_ids import MessageId
+from camerad.base.text import printable
+from camerad.evidence.camera_register import RegisterError
+from camerad.evidence.own_key import OfficeKeyError
+from camerad.office.desk.cases import CaseError
+from camerad.office.desk.desk_ledger import BusyError
+from camerad.office.desk.desk_refusals import DeskRefusal, refused
+from camerad.office.desk.page_content import POLICY
+from camerad.office.desk.people import DeskPerson
+from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.sessions import COOKIE, Sessions
+from camerad.office.desk.tokens import TooManyError
+from camerad.office.index.recording_query import QueryError
+from camerad.office.server.cameras import UnregisteredError
+from camerad.office.server.certificates import CertificateError
+from camerad.office.server.directory_locks import LockHeldError
+from camerad.office.server.refusal_log import RefusalLog
+from camerad.office.server.refusals import (
+    NO_ROOM,
+    Handler,
+    RefusedRequestError,
+    plain_errors,
+    tell_mistake,
+    tell_storage,
+)
+from camerad.office.server.start_check import NotMountedError, check_directory
+from camerad.office.state.database import IndexUnavailableError
+from camerad.store.holds import HoldEndError, HoldError, NotHeldError, TooManyHoldsError
+from camerad.store.locations import NotThereError
+
+_log = logging.getLogger(__name__)
+
+LARGEST_BODY: Final = 65_536
+"""Bytes of what is sent with most requests."""
+LONGEST_BODY: Final = 262_144
+"""Of any that is read as JSON."""
+API: Final = "/api/"
+"""What all paths begin with, but those of the page itself."""
+JSON: Final = "application/json"
+BODY_SECONDS: Final = 30.0
+"""How long it may take to arrive."""
+HEADERS: Final[Mapping[str, str]] = {
+    "Content-Security-Policy": POLICY,
+    "Cache-Control": "no-store",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), display-capture=()",
+    "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=31536000",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Server": "camerad",
+}
+OF_AN_ANSWER: Final = ("Cache-Control", "Content-Security-Policy")
+"""What an answer may say otherwise: a document of its own forbids more than the page does."""
+
+
+class Open(Enum):
+    """Who may make a request that asks for no role."""
+
+    TO_ANYONE = "anyone"
+    TO_SIGNED_IN = "signed in"
+
+
+Asked = Collection[DeskRole] | Open
+
+
+class Visit(msgspec.Struct, frozen=True):
+    """A request that may be made. person: who makes it; of one that is open to anyone None. secret:
+    of their session. body: what was sent, as the route has it."""
+
+    request: web.Request
+    person: DeskPerson | None = None
+    secret: str = ""
+    body: Any = None
+
+    @property
+    def who(self) -> str:
+        """Id of the person, as the ledger has it."""
+        if self.person is None:
+            raise RuntimeError("a route that is open to anyone asks who it is")
+        return self.person.id
+
+    @property
+    def handle(self) -> str:
+        """By which something is theirs for a while; see `camerad.office.desk.people`."""
+        return "" if self.person is None else self.person.handle
+
+
+Answer = Callable[[Visit], Awaitable[Any]]
+
+
+class Route(msgspec.Struct, frozen=True):
+    """One request. asked: who may make it. answer: makes the answer, an object for JSON or a
+    response. body: type of what is sent with a POST as JSON. most: bytes of that. sends: what a
+    POST has to be sent as; where that is not JSON, `answer` reads it itself."""
+
+    method: str
+    path: str
+    asked: Asked
+    answer: Answer
+    body: type[Any] | None = None
+    most: int = LARGEST_BODY
+    sends: str = JSON
+
+
+class Guard:
+    """Makes an application of routes. origin: the page's address. directory: the office's.
+    sessions: who is signed in. refusals: says how often the log names what one address causes."""
+
+    def __init__(
+        self, origin: str, directory: str, sessions: Sessions, refusals: RefusalLog
+    ) -> None:
+        self._origin = origin
+        self._directory = directory
+        self._host = urlsplit(origin).netloc
+        self._sessions = sessions
+        self._refusals = refusals
+
+    def make_app(self, routes: Iterable[Route]) -> web.Application:
+        """An application that answers these routes and no other."""
+        app = web.Application(
+            middlewares=[plain_errors(self._refusals), _in_words(self._refusals)],
+            client_max_size=LONGEST_BODY,
+        )
+        app.on_response_prepare.append(_forbid_the_rest)
+        for route in routes:
+            app.router.add_route(route.method, route.path, self._guarded(route))
+        return app
+
+    def _guarded(self, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            if request.host != self._host:
+                raise refused(DeskRefusal.NOT_FROM_THIS_PAGE)
+            if route.method != hdrs.METH_GET:
+                self._check_origin(request, route.sends)
+            if request.path.startswith(API):
+                await asyncio.to_thread(check_directory, self._directory)
+            secret = request.cookies.get(COOKIE, "")
+            person = None
+            if route.asked is not Open.TO_ANYONE:
+                person = await asyncio.to_thread(self._check_person, secret, route.asked)
+            body = None
+            if route.body is not None:
+                body = await _read(request, route.body, route.most)
+                if person is not None:  # it may have come slowly: who may not any more does not
+                    person = await asyncio.to_thread(self._check_person, secret, route.asked)
+            answer = await route.answer(Visit(request, person, secret, body))
+            if isinstance(answer, web.StreamResponse):
+                return answer
+            return web.Response(body=msgspec.json.encode(answer), content_type="application/json")
+
+        return handle
+
+    def _check_origin(self, request: web.Request, sends: str) -> None:
+        if request.headers.get(hdrs.ORIGIN) != self._origin or request.content_type != sends:
+            raise refused(DeskRefusal.NOT_FROM_THIS_PAGE)
+
+    def _check_person(self, secret: str, asked: Asked) -> DeskPerson:
+        found = self._sessions.find(secret)
+        if found is None:
+            raise refused(DeskRefusal.NOT_SIGNED_IN)
+        person = found[1]
+        if not isinstance(asked, Open) and not set(person.roles) & set(asked):
+            raise refused(DeskRefusal.NOT_ALLOWED)
+        return person
+
+
+async def _read(request: web.Request, kind: type[Any], most: int) -> Any:
+    try:
+        if (request.content_length or 0) > most:
+            raise refused(DeskRefusal.NOT_UNDERSTOOD)
+        async with asyncio.timeout(BODY_SECONDS):
+            body = await request.read()
+        if len(body) > most:
+            raise refused(DeskRefusal.NOT_UNDERSTOOD)
+        return typed_json.decode(body, kind)
+    except (ValueError, RecursionError, OverflowError, MemoryError, TimeoutError):
+        raise refused(DeskRefusal.NOT_UNDERSTOOD) from None
+
+
+_WHY: Final[Mapping[type[CameradError], DeskRefusal]] = {
+    BusyError: DeskRefusal.BUSY,
+    LockHeldError: DeskRefusal.BUSY,
+    TooManyError: DeskRefusal.TOO_MANY,
+    IndexUnavailableError: DeskRefusal.INDEX_AWAY,
+    NotThereError: DeskRefusal.NOT_THERE,
+    UnregisteredError: DeskRefusal.NOT_THERE,
+    RegisterError: DeskRefusal.SERVER_FILES,
+    OfficeKeyError: DeskRefusal.SERVER_FILES,
+    CertificateError: DeskRefusal.SERVER_FILES,
+    QueryError: DeskRefusal.NOT_UNDERSTOOD,
+    NotHeldError: DeskRefusal.NOT_HELD,
+    HoldEndError: DeskRefusal.HOLD_END,
+    TooManyHoldsError: DeskRefusal.HELD_TOO_OFTEN,
+    CaseError: DeskRefusal.CASE,
+    HoldError: DeskRefusal.REASON_NEEDED,
+}
+"""What any route may come to; of a kind and its own kinds the narrower one first."""
+
+
+def _in_words(refusals: RefusalLog) -> Middleware:
+    """A middleware: what a route comes to is one of the page's own words. refusals: as of
+    `plain_errors`."""
+
+    @web.middleware
+    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except tuple(_WHY) as error:
+            why = next(why for kind, why in _WHY.items() if isinstance(error, kind))
+            # Whoever runs the server has to mend that.
+            if why is DeskRefusal.SERVER_FILES and refusals.names_address(request):
+                if isinstance(error, RegisterError):
+                    _log.warning("%s", printable(error), extra=MessageId.REGISTER.extra)
+                else:
+                    _log.warning("%s", printable(error), extra=MessageId.STORAGE.extra)
+            raise refused(why) from error
+        except (StorageError, NotMountedError) as error:
+            tell_storage(refusals, request, error)
+            full = isinstance(error, StorageError) and error.errno in NO_ROOM
+            raise refused(DeskRefusal.STORAGE_FULL if full else DeskRefusal.STORAGE) from error
+        except web.HTTPException as error:
+            if error.status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
+                raise refused(DeskRefusal.NOT_THERE) from error
+            if error.status >= HTTPStatus.BAD_REQUEST:
+                raise refused(DeskRefusal.NOT_UNDERSTOOD) from error
+            raise
+        except (RefusedRequestError, ConnectionError):
+            raise
+        except Exception as error:
+            tell_mistake(refusals, request, error)
+            raise refused(DeskRefusal.MISTAKE) from error
+
+    return answer
+
+
+def refuse_no_request(status: int) -> web.Response:
+    """The answer to bytes that are no request."""
+    why = DeskRefusal.MISTAKE if status >= HTTPStatus.INTERNAL_SERVER_ERROR else None
+    said = {"error": why or DeskRefusal.NOT_UNDERSTOOD}
+    return web.json_response(said, status=status, headers=HEADERS)
+
+
+async def _forbid_the_rest(request: web.Request, response: web.StreamResponse) -> None:
+    if not request.content.is_eof():  # the next request would stand behind what nobody reads
+        response.headers[hdrs.CONNECTION] = "close"
+        response.force_close()
+    for name, value in HEADERS.items():
+        if name not in OF_AN_ANSWER or name not in response.headers:
+            response.headers[name] = value

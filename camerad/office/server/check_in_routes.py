@@ -1,0 +1,111 @@
+"""Check-ins over HTTP: how a camera is, what it is to bring again, and what the office has for it
+(`camerad.office.server.offer_routes` gives it that).
+
+The statement is durable before the answer. Its time is for people alone, as is the answer's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from http import HTTPStatus
+from typing import Any, Final, TypeVar
+
+from aiohttp import hdrs, web
+
+from camerad.base.clock import Clock
+from camerad.base.errors import CameradError, StorageError
+from camerad.base.message_ids import MessageId
+from camerad.base.text import printable
+from camerad.container.jws import JwsError
+from camerad.container.keys import Thumbprint
+from camerad.office.server import bodies
+from camerad.office.server.authentication import CALLER
+from camerad.office.server.camera_turns import CameraTurns
+from camerad.office.server.check_ins import CheckIns, StaleCheckInError
+from camerad.office.server.lost_recordings import LostRecordings
+from camerad.office.server.offer_kinds import OfferKind
+from camerad.office.server.refusal_log import RefusalLog
+from camerad.office.server.refusals import RefusedRequestError
+from camerad.store import check_in
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+PATH: Final = "/v1/check-in"
+TYPE: Final = "application/jose"
+_STATUS: Final = {
+    JwsError: HTTPStatus.BAD_REQUEST,
+    StaleCheckInError: HTTPStatus.CONFLICT,
+}
+
+
+class CheckInRoutes:
+    """offers: of every kind. still: raises RefusedRequestError if the camera of a request was
+    withdrawn since. turns: of cameras, for what takes a thread. refusals: where the log says what a
+    registered camera was refused. clock: the server's."""
+
+    def __init__(
+        self,
+        check_ins: CheckIns,
+        lost: LostRecordings,
+        offers: Sequence[OfferKind],
+        *,
+        still: Callable[[web.Request], Awaitable[None]],
+        turns: CameraTurns,
+        refusals: RefusalLog,
+        clock: Clock,
+    ) -> None:
+        self._check_ins = check_ins
+        self._lost = lost
+        self._offers = offers
+        self._still = still
+        self._turns = turns
+        self._refusals = refusals
+        self._clock = clock
+
+    def add_to(self, router: web.UrlDispatcher) -> None:
+        """Answer at `PATH`."""
+        router.add_route(hdrs.METH_POST, PATH, self._post, expect_handler=bodies.leave_expectation)
+
+    async def _post(self, request: web.Request) -> web.StreamResponse:
+        if request.content_type != TYPE:
+            raise RefusedRequestError(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"a check-in is of Content-Type {TYPE}"
+            )
+        token = await bodies.read_signed(request, check_in.LONGEST)
+        await self._still(request)
+        caller = request[CALLER]
+        async with self._turns.of(caller.kid):
+            try:
+                answer = await asyncio.to_thread(self._take, caller.kid, token)
+            except tuple(_STATUS) as error:
+                self._refusals.tell_of_camera(request, caller.kid, caller.camera.name, error)
+                raise RefusedRequestError(_status_of(error), str(error)) from error
+        return web.json_response(answer)
+
+    def _take(self, kid: Thumbprint, token: bytes) -> dict[str, Any]:
+        said = self._check_ins.take(kid, token)
+        # The statement counts. Nothing of the rest keeps the camera from handing over.
+        lost = _unless_unread(lambda: self._lost.find(kid))
+        answer: dict[str, Any] = {"time_us": self._clock.wall_us(), "lacks": lost or []}
+        for one in self._offers:
+            offer = _unless_unread(partial(one.for_camera, kid, said))
+            if offer is not None:
+                answer[one.kind] = {"sha256": offer.sha256, "bytes": offer.length}
+        return answer
+
+
+def _unless_unread(find: Callable[[], _T]) -> _T | None:
+    """What `find` returns; None if something cannot be read, which the log says."""
+    try:
+        return find()
+    except StorageError as error:
+        _log.warning("%s", printable(error), extra=MessageId.STORAGE.extra)
+        return None
+
+
+def _status_of(error: CameradError) -> HTTPStatus:
+    return next(status for kind, status in _STATUS.items() if isinstance(error, kind))

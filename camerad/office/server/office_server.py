@@ -1,0 +1,404 @@
+"""The office's server, put together from parts.
+
+==========================================  ======================================================
+`entrance`                                  connections, counted; TLS
+`refusals`, `authentication`                every error is one sentence; who asks
+`upload_routes`, `uploads`, `part_upload`   recordings come, by tus
+`takeover_queue`, `takeover`                they are checked, stored, read back and receipted
+`receipt_routes`, `ledger_routes`           a camera asks for receipts, and brings its ledger
+`check_in_routes`, `check_ins`              a camera says how it is, and hears what there is for it
+`offer_routes`                              it fetches that: settings, an update
+`office_work`                               deletes what is due, tells people what they must know
+`office_metrics`, `metrics_listener`        what Prometheus is shown
+`second_copies`                             a second copy of every recording, locked until its day
+`cameras`                                   the register
+==========================================  ======================================================
+
+Everything is bounded: connections, heads, bodies, pieces, parts at once, nonces, and the threads
+that check recordings. The event loop waits for no storage but that of the register, which it looks
+at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import ssl
+import sys
+from collections.abc import Coroutine
+from typing import Any, Final, Protocol
+
+from aiohttp import hdrs, web
+
+from camerad.base import durable_files
+from camerad.base.async_utils import EventLoop, done_before, watched
+from camerad.base.clock import Clock
+from camerad.base.errors import EX_UNAVAILABLE, CameradError
+from camerad.base.message_ids import MessageId
+from camerad.base.sd_notify import notify
+from camerad.base.text import count, room
+from camerad.container.keys import Thumbprint
+from camerad.container.recording_ids import RecordingId
+from camerad.evidence import own_key
+from camerad.evidence.own_key import OfficeKeyError
+from camerad.office.server.authentication import Authentication
+from camerad.office.server.camera_holdings import CameraHoldings
+from camerad.office.server.camera_quotas import GIB, CameraQuotas
+from camerad.office.server.camera_turns import CameraTurns
+from camerad.office.server.cameras import Cameras
+from camerad.office.server.check_in_routes import CheckInRoutes
+from camerad.office.server.check_ins import CheckIns
+from camerad.office.server.entrance import Entrance, listen, make_runner, open_entrance, tls_context
+from camerad.office.server.ledger_copy import LedgerCopies
+from camerad.office.server.ledger_routes import LedgerRoutes
+from camerad.office.server.lost_recordings import LostRecordings
+from camerad.office.server.metrics_listener import MetricsListener
+from camerad.office.server.nonces import Nonces
+from camerad.office.server.offer_routes import OfferRoutes
+from camerad.office.server.office_metrics import OfficeMetrics
+from camerad.office.server.office_settings import OfficeFile
+from camerad.office.server.office_work import OfficeWork
+from camerad.office.server.receipt_routes import ReceiptRoutes
+from camerad.office.server.refusal_log import RefusalLog
+from camerad.office.server.refusals import plain_errors, refuse_bytes
+from camerad.office.server.second_copy.second_copies import SecondCopies, open_second_copies
+from camerad.office.server.second_copy.second_copy_start import PROBE_SECONDS, FirstProbe
+from camerad.office.server.settings_offers import SettingsOffers
+from camerad.office.server.standstill import free_room
+from camerad.office.server.takeover import Takeover
+from camerad.office.server.takeover_ends import TakeoverEnds
+from camerad.office.server.takeover_queue import THREADS, THREADS_WITH_COPIES, TakeoverQueue
+from camerad.office.server.update_offers import UpdateOffers
+from camerad.office.server.upload_files import Declaration
+from camerad.office.server.upload_limits import UploadLimits
+from camerad.office.server.upload_routes import UploadRoutes
+from camerad.office.server.uploads import INCOMING, Uploads
+from camerad.store.locations import OFFICE, check_directories, office_place
+
+log = logging.getLogger(__name__)
+
+LONGEST_LINE: Final = 2048
+"""Bytes of a request's first line, and of one header field; Signature-Input has some 400."""
+MOST_FIELDS: Final = 40
+"""Header fields of a request. A camera sends some 12."""
+LARGEST_BODY: Final = 1 << 20
+"""Of what is not read in pieces."""
+SWITCH_SECONDS: Final = 0.0005
+"""How long Python lets a thread that computes go on while another waits: whoever reads a camera's
+ledger for minutes is one, and a click at the desk waits some hundred times."""
+END_SECONDS: Final = 5.0
+"""At the end: how long requests have, what is cut off then to leave, and then, together, a
+recording that is being taken over and what is done beside the requests."""
+
+HAS_IT: Final = "the office has this recording; ask for its receipt"
+
+
+class OccupiedError(CameradError, BlockingIOError):
+    """Error raised when another server works in the office's directory."""
+
+    exit_code = EX_UNAVAILABLE
+
+
+class Beside(Protocol):
+    """What the same process runs besides, such as the desk's page."""
+
+    async def open(self) -> None:
+        """Begin, once the server has begun."""
+
+    async def close(self) -> None:
+        """End. Safe to call again, and without `open`."""
+
+    def tidy(self) -> float:
+        """Remove what is over, before `open` too; returns after how many seconds to do so again. It
+        blocks. Raises CameradError."""
+
+
+class Vault:
+    """The server. settings: as `camerad.office.server.office_settings.load` read them. clock: whose
+    moments say whether wall time is trusted. beside: begins and ends with it."""
+
+    def __init__(self, settings: OfficeFile, clock: Clock, beside: Beside | None = None) -> None:
+        self._settings = settings
+        self._beside = beside
+        self._clock = clock
+        self._claim: int | None = None
+        self._runner: web.AppRunner | None = None
+        self._entrance: Entrance | None = None
+        self._queue: TakeoverQueue | None = None
+        self._ledgers: LedgerRoutes | None = None
+        self._copies: SecondCopies | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._threads = EventLoop()
+        self._metrics = OfficeMetrics()
+        self._work = OfficeWork(settings, self._metrics, clock)
+        self._listener: MetricsListener | None = None
+        self._begins_with = ""
+        self.port = settings.listen.port
+        """Where it listens."""
+
+    @property
+    def metrics_port(self) -> int | None:
+        """Where Prometheus asks; None if nowhere."""
+        return None if self._listener is None else self._listener.port
+
+    async def open(self) -> None:
+        """Begin to answer. Cancelled, it leaves nothing open.
+
+        Raises OccupiedError, ListenError, OfficeKeyError, RegisterError, UnsafeStoreError and
+        StorageError.
+        """
+        self._threads.attach()
+        try:
+            await self._open()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _open(self) -> None:
+        settings = self._settings
+        directory = str(settings.directory)
+        key = own_key.load_key(str(settings.office_key))
+        if key is None:
+            raise OfficeKeyError(
+                f"{settings.office_key}: there is no key; name the office's with office_key"
+            )
+        context = tls_context(str(settings.tls.certificate), str(settings.tls.key))
+        check_directories(office_place(directory), all_of_it=False)
+        threads = self._threads
+        self._claim = await threads.in_thread(lambda: _claim(directory, settings.several_servers))
+        cameras = Cameras(str(settings.register))
+        receive = settings.receive
+        limits = UploadLimits(
+            largest=receive.largest_gib * GIB,
+            reserve=receive.reserve_gib * GIB,
+            unfinished_days=receive.unfinished_days,
+            quotas=CameraQuotas(receive.camera_gib * GIB, receive.apart_gib * GIB),
+        )
+        free = room(await threads.in_thread(lambda: free_room(directory)))
+        known = count(len(cameras.list_all()), "camera")
+        self._begins_with = f"{known} in the register, {free} free"
+        uploads = Uploads(directory, limits, self._clock)
+        await threads.in_thread(uploads.tidy)
+        copies = self._copies = await threads.in_thread(
+            lambda: open_second_copies(settings.second_copy, self._clock, directory)
+        )
+        probe = None if copies is None else FirstProbe(copies, threads)
+        if probe is not None:
+            await probe.ask(PROBE_SECONDS)
+        takeover = await threads.in_thread(
+            lambda: Takeover(
+                directory,
+                uploads,
+                cameras,
+                key,
+                self._clock,
+                tell=self._work.taken_over,
+                second_copy=None if copies is None else copies.secure,
+            )
+        )
+        ends = TakeoverEnds(asyncio.get_running_loop())
+        take = self._metrics.timed(takeover.take)
+        most = THREADS if copies is None else THREADS_WITH_COPIES
+        queue = self._queue = TakeoverQueue(take, self._clock, ends.tell, threads=most)
+        refusals, turns = RefusalLog(self._clock), CameraTurns()
+        nonces = Nonces(self._clock.wall_us(), one_of_several=settings.several_servers)
+        guard = Authentication(
+            settings.url, cameras, nonces, self._clock, refusals, directory=directory
+        )
+        app = self._make_app(guard, refusals)
+        UploadRoutes(
+            uploads,
+            lambda kid, declared: _queue_up(takeover, queue, kid, declared),
+            still=guard.check_not_withdrawn,
+            refusals=refusals,
+            turns=turns,
+            most=receive.uploads,
+            why_not=lambda kid, recording: _why_not(takeover, kid, recording),
+        ).add_to(app.router)
+        ReceiptRoutes(takeover, uploads, turns, queue.ensure, ends, due_in=queue.due_in).add_to(
+            app.router
+        )
+        if copies is not None:
+            copies.when_back(queue.wake_failed)
+        offers = (SettingsOffers(directory), UpdateOffers(directory))
+        OfferRoutes(offers, settings.updates, turns, self._clock).add_to(app.router)
+        CheckInRoutes(
+            CheckIns(directory, cameras, self._clock),
+            LostRecordings(CameraHoldings(directory, cameras), takeover, uploads),
+            offers,
+            still=guard.check_not_withdrawn,
+            turns=turns,
+            refusals=refusals,
+            clock=self._clock,
+        ).add_to(app.router)
+        self._ledgers = LedgerRoutes(
+            LedgerCopies(directory, cameras, uploads.has_room),
+            lambda kid: self._ledger_came(takeover, queue, kid),
+            refusals,
+            guard.check_not_withdrawn,
+        )
+        self._ledgers.add_to(app.router)
+        await self._listen(app, context)
+        self._work.prepare(
+            cameras,
+            uploads,
+            key,
+            queue.ensure,
+            copies,
+            silent=lambda: probe is not None and probe.is_unanswered,
+            tidy=None if self._beside is None else self._beside.tidy,
+        )
+        if settings.metrics is not None:
+            self._listener = MetricsListener(settings.metrics, self._metrics.registry)
+            await self._listener.open()
+        queue.start()
+        self._work.start()
+        if self._beside is not None:
+            await self._beside.open()
+
+    def _ledger_came(self, takeover: Takeover, queue: TakeoverQueue, kid: Thumbprint) -> None:
+        # At once, since the camera's next question is whether it still waits.
+        takeover.ledger_came(kid)
+        self._background(asyncio.to_thread(_queue_pending, takeover, queue, kid))
+
+    def _background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` beside the requests; a mistake of ours in it is raised on the loop."""
+        task = watched(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _make_app(self, guard: Authentication, refusals: RefusalLog) -> web.Application:
+        app = web.Application(
+            middlewares=[self._metrics.count_refusals, plain_errors(refusals), guard.middleware],
+            client_max_size=LARGEST_BODY,
+        )
+        app.on_response_prepare.append(guard.add_nonce)
+        app.on_response_prepare.append(_call_it_camerad)
+        app.on_response_prepare.append(_close_behind_what_is_not_read)
+        return app
+
+    async def _listen(self, app: web.Application, context: ssl.SSLContext) -> None:
+        self._runner = make_runner(app, end_seconds=END_SECONDS)
+        listener = listen(self._settings.listen.host, self._settings.listen.port)
+        self.port = listener.getsockname()[1]
+        self._entrance = await open_entrance(
+            self._runner,
+            listener,
+            context,
+            longest_line=LONGEST_LINE,
+            most_fields=MOST_FIELDS,
+            refuse=refuse_bytes,
+        )
+
+    async def close(self) -> None:
+        """Accept nothing more, let requests and what is being taken over end for a few seconds, cut
+        off the rest, and give up the directory. Safe to call again."""
+        for task in self._tasks:
+            task.cancel()
+        if self._beside is not None:
+            await self._beside.close()
+        if self._entrance is not None:
+            await self._entrance.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+        if self._entrance is not None:
+            await self._entrance.cut_off()
+            self._entrance = None
+        if self._ledgers is not None:
+            self._ledgers.close()
+            self._ledgers = None
+        if self._listener is not None:
+            await self._listener.close()
+            self._listener = None
+        queue, self._queue = self._queue, None
+        # Not on the threads that requests share: all of those may wait for the storage.
+        ending = [self._threads.in_thread(lambda: self._work.end(END_SECONDS))]
+        if queue is not None:
+            ending.append(self._threads.in_thread(lambda: queue.close(END_SECONDS)))
+        await asyncio.gather(*ending)
+        if self._copies is not None:
+            self._copies.close()
+            self._copies = None
+        if self._claim is not None:
+            os.close(self._claim)
+            self._claim = None
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT, which also end a start that is under way, and tell the
+        service manager. Raises as `open`."""
+        ended = asyncio.Event()
+        sys.setswitchinterval(SWITCH_SECONDS)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, ended.set)
+        if not await done_before(self.open(), ended):
+            log.info("the server ends, which was still starting", extra=MessageId.SERVING.extra)
+            return
+        try:
+            log.info(
+                "ready: cameras reach %s here, at port %d; %s",
+                self._settings.url,
+                self.port,
+                self._begins_with,
+                extra=MessageId.SERVING.extra,
+            )
+            notify("READY=1")
+            await ended.wait()
+            notify("STOPPING=1")
+            log.info("the server ends", extra=MessageId.SERVING.extra)
+        finally:
+            await self.close()
+
+
+async def _call_it_camerad(_request: web.Request, response: web.StreamResponse) -> None:
+    """Which libraries run here, and of which version, is nobody's business."""
+    response.headers[hdrs.SERVER] = "camerad"
+
+
+async def _close_behind_what_is_not_read(
+    request: web.Request, response: web.StreamResponse
+) -> None:
+    """The next request would stand behind a body that nobody wants, so it needs another
+    connection; the answer says so."""
+    if not request.content.is_eof():
+        response.headers[hdrs.CONNECTION] = "close"
+        response.force_close()
+
+
+def _claim(directory: str, several: bool) -> int:
+    """Make sure that no other server works there that does not expect others. several: this one
+    does. Raises OccupiedError and StorageError."""
+    incoming = os.path.join(directory, OFFICE, INCOMING)
+    durable_files.make_directory(incoming)
+    try:
+        return durable_files.lock_directory(incoming, shared=several)
+    except BlockingIOError as error:
+        raise OccupiedError(
+            f"{directory}: another server works in this directory; end it first, or have the "
+            "settings of both say several_servers: true"
+        ) from error
+
+
+def _queue_up(
+    takeover: Takeover, queue: TakeoverQueue, kid: Thumbprint, declaration: Declaration
+) -> None:
+    # What waits for the ledger is queued when that comes, and not at every question of its client.
+    if not takeover.is_waiting(kid, declaration.recording):
+        queue.add(kid, declaration)
+
+
+def _queue_pending(takeover: Takeover, queue: TakeoverQueue, kid: Thumbprint) -> None:
+    for declaration in takeover.pending(kid):
+        queue.add(kid, declaration)
+
+
+def _why_not(takeover: Takeover, kid: Thumbprint, recording: RecordingId) -> str | None:
+    """Why a recording is not to be brought, if it is not."""
+    if takeover.is_waiting(kid, recording):
+        return None
+    if takeover.receipt(kid, recording) is not None:
+        return HAS_IT
+    return takeover.refusal(kid, recording)

@@ -1,0 +1,85 @@
+"""Says in the log what was refused or failed, so that nobody fills a disk by more of it."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from typing import Final
+
+from aiohttp import web
+
+from camerad.base.clock import SECOND, Clock
+from camerad.base.errors import CameradError
+from camerad.base.message_ids import MessageId
+from camerad.base.text import printable
+from camerad.office.server.entrance import network_of
+
+log = logging.getLogger(__name__)
+
+MOST_LOGGED: Final = 20
+"""Refusals of one address (`network_of`), or of one camera, that the log names in a minute; the
+others are counted."""
+MOST_OF_ADDRESSES: Final = 200
+"""Refusals of all addresses that it names in a minute."""
+_MINUTE_US: Final = 60 * SECOND
+
+
+class RefusalLog:
+    """For the event loop. clock: whose boot time says when a minute is over."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._counts: Counter[str] = Counter()
+        self._left_out = 0
+        self._since_us = 0
+
+    def names_address(self, request: web.Request) -> bool:
+        """Whether the log is to name what went wrong with a request, by its address; it is counted
+        otherwise."""
+        who = network_of(str(request.remote))
+        return self._names((who, MOST_LOGGED), ("", MOST_OF_ADDRESSES))
+
+    def tell_of_address(self, request: web.Request, refused: CameradError) -> None:
+        """Log, or count, the refusal of a request that nobody vouches for."""
+        if self.names_address(request):
+            self._tell(request, str(request.remote), refused)
+
+    def tell_of_camera(
+        self, request: web.Request, kid: str, name: str, refused: CameradError
+    ) -> None:
+        """The same of a registered camera's request. kid: its key. name: its name."""
+        if self._names((kid, MOST_LOGGED)):
+            self._tell(request, f"the camera {printable(name)} ({kid})", refused)
+
+    def _names(self, *bounds: tuple[str, int]) -> bool:
+        """Whether all of these, each who and how often at the most, are within their bounds."""
+        now_us = self._clock.now_us()
+        if now_us - self._since_us >= _MINUTE_US:
+            self._tell_of_others()
+            self._counts.clear()
+            self._left_out = 0
+            self._since_us = now_us
+        for who, most in bounds:
+            self._counts[who] += 1
+            if self._counts[who] > most:
+                self._left_out += 1
+                return False
+        return True
+
+    def _tell(self, request: web.Request, said: str, refused: CameradError) -> None:
+        log.warning(
+            "refused %s %s of %s: %s",
+            request.method,
+            printable(request.raw_path)[:200],
+            said,
+            printable(refused),
+            extra=MessageId.REQUEST_REFUSED.extra,
+        )
+
+    def _tell_of_others(self) -> None:
+        if self._left_out:
+            log.warning(
+                "%d more requests were refused or failed in a minute, and are not named here",
+                self._left_out,
+                extra=MessageId.REQUEST_REFUSED.extra,
+            )

@@ -1,0 +1,108 @@
+"""What the server answers where it does not do what was asked: a status, and one sentence."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from camerad.base.errors import CameradError, StorageError
+from camerad.base.message_ids import MessageId
+from camerad.base.text import printable
+from camerad.office.server.refusal_log import RefusalLog
+from camerad.office.server.start_check import NotMountedError
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+RETRY_SECONDS = 60
+"""When somebody asks again who is told to wait, and nothing says for how long."""
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
+
+class RefusedRequestError(CameradError):
+    """Error raised when a request is not carried out. status: of HTTP. headers: fields of the
+    answer. The text is its one sentence."""
+
+    def __init__(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(text)
+        self.status = status
+        self.headers = dict(headers or {})
+
+
+def later(status: int, text: str, seconds: int = RETRY_SECONDS) -> RefusedRequestError:
+    """The refusal of a request that may be made again in so many seconds."""
+    return RefusedRequestError(status, text, {"Retry-After": str(seconds)})
+
+
+def plain_errors(refusals: RefusalLog) -> Middleware:
+    """A middleware: every error is JSON with one sentence; a mistake of ours is logged and harms
+    nobody. refusals: says how often the log names what one address causes.
+
+    Paths of this machine are in the log, and not in an answer.
+    """
+
+    @web.middleware
+    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except RefusedRequestError as refused:
+            return _answer(refused.status, str(refused), refused.headers)
+        except web.HTTPException as error:
+            if error.status < HTTPStatus.BAD_REQUEST:
+                raise
+            headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+            return _answer(error.status, error.text or error.reason, headers)
+        except (ConnectionError, asyncio.CancelledError):
+            raise
+        except (StorageError, NotMountedError) as error:
+            tell_storage(refusals, request, error)
+            if error.errno in NO_ROOM:
+                return _answer(
+                    HTTPStatus.INSUFFICIENT_STORAGE, "the office's storage has no room left", {}
+                )
+            return _answer(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "the office's storage does not answer as it should; its log says more",
+                {"Retry-After": str(RETRY_SECONDS)},
+            )
+        except Exception as error:  # noqa: BLE001 - it is in the log
+            tell_mistake(refusals, request, error)
+            return _answer(
+                HTTPStatus.INTERNAL_SERVER_ERROR,
+                "a mistake in camerad; the log of the office's server has it",
+                {},
+            )
+
+    return answer
+
+
+def tell_storage(refusals: RefusalLog, request: web.Request, error: CameradError) -> None:
+    """Log, or count, that a request failed by the storage."""
+    if refusals.names_address(request):
+        log.warning("%s: %s", _said(request), printable(error), extra=MessageId.STORAGE.extra)
+
+
+def tell_mistake(refusals: RefusalLog, request: web.Request, error: Exception) -> None:
+    """Log, or count, that a request failed by a mistake of ours."""
+    if refusals.names_address(request):
+        log.error("%s failed", _said(request), exc_info=error, extra=MessageId.MISTAKE.extra)
+
+
+def _said(request: web.Request) -> str:
+    return f"{request.method} {printable(request.path)[:200]}"
+
+
+def refuse_bytes(status: int) -> web.Response:
+    """The answer to bytes that are no HTTP, or to the head of a request that is too long."""
+    return _answer(status, "these bytes are no request that is read here", {"Server": "camerad"})
+
+
+def _answer(status: int, sentence: str, headers: Mapping[str, str]) -> web.Response:
+    return web.json_response({"error": sentence}, status=status, headers=headers)

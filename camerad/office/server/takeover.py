@@ -1,0 +1,410 @@
+"""Takes a complete upload over into the office's directory, and signs the receipt for it.
+
+What a receipt rests on. Procedure (docs/office-api.md, "A complete upload"); each line is durable
+before the next begins, and what was interrupted anywhere is completed by the next `Takeover.take`:
+
+1. synchronise the file, and read it back from the storage, once: what is read is checked with the
+   camera's registered key alone, and against its declaration and the copy of its ledger. SHA-256 of
+   all that is read;
+2. give it its place among the camera's recordings; it is not written twice;
+3. make its second copy, if there are any, and compare that (`second_copy.second_copies`);
+4. publish the receipt, signed by the office's key, with that SHA-256;
+5. remove what the upload left.
+
+So nothing is acknowledged but what the storage gave back and the camera signed, byte for byte. What
+does not verify is compared with what came (`camerad.office.server.arrivals`): what the storage
+changed is the storage's fault, and no reason to refuse the camera's recording for good.
+
+A copy that is there without a receipt by the office's own key, as where an offload was cut off, is
+checked in the same way and gets one: nothing is sent again.
+
+What does not verify goes apart as it came (`camerad.office.server.apart`), and is never
+acknowledged. What the copy of the ledger does not know yet waits for it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from typing import Final
+
+from camerad.base import durable_files, file_status
+from camerad.base.clock import Clock, Moment
+from camerad.base.message_ids import MessageId
+from camerad.base.text import printable
+from camerad.container.keys import KeyRing, SigningKey, Thumbprint
+from camerad.container.recording_files import SUFFIX
+from camerad.container.recording_ids import RecordingId
+from camerad.evidence.holdings import directory_for_receipt, directory_id
+from camerad.ledger.entries import Head
+from camerad.ledger.ledger_state import LedgerState
+from camerad.ledger.recording_state import RecordingState
+from camerad.office.server.apart import Apart
+from camerad.office.server.arrivals import CameContent
+from camerad.office.server.camera_holdings import CameraHoldings, KnownCameras, Turns, size_of
+from camerad.office.server.judgement import UnfitError, check_recording, has_anothers
+from camerad.office.server.start_check import check_directory
+from camerad.office.server.takeover_events import TakeoverEvent, TakeoverListener, nobody
+from camerad.office.server.tombstones import Tombstones
+from camerad.office.server.upload_errors import TakenElsewhereError
+from camerad.office.server.upload_files import Declaration
+from camerad.office.server.uploads import Uploads
+from camerad.store import receipts, verified_copy
+from camerad.store.found_receipts import FoundReceipts
+from camerad.store.locations import Holding
+from camerad.store.receipts import CopiedRecording, Receipt
+from camerad.store.verified_copy import Digest
+
+_log = logging.getLogger(__name__)
+
+WAITS: Final = (
+    "the office's copy of the camera's ledger does not know the end of this recording yet: bring "
+    "the ledger first, and ask again"
+)
+BRANCHED: Final = (
+    "the office's copy of the camera's ledger does not know the end of this recording, and the "
+    "camera's ledger does not go on from that copy: its card was put back, or its ledger was "
+    "replaced. Look into it, and set the camera up anew"
+)
+DELETED: Final = "the office had this recording, and deleted it in its time"
+_OTHER: Final = (
+    "the office has another file under this recording's id, which is not replaced: compare both"
+)
+
+_ANOTHERS: Final = (
+    "the office has another camera's recording of this id, which is drawn at random: look at both"
+)
+
+
+class Takeover:
+    """directory: the office's. cameras: its register. key: the office's own, which signs receipts.
+    tell: hears what becomes of uploads.
+    second_copy: makes the second copy of the file at a path, and raises StorageError if that cannot
+    be done: then there is no receipt. It is told a moment at which the office's ledger did not know
+    the recording yet; None if it knows it.
+
+    Any thread may call it; of one camera one recording is taken at a time. Everything raises
+    UnregisteredError for a key that is not in the register, and StorageError.
+    """
+
+    def __init__(
+        self,
+        directory: str,
+        uploads: Uploads,
+        cameras: KnownCameras,
+        key: SigningKey,
+        clock: Clock,
+        *,
+        tell: TakeoverListener = nobody,
+        second_copy: Callable[[str, CopiedRecording, Moment | None], None] | None = None,
+    ) -> None:
+        self._holdings = CameraHoldings(directory, cameras)
+        self._root = self._holdings.root
+        self._uploads = uploads
+        self._key = key
+        self._clock = clock
+        self._tell = tell
+        self._second_copy = second_copy
+        self._apart = Apart(self._root)
+        self._tombstones = Tombstones(self._root, key.public)
+        self.found_receipts: Final = FoundReceipts()
+        self._taking = Turns(self._holdings, "taking")
+        self._filing = Turns(self._holdings, "filing")
+        self._waiting: set[tuple[Thumbprint, RecordingId]] = set()
+        self._to_vouch_for: set[tuple[Thumbprint, Declaration]] = set()
+        self._unfit: set[tuple[Thumbprint, RecordingId]] = set()
+        """Copies that are not what the camera's ledger names, as this process found out."""
+        # A process that was killed may have left what a loss of power could still take back.
+        durable_files.sync_all()
+        directory_id(self._root)
+
+    def take(self, kid: Thumbprint, declaration: Declaration) -> None:
+        """Take a complete upload over, or put it apart, or leave it until the ledger came.
+
+        kid: thumbprint of the camera's key. Returns when everything is durable; `receipt` and
+        `refusal` say what became of it. Nothing is done if there is no such upload any more. Raises
+        OfficeKeyError if the office's ledger is
+        not by its key, TakenElsewhereError, NotMountedError, and CopyError if the storage returns
+        other bytes than were written; then nothing is acknowledged, and another call begins again.
+        """
+        check_directory(self._root)
+        with self._taking.try_of(kid) as own:
+            if not own:
+                raise TakenElsewhereError(f"another server takes recordings of {kid} over just now")
+            self._take(kid, declaration)
+
+    def receipt(self, kid: Thumbprint, recording: RecordingId) -> bytes | None:
+        """The receipt for a recording of this camera; None if there is none by the office's present
+        key, which alone the camera accepts, or the copy is not there any more with that size."""
+        with self._filing.of(kid):
+            for holding in self._holdings.list_all(kid):
+                path = holding.file(recording)
+                found = self._filed(kid, holding, recording)
+                if found is not None and size_of(path) == found[0].bytes:
+                    return found[1]
+        return None
+
+    def find_unreceipted(self, kid: Thumbprint, recording: RecordingId) -> Declaration | None:
+        """A copy that came another way and has no receipt by the office's present key: hand what is
+        returned to `take`, which compares the copy with the camera's ledger and signs one. None if
+        there is no such copy, or it is not what the ledger names; then it has to be uploaded."""
+        placed = self._placed(kid, recording)
+        size = None if placed is None else size_of(placed)
+        if size is None or (kid, recording) in self._unfit or self.receipt(kid, recording):
+            return None
+        if self._is_deleted(kid, recording):
+            return None  # it is about to go
+        known = self._known(kid, recording)
+        if known is None or known.final is None:
+            return None
+        found = Declaration(recording, known.final, size)
+        self._to_vouch_for.add((kid, found))
+        return found
+
+    def refusal(
+        self, kid: Thumbprint, recording: RecordingId, state: LedgerState | None = None
+    ) -> str | None:
+        """Why the office does not take a recording over, in a sentence for people; None if nothing
+        is against it. `is_waiting` tells that only the ledger has to come first. state: what the
+        copy of the camera's ledger says, where that was read already."""
+        if self.is_waiting(kid, recording):
+            holding = self._holdings.find(kid)
+            branched = holding is not None and file_status.exists(holding.earlier_ledger)
+            return BRANCHED if branched else WAITS
+        said = self._apart.why(kid, recording)
+        if said is None and self._is_deleted(kid, recording, state=state):
+            said = DELETED
+        return said
+
+    def is_waiting(self, kid: Thumbprint, recording: RecordingId) -> bool:
+        """Whether a complete upload waits for the camera's ledger."""
+        if (kid, recording) not in self._waiting:
+            return False
+        if self._uploads.find_complete(kid, recording) is None:
+            # Another server got the ledger, and took it over or put it apart.
+            self._waiting.discard((kid, recording))
+            return False
+        return True
+
+    def ledger_came(self, kid: Thumbprint) -> None:
+        """None of this camera's uploads waits for its ledger, until `take` finds that it does. Call
+        `take` with each of `pending` then."""
+        for one in [one for one in list(self._waiting) if one[0] == kid]:
+            self._waiting.discard(one)
+
+    def pending(self, kid: Thumbprint) -> list[Declaration]:
+        """The complete uploads of a camera that are still to be taken."""
+        return [declared for _, declared in self._uploads.complete(kid)]
+
+    # ------------------------------------------------------------------ one upload
+
+    def _take(self, kid: Thumbprint, declared: Declaration) -> None:
+        recording = declared.recording
+        self._waiting.discard((kid, recording))
+        if self._uploads.find_complete(kid, recording) != declared:
+            # It was dealt with before, and may have been begun anew since.
+            if (kid, declared) in self._to_vouch_for:
+                self._vouch_for(kid, declared)
+                self._to_vouch_for.discard((kid, declared))
+            return
+        content = self._uploads.content_path(kid, recording)
+        placed = self._placed(kid, recording)
+        # An upload that was interrupted behind step 2 has its place already.
+        source = content if file_status.is_file(content) else placed
+        if source is None:
+            self._uploads.remove(kid, recording)
+            self._warn(kid, recording, "its bytes are gone: check the storage; it comes again")
+            return
+        if self._is_deleted(kid, recording, declared.final):
+            self._uploads.remove(kid, recording)
+            self._warn(kid, recording, DELETED)
+            return
+        state = self._holdings.ledger_state(kid)
+        known = None if state is None else state.recordings.get(recording)
+        if state is None or known is None or known.final is None:
+            self._waiting.add((kid, recording))
+            return
+        durable_files.sync_path(source)
+        came = self._what_came(kid, declared, source)
+        try:
+            judged = check_recording(source, declared, self._holdings.key(kid), known.final)
+        except UnfitError as error:
+            came.compare(source, error.written)
+            self._put_apart(kid, declared, source, error.written, str(error))
+            return
+        if has_anothers(self._root, declared, placed):
+            self._put_apart(kid, declared, source, judged.written, _ANOTHERS)
+            return
+        other = placed is not None and not _is_same_file(source, placed)
+        target = self._place(self._holdings.make(kid), recording, source, placed)
+        if other and verified_copy.digest(target, fresh=True) != judged.written:
+            self._put_apart(kid, declared, source, judged.written, _OTHER)
+            return
+        copied = CopiedRecording(recording, declared.final, *judged.written)
+        self._make_second_copy(target, copied)
+        if self._is_deleted(kid, recording, declared.final):
+            # It was deleted since; whoever did that, or does so next, removes what was placed here.
+            self._warn(kid, recording, DELETED)
+        else:
+            self._file(kid, target, copied, state.head)
+            _log.info(
+                "%s: taken over from %s", recording, judged.device, extra=MessageId.UPLOAD.extra
+            )
+            self._tell(TakeoverEvent.TAKEN)
+        self._uploads.remove(kid, recording)
+
+    def _vouch_for(self, kid: Thumbprint, declared: Declaration) -> None:
+        """Sign a receipt for a copy that is there, if it is the recording that the ledger names."""
+        recording = declared.recording
+        placed, state = self._placed(kid, recording), self._holdings.ledger_state(kid)
+        known = None if state is None else state.recordings.get(recording)
+        if placed is None or state is None or known is None or known.final is None:
+            return
+        try:
+            # Whoever wrote it may have been interrupted before it was durable.
+            durable_files.sync_path(placed)
+            judged = check_recording(placed, declared, self._holdings.key(kid), known.final)
+        except UnfitError as error:
+            self._unfit.add((kid, recording))
+            why = f"the office has a copy that is not acknowledged: {error}"
+            self._warn(kid, recording, f"{why}; look at it, and at the camera")
+            return
+        self._place(self._holdings.make(kid), recording, placed, placed)
+        copied = CopiedRecording(recording, declared.final, *judged.written)
+        self._make_second_copy(placed, copied)
+        if not self._is_deleted(kid, recording, declared.final):
+            self._file(kid, placed, copied, state.head)
+            _log.info("%s: its copy was compared", recording, extra=MessageId.UPLOAD.extra)
+            self._tell(TakeoverEvent.COMPARED)
+
+    def _what_came(self, kid: Thumbprint, declared: Declaration, source: str) -> CameContent:
+        """What to compare a file with that the storage gives back. Of an upload that began before
+        this process did, that is what memory has of it, or what the storage gives back now."""
+        name = (kid, declared.recording)
+        if self._uploads.arrivals.knows(name, declared.bytes):
+            return CameContent(self._uploads.arrivals, name)
+        return CameContent(None, name, verified_copy.digest(source))
+
+    def _make_second_copy(self, path: str, copied: CopiedRecording) -> None:
+        if self._second_copy is not None:
+            now = self._clock.moment()  # before the ledger is read
+            known = self._tombstones.knows(copied.id)
+            self._second_copy(path, copied, None if known else now)
+
+    def _known(
+        self, kid: Thumbprint, recording: RecordingId, state: LedgerState | None = None
+    ) -> RecordingState | None:
+        """What the copy of the camera's ledger says of a recording. state: all that it says, where
+        that was read already."""
+        if state is None:
+            state = self._holdings.ledger_state(kid)
+        return None if state is None else state.recordings.get(recording)
+
+    def _is_deleted(
+        self,
+        kid: Thumbprint,
+        recording: RecordingId,
+        final: str | None = None,
+        *,
+        state: LedgerState | None = None,
+    ) -> bool:
+        """Whether the office has deleted this camera's recording. final: as it is declared, if it
+        is; else as the camera's ledger has it. state: as for `_known`."""
+        known = self._known(kid, recording, state)
+        if known is None:
+            return self._tombstones.has(recording, final)
+        return self._tombstones.has(recording, final or known.final, known.header)
+
+    def _placed(self, kid: Thumbprint, recording: RecordingId) -> str | None:
+        """The file that the office has of a recording; None if it has none."""
+        paths = (one.file(recording) for one in self._holdings.list_all(kid))
+        return next((path for path in paths if file_status.exists(path)), None)
+
+    def _place(
+        self, holding: Holding, recording: RecordingId, source: str, placed: str | None
+    ) -> str:
+        """Give an upload its place, unless there is a file; durably, its bytes and its name."""
+        durable_files.sync_path(source)
+        if placed is None:
+            placed = holding.file(recording)
+            durable_files.move(source, placed)
+            return placed
+        # Whoever gave it the name may have been interrupted before that was durable.
+        durable_files.sync_path(placed)
+        durable_files.sync_directory(os.path.dirname(placed))
+        if source != placed and _is_same_file(source, placed):
+            durable_files.remove(source)
+        return placed
+
+    def _file(self, kid: Thumbprint, placed: str, copied: CopiedRecording, head: Head) -> None:
+        """Publish the receipt for a copy that was read back, unless the same is there."""
+        root = os.path.dirname(os.path.dirname(placed))
+        holding = Holding(root, os.path.dirname(placed))
+        with self._filing.of(kid):
+            found = self._filed(kid, holding, copied.id)
+            if found is not None and found[0] == copied:
+                durable_files.sync_directory(holding.receipts)
+                return
+            receipt = Receipt(
+                device=self._holdings.name(kid),
+                kid=self._key.public.thumbprint,
+                directory=directory_for_receipt(self._root),
+                recordings=(copied,),
+                head=head,
+                boot_id=self._clock.boot_id,
+                clock=self._clock.moment(),
+            )
+            receipts.write(holding.receipts, receipts.sign(self._key, receipt))
+            self._tell(TakeoverEvent.SIGNED)
+
+    def _filed(
+        self, kid: Thumbprint, holding: Holding, recording: str
+    ) -> tuple[CopiedRecording, bytes] | None:
+        """What the last receipt for a recording by the office's present key says, and its token.
+        What the camera itself signed for an offload acknowledges nothing in its dock."""
+        keys = KeyRing([self._holdings.key(kid), self._key.public])
+        filed = self.found_receipts.about(holding.receipts, keys, recording)
+        own = (one for one in filed if one.receipt.kid == self._key.public.thumbprint)
+        found = receipts.by_recording(own).get(recording)
+        return None if found is None else (found[0], found[1].token)
+
+    def _put_apart(
+        self, kid: Thumbprint, declared: Declaration, source: str, written: Digest, why: str
+    ) -> None:
+        """Keep a file that is not taken over, and say so. Nothing of it is lost."""
+        recording = declared.recording
+        placed = self._placed(kid, recording)
+        if source == placed and _is_receipted(placed):
+            # It was taken over, and has come to harm since: a check of the directory says so.
+            kept = placed
+        else:
+            same = placed is not None and _is_same_file(source, placed)
+            kept = self._apart.keep(kid, recording, source, written, why)
+            if placed is not None and same and not _is_receipted(placed):
+                # It got its place before it was found unfit.
+                durable_files.remove(placed, missing_ok=True)
+        self._uploads.remove(kid, recording)
+        self._warn(kid, recording, f"{why}; it is kept as {kept}: look at it, and at the camera")
+        self._tell(TakeoverEvent.APART)
+
+    def _warn(self, kid: Thumbprint, recording: RecordingId, why: str) -> None:
+        _log.warning(
+            "%s of camera %s is not taken over: %s",
+            recording,
+            self._holdings.name(kid),
+            printable(why),
+            extra=MessageId.NOT_TAKEN.extra,
+        )
+
+
+def _is_same_file(one: str, other: str) -> bool:
+    """Whether two names are those of one file, so that removing either loses nothing."""
+    return file_status.identity_of(one) == file_status.identity_of(other)
+
+
+def _is_receipted(placed: str) -> bool:
+    """Whether anybody's receipt names the copy: then it stays where it is."""
+    recording = os.path.basename(placed).removesuffix(SUFFIX)
+    root = os.path.dirname(os.path.dirname(placed))
+    return receipts.mentions(Holding(root, os.path.dirname(placed)).receipts, recording)

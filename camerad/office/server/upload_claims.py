@@ -1,0 +1,27 @@
+"""One at a time writes or removes an upload: whoever has the claim of its offset."""
+
+from __future__ import annotations
+
+from camerad.container.recording_ids import RecordingId
+from camerad.office.server.directory_locks import claim_file
+from camerad.office.server.upload_errors import NoUploadError, UploadBusyError
+from camerad.office.server.upload_files import UploadFiles
+
+
+def claim(files: UploadFiles, recording: RecordingId) -> int | None:
+    """Claim an upload, so that nobody else writes or removes it, until the descriptor is closed;
+    None if there is none. Raises UploadBusyError if somebody else has it, and StorageError."""
+    try:
+        return claim_file(files.offset)
+    except BlockingIOError as error:
+        raise UploadBusyError(
+            f"another request works on the upload of {recording}; ask again when it has ended"
+        ) from error
+
+
+def claim_there(files: UploadFiles, recording: RecordingId) -> int:
+    """The same; raises NoUploadError besides if it was removed just now."""
+    found = claim(files, recording)
+    if found is None:
+        raise NoUploadError(f"the upload of {recording} was removed; declare it")
+    return found

@@ -1,0 +1,136 @@
+"""Tables of the state: rows that follow from no file and no ledger.
+
+==================  ================================================================================
+`people`            who may sign in at the desk, with their roles
+`passkeys`          public halves of their passkeys
+`sessions`          who is signed in
+`links`             one-time links
+`answers`           challenges that were answered, until they are too old to count
+`viewings`          recordings that were given to somebody, for some hours
+`viewing_requests`  requests that wait for a supervisor's approval
+`server_secrets`    keys that all servers of the office share
+`imports`           files of older versions whose content is here
+==================  ================================================================================
+
+A row that stands for a secret has the SHA-256 of it as its `name`, so that no backup has a secret.
+Times are microseconds of wall time since 1970. `migrations/state_versions` makes the same tables.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import JSON, Column, ForeignKey, Index, LargeBinary, MetaData, Table
+
+from camerad.office.state.columns import TEXT, flag_column, number_column, text_column
+from camerad.office.state.schema import Schema
+
+metadata: Final = MetaData()
+STATE: Final = Schema(
+    "state",
+    metadata,
+    ("0001",),
+    lock=0x63616D6572616473,  # "camerads"
+    durable=True,
+)
+
+
+def _json(name: str, *, empty: bool = False) -> Column[Any]:
+    return Column(name, JSON(none_as_null=True), nullable=empty)
+
+
+people: Final = Table(
+    "people",
+    metadata,
+    text_column("id", key=True),
+    text_column("name"),
+    _json("roles"),
+    text_column("handle"),
+    number_column("added_us"),
+    number_column("withdrawn_us", empty=True),
+    number_column("came_us", empty=True),
+    _json("openid", empty=True),
+)
+
+passkeys: Final = Table(
+    "passkeys",
+    metadata,
+    text_column("id", key=True),
+    Column("person", TEXT, ForeignKey("people.id"), nullable=False),
+    text_column("data"),
+    number_column("sign_count"),
+    text_column("label"),
+    number_column("added_us"),
+    Index("passkeys_by_person", "person", "added_us", "id"),
+)
+
+sessions: Final = Table(
+    "sessions",
+    metadata,
+    text_column("name", key=True),
+    text_column("person"),
+    number_column("began_us"),
+    number_column("used_us"),
+    number_column("until_us"),
+    number_column("end_us"),
+    _json("roles"),
+    text_column("how"),
+    text_column("handle"),
+    _json("account", empty=True),
+    Index("sessions_by_person", "person"),
+    Index("sessions_by_end", "until_us"),
+)
+
+links: Final = Table(
+    "links",
+    metadata,
+    text_column("name", key=True),
+    text_column("person"),
+    text_column("made_by"),
+    number_column("until_us"),
+    Index("links_by_person", "person"),
+    Index("links_by_end", "until_us"),
+)
+
+answers: Final = Table(
+    "answers",
+    metadata,
+    text_column("name", key=True),
+    number_column("until_us"),
+    Index("answers_by_end", "until_us"),
+)
+
+
+def _grants(name: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        text_column("name", key=True),
+        text_column("person"),
+        text_column("session"),
+        text_column("recording"),
+        text_column("purpose"),
+        text_column("reason"),
+        text_column("case"),
+        number_column("until_us"),
+        text_column("approved_by"),
+        text_column("handle"),
+        text_column("approver"),
+        _json("others"),
+        flag_column("judged"),
+        Index(f"{name}_by_person", "person"),
+        Index(f"{name}_by_end", "until_us"),
+    )
+
+
+viewings: Final = _grants("viewings")
+viewing_requests: Final = _grants("viewing_requests")
+
+server_secrets: Final = Table(
+    "server_secrets",
+    metadata,
+    text_column("name", key=True),
+    Column("value", LargeBinary, nullable=False),
+)
+
+imports: Final = Table("imports", metadata, text_column("name", key=True))

@@ -1,0 +1,230 @@
+"""What still works at the desk while nothing can be written, and what is said of the rest."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from camerad.base import durable_files
+from camerad.base.storage_errors import explain
+from camerad.ledger.ledger import Ledger
+from camerad.office.desk.desk_state import DeskState
+from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.sessions import Sessions
+from camerad.office.server.directory_locks import DirectoryLocks, LockHeldError
+from camerad.office.server.start_check import NotMountedError
+from camerad.office.state.database import Database
+
+from .desk_scene import MINUTE, Browser, DeskScene
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[DeskScene]:
+    with DeskScene(tmp_path / "office") as made:
+        made.add("clerk", DeskRole.DESK)
+        made.add("admin", DeskRole.ADMINISTRATOR)
+        yield made
+
+
+def fails(number: int) -> Any:
+    """What writes, on a storage of which the system says this."""
+
+    def write(*_: Any, **__: Any) -> NoReturn:
+        raise explain("write", "/office", OSError(number, os.strerror(number)))
+
+    return write
+
+
+@pytest.fixture
+def tabs(scene: DeskScene, monkeypatch: pytest.MonkeyPatch) -> tuple[Browser, Browser]:
+    """Of a clerk and an administrator, who came before the disk was full."""
+    made = scene.signed_in("clerk"), scene.signed_in("admin")
+    for one in made:
+        assert one.ask("GET", "/api/me").status == 200
+    fail_all(monkeypatch, errno.ENOSPC)
+    return made
+
+
+def fail_all(patch: pytest.MonkeyPatch, number: int) -> None:
+    """Of files, ledger and database none takes a change."""
+    patch.setattr(durable_files, "publish", fails(number))
+    patch.setattr(Ledger, "append", fails(number))
+    patch.setattr(Database, "writing", fails(number))
+
+
+def test_on_a_full_disk_one_reads_and_is_signed_out(
+    scene: DeskScene, tabs: tuple[Browser, Browser], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR)
+    tab, admin = tabs
+    scene.clock.advance(2 * MINUTE)
+    assert tab.ask("GET", "/api/me").said["id"] == "clerk"
+    assert tab.ask("GET", "/api/recordings").status == 200
+    assert admin.ask("GET", "/api/people").status == 200
+    refused = tab.ask("POST", "/api/cases/open", {"number": "7"})
+    assert (refused.status, refused.why) == (507, "storage_full")
+    assert tab.ask("POST", "/api/sign-out").status == 200
+    assert tab.ask("GET", "/api/me").said is None
+    sessions = {one["id"]: one["sessions"] for one in admin.ask("GET", "/api/people").said}
+    assert sessions == {"admin": 1, "clerk": 0}
+    said = [one.getMessage() for one in caplog.records]
+    assert len([one for one in said if one.startswith("that somebody uses the desk")]) == 1
+    assert any("signed out, and the ledger does not say so: /office" in one for one in said)
+    assert "clerk" not in caplog.text
+
+
+def test_an_administrator_signs_somebody_out_on_a_full_disk(
+    tabs: tuple[Browser, Browser],
+) -> None:
+    tab, admin = tabs
+    assert admin.ask("POST", "/api/people/sign-out", {"id": "clerk"}).said["sessions"] == 0
+    assert tab.ask("GET", "/api/recordings").why == "not_signed_in"
+
+
+def test_a_session_that_cannot_be_noted_ends_when_it_was_idle(
+    scene: DeskScene, tabs: tuple[Browser, Browser]
+) -> None:
+    tab, _ = tabs
+    scene.clock.advance(29 * MINUTE)
+    assert tab.ask("GET", "/api/recordings").status == 200
+    scene.clock.advance(2 * MINUTE)
+    assert tab.ask("GET", "/api/recordings").why == "not_signed_in"
+
+
+@pytest.mark.parametrize(
+    "mistake, status, why",
+    [(fails(errno.EIO), 503, "storage"), (fails(errno.EDQUOT), 507, "storage_full")],
+    ids=["EIO", "EDQUOT"],
+)
+def test_what_the_storage_says_has_a_word_of_its_own(
+    scene: DeskScene, monkeypatch: pytest.MonkeyPatch, mistake: Any, status: int, why: str
+) -> None:
+    admin = scene.signed_in("admin")
+    with monkeypatch.context() as patch:
+        patch.setattr(Sessions, "counts", mistake)
+        answer = admin.ask("GET", "/api/people")
+    assert (answer.status, answer.why) == (status, why)
+
+
+def test_a_mistake_of_ours_has_a_word_of_its_own(
+    scene: DeskScene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    admin = scene.signed_in("admin")
+    with monkeypatch.context() as patch:
+        patch.setattr(Sessions, "counts", lambda _self, _rows: 1 // 0)
+        answer = admin.ask("GET", "/api/people")
+    assert (answer.status, answer.why) == (500, "mistake")
+    assert "GET /api/people failed" in caplog.text
+
+
+def test_the_ledger_says_which_administrator_signed_somebody_out(scene: DeskScene) -> None:
+    scene.signed_in("clerk")
+    admin = scene.signed_in("admin")
+    assert admin.ask("POST", "/api/people/sign-out", {"id": "clerk"}).status == 200
+    (by,) = scene.kinds("rights")
+    assert (by.person, by.who, by.what, by.roles) == ("clerk", "admin", "signed_out", ("desk",))
+    (out,) = scene.kinds("signed")
+    assert (out.who, out.what, out.how) == ("clerk", "out", "by_administrator")
+
+
+def test_while_the_storage_is_not_mounted_nothing_is_made_in_its_place(
+    scene: DeskScene, tmp_path: Path
+) -> None:
+    tab = scene.signed_in("clerk")
+    there, away = Path(scene.directory), tmp_path / "away"
+    there.rename(away)
+    there.mkdir()  # the place that it is mounted at
+    for method, path in (
+        *(("GET", "/api/me"), ("GET", "/api/recordings"), ("POST", "/api/sign-in/ask")),
+        *(("POST", "/api/sign-out"), ("POST", "/api/cases/open")),
+    ):
+        answer = tab.ask(method, path)
+        assert (answer.status, answer.why) == (503, "storage"), path
+    assert tab.ask("GET", "/").status == 200
+    with pytest.raises(NotMountedError, match="mount"):
+        scene.desk.tidy()
+    assert list(there.iterdir()) == []
+    there.rmdir()
+    away.rename(there)
+    assert tab.ask("GET", "/api/recordings").status == 200
+    assert tab.ask("POST", "/api/sign-out").status == 200
+
+
+def test_one_reads_where_nothing_may_be_written(
+    scene: DeskScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tab, admin = scene.signed_in("clerk"), scene.signed_in("admin")
+    scene.index.refresh()
+    make_read_only(monkeypatch)
+    scene.clock.advance(2 * MINUTE)
+    assert tab.ask("GET", "/api/me").said["id"] == "clerk"
+    for path in ("/api/recordings", "/api/cases"):
+        assert tab.ask("GET", path).status == 200, path
+    assert admin.ask("GET", "/api/people").status == 200
+
+
+def test_on_storage_that_became_read_only_one_is_signed_out_all_the_same(
+    scene: DeskScene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR)
+    tab, other, admin = (scene.signed_in(one) for one in ("clerk", "clerk", "admin"))
+    secret = tab.cookie
+    with monkeypatch.context() as patch:
+        make_read_only(patch)
+        scene.clock.advance(2 * MINUTE)
+        answer = tab.ask("POST", "/api/sign-out")
+        assert (answer.status, tab.cookie) == (200, "")
+        copied = Browser(scene, secret)
+        assert copied.ask("GET", "/api/recordings").why == "not_signed_in"
+        # An administrator ends what somebody else still has, and nobody has any more then.
+        assert admin.ask("POST", "/api/people/sign-out", {"id": "clerk"}).said["sessions"] == 0
+        assert other.ask("GET", "/api/recordings").why == "not_signed_in"
+    said = [one.getMessage() for one in caplog.records]
+    assert any(one.startswith("somebody is signed out, and the row of their ses") for one in said)
+    assert scene.sessions.counts().total() == 3
+    assert admin.ask("GET", "/api/people").status == 200
+    left = scene.sessions.counts()
+    assert left == {"admin": 1}, "the storage takes changes again, and what ended goes"
+    assert copied.ask("GET", "/api/recordings").why == "not_signed_in"
+
+
+def test_a_server_that_begins_anew_knows_no_sign_out_that_was_not_written(
+    scene: DeskScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has only the rows, in which no use can be noted: the session ends as if it were idle."""
+    tab = scene.signed_in("clerk")
+    secret = tab.cookie
+    make_read_only(monkeypatch)
+    assert tab.ask("POST", "/api/sign-out").status == 200
+    again = Sessions(scene.state, scene.settings, scene.clock)
+    scene.clock.advance(29 * MINUTE)
+    assert again.find(secret) is not None
+    scene.clock.advance(2 * MINUTE)
+    assert again.find(secret) is None
+
+
+def make_read_only(patch: pytest.MonkeyPatch) -> None:
+    """As a file system that was remounted: not even the locks can be opened."""
+    patch.setattr(DirectoryLocks, "_open", fails(errno.EROFS))
+    fail_all(patch, errno.EROFS)
+
+
+def test_a_busy_database_keeps_nobody_signed_in(
+    scene: DeskScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def held(*_: object) -> NoReturn:
+        raise LockHeldError("a server that is stopped has it")
+
+    tab = scene.signed_in("clerk")
+    secret = tab.cookie
+    with monkeypatch.context() as patch:
+        patch.setattr(DeskState, "writing", held)
+        assert tab.ask("POST", "/api/sign-out").status == 200
+    assert Browser(scene, secret).ask("GET", "/api/recordings").why == "not_signed_in"
+    assert Browser(scene, secret).ask("GET", "/api/me").said is None

@@ -1,0 +1,537 @@
+"""Recordings at the desk: found, held, released, and given to somebody for a reason (O5)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from desk_helpers import KEY, KEYS, ONE, TWO, Camera, Silent, open_office
+
+from camerad import __version__
+from camerad.base.clock import SECOND
+from camerad.base.errors import StorageError
+from camerad.container.keys import KeyRing, PublicKey
+from camerad.evidence.offload import offload
+from camerad.ledger.calendar_years import year_of
+from camerad.ledger.entries import LedgerLine, parse_entry, read_lines
+from camerad.ledger.entry_types import Carried
+from camerad.ledger.ledger import Ledger
+from camerad.ledger.recording_changes import Ended
+from camerad.office.desk import package_routes
+from camerad.office.desk.roles import DeskRole
+from camerad.office.index.index import RecordingIndex
+from camerad.office.index.recording_query import spell_mark
+from camerad.store.device_client import OwnedDevice
+
+from .desk_scene import MINUTE, Browser, DeskScene
+
+THERE = f"/api/recordings/{ONE}"
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[DeskScene]:
+    with DeskScene(tmp_path) as made:
+        camera = Camera(tmp_path / "camera")
+        camera.put(ONE, marks=(1,))
+        camera.put(TWO)
+        with camera.open() as store:
+            store.reconcile()
+            offload(OwnedDevice(store, KEY, KEYS), made.directory, Silent(), same_disk=True)
+        with open_office(made.office.directory, made.office.office_key, camera.clock) as store:
+            store.reconcile()
+        made.index.refresh()
+        made.add("desk", DeskRole.DESK)
+        made.add("boss", DeskRole.SUPERVISOR)
+        yield made
+
+
+@pytest.fixture
+def tab(scene: DeskScene) -> Browser:
+    return scene.signed_in("desk")
+
+
+def test_the_newest_comes_first_and_filters_hold(scene: DeskScene, tab: Browser) -> None:
+    rows = tab.ask("GET", "/api/recordings").said["rows"]
+    assert [one["id"] for one in rows] == [TWO, ONE]
+    marked = tab.ask("GET", "/api/recordings?flagged=true").said["rows"]
+    assert [one["id"] for one in marked] == [ONE]
+
+
+def test_a_camera_is_found_as_people_say_it(tab: Browser) -> None:
+    said = tab.ask("GET", "/api/recordings?limit=1").said
+    (name,) = said["cameras"]
+    assert name == said["rows"][0]["camera"]
+    assert tab.ask("GET", f"/api/recordings?after={said['next']}").said["cameras"] == []
+    for words in (name, name.upper(), name[:-1], name[1:], KEY.public.thumbprint):
+        page = tab.ask("GET", f"/api/recordings?camera={words}").said
+        assert [one["id"] for one in page["rows"]] == [TWO, ONE], words
+    assert tab.ask("GET", "/api/recordings?camera=of-nobody").said["rows"] == []
+    page = tab.ask("GET", f"/api/recordings?ids={ONE},20200101T000000Z-000001-00000001").said
+    assert [one["id"] for one in page["rows"]] == [ONE]
+
+
+def test_an_id_is_found_by_its_number_and_its_last_letters(tab: Browser) -> None:
+    def found(said: str) -> Any:
+        return tab.ask("GET", f"/api/recordings?{urlencode({'id': said})}")
+
+    number, letters = TWO.split("-")[1:]
+    for said in (number, str(int(number)), letters[-4:].upper(), f"{int(number)}-{letters}"):
+        assert TWO in [row["id"] for row in found(said).said["rows"]], said
+    assert [row["id"] for row in found(f"{number}-{letters}").said["rows"]] == [TWO]
+    assert found("ffff").said["rows"] == []
+    for said in ("20261124T15", "no", ""):
+        assert found(said).why == "not_understood", said
+    assert not {"number", "tail"} & found(number).said["rows"][0].keys()
+
+
+def test_what_a_tab_found_not_authentic_is_found_and_says_whose_tab(
+    scene: DeskScene, tab: Browser
+) -> None:
+    def says(tab: Browser, verdict: str) -> None:
+        wanted = {"reason": "Az. 9", "purpose": "view"}
+        viewing = tab.ask("POST", f"/api/recordings/{TWO}/viewing", wanted).said["viewing"]
+        found = {"verdict": verdict, "key": KEY.public.thumbprint, "final": ""}
+        said = tab.ask("POST", f"/api/recordings/{TWO}/verdict", found, {"Viewing": viewing})
+        assert said.said == {"written": True}
+        scene.index.refresh()
+
+    found = "/api/recordings?not_authentic=true"
+    assert tab.ask("GET", found).said["rows"] == []
+    says(tab, "not_authentic")
+    (row,) = tab.ask("GET", found).said["rows"]
+    assert (row["id"], row["not_authentic_by"]) == (TWO, "desk")
+    assert tab.ask("GET", f"/api/recordings/{TWO}").said["rows"][0]["not_authentic_by"] == "desk"
+    says(scene.signed_in("boss"), "authentic")
+    assert tab.ask("GET", found).said["rows"] == []
+
+
+def test_the_ledger_s_camera_is_asked_for_as_the_list_s(scene: DeskScene, tab: Browser) -> None:
+    scene.index.refresh()
+    boss = scene.signed_in("boss")
+    name = tab.ask("GET", "/api/recordings?limit=1").said["cameras"][0]
+    rows = boss.ask("GET", f"/api/entries?camera={name}").said["rows"]
+    assert {one["recording"] for one in rows} == {ONE, TWO}
+    for words in (name.upper(), name[:-1], name[1:], KEY.public.thumbprint):
+        assert boss.ask("GET", f"/api/entries?camera={words}").said["rows"] == rows, words
+    assert boss.ask("GET", "/api/entries?camera=of-nobody").said["rows"] == []
+
+
+FAR = spell_mark(1 << 63, ONE, "")
+"""A mark that no page has: no database has such a number."""
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("limit=0", "limit=51", "limit=x", "from_us=-1", "to_us=x", "flagged=maybe"),
+        *("nothing=1", "camera=a%00b", "after=%F0%9F%98%80", f"after={FAR}"),
+    ],
+)
+def test_a_question_that_makes_no_sense_is_refused(tab: Browser, query: str) -> None:
+    answer = tab.ask("GET", f"/api/recordings?{query}")
+    assert (answer.status, answer.why) == (400, "not_understood")
+
+
+def test_one_recording_says_what_it_is_and_what_happened(scene: DeskScene, tab: Browser) -> None:
+    said = tab.ask("GET", THERE).said
+    assert said["said"]["id"] == ONE
+    assert said["said"]["recipients"]
+    assert said["said"]["stages"] == []
+    assert [one["kind"] for one in said["history"]] == ["found"] or said["history"]
+    never = "/api/recordings/20261124T153000Z-000099-00000001"
+    for path in (never, "/api/recordings/..%2f..%2foffice", "/api/recordings/x"):
+        assert tab.ask("GET", path).status == 404
+
+
+def test_the_camera_s_key_is_known_before_the_index_knows_the_recording(
+    tab: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RecordingIndex, "about", lambda *_: [])
+    said = tab.ask("GET", THERE).said
+    assert said["rows"] == []
+    assert said["key"]["thumbprint"] == KEY.public.thumbprint
+
+
+def test_a_hold_needs_a_reason_and_its_release_a_supervisor(scene: DeskScene, tab: Browser) -> None:
+    assert tab.ask("POST", f"{THERE}/hold", {"reason": "  "}).why == "reason_needed"
+    assert tab.ask("POST", f"{THERE}/hold", {"reason": "a\nb"}).why == "reason_needed"
+    assert tab.ask("POST", f"{THERE}/hold", {"reason": "Az. 7"}).status == 200
+    why = {"reason": " Verfahren eingestellt"}
+    assert tab.ask("POST", f"{THERE}/release", why).why == "not_allowed"
+    boss = scene.signed_in("boss")
+    for nothing in ("", " ", "a\nb"):
+        assert boss.ask("POST", f"{THERE}/release", {"reason": nothing}).why == "reason_needed"
+    assert boss.ask("POST", f"{THERE}/release", why).status == 200
+    assert boss.ask("POST", f"{THERE}/release", why).why == "not_held"
+    told = [(kind, facts) for kind, facts in scene.entries() if "hold" in kind or "release" in kind]
+    assert [(kind, facts.who, getattr(facts, "reason", "")) for kind, facts in told] == [
+        ("hold", "desk", "Az. 7"),
+        ("release_reason", "boss", "Verfahren eingestellt"),
+        ("release", "boss", ""),
+    ]
+    said = tab.ask("GET", THERE).said["history"]
+    assert [one["reason"] for one in said[-2:]] == ["Verfahren eingestellt", None]
+
+
+def test_a_hold_may_end_on_a_day_to_come(scene: DeskScene, tab: Browser) -> None:
+    now = scene.clock.wall_us()
+    for until in (now - 1, 0, -1, 1 << 62):
+        said = tab.ask("POST", f"{THERE}/hold", {"reason": "Az. 8", "until_us": until})
+        assert said.why == "hold_end"
+    body = {"reason": "Az. 8", "until_us": now + MINUTE}
+    assert tab.ask("POST", f"{THERE}/hold", body).status == 200
+    assert tab.ask("GET", THERE).said["held"]
+    kind, facts = scene.entries()[-1]
+    assert (kind, facts.until_us) == ("hold_until", now + MINUTE)
+    boss = scene.signed_in("boss")
+    assert boss.ask("POST", f"{THERE}/release", {"reason": "Az. 7"}).status == 200
+
+
+def test_a_hold_says_what_it_is_for_and_nothing_else_of_the_recording_changes(
+    scene: DeskScene, tab: Browser
+) -> None:
+    body = {"reason": "Az. 10", "ground": "curiosity"}
+    assert tab.ask("POST", f"{THERE}/hold", body).why == "not_understood"
+    assert tab.ask("POST", f"{THERE}/hold", {**body, "ground": "person"}).status == 200
+    (_, hold), (kind, facts) = scene.entries()[-2:]
+    assert (hold.reason, kind, facts.ground, facts.who) == (
+        "Az. 10",
+        "hold_ground",
+        "person",
+        "desk",
+    )
+    said = tab.ask("GET", THERE).said
+    assert said["held"] and said["history"][-1]["reason"] == "person"
+    assert not [one for one in said["history"] if one["kind"] == "missing"]
+    boss = scene.signed_in("boss")
+    assert boss.ask("POST", f"{THERE}/release", {"reason": "Az. 7"}).status == 200
+
+
+def test_a_file_that_is_no_recording_shows_what_happened_and_can_be_held(
+    scene: DeskScene, tab: Browser
+) -> None:
+    (path,) = scene.office.directory.glob(f"*/recordings/{TWO}.tar")
+    kept, mode = path.read_bytes(), path.stat().st_mode
+    path.chmod(0o600)
+    try:
+        path.write_bytes(bytes(100))
+        answer = tab.ask("GET", f"/api/recordings/{TWO}")
+        assert answer.status == 200, answer.body
+        assert (answer.said["said"], answer.said["unreadable"]) == (None, True)
+        assert answer.said["history"]
+        assert tab.ask("POST", f"/api/recordings/{TWO}/hold", {"reason": "Az. 9"}).status == 200
+        assert tab.ask("GET", f"/api/recordings/{TWO}").said["held"]
+    finally:
+        path.write_bytes(kept)
+        path.chmod(mode)
+
+
+def test_what_cannot_be_read_of_its_cases_and_camera_is_said(
+    scene: DeskScene, tab: Browser
+) -> None:
+    assert tab.ask("GET", THERE).said["missing"] == []
+    damaged = scene.office.directory / "office/desk/cases" / f"{'ab' * 32}.json"
+    damaged.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    damaged.write_bytes(b"{")
+    scene.index.refresh()
+    (key,) = scene.office.directory.glob("*/device.jwk")
+    kept = key.read_bytes()
+    key.unlink()
+    try:
+        said = tab.ask("GET", THERE).said
+        assert said["missing"] == ["cases", "camera_ledger"]
+        assert not [one for one in said["history"] if one["ledger"] == "camera"]
+    finally:
+        damaged.unlink()
+        scene.index.refresh()
+        key.write_bytes(kept)
+    assert tab.ask("GET", THERE).said["missing"] == []
+
+
+@pytest.mark.parametrize("reason", ["\u3164", "\u2800", "\u0301\ufe0f"])
+def test_a_reason_that_shows_nothing_is_none(tab: Browser, reason: str) -> None:
+    assert tab.ask("POST", f"{THERE}/hold", {"reason": reason}).why == "reason_needed"
+    wanted = {"reason": reason, "purpose": "view"}
+    assert tab.ask("POST", f"{THERE}/viewing", wanted).why == "reason_needed"
+    assert tab.ask("POST", "/api/cases/open", {"number": reason}).why == "case"
+
+
+def test_a_case_takes_what_the_office_knows_and_says_what_is_wrong(tab: Browser) -> None:
+    def post(what: str, **said: str) -> Any:
+        return tab.ask("POST", f"/api/cases/{what}", {"number": "12"} | said)
+
+    never = "20261124T153000Z-000099-00000001"
+    assert post("open").status == 200
+    assert post("hand-over", text="Az.").why == "case_empty"
+    assert post("add", recording=never).why == "not_there"
+    assert post("add", recording=ONE).status == 200
+
+
+def test_what_left_the_office_is_found_and_says_with_which_case(
+    scene: DeskScene, tab: Browser
+) -> None:
+    def post(what: str, **said: str) -> None:
+        assert tab.ask("POST", f"/api/cases/{what}", {"number": "13"} | said).status == 200
+
+    found = "/api/recordings?handed_over=true"
+    post("open")
+    post("add", recording=TWO)
+    scene.index.refresh()
+    assert tab.ask("GET", found).said["rows"] == []
+    post("hand-over", text="1 Js 13/26")
+    now = scene.clock.wall_us()
+    kinds = [(facts.what, facts.recording) for facts in scene.kinds("case")][-2:]
+    assert kinds == [("recording_handed_over", TWO), ("handed_over", "")]
+    scene.index.refresh()
+    (row,) = tab.ask("GET", found).said["rows"]
+    assert (row["id"], row["handed_us"]) == (TWO, now)
+    post("remove", recording=TWO)
+    said = tab.ask("GET", f"/api/recordings/{TWO}").said
+    assert (said["handed_over"], said["cases"]) == ([now], [])
+    assert [(one["kind"], one["who"], one["reason"]) for one in said["history"][-3:]] == [
+        ("case_added", "desk", "13"),
+        ("handed_over", "desk", "13, 1 Js 13/26"),
+        ("case_removed", "desk", "13"),
+    ]
+    for query in ("has_gaps=true", "recovered=true", "due_from_us=0&due_before_us=1"):
+        assert tab.ask("GET", f"/api/recordings?{query}").said["rows"] == []
+
+
+def test_a_hand_over_that_failed_half_way_is_none(
+    scene: DeskScene, tab: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def post(what: str, **said: str) -> int:
+        return tab.ask("POST", f"/api/cases/{what}", {"number": "14"} | said).status
+
+    def handed_over() -> list[str]:
+        scene.index.refresh()
+        rows = tab.ask("GET", "/api/recordings?handed_over=true").said["rows"]
+        return [one["id"] for one in rows]
+
+    assert [post("open"), post("add", recording=ONE), post("add", recording=TWO)] == [200] * 3
+    for written in (1, 2):
+        with monkeypatch.context() as patch:
+            patch.setattr(Ledger, "append", fails_behind(written))
+            assert post("hand-over", text="1 Js 14/26") == 503
+        assert scene.kinds("case")[-1].what == "recording_handed_over"
+        assert handed_over() == []
+    assert post("hand-over", text="1 Js 14/26") == 200
+    assert handed_over() == [TWO, ONE]
+
+
+def test_a_hand_over_at_the_turn_of_the_year_is_one(
+    scene: DeskScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A year begins an epoch of the ledger, though not between entries that belong together."""
+    year = year_of(scene.clock.wall_us())
+    new_year_us = round(datetime(year + 1, 1, 1).astimezone().timestamp()) * SECOND
+    scene.clock.advance(new_year_us - 2 * SECOND - scene.clock.wall_us())
+    tab, append = scene.signed_in("desk"), Ledger.append
+
+    def slowly(ledger: Ledger, kind: str, **facts: Any) -> Any:
+        written = append(ledger, kind, **facts)
+        scene.clock.advance(SECOND)
+        return written
+
+    for what, said in (
+        *(("open", {}), ("add", {"recording": ONE}), ("add", {"recording": TWO})),
+        ("hand-over", {"text": "1 Js 15/26"}),
+    ):
+        if what == "hand-over":
+            monkeypatch.setattr(Ledger, "append", slowly)
+        assert tab.ask("POST", f"/api/cases/{what}", {"number": "15"} | said).status == 200
+    assert year_of(scene.clock.wall_us()) == year + 1
+    scene.index.refresh()
+    rows = tab.ask("GET", "/api/recordings?handed_over=true").said["rows"]
+    assert [one["id"] for one in rows] == [TWO, ONE]
+
+
+def fails_behind(count: int) -> Any:
+    """`Ledger.append` for whom the storage is full behind so many entries."""
+    real, left = Ledger.append, count
+
+    def append(ledger: Ledger, kind: str, **facts: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise StorageError("no space left")
+        return real(ledger, kind, **facts)
+
+    return append
+
+
+def test_a_hand_over_names_its_package_and_nothing_that_was_not_in_it(
+    scene: DeskScene, tab: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def post(what: str, **said: Any) -> Any:
+        return tab.ask("POST", f"/api/cases/{what}", {"number": "21"} | said)
+
+    assert post("open").status == 200
+    assert post("add", recording=ONE).status == 200
+    for wrong in ("a" * 63, "A" * 64, f"{'a' * 64}\n"):
+        assert post("hand-over", text="Az.", package=wrong).why == "not_understood"
+    whole = {"text": " Az. 1 Js 2/26 ", "package": "a" * 64}
+    for other in ({"recordings": [ONE, TWO]}, {"recordings": []}, {"recordings": None}, {}):
+        answer = post("hand-over", **whole, **other)
+        assert (answer.status, answer.why) == (409, "case_changed"), other
+    # Where the ledger cannot be written to its end, nothing says that the case has gone out.
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "append", fails_behind(1))
+        assert post("hand-over", recordings=[ONE], **whole).status == 503
+    assert not [one for one in scene.kinds("case") if (one.case, one.what) == ("21", "handed_over")]
+    said = post("hand-over", recordings=[ONE], **whole).said
+    assert [(one["to"], one["package"]) for one in said["handed_over"]] == [
+        ("Az. 1 Js 2/26", "a" * 64)
+    ]
+    (entry,) = (one for one in scene.kinds("case") if (one.case, one.what) == ("21", "handed_over"))
+    assert entry.reason == f"Az. 1 Js 2/26; SHA-256 {'a' * 64}"
+    # Of what the command made nobody here knows the bytes.
+    assert post("hand-over", text="Az.").said["handed_over"][1]["package"] == ""
+
+
+def ends_in(lines: list[LedgerLine]) -> set[str]:
+    """The ends that entries name."""
+    return {
+        one.entry.facts.final
+        for one in lines
+        if one.entry is not None and isinstance(one.entry.facts, Ended) and one.entry.facts.final
+    }
+
+
+def test_what_the_ledgers_say_goes_along_as_they_signed_it(scene: DeskScene, tab: Browser) -> None:
+    said = tab.ask("GET", f"{THERE}/ledgers").said
+    pems = [one["pem"].encode() for one in said["signers"]]
+    ring = KeyRing([PublicKey.from_pem(one) for one in pems])
+    assert set(ring) == {KEY.public.thumbprint, scene.office.office_key.public.thumbprint}
+    lines = list(read_lines("".join(f"{one}\n" for one in said["tokens"]).encode(), ring))
+    kinds = [one.entry.kind for one in lines if one.entry is not None]
+    assert len(kinds) == len(lines) >= 3
+    history = tab.ask("GET", THERE).said["history"]
+    # What cases say of it besides is no entry.
+    assert kinds == [one["kind"] for one in history if one["sequence"] is not None]
+    assert said["software"] == f"camerad {__version__}"
+    # How it ended, both say in entries: so nothing that was carried on is needed.
+    (final,) = ends_in(lines)
+    assert re.fullmatch("[0-9a-f]{64}", final)
+    assert said["carried"] == []
+    # The end of another file that was found in its place is not the end that it had.
+    for other in ("f" * 64, final):
+        scene.desk._ledger.append("changed", id=ONE, final=other)
+        said = tab.ask("GET", f"{THERE}/ledgers").said
+        lines = list(read_lines("".join(f"{one}\n" for one in said["tokens"]).encode(), ring))
+        assert ends_in(lines) == {final}
+    never = "/api/recordings/20261124T153000Z-000099-00000001/ledgers"
+    assert tab.ask("GET", never).why == "not_there"
+
+
+def test_an_end_whose_entry_has_expired_comes_by_what_was_carried_on(
+    scene: DeskScene, tab: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Path(scene.directory) / "office/ledger"
+    with open_office(scene.office.directory, scene.office.office_key, scene.clock) as store:
+        store.ledger.rotate()
+    monkeypatch.setattr(package_routes, "entries_of", lambda *_: ())
+    said = tab.ask("GET", f"{THERE}/ledgers").said
+    ring = KeyRing([PublicKey.from_pem(one["pem"].encode()) for one in said["signers"]])
+    entries = [parse_entry(one.encode(), ring) for one in said["carried"]]
+    newest = max(ledger.glob("*.jws")).read_bytes()
+    assert (said["tokens"], entries[-1].token in newest) == ([], True)
+    for entry in entries:
+        assert isinstance(entry.facts, Carried)
+        (known,) = (one for one in entry.facts.recordings if one.id == ONE)
+        assert known.final is not None
+
+
+def ask_for(tab: Browser, purpose: str = "view", reason: str = "Az. 7") -> str:
+    answer = tab.ask("POST", f"{THERE}/viewing", {"reason": reason, "purpose": purpose})
+    assert answer.status == 200, answer.body
+    return str(answer.said["viewing"])
+
+
+def test_o5_nobody_is_given_a_byte_before_the_ledger_has_who_and_why(
+    scene: DeskScene, tab: Browser
+) -> None:
+    assert tab.ask("GET", f"{THERE}/content").why == "not_allowed"
+    for reason in ("", " ", "a\nb", "x" * 201):
+        body = {"reason": reason, "purpose": "view"}
+        assert tab.ask("POST", f"{THERE}/viewing", body).why == "reason_needed"
+    before = len(scene.entries())
+    viewing = ask_for(tab)
+    kind, facts = scene.entries()[-1]
+    assert len(scene.entries()) == before + 1
+    assert (kind, facts.id, facts.who, facts.reason, facts.role) == (
+        *("viewed", ONE, "desk", "Az. 7", "desk"),
+    )
+    answer = tab.ask("GET", f"{THERE}/content", headers={"Viewing": viewing, "Range": "bytes=0-9"})
+    assert (answer.status, answer.body) == (206, b"header.jws")
+
+
+def test_what_was_granted_is_good_for_one_person_session_and_recording(
+    scene: DeskScene, tab: Browser
+) -> None:
+    fields = {"Viewing": ask_for(tab)}
+    assert tab.ask("GET", f"{THERE}/content", headers=fields).status == 200
+    statements = tab.ask("GET", f"{THERE}/statements", headers=fields)
+    assert (statements.status, b"camerad" in statements.body) == (200, False)
+    assert len(statements.body) > 1000
+    assert tab.ask("GET", f"{THERE}/statements").why == "not_allowed"
+    other = f"/api/recordings/{TWO}/content"
+    assert tab.ask("GET", other, headers=fields).why == "not_allowed"
+    for somebody in (scene.signed_in("boss"), scene.signed_in("desk")):
+        assert somebody.ask("GET", f"{THERE}/content", headers=fields).why == "not_allowed"
+
+
+def test_all_of_a_recording_comes_in_ranges(scene: DeskScene, tab: Browser) -> None:
+    fields = {"Viewing": ask_for(tab, "download")}
+    (path,) = scene.office.directory.glob(f"*/recordings/{ONE}.tar")
+    whole = path.read_bytes()
+    got = b""
+    while len(got) < len(whole):
+        asked = fields | {"Range": f"bytes={len(got)}-{len(got) + 9999}"}
+        answer = tab.ask("GET", f"{THERE}/content", headers=asked)
+        assert answer.headers["Content-Range"].endswith(f"/{len(whole)}")
+        got += answer.body
+    assert got == whole
+    for asked in ("bytes=99999999999-", "bytes=5-2", "lines=1-2"):
+        answer = tab.ask("GET", f"{THERE}/content", headers=fields | {"Range": asked})
+        assert answer.status in (400, 416)
+
+
+def test_two_are_needed_where_the_office_wants_two(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    root = tmp_path_factory.mktemp("two")
+    with DeskScene(root, two_for_viewing=True) as scene:
+        camera = Camera(root / "camera")
+        camera.put(ONE)
+        with camera.open() as store:
+            store.reconcile()
+            offload(OwnedDevice(store, KEY, KEYS), scene.directory, Silent(), same_disk=True)
+        scene.add("desk", DeskRole.DESK)
+        scene.add("boss", DeskRole.SUPERVISOR)
+        tab, boss = scene.signed_in("desk"), scene.signed_in("boss")
+        assert ask_for(tab) == ""
+        assert ask_for(tab) == ""
+        (waiting,) = boss.ask("GET", "/api/viewing-requests").said
+        assert (waiting["person"], waiting["recording"], waiting["reason"]) == (
+            *("desk", ONE, "Az. 7"),
+        )
+        name = {"name": waiting["name"]}
+        assert tab.ask("POST", "/api/viewing-requests/approve", name).why == "not_allowed"
+        assert boss.ask("POST", "/api/viewing-requests/approve", name).status == 200
+        viewing = ask_for(tab)
+        assert tab.ask("GET", f"{THERE}/content", headers={"Viewing": viewing}).status == 200
+        assert scene.entries()[-1][1].approved_by == "boss"
+        assert ask_for(tab) == "", "an approval is good once"
+        # Nobody approves their own.
+        assert ask_for(boss) == ""
+        (own,) = [
+            one for one in boss.ask("GET", "/api/viewing-requests").said if one["person"] == "boss"
+        ]
+        said = boss.ask("POST", "/api/viewing-requests/approve", {"name": own["name"]})
+        assert said.why == "not_allowed"

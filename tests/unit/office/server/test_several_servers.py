@@ -1,0 +1,352 @@
+"""Several servers on one directory do each job once, and each goes on for another."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from desk_helpers import KEY, ONE, TWO, Camera
+from msgspec.structs import replace
+
+from camerad.base.clock import SECOND, ManualClock
+from camerad.base.errors import CameradError
+from camerad.container.skeleton import skeleton
+from camerad.office.server import uploads as uploads_module
+from camerad.office.server.directory_locks import DirectoryLocks
+from camerad.office.server.nonces import NonceError, Nonces
+from camerad.office.server.office_server import OccupiedError, Vault
+from camerad.office.server.upload_files import Declaration
+from camerad.office.server.upload_limits import UploadLimits
+from camerad.office.server.uploads import Uploads
+from tests.unit.office.server.office_scene import ID, DockClient, OfficeScene, Running
+
+PART = 3_000
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> OfficeScene:
+    made = OfficeScene(tmp_path)
+    made.settings = replace(made.settings, several_servers=True)
+    return made
+
+
+@contextlib.contextmanager
+def serving(scene: OfficeScene, count: int = 2) -> Iterator[list[DockClient]]:
+    """So many servers on the directory; yields a client of each."""
+    with contextlib.ExitStack() as stack:
+        clients = []
+        for _ in range(count):
+            running = stack.enter_context(Running(Vault(scene.settings, scene.clock)))
+            clients.append(scene.client(running.port))
+            stack.callback(clients[-1].close)
+        yield clients
+
+
+def final_of(path: Path) -> str:
+    closed = skeleton(str(path)).closed_by
+    assert closed is not None
+    return closed.sha256
+
+
+def taken(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [one.getMessage()[: len(ONE)] for one in caplog.records if "taken over" in one.message]
+
+
+def test_a_camera_may_bring_each_part_to_another_server(
+    tmp_path: Path, scene: OfficeScene, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    camera = Camera(tmp_path / "state")
+    paths = [camera.put(ONE), camera.put(TWO)]
+    with serving(scene) as clients:
+        assert clients[0].bring_ledger(camera.root / "ledger").status == 200
+        for path in paths:
+            content = path.read_bytes()
+            said = clients[1].declare(len(content), path.stem, final_of(path))
+            assert said.status == 201, said.body
+            for number, offset in enumerate(range(0, len(content), PART)):
+                server = clients[number % 2]
+                assert server.offset(path.stem) == offset
+                assert server.patch(offset, content[offset : offset + PART], path.stem)
+        receipts = [[one.receipt(path.stem) for path in paths] for one in clients]
+    assert [one.status for found in receipts for one in found] == [200] * 4
+    assert [one.body for one in receipts[0]] == [one.body for one in receipts[1]]
+    for path in paths:
+        (copy,) = scene.directory.glob(f"*/recordings/{path.name}")
+        assert copy.read_bytes() == path.read_bytes()
+    assert sorted(taken(caplog)) == [ONE, TWO]
+
+
+def test_one_part_at_a_time_comes_to_whichever_server(scene: OfficeScene) -> None:
+    with serving(scene) as (first, second):
+        first.declare()
+        path = f"/v1/uploads/{ID}"
+        fields = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+        headers = first.sign("PATCH", path, b"0123456789", fields)
+        hanging = first.connect()
+        hanging.putrequest("PATCH", path)
+        for name, value in (*headers.items(), ("Content-Length", "10")):
+            hanging.putheader(name, value)
+        hanging.endheaders(b"01234")
+        until = threading.Event()
+        for _ in range(500):
+            # The server has begun the part once what came of it is written.
+            (content,) = scene.directory.glob("office/incoming/*/*/content")
+            if content.stat().st_size:
+                break
+            until.wait(0.02)
+        assert second.patch(0, b"0123456789").status == 423
+        hanging.send(b"56789")
+        assert hanging.getresponse().status == 204
+        hanging.close()
+        assert second.patch(0, b"0123456789").status == 409
+
+
+def test_a_request_that_one_server_took_is_refused_by_the_other(scene: OfficeScene) -> None:
+    with serving(scene) as (first, second):
+        headers = first.sign("GET", "/v1/ledger")
+        assert first.send("GET", "/v1/ledger", None, headers).status == 200
+        for server in (first, second):
+            assert server.send("GET", "/v1/ledger", None, headers).status == 401
+        own = first.sign("GET", "/v1/ledger", nonce="a" * 32)
+        for server in (first, second):
+            said = server.send("GET", "/v1/ledger", None, own)
+            assert said.status == 401 and "no nonces but their own" in said.error
+
+
+def test_of_several_servers_none_takes_a_clients_own_nonce() -> None:
+    """Also long after its start."""
+    nonces = Nonces(0, one_of_several=True)
+    with pytest.raises(NonceError, match="one of several"):
+        nonces.take("k", "a" * 32, 5000, 5000_000_000, 5000_000_000)
+
+
+def test_what_a_server_left_that_ended_is_taken_over_by_another_one(
+    tmp_path: Path, scene: OfficeScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though its camera never comes again."""
+    monkeypatch.setattr("camerad.office.server.office_work.EXPIRY_SECONDS", 0.1)
+    camera = Camera(tmp_path / "state")
+    path = camera.put(ONE)
+    content = path.read_bytes()
+    with serving(scene, 1) as (client,):
+        assert client.bring_ledger(camera.root / "ledger").status == 200
+        left = Uploads(str(scene.directory), UploadLimits(reserve=0), scene.clock)
+        left.declare(KEY.public.thumbprint, Declaration(ONE, final_of(path), len(content)))
+        part = left.begin(KEY.public.thumbprint, ONE, 0)
+        part.write(content)
+        part.finish(hashlib.sha256(content).digest())
+        part.close()
+        until = threading.Event()
+        for _ in range(1000):
+            if list(scene.directory.glob("*/receipts/*")):
+                break
+            scene.clock.advance(SECOND)
+            until.wait(0.02)
+        else:
+            raise AssertionError("nobody took it over")
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_whoever_expects_no_other_server_gets_none(scene: OfficeScene, shared: bool) -> None:
+    one = replace(scene.settings, several_servers=shared)
+    other = replace(scene.settings, several_servers=not shared)
+    with (
+        Running(Vault(one, scene.clock)),
+        pytest.raises(OccupiedError, match="several_servers: true"),
+        Running(Vault(other, scene.clock)),
+    ):
+        pass
+
+
+def test_one_upload_is_taken_over_once_whoever_begins(
+    tmp_path: Path, scene: OfficeScene, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Both servers find it at their start, and begin at the same time."""
+    caplog.set_level(logging.INFO)
+    camera = Camera(tmp_path / "state")
+    paths = [camera.put(ONE), camera.put(TWO)]
+    with serving(scene, 1) as (client,):
+        for path in paths:
+            client.upload(path, final_of(path))  # they wait for the ledger
+        assert client.bring_ledger(camera.root / "ledger").status == 200
+        assert {client.receipt(path.stem).status for path in paths} == {200}
+    # As if it had ended behind the last step but one.
+    for path in paths:
+        (copy,) = scene.directory.glob(f"*/recordings/{path.name}")
+        left = Uploads(str(scene.directory), UploadLimits(reserve=0), scene.clock)
+        left.declare(
+            KEY.public.thumbprint, Declaration(path.stem, final_of(path), copy.stat().st_size)
+        )
+        part = left.begin(KEY.public.thumbprint, path.stem, 0)
+        part.write(path.read_bytes())
+        part.finish(hashlib.sha256(path.read_bytes()).digest())
+        part.close()
+    caplog.clear()
+    with serving(scene) as clients:
+        until = threading.Event()
+        for _ in range(1000):
+            if not list(scene.directory.glob("office/incoming/*/2*")):
+                break
+            until.wait(0.02)
+        assert {one.receipt(path.stem).status for one in clients for path in paths} == {200}
+    assert sorted(taken(caplog)) == [ONE, TWO]
+    assert not [one for one in caplog.records if one.levelno >= logging.WARNING]
+
+
+def test_uploads_of_two_servers_share_room_and_names(tmp_path: Path) -> None:
+    """What one declares counts at the other, too."""
+    kid = "k" * 43
+    two = [Uploads(str(tmp_path), UploadLimits(reserve=0, unfinished=1)) for _ in range(2)]
+    two[0].declare(kid, Declaration(ID, "ab" * 32, 10))
+    assert two[1].declare(kid, Declaration(ID, "ab" * 32, 10)) == 0
+    with pytest.raises(CameradError, match="unfinished uploads"):
+        two[1].declare(kid, Declaration(ID.replace("000001", "000002"), "ab" * 32, 10))
+    part = two[0].begin(kid, ID, 0)
+    with pytest.raises(CameradError, match="another request works"):
+        two[1].remove(kid, ID)
+    part.close()
+    two[1].remove(kid, ID)
+    with pytest.raises(CameradError, match="there is no upload"):
+        two[0].begin(kid, ID, 0)
+
+
+DECLARES = """
+import sys
+from camerad.base import durable_files
+from camerad.office.server.upload_files import Declaration, UploadFiles
+from camerad.office.server.upload_limits import UploadLimits
+from camerad.office.server.uploads import Uploads
+
+make = UploadFiles.make
+
+def stopped(self, *declared):
+    print("declaring", flush=True)
+    sys.stdin.readline()
+    make(self, *declared)
+
+UploadFiles.make = stopped
+uploads = Uploads(sys.argv[1], UploadLimits(reserve=0))
+print(uploads.declare(sys.argv[2], Declaration(sys.argv[3], "ab" * 32, 10)), flush=True)
+sys.stdin.readline()
+"""
+"""Another server: it is about to make an upload, and goes on when it is told so."""
+
+
+def test_while_a_server_is_stopped_in_a_declaration_others_are_told_to_come_later(
+    scene: OfficeScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped and not killed, it keeps its locks. The camera hears of it long before its request is
+    over; when the other goes on, nothing is declared twice."""
+    monkeypatch.setattr(uploads_module, "DECLARING_SECONDS", 0.2)
+    kid = KEY.public.thumbprint
+    command = [sys.executable, "-c", DECLARES, str(scene.directory), kid, ID]
+    with (
+        serving(scene, 1) as (client,),
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        ) as other,
+    ):
+        assert other.stdin is not None and other.stdout is not None
+        try:
+            assert other.stdout.readline() == "declaring\n"
+            other.send_signal(signal.SIGSTOP)
+            said = client.declare(10, ID, "ab" * 32)
+            assert (said.status, said["Retry-After"]) == (503, "5")
+            assert "another server of this office" in said.error
+            assert client.ask("HEAD", f"/v1/uploads/{ID}").status == 404
+            other.send_signal(signal.SIGCONT)
+            other.stdin.write("\n")
+            assert other.stdout.readline() == "0\n"
+            said = client.declare(10, ID, "ab" * 32)
+            assert (said.status, said["Upload-Offset"]) == (201, "0")
+            assert client.patch(0, b"0123", ID).status == 204
+            assert client.offset(ID) == 4
+            assert len(list(scene.directory.glob("office/incoming/*/*/declaration"))) == 1
+            other.stdin.write("\n")
+        finally:
+            other.send_signal(signal.SIGCONT)
+            other.kill()
+
+
+def test_a_server_starts_and_tidies_while_another_one_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(uploads_module, "DECLARING_SECONDS", 0.05)
+    uploads = Uploads(str(tmp_path), UploadLimits(reserve=0))
+    left = tmp_path / "office" / "incoming" / ("k" * 43) / ID
+    left.mkdir(parents=True)
+    with DirectoryLocks(str(tmp_path)).hold("declaring"):
+        uploads.tidy()
+        assert left.exists() and "see whether it is stopped" in caplog.text
+        with pytest.raises(CameradError):
+            uploads.remove("k" * 43, ID)
+    uploads.tidy()
+    assert not left.exists()
+
+
+def test_a_server_takes_other_cameras_recordings_while_another_one_is_at_a_long_one(
+    tmp_path: Path, scene: OfficeScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody's thread waits for the other server: what it is asked about is put off."""
+    monkeypatch.setattr("camerad.office.server.takeover_queue.THREADS", 1)
+    camera = Camera(tmp_path / "state")
+    path = camera.put(ONE)
+    with serving(scene) as (first, second):
+        assert first.bring_ledger(camera.root / "ledger").status == 200
+        with DirectoryLocks(str(scene.directory)).hold(f"taking-{KEY.public.thumbprint}"):
+            second.upload(path, final_of(path))
+            said = second.ask("GET", f"/v1/recordings/{ONE}/receipt")
+            assert said.status == 202
+        until = threading.Event()
+        for _ in range(1000):
+            if list(scene.directory.glob("*/receipts/*")):
+                break
+            scene.clock.advance(SECOND)
+            second.ask("GET", f"/v1/recordings/{ONE}/receipt")
+            until.wait(0.02)
+        assert second.receipt(ONE).status == 200
+
+
+def test_what_waited_for_a_ledger_that_came_by_another_server_waits_no_more(
+    tmp_path: Path, scene: OfficeScene
+) -> None:
+    camera = Camera(tmp_path / "state")
+    path = camera.put(ONE)
+    length = path.stat().st_size
+    with serving(scene) as (first, second):
+        first.upload(path, final_of(path))
+        until = threading.Event()
+        for _ in range(500):
+            said = first.ask("GET", f"/v1/recordings/{ONE}/receipt")
+            if said.status == 409:
+                break
+            until.wait(0.02)
+        assert b"waits_for" in said.body
+        assert second.bring_ledger(camera.root / "ledger").status == 200
+        assert second.receipt(ONE).status == 200
+        assert first.receipt(ONE).status == 200
+        again = first.declare(length, ONE, final_of(path))
+        assert (again.status, "receipt" in again.error) == (409, True)
+
+
+def test_what_a_server_knows_of_uploads_goes_with_them(tmp_path: Path) -> None:
+    kid = "k" * 43
+    one, other = (Uploads(str(tmp_path), UploadLimits(reserve=0), ManualClock()) for _ in range(2))
+    one.declare(kid, Declaration(ID, "ab" * 32, 10))
+    part = one.begin(kid, ID, 0)
+    part.write(b"0123456789")
+    part.finish(hashlib.sha256(b"0123456789").digest())
+    part.close()
+    assert one.arrivals.knows((kid, ID), 10)
+    other.remove(kid, ID)
+    one.expire(ManualClock().moment())
+    assert not one.arrivals.knows((kid, ID), 10) and not one._times._seen

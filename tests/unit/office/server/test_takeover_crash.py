@@ -1,0 +1,372 @@
+"""After a loss of power at any instant of a take-over there is no receipt without its copy whole,
+never two copies, and the next server completes it.
+
+Every operation of the file system is a point at which the power may go, and any state that the
+model of the storage (`tests.crash.model`) allows there is tried, torn pages included. A part of the
+take-overs after it is cut off in its turn.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+
+import pytest
+from desk_helpers import ONE, Camera
+from vault_helpers import KID, OFFICE_KEY, Vault
+
+from camerad.base import durable_files
+from camerad.base.errors import CameradError, StorageError
+from camerad.container.keys import KeyRing
+from camerad.container.skeleton import skeleton
+from camerad.container.whole_file import WholeFile
+from camerad.office.server.takeover import Takeover
+from camerad.office.server.upload_files import Declaration
+from camerad.store import receipts, verified_copy
+from camerad.store.locations import Holding, place_of
+from tests.crash.model import Disk, Rules, Survey, Tree
+from tests.crash.trace import SYNCS, Kind, Op, Recorder
+from tests.crash.workspace import Workspace
+
+LIMIT, TORN = 24, 4
+"""States at each point: of what is not certain there are seldom more."""
+NESTED = 4
+"""Every so-manieth take-over is cut off itself."""
+Upload = Callable[[Vault, Path], Declaration]
+
+
+@dataclass
+class Life:
+    """An office to which a whole recording was uploaded, and what taking it over did."""
+
+    content: bytes
+    tree: Tree
+    numbers: dict[str, int]
+    ops: list[Op]
+
+
+class World:
+    """Lives and judges in `root`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.tried = 0
+        self._count = 0
+
+    def live(self, upload: Upload | None = None) -> Life:
+        """upload: how that is done, which is recorded as well."""
+        self._count += 1
+        above = self.root / f"life-{self._count}"
+        above.mkdir()
+        camera = Camera(above / "state")
+        path = camera.put(ONE)
+        vault = Vault(above / "archive")
+        vault.bring_ledger(camera)
+        if upload is None:
+            declaration = vault.upload(path)
+        tree = Workspace(str(vault.root)).read()
+        recorder = Recorder(str(vault.root), sites=False)
+        with recorder.recording():
+            if upload is not None:
+                declaration = upload(vault, path)
+            vault.takeover.take(KID, declaration)
+        assert vault.takeover.receipt(KID, ONE) is not None
+        return Life(path.read_bytes(), tree, recorder.numbers, recorder.ops)
+
+    def states(self, life: Life, rules: Rules) -> Iterator[tuple[int, Tree]]:
+        """Every state that a loss of power may leave, each once: how many operations were done, and
+        what is there."""
+        disk, random, seen = Disk(life.tree, life.numbers, rules), Random(1), set[int]()
+        for done in range(len(life.ops) + 1):
+            if done:
+                disk.apply(life.ops[done - 1])
+            for tree in disk.states(LIMIT, TORN, random, Survey()):
+                fingerprint = tree.fingerprint()
+                if fingerprint not in seen:
+                    seen.add(fingerprint)
+                    yield done, tree
+
+    def judge(self, life: Life, rules: Rules, *, nested: bool = True) -> None:
+        """Raises AssertionError for the first state in which something is wrong."""
+        for _, tree in self.states(life, rules):
+            self.tried += 1
+            again = self._completed(life, tree, rules, record=nested and self.tried % NESTED == 0)
+            if again is not None:
+                self.judge(again, rules, nested=False)
+
+    def _completed(self, life: Life, tree: Tree, rules: Rules, *, record: bool) -> Life | None:
+        """The next server begins on a state, and takes over what it finds."""
+        above = self.root / "state"
+        shutil.rmtree(above, ignore_errors=True)
+        archive = above / "archive"
+        archive.mkdir(parents=True)
+        Workspace(str(archive)).show(tree)
+        _check(archive, life.content)
+        recorder = Recorder(str(archive), sites=False)
+        with recorder.recording():
+            vault = Vault(archive)
+            complete = list(vault.uploads.complete())
+            for kid, declaration in complete:
+                vault.takeover.take(kid, declaration)
+                vault.takeover.take(kid, declaration)
+        _check(archive, life.content)
+        if complete or vault.takeover.receipt(KID, ONE) is not None:
+            assert vault.takeover.receipt(KID, ONE) is not None, "it was not completed"
+            assert vault.takeover.refusal(KID, ONE) is None
+        else:
+            # Not all of it had come: what counts is there, and is the beginning of it.
+            assert not _copies(archive)
+        assert list(vault.uploads.complete()) == []
+        assert not (archive / "office" / "apart").exists()
+        return Life(life.content, tree, recorder.numbers, recorder.ops) if record else None
+
+
+def _copies(archive: Path) -> list[Path]:
+    return sorted(archive.glob("*/recordings/*"))
+
+
+def _check(archive: Path, content: bytes) -> None:
+    """A receipt that counts has its copy, whole; there is one copy at the most."""
+    copies = _copies(archive)
+    assert len(copies) <= 1
+    for holding in _holdings(archive):
+        for filed in receipts.read(holding.receipts, KeyRing([OFFICE_KEY.public])):
+            (copied,) = filed.receipt.recordings
+            assert copies, "a receipt without its copy"
+            assert copies[0].read_bytes() == content, "a receipt for another copy"
+            assert copied.bytes == len(content)
+
+
+def _holdings(archive: Path) -> tuple[Holding, ...]:
+    return place_of(str(archive)).holdings
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+@pytest.mark.parametrize("rules", Rules)
+def test_o2_no_receipt_is_without_its_copy_and_the_next_server_completes_it(
+    world: World, rules: Rules
+) -> None:
+    world.judge(world.live(), rules)
+    # Eight synchronisations and what is between two of them; and those of take-overs behind them.
+    assert world.tried > 20
+
+
+def _interrupted(vault: Vault, path: Path) -> Declaration:
+    """An upload that got its place, whose name there the storage then refused to make durable."""
+    declaration = vault.upload(path)
+    real = durable_files.sync_directory
+
+    def failing(directory: str) -> None:
+        if directory.endswith("/recordings"):
+            raise StorageError("the disk is gone")
+        real(directory)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(durable_files, "sync_directory", failing)
+        with pytest.raises(StorageError):
+            vault.takeover.take(KID, declaration)
+    return declaration
+
+
+@pytest.mark.parametrize("rules", Rules)
+def test_neither_is_one_that_was_interrupted_without_a_start(world: World, rules: Rules) -> None:
+    """The name that is there is not believed to be durable."""
+    world.judge(world.live(_interrupted), rules, nested=False)
+
+
+@pytest.mark.parametrize("rules", Rules)
+def test_o3_neither_is_one_whose_upload_was_interrupted(world: World, rules: Rules) -> None:
+    world.judge(world.live(Vault.upload), rules)
+    assert world.tried > 60
+
+
+def _unsynced(vault: Vault, path: Path) -> Declaration:
+    """An upload whose bytes are not synchronised, though they count."""
+    real = durable_files.sync
+
+    def careless(descriptor: int, path: str) -> None:
+        if not path.endswith("/content"):
+            real(descriptor, path)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(durable_files, "sync", careless)
+        return vault.upload(path)
+
+
+def test_what_a_receipt_is_for_is_synchronised_by_whoever_signs_it(world: World) -> None:
+    """Whatever was done before."""
+    life = world.live(_unsynced)
+    first = next(at for at, op in enumerate(life.ops) if op.kind is Kind.LINK)
+    _check_receipts(world, life, first)
+
+
+def test_a_receipt_before_the_bytes_are_durable_is_found(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(durable_files, "sync_path", lambda _: None)
+        life = world.live(_unsynced)
+    with pytest.raises(AssertionError, match="another copy"):
+        _check_receipts(world, life, 0)
+
+
+def _check_receipts(world: World, life: Life, first: int) -> None:
+    """Look at the states behind an operation, as they were left."""
+    for done, tree in world.states(life, Rules.HARSH):
+        if done >= first:
+            archive = world.root / "left" / "archive"
+            shutil.rmtree(archive, ignore_errors=True)
+            archive.mkdir(parents=True)
+            Workspace(str(archive)).show(tree)
+            _check(archive, life.content)
+
+
+def test_each_synchronisation_that_a_receipt_rests_on_matters(world: World) -> None:
+    """Without it a state is found in which something is wrong. The others make nothing certain that
+    is missed: what they remove comes back at the worst, and is taken over again."""
+    life = world.live()
+    needed = set()
+    for at, op in enumerate(life.ops):
+        if op.kind in SYNCS:
+            left = replace(life, ops=life.ops[:at] + life.ops[at + 1 :])
+            try:
+                world.judge(left, Rules.HARSH, nested=False)
+            except AssertionError:
+                needed.add(f"{op.kind}: {os.path.basename(op.path)}")
+    # That of the bytes matters where they were not synchronised before, as is shown above.
+    assert needed == {
+        "sync directory: recordings",
+        "sync data: 0001.jws.new",
+        "sync directory: receipts",
+    }
+
+
+# ------------------------------------------------------------------------------------ put apart
+
+
+def _spoilt(vault: Vault, path: Path) -> Declaration:
+    """An upload that ends otherwise than was declared."""
+    final = skeleton(str(path)).closed_by
+    assert final is not None
+    path.write_bytes(path.read_bytes()[:-4096])
+    return vault.upload(path, final=final.sha256)
+
+
+@pytest.mark.parametrize("rules", Rules)
+def test_what_goes_apart_is_never_lost_and_never_without_its_reason(
+    world: World, rules: Rules
+) -> None:
+    above = world.root / "spoilt"
+    above.mkdir()
+    camera = Camera(above / "state")
+    path = camera.put(ONE)
+    vault = Vault(above / "archive")
+    vault.bring_ledger(camera)
+    declaration = _spoilt(vault, path)
+    before = Workspace(str(vault.root)).read()
+    recorder = Recorder(str(vault.root), sites=False)
+    with recorder.recording():
+        vault.takeover.take(KID, declaration)
+    life = Life(path.read_bytes(), before, recorder.numbers, recorder.ops)
+    for _, tree in world.states(life, rules):
+        world.tried += 1
+        archive = world.root / "state" / "archive"
+        shutil.rmtree(archive.parent, ignore_errors=True)
+        archive.mkdir(parents=True)
+        Workspace(str(archive)).show(tree)
+        kept = archive / "office" / "apart" / KID / f"{ONE}.tar"
+        if kept.exists():
+            assert kept.with_suffix(".json").stat().st_size > 0
+        again = Vault(archive)
+        for kid, declared in list(again.uploads.complete()):
+            again.takeover.take(kid, declared)
+        assert kept.read_bytes() == life.content
+        assert "not authentic" in str(again.takeover.refusal(KID, ONE))
+        assert sorted(one.name for one in kept.parent.glob("*.tar")) == [f"{ONE}.tar"]
+        assert list(again.uploads.complete()) == _copies(archive) == []
+    assert world.tried > 8
+
+
+def _without(monkeypatch: pytest.MonkeyPatch, name: str, ending: str) -> None:
+    """Have a function of `durable_files` do nothing for paths with this ending."""
+    real: Callable[..., None] = getattr(durable_files, name)
+
+    def careless(*args: str) -> None:
+        if not args[-1].rstrip("/").endswith(ending):
+            real(*args)
+
+    monkeypatch.setattr(durable_files, name, careless)
+
+
+def test_a_receipt_before_its_copys_name_is_durable_is_found(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        _without(patched, "sync_directory", "/recordings")
+        life = world.live()
+    with pytest.raises(AssertionError):
+        world.judge(life, Rules.HARSH)
+
+
+def test_a_receipt_before_the_copy_has_its_place_is_found(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = Takeover._take
+    real = Takeover._place
+
+    def late(self: Takeover, kid: str, declared: object) -> None:
+        placing: list[Callable[[], object]] = []
+
+        def remembered(*args: object) -> object:
+            placing.append(lambda: real(self, *args))  # type: ignore[arg-type]
+            return args[2]
+
+        file = Takeover._file
+
+        def hasty(takeover: Takeover, kid: str, _source: str, *rest: object) -> None:
+            holding = takeover._holdings.make(kid)
+            target = os.path.join(holding.recordings, f"{ONE}.tar")
+            file(takeover, kid, target, *rest)  # type: ignore[arg-type]
+            placing[0]()
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Takeover, "_place", lambda _self, *args: remembered(*args))
+            patched.setattr(Takeover, "_file", hasty)
+            take(self, kid, declared)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Takeover, "_take", late)
+        life = world.live()
+    with pytest.raises(AssertionError, match="without its copy"):
+        world.judge(life, Rules.JOURNAL)
+
+
+def test_an_upload_that_is_removed_before_the_receipt_is_durable_is_found(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        _without(patched, "sync_directory", "/receipts")
+        life = world.live()
+    with pytest.raises((AssertionError, CameradError)):
+        world.judge(life, Rules.HARSH)
+
+
+def test_a_receipt_for_the_wrong_bytes_is_found(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The hash of what was read before, and not of what is there."""
+    monkeypatch.setattr(WholeFile, "sha256", property(lambda _self: "0" * 64))
+    world.live()
+    (path,) = tmp_path.glob("life-1/archive/*/receipts/*")
+    (copied,) = receipts.parse(path.read_bytes(), KeyRing([OFFICE_KEY.public])).recordings
+    (copy,) = tmp_path.glob("life-1/archive/*/recordings/*")
+    monkeypatch.undo()
+    assert verified_copy.digest(str(copy)).sha256 != copied.sha256
