@@ -16,7 +16,7 @@ from typing import Final
 
 from playwright.sync_api import Browser, Page
 
-PLAYER: Final = Path(__file__).parents[2] / "camerad" / "office" / "player"
+PLAYER: Final = Path(__file__).parents[2] / "camerad" / "evidence" / "player"
 HOST: Final = "127.0.0.1"
 _RANGE: Final = re.compile(r"bytes=(\d+)-(\d+)")
 _PAGE: Final = b'<!doctype html><title>Modules</title><link rel="icon" href="data:,">'
