@@ -61,7 +61,7 @@ case $level in
         [ "$(uname -m)" != x86_64 ] || system_packages="$system_packages user-mode-linux"
         # What counts instructions, and the copier beside which the office's server is measured.
         [ "$level" != bench ] || system_packages="$system_packages valgrind rclone"
-        # A second store with locks, for the office's second copies, and a second browser.
+        # A second store with locks, for the office's replicas, and a second browser.
         [ "$level" != campaign ] || system_packages="$system_packages radosgw ceph-mon ceph-osd ceph-common"
         [ "$level" != campaign ] || system_packages="$system_packages firefox-esr"
         # A provider of OpenID Connect that is not ours, what it loads, a server, and a wrong clock.

@@ -111,7 +111,7 @@ def _serve(options: argparse.Namespace) -> int:
 
     warnings = _checked(settings, options.config) + missing_register(settings)
     try:
-        from camerad.office.server.office_server import Vault  # noqa: PLC0415 - slow to import
+        from camerad.office.jobs.office_jobs import server_with_jobs  # noqa: PLC0415 - slow to import
     except ModuleNotFoundError as error:
         raise OfficeCommandError(
             f"the library {error.name} is missing, which only an office's server needs: install "
@@ -137,7 +137,7 @@ def _serve(options: argparse.Namespace) -> int:
     )
     desk_page = _desk_page(settings, clock)
     with asyncio.Runner() as runner:
-        runner.run(Vault(settings, clock, desk_page).run())
+        runner.run(server_with_jobs(settings, clock, desk_page).run())
         # What is acknowledged is durable. Whoever still waits for storage keeps nobody here.
         process.end_within(_LEFT_SECONDS, 0)
     return 0
@@ -169,8 +169,8 @@ def _checked(settings: OfficeFile, config: str) -> list[str]:
 
 def _notify_test(options: argparse.Namespace) -> int:
     from camerad.base.clock import SystemClock  # noqa: PLC0415
-    from camerad.office.server.notices.notice_message import make_test_message  # noqa: PLC0415
-    from camerad.office.server.notices.smtp_channel import SmtpChannel  # noqa: PLC0415
+    from camerad.office.jobs.alert_message import make_test_message  # noqa: PLC0415
+    from camerad.office.jobs.smtp_channel import SmtpChannel  # noqa: PLC0415
     from camerad.office.server.office_settings import load  # noqa: PLC0415 - slow to import
 
     settings = load(options.config)

@@ -23,7 +23,7 @@ def add_parser(actions: Any, config: str) -> None:
         help="make a backup, while the server runs",
         description="Makes one file with all that a new machine needs: settings, keys, secrets, "
         "register, ledger, people, cases and receipts. Recordings are not in it: the storage's own "
-        "backup or second copies have them. The file has private keys: keep it as you keep those.",
+        "backup or replicas have them. The file has private keys: keep it as you keep those.",
     )
     make.add_argument("directory", metavar="DIR", help="where to; it has to be there")
     make.add_argument(
@@ -64,7 +64,7 @@ def _make(options: argparse.Namespace) -> int:
     path = make(settings, options.config, options.directory, with_recordings=taken)
     _say(f"{path}: made, and read back")
     if not taken:
-        _say("recordings are not in it: the storage's own backup, or second copies, have them")
+        _say("recordings are not in it: the storage's own backup, or replicas, have them")
     authority = os.path.join(os.path.dirname(os.path.abspath(options.config)), "office-tls")
     if file_status.is_directory(authority) and not file_status.exists(f"{authority}/authority.key"):
         _say(f"{authority}/authority.key is not here, so it is not in it: keep that copy as well")

@@ -26,8 +26,8 @@ def add_parser(actions: Any) -> argparse.ArgumentParser:
     """Add the action to those of `camerad office`; returns its parser."""
     parser: argparse.ArgumentParser = actions.add_parser(
         "restore",
-        help="bring recordings back from their second copies",
-        description="Brings recordings back into the office's directory from their second copies. "
+        help="bring recordings back from their replicas",
+        description="Brings recordings back into the office's directory from their replicas. "
         "Each is checked by its camera's key before. No file is ever written over, and what the "
         "office has deleted stays deleted. The server may run meanwhile.",
     )
@@ -42,11 +42,12 @@ def run(options: argparse.Namespace) -> int:
         raise RestoreCommandError("name one recording, or --all")
     from camerad.base.clock import SystemClock  # noqa: PLC0415 - slow to import
     from camerad.evidence import own_key  # noqa: PLC0415
+    from camerad.office.jobs.replica_restore import Restorer  # noqa: PLC0415
+    from camerad.office.replicas.replicas import open_replicas  # noqa: PLC0415
     from camerad.office.server import office_settings  # noqa: PLC0415
     from camerad.office.server.after_restoration import find_left  # noqa: PLC0415
     from camerad.office.server.cameras import Cameras  # noqa: PLC0415
-    from camerad.office.server.second_copy.second_copies import open_second_copies  # noqa: PLC0415
-    from camerad.office.server.second_copy.second_copy_restore import Restorer  # noqa: PLC0415
+    from camerad.office.server.directory_locks import DirectoryLocks  # noqa: PLC0415
 
     settings = office_settings.load(options.config, with_files=False)
     key = own_key.load_public_key(str(settings.office_key))
@@ -54,10 +55,12 @@ def run(options: argparse.Namespace) -> int:
         raise own_key.OfficeKeyError(
             f"{settings.office_key}: there is no key; name the office's with office_key"
         )
-    copies = open_second_copies(settings.second_copy, SystemClock(), str(settings.directory))
+    copies = open_replicas(
+        settings.second_copy, SystemClock(), DirectoryLocks(str(settings.directory))
+    )
     if copies is None:
         raise RestoreCommandError(
-            f"{options.config}: the settings name no place of second copies (second_copy)"
+            f"{options.config}: the settings name no place of replicas (second_copy)"
         )
     try:
         cameras = Cameras(str(settings.register))
@@ -80,13 +83,16 @@ def _say(recording: str) -> None:
 
 
 def probe(settings: OfficeFile) -> list[str]:
-    """Whether the store of second copies keeps a lock: what is wrong with it, in words for
+    """Whether the store of replicas keeps a lock: what is wrong with it, in words for
     people."""
     from camerad.base.clock import SystemClock  # noqa: PLC0415 - slow to import
-    from camerad.office.server.second_copy.second_copies import open_second_copies  # noqa: PLC0415
+    from camerad.office.replicas.replicas import open_replicas  # noqa: PLC0415
+    from camerad.office.server.directory_locks import DirectoryLocks  # noqa: PLC0415
 
     try:
-        copies = open_second_copies(settings.second_copy, SystemClock(), str(settings.directory))
+        copies = open_replicas(
+            settings.second_copy, SystemClock(), DirectoryLocks(str(settings.directory))
+        )
         if copies is not None:
             try:
                 copies.store.probe()

@@ -19,7 +19,7 @@ An office's directory, as `camerad offload` and the office's server make it:
 ``office/index.sqlite``        made from all of the rest, to answer questions
 (`camerad.office.index`) ``office/apart/``              what they handed over and the office did not
 take, with the reason ``office/restoring/``          a recording that is just coming back from its
-second copy ``DEVICE/recordings/ID.tar``   copies of a device's recordings; DEVICE is its id, a
+replica ``DEVICE/recordings/ID.tar``   copies of a device's recordings; DEVICE is its id, a
                                dash, and the first eight characters of its key's thumbprint
 ``DEVICE/receipts/NNNN.jws``   what the device or the office signed about these copies
 ``DEVICE/ledger/``             a copy of the device's ledger

@@ -9,7 +9,7 @@ on loopback, until every receipt is acknowledged. Beside it ``rclone copy`` brin
 is synchronised. What differs: rclone signs nothing, hashes nothing, asks the storage for nothing
 until the end, and reads nothing back.
 
-Second copies in S3: `tests.bench.office_s3`. What a camera notices that records while it hands
+Replicas in S3: `tests.bench.office_s3`. What a camera notices that records while it hands
 over: `tests.bench.office_recording`.
 
 A second of a processor is one of this machine's, the kernel's work on the process' behalf included.
@@ -66,7 +66,7 @@ DAY_BYTES: Final = 20 * 5e9
 @dataclass(frozen=True, slots=True)
 class Effort:
     """pairs: of camerad and rclone. sender_mb: of each camera there; crowd_mb: of each of the
-    crowd; s3_mb: of each camera where second copies go to S3. presses: in each case."""
+    crowd; s3_mb: of each camera where replicas go to S3. presses: in each case."""
 
     pairs: int
     sender_mb: int
@@ -128,7 +128,7 @@ class Result:
         return [
             Goal("receiving, of rclone's speed", round(self.ratio, 3), RATIO_LIMIT, "times", True),
             Goal(
-                "second copies to S3, of rclone's speed",
+                "replicas to S3, of rclone's speed",
                 round(self.s3.copies_ratio, 3),
                 RATIO_LIMIT,
                 "times",

@@ -1,8 +1,8 @@
-"""Second copies in a bucket, beside ``rclone copy`` of the same files over the same TLS.
+"""Replicas in a bucket, beside ``rclone copy`` of the same files over the same TLS.
 
 The bucket is SeaweedFS' on loopback, with the office's own certificate. Twice it is compared:
 
-- the second copies alone: `SecondCopies.make` on as many threads as the office checks recordings
+- the replicas alone: `Replicas.make` on as many threads as the office checks recordings
   with (sent in parts, locked, the lock compared, read back and hashed) beside ``rclone copy`` to
   that bucket;
 - the whole way of a hand-over, which ends in the office's directory *and* in the bucket, beside two
@@ -26,11 +26,12 @@ from hw_mocks.fleet.fleet_office import FleetOffice
 from s3_engines import ACCESS, SECRET, S3Engine, seaweedfs
 
 from camerad.base.clock import DAY, SystemClock
-from camerad.office.server.second_copy.second_copies import SecondCopies
-from camerad.office.server.second_copy.second_copy import Lock, name_of
-from camerad.office.server.second_copy.second_copy_s3 import S3SecondCopy
-from camerad.office.server.second_copy.second_copy_s3_client import Bucket
-from camerad.office.server.second_copy.second_copy_settings import S3Settings
+from camerad.office.replicas.replica_settings import S3Settings
+from camerad.office.replicas.replica_store import Lock, name_of
+from camerad.office.replicas.replicas import Replicas
+from camerad.office.replicas.s3_bucket import Bucket
+from camerad.office.replicas.s3_store import S3Store
+from camerad.office.server.directory_locks import DirectoryLocks
 from camerad.office.server.takeover_queue import THREADS_WITH_COPIES
 from camerad.store import verified_copy
 from tests.bench import machine, rclone_peer
@@ -46,8 +47,8 @@ from tests.bench.office_fleet import (
 from tests.bench.plan import log
 
 SENDERS: Final = 4
-COPIES, COPIES_RCLONE = "second copies to S3", "rclone to S3"
-WHOLE, WHOLE_RCLONE = "handed over, with a second copy in S3", "rclone to directory and S3"
+COPIES, COPIES_RCLONE = "replicas to S3", "rclone to S3"
+WHOLE, WHOLE_RCLONE = "handed over, with a replica in S3", "rclone to directory and S3"
 
 
 @dataclass(slots=True)
@@ -61,7 +62,7 @@ class S3Result:
 
     @property
     def copies_ratio(self) -> float:
-        """How fast second copies are made for each unit of rclone's speed: the median of rounds."""
+        """How fast replicas are made for each unit of rclone's speed: the median of rounds."""
         return self._ratio(COPIES, COPIES_RCLONE)
 
     @property
@@ -93,7 +94,7 @@ class S3Result:
         return {
             "received_bytes": self.bytes,
             "seconds": {who: [round(one, 2) for one in took] for who, took in self.seconds.items()},
-            "second_copies_to_rclone": round(self.copies_ratio, 3),
+            "replicas_to_rclone": round(self.copies_ratio, 3),
             "whole_way_to_rclone_to_both": round(self.whole_ratio, 3),
             "whole_way_to_rclone_to_s3_alone": round(self.one_place_ratio, 3),
             "processor_seconds_per_gb": {
@@ -167,7 +168,7 @@ class _Scene:
         self._credentials.chmod(0o600)
 
     def copies(self) -> None:
-        """The second copies alone, by the office's own code in this process."""
+        """The replicas alone, by the office's own code in this process."""
         settings = S3Settings(
             self._engine.endpoint,
             self._engine.make_bucket(),
@@ -183,7 +184,7 @@ class _Scene:
         ]
         locks = self._place / "locks"
         locks.mkdir()
-        copies = SecondCopies(S3SecondCopy(Bucket(settings)), clock, str(locks))
+        copies = Replicas(S3Store(Bucket(settings)), clock, DirectoryLocks(str(locks)))
         copies.probe()
         until = Lock(clock.wall_us() + DAY)
 

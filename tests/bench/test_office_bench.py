@@ -83,12 +83,12 @@ def test_the_table_and_the_object_tell_the_same(tmp_path: Path) -> None:
     said, table = result.as_json(), result.table()
     assert said["speed_to_rclone"] == 1.0
     assert "reached" in table and "missed" in table and "260.0" in table
-    assert said["s3"]["second_copies_to_rclone"] == 0.6
+    assert said["s3"]["replicas_to_rclone"] == 0.6
     assert said["s3"]["whole_way_to_rclone_to_both"] == 1.0
     assert said["s3"]["whole_way_to_rclone_to_s3_alone"] == 0.3  # 6 s beside 20
     assert said["recording_meanwhile"]["ratio"] == pytest.approx(14 / 3, abs=0.001)
     assert said["recording_meanwhile"]["later_ms"] == 11.0
-    for row in ("second copies to S3: store", "while it hands over", "1/300", "85 Mbit/s"):
+    for row in ("replicas to S3: store", "while it hands over", "1/300", "85 Mbit/s"):
         assert row in table
 
 

@@ -153,4 +153,4 @@ class DeskLedger:
 
 def _ignore(_text: str) -> None:
     """What the comparison finds is the server's to tell
-    (`camerad.office.server.retention_worker`)."""
+    (`camerad.office.jobs.retention_job`)."""

@@ -27,6 +27,7 @@ from camerad.base import typed_json
 from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.safe_read import read_plain
+from camerad.base.send_deadline import deadline
 from camerad.base.text import printable
 from camerad.container.keys import encode_base64url
 from camerad.office.desk.id_token import (
@@ -36,7 +37,6 @@ from camerad.office.desk.id_token import (
     WantedToken,
     check_id_token,
 )
-from camerad.office.server.notices.send_deadline import deadline
 from camerad.office.server.openid_settings import SECTION, OpenidSettings
 
 WHOLE_SECONDS: Final = 10.0

@@ -15,8 +15,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.aiohttp import make_aiohttp_handler
 
 from camerad.base import http_expectations
+from camerad.office.server.alert_settings import MetricsSettings
 from camerad.office.server.entrance import Entrance, ListenError
-from camerad.office.server.notice_settings import MetricsSettings
 
 _BACKLOG: Final = 8
 _END_SECONDS: Final = 1.0

@@ -75,7 +75,7 @@ LEFT_OUT: Final = (
     ("office/incoming/*", "uploads under way: the cameras still have them"),
     ("office/index.sqlite*", "the index in a file: the server rebuilds it"),
     ("office/state.sqlite*", "the state in a file: a copy of one moment is in its place"),
-    ("office/restoring/*", "what is coming back from a second copy"),
+    ("office/restoring/*", "what is coming back from a replica"),
     ("office/lock", "an empty file"),
     (f"*{durable_files.TEMPORARY}", "files that are being written"),
 )

@@ -8,11 +8,12 @@
 `receipt_routes`, `ledger_routes`           a camera asks for receipts, and brings its ledger
 `check_in_routes`, `check_ins`              a camera says how it is, and hears what there is for it
 `offer_routes`                              it fetches that: settings, an update
-`office_work`                               deletes what is due, tells people what they must know
-`office_metrics`, `metrics_listener`        what Prometheus is shown
-`second_copies`                             a second copy of every recording, locked until its day
+`server_metrics`, `metrics_listener`        what Prometheus is shown
 `cameras`                                   the register
 ==========================================  ======================================================
+
+`camerad.office.replicas` makes a replica of every recording, locked until its day.
+`camerad.office.jobs` adds the jobs that run beside the requests.
 
 Everything is bounded: connections, heads, bodies, pieces, parts at once, nonces, and the threads
 that check recordings. The event loop waits for no storage but that of the register, which it looks
@@ -27,10 +28,12 @@ import os
 import signal
 import ssl
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol
 
+import msgspec
 from aiohttp import hdrs, web
+from prometheus_client import CollectorRegistry
 
 from camerad.base import durable_files
 from camerad.base.async_utils import EventLoop, done_before, watched
@@ -39,10 +42,12 @@ from camerad.base.errors import EX_UNAVAILABLE, CameradError
 from camerad.base.message_ids import MessageId
 from camerad.base.sd_notify import notify
 from camerad.base.text import count, room
-from camerad.container.keys import Thumbprint
+from camerad.container.keys import SigningKey, Thumbprint
 from camerad.container.recording_ids import RecordingId
 from camerad.evidence import own_key
 from camerad.evidence.own_key import OfficeKeyError
+from camerad.office.replicas.first_probe import PROBE_SECONDS, FirstProbe
+from camerad.office.replicas.replicas import Replicas, open_replicas
 from camerad.office.server.authentication import Authentication
 from camerad.office.server.camera_holdings import CameraHoldings
 from camerad.office.server.camera_quotas import GIB, CameraQuotas
@@ -50,6 +55,7 @@ from camerad.office.server.camera_turns import CameraTurns
 from camerad.office.server.cameras import Cameras
 from camerad.office.server.check_in_routes import CheckInRoutes
 from camerad.office.server.check_ins import CheckIns
+from camerad.office.server.directory_locks import DirectoryLocks
 from camerad.office.server.entrance import Entrance, listen, make_runner, open_entrance, tls_context
 from camerad.office.server.ledger_copy import LedgerCopies
 from camerad.office.server.ledger_routes import LedgerRoutes
@@ -57,18 +63,16 @@ from camerad.office.server.lost_recordings import LostRecordings
 from camerad.office.server.metrics_listener import MetricsListener
 from camerad.office.server.nonces import Nonces
 from camerad.office.server.offer_routes import OfferRoutes
-from camerad.office.server.office_metrics import OfficeMetrics
 from camerad.office.server.office_settings import OfficeFile
-from camerad.office.server.office_work import OfficeWork
 from camerad.office.server.receipt_routes import ReceiptRoutes
 from camerad.office.server.refusal_log import RefusalLog
 from camerad.office.server.refusals import plain_errors, refuse_bytes
-from camerad.office.server.second_copy.second_copies import SecondCopies, open_second_copies
-from camerad.office.server.second_copy.second_copy_start import PROBE_SECONDS, FirstProbe
+from camerad.office.server.server_metrics import ServerMetrics
 from camerad.office.server.settings_offers import SettingsOffers
 from camerad.office.server.standstill import free_room
 from camerad.office.server.takeover import Takeover
 from camerad.office.server.takeover_ends import TakeoverEnds
+from camerad.office.server.takeover_events import TakeoverEvent
 from camerad.office.server.takeover_queue import THREADS, THREADS_WITH_COPIES, TakeoverQueue
 from camerad.office.server.update_offers import UpdateOffers
 from camerad.office.server.upload_files import Declaration
@@ -115,11 +119,45 @@ class Beside(Protocol):
         blocks. Raises CameradError."""
 
 
+class ServerParts(msgspec.Struct, frozen=True):
+    """Parts of the server that jobs work with. queue: has a complete upload taken over. replicas:
+    None without any; silent: whether their store has not answered since the start. registry: of
+    the metrics."""
+
+    cameras: Cameras
+    uploads: Uploads
+    key: SigningKey
+    queue: Callable[[Thumbprint, Declaration], None]
+    replicas: Replicas | None
+    silent: Callable[[], bool]
+    registry: CollectorRegistry
+
+
+class Jobs(Protocol):
+    """Jobs that run beside the requests (`camerad.office.jobs`)."""
+
+    def start(self, parts: ServerParts) -> None:
+        """Begin all of them."""
+
+    def taken_over(self, event: TakeoverEvent) -> None:
+        """A recording was dealt with. Any thread may call it, before `start` too."""
+
+    def end(self, seconds: float) -> None:
+        """End all of them; what is being done has so long, together. It blocks. Safe to call
+        again."""
+
+
 class Vault:
     """The server. settings: as `camerad.office.server.office_settings.load` read them. clock: whose
-    moments say whether wall time is trusted. beside: begins and ends with it."""
+    moments say whether wall time is trusted. beside: begins and ends with it, as do the jobs."""
 
-    def __init__(self, settings: OfficeFile, clock: Clock, beside: Beside | None = None) -> None:
+    def __init__(
+        self,
+        settings: OfficeFile,
+        clock: Clock,
+        beside: Beside | None = None,
+        jobs: Jobs | None = None,
+    ) -> None:
         self._settings = settings
         self._beside = beside
         self._clock = clock
@@ -128,11 +166,11 @@ class Vault:
         self._entrance: Entrance | None = None
         self._queue: TakeoverQueue | None = None
         self._ledgers: LedgerRoutes | None = None
-        self._copies: SecondCopies | None = None
+        self._copies: Replicas | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._threads = EventLoop()
-        self._metrics = OfficeMetrics()
-        self._work = OfficeWork(settings, self._metrics, clock)
+        self._metrics = ServerMetrics()
+        self._jobs = jobs
         self._listener: MetricsListener | None = None
         self._begins_with = ""
         self.port = settings.listen.port
@@ -182,7 +220,7 @@ class Vault:
         uploads = Uploads(directory, limits, self._clock)
         await threads.in_thread(uploads.tidy)
         copies = self._copies = await threads.in_thread(
-            lambda: open_second_copies(settings.second_copy, self._clock, directory)
+            lambda: open_replicas(settings.second_copy, self._clock, DirectoryLocks(directory))
         )
         probe = None if copies is None else FirstProbe(copies, threads)
         if probe is not None:
@@ -194,8 +232,8 @@ class Vault:
                 cameras,
                 key,
                 self._clock,
-                tell=self._work.taken_over,
-                second_copy=None if copies is None else copies.secure,
+                tell=self._taken_over,
+                replica=None if copies is None else copies.secure,
             )
         )
         ends = TakeoverEnds(asyncio.get_running_loop())
@@ -241,22 +279,29 @@ class Vault:
         )
         self._ledgers.add_to(app.router)
         await self._listen(app, context)
-        self._work.prepare(
-            cameras,
-            uploads,
-            key,
-            queue.ensure,
-            copies,
-            silent=lambda: probe is not None and probe.is_unanswered,
-            tidy=None if self._beside is None else self._beside.tidy,
-        )
         if settings.metrics is not None:
             self._listener = MetricsListener(settings.metrics, self._metrics.registry)
             await self._listener.open()
         queue.start()
-        self._work.start()
+        if self._jobs is not None:
+            self._jobs.start(
+                ServerParts(
+                    cameras=cameras,
+                    uploads=uploads,
+                    key=key,
+                    queue=queue.ensure,
+                    replicas=copies,
+                    silent=lambda: probe is not None and probe.is_unanswered,
+                    registry=self._metrics.registry,
+                )
+            )
         if self._beside is not None:
             await self._beside.open()
+
+    def _taken_over(self, event: TakeoverEvent) -> None:
+        self._metrics.count_takeover(event)
+        if self._jobs is not None:
+            self._jobs.taken_over(event)
 
     def _ledger_came(self, takeover: Takeover, queue: TakeoverQueue, kid: Thumbprint) -> None:
         # At once, since the camera's next question is whether it still waits.
@@ -315,7 +360,9 @@ class Vault:
             self._listener = None
         queue, self._queue = self._queue, None
         # Not on the threads that requests share: all of those may wait for the storage.
-        ending = [self._threads.in_thread(lambda: self._work.end(END_SECONDS))]
+        ending = []
+        if (jobs := self._jobs) is not None:
+            ending.append(self._threads.in_thread(lambda: jobs.end(END_SECONDS)))
         if queue is not None:
             ending.append(self._threads.in_thread(lambda: queue.close(END_SECONDS)))
         await asyncio.gather(*ending)

@@ -16,15 +16,15 @@ from camerad.base.errors import ConfigError, StorageError
 from camerad.config.document import read_document
 from camerad.config.fields import ABSOLUTE_PATH, Matches, Range
 from camerad.config.settings_reader import SettingsReader
-from camerad.office.server import desk_settings, notice_settings, report_settings, update_settings
-from camerad.office.server.desk_settings import DeskSettings
-from camerad.office.server.notice_settings import MetricsSettings, NotifySettings
-from camerad.office.server.report_settings import DEFAULT_REPORT, ReportSettings
-from camerad.office.server.second_copy.second_copy_settings import (
-    NO_SECOND_COPY,
-    SecondCopySettings,
-    check_second_copy,
+from camerad.office.replicas.replica_settings import (
+    NO_REPLICAS,
+    ReplicaSettings,
+    check_replicas,
 )
+from camerad.office.server import alert_settings, desk_settings, report_settings, update_settings
+from camerad.office.server.alert_settings import MetricsSettings, NotifySettings
+from camerad.office.server.desk_settings import DeskSettings
+from camerad.office.server.report_settings import DEFAULT_REPORT, ReportSettings
 from camerad.office.server.update_settings import DEFAULT_UPDATES, UpdateSettings
 from camerad.office.state.database_settings import IndexSettings
 
@@ -124,9 +124,7 @@ class OfficeFile(msgspec.Struct, frozen=True):
     index: Annotated[IndexSettings, "Where the index is kept."] = IndexSettings()
     notify: Annotated[NotifySettings, "What people are told."] = NotifySettings()
     metrics: Annotated[MetricsSettings | None, "Where Prometheus asks. Left out: nowhere."] = None
-    second_copy: Annotated[SecondCopySettings, "Where the second copies lie, if anywhere."] = (
-        NO_SECOND_COPY
-    )
+    second_copy: Annotated[ReplicaSettings, "Where the replicas lie, if anywhere."] = NO_REPLICAS
     updates: Annotated[UpdateSettings, "How updates are sent to cameras."] = DEFAULT_UPDATES
     desk: Annotated[DeskSettings | None, "The page for people. Left out: there is none."] = None
     report: Annotated[ReportSettings, "What reports are made of."] = DEFAULT_REPORT
@@ -142,7 +140,7 @@ def load(path: str, *, with_files: bool = True) -> OfficeFile:
     read = reader.section(read_document(Path(path), _HINT), OfficeFile)
     if read is not None:
         desk_settings.check(read.desk, reader, with_files=with_files)
-        notice_settings.check(read.notify, reader, with_files=with_files)
+        alert_settings.check(read.notify, reader, with_files=with_files)
     if read is not None and read.several_servers and read.index.url is None:
         reader.add_mistake(
             "several_servers",
@@ -151,7 +149,7 @@ def load(path: str, *, with_files: bool = True) -> OfficeFile:
     if read is not None and with_files:
         _check_files(read, reader)
     if read is not None:
-        check_second_copy(read.second_copy, read.directory, reader, with_files=with_files)
+        check_replicas(read.second_copy, read.directory, reader, with_files=with_files)
     if read is None or reader.mistakes:
         ordered = sorted(reader.mistakes, key=lambda mistake: mistake.line)
         raise ConfigError([str(mistake) for mistake in ordered])
@@ -203,7 +201,7 @@ def example(settings: OfficeFile) -> str:
     quoted = {name: json.dumps(str(value), ensure_ascii=False) for name, value in said.items()}
     own = _EXAMPLE.format(**quoted, port=settings.listen.port)
     own += update_settings.EXAMPLE + report_settings.EXAMPLE
-    return own + desk_settings.EXAMPLE + notice_settings.EXAMPLE
+    return own + desk_settings.EXAMPLE + alert_settings.EXAMPLE
 
 
 _EXAMPLE: Final = """\
@@ -248,9 +246,9 @@ receive:
 # office/index.sqlite of the office's directory. A password of PostgreSQL goes into ~/.pgpass.
 # index:
 #   url: postgresql+psycopg://camerad@database.example/camerad
-# A second copy of every recording, which nobody can take away before its day: in a bucket with
+# A replica of every recording, which nobody can take away before its day: in a bucket with
 # Object Lock, or in another directory, whose lock binds camerad alone. A recording is then
-# acknowledged only when its second copy is there. docs/second-copies.md says how to make it.
+# acknowledged only when its replica is there. docs/replicas.md says how to make it.
 # second_copy:
 #   s3:
 #     endpoint: https://s3.office.example:8333

@@ -26,8 +26,8 @@ from camerad.office.server.office_settings import KEY_GONE, NOT_MOUNTED, OfficeF
 from camerad.store.locations import DIRECTORY_ID, OFFICE, office_place
 
 REMIND_DAYS: Final = 60
-SECOND_COPY_SECONDS: Final = 5.0
-"""How long the directory of second copies has to say where it lies."""
+REPLICA_SECONDS: Final = 5.0
+"""How long the directory of replicas has to say where it lies."""
 _LARGEST: Final = 64 * 1024
 
 
@@ -47,7 +47,7 @@ def check_start(settings: OfficeFile, now: datetime, config: str = "FILE") -> li
     """
     check_directory(str(settings.directory))
     _check_key(settings)
-    return _check_certificate(settings, now, config) + _check_second_copy(settings)
+    return _check_certificate(settings, now, config) + _check_replicas(settings)
 
 
 def check_directory(directory: str) -> None:
@@ -105,21 +105,21 @@ def _check_certificate(settings: OfficeFile, now: datetime, config: str) -> list
     return found
 
 
-def _check_second_copy(settings: OfficeFile) -> list[str]:
+def _check_replicas(settings: OfficeFile) -> list[str]:
     own, second = str(settings.directory), settings.second_copy.directory
     if second is None:
         return []
     try:
-        same = call_within(SECOND_COPY_SECONDS, lambda: _on_one_disk(own, str(second)))
+        same = call_within(REPLICA_SECONDS, lambda: _on_one_disk(own, str(second)))
     except TimeoutError:
         return [
-            f"{second}: the directory of second copies does not answer, so no recording is "
+            f"{second}: the directory of replicas does not answer, so no recording is "
             "acknowledged: see whether its storage is in order (second_copy.directory)"
         ]
     if not same:
         return []
     return [
-        f"{second}: the second copies lie on the same file system as {own}, and would be lost with "
+        f"{second}: the replicas lie on the same file system as {own}, and would be lost with "
         "it: name a directory on another disk (second_copy.directory)"
     ]
 

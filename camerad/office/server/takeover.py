@@ -7,7 +7,7 @@ before the next begins, and what was interrupted anywhere is completed by the ne
    camera's registered key alone, and against its declaration and the copy of its ledger. SHA-256 of
    all that is read;
 2. give it its place among the camera's recordings; it is not written twice;
-3. make its second copy, if there are any, and compare that (`second_copy.second_copies`);
+3. make its replica, if there are replicas, and compare that (`camerad.office.replicas.replicas`);
 4. publish the receipt, signed by the office's key, with that SHA-256;
 5. remove what the upload left.
 
@@ -80,7 +80,7 @@ _ANOTHERS: Final = (
 class Takeover:
     """directory: the office's. cameras: its register. key: the office's own, which signs receipts.
     tell: hears what becomes of uploads.
-    second_copy: makes the second copy of the file at a path, and raises StorageError if that cannot
+    replica: makes the replica of the file at a path, and raises StorageError if that cannot
     be done: then there is no receipt. It is told a moment at which the office's ledger did not know
     the recording yet; None if it knows it.
 
@@ -97,7 +97,7 @@ class Takeover:
         clock: Clock,
         *,
         tell: TakeoverListener = nobody,
-        second_copy: Callable[[str, CopiedRecording, Moment | None], None] | None = None,
+        replica: Callable[[str, CopiedRecording, Moment | None], None] | None = None,
     ) -> None:
         self._holdings = CameraHoldings(directory, cameras)
         self._root = self._holdings.root
@@ -105,7 +105,7 @@ class Takeover:
         self._key = key
         self._clock = clock
         self._tell = tell
-        self._second_copy = second_copy
+        self._replica = replica
         self._apart = Apart(self._root)
         self._tombstones = Tombstones(self._root, key.public)
         self.found_receipts: Final = FoundReceipts()
@@ -242,7 +242,7 @@ class Takeover:
             self._put_apart(kid, declared, source, judged.written, _OTHER)
             return
         copied = CopiedRecording(recording, declared.final, *judged.written)
-        self._make_second_copy(target, copied)
+        self._make_replica(target, copied)
         if self._is_deleted(kid, recording, declared.final):
             # It was deleted since; whoever did that, or does so next, removes what was placed here.
             self._warn(kid, recording, DELETED)
@@ -272,7 +272,7 @@ class Takeover:
             return
         self._place(self._holdings.make(kid), recording, placed, placed)
         copied = CopiedRecording(recording, declared.final, *judged.written)
-        self._make_second_copy(placed, copied)
+        self._make_replica(placed, copied)
         if not self._is_deleted(kid, recording, declared.final):
             self._file(kid, placed, copied, state.head)
             _log.info("%s: its copy was compared", recording, extra=MessageId.UPLOAD.extra)
@@ -286,11 +286,11 @@ class Takeover:
             return CameContent(self._uploads.arrivals, name)
         return CameContent(None, name, verified_copy.digest(source))
 
-    def _make_second_copy(self, path: str, copied: CopiedRecording) -> None:
-        if self._second_copy is not None:
+    def _make_replica(self, path: str, copied: CopiedRecording) -> None:
+        if self._replica is not None:
             now = self._clock.moment()  # before the ledger is read
             known = self._tombstones.knows(copied.id)
-            self._second_copy(path, copied, None if known else now)
+            self._replica(path, copied, None if known else now)
 
     def _known(
         self, kid: Thumbprint, recording: RecordingId, state: LedgerState | None = None

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 THREADS: Final = 2
 """To check a recording keeps one processor busy."""
 THREADS_WITH_COPIES: Final = 4
-"""Where a second copy is made of each: half of the time its store is what is waited for."""
+"""Where a replica is made of each: half of the time its store is what is waited for."""
 FIRST_RETRY_SECONDS: Final = 60
 LAST_RETRY_SECONDS: Final = 3600
 ELSEWHERE_SECONDS: Final = 10

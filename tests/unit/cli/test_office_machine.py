@@ -28,7 +28,7 @@ DOCUMENTS = sorted((ROOT / "docs").glob("*.md"))
 BROUGHT = {"PIL", "libcamera", "videodev2"}
 """What the system and picamera2 bring to a camera."""
 OFFICE_ONLY = {"boto3", "botocore", "mypy_boto3_s3", "urllib3"}
-"""What second copies in a bucket need, and its types: boto3, of the extra `office`, brings it."""
+"""What replicas in a bucket need, and its types: boto3, of the extra `office`, brings it."""
 DEVICE_ONLY = ("aiohttp", "av", "cv2", "gpiozero", "libcamera", "numpy", "picamera2", "pykms")
 
 SCRIPT = """

@@ -33,7 +33,7 @@ from camerad.dock.office_connection import OfficeConnection, trusting
 from camerad.dock.progress_teller import NoReport
 from camerad.dock.signers import KeySigner
 from camerad.evidence.own_key import load_public_key
-from camerad.office.server.office_server import Vault
+from camerad.office.jobs.office_jobs import server_with_jobs
 from camerad.office.server.office_settings import ListenSettings, OfficeFile
 from camerad.store.device_client import accept_receipt
 from camerad.store.locations import place_of
@@ -177,7 +177,7 @@ def test_o7_a_month_without_its_office_costs_nothing_but_what_the_law_deletes(
     assert held in kept and len(kept) == RETENTION_DAYS
 
     order: list[str] = []
-    with Running(Vault(served(month), month.clock)):
+    with Running(server_with_jobs(served(month), month.clock)):
         begin = OfficeClient.begin_upload
 
         def noted(client: OfficeClient, recording: str, final: str, length: int) -> int:

@@ -23,7 +23,7 @@ from camerad.store import held_on_camera
 from camerad.store.camera_ledgers import find_doubtful
 from camerad.store.held_on_camera import MOST_HELD, held_in
 from camerad.store.locations import Holding, office_place
-from tests.unit.office.server.test_retention_worker import OFFICE, Office
+from tests.unit.office.jobs.test_retention_job import OFFICE, Office
 
 MIB: Final = 1 << 20
 RUNS: Final = 20_000

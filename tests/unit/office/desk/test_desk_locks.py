@@ -21,9 +21,9 @@ from camerad.office.desk.desk_ledger import BusyError, DeskLedger
 from camerad.office.desk.desk_locks import MOST_FOR_ONE, THREADS, DeskLocks, WaitingRoom
 from camerad.office.desk.roles import DeskRole
 from camerad.office.desk.sessions import COOKIE
+from camerad.office.jobs.office_jobs import server_with_jobs
 from camerad.office.server.cameras import Cameras
 from camerad.office.server.directory_locks import LockHeldError
-from camerad.office.server.office_server import Vault
 from tests.unit.office.server.office_scene import Running
 from tests.waiting import DEADLINE, until
 
@@ -102,7 +102,7 @@ def office(tmp_path: Path) -> Iterator[tuple[DeskScene, int]]:
     scene = DeskScene(tmp_path / "office")
     scene.add("admin", DeskRole.ADMINISTRATOR)
     scene.add("clerk", DeskRole.DESK)
-    with Running(Vault(scene.office.settings, scene.clock, scene.desk)) as running:
+    with Running(server_with_jobs(scene.office.settings, scene.clock, scene.desk)) as running:
         yield scene, running.port
     scene.close()
 

@@ -19,10 +19,10 @@ from camerad.container.severity import Severity
 from camerad.ledger.ledger import Ledger, read_ledger
 from camerad.office.desk.desk_ledger import DeskLedger
 from camerad.office.desk.desk_state import DeskState
+from camerad.office.jobs.retention_job import AGAIN_SECONDS
 from camerad.office.server.cameras import Cameras
-from camerad.office.server.retention_worker import AGAIN_SECONDS
 from camerad.office.state.database_settings import IndexSettings
-from tests.unit.office.server.test_retention_worker import OFFICE, Office
+from tests.unit.office.jobs.test_retention_job import OFFICE, Office
 
 OPENERS: Final = ("desk", "second server", "command", "retention")
 DEADLINE: Final = 20.0

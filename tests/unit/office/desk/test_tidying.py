@@ -13,6 +13,7 @@ from camerad.base.clock import DAY, SECOND
 from camerad.office.desk.desk_server import TIDY_SECONDS
 from camerad.office.desk.roles import DeskRole
 from camerad.office.desk.tokens import Answered, Grant, Link, Session, Tokens
+from camerad.office.jobs.office_jobs import OfficeJobs
 from camerad.office.server.office_server import Vault
 from camerad.office.state import state_tables
 from tests.unit.office.server.office_scene import Running
@@ -73,18 +74,18 @@ def test_of_every_kind_goes_what_is_over_and_stays_what_is_not(scene: DeskScene)
 def test_the_server_sees_to_it_when_it_starts_and_each_hour(scene: DeskScene) -> None:
     put(scene, state_tables.viewings, HOUR)
     scene.clock.advance(HOUR)
-    vault = Vault(scene.office.settings, scene.clock, scene.desk)
-    with Running(vault):
+    jobs = OfficeJobs(scene.office.settings, scene.clock, scene.desk.tidy)
+    with Running(Vault(scene.office.settings, scene.clock, scene.desk, jobs)):
         until(lambda: not any(left(scene)), what="it goes at the start")
         put(scene, state_tables.viewing_requests, HOUR)
-        until(_an_hour_later(scene, vault), what="it goes in the next hour")
+        until(_an_hour_later(scene, jobs), what="it goes in the next hour")
     scene.close()
 
 
-def _an_hour_later(scene: DeskScene, vault: Vault) -> Callable[[], bool]:
+def _an_hour_later(scene: DeskScene, jobs: OfficeJobs) -> Callable[[], bool]:
     def look() -> bool:
         scene.clock.advance(HOUR // 4)
-        for work in vault._work._works:
+        for work in jobs._works:
             with work._changed:
                 work._changed.notify_all()  # it reads this clock again, and is not woken
         return not any(left(scene))

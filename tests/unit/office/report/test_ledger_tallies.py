@@ -18,6 +18,7 @@ from camerad.container import jws
 from camerad.container.jws import JwsError
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.evidence.office_store import open_office_store
+from camerad.office.jobs.readings_job import AGAIN_SECONDS, LOOK_SECONDS, ReadingsJob
 from camerad.office.report import ledger_tallies
 from camerad.office.report.ledger_tallies import LedgerTallies, TakenReadingsError
 from camerad.office.report.ledger_tally import (
@@ -34,7 +35,6 @@ from camerad.office.report.report_sources import (
     make_figures,
 )
 from camerad.office.report.typed_form import TypedForm
-from camerad.office.server.readings_worker import AGAIN_SECONDS, LOOK_SECONDS, ReadingsWorker
 from camerad.office.server.report_settings import ReportSettings
 from camerad.store.locations import place_of
 from camerad.store.store import Store
@@ -296,7 +296,7 @@ def test_two_at_once_exclude_each_other(office: Office) -> None:
     try:
         with pytest.raises(TakenReadingsError):
             office.make()
-        worker = ReadingsWorker(
+        worker = ReadingsJob(
             str(office.root), office.vault.cameras, OFFICE_KEY, office.vault.clock, ReportSettings()
         )
         assert worker.look() == AGAIN_SECONDS
@@ -311,7 +311,7 @@ def test_they_go_when_their_time_is_over_by_a_clock_that_can_be_trusted(office: 
         store.ledger.rotate()
     clock = office.vault.clock
     settings = ReportSettings(keep_months=3)
-    worker = ReadingsWorker(str(office.root), office.vault.cameras, OFFICE_KEY, clock, settings)
+    worker = ReadingsJob(str(office.root), office.vault.cameras, OFFICE_KEY, clock, settings)
     worker.look()
     assert len(office.read()) == 1
     clock.advance(80 * DAY)
@@ -332,7 +332,7 @@ def test_they_go_when_their_time_is_over_by_a_clock_that_can_be_trusted(office: 
 
 def test_without_a_ledger_there_is_nothing_to_keep(office: Office) -> None:
     assert not (office.root / "office" / "ledger").exists()
-    worker = ReadingsWorker(
+    worker = ReadingsJob(
         str(office.root), office.vault.cameras, OFFICE_KEY, office.vault.clock, ReportSettings()
     )
     assert worker.look() == LOOK_SECONDS

@@ -26,6 +26,7 @@ from camerad.dock import request_signature
 from camerad.dock.request_signature import NONCE, RequestToSign
 from camerad.evidence import camera_register
 from camerad.evidence.camera_register import Register, RegisteredCamera
+from camerad.office.jobs.office_jobs import server_with_jobs
 from camerad.office.server.certificates import KeyPairFiles, make_authority, make_certificate
 from camerad.office.server.office_server import Vault
 from camerad.office.server.office_settings import (
@@ -93,7 +94,7 @@ class OfficeScene:
     @contextmanager
     def serving(self) -> Iterator[DockClient]:
         """The server runs meanwhile; yields a client of the registered camera."""
-        with Running(Vault(self.settings, self.clock)) as running:
+        with Running(server_with_jobs(self.settings, self.clock)) as running:
             client = self.client(running.port)
             try:
                 yield client

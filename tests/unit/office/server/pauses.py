@@ -6,7 +6,7 @@ import threading
 
 
 class Pauses(threading.Condition):
-    """In the place of a `PeriodicWork`'s own: remembers how long it was asked to wait last.
+    """In the place of a `PeriodicJob`'s own: remembers how long it was asked to wait last.
 
     seconds: of that; None: nobody waits, or who waits was told to look at the clock again.
     """

@@ -11,9 +11,9 @@ from vault_helpers import KID, Vault, ledger_files, register
 
 from camerad.base.clock import DAY, ClockSource
 from camerad.container.keys import SigningKey
+from camerad.office.jobs.office_jobs import _expire
 from camerad.office.server.directory_locks import DirectoryLocks
 from camerad.office.server.ledger_copy import AdoptResult
-from camerad.office.server.office_work import _expire
 
 DAYS = 7
 

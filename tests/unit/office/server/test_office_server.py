@@ -24,6 +24,7 @@ from camerad.base.clock import SECOND
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.skeleton import skeleton
 from camerad.dock.request_signature import NONCE
+from camerad.office.jobs.office_jobs import server_with_jobs
 from camerad.office.server.entrance import (
     HANDSHAKE_SECONDS,
     MOST,
@@ -32,7 +33,7 @@ from camerad.office.server.entrance import (
     listen,
     tls_context,
 )
-from camerad.office.server.office_server import HAS_IT, OccupiedError, Vault
+from camerad.office.server.office_server import HAS_IT, OccupiedError
 from camerad.office.server.refusal_log import MOST_LOGGED
 from camerad.office.server.takeover import Takeover
 from camerad.office.server.uploads import Uploads
@@ -524,7 +525,7 @@ def test_a_second_server_on_the_same_directory_is_refused(
 ) -> None:
     with (
         pytest.raises(OccupiedError, match="another server works"),
-        Running(Vault(scene.settings, scene.clock)),
+        Running(server_with_jobs(scene.settings, scene.clock)),
     ):
         pass
     assert client.declare().status == 201

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from camerad.base.errors import ConfigError
 from camerad.office.server import office_settings
-from camerad.office.server.notice_settings import MetricsSettings, NotifySettings
+from camerad.office.server.alert_settings import MetricsSettings, NotifySettings
 from camerad.office.server.office_settings import (
     ListenSettings,
     OfficeFile,

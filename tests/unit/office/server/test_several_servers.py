@@ -19,10 +19,11 @@ from msgspec.structs import replace
 from camerad.base.clock import SECOND, ManualClock
 from camerad.base.errors import CameradError
 from camerad.container.skeleton import skeleton
+from camerad.office.jobs.office_jobs import server_with_jobs
 from camerad.office.server import uploads as uploads_module
 from camerad.office.server.directory_locks import DirectoryLocks
 from camerad.office.server.nonces import NonceError, Nonces
-from camerad.office.server.office_server import OccupiedError, Vault
+from camerad.office.server.office_server import OccupiedError
 from camerad.office.server.upload_files import Declaration
 from camerad.office.server.upload_limits import UploadLimits
 from camerad.office.server.uploads import Uploads
@@ -44,7 +45,7 @@ def serving(scene: OfficeScene, count: int = 2) -> Iterator[list[DockClient]]:
     with contextlib.ExitStack() as stack:
         clients = []
         for _ in range(count):
-            running = stack.enter_context(Running(Vault(scene.settings, scene.clock)))
+            running = stack.enter_context(Running(server_with_jobs(scene.settings, scene.clock)))
             clients.append(scene.client(running.port))
             stack.callback(clients[-1].close)
         yield clients
@@ -133,7 +134,7 @@ def test_what_a_server_left_that_ended_is_taken_over_by_another_one(
     tmp_path: Path, scene: OfficeScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Though its camera never comes again."""
-    monkeypatch.setattr("camerad.office.server.office_work.EXPIRY_SECONDS", 0.1)
+    monkeypatch.setattr("camerad.office.jobs.office_jobs.EXPIRY_SECONDS", 0.1)
     camera = Camera(tmp_path / "state")
     path = camera.put(ONE)
     content = path.read_bytes()
@@ -160,9 +161,9 @@ def test_whoever_expects_no_other_server_gets_none(scene: OfficeScene, shared: b
     one = replace(scene.settings, several_servers=shared)
     other = replace(scene.settings, several_servers=not shared)
     with (
-        Running(Vault(one, scene.clock)),
+        Running(server_with_jobs(one, scene.clock)),
         pytest.raises(OccupiedError, match="several_servers: true"),
-        Running(Vault(other, scene.clock)),
+        Running(server_with_jobs(other, scene.clock)),
     ):
         pass
 

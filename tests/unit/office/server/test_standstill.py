@@ -12,12 +12,12 @@ from postgresql import PostgreSQL
 from camerad.office.index.index import RecordingIndex
 from camerad.office.index.office_knowledge import OfficeFiles
 from camerad.office.server import standstill
-from camerad.office.server.desk_settings import DeskSettings
-from camerad.office.server.notice_settings import (
+from camerad.office.server.alert_settings import (
     MetricsSettings,
     NotifySettings,
     SmtpSettings,
 )
+from camerad.office.server.desk_settings import DeskSettings
 from camerad.office.server.office_settings import (
     ListenSettings,
     OfficeFile,

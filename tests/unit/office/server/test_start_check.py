@@ -18,6 +18,7 @@ from camerad.evidence import own_key
 from camerad.evidence.holdings import directory_id
 from camerad.evidence.office_store import open_office_store
 from camerad.evidence.own_key import OfficeKeyError
+from camerad.office.replicas.replica_settings import ReplicaSettings
 from camerad.office.server import start_check
 from camerad.office.server.certificates import (
     CERTIFICATE_DAYS,
@@ -27,7 +28,6 @@ from camerad.office.server.certificates import (
     make_certificate,
 )
 from camerad.office.server.office_settings import OfficeFile, TlsSettings
-from camerad.office.server.second_copy.second_copy_settings import SecondCopySettings
 from camerad.office.server.start_check import NotMountedError, check_start
 from camerad.store import receipts
 from camerad.store.locations import office_place
@@ -168,18 +168,18 @@ def test_a_certificate_and_a_key_that_do_not_belong_together_are_told(
         check_start(settings, NOW)
 
 
-def test_second_copies_on_the_same_disk_are_said(settings: OfficeFile, tmp_path: Path) -> None:
+def test_replica_on_the_same_disk_are_said(settings: OfficeFile, tmp_path: Path) -> None:
     second = tmp_path / "second"
-    settings = replace(settings, second_copy=SecondCopySettings(directory=second))
+    settings = replace(settings, second_copy=ReplicaSettings(directory=second))
     assert check_start(settings, NOW) == [], "nothing is mounted yet, which the server waits for"
     second.mkdir()
     (found,) = check_start(settings, NOW)
     assert "would be lost with it" in found
-    elsewhere = replace(settings, second_copy=SecondCopySettings(directory=Path("/dev/shm")))  # noqa: S108
+    elsewhere = replace(settings, second_copy=ReplicaSettings(directory=Path("/dev/shm")))  # noqa: S108
     assert check_start(elsewhere, NOW) == []
 
 
-def test_a_directory_of_second_copies_that_hangs_holds_up_no_start(
+def test_a_directory_of_replicas_that_hangs_holds_up_no_start(
     settings: OfficeFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a network file system does whose server is away."""
@@ -192,8 +192,8 @@ def test_a_directory_of_second_copies_that_hangs_holds_up_no_start(
         return look(path, linked=linked)
 
     monkeypatch.setattr(file_status, "is_directory", hang)
-    monkeypatch.setattr(start_check, "SECOND_COPY_SECONDS", 0.1)
-    settings = replace(settings, second_copy=SecondCopySettings(directory=second))
+    monkeypatch.setattr(start_check, "REPLICA_SECONDS", 0.1)
+    settings = replace(settings, second_copy=ReplicaSettings(directory=second))
     (said,) = check_start(settings, NOW)
     answers.set()
     assert "does not answer" in said and "second_copy.directory" in said

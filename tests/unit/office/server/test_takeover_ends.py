@@ -29,7 +29,7 @@ def camera(tmp_path: Path) -> Camera:
     return Camera(tmp_path / "state")
 
 
-def test_a_notice_is_for_everybody_who_waits_for_that_camera() -> None:
+def test_an_alert_is_for_everybody_who_waits_for_that_camera() -> None:
     async def run() -> None:
         ends = TakeoverEnds(asyncio.get_running_loop())
         first, same, other = ends.next("a"), ends.next("a"), ends.next("b")
@@ -45,7 +45,7 @@ def test_a_notice_is_for_everybody_who_waits_for_that_camera() -> None:
     asyncio.run(run())
 
 
-def test_a_notice_behind_the_end_of_the_loop_is_nobodys() -> None:
+def test_an_alert_behind_the_end_of_the_loop_is_nobodys() -> None:
     loop = asyncio.new_event_loop()
     ends = TakeoverEnds(loop)
     loop.close()

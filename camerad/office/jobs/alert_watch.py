@@ -1,0 +1,213 @@
+"""Looks every minute at what people have to know, and has it told.
+
+It gathers facts (the last look at the store, what was put apart, when cameras were seen, free room,
+the certificate), decides (`camerad.office.jobs.alert_rules`), and keeps the alerts for
+the channels. What it cannot look at is an alert itself, and keeps nothing else from being looked
+at. The same facts are the metrics.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final, TypeVar
+
+from camerad.base.clock import SECOND, Clock
+from camerad.base.errors import CameradError
+from camerad.base.message_ids import MessageId
+from camerad.base.storage_errors import explaining
+from camerad.base.text import printable
+from camerad.container.keys import PublicKey
+from camerad.evidence.camera_register import RegisteredCamera
+from camerad.office.jobs.alert_rules import (
+    APART,
+    CAMERAS,
+    STORAGE,
+    Alert,
+    AlertKind,
+    CameraSeen,
+    OfficeFacts,
+    StoreFacts,
+    decide,
+    find_unknown,
+)
+from camerad.office.jobs.job_metrics import JobMetrics
+from camerad.office.jobs.last_seen import last_seen_us
+from camerad.office.server.alert_settings import NotifySettings
+from camerad.office.server.apart import list_apart, measure_apart
+from camerad.office.server.camera_quotas import fills_percent
+from camerad.office.server.cameras import Cameras, UnregisteredError
+from camerad.office.server.start_check import check_directory
+from camerad.office.server.uploads import Uploads
+from camerad.office.server.withdrawn_cameras import WithdrawnCameras
+from camerad.store.locations import holding_name, office_place
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 60.0
+_STORE_FIRST_US: Final = 600 * SECOND
+"""So long after the start nothing is told without a look at the store: the day's message is to have
+all."""
+_T = TypeVar("_T")
+
+
+class AlertWatch:
+    """root: the office's directory. certificate_end_us: of the certificate that is served. urgent:
+    is called when something was found that cannot wait. replicas_fail: says whether they do.
+    `look` is called by one thread; any may ask for `present`, and hand in what a look at the store
+    found."""
+
+    def __init__(
+        self,
+        root: str,
+        cameras: Cameras,
+        uploads: Uploads,
+        *,
+        settings: NotifySettings,
+        metrics: JobMetrics,
+        clock: Clock,
+        certificate_end_us: int,
+        urgent: Callable[[], None],
+        replicas_fail: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._root = os.path.abspath(root)
+        self._cameras = cameras
+        self._withdrawn = WithdrawnCameras(root)
+        self._uploads = uploads
+        self._settings = settings
+        self._metrics = metrics
+        self._clock = clock
+        self._certificate_end_us = certificate_end_us
+        self._urgent = urgent
+        self._replicas_fail = replicas_fail
+        self._known: frozenset[tuple[str, str]] = frozenset()
+        self._store: StoreFacts | None = None
+        self._looked_us = clock.now_us()
+        self._alerts: tuple[Alert, ...] | None = None
+        self._unknown: frozenset[AlertKind] = frozenset()
+        self._unread: list[str] = []
+        self._said: frozenset[str] = frozenset()
+
+    def present(self) -> tuple[Alert, ...] | None:
+        """What people have to know at present; None as long as nobody can say."""
+        return self._alerts
+
+    def unknown(self) -> frozenset[AlertKind]:
+        """Kinds of which the last look could not say whether there is anything."""
+        return self._unknown
+
+    def store_looked_at(self, facts: StoreFacts) -> None:
+        """Take in what a complete look at the store found."""
+        self._metrics.set_store(facts)
+        self._looked_us = self._clock.now_us()
+        self._store = facts
+
+    def look(self) -> float:
+        """Gather, decide, and keep the alerts; returns after how many seconds to look again."""
+        facts = self._gather()
+        alerts = decide(facts, self._settings)
+        if facts.store is not None or facts.since_look_us >= _STORE_FIRST_US:
+            self._unknown = find_unknown(facts)
+            self._alerts = alerts
+        self._metrics.set_alerts(alerts)
+        at_once = frozenset((one.key, one.state) for one in alerts if one.at_once)
+        if at_once - self._known:
+            self._urgent()
+        self._known = at_once
+        return LOOK_SECONDS
+
+    def _gather(self) -> OfficeFacts:
+        self._unread = []
+        said: set[str] = set()
+        nothing: tuple[tuple[str, str], ...] = ()
+        nobody: tuple[CameraSeen, ...] = ()
+        apart = self._part(APART, self._apart, nothing, said)
+        no_places: tuple[tuple[str, int], ...] = ()
+        fills = self._part(APART, self._apart_fills, no_places, said)
+        cameras = self._part(CAMERAS, self._seen, nobody, said)
+        free, total = self._part(STORAGE, self._room, (1, 1), said)
+        unfinished, waiting = self._part("office/incoming", self._uploads.count, (0, 0), said)
+        self._tell(said)
+        self._metrics.set_apart(len(apart))
+        self._metrics.set_cameras(cameras)
+        self._metrics.set_storage(free, total)
+        self._metrics.set_uploads(unfinished, waiting)
+        self._metrics.set_certificate_end(self._certificate_end_us)
+        moment = self._clock.moment()
+        return OfficeFacts(
+            now_us=moment.wall_us,
+            trusted=moment.trusted,
+            store=self._store,
+            since_look_us=moment.boot_us - self._looked_us,
+            apart=apart,
+            cameras=cameras,
+            free=free,
+            total=total,
+            reserve=self._uploads.limits.reserve if STORAGE not in self._unread else 0,
+            certificate_end_us=self._certificate_end_us,
+            unread=tuple(dict.fromkeys(self._unread)),
+            replicas_fail=self._replicas_fail(),
+            directory=self._root,
+            apart_fills=fills,
+        )
+
+    def _part(self, name: str, gather: Callable[[], _T], otherwise: _T, said: set[str]) -> _T:
+        """One part of the facts; `otherwise` if it cannot be had, which is noted."""
+        try:
+            return gather()
+        except CameradError as error:
+            self._unread.append(name)
+            said.add(str(error))
+            return otherwise
+
+    def _tell(self, said: set[str]) -> None:
+        for text in sorted(said - self._said):
+            log.warning("%s", printable(text), extra=MessageId.STORAGE.extra)
+        self._said = frozenset(said)
+
+    def _apart(self) -> tuple[tuple[str, str], ...]:
+        return tuple((self._name(kid), name) for kid, name in list_apart(self._root))
+
+    def _apart_fills(self) -> tuple[tuple[str, int], ...]:
+        """Of each camera, and of all of them, how full the place is of what was put apart."""
+        owners = dict.fromkeys(kid for kid, _ in list_apart(self._root))
+        quotas = self._uploads.limits.quotas
+        every = {kid: measure_apart(self._root, kid) for kid in owners}
+        spare = self._uploads.spare() if every else 0
+        found = [(self._name(kid), fills_percent(quotas, one, spare)) for kid, one in every.items()]
+        of_all = sum(one.bytes for one in every.values())
+        return (*found, ("", 100 * of_all // quotas.apart))
+
+    def _name(self, kid: str) -> str:
+        try:
+            return self._cameras.find(kid).name
+        except UnregisteredError:
+            return kid
+
+    def _seen(self) -> tuple[CameraSeen, ...]:
+        found = []
+        holdings = office_place(self._root).holdings
+        for camera in self._cameras.list_all():
+            if self._withdrawn.find(camera.thumbprint) is not None:
+                continue  # whoever withdrew it knows that it is away
+            ending = holding_name("", PublicKey.from_jwk(camera.jwk))
+            own = [one for one in holdings if one.root.endswith(ending)]
+            seen_us = last_seen_us(self._root, camera.thumbprint, own)
+            found.append(CameraSeen(camera.thumbprint, camera.name, seen_us, _collected_us(camera)))
+        return tuple(found)
+
+    def _room(self) -> tuple[int, int]:
+        check_directory(self._root)
+        with explaining("ask for free room", self._root):
+            state = os.statvfs(self._root)
+        return state.f_bavail * state.f_frsize, state.f_blocks * state.f_frsize
+
+
+def _collected_us(camera: RegisteredCamera) -> int | None:
+    """When the register got to know a camera; None if it does not say."""
+    try:
+        return round(datetime.fromisoformat(camera.collected).timestamp() * SECOND)
+    except ValueError:
+        return None

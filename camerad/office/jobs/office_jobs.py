@@ -1,0 +1,255 @@
+"""What the office's server does beside the requests, put together from parts.
+
+==============================  ==================================================================
+`retention`, every 15 min       takes new recordings into the office's ledger, compares the store
+                                with it, and deletes what is due; soon after a take-over as well
+`expiry`, every hour            removes uploads to which nothing comes, and ledgers that did not
+                                come whole, and queues the uploads that are complete: what was left
+                                by a server that ended is taken over
+`second-copies`, every 15 min   deletes, locks and holds replicas as the ledger has them, if
+                                there are any
+`copying`, every 15 min         makes those that are missing, for ten minutes
+`readings`, every hour          adds up the office's ledger for reports, and removes old readings
+`watch`, every minute           finds what people have to know; at once if something was put apart
+`notices-CHANNEL`, every minute gives that to a channel, which keeps to its own times
+`index`, every five seconds     brings the index up to date, if anything has changed
+`desk`, every hour              removes what people held for a while at the desk, if there is one
+==============================  ==================================================================
+
+Each is `camerad.office.jobs.periodic_job`, so each has a thread of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection
+from typing import Final
+
+from camerad.base.clock import SECOND, Clock
+from camerad.base.message_ids import MessageId
+from camerad.container.keys import Thumbprint
+from camerad.office.jobs import alert_memory
+from camerad.office.jobs.alert_channels import Channel, LogChannel
+from camerad.office.jobs.alert_delivery import AlertDelivery
+from camerad.office.jobs.alert_rules import StoreFacts
+from camerad.office.jobs.alert_watch import AlertWatch
+from camerad.office.jobs.index_job import IndexJob
+from camerad.office.jobs.job_metrics import JobMetrics
+from camerad.office.jobs.periodic_job import LEAST_PAUSE_SECONDS, PeriodicJob, end_all
+from camerad.office.jobs.readings_job import ReadingsJob
+from camerad.office.jobs.replica_job import ReplicaJob
+from camerad.office.jobs.retention_job import RetentionJob
+from camerad.office.jobs.smtp_channel import SmtpChannel
+from camerad.office.server.certificates import read_certificate
+from camerad.office.server.ledger_copy import LedgerCopies
+from camerad.office.server.office_server import Beside, ServerParts, Vault
+from camerad.office.server.office_settings import OfficeFile
+from camerad.office.server.start_check import check_directory
+from camerad.office.server.takeover_events import TakeoverEvent
+from camerad.office.server.upload_files import Declaration
+from camerad.office.server.uploads import Uploads
+from camerad.office.state.database_settings import url_of
+
+log = logging.getLogger(__name__)
+
+EXPIRY_SECONDS: Final = 3600.0
+"""Between two looks for uploads to which nothing comes."""
+RETENTION: Final = "retention"
+WATCH: Final = "watch"
+CHANNELS: Final = "notices-"
+"""Names of work that is woken; the last one goes on with a channel's name."""
+SOON_SECONDS: Final = 2.0
+"""Between two runs of work that only looks, if it is woken."""
+
+
+class OfficeJobs:
+    """settings: of the office. tidy: removes at the desk what is over; None without a desk."""
+
+    def __init__(
+        self, settings: OfficeFile, clock: Clock, tidy: Callable[[], float] | None = None
+    ) -> None:
+        self._settings = settings
+        self._directory = str(settings.directory)
+        self._clock = clock
+        self._tidy = tidy
+        self._metrics: JobMetrics
+        self._works: list[PeriodicJob] = []
+        self._index: IndexJob | None = None
+        self._replicas: ReplicaJob | None = None
+
+    def start(self, parts: ServerParts) -> None:
+        """Begin all of it, now."""
+        self.prepare(parts)
+        for work in self._works:
+            work.start()
+
+    def end(self, seconds: float) -> None:
+        """End all of it; what is being done has so long, together. It blocks. Safe to call
+        again."""
+        if self._index is not None:
+            self._index.close()  # a look that is under way ends soon
+            self._index = None
+        if self._replicas is not None:
+            self._replicas.end()
+        end_all(self._works, self._clock, seconds)
+
+    def prepare(self, parts: ServerParts) -> None:
+        """Put the jobs together."""
+        settings, clock, directory = self._settings, self._clock, self._directory
+        cameras, uploads, key = parts.cameras, parts.uploads, parts.key
+        self._metrics = metrics = JobMetrics(parts.registry)
+        certificate = read_certificate(str(settings.tls.certificate))
+        watch = AlertWatch(
+            directory,
+            cameras,
+            uploads,
+            settings=settings.notify,
+            metrics=metrics,
+            clock=clock,
+            certificate_end_us=round(certificate.not_valid_after_utc.timestamp() * SECOND),
+            urgent=lambda: self._wake(CHANNELS),
+            replicas_fail=lambda: (
+                parts.silent() or (self._replicas is not None and self._replicas.fails)
+            ),
+        )
+
+        def looked(facts: StoreFacts) -> None:
+            watch.store_looked_at(facts)
+            self._wake(WATCH)
+
+        elsewhere: Callable[[], Collection[str]] = tuple
+        if parts.replicas is not None:
+            self._replicas = ReplicaJob(directory, parts.replicas, cameras, key.public, clock)
+            elsewhere = self._replicas.list_recordings
+        retention = RetentionJob(directory, cameras, key, clock, looked=looked, elsewhere=elsewhere)
+        ledgers = LedgerCopies(directory, cameras)
+        self._add_work(
+            "expiry", lambda: _expire(uploads, ledgers, parts.queue, clock), LEAST_PAUSE_SECONDS
+        )
+        readings = ReadingsJob(directory, cameras, key, clock, settings.report)
+        self._add_work("readings", readings.look, LEAST_PAUSE_SECONDS)
+        self._add_work(WATCH, watch.look, away=True)
+        url = url_of(settings.index, directory)
+        register = str(settings.register)
+        index = IndexJob(url, directory, key.public, register, retention.record_loss)
+        self._index = index
+
+        def by_whole_ledger(job: Callable[[], float]) -> Callable[[], float]:
+            """What the index misses in the ledger is written into it before the job deletes by it,
+            or ends a hold."""
+
+            def waiting() -> float:
+                index.wait_for_first()
+                return job()
+
+            return waiting
+
+        self._add_work("index", index.look)
+        self._add_work(RETENTION, by_whole_ledger(retention.look), LEAST_PAUSE_SECONDS)
+        if self._replicas is not None:
+            look = by_whole_ledger(self._replicas.look)
+            self._add_work("second-copies", look, LEAST_PAUSE_SECONDS)
+            self._add_work("copying", self._replicas.copy, LEAST_PAUSE_SECONDS)
+        if self._tidy is not None:
+            self._add_work("desk", self._tidy, LEAST_PAUSE_SECONDS)
+        self._add_channels(watch)
+
+    def _add_channels(self, watch: AlertWatch) -> None:
+        settings, clock = self._settings, self._clock
+        channels: list[Channel] = [LogChannel()]
+        if settings.notify.smtp is not None:
+            channels.append(SmtpChannel(settings.notify.smtp, clock))
+        for channel in channels:
+            self._metrics.show_channel(channel.name)
+            delivery = AlertDelivery(
+                channel,
+                watch.present,
+                settings.notify,
+                memory_path=alert_memory.path_in(str(settings.directory), channel.name),
+                office=settings.url,
+                clock=clock,
+                watch=self._metrics,
+                unknown=watch.unknown,
+                there=self._check_there,
+            )
+            self._add_work(CHANNELS + channel.name, delivery.deliver, away=True)
+
+    def _add_work(
+        self,
+        name: str,
+        job: Callable[[], float],
+        least: float = SOON_SECONDS,
+        *,
+        away: bool = False,
+    ) -> None:
+        """away: it goes on while the office's directory is not there, and makes nothing in its
+        place."""
+
+        def guarded() -> float:
+            self._check_there()
+            return job()
+
+        work, ended = job if away else guarded, self._metrics.work_ended
+        self._works.append(PeriodicJob(name, work, self._clock, ended, least_seconds=least))
+
+    def _check_there(self) -> None:
+        check_directory(self._directory)
+
+    def _wake(self, name: str) -> None:
+        """Have work of this name, or whose name begins so, done soon. Any thread may ask."""
+        for work in self._works:
+            if work.name.startswith(name):
+                work.wake()
+
+    def taken_over(self, event: TakeoverEvent) -> None:
+        """The office's ledger takes a new recording over soon, and what was put apart is told at
+        once."""
+        if event is not TakeoverEvent.SIGNED:
+            self._wake(WATCH if event is TakeoverEvent.APART else RETENTION)
+
+
+def _expire(
+    uploads: Uploads,
+    ledgers: LedgerCopies,
+    queue: Callable[[Thumbprint, Declaration], None],
+    clock: Clock,
+) -> float:
+    """Look for uploads to which nothing comes, for those that are complete, and for ledgers that
+    did not come whole; returns after how many seconds to look again."""
+    uploads.tidy()  # what the storage did not let go when it was to be removed
+    for one in uploads.expire(clock.moment()):
+        if one.came:
+            log.info(
+                "%s: it did not go on for %d days, so what the camera %s had brought was removed",
+                one.recording,
+                uploads.limits.unfinished_days,
+                one.kid,
+                extra=MessageId.UPLOAD.extra,
+            )
+        else:
+            log.info(
+                "%s: nothing of it came for %d day, so its room is free again (camera %s)",
+                one.recording,
+                uploads.limits.promised_days,
+                one.kid,
+                extra=MessageId.UPLOAD.extra,
+            )
+    for kid, declaration in list(uploads.complete()):
+        queue(kid, declaration)
+    days = uploads.limits.unfinished_days
+    for kid in ledgers.expire(days, clock.moment()):
+        log.info(
+            "the ledger of the camera %s did not come whole for %d days, so what was there of it "
+            "was removed",
+            kid,
+            days,
+            extra=MessageId.UPLOAD.extra,
+        )
+    return EXPIRY_SECONDS
+
+
+def server_with_jobs(settings: OfficeFile, clock: Clock, desk: Beside | None = None) -> Vault:
+    """The server with all of its jobs. desk: as `Vault` takes it."""
+    return Vault(
+        settings, clock, desk, OfficeJobs(settings, clock, None if desk is None else desk.tidy)
+    )

@@ -1,0 +1,389 @@
+"""Keeps the replicas as the office's ledger has them, by itself.
+
+Every quarter of an hour it asks the ledger and the store what there is, and does what
+`replica_plan` says. There are two pieces of work, so that nothing waits behind a
+long copy: `look` deletes, then locks and holds; `copy` makes what is missing. What cannot be done
+is said once, until it is something else, and tried each time.
+
+Of several servers one does each at a time, and another one comes back later. What somebody works on
+just now, as at a take-over, is left for a minute.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from camerad.base import file_status
+from camerad.base.clock import DAY, SECOND, Clock, Moment
+from camerad.base.errors import CameradError
+from camerad.base.message_ids import MessageId
+from camerad.base.text import count, printable
+from camerad.container import jws
+from camerad.container.keys import KeyRing, PublicKey
+from camerad.container.recording_files import SUFFIX, list_names
+from camerad.container.recording_ids import is_id
+from camerad.container.skeleton import readable_skeleton
+from camerad.evidence import own_key
+from camerad.evidence.office_store import camera_keys
+from camerad.evidence.own_key import OfficeKeyError
+from camerad.ledger.ledger_state import LedgerState
+from camerad.ledger.recording_state import RecordingState
+from camerad.ledger.state_memory import read_state
+from camerad.office.jobs.periodic_job import JobFailedError
+from camerad.office.jobs.replica_plan import (
+    LocalCopy,
+    ReplicaPlan,
+    is_over,
+    may_release,
+    plan,
+)
+from camerad.office.replicas.replica_lock import lock_by_ledger
+from camerad.office.replicas.replica_store import Lock, ReplicasAwayError, parse_name
+from camerad.office.replicas.replicas import Replicas
+from camerad.office.server.camera_holdings import size_of
+from camerad.office.server.cameras import Cameras
+from camerad.office.server.judgement import UnfitError, check_recording
+from camerad.office.server.tombstones import Tombstones
+from camerad.office.server.upload_files import Declaration
+from camerad.store.locations import Place, office_place
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 900.0
+"""Between the beginnings of two looks. With the one that deletes in the directory, a copy goes
+within an hour."""
+SOON_SECONDS: Final = 60.0
+"""To the next one behind one that was slow, or where somebody else was at work."""
+COPY_SECONDS: Final = 600
+"""For so long in each quarter of an hour it begins to copy; the next time it goes on."""
+LOOKING: Final = "second-copies"
+COPYING: Final = "second-copies-copying"
+"""What one server does at a time."""
+MOST_ASKED: Final = 2000
+"""Locks that one look asks the store for; what was found in order is not asked for again."""
+
+
+class NoReplicaError(CameradError):
+    """Error raised when a file is no recording that a replica can be made of."""
+
+    def __init__(self, path: str, recording: str, why: str) -> None:
+        super().__init__(
+            f"{path}: it gets no replica: {why}; if there is a replica already, move this "
+            f"file away, and bring that back with 'camerad office restore {recording}'"
+        )
+
+
+class ReplicaJob:
+    """directory: the office's. cameras: its register. key: the office's, by which its
+    ledger is read. clock: whose moments say whether wall time is trusted."""
+
+    def __init__(
+        self,
+        directory: str,
+        copies: Replicas,
+        cameras: Cameras,
+        key: PublicKey,
+        clock: Clock,
+    ) -> None:
+        self._directory = directory
+        self._copies = copies
+        self._store = copies.store
+        self._cameras = cameras
+        self._key = key
+        self._clock = clock
+        self._tombstones = Tombstones(directory, key)
+        self._said: dict[str, frozenset[str]] = {LOOKING: frozenset(), COPYING: frozenset()}
+        self._recordings: frozenset[str] = frozenset()
+        self._ending = threading.Event()
+        self._in_order: dict[str, Lock] = {}
+        """What the store was found to have in the last day, so that it is not asked at each look,
+        but for what is held: somebody may have ended that in the store itself."""
+        self._since_us = clock.now_us()
+
+    def end(self) -> None:
+        """Begin nothing more: a look that is under way ends with what it does now."""
+        self._ending.set()
+
+    def list_recordings(self) -> frozenset[str]:
+        """Ids of what had a replica at the last look; any thread may ask."""
+        return self._recordings
+
+    def look(self) -> float:
+        """Delete, lock and hold what has to be now; returns after how many seconds to look again.
+        It blocks, for no copy.
+
+        What cannot be done is logged, once until it is something else; then it raises
+        JobFailedError.
+        """
+        return self._work(LOOKING, self._look)
+
+    def copy(self) -> float:
+        """Make the replicas that are missing, for some minutes; the rest as `look`. Another
+        thread may look meanwhile."""
+        return self._work(COPYING, self._copy)
+
+    def _work(self, name: str, work: Callable[[set[str]], bool]) -> float:
+        """work: is told where to add problems; returns whether all of it was done, and nothing was
+        left because somebody else worked on it."""
+        began_us = self._clock.now_us()
+        problems: set[str] = set()
+        complete = False
+        try:
+            with self._copies.working(name) as alone:
+                complete = alone and work(problems)
+        except CameradError as error:
+            problems.add(str(error))
+        self._warn(name, problems)
+        if problems:
+            raise JobFailedError("not every replica is as it has to be")
+        taken = (self._clock.now_us() - began_us) / SECOND
+        return max(SOON_SECONDS, LOOK_SECONDS - taken) if complete else SOON_SECONDS
+
+    def _plan(self) -> tuple[LedgerState, ReplicaPlan] | None:
+        """What is to be done now; None if nothing was ever taken over.
+
+        A file is here before its replica is made, and goes behind its tombstone. So what counts
+        of the ledger is read after the store and the directory, and what comes or goes meanwhile is
+        not missing.
+        """
+        place = office_place(self._directory)
+        if self._ledger(place) is None:
+            return None
+        self._copies.probe()
+        listed = self._store.list_copies()
+        self._copies.store_answered()
+        self._recordings = frozenset(one.name.partition("/")[0] for one in listed)
+        local = _local_copies(place)
+        state = self._ledger(place)
+        return None if state is None else (state, plan(state, listed, local))
+
+    def _look(self, problems: set[str]) -> bool:
+        planned = self._plan()
+        if planned is None:
+            return True
+        state, found = planned
+        now = self._clock.moment()
+        done = [
+            self._each(found.delete, self._delete, problems),
+            self._secure(found, state, now, problems),
+        ]
+        if not state.unread:
+            done.append(
+                self._each(found.strange, lambda name: self._look_at_strange(name, now), problems)
+            )
+        self._copies.tidy()
+        if found.gone:
+            number = count(len(found.gone), "recording")
+            problems.add(
+                f"{number} in the replicas, such as {found.gone[0]}, and not in the office's "
+                "directory: bring them back with 'camerad office restore --all'"
+            )
+        return all(done)
+
+    def _ledger(self, place: Place) -> LedgerState | None:
+        found = own_key.ledger_keys(place, self._key)
+        if found.problem:
+            raise OfficeKeyError(f"{found.problem}; replicas stay as they are")
+        if not file_status.is_directory(place.ledger):
+            return None
+        return read_state(place.ledger, found.ring)
+
+    def _each(
+        self, names: tuple[str, ...], work: Callable[[str], None], problems: set[str]
+    ) -> bool:
+        """Do something with each that nobody else works on; returns whether that was all. What one
+        refuses keeps nobody else; a store that is away does."""
+
+        def work_alone(name: str) -> bool:
+            with self._copies.alone(name) as alone:
+                if alone:
+                    work(name)
+            return alone
+
+        return self._try_each(names, work_alone, problems)
+
+    def _try_each(
+        self, names: tuple[str, ...], work: Callable[[str], bool], problems: set[str]
+    ) -> bool:
+        """work: returns whether it was done, and not left to whoever works on that name."""
+        complete = True
+        for name in names:
+            if self._ending.is_set():
+                return complete
+            try:
+                complete = work(name) and complete
+            except ReplicasAwayError:
+                raise
+            except CameradError as error:
+                problems.add(str(error))
+        return complete
+
+    # ------------------------------------------------------------------ deleting
+
+    def _delete(self, name: str) -> None:
+        """Remove a copy of what the ledger calls deleted. Its hold stood for the ledger's."""
+        self._in_order.pop(name, None)
+        self._store.hold(name, on=False)
+        self._store.delete(name)
+        log.info("deleted the replica %s", name, extra=MessageId.REPLICA.extra)
+
+    def _look_at_strange(self, name: str, now: Moment) -> None:
+        """Remove a copy that the ledger's newest part does not know, if an older one calls it
+        deleted, or if its day is over."""
+        recording, final = parse_name(name) or ("", "")
+        if self._tombstones.has(recording, final):
+            self._delete(name)
+            return
+        there = self._in_order.get(name)
+        if there is None:
+            there = self._store.lock_of(name)
+            if there is not None:
+                self._in_order[name] = there
+        if not now.trusted or not is_over(there, now.wall_us):
+            return
+        self._in_order.pop(name, None)
+        self._store.delete(name)
+        log.warning(
+            "deleted the replica %s, whose lock is over, and which the office's ledger does "
+            "not know",
+            name,
+            extra=MessageId.REPLICA.extra,
+        )
+
+    # ------------------------------------------------------------------ locks and holds
+
+    def _secure(
+        self, found: ReplicaPlan, state: LedgerState, now: Moment, problems: set[str]
+    ) -> bool:
+        wanted = {
+            name: lock_by_ledger(known, state, self._clock.boot_id, now)
+            for name, known in found.secure
+        }
+        held = {name for name, known in found.secure if known.held}
+        if self._clock.now_us() - self._since_us >= DAY:
+            self._in_order.clear()
+            self._since_us = self._clock.now_us()
+        # What was in order is so no more if the ledger's hold changed.
+        unsure = [
+            name
+            for name in wanted
+            if not self._is_in_order(name, wanted[name], state, held=name in held)
+        ]
+        # A new hold waits for no copy that has its lock; one that is known to be there comes last.
+        unsure.sort(key=lambda name: name not in held)
+        unsure += sorted(held.difference(unsure))
+        for name in set(self._in_order) - set(wanted) - set(found.strange):
+            self._in_order.pop(name, None)
+        return self._each(
+            tuple(unsure[:MOST_ASKED]),
+            lambda name: self._secure_one(name, wanted[name], state, held=name in held),
+            problems,
+        )
+
+    def _is_in_order(self, name: str, wanted: Lock, state: LedgerState, *, held: bool) -> bool:
+        there = self._in_order.get(name)
+        if there is None or there.hold != _hold_wanted(wanted, there, state, held=held):
+            return False
+        return there.until_us is not None or wanted.until_us is None
+
+    def _secure_one(self, name: str, wanted: Lock, state: LedgerState, *, held: bool) -> None:
+        """held: by somebody, and not only because no clock is trusted."""
+        there = self._store.lock_of(name)
+        if there is None:
+            return
+        if wanted.until_us is not None and there.until_us is None:
+            self._store.set_lock(name, wanted.until_us)
+            there = there._replace(until_us=wanted.until_us)
+        hold = _hold_wanted(wanted, there, state, held=held)
+        if hold != there.hold:
+            self._store.hold(name, on=hold)
+        self._in_order[name] = there._replace(hold=hold)
+
+    # ------------------------------------------------------------------ copying
+
+    def _copy(self, problems: set[str]) -> bool:
+        until_us = self._clock.now_us() + COPY_SECONDS * SECOND
+        planned = self._plan()
+        if planned is None:
+            return True
+        state, found = planned
+        keys = camera_keys(office_place(self._directory), self._cameras.keys())
+        todo = {name: (known, own) for name, known, own in found.make}
+
+        def make(name: str) -> bool:
+            if self._clock.now_us() >= until_us:
+                return True  # the next time
+            known, own = todo[name]
+            try:
+                return self._make_one(name, known, own, state, keys)
+            except CameradError:
+                if not self._tombstones.has(known.id, known.final, known.header):
+                    raise
+                return True  # it was deleted since the ledger was read
+
+        return self._try_each(tuple(todo), make, problems)
+
+    def _make_one(
+        self, name: str, known: RecordingState, own: LocalCopy, state: LedgerState, keys: KeyRing
+    ) -> bool:
+        """Whether nobody else works on it."""
+        with self._copies.alone(name) as alone:
+            if not alone:
+                return False
+        # Whoever takes it over does not wait for this check.
+        if not is_id(known.id):
+            return True  # no file can be called so
+        said = readable_skeleton(own.path)
+        if said is not None and known.header not in ("", jws.digest(said.statement.token)):
+            return True  # another recording of that id has its name; the ledger says so
+        key = None if said is None else keys.get(said.statement.kid)
+        if key is None:
+            raise NoReplicaError(own.path, known.id, "its camera's key is not known")
+        declared = Declaration(known.id, str(known.final), own.bytes)
+        try:
+            judged = check_recording(own.path, declared, key, str(known.final))
+        except UnfitError as error:
+            raise NoReplicaError(own.path, known.id, str(error)) from error
+        lock = lock_by_ledger(known, state, self._clock.boot_id, self._clock.moment())
+        with self._copies.alone(name) as alone:
+            if not alone:
+                return False
+            self._copies.make_alone(name, own.path, judged.written, lock)
+        # Somebody may have placed a hold since the ledger was read: the next look asks.
+        self._in_order.pop(name, None)
+        log.info("made the replica %s", name, extra=MessageId.REPLICA.extra)
+        return True
+
+    @property
+    def fails(self) -> bool:
+        """Whether the last looks could not do all that is to be done; any thread may ask."""
+        return any(self._said.values())
+
+    def _warn(self, name: str, problems: set[str]) -> None:
+        for text in sorted(problems.difference(*self._said.values())):
+            log.warning("replicas: %s", printable(text), extra=MessageId.REPLICA.extra)
+        self._said[name] = frozenset(problems)
+
+
+def _hold_wanted(wanted: Lock, there: Lock, state: LedgerState, *, held: bool) -> bool:
+    """Whether a copy is to be held. Where there is a lock, a clock that could not set one is no
+    reason; a hold that may not be ended stays. held: by somebody."""
+    hold = held or (wanted.hold and there.until_us is None)
+    return hold or (there.hold and not may_release(state, wanted._replace(hold=False), there))
+
+
+def _local_copies(place: Place) -> dict[str, LocalCopy]:
+    """The recordings' files in the office's directory, by id."""
+    found: dict[str, LocalCopy] = {}
+    for directory in place.shelves:
+        for name in list_names(directory):
+            recording = name.removesuffix(SUFFIX)
+            path = os.path.join(directory, name)
+            size = size_of(path) if name != recording and recording not in found else None
+            if size is not None:
+                found[recording] = LocalCopy(path, size)
+    return found

@@ -1,0 +1,7 @@
+"""Replicas of recordings, which nobody can remove before their day.
+
+Imports `base`, `config`, `container`, `ledger` and `store`.
+
+Begin with `replica_store`, the contract of a store. `directory_store` and `s3_store` implement it.
+`replicas` makes a replica before a receipt is signed. `replica_lock` says until when it is locked.
+"""

@@ -1,0 +1,187 @@
+"""Makes replicas, and compares each with what was taken over, before anything is signed.
+
+A replica counts as made when the store was found to keep locks (`ReplicaStore.probe`), it and its
+lock are there, and what the store returns for it has the SHA-256 that the office's own copy was
+checked with. One that reads back with other bytes is written anew, once.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Final, Protocol
+
+from camerad.base.clock import DAY, Clock, Moment
+from camerad.base.message_ids import MessageId
+from camerad.base.text import printable
+from camerad.container.skeleton import skeleton
+from camerad.office.replicas.directory_store import DirectoryStore
+from camerad.office.replicas.replica_lock import lock_at_takeover
+from camerad.office.replicas.replica_store import (
+    Lock,
+    ReplicasAwayError,
+    ReplicaStore,
+    name_of,
+    read_back,
+)
+from camerad.store.receipts import CopiedRecording
+from camerad.store.verified_copy import CopyError, Digest
+
+if TYPE_CHECKING:
+    from camerad.office.replicas.replica_settings import ReplicaSettings
+
+LEFT_US: Final = DAY
+"""An attempt that was interrupted goes on within a day, or never."""
+_log = logging.getLogger(__name__)
+
+
+class ReplicaLocks(Protocol):
+    """Locks by names, which exclude threads and other servers of the office."""
+
+    def hold(self, name: str) -> AbstractContextManager[None]:
+        """Hold a lock until the end of the context; it is waited for."""
+
+    def try_hold(self, name: str) -> AbstractContextManager[bool]:
+        """The same, without waiting; yields whether it is held."""
+
+
+class Replicas:
+    """store: where they lie. clock: whose moments say whether wall time is trusted. locks: of the
+    office. Thread-safe. Makes one replica of a name at a time."""
+
+    def __init__(self, store: ReplicaStore, clock: Clock, locks: ReplicaLocks) -> None:
+        self.store: Final = store
+        self._clock = clock
+        self._locks = locks
+        self._probing = threading.Lock()
+        self._probed = False
+        self._lock = threading.Lock()
+        self._busy: set[str] = set()
+        self._away = threading.Event()
+        self._back: Callable[[], None] = lambda: None
+
+    def when_back(self, back: Callable[[], None]) -> None:
+        """back: is told, on any thread, when the store answers again that was away at a
+        take-over."""
+        self._back = back
+
+    def store_answered(self) -> None:
+        """Whoever asked the store got an answer."""
+        if self._away.is_set():
+            self._away.clear()
+            self._back()
+
+    def probe_at_start(self) -> None:
+        """Try whether the store's lock holds. If the store is away, that is logged, and it is tried
+        before the first copy. Raises UnsafeStoreError, and ReplicaError."""
+        try:
+            self.probe()
+        except ReplicasAwayError as error:
+            _log.warning(
+                "%s. No recording is acknowledged until it answers",
+                printable(error),
+                extra=MessageId.REPLICA.extra,
+            )
+
+    def probe(self) -> None:
+        """Try whether the store's lock holds, unless that was found out since the start. Raises
+        UnsafeStoreError, ReplicasAwayError and ReplicaError."""
+        with self._probing:
+            if self._probed:
+                return
+            # What another server's probe leaves and tries would be taken for the store's fault.
+            with self._locks.hold("second-copies-probe"):
+                self.store.probe()
+            self._probed = True
+        _log.info(
+            "replicas go to the %s; %s",
+            self.store.describe(),
+            self.store.describe_lock(),
+            extra=MessageId.REPLICA.extra,
+        )
+
+    def secure(self, path: str, copied: CopiedRecording, unknown_at: Moment | None) -> None:
+        """Make the replica of a recording that is being taken over. path: the office's own
+        copy, which was read back. unknown_at: a moment at which the office's ledger did not know it
+        yet; None if it knows it. Raises ReplicaError, CopyError and StorageError: then no
+        receipt may be signed."""
+        lock = lock_at_takeover(skeleton(path), unknown_at)
+        name = name_of(copied.id, copied.final)
+        try:
+            if lock.hold and self._is_locked(name):
+                lock = Lock(None)  # nothing has to stand in for it
+            self.make(name, path, Digest(copied.sha256, copied.bytes), lock)
+        except ReplicasAwayError:
+            self._away.set()
+            raise
+        self.store_answered()
+
+    def make(self, name: str, path: str, content: Digest, lock: Lock) -> None:
+        """Make a replica, unless it is there, and compare it. content: of the file at `path`,
+        as it was verified. It waits until nobody else works on this name. Raises as `secure`."""
+        self.probe()
+        with self._locks.hold(_lock_of(name)):
+            self.make_alone(name, path, content, lock)
+
+    def make_alone(self, name: str, path: str, content: Digest, lock: Lock) -> None:
+        """The same, by whoever works on this name `alone`."""
+        with self._lock:
+            self._busy.add(name)
+        try:
+            self.store.put(name, path, content.bytes, lock)
+            if read_back(self.store, name) == content:
+                return
+            self.store.put(name, path, content.bytes, lock, again=True)
+            if read_back(self.store, name) != content:
+                raise CopyError(
+                    f"{self.store.describe()}: {name} reads back with other bytes than were "
+                    "written; do not use this store: take another one"
+                )
+        finally:
+            with self._lock:
+                self._busy.discard(name)
+
+    def alone(self, name: str) -> AbstractContextManager[bool]:
+        """Work on a name while nobody else does, here or at another server. Yields False, at once,
+        if somebody does. Raises StorageError."""
+        return self._locks.try_hold(_lock_of(name))
+
+    def working(self, what: str) -> AbstractContextManager[bool]:
+        """Do what one server does at a time. Yields False, at once, if another one does it. Raises
+        StorageError."""
+        return self._locks.try_hold(what)
+
+    def _is_locked(self, name: str) -> bool:
+        there = self.store.lock_of(name)
+        return there is not None and there.until_us is not None
+
+    def tidy(self) -> None:
+        """Remove what was left of attempts that did not go on for a day. Raises
+        ReplicaError."""
+        with self._lock:
+            busy = frozenset(self._busy)
+        self.store.tidy(busy, self._clock.wall_us() - LEFT_US)
+
+    def close(self) -> None:
+        """Give up connections."""
+        self.store.close()
+
+
+def _lock_of(name: str) -> str:
+    return f"second-copy-{name}"
+
+
+def open_replicas(settings: ReplicaSettings, clock: Clock, locks: ReplicaLocks) -> Replicas | None:
+    """Where the settings have replicas go; None if they name no place. locks: of the office.
+    Nothing is asked of the store yet. Raises ReplicaError and StorageError."""
+    if settings.s3 is not None:
+        # boto3 comes with these, and is not imported where no bucket is named.
+        from camerad.office.replicas.s3_bucket import Bucket  # noqa: PLC0415
+        from camerad.office.replicas.s3_store import S3Store  # noqa: PLC0415
+
+        return Replicas(S3Store(Bucket(settings.s3)), clock, locks)
+    if settings.directory is not None:
+        return Replicas(DirectoryStore(str(settings.directory), clock), clock, locks)
+    return None

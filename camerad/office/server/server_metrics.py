@@ -1,0 +1,80 @@
+"""Metrics of the requests, for Prometheus: names and units in one place.
+
+A registry of its own: nothing but what stands here, and what the jobs add
+(`camerad.office.jobs.job_metrics`), is ever shown. A time is given as seconds since the Unix epoch,
+as is Prometheus' custom, so that the age is `time() - ...` there, and goes on growing if the server
+hangs. No label has a value that a camera or a stranger chooses, but the names of registered
+cameras.
+
+Every method may be called on any thread. It sets numbers in memory and touches no storage, so a
+scrape waits for nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Final, ParamSpec
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from camerad.office.server.takeover_events import TakeoverEvent
+
+SECONDS: Final = (0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
+"""Upper bounds of the histogram of take-overs: from a short clip to tens of gigabytes."""
+_P = ParamSpec("_P")
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class ServerMetrics:
+    """All of them, in `registry`."""
+
+    def __init__(self) -> None:
+        own = self.registry = CollectorRegistry()
+
+        def counter(name: str, about: str, *labels: str) -> Counter:
+            return Counter(f"camerad_office_{name}", about, labels, registry=own)
+
+        self._takeovers = counter("takeovers", "Uploads that were dealt with.", "outcome")
+        self._seconds = Histogram(
+            "camerad_office_takeover_seconds",
+            "How long an upload took to be dealt with.",
+            buckets=SECONDS,
+            registry=own,
+        )
+        self._receipts = counter("receipts_signed", "Receipts that were signed.")
+        self._refused = counter("requests_refused", "Requests that were refused.", "status")
+        for outcome in ("taken", "compared", "apart", "failed"):
+            self._takeovers.labels(outcome)
+
+    def count_takeover(self, event: TakeoverEvent) -> None:
+        """A take-over has told of something."""
+        if event is TakeoverEvent.SIGNED:
+            self._receipts.inc()
+        else:
+            self._takeovers.labels(str(event)).inc()
+
+    def timed(self, take: Callable[_P, None]) -> Callable[_P, None]:
+        """`take`, with its time measured and its failures counted."""
+
+        def timed(*arguments: _P.args, **named: _P.kwargs) -> None:
+            began = time.monotonic()
+            try:
+                take(*arguments, **named)
+            except BaseException:
+                self._takeovers.labels("failed").inc()
+                raise
+            finally:
+                self._seconds.observe(time.monotonic() - began)
+
+        return timed
+
+    @web.middleware
+    async def count_refusals(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        """Count the answers that are refusals, by their status; the outermost middleware."""
+        answer = await handler(request)
+        if answer.status >= HTTPStatus.BAD_REQUEST:
+            self._refused.labels(str(answer.status)).inc()
+        return answer

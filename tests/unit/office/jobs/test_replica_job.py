@@ -1,0 +1,915 @@
+"""O4 for replicas: they go when their recordings go, held ones stay, and none is missing."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from desk_helpers import DAYS, KEY, ONE, THREE, TWO, Camera
+from msgspec.structs import replace
+
+from camerad.base import durable_files
+from camerad.base.clock import DAY, SECOND, ClockSource, Moment
+from camerad.container.keys import KeyRing, SigningKey
+from camerad.container.skeleton import skeleton
+from camerad.evidence import camera_register, holdings
+from camerad.evidence.camera_register import Register, RegisteredCamera
+from camerad.evidence.office_store import open_office_store
+from camerad.ledger.ledger_state import LedgerState
+from camerad.ledger.state_memory import read_state
+from camerad.office.jobs import replica_job
+from camerad.office.jobs.periodic_job import JobFailedError
+from camerad.office.jobs.replica_job import (
+    LOOK_SECONDS,
+    SOON_SECONDS,
+    ReplicaJob,
+)
+from camerad.office.jobs.replica_restore import Restorer
+from camerad.office.jobs.retention_job import RetentionJob
+from camerad.office.replicas.directory_store import DirectoryStore
+from camerad.office.replicas.replica_lock import lock_at_takeover, lock_by_ledger
+from camerad.office.replicas.replica_store import (
+    Lock,
+    ReplicasAwayError,
+    name_of,
+    read_back,
+)
+from camerad.office.replicas.replicas import Replicas
+from camerad.office.server.cameras import Cameras
+from camerad.office.server.directory_locks import DirectoryLocks
+from camerad.store.disk import TakenError
+from camerad.store.locations import NotThereError, office_place
+
+OFFICE = SigningKey.generate()
+HOUR = DAY // 24
+IN_A_MONTH = 30 * DAY
+
+
+class Office:
+    """An office's directory that one camera has filled, its replicas, and both workers."""
+
+    def __init__(self, root: Path) -> None:
+        self.camera = Camera(root / "camera")
+        self.directory = root / "office"
+        self.second = root / "second"
+        self.second.mkdir()
+        self.register = root / "register.json"
+        known = RegisteredCamera("cam-1", KEY.public.thumbprint, KEY.public.jwk, 1, None, None, "")
+        camera_register.write(str(self.register), Register((known,)))
+        self.clock = self.camera.clock
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin anew, with nothing remembered."""
+        self.cameras = Cameras(str(self.register))
+        self.store = DirectoryStore(str(self.second), self.clock)
+        self.copies = Replicas(self.store, self.clock, DirectoryLocks(str(self.directory)))
+        directory = str(self.directory)
+        self.worker = ReplicaJob(directory, self.copies, self.cameras, OFFICE.public, self.clock)
+        self.retention = RetentionJob(
+            directory, self.cameras, OFFICE, self.clock, elsewhere=self.worker.list_recordings
+        )
+
+    def look(self) -> None:
+        """What the server does every quarter of an hour."""
+        for work in (self.retention.look, self.worker.look, self.worker.copy):
+            with contextlib.suppress(JobFailedError):  # the log says what it was
+                assert work() == LOOK_SECONDS
+
+    def take(self, *recordings: str, **how: object) -> None:
+        for one in recordings:
+            self.camera.put(one, **how)
+        self.camera.offload(self.directory)
+
+    @property
+    def there(self) -> set[str]:
+        return {path.stem for path in self.directory.glob("*/recordings/*.tar")}
+
+    @property
+    def copied(self) -> set[str]:
+        return {one.name.partition("/")[0] for one in self.store.list_copies()}
+
+    def name(self, recording: str) -> str:
+        (one,) = (one.name for one in self.store.list_copies() if one.name.startswith(recording))
+        return one
+
+    def lock(self, recording: str) -> Lock:
+        found = self.store.lock_of(self.name(recording))
+        assert found is not None
+        return found
+
+    def file(self, recording: str) -> Path:
+        (found,) = self.directory.glob(f"*/recordings/{recording}.tar")
+        return found
+
+    def desk(self) -> Any:
+        place = office_place(str(self.directory))
+        return open_office_store(place, OFFICE, self.clock, KeyRing([KEY.public]), lambda _: None)
+
+    def hold(self, recording: str) -> None:
+        with self.desk() as store:
+            store.hold(recording, "prosecutor 1 Js 1/26", "Desk")
+
+    def release(self, recording: str) -> None:
+        with self.desk() as store:
+            store.release(recording, "Desk")
+
+    def restorer(self) -> Restorer:
+        return Restorer(str(self.directory), self.store, self.cameras, OFFICE.public)
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    return Office(tmp_path)
+
+
+def end_us(office: Office, recording: str) -> int:
+    """The legal end, in full seconds."""
+    closed = skeleton(str(office.file(recording))).closed_by
+    assert closed is not None
+    ended_us = closed.end.closing.clock.wall_us
+    return (ended_us + DAYS * DAY) // SECOND * SECOND
+
+
+def test_what_was_there_before_gets_its_replica_locked_to_its_legal_end(
+    office: Office,
+) -> None:
+    office.take(ONE, TWO)
+    office.look()
+    assert office.copied == {ONE, TWO}
+    for one in (ONE, TWO):
+        assert read_back(office.store, office.name(one)).bytes == office.file(one).stat().st_size
+        assert office.lock(one) == Lock(end_us(office, one))
+
+
+def test_before_the_office_has_a_ledger_nothing_is_done(office: Office) -> None:
+    office.directory.mkdir()
+    assert office.worker.look() == LOOK_SECONDS
+    assert office.copied == set()
+
+
+def test_o4_with_its_recording_the_replica_goes_and_not_before(office: Office) -> None:
+    office.take(ONE, TWO)
+    office.look()
+    office.clock.advance(end_us(office, ONE) - office.clock.wall_us() - SECOND)
+    office.look()
+    assert office.copied == {ONE, TWO}, "early"
+    office.clock.advance(2 * SECOND)
+    office.look()
+    assert (office.there, office.copied) == (set(), set())
+    assert list(office.second.iterdir()) == []
+
+
+def test_o4_a_hold_is_a_legal_hold_and_its_release_ends_that(office: Office) -> None:
+    office.take(ONE, TWO)
+    office.look()
+    until_us = end_us(office, ONE)
+    office.hold(ONE)
+    office.look()
+    # The lock is not a day longer.
+    assert office.lock(ONE) == Lock(until_us, hold=True)
+    assert office.lock(TWO) == Lock(until_us)
+    office.clock.advance(IN_A_MONTH)
+    office.restart()
+    office.look()
+    assert (office.there, office.copied) == ({ONE}, {ONE})
+    office.release(ONE)
+    office.look()
+    assert (office.there, office.copied) == (set(), set())
+
+
+def test_a_hold_that_is_released_in_time_leaves_the_lock_as_it_was(office: Office) -> None:
+    office.take(ONE)
+    office.hold(ONE)
+    office.look()
+    assert office.lock(ONE) == Lock(end_us(office, ONE), hold=True)
+    office.release(ONE)
+    office.look()
+    assert office.lock(ONE) == Lock(end_us(office, ONE))
+
+
+def test_while_no_clock_is_trusted_a_hold_stands_in_and_the_lock_follows(office: Office) -> None:
+    office.take(ONE)
+    office.clock.source = ClockSource.UNKNOWN
+    office.look()
+    assert office.lock(ONE) == Lock(None, hold=True)
+    office.clock.source = ClockSource.SYNCHRONISED
+    office.look()
+    assert office.lock(ONE) == Lock(end_us(office, ONE))
+
+
+def test_a_lock_is_no_reason_to_hold_when_the_clock_is_not_trusted_later(office: Office) -> None:
+    office.take(ONE)
+    office.look()
+    office.clock.source = ClockSource.UNKNOWN
+    office.restart()
+    office.look()
+    assert office.lock(ONE) == Lock(end_us(office, ONE))
+
+
+def test_a_hold_is_placed_and_released_also_while_no_clock_is_trusted(office: Office) -> None:
+    office.take(ONE)
+    office.look()
+    until_us = end_us(office, ONE)
+    office.clock.source = ClockSource.UNKNOWN
+    office.hold(ONE)
+    office.look()
+    assert office.lock(ONE) == Lock(until_us, hold=True)
+    office.release(ONE)
+    office.look()
+    assert office.lock(ONE) == Lock(until_us)
+
+
+def test_a_clock_that_was_set_years_ahead_makes_no_lock_longer(office: Office) -> None:
+    office.take(ONE)
+    office.retention.look()
+    until_us = end_us(office, ONE)
+    office.clock.step_wall(400 * DAY)
+    office.worker.copy()
+    lock = office.lock(ONE)
+    assert lock.until_us is None or lock.until_us <= until_us
+
+
+def test_one_that_is_missing_or_of_another_length_is_made_again(office: Office) -> None:
+    office.take(ONE, TWO)
+    office.look()
+    (office.second / office.name(ONE)).unlink()
+    with (office.second / office.name(TWO)).open("ab") as file:
+        file.write(b"more")
+    office.look()
+    for one in (ONE, TWO):
+        assert (office.second / office.name(one)).read_bytes() == office.file(one).read_bytes()
+
+
+def test_a_damaged_file_gets_no_copy_and_the_log_says_how_to_bring_it_back(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    office.take(ONE)
+    office.look()
+    good = (office.second / office.name(ONE)).read_bytes()
+    with office.file(ONE).open("r+b") as file:
+        file.seek(5000)
+        file.write(b"another byte")
+        file.truncate(len(good) - 1024)
+    with caplog.at_level(logging.WARNING), pytest.raises(JobFailedError):
+        office.worker.copy()
+    assert (office.second / office.name(ONE)).read_bytes() == good
+    assert f"camerad office restore {ONE}" in caplog.text
+
+
+def test_o4_what_lies_in_the_replicas_alone_goes_on_its_day_too(office: Office) -> None:
+    office.take(ONE, TWO, THREE)
+    office.hold(THREE)
+    office.look()
+    for one in (ONE, THREE):
+        office.file(one).unlink()
+    office.look()
+    assert office.copied == {ONE, TWO, THREE}
+    office.clock.advance(IN_A_MONTH)
+    office.look()
+    assert (office.there, office.copied) == (set(), {THREE})
+    state = read_state(office_place(str(office.directory)).ledger, KeyRing([OFFICE.public]))
+    assert state.recordings[ONE].deleted is not None
+    assert office.restorer().restore(THREE).restored == (THREE,), "a hold keeps it"
+
+
+def test_what_somebody_changed_in_the_store_is_as_the_ledger_says_again(office: Office) -> None:
+    office.take(ONE, TWO)
+    office.hold(ONE)
+    office.look()
+    office.store.hold(office.name(ONE), on=False)
+    (office.second / office.name(TWO)).with_suffix(".lock").unlink()
+    office.look()
+    assert office.lock(ONE).hold, "at the next look"
+    office.clock.advance(DAY)
+    office.look()
+    assert office.lock(TWO).until_us is not None, "within a day"
+
+
+def look_once(office: Office) -> None:
+    """What the server does once, with the ledger as it is now."""
+    office.retention.look()
+    office.worker.look()
+
+
+def test_after_a_start_a_new_hold_does_not_wait_for_copies_that_are_in_order(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look asks for so many, and knows of none yet."""
+    office.take(ONE, TWO, THREE)
+    office.look()
+    monkeypatch.setattr(replica_job, "MOST_ASKED", 1)
+    office.restart()
+    newest = max(ONE, TWO, THREE)
+    office.hold(newest)
+    look_once(office)
+    assert office.lock(newest).hold
+
+
+def test_holds_that_may_not_be_ended_keep_no_copy_from_being_asked_for(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger lost entries: they stay, and are no more than that."""
+    office.take(ONE, TWO, THREE)
+    office.look()
+    *older, newest = sorted((ONE, TWO, THREE))
+    for one in older:
+        office.store.hold(office.name(one), on=True)
+    (office.second / office.name(newest)).with_suffix(".lock").unlink()
+    read = replica_job.read_state
+
+    def read_damaged(*of: Any) -> LedgerState:
+        state = read(*of)
+        return replace(state, lost=state.begun)
+
+    monkeypatch.setattr(replica_job, "read_state", read_damaged)
+    monkeypatch.setattr(replica_job, "MOST_ASKED", 1)
+    office.restart()
+    for _ in range(3):
+        look_once(office)
+    assert office.lock(newest).until_us is not None
+    assert [office.lock(one).hold for one in older] == [True, True]
+
+
+def test_a_store_that_is_away_is_said_once_and_deletion_catches_up(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    office.take(ONE)
+    office.look()
+    office.clock.advance(IN_A_MONTH)
+    away = office.second.with_name("unplugged")
+    office.second.rename(away)
+    with caplog.at_level(logging.WARNING):
+        office.look()
+        office.look()
+    assert office.there == set()
+    assert caplog.text.count("the directory of replicas is not there") == 1
+    assert office.worker.fails
+    away.rename(office.second)
+    office.look()
+    assert not office.worker.fails
+    assert office.copied == set()
+
+
+def once_behind(monkeypatch: pytest.MonkeyPatch, there: Any, name: str, work: Any) -> None:
+    """Have something happen behind the next call of a function, as another thread may do it."""
+    real, left = getattr(there, name), [work]
+
+    def call(*what: Any) -> Any:
+        found = real(*what)
+        if left:
+            left.pop()()
+        return found
+
+    monkeypatch.setattr(there, name, call)
+
+
+@pytest.mark.parametrize("step", ["probe", "list_copies", "_local_copies", "ledger_keys"])
+def test_what_comes_or_goes_during_a_look_is_not_missing(
+    office: Office, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    office.take(ONE)
+    office.look()
+    office.clock.advance(IN_A_MONTH)
+    copies = Replicas(office.store, office.clock, DirectoryLocks(str(office.directory)))
+    other = ReplicaJob(str(office.directory), copies, office.cameras, OFFICE.public, office.clock)
+
+    def meanwhile() -> None:
+        office.take(TWO)
+        office.hold(TWO)
+        office.retention.look()
+        other.copy()
+        assert (office.there, office.copied) == ({TWO}, {ONE, TWO})
+
+    where = {
+        "probe": office.copies,
+        "list_copies": office.store,
+        "_local_copies": replica_job,
+        "ledger_keys": replica_job.own_key,
+    }
+    once_behind(monkeypatch, where[step], step, meanwhile)
+    assert office.worker.look() == LOOK_SECONDS
+    assert not office.worker.fails
+    office.look()
+    assert (office.there, office.copied) == ({TWO}, {TWO})
+
+
+@pytest.mark.parametrize("step", ["camera_keys", "readable_skeleton", "check_recording"])
+def test_what_is_deleted_before_its_copy_is_made_needs_none(
+    office: Office, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    office.take(ONE)
+    office.retention.look()
+    office.clock.advance(end_us(office, ONE) - office.clock.wall_us() - SECOND)
+
+    def meanwhile() -> None:
+        office.clock.advance(2 * SECOND)
+        office.retention.look()
+        assert office.there == set()
+
+    once_behind(monkeypatch, replica_job, step, meanwhile)
+    office.worker.copy()
+    assert not office.worker.fails
+    assert office.copied == set()
+
+
+def test_what_cannot_be_deleted_yet_is_said_once_and_tried_until_it_is_gone(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As where the store's clock is behind the office's."""
+    office.take(ONE, TWO)
+    office.look()
+    lock = (office.second / office.name(ONE)).with_suffix(".lock")
+    until_us = office.lock(ONE).until_us or 0
+    lock.write_text(lock.read_text().replace(str(until_us), str(until_us + IN_A_MONTH)))
+    office.clock.advance(DAYS * DAY)
+    with caplog.at_level(logging.WARNING):
+        office.look()
+        office.look()
+    assert office.copied == {ONE}, "one refusal keeps no other copy"
+    assert caplog.text.count("cannot be deleted yet") == 1
+    office.clock.advance(IN_A_MONTH)
+    office.restart()
+    office.look()
+    assert office.copied == set()
+
+
+def test_what_the_ledger_does_not_know_stays_until_its_lock_is_over(office: Office) -> None:
+    """As where the office's directory was put back from an older backup."""
+    office.take(ONE)
+    office.look()
+    for number, lock in enumerate((Lock(office.clock.wall_us() + DAY), Lock(None, hold=True))):
+        name = name_of(f"20261101T120000Z-00000{number}-0000000{number}", "ab" * 32)
+        office.store.put(name, str(office.file(ONE)), office.file(ONE).stat().st_size, lock)
+    office.look()
+    assert len(office.copied) == 3
+    office.clock.source = ClockSource.UNKNOWN
+    office.clock.advance(2 * DAY)
+    office.look()
+    assert len(office.copied) == 3, "by no clock that is not trusted"
+    office.clock.source = ClockSource.SYNCHRONISED
+    office.look()
+    assert office.copied == {ONE, "20261101T120000Z-000001-00000001"}, "a hold keeps it"
+
+
+def test_o4_what_was_held_and_went_while_the_store_was_away_for_weeks_goes_too(
+    office: Office,
+) -> None:
+    """By then only older parts of the ledger know it."""
+    office.take(ONE, TWO)
+    office.hold(ONE)
+    office.hold(TWO)
+    office.look()
+    office.clock.advance(IN_A_MONTH)
+    away = office.second.with_name("unplugged")
+    office.second.rename(away)
+    office.release(ONE)
+    for _ in range(5):
+        office.look()
+        office.clock.advance(3 * DAY)
+    assert office.there == {TWO}
+    away.rename(office.second)
+    office.restart()
+    office.look()
+    assert office.copied == {TWO}
+
+
+def test_a_ledger_that_lost_entries_ends_no_hold(office: Office) -> None:
+    office.take(ONE)
+    office.hold(ONE)
+    office.look()
+    with office.desk() as store:
+        store.ledger.record_loss("entries are lost")
+        store.release(ONE, "Desk")
+    office.look()
+    assert office.lock(ONE).hold
+    assert read_state(office_place(str(office.directory)).ledger, KeyRing([OFFICE.public])).lost
+
+
+def test_a_ledger_by_another_key_changes_nothing(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    office.take(ONE)
+    office.look()
+    stranger = SigningKey.generate().public
+    other = ReplicaJob(str(office.directory), office.copies, office.cameras, stranger, office.clock)
+    with caplog.at_level(logging.WARNING), pytest.raises(JobFailedError):
+        other.look()
+    assert "replicas stay as they are" in caplog.text
+    assert office.copied == {ONE}
+
+
+def test_a_mistake_of_ours_ends_one_look_only(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.take(ONE)
+    office.retention.look()
+    with monkeypatch.context() as patched:
+        patched.setattr(replica_job, "plan", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            office.worker.copy()
+    office.worker.copy()
+    assert office.copied == {ONE}
+
+
+def test_a_look_ends_after_a_while_and_the_next_one_goes_on(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.take(ONE, TWO, THREE)
+    office.retention.look()
+    make = Replicas.make_alone
+
+    def slow(*what: Any) -> None:
+        make(*what)
+        office.clock.advance(400 * SECOND)
+
+    monkeypatch.setattr(Replicas, "make_alone", slow)
+    assert office.worker.copy() == LOOK_SECONDS - 800
+    assert len(office.copied) == 2
+    office.worker.copy()
+    assert len(office.copied) == 3
+
+
+def slow_copies(monkeypatch: pytest.MonkeyPatch) -> tuple[threading.Event, threading.Event]:
+    """Have copies wait once they have begun: (one has begun, tell them to go on)."""
+    make, begun, told = Replicas.make_alone, threading.Event(), threading.Event()
+
+    def slow(*what: Any) -> None:
+        begun.set()
+        assert told.wait(30)
+        make(*what)
+
+    monkeypatch.setattr(Replicas, "make_alone", slow)
+    return begun, told
+
+
+def test_a_look_ends_between_two_copies_when_it_is_told_to(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.take(ONE, TWO, THREE)
+    office.retention.look()
+    begun, told = slow_copies(monkeypatch)
+    look = threading.Thread(target=office.worker.copy)
+    look.start()
+    assert begun.wait(30)
+    office.worker.end()
+    told.set()
+    look.join(30)
+    assert not look.is_alive()
+    assert len(office.copied) == 1
+
+
+def test_no_deletion_and_no_hold_waits_behind_a_long_copy(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.take(ONE)
+    office.look()
+    office.take(TWO, THREE)
+    office.retention.look()
+    begun, told = slow_copies(monkeypatch)
+    copying = threading.Thread(target=office.worker.copy)
+    copying.start()
+    assert begun.wait(30)
+    office.hold(ONE)
+    assert office.worker.look() == LOOK_SECONDS
+    assert office.lock(ONE).hold
+    told.set()
+    copying.join(30)
+    assert not copying.is_alive()
+    assert office.copied == {ONE, TWO, THREE}
+
+
+@pytest.mark.parametrize(("seconds", "again"), [(400, 500.0), (870, SOON_SECONDS)])
+def test_a_slow_look_makes_the_next_one_no_later(
+    office: Office, monkeypatch: pytest.MonkeyPatch, seconds: int, again: float
+) -> None:
+    office.take(ONE)
+    office.look()
+    list_copies = office.store.list_copies
+
+    def slow() -> Any:
+        office.clock.advance(seconds * SECOND)
+        return list_copies()
+
+    monkeypatch.setattr(office.store, "list_copies", slow)
+    for work in (office.worker.look, office.worker.copy):
+        assert work() == again
+
+
+def test_what_somebody_works_on_just_now_is_left_for_a_minute(office: Office) -> None:
+    office.take(ONE)
+    office.look()
+    office.take(TWO)
+    office.hold(ONE)
+    office.retention.look()
+    first = office.name(ONE)
+    with office.copies.alone(first) as alone:
+        assert alone
+        assert office.worker.look() == SOON_SECONDS
+    assert not office.lock(ONE).hold
+    assert office.worker.look() == LOOK_SECONDS
+    assert office.lock(ONE).hold
+    final = skeleton(str(office.file(TWO))).closed_by
+    assert final is not None
+    with office.copies.alone(name_of(TWO, final.sha256)):
+        assert office.worker.copy() == SOON_SECONDS
+    assert office.copied == {ONE}
+    assert office.worker.copy() == LOOK_SECONDS
+    assert office.copied == {ONE, TWO}
+
+
+def test_of_two_servers_one_looks_and_one_copies_at_a_time(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.take(ONE)
+    office.retention.look()
+    check_recording = replica_job.check_recording
+    checked, begun, told = [], threading.Event(), threading.Event()
+
+    def slow(*what: Any) -> Any:
+        checked.append(what)
+        begun.set()
+        assert told.wait(30)
+        return check_recording(*what)
+
+    monkeypatch.setattr(replica_job, "check_recording", slow)
+    copies = Replicas(office.store, office.clock, DirectoryLocks(str(office.directory)))
+    other = ReplicaJob(str(office.directory), copies, office.cameras, OFFICE.public, office.clock)
+    copying = threading.Thread(target=office.worker.copy)
+    copying.start()
+    assert begun.wait(30)
+    assert other.copy() == SOON_SECONDS
+    assert other.look() == LOOK_SECONDS
+    told.set()
+    copying.join(30)
+    assert len(checked) == 1
+    with copies.working("second-copies"):
+        assert other.look() == SOON_SECONDS
+
+
+def test_what_an_attempt_left_goes_when_it_did_not_go_on_for_a_day(office: Office) -> None:
+    office.take(ONE)
+    office.look()
+    left = (office.second / office.name(ONE)).with_suffix(".tar.new")
+    left.write_bytes(b"half of it")
+    now = office.clock.wall_us() / SECOND
+    for age, there in ((23 * 3600, True), (25 * 3600, False)):
+        os.utime(left, (now - age, now - age))
+        office.look()
+        assert left.exists() == there
+
+
+# ------------------------------------------------------------------------------------ the lock
+
+
+def test_take_over_and_ledger_come_to_the_same_end(office: Office) -> None:
+    office.take(ONE)
+    now = office.clock.moment()
+    at_takeover = lock_at_takeover(skeleton(str(office.file(ONE))), now)
+    office.retention.look()
+    state = read_state(office_place(str(office.directory)).ledger, KeyRing([OFFICE.public]))
+    by_ledger = lock_by_ledger(state.recordings[ONE], state, office.clock.boot_id, now)
+    assert at_takeover == by_ledger == Lock(end_us(office, ONE))
+
+
+def test_an_end_in_the_future_of_a_camera_or_one_that_is_known_is_no_lock(office: Office) -> None:
+    office.take(ONE)
+    said = skeleton(str(office.file(ONE)))
+    assert lock_at_takeover(said, None) == Lock(None, hold=True)
+    office.clock.step_wall(-20 * DAY)
+    assert lock_at_takeover(said, office.clock.moment()) == Lock(None, hold=True)
+    office.clock.step_wall(40 * DAY)
+    assert lock_at_takeover(said, office.clock.moment()) == Lock(None), "it is over"
+
+
+def test_an_end_that_no_clock_dates_is_counted_from_the_entry_of_a_trusted_one(
+    office: Office,
+) -> None:
+    office.take(ONE, closed=ClockSource.UNKNOWN)
+    entered_us = office.clock.wall_us()
+    assert lock_at_takeover(skeleton(str(office.file(ONE))), office.clock.moment()) == Lock(
+        None, hold=True
+    )
+    office.retention.look()
+    office.clock.advance(3 * DAY)
+    office.look()
+    until_us = office.lock(ONE).until_us
+    assert until_us is not None and 0 <= entered_us + DAYS * DAY - until_us < SECOND
+
+
+def test_a_lock_is_the_same_by_every_servers_clock_or_there_is_a_hold(
+    office: Office,
+) -> None:
+    """The server that made the entry had no trusted clock then, and has one now. Another one cannot
+    tell when that was."""
+    office.take(ONE, closed=ClockSource.UNKNOWN)
+    entered_us = office.clock.wall_us()
+    office.clock.source = ClockSource.UNKNOWN
+    office.retention.look()
+    office.clock.advance(3 * DAY)
+    office.clock.source = ClockSource.SYNCHRONISED
+    state = read_state(office_place(str(office.directory)).ledger, KeyRing([OFFICE.public]))
+    now, known = office.clock.moment(), state.recordings[ONE]
+    other = "00000000-0000-4000-8000-0000000000bb"
+    assert lock_by_ledger(known, state, other, now) == Lock(None, hold=True)
+    own = lock_by_ledger(known, state, office.clock.boot_id, now)
+    assert own.until_us == (entered_us + DAYS * DAY) // SECOND * SECOND
+
+
+def test_while_the_clock_is_before_a_recordings_end_there_is_a_hold(office: Office) -> None:
+    office.take(ONE)
+    office.retention.look()
+    state = read_state(office_place(str(office.directory)).ledger, KeyRing([OFFICE.public]))
+    now, known = office.clock.moment(), state.recordings[ONE]
+    early = Moment(now.boot_us, now.wall_us - 30 * DAY, ClockSource.SYNCHRONISED)
+    boot = "00000000-0000-4000-8000-0000000000bb"
+    assert lock_by_ledger(known, state, boot, early) == Lock(None, hold=True)
+
+
+def test_a_clock_that_was_set_anew_within_the_entrys_run_proves_nothing(
+    office: Office,
+) -> None:
+    office.take(ONE, closed=ClockSource.UNKNOWN)
+    office.retention.look()
+    office.clock.step_wall(2 * DAY)
+    office.look()
+    assert office.lock(ONE) == Lock(None, hold=True)
+    assert office.copied == {ONE}
+
+
+def test_of_a_camera_whose_clock_was_ahead_no_lock_is_counted_from_its_word(
+    office: Office,
+) -> None:
+    office.take(ONE)
+    said_us = end_us(office, ONE)
+    office.clock.step_wall(-5 * DAY)
+    heard_us = office.clock.wall_us()
+    office.look()
+    office.clock.advance(6 * DAY)
+    office.restart()
+    office.look()
+    until_us = office.lock(ONE).until_us
+    assert until_us == (heard_us + DAYS * DAY) // SECOND * SECOND
+    assert until_us < said_us
+
+
+# ------------------------------------------------------------------------------------- restore
+
+
+def test_what_is_gone_from_the_directory_comes_back(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    office.take(ONE, TWO, THREE)
+    office.look()
+    contents = {one: office.file(one).read_bytes() for one in (ONE, TWO)}
+    for one in contents:
+        office.file(one).unlink()
+    with caplog.at_level(logging.WARNING):
+        office.look()
+    assert "camerad office restore --all" in caplog.text
+    told: list[str] = []
+    done = office.restorer().restore(ONE, told.append)
+    assert (done.restored, done.refused, told) == ((ONE,), (), [ONE])
+    done = office.restorer().restore(None)
+    assert (done.restored, done.there) == ((TWO,), 2)
+    assert {one: office.file(one).read_bytes() for one in contents} == contents
+    office.look()
+    assert office.there == {ONE, TWO, THREE}
+    office.clock.advance(IN_A_MONTH)
+    office.look()
+    assert (office.there, office.copied) == (set(), set())
+
+
+def test_a_directory_that_was_lost_as_a_whole_comes_back(office: Office) -> None:
+    office.take(ONE, TWO)
+    office.look()
+    contents = {one: office.file(one).read_bytes() for one in (ONE, TWO)}
+    office.directory.rename(office.directory.with_name("lost"))
+    office.directory.mkdir()
+    done = office.restorer().restore(None)
+    assert (set(done.restored), done.refused) == ({ONE, TWO}, ())
+    assert {one: office.file(one).read_bytes() for one in contents} == contents
+    office.look()
+    assert office.lock(ONE) == Lock(end_us(office, ONE))
+    office.clock.advance(IN_A_MONTH)
+    office.look()
+    assert (office.there, office.copied) == (set(), set())
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_cameras_part_is_made_under_the_lock_of_the_server(
+    office: Office, monkeypatch: pytest.MonkeyPatch, lost: bool
+) -> None:
+    office.take(ONE)
+    office.look()
+    office.file(ONE).unlink()
+    if lost:
+        office.directory.rename(office.directory.with_name("lost"))
+        office.directory.mkdir()
+    complete_holding = holdings.complete_holding
+    free: list[bool] = []
+
+    def seen(*what: Any) -> Any:
+        with DirectoryLocks(str(office.directory)).try_hold("holdings") as held:
+            free.append(held)
+        return complete_holding(*what)
+
+    monkeypatch.setattr(holdings, "complete_holding", seen)
+    assert office.restorer().restore(ONE).restored == (ONE,)
+    assert free == [False]
+
+
+def test_no_other_file_is_ever_written_over(office: Office) -> None:
+    office.take(ONE)
+    office.look()
+    path = office.file(ONE)
+    path.write_bytes(b"somebody else's")
+    done = office.restorer().restore(ONE)
+    assert done.restored == ()
+    assert "another file has its place" in done.refused[0]
+    assert path.read_bytes() == b"somebody else's"
+    assert list((office.directory / "office" / "restoring").iterdir()) == []
+
+
+def test_what_was_deleted_in_time_does_not_come_back(office: Office) -> None:
+    office.take(ONE)
+    office.look()
+    kept = office.second.with_name("kept")
+    office.second.rename(kept)
+    office.second.mkdir()
+    office.clock.advance(IN_A_MONTH)
+    office.look()
+    office.second.rmdir()
+    kept.rename(office.second)
+    done = office.restorer().restore(None)
+    assert done.restored == ()
+    assert "deleted it in its time" in done.refused[0]
+    office.look()
+    assert office.copied == set()
+
+
+def test_a_copy_that_is_not_authentic_does_not_come_back(office: Office) -> None:
+    office.take(ONE, TWO)
+    office.look()
+    with (office.second / office.name(ONE)).open("r+b") as file:
+        file.seek(5000)
+        file.write(b"another byte")
+    (office.second / office.name(TWO)).write_bytes(b"no recording at all")
+    for one in (ONE, TWO):
+        office.file(one).unlink()
+    done = office.restorer().restore(None)
+    assert done.restored == ()
+    assert len(done.refused) == 2
+    assert office.there == set()
+
+
+def test_a_recording_by_a_camera_that_nobody_knows_does_not_come_back(office: Office) -> None:
+    office.take(ONE)
+    office.look()
+    office.directory.rename(office.directory.with_name("lost"))
+    office.directory.mkdir()
+    camera_register.write(str(office.register), Register(()))
+    done = office.restorer().restore(None)
+    assert done.restored == ()
+    assert "is not in the register" in done.refused[0]
+
+
+def test_of_a_camera_that_left_the_register_what_the_ledger_names_comes_back(
+    office: Office,
+) -> None:
+    office.take(ONE)
+    office.look()
+    office.file(ONE).unlink()
+    camera_register.write(str(office.register), Register(()))
+    assert office.restorer().restore(ONE).restored == (ONE,)
+
+
+def test_two_do_not_bring_back_at_once(office: Office) -> None:
+    office.take(ONE)
+    office.look()
+    office.file(ONE).unlink()
+    directory = office.directory / "office" / "restoring"
+    directory.mkdir()
+    claim = durable_files.lock_directory(str(directory))
+    with pytest.raises(TakenError, match="brought back already"):
+        office.restorer().restore(ONE)
+    os.close(claim)
+    assert office.restorer().restore(ONE).restored == (ONE,)
+
+
+def test_what_has_no_replica_is_said(office: Office) -> None:
+    office.take(ONE)
+    office.look()
+    with pytest.raises(NotThereError, match="there is no replica"):
+        office.restorer().restore(TWO)
+    with pytest.raises(NotThereError, match="no recording's id"):
+        office.restorer().restore("../x")
+    away = office.second.with_name("unplugged")
+    office.second.rename(away)
+    with pytest.raises(ReplicasAwayError):
+        office.restorer().restore(None)

@@ -1,0 +1,108 @@
+"""What is to be done with replicas follows from ledger and store alone."""
+
+from __future__ import annotations
+
+from desk_helpers import ONE, TWO
+from msgspec.structs import replace
+
+from camerad.base.clock import DAY, ClockSource, Moment
+from camerad.ledger.ledger_state import LedgerState
+from camerad.ledger.recording_state import Hold, RecordingState, Tombstone
+from camerad.ledger.timeline import Instant
+from camerad.office.jobs.replica_plan import (
+    LocalCopy,
+    ReplicaPlan,
+    is_over,
+    may_release,
+    plan,
+)
+from camerad.office.replicas.replica_store import Lock, StoredReplica, name_of
+
+FINAL = "ab" * 32
+NAME = name_of(ONE, FINAL)
+OWN = LocalCopy("/office/one.tar", 100)
+
+
+def known(**other: object) -> RecordingState:
+    facts: dict[str, object] = {
+        "id": ONE,
+        "device": "cam-1",
+        "header": "cd" * 32,
+        "final": FINAL,
+        "ended": Moment(0, 0, ClockSource.SYNCHRONISED),
+        "ended_boot": "boot",
+        "instant": Instant(1, 0),
+        "stated_us": 0,
+        "retention_days": 14,
+        "flagged": False,
+        "holds": (),
+        "acknowledged": None,
+        "missing": False,
+        "changed": None,
+        "deleted": None,
+        "known_since": 1,
+    }
+    return RecordingState(**(facts | other))  # type: ignore[arg-type]
+
+
+def state(*recordings: RecordingState, **other: object) -> LedgerState:
+    made = LedgerState(recordings={one.id: one for one in recordings})
+    return replace(made, **other)  # type: ignore[arg-type]
+
+
+DELETED = known(deleted=Tombstone("expired", 14 * DAY, 1))
+THERE = [StoredReplica(NAME, 100)]
+
+
+def test_what_is_deleted_goes_unless_the_ledger_cannot_be_read() -> None:
+    assert plan(state(DELETED), THERE, {}) == ReplicaPlan(delete=(NAME,))
+    assert plan(state(DELETED, unread=("token",)), THERE, {}) == ReplicaPlan()
+    assert plan(state(DELETED), [], {}) == ReplicaPlan()
+
+
+def test_what_is_here_is_made_secured_or_missed() -> None:
+    one = known()
+    assert plan(state(one), [], {ONE: OWN}).make == ((NAME, one, OWN),)
+    assert plan(state(one), THERE, {ONE: OWN}) == ReplicaPlan(secure=((NAME, one),))
+    longer = plan(state(one), [StoredReplica(NAME, 101)], {ONE: OWN})
+    assert (longer.make, longer.secure) == (((NAME, one, OWN),), ((NAME, one),))
+    assert plan(state(one), THERE, {}).gone == (NAME,)
+    # Where there is nothing here either, there is nothing to copy.
+    assert plan(state(one), [], {}) == ReplicaPlan()
+
+
+def test_another_recording_of_the_same_id_is_strange_and_one_that_nobody_vouches_for_is_not() -> (
+    None
+):
+    other = [StoredReplica(name_of(ONE, "ef" * 32), 100)]
+    assert plan(state(known()), other, {}).strange == (other[0].name,)
+    assert plan(state(known(final=None)), other, {ONE: OWN}) == ReplicaPlan(
+        secure=((other[0].name, known(final=None)),)
+    )
+    assert plan(state(), [StoredReplica(name_of(TWO, FINAL), 1)], {}).strange
+
+
+def test_a_hold_ends_only_where_nothing_speaks_for_it() -> None:
+    whole, lost = state(), state(lost=Instant(1, 0))
+    held = known(holds=(Hold("why", "who"),))
+    assert held.held
+    for wanted, there, of, may in (
+        (Lock(5), Lock(5, hold=True), whole, True),
+        (Lock(None), Lock(None, hold=True), whole, True),
+        (Lock(5), Lock(None, hold=True), whole, False),
+        (Lock(5, hold=True), Lock(5, hold=True), whole, False),
+        (Lock(5), Lock(5, hold=True), lost, False),
+        (Lock(5), Lock(5, hold=True), state(unread=("token",)), False),
+    ):
+        assert may_release(of, wanted, there) is may
+
+
+def test_what_nobody_knows_is_over_when_its_lock_is_and_no_hold_is_there() -> None:
+    for there, over in (
+        (None, False),
+        (Lock(None), False),
+        (Lock(10), True),
+        (Lock(11), False),
+        (Lock(10, hold=True), False),
+    ):
+        assert is_over(there, 10) is over
