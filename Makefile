@@ -173,6 +173,7 @@ generated:
 	PYTHONPATH=docs $(python) -m generators.stage_diagram --check
 	PYTHONPATH=docs $(python) -m generators.settings_schema --check
 	PYTHONPATH=docs $(python) -m generators.operations_tables --check
+	PYTHONPATH=docs $(python) -m generators.words --check
 	PYTHONPATH=docs $(python) -m generators.player_words --check
 	PYTHONPATH=docs $(python) -m generators.vendored_modules --check
 	PYTHONPATH=config/image $(python) -m camerad_image.wiring --check
@@ -183,6 +184,7 @@ generate:
 	PYTHONPATH=docs $(python) -m generators.settings_schema
 	PYTHONPATH=docs $(python) -m generators.operations_tables
 	PYTHONPATH=docs $(python) -m generators.listening_test
+	PYTHONPATH=docs $(python) -m generators.words
 	PYTHONPATH=docs $(python) -m generators.player_words
 	PYTHONPATH=config/image $(python) -m camerad_image.wiring
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from camerad.base.errors import EX_CANTCREAT, CameradError, HardwareError
-from camerad.cli.language import system_language
+from camerad.base.words import Words, words_in
+from camerad.cli.language import add_language, system_language
 from camerad.doctor.checks import BEFORE, CHECKS
 
 if TYPE_CHECKING:
     from camerad.doctor.report import DoctorReport
-    from camerad.doctor.wording import DoctorWording
 
 DEFAULT_CONFIG: Final = "/etc/camerad/camerad.yaml"
 
@@ -69,9 +69,7 @@ def add_parser(commands: Any) -> None:
         help="write the report into a new file for the camera's records; its last line is the "
         "JSON object",
     )
-    parser.add_argument(
-        "--language", choices=("de", "en"), help="of the report; default: this computer's"
-    )
+    add_language(parser, "of the report")
 
 
 def _checks(text: str) -> frozenset[str]:
@@ -86,15 +84,17 @@ def _checks(text: str) -> frozenset[str]:
 class _Progress:
     """One line on a terminal that says what is being tested, and is gone again."""
 
-    def __init__(self, wording: DoctorWording, *, shown: bool) -> None:
-        self._wording = wording
+    def __init__(self, words: Words, *, shown: bool) -> None:
+        self._words = words
         self._shown = shown
 
     def begins(self, check: str, number: int, count: int) -> None:
         """This check comes next."""
         if self._shown:
-            name = self._wording.name(check)
-            text = self._wording.progress.format(number=number, count=count, part=name)
+            from camerad.doctor.sentences import check_name  # noqa: PLC0415 - not for every command
+
+            part = check_name(check, self._words)
+            text = f"[{number}/{count}] {part} ..."
             sys.stderr.write(f"\r\x1b[K{text}")
             sys.stderr.flush()
 
@@ -107,14 +107,12 @@ class _Progress:
 
 def run(options: argparse.Namespace) -> int:
     """Carry it out; returns the exit code. Raises CameradError."""
-    from camerad.doctor.wording import LANGUAGES  # noqa: PLC0415 - not for every command
-
-    wording = LANGUAGES[options.language or system_language(LANGUAGES)]
+    words = words_in(options.language or system_language())
     saved = None if options.save is None else _create(options.save)
     try:
-        report = _report(options, wording)
+        report = _report(options, words)
         if saved is not None:
-            _write(saved, options.save, report.document(wording))
+            _write(saved, options.save, report.document(words))
     except BaseException:
         if saved is not None:
             with suppress(OSError):  # what went wrong first is what has to be said
@@ -124,17 +122,19 @@ def run(options: argparse.Namespace) -> int:
         if saved is not None:
             os.close(saved)
     if options.json:
-        sys.stdout.write(json.dumps(report.as_json(wording)) + "\n")
+        sys.stdout.write(json.dumps(report.as_json(words)) + "\n")
     else:
-        sys.stdout.write("\n" + report.summary(wording))
+        sys.stdout.write("\n" + report.summary(words))
         if options.save is not None:
-            sys.stdout.write(wording.saved.format(path=os.path.abspath(options.save)) + "\n")
+            sys.stdout.write(
+                words.gettext("saved in {path}", path=os.path.abspath(options.save)) + "\n"
+            )
     return report.exit_code
 
 
-def _report(options: argparse.Namespace, wording: DoctorWording) -> DoctorReport:
+def _report(options: argparse.Namespace, words: Words) -> DoctorReport:
     try:
-        return asyncio.run(_examine(options, wording))
+        return asyncio.run(_examine(options, words))
     except ModuleNotFoundError as error:
         raise HardwareError(
             f"the library {error.name} is missing, which only a camera has: run this command on "
@@ -142,7 +142,7 @@ def _report(options: argparse.Namespace, wording: DoctorWording) -> DoctorReport
         ) from error
 
 
-async def _examine(options: argparse.Namespace, wording: DoctorWording) -> DoctorReport:
+async def _examine(options: argparse.Namespace, words: Words) -> DoctorReport:
     from camerad.base.clock import SystemClock  # noqa: PLC0415
     from camerad.doctor.prompts import Terminal  # noqa: PLC0415
     from camerad.doctor.report import DoctorReport, format_result  # noqa: PLC0415
@@ -152,9 +152,9 @@ async def _examine(options: argparse.Namespace, wording: DoctorWording) -> Docto
         options.config,
         options.socket,
         options.only,
-        Terminal(wording) if options.interactive else None,
+        Terminal(words) if options.interactive else None,
     )
-    progress = _Progress(wording, shown=sys.stderr.isatty() and not options.interactive)
+    progress = _Progress(words, shown=sys.stderr.isatty() and not options.interactive)
     examination.begins = progress.begins
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     results = []
@@ -162,7 +162,7 @@ async def _examine(options: argparse.Namespace, wording: DoctorWording) -> Docto
         results.append(result)
         progress.clear()
         if not options.json:
-            sys.stdout.write(format_result(result, wording, colour=colour))
+            sys.stdout.write(format_result(result, words, colour=colour))
             sys.stdout.flush()
     settings = examination.settings
     return DoctorReport(

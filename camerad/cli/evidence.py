@@ -10,6 +10,7 @@ import argparse
 from importlib import import_module
 from typing import Any, Final
 
+from camerad.cli.language import add_language
 from camerad.cli.options import add_key_option, add_office_key_options, add_store_options
 from camerad.ledger.people_entries import GROUNDS
 
@@ -133,9 +134,7 @@ def add_parser(commands: Any) -> None:
     one.add_argument(
         "--output", default=".", metavar="DIR", help="where ID-export is made; default: here"
     )
-    one.add_argument(
-        "--language", choices=("de", "en"), help="of the report; default: this computer's"
-    )
+    add_language(one, "of the report")
     one.add_argument(
         "--time-zone",
         metavar="NAME",

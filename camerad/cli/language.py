@@ -1,13 +1,20 @@
-"""The language of this computer, as far as there are texts in it."""
+"""The option ``--language``, and the language of this computer."""
 
 from __future__ import annotations
 
+import argparse
 import locale
 import os
-from collections.abc import Container
+
+from camerad.base.words import ENGLISH, languages
 
 
-def system_language(languages: Container[str]) -> str:
-    """Its code (ISO 639-1) if it is one of `languages`, else English."""
+def add_language(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add ``--language``; `what` says of which text."""
+    parser.add_argument("--language", choices=languages(), help=f"{what}; default: this computer's")
+
+
+def system_language() -> str:
+    """This computer's language if there is a catalogue for it, else English (ISO 639-1)."""
     code = (locale.getlocale(locale.LC_CTYPE)[0] or os.environ.get("LANG", ""))[:2].lower()
-    return code if code in languages else "en"
+    return code if code in languages() else ENGLISH

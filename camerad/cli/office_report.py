@@ -111,7 +111,7 @@ def _make(options: argparse.Namespace, settings: OfficeFile) -> int:
         )
     place, keys = _office(settings)
     earlier = None if options.last_year is None else _earlier(options.last_year, keys)
-    language = options.language or system_language(LANGUAGES)
+    language = options.language or system_language()
     asked = ReportRequest(period, language, form, earlier)
     files = make_report(place, key, keys, Cameras(str(settings.register)).keys(), asked)
     for path in write_report(options.output, files):

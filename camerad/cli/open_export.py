@@ -81,7 +81,7 @@ def _export(options: argparse.Namespace) -> int:
         keys=keys,
         identities=identities,
         directory=options.output,
-        wording=LANGUAGES[options.language or system_language(LANGUAGES)],
+        wording=LANGUAGES[options.language or system_language()],
         zone=zone,
         zone_name=zone_name,
         who=who,

@@ -10,7 +10,7 @@ from typing import Any, Final
 from camerad.base.errors import EX_CONFIG, CameradError
 from camerad.base.text import count, printable
 from camerad.cli import provision_key
-from camerad.cli.language import system_language
+from camerad.cli.language import add_language, system_language
 
 
 def add_actions(actions: Any) -> None:
@@ -56,9 +56,7 @@ def add_actions(actions: Any) -> None:
     labels.add_argument(
         "register", metavar="REGISTER", help="as 'camerad provision collect' made it"
     )
-    labels.add_argument(
-        "--language", choices=("de", "en"), help="of the page; default: this computer's"
-    )
+    add_language(labels, "of the page")
     provision_key.add_output_option(labels, "the page; a file that is there stays", "FILE")
 
 
@@ -132,7 +130,7 @@ def _labels(options: argparse.Namespace) -> int:
     from camerad.evidence import camera_register, labels  # noqa: PLC0415
     from camerad.evidence.wording import LANGUAGES  # noqa: PLC0415
 
-    wording = LANGUAGES[options.language or system_language(LANGUAGES)]
+    wording = LANGUAGES[options.language or system_language()]
     known = camera_register.read(options.register)
     page = labels.render_labels(known, wording, datetime.now().astimezone()).encode()
     path = os.path.abspath(options.output)

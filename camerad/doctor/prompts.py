@@ -8,7 +8,8 @@ import select
 import sys
 from typing import Final, Protocol
 
-from camerad.doctor.wording import DoctorWording
+from camerad.base.words import Words
+from camerad.doctor.sentences import check_name
 
 _LOOK_SECONDS: Final = 0.05
 
@@ -32,26 +33,37 @@ class Person(Protocol):
 class Terminal:
     """A person at the terminal: questions on standard error, answers from standard input."""
 
-    def __init__(self, wording: DoctorWording) -> None:
-        self._wording = wording
+    def __init__(self, words: Words) -> None:
+        self._words = words
         self._typed = b""
 
     async def noticed(self, part: str) -> bool:
         """As `Person.noticed`."""
-        return await self._agrees(self._wording.ask_seen.format(part=self._wording.name(part)))
+        return await self._agrees(
+            self._words.gettext(
+                "{part}: did you see, feel or hear it? [y/n] ", part=check_name(part, self._words)
+            )
+        )
 
     async def sees_test_picture(self) -> bool:
         """As `Person.sees_test_picture`."""
-        return await self._agrees(self._wording.ask_display)
+        return await self._agrees(
+            self._words.gettext("Does the display show coloured bars in a white frame? [y/n] ")
+        )
 
     def ask_to_press(self, part: str, seconds: float) -> None:
         """As `Person.ask_to_press`."""
-        name = self._wording.name(part)
-        self._say(self._wording.ask_press.format(part=name, seconds=seconds))
+        self._say(
+            self._words.gettext(
+                "Press and release the {part} within {seconds:.0f} s.",
+                part=check_name(part, self._words),
+                seconds=seconds,
+            )
+        )
 
     def ask_to_speak(self) -> None:
         """As `Person.ask_to_speak`."""
-        self._say(self._wording.ask_speak)
+        self._say(self._words.gettext("Say something into the microphone."))
 
     @staticmethod
     def _say(text: str) -> None:
@@ -67,7 +79,7 @@ class Terminal:
             answer = line.decode(errors="replace").strip().lower()
             if not line or answer in ("n", "no", "nein"):
                 return False
-            if answer in (self._wording.yes, "y", "yes", "ja"):
+            if answer in (self._words.pgettext("typed answer", "y"), "y", "yes", "ja"):
                 return True
 
     async def _line(self) -> bytes:

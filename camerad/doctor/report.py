@@ -29,9 +29,10 @@ import msgspec
 from camerad import __version__
 from camerad.base.clock import Moment
 from camerad.base.text import printable
+from camerad.base.words import Words
 from camerad.container.statements import rfc3339
 from camerad.doctor.check_results import CheckResult, Level, exit_code
-from camerad.doctor.wording import DoctorWording
+from camerad.doctor.sentences import CHECK_NAMES, LEVELS, check_name, remedy, sentence
 
 VERSION: Final = 1
 WIDTH: Final = 100
@@ -46,20 +47,20 @@ _COLOURS: Final = {
 _PLAIN: Final = "\x1b[0m"
 
 
-def format_result(result: CheckResult, wording: DoctorWording, *, colour: bool) -> str:
+def format_result(result: CheckResult, words: Words, *, colour: bool) -> str:
     """One result for people: how bad, what, the sentence, and below it the cure; ends with a line
     break."""
-    level, name = wording.levels[result.level], wording.name(result.check)
-    wide = max(len(word) for word in wording.levels.values())
-    names = max(len(word) for word in wording.checks.values()) + 1
+    level, name = words.gettext(LEVELS[result.level]), check_name(result.check, words)
+    wide = max(len(words.gettext(one)) for one in LEVELS.values())
+    names = max(len(check_name(one, words)) for one in CHECK_NAMES) + 1
     indent = " " * (wide + names + 4)
     marked = level.ljust(wide)
     if colour:
         marked = f"{_COLOURS[result.level]}{marked}{_PLAIN}"
-    said = _paragraphs(wording.sentence(result), len(indent))
+    said = _paragraphs(sentence(result, words), len(indent))
     text = f"{marked}  {printable(name).ljust(names)}  " + f"\n{indent}".join(said) + "\n"
-    if cure := wording.cure_of(result):
-        arrow = f"{wording.cure}: "
+    if cure := remedy(result, words):
+        arrow = words.gettext("fix") + ": "
         told = _paragraphs(cure, len(indent) + len(arrow))
         text += f"{indent}{arrow}" + f"\n{indent}{' ' * len(arrow)}".join(told) + "\n"
     return text
@@ -99,11 +100,16 @@ class DoctorReport(msgspec.Struct, frozen=True):
         counted = Counter(result.level for result in self.results)
         return {level.value: counted[level] for level in Level}
 
-    def summary(self, wording: DoctorWording) -> str:
+    def summary(self, words: Words) -> str:
         """One line for people; ends with a line break."""
-        return wording.summary.format(**self.counts) + "\n"
+        return (
+            words.gettext(
+                "{ok} ok, {warn} warning(s), {fail} failed, {not_tested} not tested", **self.counts
+            )
+            + "\n"
+        )
 
-    def as_json(self, wording: DoctorWording) -> dict[str, Any]:
+    def as_json(self, words: Words) -> dict[str, Any]:
         """The object that is described above."""
         return {
             "version": VERSION,
@@ -117,26 +123,29 @@ class DoctorReport(msgspec.Struct, frozen=True):
                     "check": result.check,
                     "status": result.level.value,
                     "finding": result.finding.value,
-                    "text": wording.sentence(result),
-                    "cure": wording.cure_of(result),
+                    "text": sentence(result, words),
+                    "cure": remedy(result, words),
                     "values": dict(result.values),
                 }
                 for result in self.results
             ],
             "counts": self.counts,
-            "language": wording.code,
+            "language": words.language,
             "exit_code": self.exit_code,
         }
 
-    def document(self, wording: DoctorWording) -> str:
+    def document(self, words: Words) -> str:
         """The file for the camera's records: the report for people, and as its last line the
         object, so that ``tail -n 1`` gives it to a program."""
-        title = wording.title.format(device=self.device or "?")
-        subtitle = wording.subtitle.format(
-            at=rfc3339(self.moment.wall_us), clock=self.moment.source.value, software=__version__
+        title = words.gettext("Check of the body-worn camera {device}", device=self.device or "?")
+        subtitle = words.gettext(
+            "{at}, clock {clock}; camerad {software}",
+            at=rfc3339(self.moment.wall_us),
+            clock=self.moment.source.value,
+            software=__version__,
         )
-        said = "".join(format_result(result, wording, colour=False) for result in self.results)
-        told = json.dumps(self.as_json(wording))
+        said = "".join(format_result(result, words, colour=False) for result in self.results)
+        told = json.dumps(self.as_json(words))
         rule = "=" * len(printable(title))
         head = f"{printable(title)}\n{rule}\n{subtitle}\n"
-        return f"{head}\n{said}\n{self.summary(wording)}\n{told}\n"
+        return f"{head}\n{said}\n{self.summary(words)}\n{told}\n"

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from camerad.base.words import words_in
 from camerad.doctor.prompts import Terminal
-from camerad.doctor.wording import ENGLISH, GERMAN
+
+ENGLISH, GERMAN = words_in("en"), words_in("de")
 
 
 @dataclass

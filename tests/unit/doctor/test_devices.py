@@ -13,13 +13,14 @@ import pytest
 from hw_mocks.pins import SimulatedFactory
 from msgspec.structs import replace
 
+from camerad.base.words import languages, words_in
 from camerad.config import Settings
 from camerad.doctor import camera, daemon, display, io_checks, microphone
 from camerad.doctor.camera import CameraObservation
 from camerad.doctor.check_results import CheckResult, FindingId
 from camerad.doctor.daemon import PartsOwner
 from camerad.doctor.microphone import SoundLevels
-from camerad.doctor.wording import LANGUAGES
+from camerad.doctor.sentences import sentence
 
 REPORT = {
     "camera": "imx708",
@@ -371,9 +372,10 @@ def test_a_camera_that_would_refuse_a_press_is_not_well(
     status = {"stage": stage, "ready": ready, "conditions": ["docked", "hot", "ledger_failed"]}
     found = daemon.judge_readiness(status)
     assert found.finding is finding
-    for wording in LANGUAGES.values():
-        assert ("ledger_failed" in wording.sentence(found)) is (finding is FindingId.DAEMON_REFUSES)
-        assert "docked" not in wording.sentence(found)
+    for language in languages():
+        said = sentence(found, words_in(language))
+        assert ("ledger_failed" in said) is (finding is FindingId.DAEMON_REFUSES)
+        assert "docked" not in said
 
 
 def test_what_the_daemon_says_is_judged_as_what_is_tried(settings: Settings) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-import string
 
 import pytest
 
+from camerad.base.words import languages, words_in
 from camerad.doctor.check_results import CheckResult, FindingId, Level, exit_code
 from camerad.doctor.checks import CHECKS
-from camerad.doctor.wording import ENGLISH, GERMAN, LANGUAGES, DoctorWording
+from camerad.doctor.sentences import CHECK_NAMES, SENTENCES, check_name, sentence
+
+ENGLISH, GERMAN, NOT = words_in("en"), words_in("de"), Level.NOT_TESTED
 
 
 def test_a_finding_is_called_in_json_as_in_the_code() -> None:
@@ -28,55 +30,43 @@ def test_the_exit_code_is_that_of_the_worst_and_what_was_not_tested_does_not_cou
     assert code(FindingId.CARD_HESITATES, FindingId.CARD_SLOW, FindingId.CARD_OK) == 1
 
 
-@pytest.mark.parametrize("wording", LANGUAGES.values(), ids=LANGUAGES)
-def test_a_language_has_words_for_everything(wording: DoctorWording) -> None:
-    assert LANGUAGES[wording.code] is wording
-    assert set(wording.findings) == set(FindingId)
-    assert set(wording.levels) == set(Level)
-    assert set(CHECKS) == set(wording.checks)
+def test_every_check_has_a_name_and_every_finding_a_sentence() -> None:
+    assert set(SENTENCES) == set(FindingId)
+    assert set(CHECK_NAMES) == set(CHECKS)
 
 
-@pytest.mark.parametrize("wording", LANGUAGES.values(), ids=LANGUAGES)
-def test_what_is_wrong_has_a_cure_and_what_is_well_has_none(wording: DoctorWording) -> None:
-    for what, said in wording.findings.items():
-        assert said.sentence, what
-        if what.level in (Level.WARN, Level.FAIL):
-            assert said.cure, what
-        elif what.level is Level.OK:
-            assert not said.cure, what
+@pytest.mark.parametrize("found", FindingId)
+def test_a_fault_has_a_remedy_and_a_part_that_works_has_none(found: FindingId) -> None:
+    told = SENTENCES[found].remedy
+    assert told if found.level in (Level.WARN, Level.FAIL) else not told or found.level is NOT
 
 
-def names(text: str) -> set[str]:
-    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
-
-
-def test_both_languages_put_in_the_same_values() -> None:
-    for what in FindingId:
-        german, english = GERMAN.findings[what], ENGLISH.findings[what]
-        assert names(german.sentence) == names(english.sentence), what
-        assert names(german.cure) == names(english.cure), what
-
-
-def test_a_check_is_named_as_a_person_calls_it() -> None:
-    assert GERMAN.name("light_red") == "rotes Licht"
-    assert GERMAN.name("button_main") == "Taste main"
-    assert ENGLISH.name("button_trigger_2") == "button trigger_2"
-    assert ENGLISH.name("unheard_of") == "unheard_of"
+@pytest.mark.parametrize(
+    ("check", "english", "german"),
+    [
+        ("light_red", "red light", "rotes Licht"),
+        ("button_main", "button main", "Taste main"),
+        ("button_trigger_2", "button trigger_2", "Taste trigger_2"),
+        ("unheard_of", "unheard_of", "unheard_of"),
+    ],
+)
+def test_a_check_has_a_plain_name(check: str, english: str, german: str) -> None:
+    assert [check_name(check, words) for words in (ENGLISH, GERMAN)] == [english, german]
 
 
 @pytest.mark.parametrize(("state", "word"), [("on", "eingeschaltet"), ("off", "ausgeschaltet")])
-def test_what_a_line_was_switched_to_is_said_in_the_language_of_the_sentence(
-    state: str, word: str
-) -> None:
+def test_the_state_of_a_line_is_in_the_language_of_the_sentence(state: str, word: str) -> None:
     dead = CheckResult("light_red", FindingId.OUTPUT_DEAD, {"gpio": 23, "state": state})
-    assert word in GERMAN.sentence(dead)
-    assert f"switched {state}" in ENGLISH.sentence(dead)
+    assert word in sentence(dead, GERMAN)
+    assert f"switched {state}" in sentence(dead, ENGLISH)
 
 
-def test_texts_are_plain_and_commands_in_them_are_the_same_in_both() -> None:
+@pytest.mark.parametrize("language", languages())
+def test_commands_in_remedies_are_the_same_in_every_language(language: str) -> None:
     commands = re.compile(
         r"camerad (?:doctor|config|keys|identity|offload|evidence)|sudo (?:systemctl|chmod|du)"
     )
-    for what in FindingId:
-        german, english = GERMAN.findings[what].cure, ENGLISH.findings[what].cure
-        assert sorted(commands.findall(german)) == sorted(commands.findall(english)), what
+    for found in FindingId:
+        told = SENTENCES[found].remedy
+        translated = words_in(language).gettext(told) if told else ""
+        assert sorted(commands.findall(translated)) == sorted(commands.findall(told)), found

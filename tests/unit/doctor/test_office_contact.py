@@ -14,13 +14,14 @@ from authority import Authority, authority
 from msgspec.structs import replace
 from small_office import Fault, SmallOffice
 
+from camerad.base.words import languages, words_in
 from camerad.config import Settings, load
 from camerad.container.keys import SigningKey
 from camerad.doctor import office_contact, runner
 from camerad.doctor.check_results import CheckResult, FindingId, Level
 from camerad.doctor.isolated_check import NoAnswerError
 from camerad.doctor.office_contact import check_office, is_docked
-from camerad.doctor.wording import LANGUAGES
+from camerad.doctor.sentences import remedy, sentence
 from camerad.store.identity import KEY_NAME
 from tests.unit.dock.scene import Scene, ca, context, scene
 
@@ -51,8 +52,8 @@ def ask(settings: Settings, status: dict[str, Any] | None = None, **office: str)
     assert settings.office is not None
     changed = replace(settings, office=replace(settings.office, **office))  # type: ignore[arg-type]
     found = check_office(changed, DOCKED if status is None else status, None, True)
-    for wording in LANGUAGES.values():
-        assert "{" not in wording.sentence(found) + wording.cure_of(found)
+    for words in map(words_in, languages()):
+        assert "{" not in sentence(found, words) + remedy(found, words)
     json.dumps(dict(found.values))
     return found
 
@@ -80,8 +81,8 @@ def test_what_the_daemon_knows_of_a_failure_is_found_as_well(
     failed = {"state": "failed", "done": 0, "total": 1, "trouble": trouble}
     found = ask(camera, DOCKED | {"handover": failed})
     assert (found.finding, found.level) == (finding, Level.WARN)
-    for wording in LANGUAGES.values():
-        assert cure in wording.cure_of(found)
+    for words in map(words_in, languages()):
+        assert cure in remedy(found, words)
 
 
 @pytest.mark.parametrize("trouble", ["network", "register", None])
@@ -165,9 +166,9 @@ def test_an_authority_that_is_none(camera: Settings) -> None:
 def test_a_server_by_another_authority(camera: Settings) -> None:
     found = ask(camera, ca=authority().pem)
     assert found.finding is FindingId.OFFICE_STRANGER
-    sentence = LANGUAGES["de"].sentence(found)
-    assert str(found.values["trusted"]) in sentence
-    assert str(found.values["shown"]) in sentence
+    said = sentence(found, words_in("de"))
+    assert str(found.values["trusted"]) in said
+    assert str(found.values["shown"]) in said
 
 
 ELSEWHERE = ("127.0.0.2", None, FindingId.OFFICE_OTHER_NAME)
@@ -239,8 +240,8 @@ def test_whoever_asks_for_it_hears_that_the_camera_has_no_office(config: Path) -
     """A file that lacks the section by mistake leaves a camera that hands over nothing."""
     found = examined(config)["office"]
     assert (found.finding, found.level) == (FindingId.OFFICE_NONE, Level.NOT_TESTED)
-    for wording in LANGUAGES.values():
-        assert "--office-url" in wording.cure_of(found)
+    for words in map(words_in, languages()):
+        assert "--office-url" in remedy(found, words)
 
 
 def test_a_question_that_comes_to_no_end_does_not_fail_the_camera(

@@ -6,10 +6,11 @@ import json
 
 from camerad import __version__
 from camerad.base.clock import ClockSource, Moment
+from camerad.base.words import words_in
 from camerad.doctor.check_results import CheckResult, FindingId
 from camerad.doctor.report import WIDTH, DoctorReport, format_result
-from camerad.doctor.wording import ENGLISH, GERMAN
 
+ENGLISH, GERMAN = words_in("en"), words_in("de")
 SLOW = CheckResult(
     "card",
     FindingId.CARD_SLOW,

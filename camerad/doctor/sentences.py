@@ -1,45 +1,92 @@
-"""The doctor's findings and their remedies in English."""
+"""The doctor's sentences: what each finding says, and the remedy."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
-from camerad.doctor.check_results import FindingId
-from camerad.doctor.wording.catalogue import Sentence
+import msgspec
 
-_SUDO: Final = "Run the command with sudo."
-_STOP: Final = (
+from camerad.base.words import N_, NC_, Words
+from camerad.doctor.check_results import CheckResult, FindingId, Level
+
+
+class Sentence(msgspec.Struct, frozen=True):
+    """A plain sentence, and its remedy, in up to two texts; "" where nothing is to be done.
+
+    Names in braces are values of the result, filled in by ``str.format``.
+    """
+
+    sentence: str
+    remedy: str = ""
+    more: str = ""
+
+
+LEVELS: Final = {
+    Level.OK: N_("ok"),
+    Level.WARN: N_("WARNING"),
+    Level.FAIL: N_("FAILED"),
+    Level.NOT_TESTED: N_("not tested"),
+}
+CHECK_NAMES: Final = {
+    "configuration": NC_("check", "configuration"),
+    "daemon": NC_("check", "daemon"),
+    "recipients": NC_("check", "recipients"),
+    "key": NC_("check", "device's key"),
+    "ledger": NC_("check", "ledger"),
+    "clock": NC_("check", "clock"),
+    "battery": NC_("check", "battery"),
+    "temperature": NC_("check", "temperature"),
+    "space": NC_("check", "free space"),
+    "card": NC_("check", "card"),
+    "hardening": NC_("check", "hardening"),
+    "office": NC_("check", "office"),
+    "uptime": NC_("check", "since boot"),
+    "camera": NC_("check", "camera"),
+    "microphone": NC_("check", "microphone"),
+    "loudspeaker": NC_("check", "loudspeaker"),
+    "display": NC_("check", "display"),
+    "light_green": NC_("check", "green light"),
+    "light_red": NC_("check", "red light"),
+    "light_amber": NC_("check", "amber light"),
+    "vibration": NC_("check", "vibration"),
+    "buzzer": NC_("check", "buzzer"),
+    "buttons": NC_("check", "buttons"),
+}
+
+_SUDO: Final = N_("Run the command with sudo.")
+_STOP: Final = N_(
     "To test it, stop the daemon: sudo systemctl stop camerad. Run camerad doctor. Then start the "
     "daemon again: sudo systemctl start camerad."
 )
-_TAKEN: Final = (
+_TAKEN: Final = N_(
     "Run the command with sudo. If that does not help, something else uses this GPIO: a part of "
     "the camera (docs/hardware.md lists the pins), or, on a camera set up by hand, another program "
     "(gpioinfo names it)."
 )
-_NEW_FILE: Final = "make a new file (docs/technician.md, step 11)"
-_SETTING: Final = f"To change a setting of a camera from the image, {_NEW_FILE}."
-_NEW_KEY: Final = (
+_NEW_KEY: Final = N_(
     "Then enter the camera's new public key at the desk. Camera from the image: start it once "
     "more, then run camerad provision collect --replace NAME on its card. Set up by hand: sudo "
     "camerad identity show --pem prints the key for the desk's trusted keys."
 )
-_NEW_CARD: Final = "update it, or replace its card (docs/technician.md, section 12)"
+_SETTING: Final = N_(
+    "To change a setting of a camera from the image, make a new file (docs/technician.md, step 11)."
+)
 
-FINDINGS: Final = {
+SENTENCES: Final[Mapping[FindingId, Sentence]] = {
     FindingId.CONFIGURATION_OK: Sentence("{file} is valid; policy {policy}."),
     FindingId.CONFIGURATION_WRONG: Sentence(
         "{mistakes}",
-        "Set up by hand: correct these lines, then check them: camerad config check {file}. Camera "
-        f"from the image: {_NEW_FILE}.",
+        "Set up by hand: correct these lines, then check them: camerad config check {file}. "
+        "Camera from the image: make a new file (docs/technician.md, step 11).",
     ),
     FindingId.CONFIGURATION_NEEDED: Sentence("This test needs a valid configuration."),
     FindingId.NO_ANSWER: Sentence(
         "No answer within {seconds:g} s.",
         "Switch the camera off and on. If that does not help, read what the kernel says: "
-        "journalctl -k. If ledger, device's key, free space or card do not answer, the card "
-        "is failing: offload the recordings, then replace it. For other parts, check the part "
-        "and its wires.",
+        "journalctl -k. If ledger, device's key, free space or card do not answer, the card is "
+        "failing: offload the recordings, then replace it. For other parts, check the part and "
+        "its wires.",
     ),
     FindingId.DAEMON_RUNS: Sentence(
         "The daemon is running ({stage}). The doctor asked it about the camera's parts.",
@@ -52,55 +99,57 @@ FINDINGS: Final = {
     FindingId.DAEMON_STOPPED: Sentence("No daemon runs; the parts were tested directly."),
     FindingId.DAEMON_SILENT: Sentence(
         "Another process uses the recordings and does not answer: {why}",
-        "If another camerad command runs, wait until it ends. Otherwise the daemon hangs: "
-        "sudo systemctl restart camerad. Its log: journalctl -u camerad",
+        "If another camerad command runs, wait until it ends. Otherwise the daemon hangs: sudo "
+        "systemctl restart camerad. Its log: journalctl -u camerad",
     ),
     FindingId.DAEMON_FORBIDDEN: Sentence("This user may not ask the daemon: {why}", _SUDO),
     FindingId.DEVICES_TAKEN: Sentence(
         "Another program uses this part and does not say whether it works.",
     ),
-    FindingId.RECIPIENTS_OK: Sentence(
-        "Recordings are encrypted for {count} key(s) of the office.",
-    ),
+    FindingId.RECIPIENTS_OK: Sentence("Recordings are encrypted for {count} key(s) of the office."),
     FindingId.RECIPIENTS_NONE: Sentence(
         "No recipient could open a recording, so the camera makes none.",
-        f"Camera from the image: {_NEW_FILE}. It has to name the public keys of the evidence desk, "
-        "its own and the spare one. Set up by hand: put them under 'recipients' in {file}, then "
-        "restart: sudo systemctl restart camerad. The evidence desk makes the keys: camerad keys "
-        "new",
+        "Camera from the image: make a new file (docs/technician.md, step 11). It has to name "
+        "the public keys of the evidence desk, its own and the spare one. Set up by hand: put "
+        "them under 'recipients' in {file}, then restart: sudo systemctl restart camerad. The "
+        "evidence desk makes the keys: camerad keys new",
     ),
     FindingId.RECIPIENTS_WRONG: Sentence(
         "{why}",
-        f"Public keys begin with age1. Camera from the image: {_NEW_FILE}. Set up by hand: correct "
-        "'recipients' in {file}.",
+        "Public keys begin with age1. Camera from the image: make a new file "
+        "(docs/technician.md, step 11). Set up by hand: correct 'recipients' in {file}.",
     ),
     FindingId.KEY_OK: Sentence(
         "The key exists, only the camera can read it, and the ledger knows it: {thumbprint}",
     ),
     FindingId.KEY_NONE: Sentence(
         "The camera has no key yet: {path} is missing.",
-        "Start the daemon, which makes the key: sudo systemctl start camerad. " + _NEW_KEY,
+        "Start the daemon, which makes the key: sudo systemctl start camerad.",
+        _NEW_KEY,
     ),
     FindingId.KEY_LOST: Sentence(
         "The private half of the key {thumbprint} is gone: {path}",
-        "If the file was moved, put it back. If it is lost, start the daemon: it makes a "
-        "new key. " + _NEW_KEY,
+        "If the file was moved, put it back. If it is lost, start the daemon: it makes a new key.",
+        _NEW_KEY,
     ),
     FindingId.KEY_OPEN: Sentence(
         "Other users can read the private key (mode {mode}): {path}",
-        "If the key was certainly not copied, run sudo chmod 600 {path}. Otherwise "
-        "move the file away and start the daemon: it makes a new key. " + _NEW_KEY,
+        "If the key was certainly not copied, run sudo chmod 600 {path}. Otherwise move the "
+        "file away and start the daemon: it makes a new key.",
+        _NEW_KEY,
     ),
     FindingId.KEY_DAMAGED: Sentence(
         "The key's file is damaged: {path}: {why}",
-        "If the card is old, replace it. Otherwise start the daemon: it sets the file aside and "
-        "makes a new key. " + _NEW_KEY,
+        "If the card is old, replace it. Otherwise start the daemon: it sets the file aside "
+        "and makes a new key.",
+        _NEW_KEY,
     ),
     FindingId.KEY_OTHER: Sentence(
         "The camera's key is {thumbprint}, but the ledger knows {known}.",
         "If this card was copied from another camera, set the camera up with a card of its "
         "own. If the key was changed on purpose, start the daemon once, so that the ledger "
-        "knows the new key. " + _NEW_KEY,
+        "knows the new key.",
+        _NEW_KEY,
     ),
     FindingId.KEY_CREDENTIAL: Sentence(
         "The ledger knows a key that is not on the card. Perhaps systemd passes it to the "
@@ -115,8 +164,7 @@ FINDINGS: Final = {
     FindingId.LEDGER_DAMAGED: Sentence(
         "The ledger is damaged ({count} error(s)). The first: {why}",
         "Offload the recordings, then check everything: camerad evidence verify {directory}. "
-        "Either the ledger was changed, or the card is failing. If it is the card, replace "
-        "it.",
+        "Either the ledger was changed, or the card is failing. If it is the card, replace it.",
     ),
     FindingId.LEDGER_UNREADABLE: Sentence("The ledger cannot be read: {why}", _SUDO),
     FindingId.CLOCK_SYNCHRONISED: Sentence("The clock was synchronised: {time}"),
@@ -145,7 +193,8 @@ FINDINGS: Final = {
     FindingId.BATTERY_GONE: Sentence(
         "This camera had a battery gauge ({rates} is there), but {directory} shows none now.",
         "Check the wires of the battery gauge (I2C), and dmesg. Until the gauge works, the "
-        "camera may stop without a warning. If the gauge was removed on purpose: sudo rm {rates}",
+        "camera may stop without a warning. If the gauge was removed on purpose: sudo rm "
+        "{rates}",
     ),
     FindingId.BATTERY_NONE: Sentence("No battery gauge was found in {directory}."),
     FindingId.TEMPERATURE_OK: Sentence("{celsius:.0f} degrees Celsius."),
@@ -193,8 +242,8 @@ FINDINGS: Final = {
         "continuous recording (video surveillance, class V30).",
     ),
     FindingId.CARD_SLOW: Sentence(
-        "The card writes {rate:.2f} MB/s, but a recording needs {needed:.2f} MB/s; the "
-        "slowest write test took {worst_ms:.0f} ms.",
+        "The card writes {rate:.2f} MB/s, but a recording needs {needed:.2f} MB/s; the slowest "
+        "write test took {worst_ms:.0f} ms.",
         "Replace the card with one made for continuous recording (video surveillance, class V30).",
     ),
     FindingId.CARD_FAILS: Sentence(
@@ -213,42 +262,38 @@ FINDINGS: Final = {
         "The camera is recording.",
         "Run the doctor again when the camera does not record.",
     ),
-    FindingId.CARD_FORBIDDEN: Sentence(
-        "This user may not write to the card: {directory}",
-        _SUDO,
-    ),
+    FindingId.CARD_FORBIDDEN: Sentence("This user may not write to the card: {directory}", _SUDO),
     FindingId.HARDENING_OK: Sentence(
         "The service has few rights: systemd rates its exposure {exposure:.1f} of 10 (0 is "
         "safest).",
     ),
     FindingId.HARDENING_WEAK: Sentence(
-        "The service has too many rights: systemd rates its exposure {exposure:.1f} of 10 (0 is "
-        "safest). At most {limit:.1f} is normal.",
+        "The service has too many rights: systemd rates its exposure {exposure:.1f} of 10 (0 "
+        "is safest). At most {limit:.1f} is normal.",
         "Find the cause: systemctl cat {unit}, and systemd-analyze security {unit}. Set up by "
-        "hand: remove the file that gives the service these rights, or install the shipped unit "
-        f"again. Camera from the image: switch it off and on. If that does not help, {_NEW_CARD}.",
+        "hand: remove the file that gives the service these rights, or install the shipped "
+        "unit again. Camera from the image: switch it off and on. If that does not help, "
+        "update it, or replace its card (docs/technician.md, section 12).",
     ),
     FindingId.HARDENING_ALONE: Sentence(
         "These units are missing or not enabled: {missing}. Without them the camera cannot "
         "switch itself off when the battery is empty, and cannot reboot when it hangs.",
         "Set up by hand: install and enable what systemd/README.md lists, then reboot. Camera "
-        f"from the image: {_NEW_CARD}.",
+        "from the image: update it, or replace its card (docs/technician.md, section 12).",
     ),
     FindingId.HARDENING_NO_UNIT: Sentence("The service {unit} is not installed here."),
-    FindingId.HARDENING_NO_TOOL: Sentence(
-        "systemd-analyze is missing or gives no result: {why}",
-    ),
+    FindingId.HARDENING_NO_TOOL: Sentence("systemd-analyze is missing or gives no result: {why}"),
     FindingId.UPTIME: Sentence("{days} d {hours:02d}:{minutes:02d} h."),
     FindingId.CAMERA_OK: Sentence(
-        "{camera}: {width} x {height}, {rate:.1f} pictures a second, brightness {luma} of "
-        "255, {encoder} encoder.",
+        "{camera}: {width} x {height}, {rate:.1f} pictures a second, brightness {luma} of 255, "
+        "{encoder} encoder.",
     ),
     FindingId.CAMERA_DOWN: Sentence(
         "The camera module delivers no picture: {why}",
-        "Switch the camera off, reseat its ribbon cable at both ends, and switch it on. sudo dmesg "
-        "says whether the kernel finds the camera module. Set up by hand: if rpicam-hello "
-        "--list-cameras does not list the camera module, set camera_auto_detect=1 in "
-        "/boot/firmware/config.txt. If nothing helps, replace the camera module.",
+        "Switch the camera off, reseat its ribbon cable at both ends, and switch it on. sudo "
+        "dmesg says whether the kernel finds the camera module. Set up by hand: if "
+        "rpicam-hello --list-cameras does not list the camera module, set camera_auto_detect=1 "
+        "in /boot/firmware/config.txt. If nothing helps, replace the camera module.",
     ),
     FindingId.CAMERA_SILENT: Sentence(
         "The camera module was opened, but no picture has come for {age_s:.0f} s.",
@@ -258,16 +303,17 @@ FINDINGS: Final = {
     FindingId.CAMERA_SIZE: Sentence(
         "The camera module delivers {width} x {height}, but the configuration wants "
         "{wanted_width} x {wanted_height}.",
-        "Set camera.width and camera.height to a size that this camera module has (its data sheet; "
-        f"set up by hand: rpicam-hello --list-cameras). {_SETTING}",
+        "Set camera.width and camera.height to a size that this camera module has (its data "
+        "sheet; set up by hand: rpicam-hello --list-cameras).",
+        _SETTING,
     ),
     FindingId.CAMERA_RATE: Sentence(
         "The camera module delivers {rate:.1f} pictures a second, but the configuration wants "
         "{wanted:.0f}.",
         "Test again in good light, with a cool camera: darkness and heat lower the rate. If "
         "the rate is still too low, set camera.fps to a rate that this camera module can "
-        "deliver at this size (its data sheet; set up by hand: rpicam-hello --list-cameras). "
-        + _SETTING,
+        "deliver at this size (its data sheet; set up by hand: rpicam-hello --list-cameras).",
+        _SETTING,
     ),
     FindingId.CAMERA_LOSES: Sentence(
         "{percent:.0f} % of the pictures are lost.",
@@ -293,7 +339,8 @@ FINDINGS: Final = {
     ),
     FindingId.MICROPHONE_MISSING: Sentence(
         "The microphone cannot be opened: {why}",
-        f"Plug it in. Set microphone.device to a name that arecord -L lists. {_SETTING}",
+        "Plug it in. Set microphone.device to a name that arecord -L lists.",
+        _SETTING,
     ),
     FindingId.MICROPHONE_HANGS: Sentence(
         "The microphone is there but delivers no sound.",
@@ -305,17 +352,15 @@ FINDINGS: Final = {
         "The daemon takes no sound from the microphone now.",
         _STOP,
     ),
-    FindingId.MICROPHONE_SERVES: Sentence(
-        "Sound arrives; the daemon does not say how loud it is.",
-    ),
+    FindingId.MICROPHONE_SERVES: Sentence("Sound arrives; the daemon does not say how loud it is."),
     FindingId.LOUDSPEAKER_HEARD: Sentence("The loudspeaker played a tone, and it was heard."),
     FindingId.LOUDSPEAKER_PLAYED: Sentence(
         "The loudspeaker accepted a tone. With --interactive the doctor asks whether you hear it.",
     ),
     FindingId.LOUDSPEAKER_FAINT: Sentence(
         "The loudspeaker accepted a tone, but the microphone beside it did not hear it.",
-        "Run the doctor again with --interactive and listen. If you hear nothing, check "
-        "wires, amplifier and volume (alsamixer). If nothing helps, replace it.",
+        "Run the doctor again with --interactive and listen. If you hear nothing, check wires, "
+        "amplifier and volume (alsamixer). If nothing helps, replace it.",
     ),
     FindingId.LOUDSPEAKER_UNHEARD: Sentence(
         "The loudspeaker accepted a tone, but it was not heard.",
@@ -323,12 +368,14 @@ FINDINGS: Final = {
     ),
     FindingId.LOUDSPEAKER_FAILS: Sentence(
         "The loudspeaker plays nothing: {why}",
-        f"Plug it in. Set announcements.device to a name that aplay -L lists. {_SETTING}",
+        "Plug it in. Set announcements.device to a name that aplay -L lists.",
+        _SETTING,
     ),
     FindingId.LOUDSPEAKER_NO_FILE: Sentence(
         "Announcement files are missing: {missing}",
-        "Set up by hand: put the files into announcements.directory (WAV, PCM), or install camerad "
-        f"again: it contains them. Camera from the image: {_NEW_CARD}.",
+        "Set up by hand: put the files into announcements.directory (WAV, PCM), or install "
+        "camerad again: it contains them. Camera from the image: update it, or replace its "
+        "card (docs/technician.md, section 12).",
     ),
     FindingId.LOUDSPEAKER_UNWANTED: Sentence(
         "The policy or the configuration wants no announcements.",
@@ -340,10 +387,11 @@ FINDINGS: Final = {
     FindingId.DISPLAY_OK: Sentence("The display accepted the test picture."),
     FindingId.DISPLAY_DOWN: Sentence(
         "The display shows nothing: {why}",
-        "Reseat the display's cable. Check that the kernel knows the display (ls /dev/fb*), and "
-        "that self_view.device and self_view.sysfs name it. Set up by hand: check that "
-        "/boot/firmware/config.txt has its overlay. Camera from the image: check that the image "
-        "was made for this display (PARTS, docs/image.md). If nothing helps, replace the display.",
+        "Reseat the display's cable. Check that the kernel knows the display (ls /dev/fb*), "
+        "and that self_view.device and self_view.sysfs name it. Set up by hand: check that "
+        "/boot/firmware/config.txt has its overlay. Camera from the image: check that the "
+        "image was made for this display (PARTS, docs/image.md). If nothing helps, replace the "
+        "display.",
     ),
     FindingId.DISPLAY_UNSEEN: Sentence(
         "The display accepted the test picture, but it was not seen.",
@@ -365,8 +413,8 @@ FINDINGS: Final = {
     ),
     FindingId.OUTPUT_UNSEEN: Sentence(
         "GPIO {gpio} switches, but you answered that you noticed nothing.",
-        "Check its wires and its polarity. Check that the configuration has the right GPIO "
-        "and active_high. If nothing helps, replace it.",
+        "Check its wires and its polarity. Check that the configuration has the right GPIO and "
+        "active_high. If nothing helps, replace it.",
     ),
     FindingId.OUTPUT_TAKEN: Sentence("Its GPIO cannot be opened: {why}", _TAKEN),
     FindingId.OUTPUT_SERVES: Sentence("The daemon switches it without an error (GPIO {gpio})."),
@@ -377,14 +425,136 @@ FINDINGS: Final = {
     FindingId.BUTTON_WORKS: Sentence("The button works (GPIO {gpio})."),
     FindingId.BUTTON_STUCK: Sentence(
         "The button is pressed all the time (GPIO {gpio}).",
-        "Clean the button, and check that the housing does not press on it. If the button moves "
-        "freely, look for a short circuit at its wires, and check that active_low is right. If "
-        "nothing helps, replace the button.",
+        "Clean the button, and check that the housing does not press on it. If the button "
+        "moves freely, look for a short circuit at its wires, and check that active_low is "
+        "right. If nothing helps, replace the button.",
     ),
     FindingId.BUTTON_UNPRESSED: Sentence(
         "No press arrived within {seconds:.0f} s (GPIO {gpio}).",
-        "Check its wires. Check that the configuration names the right GPIO. If nothing "
-        "helps, replace it.",
+        "Check its wires. Check that the configuration names the right GPIO. If nothing helps, "
+        "replace it.",
     ),
     FindingId.BUTTON_TAKEN: Sentence("Its GPIO cannot be opened: {why}", _TAKEN),
+    FindingId.OFFICE_OK: Sentence("The office's server {url} answers, and knows this camera."),
+    FindingId.OFFICE_NONE: Sentence(
+        "This camera's settings name no office's server; it hands nothing over by itself.",
+        "If the office has a server, make a new file that names it, with --office-url, "
+        "--office-ca and --office-server-key. Put it onto the camera's card "
+        "(docs/technician.md, step 11).",
+    ),
+    FindingId.OFFICE_NOT_DOCKED: Sentence(
+        "The camera is not in its dock, so it has no network.",
+        "To check whether it reaches the office, put it into its dock.",
+    ),
+    FindingId.OFFICE_NO_NETWORK: Sentence(
+        "The doctor has no network here, so it did not ask the office.",
+        "At its start the camera runs the doctor without a network. To ask the office, run it "
+        "by hand: sudo camerad doctor --only office. If it says this again, check the dock's "
+        "cable.",
+    ),
+    FindingId.OFFICE_UNSIGNED: Sentence(
+        "The doctor cannot ask the office in this camera's name: {why}",
+        "Run camerad doctor with sudo, and while the daemon runs.",
+    ),
+    FindingId.OFFICE_NO_ADDRESS: Sentence(
+        "The address of the office's server {url} cannot be found.",
+        "Check that the dock has a network, and its cable. Check the name in office.url, and "
+        "that the network's name server knows it.",
+    ),
+    FindingId.OFFICE_UNREACHED: Sentence(
+        "The office's server {url} cannot be reached.",
+        "Check the dock's cable and network. Check that the server runs (there: systemctl "
+        "status camerad-office), and that no firewall closes its port. Other docks too? Then "
+        "it is the server.",
+    ),
+    FindingId.OFFICE_CA_WRONG: Sentence(
+        "office.ca in the camera's configuration is no certificate.",
+        "Make a new file with the office's authority, and put it onto the camera's card "
+        "(docs/technician.md, step 11).",
+    ),
+    FindingId.OFFICE_STRANGER: Sentence(
+        "What answers at {url} has a certificate by another authority than the camera trusts. "
+        "The camera trusts SHA-256 {trusted}. The server's is by {issuer}, SHA-256 {shown}.",
+        "On the server, this shows the fingerprint of its authority: sudo openssl x509 -noout "
+        "-fingerprint -sha256 -in /etc/camerad-office/office-tls/authority.pem. If the camera "
+        "trusts another, make a new file with that authority, and put it onto the camera's "
+        "card (docs/technician.md, step 11). If it is the same, another computer answers at "
+        "this address: look for it.",
+    ),
+    FindingId.OFFICE_OUT_OF_TIME: Sentence(
+        "The certificate of {url} is valid from {begins} to {ends}. By the camera's clock it "
+        "is not valid today.",
+        "Check the camera's clock, above. If it is right, renew the certificate on the server "
+        "(docs/office.md): put authority.key back, run camerad office init DIR --config FILE "
+        "as the server's user, restart camerad-office, and move authority.key away again.",
+    ),
+    FindingId.OFFICE_OTHER_NAME: Sentence(
+        "The certificate of the office's server is not for {url}.",
+        "Compare office.url in the camera's file with url in the office's settings. They have "
+        "to be the same.",
+    ),
+    FindingId.OFFICE_UNREGISTERED: Sentence(
+        "The office does not take this camera's signature. Its server's register lacks the key "
+        "({thumbprint}), or the server is called otherwise than the camera calls it ({url}).",
+        "The log of the office's server says which. If the register lacks the key: run camerad "
+        "provision collect on the camera's card at the desk, unless that was done since it was "
+        "last set up, and put the desk's register.json into place on the server. If the key "
+        "was taken out of the register, the camera counts as lost: ask why. If not: office.url "
+        "in the camera's file and url in the office's settings have to be the same to the "
+        "letter.",
+    ),
+    FindingId.OFFICE_WITHDRAWN: Sentence(
+        "The office has withdrawn this camera, and takes nothing of it.",
+        "Ask the office why. An administrator takes it back on the desk's page.",
+    ),
+    FindingId.OFFICE_REFUSES: Sentence(
+        "The office's server answers, but not as it should: {why}",
+        "Look at the log of the office's server.",
+    ),
+    FindingId.OFFICE_TAKES_NOTHING: Sentence(
+        "The office's server {url} answers and knows this camera, but takes nothing.",
+        "Mostly its storage is full or fails. On the server: journalctl -u camerad-office.",
+    ),
+    FindingId.OFFICE_NOT_EVERY: Sentence(
+        "The office's server {url} does not take every recording of this camera.",
+        "The camera's log names them, and why: sudo journalctl -u camerad-upload.",
+    ),
+    FindingId.OFFICE_UPLOAD_FAILS: Sentence(
+        "The office's server {url} answers, but handing over fails at the camera itself.",
+        "The camera's log says why: sudo journalctl -u camerad-upload.",
+    ),
+    FindingId.OFFICE_UPLOAD_SILENT: Sentence(
+        "The office's server {url} answers, but the service camerad-upload says nothing.",
+        "sudo systemctl restart camerad-upload. If that does not help: sudo journalctl -u "
+        "camerad-upload.",
+    ),
 }
+
+
+def check_name(check: str, words: Words) -> str:
+    """A check's name for people."""
+    kind, _, rest = check.partition("_")
+    if check in CHECK_NAMES:
+        return words.pgettext("check", CHECK_NAMES[check])
+    return words.gettext("button {name}", name=rest) if kind == "button" else check
+
+
+def sentence(result: CheckResult, words: Words) -> str:
+    """The result in one sentence."""
+    return _filled_in(SENTENCES[result.finding].sentence, result, words)
+
+
+def remedy(result: CheckResult, words: Words) -> str:
+    """The remedy; "" if there is none."""
+    told = SENTENCES[result.finding]
+    return " ".join(_filled_in(text, result, words) for text in (told.remedy, told.more) if text)
+
+
+def _filled_in(text: str, result: CheckResult, words: Words) -> str:
+    values: dict[str, Any] = {"part": check_name(result.check, words), **result.values}
+    if values.get("state") == "on":
+        # TRANSLATORS: fills {state} in: GPIO 23 was switched on
+        values["state"] = words.pgettext("switched", "on")
+    elif values.get("state") == "off":
+        values["state"] = words.pgettext("switched", "off")
+    return words.gettext(text, **values)

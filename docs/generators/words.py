@@ -1,0 +1,178 @@
+"""Catalogues of translations, updated from the texts in the code.
+
+``python -m generators.words`` extracts every text from ``camerad`` (Python and JavaScript), brings
+each ``camerad/locale/LANGUAGE/LC_MESSAGES/camerad.po`` up to date, compiles it to ``.mo``, and says
+what is left to translate. A new language begins as a directory with an empty ``camerad.po``. With
+``--check`` it only says whether all is up to date, translated, and can be filled in.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import io
+import re
+import string
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_javascript
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+
+from camerad.base.errors import EX_CONFIG
+from camerad.base.words import DOMAIN, LOCALE
+
+CAMERAD: Final = LOCALE.parent
+_CALLS: Final = ("N_", "NC_", "Sentence", "gettext", "ngettext", "pgettext")
+"""Functions that take texts: one or more; a context before one (`NC_`, ``pgettext``); singular and
+plural (``ngettext``)."""
+_COMMENT: Final = "TRANSLATORS:"
+_WIDTH: Final = 100
+_HEADERS: Final = re.compile(
+    r'^"(?!Language:|Plural-Forms|Content-Type)[A-Z][A-Za-z-]+: .*\n', re.MULTILINE
+)
+_DATE: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def template(source: Path = CAMERAD) -> Catalog:
+    """Every text of the code below `source`, with its comments for translators. Raises ValueError
+    for a text that is not written as one."""
+    catalog = Catalog(domain=DOMAIN, header_comment="")
+    for path in sorted([*source.rglob("*.py"), *source.rglob("*.js")]):
+        if "vendor" in path.parts:
+            continue
+        place = (path.relative_to(source.parent).as_posix(), 0)
+        for call, texts, comments in (_python if path.suffix == ".py" else _javascript)(path):
+            context = texts.pop(0) if call in ("NC_", "pgettext") else None
+            for text in [tuple(texts[:2])] if call == "ngettext" else texts:
+                catalog.add(text, locations=[place], auto_comments=comments, context=context)
+    return catalog
+
+
+def _python(path: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    source = path.read_text(encoding="utf-8")
+    if not any(f"{call}(" in source for call in _CALLS):
+        return
+    lines = source.splitlines()
+    found = [one for one in ast.walk(ast.parse(source)) if isinstance(one, ast.Call)]
+    for node in sorted(found, key=lambda one: (one.lineno, one.col_offset)):
+        call = getattr(node.func, "id", None) or getattr(node.func, "attr", "")
+        if call not in _CALLS:
+            continue
+        if any(isinstance(one, ast.JoinedStr | ast.BinOp) for one in node.args):
+            raise ValueError(f"{path}:{node.lineno}: {call} takes texts as they are")
+        constants = [one.value for one in node.args if isinstance(one, ast.Constant)]
+        texts = [one for one in constants if isinstance(one, str)]
+        line = node.lineno - 2
+        comments: list[str] = []
+        while line >= 0 and (said := lines[line].strip()).startswith("# "):
+            comments.insert(0, said.removeprefix("# "))
+            line -= 1
+        if texts:
+            yield call, texts, _for_translators(comments)
+
+
+def _javascript(path: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    with path.open("rb") as file:
+        found: Iterable[Any] = extract_javascript(
+            file, dict.fromkeys(_CALLS), [_COMMENT], {"parse_template_string": True}
+        )
+        for _, call, said, comments in found:
+            texts = [said] if isinstance(said, str) else [one for one in said if one]
+            if texts:
+                yield call, texts, _for_translators(comments)
+
+
+def _for_translators(comments: list[str]) -> list[str]:
+    said = " ".join(comments)
+    return [said.removeprefix(_COMMENT).strip()] if said.startswith(_COMMENT) else []
+
+
+def updated(path: Path, texts: Catalog) -> Catalog:
+    """The catalogue in `path` with exactly these texts; what was changed is marked as fuzzy."""
+    with path.open("rb") as file:
+        catalog = read_po(file, locale=path.parents[1].name, domain=DOMAIN)
+    catalog.update(texts)
+    catalog.header_comment = ""
+    catalog.creation_date = catalog.revision_date = _DATE
+    return catalog
+
+
+def po_text(catalog: Catalog) -> str:
+    """The catalogue as a ``.po`` file. It names no dates, versions or lines, which change without
+    need."""
+    file = io.BytesIO()
+    write_po(
+        file, catalog, width=_WIDTH, ignore_obsolete=True, include_lineno=False, sort_by_file=True
+    )
+    return _HEADERS.sub("", file.getvalue().decode()).lstrip()
+
+
+def mo_bytes(catalog: Catalog) -> bytes:
+    """The catalogue as a ``.mo`` file."""
+    file = io.BytesIO()
+    write_mo(file, catalog)
+    return file.getvalue()
+
+
+def problems(catalog: Catalog) -> Iterator[str]:
+    """One line for each text that is not translated, or whose translation cannot be filled in with
+    the same values."""
+    for message in catalog:
+        if not message.id:
+            continue
+        originals, translations = _forms(message.id), _forms(message.string)
+        if message.fuzzy or not all(translations):
+            yield f"{originals[0]!r}: not translated"
+            continue
+        wanted = _placeholders(originals[-1])
+        try:
+            if any(filled_in(text) and not _placeholders(text) <= wanted for text in translations):
+                yield f"{originals[0]!r}: its translation has other placeholders"
+            elif set.union(*map(_placeholders, translations)) != wanted:
+                yield f"{originals[0]!r}: its translation lacks a placeholder"
+        except (ValueError, IndexError) as error:
+            yield f"{originals[0]!r}: its translation cannot be filled in: {error}"
+
+
+def filled_in(text: str) -> str:
+    """The text with a number for each placeholder that has a format, and a letter for others."""
+    fields = list(string.Formatter().parse(text))
+    values = {name: 7 if form else "x" for _, name, form, _ in fields if name is not None}
+    return text.format(**values)
+
+
+def _forms(text: str | Sequence[str] | None) -> tuple[str, ...]:
+    return (text or "",) if isinstance(text, str | None) else tuple(text)
+
+
+def _placeholders(text: str) -> set[tuple[str, str | None]]:
+    return {(name, form) for _, name, form, _ in string.Formatter().parse(text) if name is not None}
+
+
+def main(arguments: Sequence[str] | None = None, source: Path = CAMERAD) -> int:
+    """Update the catalogues of `source`, or check them; returns an exit code."""
+    parser = argparse.ArgumentParser(prog="python -m generators.words")
+    parser.add_argument("--check", action="store_true", help="only say whether all is in order")
+    only_checks = parser.parse_args(arguments).check
+    texts, wrong = template(source), []
+    for path in sorted((source / "locale").glob(f"*/LC_MESSAGES/{DOMAIN}.po")):
+        catalog = updated(path, texts)
+        wrong += [f"{path}: {problem}" for problem in problems(catalog)]
+        mo = path.with_suffix(".mo")
+        for one, made in ((path, po_text(catalog).encode()), (mo, mo_bytes(catalog))):
+            if not only_checks:
+                one.write_bytes(made)
+            elif not one.is_file() or one.read_bytes() != made:
+                wrong.append(f"{one} is not up to date; run: python -m generators.words")
+    sys.stderr.writelines(f"{line}\n" for line in wrong)
+    return EX_CONFIG if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
