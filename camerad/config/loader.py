@@ -10,13 +10,13 @@ from msgspec.structs import replace
 from camerad.base.errors import ConfigError
 from camerad.behaviour.stages import Stage
 from camerad.config import button_tables, policies
+from camerad.config.display_wording import display_wording
 from camerad.config.document import Mistake, read_document
 from camerad.config.fields import GPIO_HIGH, plain_number
 from camerad.config.office_section import Office, OfficeServer
 from camerad.config.sections import AAC_RATES, ConfigFile
 from camerad.config.settings import Button, Settings
 from camerad.config.settings_reader import SettingsReader
-from camerad.config.wording import display_wording
 
 DEFAULT_PATH: Final = policies.ETC / "camerad.yaml"
 """Path of an installed camera's configuration."""

@@ -20,6 +20,7 @@ from camerad.config.controls import (
     ShiftSettings,
     SignalSettings,
 )
+from camerad.config.display_wording import DisplayWording
 from camerad.config.office_section import Office
 from camerad.config.sections import (
     BatteryWatch,
@@ -33,7 +34,6 @@ from camerad.config.sections import (
     ThermalWatch,
     WallClock,
 )
-from camerad.config.wording import DisplayWording
 
 
 class PreEvent(msgspec.Struct, frozen=True):

@@ -16,7 +16,7 @@ CAUSES: Final = {condition: f"cause_{condition.value}" for condition in GRAVITY}
 """The text that says what is the matter, and what to do."""
 CUT_OFF: Final = "cause_cut_off"
 Texts = Mapping[str, str]
-"""The display's texts, by the names of `camerad.config.wording.DisplayWording`."""
+"""The display's texts, by the names of `camerad.config.display_wording.DisplayWording`."""
 TEXTS: Final = frozenset(
     {
         "self_view",
@@ -50,7 +50,7 @@ TEXTS: Final = frozenset(
 class ViewerSettings(msgspec.Struct, frozen=True):
     """The object of ``--settings``. device: file of the framebuffer. sysfs: directory that
     describes it. mirror: show people as a mirror does. fps: pictures per second at most. texts:
-    what the display says, by the names of `camerad.config.wording.DisplayWording`."""
+    what the display says, by the names of `camerad.config.display_wording.DisplayWording`."""
 
     device: str = "/dev/fb0"
     sysfs: str = "/sys/class/graphics/fb0"

@@ -16,7 +16,7 @@ from typing import Final
 from camerad.behaviour import signals, stages
 from camerad.behaviour.scene import GRAVITY
 from camerad.behaviour.stages import Condition, Stage, State
-from camerad.config.wording import LANGUAGES
+from camerad.config.display_wording import wording_in
 from camerad.doctor.check_results import FindingId, Level
 from camerad.selfview.viewer_settings import CAUSES
 from generators import written_page
@@ -51,7 +51,7 @@ def _signals() -> str:
                 f"`{condition.value}`",
                 ", ".join(f"{name} {_LIGHTS[lit]}" for name, lit in lamps.items() if lit.steps),
                 "" if cue is None else _strokes(signals.CUE_TABLE[cue][0].value),
-                *("" if cause is None else getattr(LANGUAGES[code], cause) for code in _CODES),
+                *("" if cause is None else getattr(wording_in(code), cause) for code in _CODES),
             )
         )
     head = ("condition", "light", "rhythm", "the display in German", "in English")

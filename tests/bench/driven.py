@@ -30,7 +30,7 @@ from camerad.capture.encoding import Emptied
 from camerad.capture.pictures import Pictures
 from camerad.capture.send_queue import Outbox
 from camerad.capture.stamp import Stamp
-from camerad.config.wording import LANGUAGES
+from camerad.config.display_wording import wording_in
 from camerad.container.encryption import Sealer
 from camerad.container.keys import SigningKey
 from camerad.recording.assembly import assemble
@@ -240,7 +240,7 @@ def shown(fd: int, clock: ManualClock) -> None:
     noise = np.random.default_rng(1)
     picture = noise.integers(16, 235, geometry.shape, dtype=np.uint8)
     display = Framebuffer(f"/proc/self/fd/{device}", panel)
-    screen = Screen(panel, True, asdict(LANGUAGES["en"]))
+    screen = Screen(panel, True, asdict(wording_in("en")))
     viewer = Viewer(display, screen, FrameReader(fd), clock, FPS)
     viewer.show(RecordingScene(clock.now_us()))
 

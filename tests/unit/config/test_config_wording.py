@@ -11,11 +11,12 @@ from typing import get_type_hints
 import pytest
 from msgspec.structs import asdict, fields
 
+from camerad.base.words import languages
 from camerad.behaviour.scene import GRAVITY
 from camerad.behaviour.stages import REFUSES_START, Condition
 from camerad.config import check_file, load, render
+from camerad.config.display_wording import DisplayWording, wording_in
 from camerad.config.fields import Matches
-from camerad.config.wording import ENGLISH, GERMAN, LANGUAGES, DisplayWording
 
 Write = Callable[..., Path]
 
@@ -28,28 +29,28 @@ def config(write: Write, own: str, language: str = "de") -> Path:
     )
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", languages())
 def test_every_text_of_a_catalogue_is_one_that_an_office_could_write(language: str) -> None:
     hints = get_type_hints(DisplayWording, include_extras=True)
     for field in fields(DisplayWording):
         mark = next(m for m in hints[field.name].__metadata__ if isinstance(m, Matches))
-        text = getattr(LANGUAGES[language], field.name)
+        text = getattr(wording_in(language), field.name)
         assert fullmatch(mark.pattern, text), field.name
 
 
 def test_the_language_is_german_unless_another_is_named(write: Write) -> None:
-    assert load(write("policy: generic\n")).display_wording is GERMAN
+    assert load(write("policy: generic\n")).display_wording == wording_in("de")
     english = write("policy: generic\nself_view: {language: en}\n")
-    assert load(english).display_wording is ENGLISH
+    assert load(english).display_wording == wording_in("en")
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", languages())
 @pytest.mark.parametrize("condition", [*GRAVITY, None])
 def test_a_cause_is_a_short_sentence_and_one_that_says_what_the_officer_does(
     language: str, condition: Condition | None
 ) -> None:
     name = "cause_cut_off" if condition is None else f"cause_{condition.value}"
-    text = getattr(LANGUAGES[language], name)
+    text = getattr(wording_in(language), name)
     what, do = text.removesuffix(".").split(". ")
     assert text.endswith(".")
     assert len(what.split()) <= 4
@@ -63,14 +64,14 @@ def test_a_cause_is_a_short_sentence_and_one_that_says_what_the_officer_does(
 
 def test_an_offices_cause_replaces_that_one_only(write: Write) -> None:
     path = config(write, "cause_storage_full: Karte voll. Wache 3, Regal A.\n")
-    expected = asdict(GERMAN) | {"cause_storage_full": "Karte voll. Wache 3, Regal A."}
+    expected = asdict(wording_in("de")) | {"cause_storage_full": "Karte voll. Wache 3, Regal A."}
     assert asdict(load(path).display_wording) == expected
 
 
 def test_an_offices_text_replaces_that_one_only(write: Write) -> None:
     path = config(write, "recording: AUFZEICHNUNG LÄUFT\nreaches_back: noch {seconds} s\n")
     wording = load(path).display_wording
-    expected = asdict(GERMAN) | {
+    expected = asdict(wording_in("de")) | {
         "recording": "AUFZEICHNUNG LÄUFT",
         "reaches_back": "noch {seconds} s",
     }

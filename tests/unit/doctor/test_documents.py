@@ -16,7 +16,7 @@ from msgspec.structs import asdict
 from camerad.behaviour import bindings, outcomes, signals, stages
 from camerad.behaviour.stages import Condition, Intent, Rules, Stage, State
 from camerad.cli import main
-from camerad.config.wording import LANGUAGES
+from camerad.config.display_wording import wording_in
 from camerad.container import statements
 from camerad.doctor.check_results import FindingId
 from camerad.ledger.entries import Payload
@@ -300,7 +300,7 @@ def test_the_cards_say_the_same_in_the_same_order() -> None:
 
 @pytest.mark.parametrize("language", CARDS)
 def test_a_card_uses_the_words_of_the_display(language: str) -> None:
-    wording = asdict(LANGUAGES[language])
+    wording = asdict(wording_in(language))
     card = text(CARDS[language])
     words = {
         "de": ("große Taste", "Displaytaste", "Selbstansicht", "Marke", "Vorlauf", "andere Kamera"),

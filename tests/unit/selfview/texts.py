@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import asdict
 
-from camerad.config.wording import LANGUAGES
+from camerad.base.words import languages
+from camerad.config.display_wording import wording_in
 
-TEXTS: dict[str, dict[str, str]] = {code: asdict(texts) for code, texts in LANGUAGES.items()}
+TEXTS: dict[str, dict[str, str]] = {code: asdict(wording_in(code)) for code in languages()}
