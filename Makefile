@@ -174,7 +174,6 @@ generated:
 	PYTHONPATH=docs $(python) -m generators.settings_schema --check
 	PYTHONPATH=docs $(python) -m generators.operations_tables --check
 	PYTHONPATH=docs $(python) -m generators.words --check
-	PYTHONPATH=docs $(python) -m generators.player_words --check
 	PYTHONPATH=docs $(python) -m generators.vendored_modules --check
 	PYTHONPATH=config/image $(python) -m camerad_image.wiring --check
 
@@ -185,7 +184,6 @@ generate:
 	PYTHONPATH=docs $(python) -m generators.operations_tables
 	PYTHONPATH=docs $(python) -m generators.listening_test
 	PYTHONPATH=docs $(python) -m generators.words
-	PYTHONPATH=docs $(python) -m generators.player_words
 	PYTHONPATH=config/image $(python) -m camerad_image.wiring
 
 # The machine's own voice; a newer one sounds a little different.

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from camerad.base import process
 from camerad.base.text import printable
+from camerad.base.words import words_in
 from camerad.cli import desk, passphrase, store_access
 from camerad.cli.language import system_language
 from camerad.cli.progress import ProgressBar
@@ -23,7 +24,6 @@ from camerad.container.statements import utc
 from camerad.evidence.decrypt import open_recording
 from camerad.evidence.export import ExportRequest, LedgerExtract, export
 from camerad.evidence.identity_file import Identities, read_identities
-from camerad.evidence.wording import LANGUAGES
 from camerad.ledger.ledger import entries_about
 from camerad.ledger.people_entries import PROSECUTION
 from camerad.ledger.recording_state import Hold
@@ -81,7 +81,7 @@ def _export(options: argparse.Namespace) -> int:
         keys=keys,
         identities=identities,
         directory=options.output,
-        wording=LANGUAGES[options.language or system_language()],
+        words=words_in(options.language or system_language()),
         zone=zone,
         zone_name=zone_name,
         who=who,
@@ -91,8 +91,8 @@ def _export(options: argparse.Namespace) -> int:
         salvage=options.salvage,
         may_run=desk.may_run(place, keys),
     )
-    day = utc(order.made_us).strftime(order.wording.day_format)
-    reason = order.wording.hold_reason.format(day=day)
+    day = utc(order.made_us).strftime(order.words.gettext("%d %B %Y"))
+    reason = order.words.gettext("exported {day}", day=day)
     if order.reference:
         reason += f", {order.reference}"
     stem = os.path.basename(path).removesuffix(SUFFIX)

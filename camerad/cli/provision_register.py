@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from camerad.base.errors import EX_CONFIG, CameradError
 from camerad.base.text import count, printable
+from camerad.base.words import words_in
 from camerad.cli import provision_key
 from camerad.cli.language import add_language, system_language
 
@@ -128,11 +129,10 @@ def _labels(options: argparse.Namespace) -> int:
 
     from camerad.base import durable_files  # noqa: PLC0415 - slow to import
     from camerad.evidence import camera_register, labels  # noqa: PLC0415
-    from camerad.evidence.wording import LANGUAGES  # noqa: PLC0415
 
-    wording = LANGUAGES[options.language or system_language()]
+    words = words_in(options.language or system_language())
     known = camera_register.read(options.register)
-    page = labels.render_labels(known, wording, datetime.now().astimezone()).encode()
+    page = labels.render_labels(known, words, datetime.now().astimezone()).encode()
     path = os.path.abspath(options.output)
     descriptor = durable_files.create(path, 0o644)
     try:

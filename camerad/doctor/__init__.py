@@ -4,5 +4,5 @@ Imports `base`, `behaviour`, `capture`, `config`, `container`, `control`, `daemo
 `hardware`, `ledger`, `store` and `stream`.
 
 Begin with `runner`; `checks` lists the checks, `check_results` all findings that a check can come
-to, and `wording` has the sentences in each language. To add a check: docs/development.md.
+to, and `sentences` has what each says. To add a check: docs/development.md.
 """

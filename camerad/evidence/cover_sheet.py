@@ -1,13 +1,13 @@
 """The sheet that goes to the public prosecutor with a recording: one page of HTML, to be printed.
 
-Made of what was checked, in one of the languages of `camerad.evidence.wording`. It needs nothing
+Made of what was checked, in any language that has a catalogue. It needs nothing
 from elsewhere (no script, no font, no picture), and fits on one page of A4: lists that are long are
 cut there and say where the rest is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, tzinfo
 from html import escape as escape_html
 from typing import Final
@@ -15,12 +15,22 @@ from typing import Final
 import msgspec
 
 from camerad.base.clock import SECOND
-from camerad.base.text import Number, printable
+from camerad.base.text import printable
+from camerad.base.words import N_, Words
 from camerad.container.gaps import Gap
 from camerad.container.severity import Severity
 from camerad.container.statements import RECOVERED, Header, utc
+from camerad.evidence.record_words import (
+    CLOCK,
+    END_REASONS,
+    GAP_REASONS,
+    KINDS,
+    POLICIES,
+    RATE_REASONS,
+    TRIGGERS,
+    translated,
+)
 from camerad.evidence.sheet_page import PAGE
-from camerad.evidence.wording import ReportWording
 from camerad.ledger.recording_state import Hold
 from camerad.verify.findings import Finding, FindingKind, Result, Span
 from camerad.verify.verdict import Report, Verdict
@@ -34,6 +44,33 @@ RATES: Final = 2
 
 _BUTTON: Final = "button:"
 """What a trigger begins with that was a button's, before its name."""
+
+
+VERDICTS: Final = {
+    Verdict.AUTHENTIC: (
+        N_("Authentic and complete"),
+        N_(
+            "Nothing was changed, removed or added since it was recorded, provided that the key "
+            "below is the one registered for this camera."
+        ),
+    ),
+    Verdict.QUALIFIED: (
+        N_("Authentic, with the remarks below"),
+        N_(
+            "Nothing was changed since it was recorded, provided that the key below is the one "
+            "registered for this camera. What is missing, or worth knowing, is listed below."
+        ),
+    ),
+}
+NOT_AUTHENTIC: Final = (
+    N_("NOT authentic as a whole: only the proven parts were opened"),
+    N_(
+        "Parts of this recording were changed or are missing. The video contains only what is "
+        "proven by signatures of the key below, provided that it is the one registered for this "
+        "camera; what is affected is listed below."
+    ),
+)
+"""Of each verdict: its name, and what it means."""
 
 
 def escape(text: str) -> str:
@@ -73,57 +110,71 @@ class CoverSheet(msgspec.Struct, frozen=True):
     reference: str = ""
 
 
-def render(sheet: CoverSheet, wording: ReportWording) -> str:
+def render(sheet: CoverSheet, words: Words) -> str:
     """The page. Raises ValueError if the recording has no authentic header."""
-    return _Page(sheet, wording).html()
+    return _Page(sheet, words).html()
 
 
 class _Page:
-    def __init__(self, sheet: CoverSheet, wording: ReportWording) -> None:
+    def __init__(self, sheet: CoverSheet, words: Words) -> None:
         result = sheet.report.result
         if result is None or result.header is None:
             raise ValueError(f"{sheet.report.path}: without its header there is nothing to say")
         self._sheet = sheet
-        self._words = wording
+        self._words = words
         self._result: Result = result
         self._header: Header = result.header
 
     def html(self) -> str:
         words, verdict = self._words, self._sheet.report.verdict
-        name, text = {
-            Verdict.AUTHENTIC: (words.authentic, words.authentic_text),
-            Verdict.QUALIFIED: (words.qualified, words.qualified_text),
-        }.get(verdict, (words.not_authentic, words.not_authentic_text))
+        name, text = VERDICTS.get(verdict, NOT_AUTHENTIC)
         return PAGE.substitute(
-            lang=words.code,
-            title=escape(f"{words.title} {self._header.id}"),
-            heading=escape(words.title),
-            subtitle=escape(words.subtitle),
+            lang=words.language,
+            title=escape(f"{words.gettext('Recording of a body-worn camera')} {self._header.id}"),
+            heading=escape(words.gettext("Recording of a body-worn camera")),
+            subtitle=escape(words.gettext("Sheet accompanying the evidence")),
             id=escape(self._header.id),
             tone="bad" if verdict >= Verdict.NOT_AUTHENTIC else "good",
-            verdict=escape(name),
+            verdict=escape(words.gettext(name)),
             time=escape(self._time_worth()),
-            verdict_text=escape(text),
-            what_it_is=escape(words.what_it_is),
-            facts_title=escape(words.facts),
+            verdict_text=escape(words.gettext(text)),
+            what_it_is=escape(
+                words.gettext(
+                    "The camera sealed this recording piece by piece, so that only the office can "
+                    "open it, and signed every piece with the camera's own key. Each signature "
+                    "includes the fingerprint of the piece before, so without that key no piece "
+                    "can be changed, left out, moved or added without being noticed."
+                )
+            ),
+            facts_title=escape(words.gettext("The recording")),
             facts=self._rows(self._facts()),
-            checks_title=escape(words.checks),
+            checks_title=escape(words.gettext("Checks made for this export")),
             checks="".join(self._checks()),
-            gaps_title=escape(words.gaps),
+            gaps_title=escape(words.gettext("Gaps stated by the camera")),
             gaps=self._list(self._gaps(), self._no_gaps()),
-            damages=self._section(words.damages, self._findings(Severity.DAMAGE)),
-            remarks=self._section(words.remarks, self._findings(Severity.NOTE)),
-            contained=self._section(words.contained, self._contained()),
-            files_title=escape(words.files),
-            file_title=escape(words.file),
-            sha256_title=escape(words.sha256),
+            damages=self._section(words.gettext("Damage"), self._findings(Severity.DAMAGE)),
+            remarks=self._section(words.gettext("Remarks"), self._findings(Severity.NOTE)),
+            contained=self._section(words.gettext("In the video"), self._contained()),
+            files_title=escape(words.gettext("Files handed over")),
+            file_title=escape(words.gettext("File")),
+            sha256_title=escape(words.gettext("SHA-256 fingerprint")),
             files="".join(self._files()),
-            again_title=escape(words.again),
-            again=escape(words.again_text.format(file=self._sheet.instructions)),
-            handed_over=escape(words.handed_over),
-            signature=escape(words.signature),
+            again_title=escape(words.gettext("How to check it again, without this software")),
+            again=escape(
+                words.gettext(
+                    "Compare the files with “sha256sum -c SHA256SUMS”. The original is an "
+                    "ordinary tar archive of age files (age-encryption.org) and signed statements "
+                    "(RFC 7515, Ed25519); {file} shows the commands. Compare the fingerprint of "
+                    "the key above with the one that the office keeps for this camera: the key in "
+                    "this package proves nothing by itself.",
+                    file=self._sheet.instructions,
+                )
+            ),
+            handed_over=escape(words.gettext("Handed over by / to")),
+            signature=escape(words.gettext("Date, signature")),
             made=escape(
-                words.made.format(
+                words.gettext(
+                    "Made on {when} by {who} with {software}.",
                     when=self._zoned(self._sheet.made_us),
                     who=self._sheet.made_by,
                     software=self._sheet.software,
@@ -135,66 +186,79 @@ class _Page:
         """What the time is worth, beside the verdict; "" where that is worth nothing."""
         worth = self._sheet.report.time_worth
         words = self._words
-        return "" if worth is None else words.time.format(worth=words.clock.get(worth, worth))
+        return (
+            ""
+            if worth is None
+            else words.gettext("Time: {worth}", worth=translated(CLOCK, worth, words))
+        )
 
     # ------------------------------------------------------------------ what it is
 
     def _facts(self) -> Iterable[tuple[str, str]]:
         words, header, result = self._words, self._header, self._result
         if self._sheet.reference:
-            yield words.reference, self._sheet.reference
-        yield words.device, header.device
-        yield words.key, result.kid or words.unknown
-        yield words.begun, self._timed(header.started_wall_us, header.clock.source)
-        yield words.ended, self._ended()
+            yield words.gettext("File number"), self._sheet.reference
+        yield words.gettext("Camera"), header.device
+        yield words.gettext("Camera's key"), result.kid or words.gettext("unknown")
+        yield words.gettext("Triggered"), self._timed(header.started_wall_us, header.clock.source)
+        yield words.gettext("End"), self._ended()
         yield (
-            words.length,
-            words.length_value.format(
+            words.gettext("Length"),
+            words.ngettext(
+                "{time}, {pictures} in {number} piece",
+                "{time}, {pictures} in {number} pieces",
+                result.commits - result.unlinked_commits,
                 time=self._time(self._length_us),
-                frames=Number(result.frames - result.unlinked_frames),
-                fragments=Number(result.commits - result.unlinked_commits),
+                pictures=self._pictures(result.frames - result.unlinked_frames),
             ),
         )
         before_us = header.trigger_us - header.origin_us
         pre_event_us = max(0, min(before_us, result.end_us))
         yield (
-            words.pre_event,
-            words.pre_event_value.format(
+            words.gettext("Before the trigger"),
+            words.gettext(
+                "{time} from the pre-event buffer; the film begins at {begin}",
                 time=self._time(pre_event_us),
-                begin=self._local(header.started_wall_us - before_us, words.time_format),
+                begin=self._local(header.started_wall_us - before_us, words.gettext("%H:%M:%S")),
             )
             if pre_event_us
-            else words.no_pre_event,
+            else words.gettext("nothing: there was no pre-event buffer"),
         )
         yield (
-            words.picture,
-            words.picture_value.format(
+            words.gettext("Picture and sound"),
+            words.gettext(
+                "{width} x {height} pixels, {fps} per second, {sound}",
                 width=header.width,
                 height=header.height,
                 fps=header.fps,
-                sound=words.with_sound if header.sound else words.without_sound,
+                sound=words.gettext("with sound") if header.sound else words.gettext("no sound"),
             ),
         )
         if result.rates:
-            yield words.rates, self._rates()
-        yield words.marks, self._marks()
+            yield words.gettext("Other pictures per second"), self._rates()
+        yield words.gettext("Marks"), self._marks()
         yield (
-            words.policy,
-            words.policy_value.format(
-                policy=words.policies.get(header.policy, header.policy),
-                days=Number(header.retention_days),
+            words.gettext("Rules in force"),
+            words.ngettext(
+                "{policy}; deleted after {number} day unless held",
+                "{policy}; deleted after {number} days unless held",
+                header.retention_days,
+                policy=translated(POLICIES, header.policy, words),
             ),
         )
-        yield words.wearer, header.wearer or words.no_wearer
+        yield words.gettext("Worn by"), header.wearer or words.gettext("none assigned")
         if header.continues is not None:
-            yield words.continues, header.continues
-        yield words.trigger, f"{self._trigger()}; {words.software}: {header.software}"
+            yield words.gettext("Continues recording"), header.continues
+        yield (
+            words.gettext("Triggered by"),
+            f"{self._trigger()}; {words.gettext('Camera software')}: {header.software}",
+        )
 
     def _trigger(self) -> str:
         words, trigger = self._words, self._header.trigger
-        if trigger.startswith(_BUTTON) and trigger not in words.triggers:
-            return words.button.format(name=trigger.removeprefix(_BUTTON))
-        return words.triggers.get(trigger, trigger)
+        if trigger.startswith(_BUTTON) and trigger not in TRIGGERS:
+            return words.gettext("button “{name}”", name=trigger.removeprefix(_BUTTON))
+        return translated(TRIGGERS, trigger, words)
 
     @property
     def _length_us(self) -> int:
@@ -207,8 +271,8 @@ class _Page:
     def _ended(self) -> str:
         words, closing = self._words, self._result.closing
         if closing is None or not self._result.end_linked:
-            return words.unknown
-        reason = words.end_reasons.get(closing.reason, closing.reason)
+            return words.gettext("unknown")
+        reason = translated(END_REASONS, closing.reason, words)
         # What repair closed did not end when repair wrote that.
         if closing.boot_id != self._header.boot_id or closing.reason == RECOVERED:
             return reason
@@ -218,10 +282,11 @@ class _Page:
     def _rates(self) -> str:
         words = self._words
         changes = [
-            words.rate.format(
+            words.gettext(
+                "from {time} on {fps} ({reason})",
                 time=self._time(change.at_us - self._header.origin_us),
                 fps=change.to_fps,
-                reason=words.rate_reasons.get(change.reason, change.reason),
+                reason=translated(RATE_REASONS, change.reason, words),
             )
             for change in self._result.rates
         ]
@@ -229,19 +294,25 @@ class _Page:
 
     def _marks(self) -> str:
         times = [self._time(at_us - self._header.origin_us) for at_us in self._result.marks]
-        return ", ".join(self._first(times, MARKS)) or self._words.none
+        return ", ".join(self._first(times, MARKS)) or self._words.gettext("none")
 
     def _first(self, texts: Sequence[str], most: int) -> list[str]:
         """So many of the texts, and how many more there are."""
         if len(texts) <= most:
             return list(texts)
-        rest = self._words.more.format(count=len(texts) - most, file=self._sheet.details)
+        rest = self._words.gettext(
+            "and {count} more; all of them are in {file}",
+            count=len(texts) - most,
+            file=self._sheet.details,
+        )
         return [*texts[:most], rest]
 
     def _timed(self, wall_us: int, source: str) -> str:
         words = self._words
-        return words.by_clock.format(
-            when=self._zoned(wall_us), clock=words.clock.get(source, source)
+        return words.gettext(
+            "{when}; clock {clock}",
+            when=self._zoned(wall_us),
+            clock=translated(CLOCK, source, words),
         )
 
     def _local(self, wall_us: int, form: str) -> str:
@@ -251,10 +322,11 @@ class _Page:
         moment = utc(wall_us)
         local = moment.astimezone(self._sheet.zone)
         if local.utcoffset() == moment.utcoffset():
-            return f"{local.strftime(self._words.date_format)} UTC"
+            return f"{local.strftime(self._words.gettext('%d %B %Y, %H:%M:%S'))} UTC"
         offset = f"{local:%z}"
-        return self._words.zone.format(
-            local=local.strftime(self._words.date_format),
+        return self._words.gettext(
+            "{local} {zone} ({utc} UTC)",
+            local=local.strftime(self._words.gettext("%d %B %Y, %H:%M:%S")),
             zone=f"{self._sheet.zone_name}, UTC{offset[:3]}:{offset[3:]}",
             utc=moment.astimezone(UTC).strftime("%H:%M:%S"),
         )
@@ -282,59 +354,100 @@ class _Page:
             FindingKind.LOST,
         }
         whole_video = sheet.report.verdict < Verdict.NOT_AUTHENTIC
-        yield self._check(signed, words.check_signatures.format(statements=statements))
-        yield self._check(linked, words.check_chain)
-        yield self._check(whole, words.check_fragments.format(fragments=result.commits))
+        yield self._check(
+            signed,
+            words.gettext(
+                "Signature of the camera's key on every statement ({statements})",
+                statements=statements,
+            ),
+        )
+        yield self._check(
+            linked, words.gettext("Unbroken chain from the first statement to the last")
+        )
+        yield self._check(
+            whole,
+            words.gettext(
+                "Fingerprint of every sealed piece ({fragments})", fragments=result.commits
+            ),
+        )
         # What could not be opened is not handed over at all, so both have happened.
-        yield self._check(True, words.check_opened if whole_video else words.check_opened_partly)
+        yield self._check(
+            True,
+            words.gettext(
+                "Decryption of every piece; the video holds what was checked and nothing else"
+            )
+            if whole_video
+            else words.gettext(
+                "Decryption of the proven pieces only; the video holds these and nothing else"
+            ),
+        )
         if sheet.ledger_agrees is None:
-            yield self._check(None, words.check_no_ledger)
+            yield self._check(None, words.gettext("Comparison with a ledger (none was at hand)"))
         else:
-            yield self._check(sheet.ledger_agrees, words.check_ledger)
+            yield self._check(
+                sheet.ledger_agrees,
+                words.gettext("The camera's or office's ledger names the same final fingerprint"),
+            )
         if sheet.hold is None:
-            yield self._check(None, words.check_no_hold)
+            yield self._check(
+                None, words.gettext("Kept from deletion (no store was at hand: place a hold there)")
+            )
         else:
-            text = words.check_hold.format(reason=sheet.hold.reason, who=sheet.hold.who)
+            text = words.gettext(
+                "Kept from deletion: {reason} ({who})", reason=sheet.hold.reason, who=sheet.hold.who
+            )
             yield f"<li><b>✓</b> {escape(text)}</li>"
 
     def _check(self, passed: bool | None, text: str) -> str:
         words = self._words
         sign, said = {
-            True: ("✓", words.passed),
-            False: ("✗", words.failed),
-            None: ("–", words.open_question),
+            True: ("✓", words.gettext("passed")),
+            False: ("✗", words.pgettext("check", "FAILED")),
+            None: ("–", words.gettext("not done")),
         }[passed]
         return f"<li><b>{sign}</b> {escape(text)}: <em>{escape(said)}</em></li>"
 
     def _gaps(self) -> list[str]:
-        words = self._words
-        pictures = [self._gap(gap, "{}", words.pictures) for gap in self._result.gaps]
-        sound = [self._gap(gap, words.no_sound, words.units) for gap in self._result.sound_gaps]
+        words, result = self._words, self._result
+        pictures = [self._gap(gap, "{reason}", self._pictures) for gap in result.gaps]
+        no_sound = words.gettext("no sound: {reason}")
+        sound = [self._gap(gap, no_sound, self._sound_pieces) for gap in result.sound_gaps]
         return pictures + sound
+
+    def _pictures(self, number: int) -> str:
+        return self._words.ngettext("{number} picture", "{number} pictures", number)
+
+    def _sound_pieces(self, number: int) -> str:
+        return self._words.ngettext("{number} piece of sound", "{number} pieces of sound", number)
 
     def _no_gaps(self) -> str:
         """Where no gap is stated. The footage is called continuous only if it was found so."""
         words = self._words
         bare = {FindingKind.UNSTATED, FindingKind.SILENT, FindingKind.QUIET}
         damaged = self._sheet.report.verdict >= Verdict.NOT_AUTHENTIC
-        return words.no_gaps if damaged or bare & self._result.findings.kinds else words.continuous
-
-    def _gap(self, gap: Gap, form: str, count: str) -> str:
-        words = self._words
-        text = (
-            f"{self._range(self._since(gap.from_us), self._since(gap.to_us))}: "
-            f"{form.format(words.gap_reasons.get(gap.reason, gap.reason))}"
+        return (
+            words.gettext("None.")
+            if damaged or bare & self._result.findings.kinds
+            else words.gettext(
+                "None. The footage is continuous from the first picture to the last."
+            )
         )
-        return text if gap.frames is None else f"{text}, {count.format(count=Number(gap.frames))}"
+
+    def _gap(self, gap: Gap, form: str, counted: Callable[[int], str]) -> str:
+        when = self._range(self._since(gap.from_us), self._since(gap.to_us))
+        reason = translated(GAP_REASONS, gap.reason, self._words)
+        text = f"{when}: {form.format(reason=reason)}"
+        return text if gap.frames is None else f"{text}, {counted(gap.frames)}"
 
     def _since(self, media_us: int | None) -> int | None:
         return None if media_us is None else media_us - self._header.origin_us
 
     def _range(self, from_us: int | None, to_us: int | None) -> str:
         words = self._words
-        return words.from_to.format(
-            begin=words.the_beginning if from_us is None else self._time(from_us),
-            end=words.the_end if to_us is None else self._time(to_us),
+        return words.gettext(
+            "from {begin} to {end}",
+            begin=words.gettext("the beginning") if from_us is None else self._time(from_us),
+            end=words.gettext("the end") if to_us is None else self._time(to_us),
         )
 
     def _time(self, at_us: int) -> str:
@@ -342,7 +455,9 @@ class _Page:
         minutes, rest_us = divmod(max(0, at_us), 60 * SECOND)
         hours, minutes = divmod(minutes, 60)
         text = f"{hours}:{minutes:02d}" if hours else str(minutes)
-        return f"{text}:{rest_us / SECOND:06.3f}".replace(".", self._words.decimal)
+        return f"{text}:{rest_us / SECOND:06.3f}".replace(
+            ".", self._words.pgettext("decimal sign", ".")
+        )
 
     def _findings(self, severity: Severity) -> list[str]:
         found = self._result.findings
@@ -365,7 +480,7 @@ class _Page:
 
     def _finding(self, finding: Finding) -> str:
         members = "–".join(dict.fromkeys(one for one in (finding.first, finding.last) if one))
-        text = self._words.kinds.get(finding.kind, finding.text)
+        text = self._words.gettext(KINDS[finding.kind]) if finding.kind in KINDS else finding.text
         if finding.from_us is not None:
             text += f" ({self._range(finding.from_us, finding.to_us)})"
         return f"{members}: {text}" if members else text
@@ -378,8 +493,9 @@ class _Page:
                 f"<tr><td class=name>{escape(one.name)}<br><small>{escape(one.role)}</small></td>"
                 f"<td class=hash>{escape(one.sha256)}</td></tr>"
             )
-        final = self._result.final or self._words.none
-        yield f"<tr><td>{escape(self._words.final)}</td><td class=hash>{escape(final)}</td></tr>"
+        final = self._result.final or self._words.gettext("none")
+        name = self._words.gettext("Final statement of the recording")
+        yield f"<tr><td>{escape(name)}</td><td class=hash>{escape(final)}</td></tr>"
 
     # ------------------------------------------------------------------ HTML
 
@@ -397,4 +513,4 @@ class _Page:
 
     def _cell(self, name: str) -> str:
         # Somebody types the key off the paper: no two of its characters may look alike there.
-        return '<td class="name">' if name == self._words.key else "<td>"
+        return '<td class="name">' if name == self._words.gettext("Camera's key") else "<td>"

@@ -43,6 +43,7 @@ from camerad import __version__
 from camerad.base import durable_files, file_status, storage_errors
 from camerad.base.errors import EX_TEMPFAIL, EX_USAGE, CameradError
 from camerad.base.text import is_plain
+from camerad.base.words import Words
 from camerad.container import jws, recording_files, skeleton
 from camerad.container.keys import KeyRing, PublicKey
 from camerad.container.members import NotARecordingError
@@ -50,9 +51,9 @@ from camerad.container.recording_files import SUFFIX
 from camerad.evidence.cover_sheet import CoverSheet, DeliveredFile, render
 from camerad.evidence.decrypt import OpenedRecording, UnsealError, decrypted, raise_on_sigterm
 from camerad.evidence.identity_file import Identities
+from camerad.evidence.instructions import INSTRUCTIONS_TEXT
 from camerad.evidence.player_page import NAME as PLAYER
 from camerad.evidence.player_page import player_page
-from camerad.evidence.wording import ReportWording
 from camerad.ledger.recording_state import Hold
 from camerad.store import verified_copy
 from camerad.verify.judge import MayRun, Progress, never_runs
@@ -91,7 +92,7 @@ class ExportRequest(msgspec.Struct, frozen=True):
     """What is to be handed over, and how.
 
     path: the recording's file. keys: the devices' keys that are trusted. identities: the office's
-    private keys. directory: where the package is made. wording: the report's language. zone,
+    private keys. directory: where the package is made. words: in the report's language. zone,
     zone_name: of its times. who: who exports; made_us: when. reference: number of the file that it
     is for, "" if none. final: SHA-256 of the recording's end
     as a ledger names it, None if none was at hand. salvage: also of a recording that is not
@@ -102,7 +103,7 @@ class ExportRequest(msgspec.Struct, frozen=True):
     keys: KeyRing
     identities: Identities
     directory: str
-    wording: ReportWording
+    words: Words
     zone: tzinfo
     zone_name: str
     who: str
@@ -269,7 +270,7 @@ class _Package:
 
     def add_documents(self, held: Hold | None) -> None:
         """The report, what it leaves out, how to check everything, and all fingerprints."""
-        order, report, words = self._order, self._report, self._order.wording
+        order, report, words = self._order, self._report, self._order.words
         result = report.result
         container = self._stem + SUFFIX
         said = report.as_json() | {
@@ -283,12 +284,16 @@ class _Package:
             },
         }
         self._add(CHECKS, json.dumps(said, indent=2, ensure_ascii=False) + "\n")
-        instructions = words.instructions.format(
+        instructions = words.gettext(
+            INSTRUCTIONS_TEXT,
             key_pem=KEY_PEM,
-            thumbprint=(result.kid if result is not None else None) or words.unknown,
+            thumbprint=(result.kid if result is not None else None) or words.gettext("unknown"),
             container=shlex.quote(container),
-            final=(result.final if result is not None else None) or words.none,
-            video=words.video_remuxed.format(video=self._video),
+            final=(result.final if result is not None else None) or words.gettext("none"),
+            video=words.gettext(
+                "{video}\n   holds the same packets of picture and sound, ordered for seeking.",
+                video=self._video,
+            ),
             ledger=LEDGER,
         )
         self._add(INSTRUCTIONS, instructions)
@@ -305,14 +310,24 @@ class _Package:
         return result.final == self._order.final
 
     def _sheet(self, held: Hold | None) -> CoverSheet:
-        order, words = self._order, self._order.wording
+        order, words = self._order, self._order.words
         container = self._stem + SUFFIX
         return CoverSheet(
             report=self._report,
             delivered=(
-                DeliveredFile(self._video, words.file_video, self._sums[self._video]),
-                DeliveredFile(container, words.file_container, self._sums[container]),
-                DeliveredFile(PLAYER, words.file_player, self._sums[PLAYER]),
+                DeliveredFile(
+                    self._video, words.gettext("video, plays anywhere"), self._sums[self._video]
+                ),
+                DeliveredFile(
+                    container,
+                    words.gettext("original as the camera wrote it, sealed and signed"),
+                    self._sums[container],
+                ),
+                DeliveredFile(
+                    PLAYER,
+                    words.gettext("open in a browser: checks and plays, without a network"),
+                    self._sums[PLAYER],
+                ),
             ),
             zone=order.zone,
             zone_name=order.zone_name,

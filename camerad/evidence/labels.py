@@ -16,8 +16,8 @@ from string import Template
 from typing import Final
 
 from camerad.base.text import printable
+from camerad.base.words import Words
 from camerad.evidence.camera_register import Register, RegisteredCamera
-from camerad.evidence.wording import ReportWording
 
 URN: Final = "urn:ietf:params:oauth:jwk-thumbprint:sha-256:"
 ON_A_PAGE: Final = 24
@@ -80,42 +80,43 @@ _LABEL: Final = (
 )
 
 
-def render_labels(
-    register: Register, wording: ReportWording, made: datetime, *, linked: str = ""
-) -> str:
+def render_labels(register: Register, words: Words, made: datetime, *, linked: str = "") -> str:
     """The page. made: now, in the time zone of all dates. linked: elements of its head that stand
     for its style, as HTML; "" to have the style in it."""
     cameras = register.cameras
     pages = [cameras[at : at + ON_A_PAGE] for at in range(0, len(cameras), ON_A_PAGE)]
-    head = wording.labels_head.format(day=made.strftime(wording.day_format))
+    head = words.gettext(
+        "Labels of the cameras, {day}. Print at actual size (100%).",
+        day=made.strftime(words.gettext("%d %B %Y")),
+    )
     return _PAGE.substitute(
-        lang=wording.code,
-        title=_escape(wording.labels_title),
+        lang=words.language,
+        title=_escape(words.gettext("Labels of the cameras")),
         style=linked or f"<style>\n{STYLE}</style>",
         pages="".join(
             _SHEET.format(
                 head=_escape(head),
-                page=_escape(wording.labels_page.format(number=number, count=len(pages))),
-                labels="".join(_label(camera, wording, made.tzinfo) for camera in those),
+                page=_escape(
+                    words.gettext("Page {number} of {count}", number=number, count=len(pages))
+                ),
+                labels="".join(_label(camera, words, made.tzinfo) for camera in those),
             )
             for number, those in enumerate(pages, 1)
         ),
     )
 
 
-def _label(camera: RegisteredCamera, wording: ReportWording, zone: tzinfo | None) -> str:
+def _label(camera: RegisteredCamera, words: Words, zone: tzinfo | None) -> str:
     text = camera.thumbprint
     groups = [text[at : at + GROUP] for at in range(0, len(text), GROUP)]
     return _LABEL.format(
         half_points=max(round(_SIZES[0] * 2), int(2 * _size(camera.name))),
         name=_escape(camera.name),
         code=_code(URN + camera.thumbprint),
-        key=_escape(wording.labels_key),
+        key=_escape(words.gettext("Key of the camera")),
         # Without spaces between them, so that it is copied in one piece.
         thumbprint="".join(f"<span>{_escape(group)}</span>" for group in groups),
-        collected=_escape(
-            wording.labels_collected.format(day=_day(camera.collected, wording, zone))
-        ),
+        collected=_escape(words.gettext("As of {day}", day=_day(camera.collected, words, zone))),
     )
 
 
@@ -128,10 +129,12 @@ def _size(name: str) -> float:
     return min(2 * one_line, _LARGEST_OF_TWO_LINES_PT)
 
 
-def _day(collected: str, wording: ReportWording, zone: tzinfo | None) -> str:
+def _day(collected: str, words: Words, zone: tzinfo | None) -> str:
     """The day of an RFC 3339 time in the language's own form; what is none is shown as it is."""
     try:
-        return datetime.fromisoformat(collected).astimezone(zone).strftime(wording.day_format)
+        return (
+            datetime.fromisoformat(collected).astimezone(zone).strftime(words.gettext("%d %B %Y"))
+        )
     except ValueError:
         return collected
 

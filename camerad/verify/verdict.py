@@ -11,6 +11,7 @@ import msgspec
 
 from camerad.base.clock import SECOND
 from camerad.base.text import count, printable
+from camerad.base.words import N_
 from camerad.container.gaps import Gap
 from camerad.container.severity import Severity
 from camerad.container.statements import RECOVERED, Header, Microphone, SoundChange, rfc3339
@@ -41,10 +42,10 @@ WORDS: Final = {
     Verdict.UNREADABLE: "unreadable",
 }
 TIME_WORDS: Final[Mapping[str, str]] = {
-    TimeWorth.SYNCHRONISED: "set by a time server",
-    TimeWorth.RTC: "kept by its battery",
-    TimeWorth.UNKNOWN: "NOT reliable",
-    TimeWorth.STEPPED: "NOT reliable: it was set while recording",
+    TimeWorth.SYNCHRONISED: N_("set by a time server"),
+    TimeWorth.RTC: N_("kept by its battery"),
+    TimeWorth.UNKNOWN: N_("NOT reliable"),
+    TimeWorth.STEPPED: N_("NOT reliable: it was set while recording"),
 }
 """What wall time is worth, in English."""
 

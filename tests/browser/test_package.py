@@ -22,12 +22,12 @@ from player_recordings import made_with_holes
 from playwright.sync_api import Browser, Download, Page, expect
 from sealed_helpers import LOCKED, PASSPHRASE, altered, flipped, made, office, pack
 
+from camerad.base.words import words_in
 from camerad.cli.main import main
 from camerad.container.keys import KeyRing
 from camerad.evidence.export import ExportRequest, LedgerExtract, export
 from camerad.evidence.offload import offload
 from camerad.evidence.player_page import player_hash
-from camerad.evidence.wording import GERMAN
 from camerad.ledger.entries import read_lines
 from camerad.ledger.recording_state import Hold
 from camerad.office.desk.roles import DeskRole
@@ -38,6 +38,7 @@ from tests.browser.test_desk import at_desk, signed_in
 from tests.unit.office.desk.desk_scene import DeskScene, free_origin
 from tests.waiting import DEADLINE
 
+GERMAN = words_in("de")
 FLAGS: Final = DESK_FLAGS
 ZONE: Final = "Europe/Berlin"
 CALLED: Final = {
@@ -192,7 +193,7 @@ def exported(scene: DeskScene, recording: str, hold: Hold, place: Path) -> Path:
         keys=KEYS,
         identities=[office()],
         directory=str(place / "command"),
-        wording=GERMAN,
+        words=GERMAN,
         zone=ZoneInfo(ZONE),
         zone_name=ZONE,
         who="K.Clerk (k.clerk)",

@@ -29,7 +29,7 @@ from sealed_helpers import (
 from camerad.container import jws
 from camerad.container.gaps import CUT_OFF
 from camerad.container.keys import SigningKey
-from camerad.evidence.wording import ENGLISH
+from camerad.evidence.record_words import END_REASONS, GAP_REASONS
 from camerad.ledger.entries import NOTHING, Head, facts_of_kind, sign_entry
 from camerad.ledger.entry_types import Carried, Fact
 from camerad.ledger.recording_changes import newly_named
@@ -331,10 +331,10 @@ def test_what_only_unlinked_statements_say_is_no_fact_on_the_sheet(page: Page) -
     given = [base64.b64encode(it).decode() for it in (pack(spliced()), KEY.public.raw)]
     text = page.evaluate(SHEET, given)
     lines = [it for it in text.splitlines() if it]
-    assert lines[lines.index(ENGLISH.length) + 1] == "0:01.000, 30 pictures in 2 pieces"
-    assert lines[lines.index(ENGLISH.marks) + 1] == ENGLISH.none
-    assert ENGLISH.end_reasons["shutdown"] not in text
-    assert ENGLISH.gap_reasons[CUT_OFF] not in text
+    assert lines[lines.index("Length") + 1] == "0:01.000, 30 pictures in 2 pieces"
+    assert lines[lines.index("Marks") + 1] == "none"
+    assert END_REASONS["shutdown"] not in text
+    assert GAP_REASONS[CUT_OFF] not in text
 
 
 def test_no_script_reads_the_key_and_its_bytes_are_overwritten(page: Page) -> None:

@@ -16,13 +16,14 @@ from player_recordings import READ_NUMBERS, made_with_holes
 from playwright.sync_api import Browser, Page
 from sealed_helpers import KEY, KEYS, LOCKED, PASSPHRASE, altered, flipped, made, office, pack
 
+from camerad.base.words import words_in
 from camerad.container.keys import SigningKey
 from camerad.evidence.export import ExportRequest, LedgerExtract, export
-from camerad.evidence.wording import ENGLISH
 from camerad.ledger.recording_state import Hold
 from tests.browser.person import NARROW, SCREENSHOTS, browser
 from tests.waiting import DEADLINE, until
 
+ENGLISH = words_in("en")
 THUMBPRINT: Final = KEY.public.thumbprint
 STATE: Final = "document.body.innerText"
 PLAYS_FILM: Final = """(async () => {
@@ -52,7 +53,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
         keys=KEYS,
         identities=[office()],
         directory=str(place / "out"),
-        wording=ENGLISH,
+        words=ENGLISH,
         zone=UTC,
         zone_name="UTC",
         who="Desk",

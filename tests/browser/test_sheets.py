@@ -15,9 +15,10 @@ from msgspec.structs import replace
 from playwright.sync_api import Browser, Page
 from sealed_helpers import KEY, KEYS, Members, made, pack, sealed, signed, some_closing, without
 
+from camerad.base.words import words_in
 from camerad.container.gaps import FRAMES_LOST, STOPPED_SHORT, Gap
 from camerad.evidence.cover_sheet import CoverSheet, render
-from camerad.evidence.wording import ENGLISH
+from camerad.evidence.record_words import END_REASONS, GAP_REASONS
 from camerad.ledger.recording_state import Hold
 from camerad.verify.judge import verify
 from tests.browser.test_desk import FLAGS as DESK_FLAGS
@@ -25,6 +26,7 @@ from tests.browser.test_desk import at_desk
 from tests.browser.test_package_checks import SHEET
 from tests.unit.office.desk.desk_scene import DeskScene, free_origin
 
+ENGLISH = words_in("en")
 FLAGS: Final = DESK_FLAGS
 FACTS: Final = """async ([spelled, key]) => {
   const bytes = (text) => Uint8Array.from(atob(text), (it) => it.charCodeAt(0));
@@ -111,11 +113,13 @@ def test_both_call_footage_continuous_only_where_it_is(
 ) -> None:
     said = {}
     for name, members in recordings.items():
-        said[name] = row(by_tab(page, pack(members)), ENGLISH.gaps)
-        assert said[name] == row(by_command(tmp_path, pack(members)), ENGLISH.gaps), name
-    assert said["whole"] == ENGLISH.continuous
-    assert ENGLISH.gap_reasons[FRAMES_LOST] in said["stated"]
-    assert said["unstated"] == said["cut"] == ENGLISH.no_gaps
+        said[name] = row(by_tab(page, pack(members)), "Gaps stated by the camera")
+        assert said[name] == row(
+            by_command(tmp_path, pack(members)), "Gaps stated by the camera"
+        ), name
+    assert said["whole"] == "None. The footage is continuous from the first picture to the last."
+    assert GAP_REASONS[FRAMES_LOST] in said["stated"]
+    assert said["unstated"] == said["cut"] == "None."
 
 
 def test_the_end_is_the_stop_and_the_length_goes_up_to_it(
@@ -124,10 +128,10 @@ def test_the_end_is_the_stop_and_the_length_goes_up_to_it(
     for name in ("whole", "stopped", "stated", "unstated"):
         file = pack(recordings[name])
         tab, command = by_tab(page, file), by_command(tmp_path, file)
-        assert row(tab, ENGLISH.ended) == row(command, ENGLISH.ended), name
-        length = row(tab, ENGLISH.length).partition(", ")[0]
+        assert row(tab, "End") == row(command, "End"), name
+        length = row(tab, "Length").partition(", ")[0]
         facts = page.evaluate(FACTS, spelled(file))
-        assert row(facts, ENGLISH.length) == length, name
+        assert row(facts, "Length") == length, name
         if name == "stopped":
-            stop = f"24 November 2026, 15:30:30 UTC; {ENGLISH.end_reasons['stop']}"
-            assert (row(tab, ENGLISH.ended), length) == (stop, "0:31.000")
+            stop = f"24 November 2026, 15:30:30 UTC; {END_REASONS['stop']}"
+            assert (row(tab, "End"), length) == (stop, "0:31.000")

@@ -1,4 +1,4 @@
-// Made by docs/generators/player_words.py from camerad/evidence/wording.
+// Words for what records say, as camerad/evidence/record_words.py has them.
 
 export const REPORT_WORDS = {
   "de": {
@@ -74,9 +74,9 @@ export const REPORT_WORDS = {
       "camera_down": "Kamera lieferte keine Bilder mehr",
       "battery_critical": "Akku leer",
       "storage_full": "Speicherkarte voll",
-      "storage_failed": "Speicherkarte gestört",
+      "storage_failed": "die Karte nahm nichts mehr an",
       "storage_read_only": "Speicherkarte schreibgeschützt",
-      "recovered": "abgebrochen, z. B. ohne Strom; beim nächsten Start abgeschlossen",
+      "recovered": "abgebrochen, etwa durch Stromausfall, und beim nächsten Start abgeschlossen",
       "failed": "technische Störung",
       "encoder settings changed": "Einstellungen geändert, in neuer Aufzeichnung fortgesetzt"
     },

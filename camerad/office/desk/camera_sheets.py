@@ -16,12 +16,12 @@ import msgspec
 from aiohttp import web
 
 from camerad.base.clock import SECOND, Clock
+from camerad.base.words import languages, words_in
 from camerad.behaviour.badge import is_wearer
 from camerad.evidence import camera_register
 from camerad.evidence.badge_drawing import draw_badge
 from camerad.evidence.camera_register import Register
 from camerad.evidence.labels import STYLE, render_labels
-from camerad.evidence.wording import LANGUAGES
 from camerad.office.desk.camera_routes import HANDS_OUT
 from camerad.office.desk.desk_refusals import DeskRefusal, refused
 from camerad.office.desk.route_table import Open, Route, Visit
@@ -66,14 +66,15 @@ class CameraSheets:
 
     async def _labels(self, visit: Visit) -> web.Response:
         """A label for each camera, or for those whose keys the address names."""
-        wording = LANGUAGES.get(visit.request.query.get("language", ""), LANGUAGES["de"])
+        language = visit.request.query.get("language", "")
+        words = words_in(language if language in languages() else "de")
         wanted = frozenset(visit.request.query.getall("camera", ()))
         made = datetime.fromtimestamp(self._clock.wall_us() / SECOND, UTC).astimezone()
 
         def render() -> str:
             known = camera_register.read(self._register, made=True).cameras
             chosen = tuple(one for one in known if not wanted or one.thumbprint in wanted)
-            return render_labels(Register(chosen), wording, made, linked=_LINKED)
+            return render_labels(Register(chosen), words, made, linked=_LINKED)
 
         page = await asyncio.to_thread(render)
         return web.Response(text=page, content_type="text/html", charset="utf-8")

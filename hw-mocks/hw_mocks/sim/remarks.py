@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from camerad.evidence.wording import LANGUAGES, ReportWording
+from camerad.base.words import Words, languages, words_in
+from camerad.evidence.record_words import GAP_REASONS, KINDS, translated
 from camerad.verify.findings import FindingKind
 
 MOST: Final = 20
@@ -21,10 +22,10 @@ def remarks(report: dict[str, Any]) -> dict[str, list[str]]:
     says otherwise, which has one language only. Of more than `MOST` the last line says how many are
     left out.
     """
-    return {code: _in(wording, code, report) for code, wording in LANGUAGES.items()}
+    return {code: _in(words_in(code), code, report) for code in languages()}
 
 
-def _in(wording: ReportWording, code: str, report: dict[str, Any]) -> list[str]:
+def _in(words: Words, code: str, report: dict[str, Any]) -> list[str]:
     def at(seconds: float | None, otherwise: str, digits: int) -> str:
         if seconds is None:
             return otherwise
@@ -32,23 +33,32 @@ def _in(wording: ReportWording, code: str, report: dict[str, Any]) -> list[str]:
 
     def missing(gap: dict[str, Any], form: str) -> str:
         for digits in _DIGITS:
-            begin = at(gap["from"], wording.the_beginning, digits)
-            end = at(gap["to"], wording.the_end, digits)
+            begin = at(gap["from"], words.gettext("the beginning"), digits)
+            end = at(gap["to"], words.gettext("the end"), digits)
             if begin != end:
                 break
-        reason = form.format(wording.gap_reasons.get(gap["reason"], gap["reason"]))
-        return f"{wording.from_to.format(begin=begin, end=end)}: {reason}"
+        reason = translated(GAP_REASONS, gap["reason"], words)
+        when = words.gettext("from {begin} to {end}", begin=begin, end=end)
+        return f"{when}: {form.format(reason=reason)}"
 
-    lines = [missing(gap, "{}") for gap in report.get("gaps", ())]
-    lines += [missing(gap, wording.no_sound) for gap in report.get("sound_gaps", ())]
+    lines = [missing(gap, "{reason}") for gap in report.get("gaps", ())]
+    lines += [
+        missing(gap, words.gettext("no sound: {reason}")) for gap in report.get("sound_gaps", ())
+    ]
     for finding in report.get("findings", ()):
         members = dict.fromkeys(filter(None, (finding["first_member"], finding["last_member"])))
         where = f" ({' – '.join(members)})" if members else ""
-        lines.append(f"{wording.kinds[FindingKind(finding['kind'])]}{where}")
+        lines.append(f"{words.gettext(KINDS[FindingKind(finding['kind'])])}{where}")
     lines += [one["text"] for one in report.get("ledger", ())]
     if report.get("problem"):
         lines.append(report["problem"])
     if len(lines) > MOST:
         left = len(lines) - MOST
-        lines[MOST:] = [wording.more.format(count=left, file="camerad evidence verify")]
+        lines[MOST:] = [
+            words.gettext(
+                "and {count} more; all of them are in {file}",
+                count=left,
+                file="camerad evidence verify",
+            )
+        ]
     return lines

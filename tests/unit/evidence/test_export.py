@@ -29,6 +29,7 @@ from sealed_helpers import altered, flipped, pack
 from camerad.base.clock import SECOND
 from camerad.base.errors import StorageError
 from camerad.base.storage_errors import FileExistsAlreadyError
+from camerad.base.words import words_in
 from camerad.container import jws
 from camerad.container.keys import read_public_key
 from camerad.evidence.decrypt import OpenedRecording, UnsealError, decrypted
@@ -40,13 +41,14 @@ from camerad.evidence.export import (
     export,
 )
 from camerad.evidence.player_page import player_hash
-from camerad.evidence.wording import ENGLISH, GERMAN
 from camerad.ledger.recording_state import Hold
 from camerad.store import verified_copy
 from camerad.store.holds import HoldError
 from camerad.verify.judge import verify
 from camerad.verify.verdict import Verdict
 
+ENGLISH = words_in("en")
+GERMAN = words_in("de")
 WHOLE = [
     f"{ONE}.mp4",
     f"{ONE}.tar",
@@ -73,7 +75,7 @@ def an_order(original: Path, **changes: Any) -> ExportRequest:
         keys=KEYS,
         identities=[office()],
         directory=str(original.parents[2] / "out"),
-        wording=ENGLISH,
+        words=ENGLISH,
         zone=UTC,
         zone_name="UTC",
         who="Desk",
@@ -196,11 +198,11 @@ def test_only_whoever_made_it_may_read_it(original: Path) -> None:
 
 @pytest.mark.parametrize("words", [ENGLISH, GERMAN])
 def test_the_report_names_the_files_by_what_they_contain(original: Path, words: Any) -> None:
-    package = Path(run(an_order(original, wording=words)).path or "")
+    package = Path(run(an_order(original, words=words)).path or "")
     page = (package / "report.html").read_text(encoding="utf-8")
     for name in (f"{ONE}.mp4", f"{ONE}.tar"):
         assert hashlib.sha256((package / name).read_bytes()).hexdigest() in page
-    assert words.title in page
+    assert words.gettext("Recording of a body-worn camera") in page
     checks = json.loads((package / "checks.json").read_text(encoding="utf-8"))
     assert checks["id"] == ONE
     assert checks["export"]["hold"] == {"reason": "exported 2026-11-24", "who": "Desk"}
@@ -260,7 +262,9 @@ def test_what_is_not_authentic_is_not_handed_over_unless_salvaged(original: Path
     made = run(an_order(original, salvage=True))
     package = Path(made.path or "")
     assert f"{ONE}.salvaged.mp4" in os.listdir(package)
-    assert ENGLISH.not_authentic in (package / "report.html").read_text(encoding="utf-8")
+    assert "NOT authentic as a whole: only the proven parts were opened" in (
+        package / "report.html"
+    ).read_text(encoding="utf-8")
     assert decoded(str(package / f"{ONE}.salvaged.mp4")) == expected(range(15))
 
 
@@ -275,7 +279,7 @@ def test_a_package_that_is_there_is_left_as_it_is(original: Path) -> None:
     package = Path(run(an_order(original)).path or "")
     before = (package / "report.html").read_bytes()
     with pytest.raises(FileExistsAlreadyError, match="already"):
-        run(an_order(original, wording=GERMAN))
+        run(an_order(original, words=GERMAN))
     assert (package / "report.html").read_bytes() == before
 
 

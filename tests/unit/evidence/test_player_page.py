@@ -13,7 +13,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from generators import player_words, vendored_modules
+from generators import vendored_modules
 from sealed_helpers import made
 
 from camerad.cli.main import main
@@ -123,16 +123,6 @@ def test_every_vendored_file_is_reached_by_name() -> None:
     assert "player.js" in own
     said = json.loads(player_modules.import_map("/x/"))["imports"]
     assert said["age-encryption"] == "/x/vendor/age-encryption/dist/index.js"
-
-
-def test_the_words_for_findings_are_those_of_the_sheet(tmp_path: Path) -> None:
-    assert player_words.main(["--check"]) == 0
-    others = (tmp_path / "report_words.js", tmp_path / "sheet_words.js")
-    assert player_words.main(["--check"], *others) == 78
-    assert player_words.main([], *others) == 0
-    assert player_words.main(["--check"], *others) == 0
-    others[1].write_text("")
-    assert player_words.main(["--check"], *others) == 78
 
 
 @pytest.mark.parametrize("one", ["words", "package_words"])

@@ -12,15 +12,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from camerad.base.words import Words, languages, words_in
 from camerad.config.sections import DEVICE_ID
 from camerad.container.keys import SigningKey
 from camerad.evidence.camera_register import Register, RegisteredCamera
 from camerad.evidence.labels import render_labels
-from camerad.evidence.wording import ENGLISH, GERMAN, LANGUAGES, ReportWording
 
+ENGLISH = words_in("en")
+GERMAN = words_in("de")
 KEY = SigningKey.generate().public
 MADE = datetime(2026, 11, 26, 9, 30, tzinfo=ZoneInfo("Europe/Berlin"))
-BOTH = pytest.mark.parametrize("words", LANGUAGES.values(), ids=LANGUAGES)
+BOTH = pytest.mark.parametrize("words", [*map(words_in, languages())], ids=languages())
 COLLECTED = "2026-09-29T22:30:00+00:00"
 """Half past midnight of the next day in Berlin; and no month is longer than this."""
 
@@ -29,7 +31,7 @@ def a_camera(name: str, collected: str = COLLECTED) -> RegisteredCamera:
     return RegisteredCamera(name, KEY.thumbprint, KEY.jwk, None, None, None, collected)
 
 
-def page_of(words: ReportWording, *names: str) -> str:
+def page_of(words: Words, *names: str) -> str:
     return render_labels(Register(tuple(a_camera(name) for name in names)), words, MADE)
 
 
@@ -54,10 +56,10 @@ def text_of(page: str) -> str:
     ids=["de", "en"],
 )
 def test_labels_speak_the_language_and_write_dates_as_it_does(
-    words: ReportWording, said: list[str]
+    words: Words, said: list[str]
 ) -> None:
     page = page_of(words, "camera-07")
-    assert f'<html lang="{words.code}">' in page
+    assert f'<html lang="{words.language}">' in page
     assert [one for one in said if one not in text_of(page)] == []
 
 
@@ -76,9 +78,7 @@ def test_what_stands_in_the_register_as_a_day_and_is_none_is_shown_as_it_is() ->
 
 
 @BOTH
-def test_all_of_every_name_is_on_paper_however_long_it_is(
-    words: ReportWording, tmp_path: Path
-) -> None:
+def test_all_of_every_name_is_on_paper_however_long_it_is(words: Words, tmp_path: Path) -> None:
     chromium = shutil.which("chromium-headless-shell")
     if chromium is None:
         pytest.skip("chromium-headless-shell is not installed")

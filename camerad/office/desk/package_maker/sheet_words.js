@@ -1,4 +1,4 @@
-// Made by docs/generators/player_words.py from camerad/evidence/wording.
+// The cover sheet in a tab, as camerad/evidence/cover_sheet.py has it.
 
 import { REPORT_WORDS } from "../player/report_words.js";
 
