@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from camerad.base.errors import EX_USAGE, CameradError
 from camerad.base.text import count, printable
 from camerad.cli import desk
-from camerad.cli.language import system_language
+from camerad.cli.language import add_language, system_language
 
 if TYPE_CHECKING:
     from camerad.container.keys import KeyRing
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from camerad.office.server.office_settings import OfficeFile
     from camerad.store.locations import Place
 
-LANGUAGES: Final = ("de", "en")
 CHANGED: Final = 2
 """Exit code where a report was changed, as that of `camerad evidence verify`."""
 
@@ -47,7 +46,7 @@ def add_parser(actions: Any, config: str) -> None:
     parser.add_argument(
         "--last-year", metavar="FILE", help="the .csv of an earlier report, to be compared with"
     )
-    parser.add_argument("--language", choices=LANGUAGES, help="default: this computer's")
+    add_language(parser, "of the report")
     parser.add_argument("-o", "--output", metavar="DIR", help="where the files are written")
     parser.add_argument("--check", metavar="FILE", help="a report's .html, .csv or .jws to check")
     parser.add_argument(

@@ -111,7 +111,8 @@ def po_text(catalog: Catalog) -> str:
     write_po(
         file, catalog, width=_WIDTH, ignore_obsolete=True, include_lineno=False, sort_by_file=True
     )
-    return _HEADERS.sub("", file.getvalue().decode()).lstrip()
+    head, _, rest = file.getvalue().decode().lstrip().partition("\n\n")
+    return _HEADERS.sub("", head + "\n") + "\n" + rest
 
 
 def mo_bytes(catalog: Catalog) -> bytes:

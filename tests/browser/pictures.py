@@ -18,7 +18,7 @@ from PIL import Image
 from playwright.sync_api import Browser
 from report_demo import make_page
 
-from camerad.office.report.report_english import ENGLISH_REPORT
+from camerad.base.words import words_in
 from tests.browser.person import Person, browser, person
 from tests.system.harness import OF_MAKE_RUN, BodyCamera, body_camera
 from tests.system.test_dock import docked, handed_over
@@ -96,7 +96,7 @@ def draw_desk(chromium: Browser, camera: BodyCamera) -> None:
 def draw_report(chromium: Browser, directory: Path) -> None:
     """The first page of the report of a made-up year."""
     path = directory / "report.html"
-    path.write_bytes(make_page(directory, ENGLISH_REPORT))
+    path.write_bytes(make_page(directory, words_in("en")))
     page = chromium.new_page(viewport={"width": 794, "height": 1123}, device_scale_factor=1.5)
     page.goto(path.as_uri())
     page.screenshot(path=PICTURES / "report.png")

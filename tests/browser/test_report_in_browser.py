@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser
 from report_demo import make_page
 
-from camerad.office.report.report_german import GERMAN_REPORT
+from camerad.base.words import words_in
 from tests.browser.person import browser, person
 
 SIDES = 7
@@ -25,7 +25,7 @@ def chromium() -> Iterator[Browser]:
 
 def test_it_is_readable_on_any_screen_and_prints_on_a4(chromium: Browser, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
-    path.write_bytes(make_page(tmp_path, GERMAN_REPORT))
+    path.write_bytes(make_page(tmp_path, words_in("de")))
     url = path.as_uri()
     with person(
         chromium, url, "report", size=(1280, 900), scheme="light", language="de-DE"

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from report_year import DAY_OF, SyntheticYear
 
+from camerad.base.words import Words
 from camerad.container.keys import KeyRing
 from camerad.office.report.report_days import ReportPeriod
 from camerad.office.report.report_page import Imprint, render_report
 from camerad.office.report.report_sources import make_figures, read_sources
 from camerad.office.report.report_table import read_table, write_table
-from camerad.office.report.report_texts import ReportTexts
 from camerad.office.report.typed_form import CountedByHand, Occasions, TypedForm
 
 PERIOD = ReportPeriod(date(2026, 1, 1), date(2026, 12, 31))
@@ -26,9 +26,9 @@ FORM = TypedForm(
 )
 
 
-def make_page(root: Path, texts: ReportTexts) -> bytes:
+def make_page(root: Path, words: Words) -> bytes:
     """The page. root: where the made-up office is."""
-    year = SyntheticYear(root / texts.code, quiet=(8,), lost_on=(date(2026, 5, 4),))
+    year = SyntheticYear(root / words.language, quiet=(8,), lost_on=(date(2026, 5, 4),))
     year.tally()
     sources = read_sources(str(year.root), KeyRing([year.key.public]), PERIOD, DAY_OF)
     figures = make_figures(sources, PERIOD, "CET/CEST", FORM)
@@ -37,4 +37,4 @@ def make_page(root: Path, texts: ReportTexts) -> bytes:
     kid = year.key.public.thumbprint
     imprint = Imprint(kid, name, hashlib.sha256(table).hexdigest(), "0.2.0")
     before = table.replace(b"2026-", b"2025-")
-    return render_report(figures, texts, imprint, read_table(before, name))
+    return render_report(figures, words, imprint, read_table(before, name))

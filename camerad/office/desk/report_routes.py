@@ -24,6 +24,7 @@ from aiohttp import web
 
 from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import ConfigError
+from camerad.base.words import languages
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.evidence import own_key
 from camerad.office.desk.desk_ledger import DeskLedger
@@ -33,7 +34,6 @@ from camerad.office.desk.route_table import Route, Visit
 from camerad.office.report.ledger_tallies import TakenReadingsError
 from camerad.office.report.report_days import ReportPeriod
 from camerad.office.report.report_maker import (
-    LANGUAGES,
     ReportRequest,
     ReportRequestError,
     make_report,
@@ -124,7 +124,7 @@ class ReportRoutes:
 
     async def _make(self, visit: Visit) -> MadeReport:
         body: ReportBody = visit.body
-        if body.language not in LANGUAGES:
+        if body.language not in languages():
             raise refused(DeskRefusal.NOT_UNDERSTOOD)
         files = await asyncio.to_thread(self._make_one, visit.who, body)
         return MadeReport(self._keep(visit.who, files), list(files))

@@ -15,6 +15,7 @@ import msgspec
 
 from camerad import __version__
 from camerad.base.errors import EX_USAGE, CameradError
+from camerad.base.words import words_in
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.evidence.holdings import directory_id
 from camerad.office.report import report_sources as sources
@@ -26,7 +27,6 @@ from camerad.office.report.report_table import EarlierFigures, write_table
 from camerad.office.report.typed_form import NO_FORM, TypedForm
 from camerad.store.locations import Place
 
-LANGUAGES: Final = ("de", "en")
 LONGEST_YEARS: Final = 10
 """The longest period."""
 
@@ -38,8 +38,8 @@ class ReportRequestError(CameradError, ValueError):
 
 
 class ReportRequest(msgspec.Struct, frozen=True):
-    """What is asked for. language: one of `LANGUAGES`. earlier: what an earlier report says, to be
-    compared with."""
+    """What is asked for. language: one of `camerad.base.words.languages`. earlier: what an earlier
+    report says, to be compared with."""
 
     period: ReportPeriod
     language: str
@@ -111,10 +111,6 @@ def _page(figures: ReportFigures, asked: ReportRequest, kid: str, table: bytes) 
             f"the library {error.name} is missing, which only an office's server needs: install "
             "camerad with its extra 'office', as docs/office.md says"
         ) from error
-    from camerad.office.report.report_english import ENGLISH_REPORT  # noqa: PLC0415
-    from camerad.office.report.report_german import GERMAN_REPORT  # noqa: PLC0415
-
     sha256 = hashlib.sha256(table).hexdigest()
     imprint = Imprint(kid, asked.name + CSV, sha256, __version__)
-    texts = GERMAN_REPORT if asked.language == "de" else ENGLISH_REPORT
-    return render_report(figures, texts, imprint, asked.earlier)
+    return render_report(figures, words_in(asked.language), imprint, asked.earlier)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
+from camerad.base.words import Words
 from camerad.evidence.cover_sheet import escape
 from camerad.office.report import report_numbers as said
 from camerad.office.report.figures import (
@@ -21,7 +22,17 @@ from camerad.office.report.figures import (
 from camerad.office.report.report_plots import plot_rates
 from camerad.office.report.report_table import EarlierFigures
 from camerad.office.report.report_template import REPORT_PAGE
-from camerad.office.report.report_texts import ReportTexts
+from camerad.office.report.report_words import (
+    CANNOT,
+    COLUMNS,
+    EXPLAINED,
+    FIGURES,
+    GROUPS,
+    METHOD,
+    PARTS,
+    RESETS,
+    WHY,
+)
 
 _COMPARED = (
     *("shift_hours", "shifts", "self_view_rate", "recording_rate", "self_views_without"),
@@ -41,107 +52,142 @@ class Imprint(msgspec.Struct, frozen=True):
 
 
 def render_report(
-    report: ReportFigures, texts: ReportTexts, imprint: Imprint, earlier: EarlierFigures | None
+    report: ReportFigures, words: Words, imprint: Imprint, earlier: EarlierFigures | None
 ) -> bytes:
     """The page. earlier: what an earlier report says, to be compared with."""
-    return _Page(report, texts, imprint, earlier).html().encode()
+    return _Page(report, words, imprint, earlier).html().encode()
 
 
 class _Page:
     def __init__(
         self,
         report: ReportFigures,
-        texts: ReportTexts,
+        words: Words,
         imprint: Imprint,
         earlier: EarlierFigures | None,
     ) -> None:
         self._report = report
-        self._texts = texts
+        self._words = words
         self._imprint = imprint
         self._earlier = earlier
         self._by_key = {figure.key: figure for figure in report.figures}
 
     def html(self) -> str:
-        texts, period, imprint = self._texts, self._report.period, self._imprint
-        first, last = (said.day(one, texts) for one in (period.first, period.last))
+        words, period, imprint = self._words, self._report.period, self._imprint
+        first, last = (said.day(one, words) for one in (period.first, period.last))
         return REPORT_PAGE.substitute(
-            lang=texts.code,
-            title=escape(texts.title),
-            subtitle=escape(texts.subtitle),
-            period=escape(texts.period.format(first=first, last=last, zone=self._report.zone)),
-            short=escape(texts.short),
+            lang=words.language,
+            title=escape(words.gettext("Body cameras: report")),
+            subtitle=escape(words.gettext("What came of them, in figures that name nobody")),
+            period=escape(
+                words.gettext(
+                    "{first} to {last} (days in {zone})",
+                    first=first,
+                    last=last,
+                    zone=self._report.zone,
+                )
+            ),
+            short=escape(words.gettext("At a glance")),
             tiles="".join(self._tiles()),
             plots=self._plots(),
-            cannot_title=escape(texts.cannot_title),
-            cannot=_items(texts.cannot),
+            cannot_title=escape(words.gettext("What cannot be concluded from this")),
+            cannot=_items(words.gettext(one) for one in CANNOT),
             groups="".join(self._groups()),
             months=self._months(),
             compared=self._compared(),
             typed=self._typed(),
-            method_title=escape(texts.method_title),
+            method_title=escape(words.gettext("How it was counted")),
             method=_items(self._method()).join(("<ul>", "</ul>")),
-            rests_title=escape(texts.rests_title),
+            rests_title=escape(words.gettext("What it rests on")),
             rests=_items(self._rests()),
             signed=_with_code(
-                texts.signed, kid=imprint.kid, csv=imprint.csv, sha256=imprint.csv_sha256
+                words.gettext(
+                    "Signed by the office's key {kid}. 'camerad office report --check' finds what "
+                    "was changed since. The same figures for programs: {csv}, SHA-256 {sha256}."
+                ),
+                kid=imprint.kid,
+                csv=imprint.csv,
+                sha256=imprint.csv_sha256,
             ),
-            made=escape(texts.made.format(software=imprint.software)),
+            made=escape(words.gettext("Made with camerad {software}.", software=imprint.software)),
         )
 
     # ------------------------------------------------------------------ at a glance
 
     def _tiles(self) -> Iterator[str]:
-        texts = self._texts
+        words = self._words
         if self._report.coverage.readings == 0:
-            yield _tile(texts.no_readings, "", in_words=True)
+            yield _tile(
+                words.gettext(
+                    "There is no data of cameras: none has handed over its counters in this period."
+                ),
+                "",
+                in_words=True,
+            )
         else:
             for code, label, caveat in (
-                ("self_view_rate", texts.short_self_views, ""),
-                ("recording_rate", texts.short_recordings, ""),
-                ("self_views_without", texts.short_without, f". {texts.short_proxy}"),
+                ("self_view_rate", words.gettext("self-views for each 100 shift hours"), ""),
+                ("recording_rate", words.gettext("recordings for each 100 shift hours"), ""),
+                (
+                    "self_views_without",
+                    words.gettext("of self-views ended without a recording"),
+                    f". {words.gettext('A proxy: some of these may have been mistakes')}",
+                ),
             ):
                 figure = self._by_key[code]
-                between = said.interval(figure.total, figure.unit, texts)
+                between = said.interval(figure.total, figure.unit, words)
                 small = label + (f" ({between})" if between else "") + caveat
-                value = said.shown(figure.total, figure.unit, texts)
+                value = said.shown(figure.total, figure.unit, words)
                 yield _tile(value, small, in_words=figure.total.value is None)
         yield self._late_tile()
 
     def _late_tile(self) -> str:
-        texts, late = self._texts, self._by_key["deleted_late"].total
+        words, late = self._words, self._by_key["deleted_late"].total
         deleted = self._by_key["deleted"].total
         if deleted.value == 0:
-            return _tile(texts.short_none_deleted, "", in_words=True)
-        number = said.shown(deleted, Unit.COUNT, texts)
-        of = "" if deleted.value is None else f", {texts.of.format(base=number)}"
+            return _tile(
+                words.gettext("No recording was deleted in this period."), "", in_words=True
+            )
+        number = said.shown(deleted, Unit.COUNT, words)
+        of = "" if deleted.value is None else f", {words.gettext('of {base}', base=number)}"
         if late.value == 0:
-            return _tile(texts.short_none_late + of, "", in_words=True)
-        return _tile(said.shown(late, Unit.COUNT, texts), texts.short_late + of, in_words=False)
+            return _tile(words.gettext("No recording was deleted too late") + of, "", in_words=True)
+        return _tile(
+            said.shown(late, Unit.COUNT, words),
+            words.gettext("recordings deleted too late") + of,
+            in_words=False,
+        )
 
     def _plots(self) -> str:
-        texts = self._texts
+        words = self._words
         plots = []
         for code, title in (
-            ("self_view_rate", texts.chart_self_views),
-            ("recording_rate", texts.chart_recordings),
+            ("self_view_rate", words.gettext("Self-views for each 100 shift hours")),
+            ("recording_rate", words.gettext("Recordings for each 100 shift hours")),
         ):
             cells = self._by_key[code].runs
             if any(cell.value is not None for cell in cells):
-                named = [(said.short_span(one.first, one.last, texts), one) for one in cells]
-                svg = base64.b64encode(plot_rates(named, texts.decimal)).decode()
+                named = [(said.short_span(one.first, one.last, words), one) for one in cells]
+                svg = base64.b64encode(
+                    plot_rates(named, words.pgettext("decimal sign", "."))
+                ).decode()
                 plots.append(
                     f"<figure><figcaption>{escape(title)}</figcaption>"
                     f'<img alt="{escape(title)}" src="data:image/svg+xml;base64,{svg}"></figure>'
                 )
         drawn = f'<div class="plots">{"".join(plots)}</div>' if plots else ""
-        return f'{drawn}<p class="glance">{escape(texts.glance)}</p>'
+        glance = words.gettext(
+            "In brackets, and as thin lines: the 95 % interval, how far chance alone could move a "
+            "figure. Self-view: the person opposite sees themselves on the camera."
+        )
+        return f'{drawn}<p class="glance">{escape(glance)}</p>'
 
     # ------------------------------------------------------------------ tables
 
     def _groups(self) -> Iterator[str]:
         for group in FigureGroup:
             if group is not FigureGroup.TYPED:
-                yield self._table(self._texts.groups[group.value], group)
+                yield self._table(self._words.gettext(GROUPS[group.value]), group)
 
     def _table(self, title: str, group: FigureGroup) -> str:
         rows = "".join(self._row(one) for one in self._report.figures if one.group is group)
@@ -151,92 +197,98 @@ class _Page:
         )
 
     def _head(self) -> str:
-        texts = self._texts
+        words = self._words
         names = "".join(
             f'<th scope="col"{style}>{escape(name)}</th>'
             for name, style in (
-                (texts.figure, ""),
-                (texts.value, ' class="n"'),
-                (texts.interval, ' class="n"'),
-                (texts.base, ""),
+                (words.gettext("Figure"), ""),
+                (words.gettext("Value"), ' class="n"'),
+                (words.gettext("95 % interval"), ' class="n"'),
+                (words.gettext("Of"), ""),
             )
         )
         return f'<table class="figures"><thead><tr>{names}</tr></thead><tbody>'
 
     def _row(self, figure: Figure) -> str:
-        texts, cell = self._texts, figure.total
-        name = texts.figures[figure.code]
-        about = texts.explained.get(figure.code, "") if not figure.part else ""
+        words, cell = self._words, figure.total
+        name = words.gettext(FIGURES[figure.code])
+        about = EXPLAINED.get(figure.code, "") if not figure.part else ""
         style = ""
         if figure.part:
-            name, style = texts.parts.get(figure.part, figure.part), ' class="part"'
+            name, style = words.gettext(PARTS.get(figure.part, figure.part)), ' class="part"'
             if figure.group is FigureGroup.TYPED and figure.code != "typed_occasions":
-                name, style = f"{texts.figures[figure.code]}, {name}", ""
-        small = f"<small>{escape(about)}</small>" if about else ""
+                name, style = f"{words.gettext(FIGURES[figure.code])}, {name}", ""
+        small = f"<small>{escape(words.gettext(about))}</small>" if about else ""
         head = f'<tr{style}><th scope="row">{escape(name)}{small}</th>'
         if cell.value is None:
-            why = said.shown(cell, figure.unit, texts)
+            why = said.shown(cell, figure.unit, words)
             return f'{head}<td class="why" colspan="3">{escape(why)}</td></tr>'
-        between = said.interval(cell, figure.unit, texts)
+        between = said.interval(cell, figure.unit, words)
         return (
-            f'{head}<td class="n">{escape(said.shown(cell, figure.unit, texts))}</td>'
+            f'{head}<td class="n">{escape(said.shown(cell, figure.unit, words))}</td>'
             f'<td class="n">{escape(between)}</td>'
-            f'<td class="base">{escape(said.base(cell, figure.unit, texts))}</td></tr>'
+            f'<td class="base">{escape(said.base(cell, figure.unit, words))}</td></tr>'
         )
 
     def _months(self) -> str:
-        texts, runs = self._texts, self._report.runs
-        title = f'<section class="fine"><h2>{escape(texts.by_months)}</h2>'
+        words, runs = self._words, self._report.runs
+        title = f'<section class="fine"><h2>{escape(words.gettext("By months"))}</h2>'
         if not runs:
-            why = texts.why[self._by_key["self_views"].total.why.value]
-            return f"{title}<p>{escape(texts.no_months.format(why=why))}</p></section>"
+            why = words.gettext(WHY[self._by_key["self_views"].total.why.value])
+            nothing = words.gettext("Nothing that people did is shown: {why}.", why=why)
+            return f"{title}<p>{escape(nothing)}</p></section>"
         figures = [one for one in self._report.figures if one.runs and one.unit is not Unit.RATE]
         names = "".join(
-            f'<th scope="col" class="n">{escape(texts.columns[one.code])}</th>' for one in figures
+            f'<th scope="col" class="n">{escape(words.pgettext("column", COLUMNS[one.code]))}</th>'
+            for one in figures
         )
-        first_column = f'<th scope="col">{escape(texts.by_months)}</th>'
+        first_column = f'<th scope="col">{escape(words.gettext("By months"))}</th>'
         rows = []
         for number, (begin, end) in enumerate(runs):
-            cells = "".join(_number_cell(one.runs[number], one.unit, texts) for one in figures)
-            when = escape(said.span(begin, end, texts))
+            cells = "".join(_number_cell(one.runs[number], one.unit, words) for one in figures)
+            when = escape(said.span(begin, end, words))
             rows.append(f'<tr><th scope="row">{when}</th>{cells}</tr>')
+        text = words.gettext(
+            "Months in which a number would be 1 to 4, or in which fewer than 5 people wore "
+            "cameras, are put together with those beside them."
+        )
         return (
-            f"{title}<p>{escape(texts.by_months_text)}</p>"
-            f"{_wide(texts.by_months, 'months', first_column + names, rows)}"
+            f"{title}<p>{escape(text)}</p>"
+            f"{_wide(words.gettext('By months'), 'months', first_column + names, rows)}"
             f"{self._monthly_rates()}</section>"
         )
 
     def _monthly_rates(self) -> str:
-        texts = self._texts
+        words = self._words
         found = []
         for figure in self._report.figures:
             if figure.runs and figure.unit is Unit.RATE:
                 rows = "".join(
-                    f'<tr><th scope="row">{escape(said.span(one.first, one.last, texts))}</th>'
-                    + _number_cell(one, figure.unit, texts)
-                    + f'<td class="n">{escape(said.interval(one, figure.unit, texts))}</td>'
-                    + f'<td class="base">{escape(said.base(one, figure.unit, texts))}</td></tr>'
+                    f'<tr><th scope="row">{escape(said.span(one.first, one.last, words))}</th>'
+                    + _number_cell(one, figure.unit, words)
+                    + f'<td class="n">{escape(said.interval(one, figure.unit, words))}</td>'
+                    + f'<td class="base">{escape(said.base(one, figure.unit, words))}</td></tr>'
                     for one in figure.runs
                 )
-                title = escape(texts.figures[figure.code])
+                title = escape(words.gettext(FIGURES[figure.code]))
                 found.append(f"<h3>{title}</h3>{self._head()}{rows}</tbody></table>")
         return "".join(found)
 
     def _compared(self) -> str:
-        texts, earlier = self._texts, self._earlier
+        words, earlier = self._words, self._earlier
         if earlier is None:
             return ""
-        first, last = (said.day(one, texts) for one in (earlier.first, earlier.last))
-        title = texts.compared_title.format(first=first, last=last)
+        first, last = (said.day(one, words) for one in (earlier.first, earlier.last))
+        title = words.gettext("Compared with {first} to {last}", first=first, last=last)
         period = self._report.period
         spans = (
-            said.span(earlier.first, earlier.last, texts),
-            said.span(period.first, period.last, texts),
+            said.span(earlier.first, earlier.last, words),
+            said.span(period.first, period.last, words),
         )
         head = "".join(
             f'<th scope="col" class="n">{escape(one)}</th>'
             for when in spans
-            for one in (when, texts.interval)
+            for one in (when, words.gettext("95 % interval"))
         )
         rows = []
         for code in _COMPARED:
@@ -244,20 +296,24 @@ class _Page:
             if before is None:
                 continue
             cells = "".join(
-                _number_cell(one, now.unit, texts)
-                + f'<td class="n">{escape(said.interval(one, now.unit, texts))}</td>'
+                _number_cell(one, now.unit, words)
+                + f'<td class="n">{escape(said.interval(one, now.unit, words))}</td>'
                 for one in (before, now.total)
             )
-            name = escape(texts.figures[code])
+            name = escape(words.gettext(FIGURES[code]))
             rows.append(f'<tr><th scope="row">{name}</th>{cells}</tr>')
-        first_column = f'<th scope="col">{escape(texts.figure)}</th>'
+        first_column = f'<th scope="col">{escape(words.gettext("Figure"))}</th>'
+        text = words.gettext(
+            "Both periods side by side. Where the intervals overlap widely, the difference may be "
+            "chance. A difference has many possible causes."
+        )
         return (
-            f'<section class="fine"><h2>{escape(title)}</h2><p>{escape(texts.compared_text)}</p>'
+            f'<section class="fine"><h2>{escape(title)}</h2><p>{escape(text)}</p>'
             f"{_wide(title, 'compared', first_column + head, rows)}</section>"
         )
 
     def _typed(self) -> str:
-        texts, surveys = self._texts, self._report.surveys
+        words, surveys = self._words, self._report.surveys
         rows = "".join(
             self._row(one) for one in self._report.figures if one.group is FigureGroup.TYPED
         )
@@ -266,46 +322,79 @@ class _Page:
         table = f"{self._head()}{rows}</tbody></table>" if rows else ""
         heard = ""
         if surveys:
-            heard = f"<h3>{escape(texts.surveys)}</h3><ul>{_items(surveys)}</ul>"
+            heard = f"<h3>{escape(words.gettext('Surveys'))}</h3><ul>{_items(surveys)}</ul>"
+        text = words.gettext(
+            "No camera counts this. The office counted it by hand and typed it in."
+        )
         return (
-            f'<section class="typed"><h2>{escape(texts.typed_title)}</h2>'
-            f"<p>{escape(texts.typed_text)}</p>{table}{heard}</section>"
+            f'<section class="typed"><h2>{escape(words.gettext("Figures counted by hand"))}</h2>'
+            f"<p>{escape(text)}</p>{table}{heard}</section>"
         )
 
     # ------------------------------------------------------------------ what it rests on
 
     def _method(self) -> Iterator[str]:
-        texts = self._texts
-        yield from texts.method
+        words = self._words
+        yield from map(words.gettext, METHOD)
         named = self._report.people is PeopleFrom.SHIFTS
-        yield texts.people_shifts if named else texts.people_cameras
+        yield (
+            words.gettext(
+                "That enough people wore cameras is known from the cameras' shifts; only how many "
+                "was counted."
+            )
+            if named
+            else words.gettext(
+                "No shift names who wore a camera, so cameras that were out were counted instead "
+                "of people."
+            )
+        )
 
     def _rests(self) -> Iterator[str]:
-        texts, known = self._texts, self._report.coverage
-        yield texts.rests_readings.format(
-            readings=said.number(known.readings, texts),
-            cameras=said.number(known.cameras, texts),
+        words, known = self._words, self._report.coverage
+        yield words.gettext(
+            "{readings} signed readings of {cameras} cameras, SHA-256 of all {sha256}",
+            readings=said.number(known.readings, words),
+            cameras=said.number(known.cameras, words),
             sha256=known.readings_sha256,
         )
         if known.head is None:
-            yield texts.rests_no_ledger
+            yield words.gettext(
+                "nothing of the office's ledger: figures of recordings, deletion and use are 0 "
+                "for that reason"
+            )
         else:
-            yield texts.rests_ledger.format(
-                epochs=said.number(known.epochs, texts),
+            yield words.gettext(
+                "{epochs} files of the office's ledger, up to entry {sequence}, SHA-256 {sha256}",
+                epochs=said.number(known.epochs, words),
                 sequence=known.head.sequence,
                 sha256=known.head.sha256,
             )
         for count, text in (
-            (known.missing, texts.rests_missing),
-            (known.unknown, texts.rests_unknown),
-            (known.unread, texts.rests_unread),
+            (
+                known.missing,
+                words.gettext(
+                    "Files of the ledger that are missing between these: {count}. What they said "
+                    "is in no figure."
+                ),
+            ),
+            (
+                known.unknown,
+                words.gettext("Entries of the ledger that this version cannot read: {count}."),
+            ),
+            (
+                known.unread,
+                words.gettext(
+                    "Recordings whose files were gone before they were added up: {count}. Their "
+                    "length and reason are in no figure."
+                ),
+            ),
         ):
             if count:
-                yield text.format(count=said.number(count, texts))
+                yield text.format(count=said.number(count, words))
         for name, count in known.resets.items():
-            yield texts.resets[name].format(count=said.number(count, texts))
+            yield words.gettext(RESETS[name], count=said.number(count, words))
         if not known.resets:
-            yield texts.no_resets
+            yield words.gettext("No counter was reset.")
 
 
 def _tile(value: str, small: str, *, in_words: bool) -> str:
@@ -313,11 +402,11 @@ def _tile(value: str, small: str, *, in_words: bool) -> str:
     return f"<div><b{style}>{escape(value)}</b><small>{escape(small)}</small></div>"
 
 
-def _number_cell(cell: Cell, unit: Unit, texts: ReportTexts) -> str:
+def _number_cell(cell: Cell, unit: Unit, words: Words) -> str:
     style = "n" if cell.value is not None else "why"
     if cell.value is None and cell.why is Why.SHOWN:
         return f'<td class="n">{said.DASH}</td>'  # an earlier report did not show it
-    return f'<td class="{style}">{escape(said.shown(cell, unit, texts))}</td>'
+    return f'<td class="{style}">{escape(said.shown(cell, unit, words))}</td>'
 
 
 def _wide(name: str, kind: str, head: str, rows: Sequence[str]) -> str:

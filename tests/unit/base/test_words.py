@@ -71,6 +71,7 @@ ALL = {
     "in a template": "in einer Vorlage",
     "{n} of {m}": "{n} von {m}",
 }
+LONG = "Mit sehr vielen Wörtern. " * 4 + "Dann: " * 20
 
 
 def test_texts_are_found_translated_and_compiled(
@@ -79,7 +80,7 @@ def test_texts_are_found_translated_and_compiled(
     assert tool.main([], source) != 0
     assert capsys.readouterr().err.count("not translated") == len(ALL) + 1
     assert "#. of a person" in catalogue(source).read_text(encoding="utf-8")
-    translate(source, ALL)
+    translate(source, {**ALL, "Name": LONG})
     text = catalogue(source).read_text(encoding="utf-8")
     text = text.replace('msgstr[0] ""', 'msgstr[0] "{number} Tag"')
     catalogue(source).write_text(text.replace('msgstr[1] ""', 'msgstr[1] "{number} Tage"'))
@@ -87,6 +88,7 @@ def test_texts_are_found_translated_and_compiled(
     assert (tool.main([], source), tool.main(["--check"], source)) == (0, 0)
     german = Words("de", gettext.translation("camerad", source / "locale", ["de"]))
     assert german.gettext("It fails.") == "Es versagt."
+    assert german.gettext("Name") == LONG
     assert german.pgettext("switch", "on") == "ein"
     assert german.ngettext("{number} day", "{number} days", 2) == "2 Tage"
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from msgspec.structs import fields, replace
+from msgspec.structs import replace
 
+from camerad.base.words import Words, words_in
 from camerad.behaviour.dock_progress import HandoverTrouble
 from camerad.behaviour.stages import Condition
 from camerad.container.gaps import CUT_OFF
@@ -20,6 +21,7 @@ from camerad.container.statements import RECOVERED
 from camerad.control.metrics import REASONS
 from camerad.ledger.entries import Head
 from camerad.office.report import report_numbers as said
+from camerad.office.report import report_words
 from camerad.office.report.figure_cells import OTHERS, FigureCells
 from camerad.office.report.figure_maker import SIDES, FigureMaker
 from camerad.office.report.figures import (
@@ -35,8 +37,6 @@ from camerad.office.report.figures import (
 from camerad.office.report.increments import Reset
 from camerad.office.report.month_sums import Month
 from camerad.office.report.report_days import ReportPeriod
-from camerad.office.report.report_english import ENGLISH_REPORT
-from camerad.office.report.report_german import GERMAN_REPORT
 from camerad.office.report.report_page import Imprint, render_report
 from camerad.office.report.report_plots import plot_rates
 from camerad.office.report.report_table import (
@@ -45,11 +45,10 @@ from camerad.office.report.report_table import (
     read_table,
     write_table,
 )
-from camerad.office.report.report_texts import ReportTexts
 from camerad.office.report.typed_form import CountedByHand, Occasions, TypedForm
 from tests.unit.office.report.test_report_figures import CAMERAS, month_of, tallied
 
-TEXTS = (ENGLISH_REPORT, GERMAN_REPORT)
+ENGLISH, GERMAN = WORDS = words_in("en"), words_in("de")
 PERIOD = ReportPeriod(date(2026, 1, 1), date(2026, 3, 31))
 IMPRINT = Imprint("k" * 43, "r.csv", "c" * 64, "0.1.0")
 ALL_TYPED = CountedByHand(1000, 20, 20, 20, 20, 20)
@@ -82,10 +81,9 @@ def report_of(
 BUSY = [month_of(60, 30, CAMERAS) for _ in range(3)]
 
 
-@pytest.mark.parametrize("texts", TEXTS, ids=lambda texts: texts.code)
-def test_every_word_of_the_code_has_a_text(texts: ReportTexts) -> None:
+def test_every_word_of_the_code_has_a_text() -> None:
     report = report_of(BUSY)
-    words = {
+    tables = {
         "groups": {one.value for one in FigureGroup},
         "figures": {one.code for one in report.figures},
         "units": {one.value for one in Unit},
@@ -96,32 +94,21 @@ def test_every_word_of_the_code_has_a_text(texts: ReportTexts) -> None:
         | {one.value for one in Condition if one is not Condition.DOCKED}
         | {one.value for one in HandoverTrouble},
     }
-    for name, needed in words.items():
-        assert needed <= set(getattr(texts, name)), name
-    assert set(texts.figures) == words["figures"]
-    assert len(texts.months) == 12
+    for name, needed in tables.items():
+        assert needed <= set(getattr(report_words, name.upper())), name
+    assert set(report_words.FIGURES) == tables["figures"]
+    assert len(report_words.MONTHS) == 12
 
 
-def test_both_languages_have_the_same_words() -> None:
-    for one in fields(ReportTexts):
-        english, german = (getattr(texts, one.name) for texts in TEXTS)
-        assert type(english) is type(german)
-        if isinstance(english, dict):
-            assert english.keys() == german.keys(), one.name
-        if isinstance(english, str):
-            named = [set(re.findall(r"\{(\w+)\}", text)) for text in (english, german)]
-            assert named[0] == named[1], one.name
-
-
-@pytest.mark.parametrize("texts", TEXTS, ids=lambda texts: texts.code)
-def test_the_page_is_whole_and_runs_nothing(texts: ReportTexts) -> None:
-    page = render_report(report_of(BUSY), texts, IMPRINT, None).decode()
-    assert f'<html lang="{texts.code}">' in page
+@pytest.mark.parametrize("words", WORDS, ids=lambda words: words.language)
+def test_the_page_is_whole_and_runs_nothing(words: Words) -> None:
+    page = render_report(report_of(BUSY), words, IMPRINT, None).decode()
+    assert f'<html lang="{words.language}">' in page
     assert "default-src 'none'" in page
     assert "$" not in re.sub(r"base64,[^\"]*", "", page), "a placeholder is left"
     assert "<script" not in page and "{" not in re.sub(r"(?s)<style>.*?</style>", "", page)
     assert "&lt;b&gt;well&lt;/b&gt;" in page
-    for text in (*texts.cannot, *texts.method, texts.typed_text, texts.people_cameras):
+    for text in map(words.gettext, (*report_words.CANNOT, *report_words.METHOD)):
         assert text.split("'")[0] in page
     plots = re.findall(r'src="data:image/svg\+xml;base64,([^"]*)"', page)
     assert len(plots) == 2
@@ -129,13 +116,13 @@ def test_the_page_is_whole_and_runs_nothing(texts: ReportTexts) -> None:
         svg = base64.b64decode(one).decode()
         assert "<script" not in svg and "kozea" not in svg.lower() and "<!--" not in svg
         ET.fromstring(svg)  # noqa: S314 - we made it
-    assert page == render_report(report_of(BUSY), texts, IMPRINT, None).decode()
+    assert page == render_report(report_of(BUSY), words, IMPRINT, None).decode()
 
 
 def test_what_is_not_shown_says_why() -> None:
     page = render_report(
         report_of([Month() for _ in range(2)] + [month_of(3, 1, CAMERAS)]),
-        ENGLISH_REPORT,
+        ENGLISH,
         IMPRINT,
         None,
     ).decode()
@@ -144,22 +131,34 @@ def test_what_is_not_shown_says_why() -> None:
     assert "<img" not in page
 
 
-@pytest.mark.parametrize("texts", TEXTS, ids=lambda texts: texts.code)
-def test_a_period_without_data_says_so_and_a_proxy_says_what_it_is(texts: ReportTexts) -> None:
+@pytest.mark.parametrize("words", WORDS, ids=lambda words: words.language)
+def test_a_period_without_data_says_so_and_a_proxy_says_what_it_is(words: Words) -> None:
     def tiles(months: list[Month], **coverage: object) -> str:
-        page = render_report(report_of(months, **coverage), texts, IMPRINT, None).decode()
+        page = render_report(report_of(months, **coverage), words, IMPRINT, None).decode()
         return page.split('<div class="tiles">')[1].split("</section>")[0]
 
     large = re.compile(r"<b>([^<]*)</b>")
     nothing = tiles([], readings=0)
-    assert texts.no_readings in nothing and texts.short_none_late in nothing
+    assert (
+        words.gettext(
+            "There is no data of cameras: none has handed over its counters in this period."
+        )
+        in nothing
+        and words.gettext("No recording was deleted too late") in nothing
+    )
     assert large.findall(nothing) == [], "no number in large type"
-    assert texts.no_readings not in tiles(BUSY) and texts.short_proxy in tiles(BUSY)
+    assert words.gettext(
+        "There is no data of cameras: none has handed over its counters in this period."
+    ) not in tiles(BUSY) and words.gettext(
+        "A proxy: some of these may have been mistakes"
+    ) in tiles(BUSY)
     idle = [replace(one, days=[]) for one in BUSY]
-    assert texts.short_none_deleted in tiles(idle)
+    assert words.gettext("No recording was deleted in this period.") in tiles(idle)
     day = replace(tallied().days[0], on_time=9, late=1)
     late = tiles([replace(one, days=[day]) for one in BUSY])
-    assert f"<b>3</b><small>{texts.short_late}, {texts.of.format(base=30)}</small>" in late
+    small = words.gettext("recordings deleted too late")
+    of = words.gettext("of {base}", base=30)
+    assert f"<b>3</b><small>{small}, {of}</small>" in late
 
 
 def test_what_it_rests_on_names_what_is_missing() -> None:
@@ -172,7 +171,7 @@ def test_what_it_rests_on_names_what_is_missing() -> None:
             unread=4,
             resets={one.value: 5 for one in Reset},
         ),
-        ENGLISH_REPORT,
+        ENGLISH,
         IMPRINT,
         None,
     ).decode()
@@ -189,12 +188,12 @@ def test_what_it_rests_on_names_what_is_missing() -> None:
 def test_an_earlier_report_stands_beside() -> None:
     report = report_of(BUSY)
     earlier = read_table(write_table(report), "r.csv")
-    page = render_report(report, ENGLISH_REPORT, IMPRINT, earlier).decode()
+    page = render_report(report, ENGLISH, IMPRINT, earlier).decode()
     assert "Compared with 1 January 2026 to 31 March 2026" in page
     hidden = EarlierFigures(
         PERIOD.first, PERIOD.last, {"shifts": Cell(PERIOD.first, PERIOD.last, None)}
     )
-    assert ">–</td>" in render_report(report, ENGLISH_REPORT, IMPRINT, hidden).decode()
+    assert ">–</td>" in render_report(report, ENGLISH, IMPRINT, hidden).decode()
 
 
 def test_the_table_reads_back_as_it_was_written() -> None:
@@ -266,25 +265,25 @@ def test_what_is_no_table_is_told(content: bytes) -> None:
 def test_numbers_are_written_as_people_write_them(
     value: float, unit: Unit, english: str, german: str
 ) -> None:
-    assert [said.amount(value, unit, texts) for texts in TEXTS] == [english, german]
+    assert [said.amount(value, unit, words) for words in WORDS] == [english, german]
 
 
 def test_months_are_named_and_days_only_where_they_matter() -> None:
-    texts = ENGLISH_REPORT
-    assert said.span(date(2026, 3, 1), date(2026, 3, 31), texts) == "March 2026"
-    assert said.span(date(2026, 3, 1), date(2026, 5, 31), texts) == "March to May 2026"
-    assert said.span(date(2025, 12, 1), date(2026, 1, 31), texts) == "December 2025 to January 2026"
-    assert said.span(date(2026, 3, 2), date(2026, 3, 31), texts) == "2 March 2026 to 31 March 2026"
-    assert said.short_span(date(2026, 3, 1), date(2026, 5, 31), texts) == "Mar–May"
+    words = ENGLISH
+    assert said.span(date(2026, 3, 1), date(2026, 3, 31), words) == "March 2026"
+    assert said.span(date(2026, 3, 1), date(2026, 5, 31), words) == "March to May 2026"
+    assert said.span(date(2025, 12, 1), date(2026, 1, 31), words) == "December 2025 to January 2026"
+    assert said.span(date(2026, 3, 2), date(2026, 3, 31), words) == "2 March 2026 to 31 March 2026"
+    assert said.short_span(date(2026, 3, 1), date(2026, 5, 31), words) == "Mar–May"
 
 
 def test_a_value_beyond_all_bounds_says_so() -> None:
     cells = FigureCells(PERIOD.first, PERIOD.last)
     cell = cells.quantile((10, 200), (0, 0, 30), 50)
-    assert said.shown(cell, Unit.SECONDS, ENGLISH_REPORT) == "more than 3.3 min"
-    assert said.interval(cell, Unit.SECONDS, ENGLISH_REPORT) == ""
-    assert said.base(cell, Unit.SECONDS, ENGLISH_REPORT) == "of 30"
-    assert said.base(cells.hidden(Why.FEW), Unit.COUNT, ENGLISH_REPORT) == ""
+    assert said.shown(cell, Unit.SECONDS, ENGLISH) == "more than 3.3 min"
+    assert said.interval(cell, Unit.SECONDS, ENGLISH) == ""
+    assert said.base(cell, Unit.SECONDS, ENGLISH) == "of 30"
+    assert said.base(cells.hidden(Why.FEW), Unit.COUNT, ENGLISH) == ""
 
 
 def test_a_plot_leaves_out_what_is_not_shown(tmp_path: Path) -> None:
@@ -309,8 +308,8 @@ def test_a_part_is_hidden_with_its_reason() -> None:
     silent = ReportFigures(
         PERIOD, "UTC", report.runs, report.people, report.figures, report.coverage
     )
-    page = render_report(silent, ENGLISH_REPORT, IMPRINT, None).decode()
-    assert ENGLISH_REPORT.typed_title in page and "<h3>Surveys" not in page
+    page = render_report(silent, ENGLISH, IMPRINT, None).decode()
+    assert "Figures counted by hand" in page and "<h3>Surveys" not in page
 
 
 def test_people_are_counted_by_what_is_known() -> None:
@@ -323,11 +322,14 @@ def test_people_are_counted_by_what_is_known() -> None:
         ReportFigures(
             PERIOD, "UTC", maker.runs, maker.people, maker.make(), report_of(BUSY).coverage
         ),
-        ENGLISH_REPORT,
+        ENGLISH,
         IMPRINT,
         None,
     ).decode()
-    assert ENGLISH_REPORT.people_shifts.split("'")[0] in page
+    assert [
+        "That enough people wore cameras is known from the cameras",
+        " shifts; only how many was counted.",
+    ][0] in page
     assert (
         Figure(FigureGroup.USE, "x", Unit.COUNT, FigureCells(*PERIOD.months[0]).free(1)).key == "x"
     )
