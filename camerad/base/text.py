@@ -96,17 +96,6 @@ def room(amount: int) -> str:
     return f"{amount >> 30} GiB" if amount >= 2 << 30 else f"{amount >> 20} MiB"
 
 
-class Number(int):
-    """A number in the template of a catalogue, which chooses the word behind itself: of
-    ``{days} {days:Tag|Tage}`` becomes ``1 Tag``, ``2 Tage``."""
-
-    def __format__(self, form: str) -> str:
-        one, choice, more = form.partition("|")
-        if not choice:
-            return super().__format__(form)
-        return one if self == 1 else more
-
-
 def is_plain(text: str) -> bool:
     """Whether `text` may stand in a statement: it prints on one line, and is not too long. Whatever
     Python or Unicode says of it, the answer is the same for ever."""

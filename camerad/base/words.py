@@ -25,6 +25,11 @@ def N_(text: str) -> str:  # noqa: N802 - gettext's own name for this mark
     return text
 
 
+def NN_(one: str, many: str) -> tuple[str, str]:  # noqa: N802
+    """As `N_`, of a text with a number: singular and plural (``ngettext``)."""
+    return one, many
+
+
 def NC_(context: str, text: str) -> str:  # noqa: ARG001, N802
     """As `N_`, of a text that is translated by its context (``pgettext``)."""
     return text

@@ -28,9 +28,9 @@ from camerad.base.errors import EX_CONFIG
 from camerad.base.words import DOMAIN, LOCALE
 
 CAMERAD: Final = LOCALE.parent
-_CALLS: Final = ("N_", "NC_", "Sentence", "gettext", "ngettext", "pgettext")
+_CALLS: Final = ("N_", "NC_", "NN_", "Sentence", "gettext", "ngettext", "pgettext")
 """Functions that take texts: one or more; a context before one (`NC_`, ``pgettext``); singular and
-plural (``ngettext``)."""
+plural (`NN_`, ``ngettext``)."""
 _COMMENT: Final = "TRANSLATORS:"
 _WIDTH: Final = 100
 _HEADERS: Final = re.compile(
@@ -49,7 +49,7 @@ def template(source: Path = CAMERAD) -> Catalog:
         place = (path.relative_to(source.parent).as_posix(), 0)
         for call, texts, comments in (_python if path.suffix == ".py" else _javascript)(path):
             context = texts.pop(0) if call in ("NC_", "pgettext") else None
-            for text in [tuple(texts[:2])] if call == "ngettext" else texts:
+            for text in [tuple(texts[:2])] if call in ("NN_", "ngettext") else texts:
                 catalog.add(text, locations=[place], auto_comments=comments, context=context)
     return catalog
 

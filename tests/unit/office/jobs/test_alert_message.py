@@ -7,6 +7,7 @@ import re
 import pytest
 from alert_helpers import NOW_US, alert
 
+from camerad.base.words import languages
 from camerad.office.jobs.alert_message import (
     MOST_LINES,
     compose,
@@ -19,7 +20,7 @@ from camerad.store.discrepancies import DiscrepancyKind
 from camerad.store.purging import ReasonKind
 
 OFFICE = "https://office.example:8443"
-LANGUAGES = ("en", "de")
+LANGUAGES = languages()
 ALL = [
     *(
         alert(AlertKind.NOT_AUTHENTIC, detail=detail, recording="REC")
