@@ -32,7 +32,7 @@ SETTINGS_PATH: Final = "/dock/settings"
 LARGEST_OFFER: Final = 96 * 1024
 """Bytes of a request there: a settings file of 64 KiB, in base64, and its signature."""
 TAG: Final = "camerad-dock"
-"""Of a request's signature, as `camerad.dock.request_signature` has it."""
+"""Of a request's signature, as `camerad.exchange.request_signature` has it."""
 LONGEST: Final = 4096
 """Characters of a signature base that is signed."""
 NEAR_SECONDS: Final = 60

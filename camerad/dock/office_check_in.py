@@ -27,14 +27,13 @@ from camerad.dock.errors import HandoverStoppedError, OfficeAnswerError, OfficeU
 from camerad.dock.office_client import OfficeClient
 from camerad.dock.office_offers import OfferedContent, fetch_range, offered_in
 from camerad.dock.request_bodies import Text
-from camerad.dock.update_fetch import LONGEST, UpdateMemory
+from camerad.dock.update_fetch import UpdateMemory
+from camerad.exchange.agreements import CHECK_IN_SECONDS, LARGEST_BUNDLE
 from camerad.provisioning import settings_offer
 from camerad.store.check_in import SETTINGS, UPDATE
 
 log = logging.getLogger(__name__)
 
-AGAIN_SECONDS: Final = 900.0
-"""From one check-in to the next, as long as the camera stays in its dock."""
 PIECE: Final = 32 * 1024
 """Bytes of an offer that are fetched at once."""
 MOST_LACKING: Final = 1000
@@ -74,7 +73,7 @@ class CheckInMemory:
     def checked_in(self, now_us: int) -> None:
         """A check-in was made, or the office does not take one."""
         with self._lock:
-            self._next_us = now_us + round(AGAIN_SECONDS * SECOND)
+            self._next_us = now_us + round(CHECK_IN_SECONDS * SECOND)
 
     def forget(self) -> None:
         """The camera left its dock, or what the office offers is in doubt: the next pass begins
@@ -113,7 +112,7 @@ class OfficeCheckIn:
                     # The office hears at once what became of them.
                     answer = self._send(self._daemon.check_in())
                 self._memory.update.hear(None)
-                self._memory.update.hear(offered_in(answer, UPDATE, LONGEST))
+                self._memory.update.hear(offered_in(answer, UPDATE, LARGEST_BUNDLE))
             except (OfficeUnavailableError, HandoverStoppedError):
                 raise
             except CameradError as error:

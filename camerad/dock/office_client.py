@@ -21,7 +21,6 @@ from http_message_signatures import HTTPMessageSignaturesException
 from camerad.base.clock import SECOND, Clock
 from camerad.base.text import printable
 from camerad.behaviour.dock_progress import HandoverTrouble
-from camerad.dock import request_signature
 from camerad.dock.errors import (
     OfficeAnswerError,
     OfficeUnavailableError,
@@ -34,8 +33,9 @@ from camerad.dock.errors import (
 from camerad.dock.office_connection import LARGEST_ANSWER, OfficeAnswer, OfficeRequest
 from camerad.dock.part_digests import PartDigests
 from camerad.dock.request_bodies import Body, Text
-from camerad.dock.request_signature import NONCE, RequestToSign
 from camerad.dock.signers import Signer
+from camerad.exchange import request_signature
+from camerad.exchange.request_signature import NONCE, RequestToSign
 
 TUS: Final = "1.0.0"
 LONGEST_RECEIPT: Final = 8192

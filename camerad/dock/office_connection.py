@@ -28,9 +28,9 @@ from camerad.dock.errors import (
     OfficeAddressError,
     OfficeUnavailableError,
 )
-from camerad.dock.pace import Pace
 from camerad.dock.request_bodies import Body
 from camerad.dock.timed_socket import TimedSocket
+from camerad.exchange.pace import Pace
 
 CONNECT_SECONDS: Final = 10.0
 """How long it may take to find an address of the server's, and to be let in there."""

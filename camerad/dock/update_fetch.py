@@ -33,17 +33,16 @@ from camerad.dock.bundle_store import BundleStore
 from camerad.dock.errors import OfficeAnswerError, OfficeUnavailableError, PartDeferredError
 from camerad.dock.office_client import OfficeClient
 from camerad.dock.office_offers import OfferedContent, OfferGoneError, fetch_range
-from camerad.dock.pace import Pace
 from camerad.dock.progress_teller import ProgressReport
+from camerad.exchange.agreements import LARGEST_BUNDLE
+from camerad.exchange.pace import Pace
 from camerad.update.offered_bundles import bundle_standing
 
 log = logging.getLogger(__name__)
 
 RANGE: Final = 1 << 20
 """Bytes that are asked for at once. Each costs a signature of the daemon's."""
-LONGEST: Final = 2 << 30
-"""Bytes of a bundle. A system of today has some 300 MB."""
-MOST_FETCHED: Final = 2 * LONGEST
+MOST_FETCHED: Final = 2 * LARGEST_BUNDLE
 """Bytes that are fetched in one docking, whatever is offered: a card wears out by writing. Each
 answer is written durably, and counts as a piece at least, however short it is."""
 MOST_DEFERRED: Final = 20

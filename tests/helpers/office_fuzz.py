@@ -17,8 +17,8 @@ from typing import Final
 from hypothesis import strategies as st
 
 from camerad.container.keys import SigningKey
-from camerad.dock import request_signature
-from camerad.dock.request_signature import NONCE, RequestToSign
+from camerad.exchange import request_signature
+from camerad.exchange.request_signature import NONCE, RequestToSign
 
 HOST: Final = "127.0.0.1"
 ANSWER_SECONDS: Final = 20.0

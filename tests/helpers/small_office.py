@@ -27,7 +27,7 @@ from hw_mocks.free_port import free_port
 from camerad.base.clock import ClockSource, Moment
 from camerad.base.errors import CameradError
 from camerad.container.keys import PublicKey, SigningKey
-from camerad.dock import request_signature
+from camerad.exchange import request_signature
 from camerad.ledger.entries import Head
 from camerad.office.server.cameras import UnregisteredError
 from camerad.store import receipts

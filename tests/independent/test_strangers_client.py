@@ -27,8 +27,8 @@ from tusclient.client import TusClient
 from tusclient.exceptions import TusUploadFailed
 
 from camerad.container.keys import KeyRing, PublicKey, decode_base64url
-from camerad.dock import request_signature
-from camerad.dock.request_signature import RequestToSign
+from camerad.exchange import request_signature
+from camerad.exchange.request_signature import RequestToSign
 from camerad.store import receipts
 
 ROOT = Path(__file__).parents[2]

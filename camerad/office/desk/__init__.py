@@ -2,8 +2,8 @@
 
 The command runs it beside the office's server, on a port of its own.
 
-Imports `base`, `behaviour`, `config`, `container`, `dock`, `evidence`, `ledger`, `office/index`,
-`office/report`, `office/server`, `office/state`, `provisioning` and `store`.
+Imports `base`, `behaviour`, `config`, `container`, `evidence`, `exchange`, `ledger`,
+`office/index`, `office/report`, `office/server`, `office/state`, `provisioning` and `store`.
 
 It has no key that opens footage: what is decrypted is decrypted in the browser's tab
 (`camerad/evidence/player`). Begin with `desk_server`, which lists the parts; `route_table` is the

@@ -27,9 +27,9 @@ from camerad.base.errors import ConfigError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.config.provisioning import NAME
-from camerad.dock.update_fetch import LONGEST
 from camerad.evidence import camera_register
 from camerad.evidence.camera_register import Register, RegisteredCamera
+from camerad.exchange.agreements import LARGEST_BUNDLE
 from camerad.office.desk.camera_routes import MANAGES_CAMERAS
 from camerad.office.desk.desk_ledger import DeskLedger
 from camerad.office.desk.desk_locks import DeskLocks
@@ -172,9 +172,8 @@ class CameraOffers:
                 raise refused(DeskRefusal.UPLOAD)
             return await self._copy(visit, cameras, length)
         except BundleTooLargeError as error:
-            return OfferAnswer(
-                why="no_room" if (length or 0) <= LONGEST else "too_large_bundle", text=str(error)
-            )
+            fits = (length or 0) <= LARGEST_BUNDLE
+            return OfferAnswer(why="no_room" if fits else "too_large_bundle", text=str(error))
         except BundleError as error:
             return OfferAnswer(why="no_bundle", text=str(error))
         finally:

@@ -19,10 +19,10 @@ from msgspec.structs import replace
 
 from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import CameradError
-from camerad.dock.office_check_in import AGAIN_SECONDS
 from camerad.evidence import camera_register
 from camerad.evidence.camera_register import RegisteredCamera
 from camerad.evidence.provisioning_files import parse_file
+from camerad.exchange.agreements import CHECK_IN_SECONDS
 from camerad.office.desk.desk_ledger import DeskLedger
 from camerad.office.desk.desk_locks import DeskLocks
 from camerad.office.desk.desk_refusals import DeskRefusal, refused
@@ -44,7 +44,7 @@ SEES_WEARERS: Final = frozenset((DeskRole.SHIFT_LEAD,))
 """Whom the last shift's wearer is named to."""
 HANDS_OUT: Final = frozenset((DeskRole.SHIFT_LEAD, DeskRole.ADMINISTRATOR))
 MANAGES_CAMERAS: Final = frozenset((DeskRole.ADMINISTRATOR,))
-AWAY_US: Final = round((2 * AGAIN_SECONDS + 300) * SECOND)
+AWAY_US: Final = round((2 * CHECK_IN_SECONDS + 300) * SECOND)
 """A camera in its dock says twice in this time how it is. Who has not is elsewhere, or its dock has
 no network."""
 _ORDER: Final = ("needs", "ready", "away", "withdrawn")

@@ -1,10 +1,11 @@
-"""The office's server: takes recordings over from cameras in their docks, and signs the receipts.
+"""The office's server: ingests recordings from cameras in their docks, and signs the receipts.
 
-Imports `base`, `behaviour`, `config`, `container`, `dock`, `evidence`, `ledger`, `office/index`,
-`office/replicas`, `office/report`, `office/state`, `provisioning`, `store` and `verify`.
+Imports `base`, `behaviour`, `config`, `container`, `evidence`, `exchange`, `ledger`,
+`office/index`, `office/replicas`, `office/report`, `office/state`, `provisioning`, `store` and
+`verify`.
 
-It has no key that opens footage; of `dock` it needs the signatures of requests. Begin with
-`office_server`, which lists the parts. `authentication` checks the signature of a request, and
-`cameras` says whose key counts. Uploads arrive at `upload_routes`. `takeover` is what a receipt
-rests on. See docs/office-api.md and docs/office.md.
+It has no key that opens footage. Begin with `office_server`, which lists the parts.
+`authentication` checks the signature of a request, and `cameras` says whose key counts. Uploads
+arrive at `upload_routes`. `takeover` is what a receipt rests on. See docs/office-api.md and
+docs/office.md.
 """

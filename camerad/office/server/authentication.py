@@ -17,7 +17,8 @@ from aiohttp import hdrs, web
 from camerad.base.clock import Clock
 from camerad.base.errors import CameradError
 from camerad.container.keys import PublicKey, SigningKey, Thumbprint
-from camerad.dock.request_signature import (
+from camerad.evidence.camera_register import RegisteredCamera
+from camerad.exchange.request_signature import (
     COVERED_IF_PRESENT,
     DIGEST,
     NONCE,
@@ -25,7 +26,6 @@ from camerad.dock.request_signature import (
     SignedRequest,
     check,
 )
-from camerad.evidence.camera_register import RegisteredCamera
 from camerad.office.server.cameras import Cameras, UnregisteredError
 from camerad.office.server.nonces import NonceError, Nonces, NoncesFullError
 from camerad.office.server.refusal_log import RefusalLog

@@ -33,7 +33,7 @@ import msgspec
 from camerad.base.clock import SECOND
 from camerad.base.errors import CameradError
 from camerad.container.keys import decode_base64url, encode_base64url
-from camerad.dock.request_signature import WINDOW_SECONDS
+from camerad.exchange.request_signature import WINDOW_SECONDS
 
 MOST: Final = 131_072
 """Nonces that are remembered at once, of all cameras: 20 MB at the most."""

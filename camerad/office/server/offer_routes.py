@@ -21,7 +21,7 @@ from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.container.keys import Thumbprint
-from camerad.dock.pace import Pace
+from camerad.exchange.pace import Pace
 from camerad.office.server import bodies
 from camerad.office.server.authentication import CALLER
 from camerad.office.server.camera_turns import CameraTurns

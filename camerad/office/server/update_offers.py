@@ -33,7 +33,7 @@ from camerad.base.storage_errors import explaining
 from camerad.base.text import room
 from camerad.container.jws import SHA256
 from camerad.container.keys import Thumbprint, is_thumbprint
-from camerad.dock.update_fetch import LONGEST
+from camerad.exchange.agreements import LARGEST_BUNDLE
 from camerad.office.server.bundle_copy import BundleCopy
 from camerad.office.server.directory_locks import DirectoryLocks, NamedLocks, claim_file
 from camerad.office.server.offer_kinds import (
@@ -166,8 +166,8 @@ class UpdateOffers:
     def copying(self, name: str, length: int, reserve: int) -> Iterator[BundleCopy]:
         """A bundle of this length may be written meanwhile, and then be offered (`put_copy`). name:
         what messages call it. Raises BundleTooLargeError."""
-        if length > LONGEST:
-            raise BundleTooLargeError(f"{name}: no camera takes more than {room(LONGEST)}")
+        if length > LARGEST_BUNDLE:
+            raise BundleTooLargeError(f"{name}: no camera takes more than {room(LARGEST_BUNDLE)}")
         self._check_room(name, length, length + reserve, reserve)
         directory = os.path.join(self._office, UPDATES)
         durable_files.make_directory(directory)

@@ -17,8 +17,8 @@ from camerad.control import dock_routes
 from camerad.control.access import HAND_OVER_PATHS
 from camerad.control.dock_routes import LONGEST, TAG, NotSignedError, check_base
 from camerad.daemon.store_worker import StoreWorker
-from camerad.dock import request_signature
-from camerad.dock.request_signature import RequestToSign
+from camerad.exchange import request_signature
+from camerad.exchange.request_signature import RequestToSign
 from camerad.store import receipts
 from camerad.store.receipts import CopiedRecording, Receipt
 from tests.unit.control.test_routes import ID, Ask, clock, keeping, play

@@ -11,7 +11,8 @@ import pytest
 from small_office import Fault
 
 from camerad.dock.errors import OfficeUnavailableError
-from camerad.dock.office_check_in import AGAIN_SECONDS, MOST_LACKING, PIECE, CheckInMemory
+from camerad.dock.office_check_in import MOST_LACKING, PIECE, CheckInMemory
+from camerad.exchange.agreements import CHECK_IN_SECONDS
 from camerad.provisioning import settings_offer
 from tests.unit.dock.scene import Scene
 
@@ -38,8 +39,8 @@ def test_one_in_a_quarter_of_an_hour_is_enough_and_one_with_each_docking(scene: 
     assert len(scene.office.check_ins) == 2
     memory = CheckInMemory()
     memory.checked_in(0)
-    assert not memory.is_due(round(AGAIN_SECONDS * 1_000_000) - 1)
-    assert memory.is_due(round(AGAIN_SECONDS * 1_000_000))
+    assert not memory.is_due(round(CHECK_IN_SECONDS * 1_000_000) - 1)
+    assert memory.is_due(round(CHECK_IN_SECONDS * 1_000_000))
 
 
 def test_what_was_handed_over_is_told_at_once(scene: Scene) -> None:

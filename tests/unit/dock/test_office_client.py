@@ -10,7 +10,6 @@ from small_office import Fault
 
 from camerad.base.clock import ClockSource, ManualClock
 from camerad.container.keys import SigningKey
-from camerad.dock import request_signature
 from camerad.dock.errors import OfficeAnswerError, OfficeUnavailableError, SignatureRefusedError
 from camerad.dock.office_client import (
     LARGEST_LIST,
@@ -21,6 +20,7 @@ from camerad.dock.office_client import (
 from camerad.dock.office_connection import OfficeAnswer, OfficeRequest
 from camerad.dock.request_bodies import Text
 from camerad.dock.signers import KeySigner
+from camerad.exchange import request_signature
 from tests.unit.dock.scene import Scene
 
 KEY = SigningKey.generate()

@@ -29,8 +29,8 @@ from camerad.dock import office_certificate, office_connection, timed_socket
 from camerad.dock.errors import HandoverStoppedError, OfficeUnavailableError
 from camerad.dock.office_certificate import CertificateFault, OfficeCertificateError
 from camerad.dock.office_connection import OfficeConnection, OfficeRequest, trusting
-from camerad.dock.pace import BURST, Pace
 from camerad.dock.request_bodies import Text
+from camerad.exchange.pace import BURST, Pace
 from tests.unit.dock.scene import Scene
 from tests.waiting import until
 

@@ -9,8 +9,8 @@ import pytest
 from camerad.base.errors import CameradError
 from camerad.container import jws
 from camerad.container.keys import PublicKey, SigningKey
-from camerad.dock import request_signature
-from camerad.dock.request_signature import RequestSignatureError, RequestToSign
+from camerad.exchange import request_signature
+from camerad.exchange.request_signature import RequestSignatureError, RequestToSign
 
 KEY = SigningKey.generate()
 URL = "https://office.example:8443/v1/uploads/R1"

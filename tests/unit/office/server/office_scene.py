@@ -22,10 +22,10 @@ from desk_helpers import KEY
 
 from camerad.base.clock import SECOND, Clock, ManualClock
 from camerad.container.keys import PublicKey, SigningKey
-from camerad.dock import request_signature
-from camerad.dock.request_signature import NONCE, RequestToSign
 from camerad.evidence import camera_register
 from camerad.evidence.camera_register import Register, RegisteredCamera
+from camerad.exchange import request_signature
+from camerad.exchange.request_signature import NONCE, RequestToSign
 from camerad.office.jobs.office_jobs import server_with_jobs
 from camerad.office.server.certificates import KeyPairFiles, make_authority, make_certificate
 from camerad.office.server.office_server import Vault

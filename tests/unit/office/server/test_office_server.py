@@ -23,7 +23,7 @@ from msgspec.structs import replace
 from camerad.base.clock import SECOND
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.skeleton import skeleton
-from camerad.dock.request_signature import NONCE
+from camerad.exchange.request_signature import NONCE
 from camerad.office.jobs.office_jobs import server_with_jobs
 from camerad.office.server.entrance import (
     HANDSHAKE_SECONDS,

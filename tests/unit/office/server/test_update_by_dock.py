@@ -22,9 +22,9 @@ from camerad.container.keys import SigningKey
 from camerad.dock import bundle_store, office_check_in, update_fetch
 from camerad.dock.errors import HandoverStoppedError, OfficeAnswerError, OfficeUnavailableError
 from camerad.dock.office_offers import OfferGoneError
-from camerad.dock.pace import BURST
 from camerad.evidence import camera_register
 from camerad.evidence.camera_register import Register
+from camerad.exchange.pace import BURST
 from camerad.office.server import offer_routes
 from camerad.office.server.camera_overview import OfferedUpdateState
 from camerad.office.server.settings_offers import SettingsOffers

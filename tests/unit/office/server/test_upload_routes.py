@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from camerad.base import durable_files
-from camerad.dock.request_signature import NONCE
+from camerad.exchange.request_signature import NONCE
 from camerad.office.server import bodies, upload_routes
 from camerad.office.server.part_upload import PartUpload
 from camerad.office.server.withdrawn_cameras import Withdrawal, WithdrawnCameras

@@ -1,0 +1,6 @@
+"""What a camera in its dock and its office's server agree on, besides what they sign.
+
+Imports `base` and `container`.
+
+Begin with `request_signature`. docs/office-api.md is the same for strangers.
+"""
