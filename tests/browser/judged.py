@@ -12,6 +12,7 @@ import hashlib
 import itertools
 import json
 import random
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -39,6 +40,10 @@ ALWAYS: Final = (
     "closed after 2 fragments by",
 )
 """How mutations begin that are tried in every run."""
+_SPELLING: Final = re.compile(
+    r"the payload of this [\w-]+ is (?:wrong: |not in its one spelling)(?:\\.|[^\"\\])*"
+    r"|this is not (?:canonical )?base64url"
+)
 _COMMAND_ONLY: Final = ("path", "output", "written", "left_out")
 
 JUDGE: Final = """async ({ cases, key }) => {
@@ -131,7 +136,12 @@ def by_camerad(directory: Path, case: Change, keys: KeyRing = KEYS) -> dict[str,
 
 
 def differences(ours: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
-    """Where the two differ, for the message of a test."""
+    """Where the two differ, for the message of a test.
+
+    Why the spelling of a statement is wrong each says in its own words."""
+    ours, theirs = (
+        json.loads(_SPELLING.sub("spelled otherwise", json.dumps(one))) for one in (ours, theirs)
+    )
     pairs = [(name, ours[name], theirs[name]) for name in ours if name != "json"]
     names = sorted({*ours["json"], *theirs["json"]})
     pairs += [(name, ours["json"].get(name), theirs["json"].get(name)) for name in names]

@@ -1,5 +1,6 @@
 """The judge that runs in a browser's tab says what ``camerad evidence verify`` says: the same
-verdict, and the same findings in the same words and order, whatever was done to a recording.
+verdict, and the same findings in the same words and order, whatever was done to a recording. Only
+why the JSON of a statement is wrong each says in its own words.
 
 Here is a cut of it; `make campaign` tries hundreds of every kind, another choice of them with
 TAMPER_SEED=n.
@@ -211,9 +212,9 @@ SPELL: Final = """async (cases) => {
     const raw = Uint8Array.from(atob(payload), (one) => one.charCodeAt(0));
     try {
       inOneSpelling(raw, kinds[kind], "it");
-      return null;
+      return true;
     } catch (error) {
-      return error.name === "JwsError" ? error.message : error.stack;
+      return error.name === "JwsError" ? false : error.stack;
     }
   });
 }"""
@@ -243,9 +244,7 @@ def respelled(payload: bytes, chance: random.Random) -> bytes:
 
 
 @pytest.mark.breadth
-def test_both_take_the_same_spellings_of_a_statement_and_name_what_is_wrong_alike(
-    page: Page,
-) -> None:
+def test_both_take_the_same_spellings_of_a_statement(page: Page) -> None:
     chance = random.Random(f"{SEED} spellings")
     kinds: dict[str, Any] = {"header.jws": Header, "end.jws": RecordingEnd}
     statements = [
@@ -270,11 +269,11 @@ def test_both_take_the_same_spellings_of_a_statement_and_name_what_is_wrong_alik
     for (kind, raw), theirs in zip(cases, page.evaluate(SPELL, told), strict=True):
         try:
             jws.in_one_spelling(raw, kind, "it")
-            ours = None
-        except jws.JwsError as error:
-            ours = str(error)
+            ours = True
+        except jws.JwsError:
+            ours = False
         assert theirs == ours, raw
-        taken_by_both += ours is None
+        taken_by_both += ours
     assert len(statements) < taken_by_both < len(cases)
 
 
@@ -308,12 +307,12 @@ def test_both_take_the_same_code_points_into_a_text_and_escape_the_same(page: Pa
     words += ["\U000e0041 \U0001f600", "it's", '"', "'\"", "a\\b\tc\r\x7f\x9f"]
     told = page.evaluate(
         """async (words) => {
-          const { isPlain, printable, quoted } = await import("/player/evidence/text.js");
-          return words.map((one) => [isPlain(one), printable(one), quoted(one)]);
+          const { isPlain, printable } = await import("/player/evidence/text.js");
+          return words.map((one) => [isPlain(one), printable(one)]);
         }""",
         words,
     )
-    assert told == [[is_plain(one), printable(one), repr(one)] for one in words]
+    assert told == [[is_plain(one), printable(one)] for one in words]
 
 
 def test_both_take_the_same_base64url(page: Page) -> None:
@@ -502,7 +501,7 @@ def test_both_find_the_same_members_and_stop_at_the_same_byte(page: Page, shelf:
 
 OPEN: Final = """
   const source = new RangeSource(path);
-  const opened = await openProven(source, { key: raw, commitsAt });
+  const opened = await openProven(source, { key: raw });
   const sizes = [];
   for (let n = 0; n < count; n++) {
     sizes.push(await attempt(async () => (await opened.fragment(n)).length));
@@ -550,19 +549,13 @@ def test_fragments_are_handed_out_in_any_order_by_media_time_and_after_a_failure
     assert within(page, attempt) == sizes[3]
 
 
-@pytest.mark.parametrize("hints", ["none", "true ones", "false ones"])
-def test_what_is_damaged_is_not_handed_out_whoever_says_where_it_lies(
-    page: Page, shelf: Shelf, hints: str
-) -> None:
+def test_what_is_damaged_is_not_handed_out(page: Page, shelf: Shelf) -> None:
     it = made()
     spoiled = altered(it.members, fragment_name(1), lambda data: data[:-1] + b"x")
     forged = altered(it.members, commit_name(2), lambda _: it.content(commit_name(1)))
-    data = pack(spoiled)
-    at = [data.index(commit_name(number).encode()) for number in range(len(it.facts))]
-    said = {"none": [], "true ones": at, "false ones": [7, 512, 9000, at[2] + 100, 10**9]}[hints]
     count = len(it.facts)
     sizes: list[Any] = [len(it.content(fragment_name(number))) for number in range(count)]
-    changed = within(page, OPEN, path=shelf.put(data), commitsAt=said, count=count)
+    changed = within(page, OPEN, path=shelf.put(pack(spoiled)), count=count)
     assert changed == {
         "sizes": [sizes[0], "NotProvenError", *sizes[2:]],
         "id": it.header.id,
@@ -570,7 +563,7 @@ def test_what_is_damaged_is_not_handed_out_whoever_says_where_it_lies(
         "ended": True,
         "broken": None,
     }
-    broken = within(page, OPEN, path=shelf.put(pack(forged)), commitsAt=said, count=count)
+    broken = within(page, OPEN, path=shelf.put(pack(forged)), count=count)
     assert broken["sizes"] == [*sizes[:2], *["NotProvenError"] * (count - 2)]
     assert broken["broken"] == "000002.jws does not commit what lies before it"
 

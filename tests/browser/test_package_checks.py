@@ -270,7 +270,7 @@ def test_what_no_ledger_can_say_makes_no_package(page: Page) -> None:
         ),
         (answer(camera(), changed), "the signature is not by the key that is named"),
         (answer(camera(), other), "a compact JWS has three parts"),
-        (answer(camera(), spelled_otherwise(office())), "this is another spelling"),
+        (answer(camera(), spelled_otherwise(office())), "not in its one spelling"),
         (
             answer(camera(), ended(Book(OFFICE), "received", END, TWO)),
             "an entry received is about another one",

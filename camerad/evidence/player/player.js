@@ -4,8 +4,7 @@
 //
 // source: the recording's bytes (evidence/source.js). key: the camera's registered public key, 32
 // bytes. registered: the camera that the office's register says the key is of, if it was asked; the
-// verdict then says so. name: of the recording's file, "" if it has none. commitsAt: where its
-// commits lie, if the server says so (evidence/opened.js). identity: a HeldKey (key_file.js), which several players may
+// verdict then says so. name: of the recording's file, "" if it has none. identity: a HeldKey (key_file.js), which several players may
 // share; where it is not open, the player asks for the key file, under `folded` if that is a text, by
 // `form` if there is one already.
 // words: of words.js. led: for one of several side by side (together.js), who leads it: `act` does what
@@ -37,7 +36,7 @@ const VIEWED_US = SECOND;
 /**
  * Put a player into an element. It is ended by `close()`, which lets go of all that was decrypted.
  * @param {HTMLElement} element
- * @param {{source: any, key: Uint8Array, registered?: string, name?: string, commitsAt?: number[],
+ * @param {{source: any, key: Uint8Array, registered?: string, name?: string,
  *   identity: import("./key_file.js").HeldKey, words: any,
  *   folded?: string, form?: import("./key_form.js").KeyForm,
  *   led?: {act: (what: string) => void, at: () => number | null, changed: () => void},
@@ -190,10 +189,10 @@ class Player {
   // ---------------------------------------------------------------- opening and checking
 
   async #open(at = 0) {
-    const { source, key, name = "", commitsAt = [], identity } = this.#options;
+    const { source, key, name = "", identity } = this.#options;
     let recording;
     try {
-      recording = await ProvenRecording.open(source, { key, name, commitsAt });
+      recording = await ProvenRecording.open(source, { key, name });
     } catch (error) {
       this.#fail(error);
       return;

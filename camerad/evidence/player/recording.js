@@ -68,8 +68,7 @@ export class ProvenRecording extends EventTarget {
    * The recording in a source. Where not even its beginning is proven nothing is there before `check`
    * is done, and perhaps not then. Throws SourceError, and KeyError for a key that is none.
    * @param {import("./evidence/source.js").Source} source
-   * @param {{key: Uint8Array, name?: string, commitsAt?: number[]}} how the camera's public key, the
-   *   file's name, and where its commits lie, if somebody says so
+   * @param {{key: Uint8Array, name?: string}} how the camera's public key, and the file's name
    */
   static async open(source, how) {
     let opened = null;

@@ -22,8 +22,6 @@ import { ARCHIVE_END, BLOCK, TarError, isZeros, parse } from "./ustar.js";
 /** Bytes that are read at once: a fragment's padding, its commit and the next header usually. */
 const READ_AHEAD = 8192;
 const PIECE = 1 << 20;
-/** The most pieces that are asked for ahead. */
-const MOST_AHEAD = 32;
 
 /** Why a walk stopped before the archive's end. */
 export const StopReason = Object.freeze({
@@ -125,66 +123,26 @@ export async function onlyZeros(source, offset) {
 
 /** Small pieces of a file that lie close to each other, read some kilobytes at a time. */
 export class Window {
-  /**
-   * @param {Source} source
-   * @param {number[]} [expected] where reads will begin, in ascending order. Somebody who need not
-   *   be trusted may say so: it only decides what is asked for ahead, many pieces at a time
-   */
-  constructor(source, expected = []) {
+  /** @param {Source} source */
+  constructor(source) {
     this.source = source;
-    this.expected = expected;
     this.at = 0;
     /** @type {Uint8Array} */
     this.bytes = new Uint8Array(0);
-    /** What was asked for ahead, by where it begins. @type {Map<number, Promise<Uint8Array>>} */
-    this.ahead = new Map();
   }
 
   /** Fewer bytes at the end of the file. @param {number} from @param {number} size */
   async read(from, size) {
     const to = Math.min(from + size, this.source.size);
-    if (!this.#has(from, to)) await this.#move(from, to);
+    if (from < this.at || to > this.at + this.bytes.length) {
+      // A source that has some bytes at hand says how many (extents.js).
+      const reach = Math.max(to - from, this.source.reach?.(from) ?? READ_AHEAD);
+      const end = Math.min(from + reach, this.source.size);
+      const bytes = await this.source.read(from, end);
+      if (bytes.length !== end - from) throw new SourceError("the file has become shorter");
+      this.bytes = bytes;
+      this.at = from;
+    }
     return this.bytes.subarray(from - this.at, to - this.at);
-  }
-
-  /** @param {number} from @param {number} to */
-  #has(from, to) {
-    return from >= this.at && to <= this.at + this.bytes.length;
-  }
-
-  /** @param {number} from @param {number} to */
-  async #move(from, to) {
-    const next = this.expected.findIndex((at) => at + READ_AHEAD > from);
-    if (next >= 0 && this.expected[next] <= from && to <= this.expected[next] + READ_AHEAD) {
-      this.bytes = await this.#fromAhead(next);
-      this.at = this.expected[next];
-      if (this.#has(from, to)) return;
-    }
-    // A source that has some bytes at hand says how many (extents.js).
-    this.bytes = await this.#piece(from, Math.max(to - from, this.source.reach?.(from) ?? READ_AHEAD));
-    this.at = from;
-  }
-
-  /** @param {number} next index of what is wanted */
-  async #fromAhead(next) {
-    const { size } = this.source;
-    const wanted = this.expected.slice(next, next + MOST_AHEAD).filter((at) => at < size);
-    const kept = new Map();
-    for (const at of wanted) {
-      const piece = this.ahead.get(at) ?? this.#piece(at, READ_AHEAD);
-      // Whoever needs it is told of a failure; nobody else.
-      piece.catch(() => this.ahead.delete(at));
-      kept.set(at, piece);
-    }
-    this.ahead = kept;
-    return /** @type {Promise<Uint8Array>} */ (kept.get(this.expected[next]) ?? new Uint8Array(0));
-  }
-
-  /** @param {number} from @param {number} size */
-  async #piece(from, size) {
-    const end = Math.min(from + size, this.source.size);
-    const bytes = await this.source.read(from, end);
-    if (bytes.length !== end - from) throw new SourceError("the file has become shorter");
-    return bytes;
   }
 }

@@ -272,7 +272,7 @@ export class Checker {
    * What a statement says, null if it is not authentic.
    * @param {MemberSeen} seen
    * @param {string} kind
-   * @param {import("./json_decoder.js").ObjectType} type
+   * @param {import("./json.js").ObjectType} type
    * @param {string} name
    * @param {string} worth what it is worth
    * @returns {Promise<any>}

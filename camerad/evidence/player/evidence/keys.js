@@ -4,22 +4,14 @@
 // the device was enrolled, never from the recording or from beside it. WebCrypto checks signatures;
 // a browser that cannot (before Chromium 137, Firefox 129) is told so, and nothing is judged.
 
-import { encode } from "./utf8.js";
-
 const RAW_BYTES = 32;
-const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-const PAD = 0x3d;
-/** The value of each byte as a digit; of `+` and `/` as well, and of no other. */
-const VALUES = new Int8Array(256).fill(-1);
-[...DIGITS].forEach((digit, value) => (VALUES[digit.charCodeAt(0)] = value));
-VALUES["+".charCodeAt(0)] = 62;
-VALUES["/".charCodeAt(0)] = 63;
+/** Bytes that become text at once: as arguments of one call more would not fit. */
+const PIECE = 1 << 14;
 
 /** Error thrown when bytes are no canonical base64url. */
 export class Base64Error extends Error {
-  /** @param {string} text */
-  constructor(text) {
-    super(text);
+  constructor() {
+    super("this is not canonical base64url");
     this.name = "Base64Error";
   }
 }
@@ -38,13 +30,7 @@ export class KeyError extends Error {
  * @param {Uint8Array} data
  */
 export function encodeBase64url(data) {
-  let text = "";
-  for (let at = 0; at < data.length; at += 3) {
-    const left = Math.min(3, data.length - at);
-    const group = (data[at] << 16) | ((data[at + 1] ?? 0) << 8) | (data[at + 2] ?? 0);
-    for (let digit = 0; digit <= left; digit++) text += DIGITS[(group >> (18 - 6 * digit)) & 63];
-  }
-  return text;
+  return btoa(latin(data)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
 /**
@@ -53,40 +39,23 @@ export function encodeBase64url(data) {
  * @param {Uint8Array} raw
  */
 export function decodeBase64url(raw) {
-  const digits = digitsBeforePadding(raw);
-  const left = digits % 4;
-  const data = new Uint8Array(Math.floor((digits * 3) / 4));
-  let canonical = digits === raw.length;
-  let group = 0;
-  let filled = 0;
-  for (let at = 0; at < digits; at++) {
-    const byte = raw[at];
-    if (byte === 0x2b || byte === 0x2f) canonical = false;
-    group = ((group << 6) | VALUES[byte]) & 0xffffff;
-    if (at % 4 > 0) data[filled++] = (group >> (6 - 2 * (at % 4))) & 0xff;
+  const text = latin(raw);
+  let found;
+  try {
+    found = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
+  } catch {
+    throw new Base64Error();
   }
-  if (left > 0 && (group & (left === 2 ? 0xf : 0x3)) !== 0) canonical = false;
-  if (!canonical) throw new Base64Error("this is not canonical base64url");
+  const data = Uint8Array.from(found, (one) => one.charCodeAt(0));
+  if (encodeBase64url(data) !== text) throw new Base64Error();
   return data;
 }
 
-/**
- * How many digits there are, if nothing but padding follows them, and as much as there may be.
- * @param {Uint8Array} raw
- */
-function digitsBeforePadding(raw) {
-  let digits = 0;
-  while (digits < raw.length && VALUES[raw[digits]] >= 0) digits++;
-  for (let at = digits; at < raw.length; at++) {
-    if (raw[at] !== PAD) throw new Base64Error("this is not base64url");
-  }
-  const padding = raw.length - digits + ((4 - (raw.length % 4)) % 4);
-  const wanted = (4 - (digits % 4)) % 4;
-  const nothing = digits === 0 && raw.length > 0;
-  if (nothing || digits % 4 === 1 || (wanted > 0 && padding !== wanted)) {
-    throw new Base64Error("this is not base64url");
-  }
-  return digits;
+/** Bytes as text, one character each. @param {Uint8Array} bytes */
+function latin(bytes) {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += PIECE) text += String.fromCharCode(...bytes.subarray(at, at + PIECE));
+  return text;
 }
 
 /** An Ed25519 public key; `PublicKey.of` makes one. */
@@ -115,7 +84,7 @@ export class PublicKey {
       throw new KeyError(text, error);
     }
     const x = encodeBase64url(raw);
-    const digest = await sha256(encode(`{"crv":"Ed25519","kty":"OKP","x":"${x}"}`));
+    const digest = await sha256(new TextEncoder().encode(`{"crv":"Ed25519","kty":"OKP","x":"${x}"}`));
     return new PublicKey(raw, encodeBase64url(digest), key);
   }
 

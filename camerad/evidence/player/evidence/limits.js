@@ -1,9 +1,9 @@
 // What any number and any text in a statement may be, whoever signed it (camerad.container.limits).
 
-import { LONGEST, beginning, isPlain, printable, quoted } from "./text.js";
+import { LONGEST, isPlain } from "./text.js";
 
-/** @typedef {import("./json_decoder.js").Type} Type */
-/** @typedef {import("./json_decoder.js").ObjectType} ObjectType */
+/** @typedef {import("./json.js").Type} Type */
+/** @typedef {import("./json.js").ObjectType} ObjectType */
 
 /** The greatest number, and the least its opposite: 2^53 - 1. */
 export const GREATEST = Number.MAX_SAFE_INTEGER;
@@ -18,8 +18,6 @@ export const MOST_DAYS = 366;
 /** How far wall time is from something may be negative. Every other number counts from 0. */
 const SIGNED = new Set(["clock_step_us"]);
 const DAYS = "retention_days";
-/** Characters of a wrong value that a message repeats. */
-const SHOWN = 40;
 
 /** Error thrown when a statement has a number or a text that no camera can mean. */
 export class LimitError extends Error {
@@ -48,20 +46,16 @@ function check(name, value, type) {
   else if (type.kind === "object") checkLimits(value, type);
 }
 
-/** @param {string} name @param {number | bigint} value */
+/** @param {string} name @param {number} value */
 function checkNumber(name, value) {
   const high = name === DAYS ? MOST_DAYS : GREATEST;
   const low = SIGNED.has(name) ? -GREATEST : 0;
   if (value >= low && value <= high) return;
-  const said = value >= -high && value <= high ? String(value) : `beyond ${high}`;
-  throw new LimitError(`${name} is ${said}, and can only be ${low} to ${high}`);
+  throw new LimitError(`${name} can only be ${low} to ${high}`);
 }
 
 /** @param {string} name @param {string} value */
 function checkText(name, value) {
   if (isPlain(value)) return;
-  const said = quoted(printable(beginning(value, SHOWN)));
-  throw new LimitError(
-    `${name} is not one line of at most ${LONGEST} characters that print: ${said}`,
-  );
+  throw new LimitError(`${name} is not one line of at most ${LONGEST} characters that print`);
 }

@@ -17,7 +17,6 @@ import * as jws from "./jws.js";
 import { hexDigest, keyRing } from "./keys.js";
 import { COMMIT, COMMIT_TYPE, END, END_TYPE, FORMAT, HEADER, HEADER_TYPE } from "./statements.js";
 import { isSame, untilUs } from "./statements.js";
-import { BLOCK } from "./ustar.js";
 
 /** @typedef {import("./source.js").Source} Source */
 /** @typedef {import("./archive.js").Located} Located */
@@ -57,14 +56,12 @@ export class NotProvenError extends Error {
  * A recording to be played from. Throws NotProvenError if its header, or its first commit, is not
  * by the key; SourceError; KeyError.
  * @param {Source} source
- * @param {{key: Uint8Array, commitsAt?: number[]}} how key: the camera's registered public key,
- *   raw. commitsAt: where the archive headers of the commits are, in their order, if somebody says
- *   so: the server may, and it need not be trusted, for it only decides what is asked for ahead
+ * @param {{key: Uint8Array}} how key: the camera's registered public key, raw
  * @returns {Promise<Opened>}
  */
-export async function openProven(source, { key, commitsAt = [] }) {
+export async function openProven(source, { key }) {
   await source.open();
-  const opened = new Opened(source, await keyRing([key]), commitsAt);
+  const opened = new Opened(source, await keyRing([key]));
   await opened.begin();
   return opened;
 }
@@ -74,9 +71,8 @@ export class Opened {
   /**
    * @param {Source} source
    * @param {Map<string, import("./keys.js").PublicKey>} keys
-   * @param {number[]} commitsAt
    */
-  constructor(source, keys, commitsAt) {
+  constructor(source, keys) {
     this.source = source;
     this.keys = keys;
     /** @type {Linked[]} as far as the chain was checked */
@@ -88,8 +84,7 @@ export class Opened {
      * @type {NotProvenError | null}
      */
     this.broken = null;
-    // The padding before a commit comes with it.
-    this.window = new Window(source, commitsAt.map((at) => Math.max(0, at - BLOCK)));
+    this.window = new Window(source);
     this.members = members(source, { window: this.window });
     /** Where what was checked ends, and the digest of its last statement. */
     this.offset = 0;
@@ -313,7 +308,7 @@ export class Opened {
    * the key has signed it.
    * @param {Located} found
    * @param {string} kind
-   * @param {import("./json_decoder.js").ObjectType} type
+   * @param {import("./json.js").ObjectType} type
    */
   async #statement(found, kind, type) {
     if (found.size > jws.LONGEST) {

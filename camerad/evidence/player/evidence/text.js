@@ -52,29 +52,6 @@ export function printable(text) {
   return [...text].map((letter) => (isPrinted(letter) ? letter : escaped(letter))).join("");
 }
 
-/**
- * The text in quotes, as Python writes it.
- * @param {string} text
- */
-export function quoted(text) {
-  const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
-  const inside = [...text].map((letter) => {
-    if (letter === quote || letter === "\\") return `\\${letter}`;
-    const short = { "\n": "\\n", "\r": "\\r", "\t": "\\t" }[letter];
-    return short ?? (UNPRINTABLE.test(letter) ? escaped(letter) : letter);
-  });
-  return `${quote}${inside.join("")}${quote}`;
-}
-
-/**
- * The first `most` code points.
- * @param {string} text
- * @param {number} most
- */
-export function beginning(text, most) {
-  return [...text.slice(0, 2 * most)].slice(0, most).join("");
-}
-
 /** @param {string} letter */
 function isPrinted(letter) {
   return !ODD.test(letter) && !UNPRINTABLE.test(letter);
