@@ -108,9 +108,7 @@ class OfficeJobs:
             clock=clock,
             certificate_end_us=round(certificate.not_valid_after_utc.timestamp() * SECOND),
             urgent=lambda: self._wake(CHANNELS),
-            replicas_fail=lambda: (
-                parts.silent() or (self._replicas is not None and self._replicas.fails)
-            ),
+            replicas_fail=lambda: self._replicas is not None and self._replicas.fails,
         )
 
         def looked(facts: StoreFacts) -> None:

@@ -19,12 +19,12 @@ import errno
 import json
 import os
 import secrets
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
 from camerad.base import durable_files, file_status
-from camerad.base.clock import SECOND, Clock
+from camerad.base.clock import DAY, SECOND, Clock
 from camerad.base.errors import StorageError
 from camerad.base.safe_read import read_plain
 from camerad.base.storage_errors import explain, explaining
@@ -32,7 +32,6 @@ from camerad.container.recording_files import SUFFIX
 from camerad.container.recording_ids import is_id
 from camerad.office.replicas.replica_store import (
     Lock,
-    LockedReplicaError,
     ReplicaError,
     ReplicasAwayError,
     StoredReplica,
@@ -68,6 +67,10 @@ class DirectoryStore:
 
     def probe(self) -> None:
         self._check_there()
+        for name in _names(self._root):
+            path = os.path.join(self._root, name)
+            if name.startswith(_PROBE) and _is_older(path, self._clock.wall_us() - DAY):
+                durable_files.remove(path, missing_ok=True)  # its probe was killed
         path = os.path.join(self._root, f"{_PROBE}-{secrets.token_hex(8)}")
         verified_copy.publish(path, b"camerad tries whether it can write here\n")
         durable_files.remove(path)
@@ -172,7 +175,7 @@ class DirectoryStore:
             if not (until_us is None or type(until_us) is int) or type(hold) is not bool:
                 raise ValueError(said)
         except (ValueError, KeyError, TypeError, RecursionError):
-            raise LockedReplicaError(
+            raise ReplicaError(
                 f"{path}: this is no lock of camerad's, so nobody knows until when the copy beside "
                 "it is to be kept; find out what happened, and remove both if that day is over"
             ) from None
@@ -191,35 +194,32 @@ class DirectoryStore:
             return
         lock = self._read_lock(target)
         if lock.hold:
-            raise LockedReplicaError(f"{target}: this copy cannot be deleted yet: it is held")
+            raise ReplicaError(f"{target}: this copy cannot be deleted yet: it is held")
         if lock.until_us is not None and self._clock.wall_us() < lock.until_us:
             until = datetime.fromtimestamp(lock.until_us / SECOND, UTC)
-            raise LockedReplicaError(
+            raise ReplicaError(
                 f"{target}: this copy cannot be deleted yet: it is locked until {until:%F %T} UTC"
             )
         durable_files.remove(target, missing_ok=True)
-        durable_files.remove(target + durable_files.TEMPORARY, missing_ok=True)
         durable_files.remove(_lock_path(target), missing_ok=True)
-        self._remove_if_empty(os.path.dirname(target))
+        self.abandon(name)
 
-    def tidy(self, busy: Collection[str], before_us: int) -> None:
+    def leftovers(self, before_us: int) -> list[str]:
         self._check_there()
-        for name in _names(self._root):
-            path = os.path.join(self._root, name)
-            if name.startswith(_PROBE) and _is_older(path, before_us):
-                durable_files.remove(path, missing_ok=True)  # its probe was killed
+        found = []
         for directory in self._directories():
-            of_recording = os.path.join(self._root, directory)
-            # A young one may have been made just now, for a copy that comes.
-            old = _is_older(of_recording, before_us)
-            for name in _names(of_recording):
+            for name in _names(os.path.join(self._root, directory)):
                 copy = f"{directory}/{name.removesuffix(durable_files.TEMPORARY)}"
+                path = os.path.join(self._root, directory, name)
                 left = name.endswith(durable_files.TEMPORARY) and parse_name(copy) is not None
-                path = os.path.join(of_recording, name)
-                if left and copy not in busy and _is_older(path, before_us):
-                    durable_files.remove(path, missing_ok=True)
-            if old:
-                self._remove_if_empty(of_recording)
+                if left and _is_older(path, before_us):
+                    found.append(copy)
+        return found
+
+    def abandon(self, name: str) -> None:
+        target = self._path(name)
+        durable_files.remove(target + durable_files.TEMPORARY, missing_ok=True)
+        self._remove_if_empty(os.path.dirname(target))
 
     def _remove_if_empty(self, directory: str) -> None:
         try:

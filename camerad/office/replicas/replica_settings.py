@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import configparser
+import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Final
@@ -10,11 +13,17 @@ import msgspec
 
 from camerad.base import file_status
 from camerad.base.errors import StorageError
+from camerad.base.safe_read import read_plain
+from camerad.base.storage_errors import explaining
 from camerad.config.fields import ABSOLUTE_PATH, Matches
 from camerad.config.settings_reader import SettingsReader
-from camerad.office.replicas.s3_credentials import read_credentials
+from camerad.office.replicas.replica_store import UnsafeStoreError
 
 SECTION: Final = "second_copy"
+_LARGEST: Final = 64 * 1024
+_OTHERS: Final = 0o077
+_KEY_ID: Final = "aws_access_key_id"
+_SECRET: Final = "aws_secret_access_key"  # noqa: S105 - the name of a line, not a secret
 
 
 class S3Settings(msgspec.Struct, frozen=True):
@@ -124,8 +133,32 @@ def _need(path: Path, *, directory: bool) -> None:
 
 def _is_loopback(endpoint: str) -> bool:
     host = endpoint.removeprefix("http://").rstrip("/")
-    return host.rpartition(":")[0] in ("127.0.0.1", "localhost", "[::1]") or host in (
-        "127.0.0.1",
-        "localhost",
-        "[::1]",
-    )
+    return re.fullmatch(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?", host) is not None
+
+
+def read_credentials(path: str) -> tuple[str, str]:
+    """The office's id and secret at the store, from a file as AWS's tools have it.
+
+    Raises UnsafeStoreError if it is no such file, or others may read it, and StorageError. It never
+    repeats what stands there.
+    """
+    content = read_plain(path, "file with credentials", _LARGEST, linked=True)
+    with explaining("look at the file", path):
+        mode = os.stat(path).st_mode & 0o777
+    if mode & _OTHERS:
+        raise UnsafeStoreError(
+            f"{path}: other users can read these credentials (mode {mode:04o}): chmod 600 {path}, "
+            "and get others from the store if somebody can have copied them"
+        )
+    parser = configparser.RawConfigParser()
+    try:
+        parser.read_string(content.decode())
+        found = parser["default"][_KEY_ID], parser["default"][_SECRET]
+    except (UnicodeDecodeError, configparser.Error, KeyError):
+        raise UnsafeStoreError(
+            f"{path}: this is no file with credentials: it needs the lines '[default]', "
+            f"'{_KEY_ID} = ...' and '{_SECRET} = ...'"
+        ) from None
+    if not all(found):
+        raise UnsafeStoreError(f"{path}: {_KEY_ID} or {_SECRET} is empty; fill them in")
+    return found

@@ -1,8 +1,8 @@
-"""A replica of every recording, which nobody can take away before its day (O4).
+"""The contract of a store of replicas (O4).
 
-Recordings lie in the office's directory, since every tool works on plain files. The replica
-lies elsewhere: in a bucket whose objects are locked, or in another directory. A directory that is
-lost, encrypted by an attacker or emptied by its administrator then loses no evidence.
+Recordings lie in the office's directory, since every tool works on plain files. Their replicas lie
+elsewhere: in a bucket whose objects are locked, or in another directory. A directory that is lost,
+encrypted by an attacker or emptied by its administrator then loses no evidence.
 
 `ReplicaStore` is what such a store has to do. `s3_store` and `directory_store` do it, and
 one suite of tests holds both to it. Times are wall time in microseconds since 1970; a lock ends
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Final, NamedTuple, Protocol
 
 from camerad.base.errors import EX_CONFIG, EX_TEMPFAIL, StorageError
@@ -35,14 +35,9 @@ class ReplicasAwayError(ReplicaError):
     exit_code = EX_TEMPFAIL
 
 
-class LockedReplicaError(ReplicaError):
-    """Error raised when a copy cannot be deleted yet: its lock is not over, or it is held."""
-
-    exit_code = EX_TEMPFAIL
-
-
 class UnsafeStoreError(ReplicaError):
-    """Error raised when a store does not keep what a lock promises; no start mends that."""
+    """Error raised when a store does not keep what a lock promises, or its credentials are not kept
+    safe; no start mends that."""
 
     exit_code = EX_CONFIG
 
@@ -93,15 +88,17 @@ class ReplicaStore(Protocol):
         """Hold every version, or end that."""
 
     def delete(self, name: str) -> None:
-        """Remove all that is under this name; nothing may be there. Raises LockedReplicaError
-        for what the store says is locked or held."""
+        """Remove all that is under this name; nothing may be there. Raises ReplicaError if some of
+        it is locked or held, as the store says."""
 
     def list_copies(self) -> list[StoredReplica]:
         """All that there is, whoever made it. What has no recording's name is left out."""
 
-    def tidy(self, busy: Collection[str], before_us: int) -> None:
-        """Remove what attempts left that were interrupted and did not go on, but for these names.
-        before_us: of what was begun before that time."""
+    def leftovers(self, before_us: int) -> list[str]:
+        """Names of replicas of which an attempt, begun before that time, was interrupted."""
+
+    def abandon(self, name: str) -> None:
+        """Remove what interrupted attempts left of a replica."""
 
     def probe(self) -> None:
         """Try whether the lock holds. Raises UnsafeStoreError, with what to do, if it does not."""

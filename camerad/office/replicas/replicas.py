@@ -7,12 +7,14 @@ checked with. One that reads back with other bytes is written anew, once.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final, Protocol
 
+from camerad.base.async_utils import EventLoop
 from camerad.base.clock import DAY, Clock, Moment
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
@@ -32,6 +34,8 @@ from camerad.store.verified_copy import CopyError, Digest
 if TYPE_CHECKING:
     from camerad.office.replicas.replica_settings import ReplicaSettings
 
+PROBE_SECONDS: Final = 8.0
+"""How long the start waits for the store."""
 LEFT_US: Final = DAY
 """An attempt that was interrupted goes on within a day, or never."""
 _log = logging.getLogger(__name__)
@@ -57,8 +61,7 @@ class Replicas:
         self._locks = locks
         self._probing = threading.Lock()
         self._probed = False
-        self._lock = threading.Lock()
-        self._busy: set[str] = set()
+        self._asked: asyncio.Future[None] | None = None
         self._away = threading.Event()
         self._back: Callable[[], None] = lambda: None
 
@@ -73,17 +76,32 @@ class Replicas:
             self._away.clear()
             self._back()
 
-    def probe_at_start(self) -> None:
-        """Try whether the store's lock holds. If the store is away, that is logged, and it is tried
-        before the first copy. Raises UnsafeStoreError, and ReplicaError."""
-        try:
-            self.probe()
-        except ReplicasAwayError as error:
-            _log.warning(
-                "%s. No recording is acknowledged until it answers",
-                printable(error),
-                extra=MessageId.REPLICA.extra,
-            )
+    @property
+    def is_silent(self) -> bool:
+        """Whether the store has not answered since the start. Any thread may ask."""
+        return self._asked is not None and not self._asked.done()
+
+    async def probe_at_start(self, threads: EventLoop, seconds: float) -> None:
+        """Probe the store, and wait so long for its answer. A store that is away or hangs is
+        logged, and nothing is acknowledged before it answers. threads: attached to the running
+        loop. Raises UnsafeStoreError and ReplicaError."""
+        asked = threads.in_thread(self.probe)
+        await asyncio.wait((asked,), timeout=seconds)
+        if asked.done():
+            try:
+                asked.result()
+            except ReplicasAwayError as error:
+                _warn("%s. No recording is acknowledged until it answers", printable(error))
+            return
+        self._asked = asked
+        asked.add_done_callback(_report_late)
+        _warn(
+            "replicas do not answer: the %s said nothing for %.0f seconds. Cameras bring their "
+            "recordings meanwhile, and none is acknowledged. See whether the store runs, and "
+            "whether this computer reaches it",
+            self.store.describe(),
+            seconds,
+        )
 
     def probe(self) -> None:
         """Try whether the store's lock holds, unless that was found out since the start. Raises
@@ -127,21 +145,15 @@ class Replicas:
 
     def make_alone(self, name: str, path: str, content: Digest, lock: Lock) -> None:
         """The same, by whoever works on this name `alone`."""
-        with self._lock:
-            self._busy.add(name)
-        try:
-            self.store.put(name, path, content.bytes, lock)
-            if read_back(self.store, name) == content:
-                return
-            self.store.put(name, path, content.bytes, lock, again=True)
-            if read_back(self.store, name) != content:
-                raise CopyError(
-                    f"{self.store.describe()}: {name} reads back with other bytes than were "
-                    "written; do not use this store: take another one"
-                )
-        finally:
-            with self._lock:
-                self._busy.discard(name)
+        self.store.put(name, path, content.bytes, lock)
+        if read_back(self.store, name) == content:
+            return
+        self.store.put(name, path, content.bytes, lock, again=True)
+        if read_back(self.store, name) != content:
+            raise CopyError(
+                f"{self.store.describe()}: {name} reads back with other bytes than were "
+                "written; do not use this store: take another one"
+            )
 
     def alone(self, name: str) -> AbstractContextManager[bool]:
         """Work on a name while nobody else does, here or at another server. Yields False, at once,
@@ -158,15 +170,27 @@ class Replicas:
         return there is not None and there.until_us is not None
 
     def tidy(self) -> None:
-        """Remove what was left of attempts that did not go on for a day. Raises
-        ReplicaError."""
-        with self._lock:
-            busy = frozenset(self._busy)
-        self.store.tidy(busy, self._clock.wall_us() - LEFT_US)
+        """Remove what was left of attempts that did not go on for a day. Raises ReplicaError."""
+        for name in self.store.leftovers(self._clock.wall_us() - LEFT_US):
+            with self.alone(name) as alone:
+                if alone:
+                    self.store.abandon(name)
 
     def close(self) -> None:
         """Give up connections."""
         self.store.close()
+
+
+def _warn(text: str, *arguments: object) -> None:
+    _log.warning(text, *arguments, extra=MessageId.REPLICA.extra)
+
+
+def _report_late(asked: asyncio.Future[None]) -> None:
+    error = None if asked.cancelled() else asked.exception()
+    if error is not None:
+        _log.error(
+            "no recording is acknowledged: %s", printable(error), extra=MessageId.REPLICA.extra
+        )
 
 
 def _lock_of(name: str) -> str:

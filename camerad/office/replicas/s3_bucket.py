@@ -1,4 +1,4 @@
-"""A bucket and its client (boto3), and what its errors mean in words for people.
+"""Client of an S3 bucket (boto3), and its errors in words for people.
 
 boto3 is imported only here, and only where the settings name a bucket.
 """
@@ -6,15 +6,11 @@ boto3 is imported only here, and only where the settings name a bucket.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from camerad.base.text import printable
-from camerad.office.replicas.replica_settings import S3Settings
+from camerad.office.replicas.replica_settings import S3Settings, read_credentials
 from camerad.office.replicas.replica_store import ReplicaError, ReplicasAwayError
-from camerad.office.replicas.s3_credentials import read_credentials
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3.client import S3Client
 
 CONNECT_SECONDS: Final = 5
 READ_SECONDS: Final = 60
@@ -27,8 +23,7 @@ _T = TypeVar("_T")
 
 
 class Bucket:
-    """A bucket. settings: those of the section `second_copy.s3`. Raises CredentialsError,
-    ReplicaError and StorageError."""
+    """settings: the section `second_copy.s3`. Raises ReplicaError and StorageError."""
 
     def __init__(self, settings: S3Settings) -> None:
         try:
@@ -52,23 +47,23 @@ class Bucket:
             HTTPError,
         )
         self._others = (exceptions.BotoCoreError, ValueError)
-        credentials = read_credentials(str(settings.credentials))
+        key_id, secret = read_credentials(str(settings.credentials))
         try:
-            self.client: S3Client = boto3.client(
+            self.client: Any = boto3.client(
                 "s3",
                 endpoint_url=settings.endpoint,
                 region_name=settings.region,
-                aws_access_key_id=credentials.key_id,
-                aws_secret_access_key=credentials.secret,
+                aws_access_key_id=key_id,
+                aws_secret_access_key=secret,
                 verify=None if settings.ca is None else str(settings.ca),
                 config=Config(
                     connect_timeout=CONNECT_SECONDS,
                     read_timeout=READ_SECONDS,
                     retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-                    # A checksum that nobody asked for is one that some stores refuse.
+                    # Some stores refuse a checksum by default.
                     request_checksum_calculation="when_required",
                     response_checksum_validation="when_required",
-                    # TLS keeps a body whole on its way, and whoever reads the copy back hashes it.
+                    # TLS keeps a body whole on its way, and the copy is read back and hashed.
                     # Without TLS its SHA-256 is in the signature.
                     s3={
                         "addressing_style": "path",
@@ -86,9 +81,52 @@ class Bucket:
     def __str__(self) -> str:
         return f"bucket {self.name} at {self.endpoint}"
 
+    def call(self, action: str, operation: str, **arguments: Any) -> Any:
+        """The answer to an operation of S3 on this bucket. action: in words for people. Raises
+        ReplicasAwayError if the store does not answer, and ReplicaError if it refuses."""
+        return self.do(action, lambda: self.order(operation, **arguments))
+
+    def order(self, operation: str, **arguments: Any) -> Any:
+        """The same, raising boto3's exceptions: `client_error` if the store refuses."""
+        return getattr(self.client, operation)(Bucket=self.name, **arguments)
+
+    def call_if_there(self, action: str, operation: str, **arguments: Any) -> None:
+        """As `call`, where it does not matter that the store no longer has it."""
+
+        def work() -> None:
+            try:
+                self.order(operation, **arguments)
+            except self.client_error as error:
+                if not is_missing(error):
+                    raise
+
+        self.do(action, work)
+
+    def is_accepted(self, action: str, operation: str, **arguments: Any) -> bool:
+        """Whether the store does not refuse an operation. Raises as `call` if it fails."""
+
+        def work() -> bool:
+            try:
+                self.order(operation, **arguments)
+            except self.client_error as error:
+                if _status(error) >= 500:
+                    raise
+                return False
+            return True
+
+        return self.do(action, work)
+
+    def list(self, action: str, operation: str, kind: str, **arguments: Any) -> list[Any]:
+        """All entries that an operation lists page by page. kind: their key in a page."""
+
+        def work() -> list[Any]:
+            pages = self.client.get_paginator(operation).paginate(Bucket=self.name, **arguments)
+            return [one for page in pages for one in page.get(kind, ())]
+
+        return self.do(action, work)
+
     def do(self, action: str, work: Callable[[], _T]) -> _T:
-        """What `work` returns. Raises ReplicasAwayError if the store does not answer, and
-        ReplicaError if it refuses."""
+        """What `work` returns; its exceptions of boto3 raise as `call` does."""
         try:
             return work()
         except self.client_error as error:
@@ -101,12 +139,17 @@ class Bucket:
         except self._others as error:
             raise ReplicaError(f"{self}: cannot {action}: {printable(error)}") from error
 
+    def close(self) -> None:
+        """Close its connections."""
+        self.client.close()
+
     def _explained(self, action: str, error: Any) -> ReplicaError:
-        code, status = _code(error), _status(error)
+        code, status = error_code(error), _status(error)
         text = printable(error.response.get("Error", {}).get("Message", ""))
         said = f"{self}: cannot {action}: {printable(code)} {text}".rstrip()
+        remedy = "see what the store's own log says"
         if status in _AWAY:
-            return ReplicasAwayError(f"{said}; see what the store's own log says")
+            return ReplicasAwayError(f"{said}; {remedy}")
         if code == "NoSuchBucket":
             remedy = (
                 "make the bucket, with Object Lock, as docs/replicas.md says, or correct its name"
@@ -116,22 +159,22 @@ class Bucket:
                 "compare second_copy.s3.credentials with the store's own, and the rights of that "
                 "identity with those that docs/replicas.md lists"
             )
-        else:
-            remedy = "see what the store's own log says"
         return ReplicaError(f"{said}; {remedy}")
 
 
 def is_missing(error: Any) -> bool:
     """Whether a store says that it does not have what was asked for."""
-    return _code(error) in _MISSING or (_status(error) == 404 and _code(error) != "NoSuchBucket")
+    code = error_code(error)
+    return code in _MISSING or (_status(error) == 404 and code != "NoSuchBucket")
 
 
 def is_refused(error: Any) -> bool:
-    """Whether a store says that it will not, as of what is locked; stores differ in how."""
+    """Whether a store refuses, as of what is locked; stores differ in how."""
     return _status(error) in _REFUSED
 
 
-def _code(error: Any) -> str:
+def error_code(error: Any) -> str:
+    """S3's name of an error."""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 

@@ -46,8 +46,7 @@ from camerad.container.keys import SigningKey, Thumbprint
 from camerad.container.recording_ids import RecordingId
 from camerad.evidence import own_key
 from camerad.evidence.own_key import OfficeKeyError
-from camerad.office.replicas.first_probe import PROBE_SECONDS, FirstProbe
-from camerad.office.replicas.replicas import Replicas, open_replicas
+from camerad.office.replicas.replicas import PROBE_SECONDS, Replicas, open_replicas
 from camerad.office.server.authentication import Authentication
 from camerad.office.server.camera_holdings import CameraHoldings
 from camerad.office.server.camera_quotas import GIB, CameraQuotas
@@ -121,15 +120,13 @@ class Beside(Protocol):
 
 class ServerParts(msgspec.Struct, frozen=True):
     """Parts of the server that jobs work with. queue: has a complete upload taken over. replicas:
-    None without any; silent: whether their store has not answered since the start. registry: of
-    the metrics."""
+    None without any. registry: of the metrics."""
 
     cameras: Cameras
     uploads: Uploads
     key: SigningKey
     queue: Callable[[Thumbprint, Declaration], None]
     replicas: Replicas | None
-    silent: Callable[[], bool]
     registry: CollectorRegistry
 
 
@@ -222,9 +219,8 @@ class Vault:
         copies = self._copies = await threads.in_thread(
             lambda: open_replicas(settings.second_copy, self._clock, DirectoryLocks(directory))
         )
-        probe = None if copies is None else FirstProbe(copies, threads)
-        if probe is not None:
-            await probe.ask(PROBE_SECONDS)
+        if copies is not None:
+            await copies.probe_at_start(threads, PROBE_SECONDS)
         takeover = await threads.in_thread(
             lambda: Takeover(
                 directory,
@@ -291,7 +287,6 @@ class Vault:
                     key=key,
                     queue=queue.ensure,
                     replicas=copies,
-                    silent=lambda: probe is not None and probe.is_unanswered,
                     registry=self._metrics.registry,
                 )
             )

@@ -7,16 +7,10 @@ from msgspec.structs import replace
 
 from camerad.base.clock import DAY, ClockSource, Moment
 from camerad.ledger.ledger_state import LedgerState
-from camerad.ledger.recording_state import Hold, RecordingState, Tombstone
+from camerad.ledger.recording_state import RecordingState, Tombstone
 from camerad.ledger.timeline import Instant
-from camerad.office.jobs.replica_plan import (
-    LocalCopy,
-    ReplicaPlan,
-    is_over,
-    may_release,
-    plan,
-)
-from camerad.office.replicas.replica_store import Lock, StoredReplica, name_of
+from camerad.office.jobs.replica_job import LocalCopy, ReplicaPlan, plan
+from camerad.office.replicas.replica_store import StoredReplica, name_of
 
 FINAL = "ab" * 32
 NAME = name_of(ONE, FINAL)
@@ -50,25 +44,30 @@ def state(*recordings: RecordingState, **other: object) -> LedgerState:
     return replace(made, **other)  # type: ignore[arg-type]
 
 
+def planned(**some: object) -> ReplicaPlan:
+    nothing: dict[str, object] = {"delete": (), "secure": {}, "make": {}, "strange": (), "gone": ()}
+    return ReplicaPlan(**(nothing | some))  # type: ignore[arg-type]
+
+
 DELETED = known(deleted=Tombstone("expired", 14 * DAY, 1))
 THERE = [StoredReplica(NAME, 100)]
 
 
 def test_what_is_deleted_goes_unless_the_ledger_cannot_be_read() -> None:
-    assert plan(state(DELETED), THERE, {}) == ReplicaPlan(delete=(NAME,))
-    assert plan(state(DELETED, unread=("token",)), THERE, {}) == ReplicaPlan()
-    assert plan(state(DELETED), [], {}) == ReplicaPlan()
+    assert plan(state(DELETED), THERE, {}) == planned(delete=(NAME,))
+    assert plan(state(DELETED, unread=("token",)), THERE, {}) == planned()
+    assert plan(state(DELETED), [], {}) == planned()
 
 
 def test_what_is_here_is_made_secured_or_missed() -> None:
     one = known()
-    assert plan(state(one), [], {ONE: OWN}).make == ((NAME, one, OWN),)
-    assert plan(state(one), THERE, {ONE: OWN}) == ReplicaPlan(secure=((NAME, one),))
+    assert plan(state(one), [], {ONE: OWN}).make == {NAME: (one, OWN)}
+    assert plan(state(one), THERE, {ONE: OWN}) == planned(secure={NAME: one})
     longer = plan(state(one), [StoredReplica(NAME, 101)], {ONE: OWN})
-    assert (longer.make, longer.secure) == (((NAME, one, OWN),), ((NAME, one),))
-    assert plan(state(one), THERE, {}).gone == (NAME,)
+    assert (longer.make, longer.secure) == ({NAME: (one, OWN)}, {NAME: one})
+    assert plan(state(one), THERE, {}).gone == (ONE,)
     # Where there is nothing here either, there is nothing to copy.
-    assert plan(state(one), [], {}) == ReplicaPlan()
+    assert plan(state(one), [], {}) == planned()
 
 
 def test_another_recording_of_the_same_id_is_strange_and_one_that_nobody_vouches_for_is_not() -> (
@@ -76,33 +75,7 @@ def test_another_recording_of_the_same_id_is_strange_and_one_that_nobody_vouches
 ):
     other = [StoredReplica(name_of(ONE, "ef" * 32), 100)]
     assert plan(state(known()), other, {}).strange == (other[0].name,)
-    assert plan(state(known(final=None)), other, {ONE: OWN}) == ReplicaPlan(
-        secure=((other[0].name, known(final=None)),)
+    assert plan(state(known(final=None)), other, {ONE: OWN}) == planned(
+        secure={other[0].name: known(final=None)}
     )
     assert plan(state(), [StoredReplica(name_of(TWO, FINAL), 1)], {}).strange
-
-
-def test_a_hold_ends_only_where_nothing_speaks_for_it() -> None:
-    whole, lost = state(), state(lost=Instant(1, 0))
-    held = known(holds=(Hold("why", "who"),))
-    assert held.held
-    for wanted, there, of, may in (
-        (Lock(5), Lock(5, hold=True), whole, True),
-        (Lock(None), Lock(None, hold=True), whole, True),
-        (Lock(5), Lock(None, hold=True), whole, False),
-        (Lock(5, hold=True), Lock(5, hold=True), whole, False),
-        (Lock(5), Lock(5, hold=True), lost, False),
-        (Lock(5), Lock(5, hold=True), state(unread=("token",)), False),
-    ):
-        assert may_release(of, wanted, there) is may
-
-
-def test_what_nobody_knows_is_over_when_its_lock_is_and_no_hold_is_there() -> None:
-    for there, over in (
-        (None, False),
-        (Lock(None), False),
-        (Lock(10), True),
-        (Lock(11), False),
-        (Lock(10, hold=True), False),
-    ):
-        assert is_over(there, 10) is over

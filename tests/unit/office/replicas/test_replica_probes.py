@@ -11,41 +11,26 @@ from typing import Any
 
 from camerad.base.clock import SECOND, ManualClock, SystemClock
 from camerad.base.errors import StorageError
-from camerad.office.replicas import s3_probe
+from camerad.office.replicas import s3_store
 from camerad.office.replicas.directory_store import DirectoryStore
 from camerad.office.replicas.replica_store import Lock
-from camerad.office.replicas.replicas import LEFT_US, Replicas
+from camerad.office.replicas.replicas import Replicas
+from camerad.office.replicas.s3_store import S3Store
 from camerad.office.server.directory_locks import DirectoryLocks
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
 
-class _RefusedError(Exception):
-    response = {"ResponseMetadata": {"HTTPStatusCode": 403}, "Error": {"Code": "AccessDenied"}}  # noqa: RUF012
-
-
-class HeldObjects:
-    """A bucket in memory whose legal holds work; what its client asks of it as well.
-
-    just_before: is called once, just before an order to delete.
-    """
-
-    name = "evidence"
-    client_error = _RefusedError
+class HeldObjects(S3Store):
+    """A bucket in memory whose legal holds work. just_before: is called once, just before an order
+    to delete."""
 
     def __init__(self, objects: dict[str, tuple[Lock, datetime]]) -> None:
         self.objects = objects
-        self.bucket: Any = self
-        self.client = self
+        self.bucket: Any = self  # type: ignore[misc]
         self.just_before: list[Callable[[], None]] = []
 
-    def __str__(self) -> str:
-        return "bucket evidence"
-
-    def do(self, _action: str, work: Callable[[], Any]) -> Any:
-        return work()
-
-    def put(self, name: str, _path: str, _size: int, lock: Lock) -> None:
+    def put(self, name: str, _path: str, _size: int, lock: Lock, **_: bool) -> None:  # type: ignore[override]
         self.objects[name] = (lock, NOW)
 
     def versions(self, name: str) -> list[str]:
@@ -66,25 +51,28 @@ class HeldObjects:
     def delete(self, name: str) -> None:
         self.objects.pop(name, None)
 
-    def head_bucket(self, **_: str) -> dict[str, Any]:
+    def call(self, _action: str, operation: str) -> dict[str, Any]:
+        assert operation == "head_bucket"
         date = NOW.strftime("%a, %d %b %Y %H:%M:%S GMT")
         return {"ResponseMetadata": {"HTTPHeaders": {"date": date}}}
 
-    def delete_object(self, *, Key: str, **_: str) -> None:  # noqa: N803
+    def is_accepted(self, _action: str, operation: str, *, Key: str, **_: str) -> bool:  # noqa: N803
+        assert operation == "delete_object"
         while self.just_before:
             self.just_before.pop()()
         if Key in self.objects and self.objects[Key][0].hold:
-            raise _RefusedError
+            return False
         self.objects.pop(Key, None)
+        return True
 
 
 def test_a_probe_that_is_under_way_elsewhere_is_left_alone_and_an_old_one_goes() -> None:
-    old = s3_probe.PREFIX + "old-held"
-    made = NOW - timedelta(seconds=s3_probe.LOCKED_SECONDS + 1)
+    old = s3_store.PREFIX + "old-held"
+    made = NOW - timedelta(seconds=s3_store.LOCKED_SECONDS + 1)
     objects = {old: (Lock(None, hold=True), made)}
     one, two = HeldObjects(objects), HeldObjects(objects)
-    one.just_before.append(lambda: s3_probe._remove_old(two))
-    s3_probe._try_hold(one, s3_probe.PREFIX + "x-held")
+    one.just_before.append(two._remove_old)
+    one._try_hold(s3_store.PREFIX + "x-held")
     assert objects == {}
 
 
@@ -139,9 +127,9 @@ def test_what_a_killed_probe_left_in_a_directory_goes(tmp_path: Path) -> None:
     store = DirectoryStore(str(tmp_path), clock)
     left = tmp_path / "camerad-probe-0123456789abcdef.new"
     left.write_bytes(b"x")
-    store.tidy((), clock.wall_us() - LEFT_US)
+    store.probe()
     assert left.exists()
-    long_ago = (clock.wall_us() - 2 * LEFT_US) / SECOND
+    long_ago = clock.wall_us() / SECOND - 2 * 86_400
     os.utime(left, (long_ago, long_ago))
-    store.tidy((), clock.wall_us() - LEFT_US)
+    store.probe()
     assert not left.exists()

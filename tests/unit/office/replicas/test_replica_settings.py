@@ -10,14 +10,9 @@ from typing import Any
 
 import pytest
 
-from camerad.office.replicas.replica_settings import S3Settings
-from camerad.office.replicas.replica_store import ReplicaError
+from camerad.office.replicas.replica_settings import S3Settings, read_credentials
+from camerad.office.replicas.replica_store import ReplicaError, UnsafeStoreError
 from camerad.office.replicas.s3_bucket import Bucket
-from camerad.office.replicas.s3_credentials import (
-    Credentials,
-    CredentialsError,
-    read_credentials,
-)
 from camerad.office.server import office_settings
 from camerad.office.server.office_settings import OfficeFile, TlsSettings
 
@@ -145,7 +140,7 @@ def test_credentials_that_are_none_or_open_to_others_are_a_mistake_and_not_repea
     (found,) = mistakes(tmp_path, base + s3(tmp_path))
     assert why in found
     assert "hidden" not in found
-    with pytest.raises(CredentialsError):
+    with pytest.raises(UnsafeStoreError):
         read_credentials(str(path))
 
 
@@ -190,4 +185,4 @@ def test_credentials_are_read(tmp_path: Path) -> None:
     path = tmp_path / "credentials"
     path.write_text(GOOD)
     path.chmod(0o600)
-    assert read_credentials(str(path)) == Credentials("who", "hidden")
+    assert read_credentials(str(path)) == ("who", "hidden")

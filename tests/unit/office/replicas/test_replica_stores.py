@@ -14,16 +14,14 @@ from hw_mocks.free_port import free_port
 from lying_store import Lie, lying_store
 
 from camerad.base.clock import SECOND
-from camerad.office.replicas import directory_store, s3_store
+from camerad.office.replicas import directory_store, s3_objects
 from camerad.office.replicas.replica_store import (
     Lock,
-    LockedReplicaError,
     ReplicaError,
     ReplicasAwayError,
     UnsafeStoreError,
     read_back,
 )
-from camerad.office.replicas.s3_credentials import CredentialsError
 from camerad.office.server.certificates import KeyPairFiles, make_authority, make_certificate
 from camerad.office.server.entrance import tls_context
 from camerad.store.verified_copy import Digest
@@ -147,7 +145,7 @@ def put_with_short_lock(scene: Scene, path: str) -> int:
 
 def test_o4_before_the_lock_s_end_deletion_fails(scene: Scene, tmp_path: Path) -> None:
     scene.store.put(NAME, file_of(tmp_path, b"x" * 100), 100, Lock(soon(LONG)))
-    with pytest.raises(LockedReplicaError, match="cannot be deleted yet: it is locked until"):
+    with pytest.raises(ReplicaError, match="cannot be deleted yet: it is locked until"):
         scene.store.delete(NAME)
     assert read_back(scene.store, NAME).bytes == 100
 
@@ -164,7 +162,7 @@ def test_o4_a_hold_outlasts_the_lock_and_its_end_ends_that(scene: Scene, tmp_pat
     scene.store.hold(NAME, on=True)
     assert scene.store.lock_of(NAME) == Lock(until_us, hold=True)
     scene.wait_until(until_us)
-    with pytest.raises(LockedReplicaError, match="it is held"):
+    with pytest.raises(ReplicaError, match="it is held"):
         scene.store.delete(NAME)
     assert read_back(scene.store, NAME).bytes == 100
     scene.store.hold(NAME, on=False)
@@ -184,13 +182,13 @@ def test_o4_a_lock_is_never_made_longer_or_shorter(scene: Scene, tmp_path: Path)
 
 def test_a_hold_can_stand_in_for_a_lock_until_there_is_one(scene: Scene, tmp_path: Path) -> None:
     scene.store.put(NAME, file_of(tmp_path, b"x" * 100), 100, Lock(None, hold=True))
-    with pytest.raises(LockedReplicaError):
+    with pytest.raises(ReplicaError):
         scene.store.delete(NAME)
     until_us = soon(LONG)
     scene.store.set_lock(NAME, until_us)
     scene.store.hold(NAME, on=False)
     assert scene.store.lock_of(NAME) == Lock(until_us)
-    with pytest.raises(LockedReplicaError):
+    with pytest.raises(ReplicaError):
         scene.store.delete(NAME)
 
 
@@ -206,7 +204,7 @@ def test_the_probe_finds_the_lock_to_hold_and_leaves_no_copy(scene: Scene) -> No
 def test_o3_killed_anywhere_it_goes_on_nothing_is_there_twice_and_nothing_is_left(
     scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(s3_store, "PART", PART)
+    monkeypatch.setattr(s3_objects, "PART", PART)
     monkeypatch.setattr(directory_store, "PART", PART)
     data = content(PART + 1234)  # two parts
     path = file_of(tmp_path, data)
@@ -230,10 +228,10 @@ def test_o3_killed_anywhere_it_goes_on_nothing_is_there_twice_and_nothing_is_lef
         assert scene.sent() - before <= 3, at
 
 
-def test_what_an_attempt_left_is_removed_unless_it_goes_on(
+def test_what_an_attempt_left_is_found_when_it_is_old_and_removed(
     scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(s3_store, "PART", PART)
+    monkeypatch.setattr(s3_objects, "PART", PART)
     data = content(1000)
     with scene.killing(-1) as steps:
         scene.store.put(OTHER, file_of(tmp_path, data), len(data), Lock(None))
@@ -241,10 +239,9 @@ def test_what_an_attempt_left_is_removed_unless_it_goes_on(
         at for at in range(steps()) if _killed(scene, NAME, at, file_of(tmp_path, data))
     )
     assert at < steps()
-    for busy, before_us in (({NAME}, soon(3600)), (set(), soon(-3600))):
-        scene.store.tidy(busy, before_us)
-        assert scene.left() != []
-    scene.store.tidy(set(), soon(3600))
+    assert scene.store.leftovers(soon(-3600)) == []
+    assert scene.store.leftovers(soon(3600)) == [NAME]
+    scene.store.abandon(NAME)
     assert scene.left() == []
     assert [one.name for one in scene.store.list_copies()] == [OTHER]
 
@@ -260,16 +257,16 @@ def _killed(scene: Scene, name: str, at: int, path: str) -> bool:
 
 
 def test_no_file_has_more_parts_than_s3_takes() -> None:
-    assert s3_store.part_size(1) == s3_store.part_size(78 << 30) == 8 << 20
+    assert s3_objects.part_size(1) == s3_objects.part_size(78 << 30) == 8 << 20
     for size in (79 << 30, 1 << 40, 4 << 40):
-        length = s3_store.part_size(size)
+        length = s3_objects.part_size(size)
         assert -(-size // length) <= 10_000 and length % (1 << 20) == 0
 
 
 def test_memory_does_not_grow_with_a_part(
     s3: S3Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(s3_store, "PART", 32 << 20)
+    monkeypatch.setattr(s3_objects, "PART", 32 << 20)
     path = tmp_path / "recording"
     with path.open("wb") as file:
         file.truncate(40 << 20)
@@ -326,7 +323,7 @@ def test_who_hides_or_writes_over_a_copy_changes_nothing_of_it(s3: S3Scene, tmp_
     assert b"".join(s3.store.pieces(NAME, below)) == data
     s3.store.put(NAME, file_of(tmp_path, data), 1000, Lock(soon(LONG)))
     assert read_back(s3.store, NAME) == digest_of(data)
-    with pytest.raises(LockedReplicaError):
+    with pytest.raises(ReplicaError):
         s3.store.delete(NAME)
     assert b"".join(s3.store.pieces(NAME, version)) == data
     client.close()
@@ -410,5 +407,5 @@ def test_a_store_that_does_not_answer_is_away_and_one_that_refuses_says_what_to_
         stranger.list_copies()
     stranger.close()
     s3.credentials.chmod(0o640)
-    with pytest.raises(CredentialsError, match="chmod 600"):
+    with pytest.raises(UnsafeStoreError, match="chmod 600"):
         s3.reach()
