@@ -1,26 +1,28 @@
 """Catalogues of translations, updated from the texts in the code.
 
 ``python -m generators.words`` extracts every text from ``camerad`` (Python and JavaScript), brings
-each ``camerad/locale/LANGUAGE/LC_MESSAGES/camerad.po`` up to date, compiles it to ``.mo``, and says
-what is left to translate. A new language begins as a directory with an empty ``camerad.po``. With
-``--check`` it only says whether all is up to date, translated, and can be filled in.
+each ``camerad/locale/LANGUAGE/LC_MESSAGES/camerad.po`` up to date, compiles it to ``.mo`` and to
+modules for the pages, and says what is left to translate. A new language begins as a directory
+with an empty ``camerad.po``. With ``--check`` it only says whether all is up to date, translated,
+and can be filled in.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import gettext
 import io
+import json
 import re
 import string
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from babel.messages.catalog import Catalog
-from babel.messages.extract import extract_javascript
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
@@ -31,10 +33,15 @@ CAMERAD: Final = LOCALE.parent
 _CALLS: Final = ("N_", "NC_", "NN_", "Sentence", "gettext", "ngettext", "pgettext")
 """Functions that take texts: one or more; a context before one (`NC_`, ``pgettext``); singular and
 plural (`NN_`, ``ngettext``)."""
+_MADE: Final = "// Made by docs/generators/words.py from camerad/locale.\n\n"
 _COMMENT: Final = "TRANSLATORS:"
 _WIDTH: Final = 100
 _HEADERS: Final = re.compile(
     r'^"(?!Language:|Plural-Forms|Content-Type)[A-Z][A-Za-z-]+: .*\n', re.MULTILINE
+)
+_JAVASCRIPT_CALL: Final = re.compile(
+    r"""(?<![\w.`])(?:\w+\.)?(N_|NC_|n?gettext|pgettext)\((?!\))\s*"""
+    r"""(?:("(?:[^"\\\n]|\\.)*")(?!\s*\+)(?:,\s*("(?:[^"\\\n]|\\.)*")(?!\s*\+))?|(?=["'`]))"""
 )
 _DATE: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -79,14 +86,16 @@ def _python(path: Path) -> Iterator[tuple[str, list[str], list[str]]]:
 
 
 def _javascript(path: Path) -> Iterator[tuple[str, list[str], list[str]]]:
-    with path.open("rb") as file:
-        found: Iterable[Any] = extract_javascript(
-            file, dict.fromkeys(_CALLS), [_COMMENT], {"parse_template_string": True}
-        )
-        for _, call, said, comments in found:
-            texts = [said] if isinstance(said, str) else [one for one in said if one]
-            if texts:
-                yield call, texts, _for_translators(comments)
+    source = path.read_text(encoding="utf-8")
+    for found in _JAVASCRIPT_CALL.finditer(source):
+        call, *literals = found.groups()
+        before = source[: found.start()].splitlines()
+        if literals[0] is None:
+            raise ValueError(f"{path}:{len(before)}: {call} takes texts as they are")
+        comment = before[-2].strip() if len(before) > 1 else ""
+        texts = [json.loads(one) for one in literals if one]
+        wanted = 1 if call in ("N_", "gettext") else 2
+        yield call, texts[:wanted], _for_translators([comment.removeprefix("// ")])
 
 
 def _for_translators(comments: list[str]) -> list[str]:
@@ -120,6 +129,48 @@ def mo_bytes(catalog: Catalog) -> bytes:
     file = io.BytesIO()
     write_mo(file, catalog)
     return file.getvalue()
+
+
+def page_modules(catalogs: Mapping[str, Catalog], source: Path = CAMERAD) -> dict[Path, str]:
+    """The modules with the translations of each page's texts, by their paths.
+
+    Of ``evidence/player`` and ``office/desk/package_maker`` one for all languages; of
+    ``office/desk/pages`` one for each, of which a browser fetches the reader's.
+    """
+    made = {}
+    for folder in ("evidence/player", "office/desk/package_maker", "office/desk/pages"):
+        if not (source / folder).is_dir():
+            continue
+        found = {
+            code: _page_catalogue(one, f"{source.name}/{folder}/") for code, one in catalogs.items()
+        }
+        if folder != "office/desk/pages":
+            made[source / folder / "translations.js"] = _module(found)
+            continue
+        for code, one in found.items():
+            made[source / folder / f"translations_{code}.js"] = _module(one)
+        lines = "".join(
+            f'  {code}: async () => (await import("./translations_{code}.js")).TRANSLATIONS,\n'
+            for code in found
+        )
+        made[source / folder / "translations.js"] = _module(f"{{\n{lines}}}")
+    return made
+
+
+def _module(value: str | dict[str, Any]) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
+    return f"{_MADE}export const TRANSLATIONS = {text};\n"
+
+
+def _page_catalogue(catalog: Catalog, folder: str) -> dict[str, Any]:
+    texts = {
+        f"{one.context}\4{_forms(one.id)[0]}" if one.context else _forms(one.id)[0]: one.string
+        for one in catalog
+        if one.id and any(place.startswith(folder) for place, _ in one.locations)
+    }
+    form = gettext.c2py(catalog.plural_expr)
+    plural = "".join(str(form(number)) for number in range(200))
+    return {"plural": plural, "texts": dict(sorted(texts.items()))}
 
 
 def problems(catalog: Catalog) -> Iterator[str]:
@@ -163,15 +214,18 @@ def main(arguments: Sequence[str] | None = None, source: Path = CAMERAD) -> int:
     parser.add_argument("--check", action="store_true", help="only say whether all is in order")
     only_checks = parser.parse_args(arguments).check
     texts, wrong = template(source), []
+    catalogs: dict[str, Catalog] = {}
+    made: dict[Path, bytes] = {}
     for path in sorted((source / "locale").glob(f"*/LC_MESSAGES/{DOMAIN}.po")):
-        catalog = updated(path, texts)
+        catalog = catalogs[path.parents[1].name] = updated(path, texts)
         wrong += [f"{path}: {problem}" for problem in problems(catalog)]
-        mo = path.with_suffix(".mo")
-        for one, made in ((path, po_text(catalog).encode()), (mo, mo_bytes(catalog))):
-            if not only_checks:
-                one.write_bytes(made)
-            elif not one.is_file() or one.read_bytes() != made:
-                wrong.append(f"{one} is not up to date; run: python -m generators.words")
+        made |= {path: po_text(catalog).encode(), path.with_suffix(".mo"): mo_bytes(catalog)}
+    made |= {path: text.encode() for path, text in page_modules(catalogs, source).items()}
+    for path, content in made.items():
+        if not only_checks:
+            path.write_bytes(content)
+        elif not path.is_file() or path.read_bytes() != content:
+            wrong.append(f"{path} is not up to date; run: python -m generators.words")
     sys.stderr.writelines(f"{line}\n" for line in wrong)
     return EX_CONFIG if wrong else 0
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-import re
 import shlex
 import tempfile
 import threading
@@ -30,6 +29,7 @@ from hw_mocks.fleet.fleet_run import Fleet
 from hw_mocks.office import identity_file
 from playwright.sync_api import Browser, Locator, expect
 
+from camerad.base.words import words_in
 from camerad.behaviour.stages import Condition
 from camerad.container.keys import SigningKey
 from camerad.verify.verdict import Verdict
@@ -48,7 +48,6 @@ DESKTOP: Final = (1280, 800)
 CASE: Final = "32-5/2026"
 REASON: Final = f"Az. {CASE}"
 NEVER: Final = "20200101T000000Z-000001-00000001"
-PAGES: Final = Path(__file__).parents[2] / "camerad/office/desk/pages"
 AUTHENTICATOR: Final = {
     "protocol": "ctap2",
     "transport": "internal",
@@ -130,39 +129,36 @@ class Worker:
     def __init__(self, one: Person, language: str) -> None:
         self.one = one
         self.page = one.page
-        source = (PAGES / f"words_{language[:2]}.js").read_text(encoding="utf-8")
-        making = (PAGES.parent / "package_maker/maker_words.js").read_text(encoding="utf-8")
-        source += making.partition(f"const {language[:2].upper()} = ")[2].partition("\n};")[0]
-        self._words = dict(re.findall(r'^  (\w+): "(.+)",$', source, re.MULTILINE))
+        self._words = words_in(language[:2])
 
-    def word(self, key: str, **values: object) -> str:
-        said: str = self._words[key]
+    def word(self, text: str, **values: object) -> str:
+        said = self._words.gettext(text)
         for name, value in values.items():
             said = said.replace(f"{{{name}}}", str(value))
         return said
 
-    def button(self, key: str) -> Locator:
-        return self.page.get_by_role("button", name=self.word(key), exact=True)
+    def button(self, text: str) -> Locator:
+        return self.page.get_by_role("button", name=self.word(text), exact=True)
 
-    def link(self, key: str) -> Locator:
-        return self.page.get_by_role("link", name=self.word(key), exact=True)
+    def link(self, text: str) -> Locator:
+        return self.page.get_by_role("link", name=self.word(text), exact=True)
 
-    def field(self, key: str) -> Locator:
-        return self.page.get_by_label(self.word(key), exact=True)
+    def field(self, text: str) -> Locator:
+        return self.page.get_by_label(self.word(text), exact=True)
 
-    def goes(self, key: str) -> None:
-        self.link(key).click()
-        expect(self.page.get_by_role("heading", name=self.word(key), exact=True)).to_be_visible()
+    def goes(self, text: str) -> None:
+        self.link(text).click()
+        expect(self.page.get_by_role("heading", name=self.word(text), exact=True)).to_be_visible()
 
-    def does(self, key: str, **fields: str) -> None:
+    def does(self, text: str, fields: dict[str, str]) -> None:
         """Press a button, fill in what it asks for, and have it done."""
-        self.button(key).first.click()
-        for name, text in fields.items():
+        self.button(text).first.click()
+        for name, entry in fields.items():
             field = self.field(name)
             if field.evaluate("one => one.localName") == "select":
-                field.select_option(text)
+                field.select_option(entry)
             else:
-                field.fill(text)
+                field.fill(entry)
         self.confirms()
 
     def confirms(self) -> None:
@@ -183,18 +179,18 @@ class Worker:
         """Make a passkey with the link, sign out, and come in by it."""
         expect(self.page.get_by_text(name)).to_be_visible()
         assert "#" not in self.page.url
-        self.field("passkey_label").fill("PC")
+        self.field("Name of the passkey").fill("PC")
         title = self.page.title()
-        self.button("link_make").click()
-        expect(self.button("sign_out")).to_be_visible()
+        self.button("Make a passkey and sign in").click()
+        expect(self.button("Sign out")).to_be_visible()
         # Whoever signs out while the first page still asks for what it shows has that refused.
         expect(self.page).not_to_have_title(title)
-        self.button("sign_out").click()
+        self.button("Sign out").click()
         self.signs_in()
 
     def signs_in(self) -> None:
-        self.button("sign_in").click()
-        expect(self.button("sign_out")).to_be_visible()
+        self.button("Sign in").click()
+        expect(self.button("Sign out")).to_be_visible()
 
     def awaits(self, path: str, what: str, count: int) -> None:
         """Wait until an answer of the server's has so many of something."""
@@ -210,7 +206,7 @@ class Worker:
         """It is some days later; the page, when it is seen, notices that nobody did anything."""
         self.one.is_later(days=days)
         self.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-        expect(self.button("sign_in")).to_be_visible()
+        expect(self.button("Sign in")).to_be_visible()
 
 
 class Office:
@@ -251,33 +247,35 @@ class Office:
 
 def lets_in(admin: Worker, short: str, name: str, role: str) -> str:
     """The administrator adds somebody; the link for them."""
-    admin.button("add_person").click()
-    admin.field("person_id").fill(short)
-    admin.field("name").fill(name)
+    admin.button("Add somebody").click()
+    admin.field("Short name").fill(short)
+    admin.field("Name").fill(name)
     admin.field(role).check()
     admin.confirms()
-    link = admin.page.get_by_role("textbox", name=admin.word("link_made", id=short))
+    link = admin.page.get_by_role("textbox", name=admin.word("Link for {id}", id=short))
     said = link.input_value()
     admin.sees_again(f"link-{short}")
-    admin.button("close").click()
+    admin.button("Close").click()
     return said
 
 
 def looks_at_cameras(lead: Worker, day: Day) -> None:
     """Who is back, what is handed over, what has a fault; and no recording."""
     page = lead.page
-    expect(page.get_by_role("heading", name=lead.word("cameras"), exact=True)).to_be_visible()
-    ready = lead.word("cameras_ready", ready=len(day.cards) - 1, all=len(day.cards) + 1)
+    expect(page.get_by_role("heading", name=lead.word("Cameras"), exact=True)).to_be_visible()
+    ready = lead.word(
+        "{ready} of {all} can be handed out.", ready=len(day.cards) - 1, all=len(day.cards) + 1
+    )
     expect(page.get_by_text(ready)).to_be_visible()
     for name, said in (
-        ("camera-02", lead.word("why_percent", count=31)),
-        ("camera-02", lead.word("why_microphone_down")),
-        (f"camera-{len(day.cards) + 1:02}", lead.word("why_never_seen")),
+        ("camera-02", lead.word("The battery has {count} %. Leave it in the dock.", count=31)),
+        ("camera-02", lead.word("The microphone fails. To the workshop.")),
+        (f"camera-{len(day.cards) + 1:02}", lead.word("It has never been in its dock.")),
     ):
         card = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name=name))
         expect(card.first).to_contain_text(said)
     lead.sees("cameras")
-    assert lead.link("recordings").count() == 0
+    assert lead.link("Recordings").count() == 0
     lead.one.forgives = ("Failed to load resource: the server responded with a status of 403",)
     for there in ("/api/recordings", f"/api/recordings/{day.marked}", "/api/entries"):
         said = page.evaluate("there => fetch(there).then(one => one.status)", there)
@@ -295,15 +293,15 @@ def finds_and_views(clerk: Worker, day: Day) -> None:
     clerk.sees("came-in")
     # On a low window the rest of the search is folded.
     clerk.page.locator("form details summary").first.click()
-    clerk.field("only_marked").check()
-    clerk.button("find").click()
+    clerk.field("Marked only").check()
+    clerk.button("Find").click()
     expect(rows).to_have_count(2)
     clerk.sees_again("marked")
     rows.nth(1).get_by_role("link").click()
-    expect(page.get_by_text(clerk.word("id_small", id=day.marked))).to_be_visible()
+    expect(page.get_by_text(clerk.word("ID {id}", id=day.marked))).to_be_visible()
     clerk.sees("recording")
-    clerk.button("check_view").click()
-    clerk.field("reason_number").fill(REASON)
+    clerk.button("Check and view").click()
+    clerk.field("File number or reason").fill(REASON)
     clerk.sees("reason")
     clerk.confirms()
     page.set_input_files(".camerad-player form input[type=file]", identity_file())
@@ -316,25 +314,25 @@ def finds_and_views(clerk: Worker, day: Day) -> None:
 def keeps_and_hands_over(clerk: Worker, day: Day, directory: Path) -> None:
     """Held, put into its case, and given to the prosecutor."""
     page = clerk.page
-    clerk.does("hold", hold_ground="prosecution", reason_number=REASON)
+    clerk.does("Keep from deletion", {"What for": "prosecution", "File number or reason": REASON})
     expect(page.locator(".tag.held").first).to_be_visible()
     expect(page.locator(".camerad-player video")).to_have_js_property("readyState", 4)
     clerk.sees("held")
-    clerk.does("add_to_case", case_number=CASE)
-    title = clerk.word("case", number=CASE)
+    clerk.does("Add to a case", {"File number": CASE})
+    title = clerk.word("Case {number}", number=CASE)
     page.get_by_role("link", name=CASE).click()
     expect(page.get_by_role("heading", name=title)).to_be_visible()
     clerk.sees("case")
     makes_package(clerk, day, directory)
-    clerk.button("record_elsewhere").click()
+    clerk.button("Your technician made the package: record the hand-over").click()
     clerk.sees("hand-over")
-    clerk.field("handed_to").fill("StA, 1 Js 2/26")
-    clerk.field("really_gone").check()
+    clerk.field("To whom").fill("StA, 1 Js 2/26")
+    clerk.field("The package has really gone out").check()
     clerk.confirms()
     expect(page.get_by_role("listitem").filter(has_text="StA, 1 Js 2/26")).to_be_visible()
     clerk.sees_again("handed-over")
-    clerk.goes("deletions")
-    expect(page.get_by_text(clerk.word("nothing_late"))).to_be_visible()
+    clerk.goes("Deletions")
+    expect(page.get_by_text(clerk.word("Nothing is late."))).to_be_visible()
     clerk.sees("deletions")
 
 
@@ -344,8 +342,8 @@ def makes_package(clerk: Worker, day: Day, directory: Path) -> None:
     office, key = day.office, directory / "camera-01.pem"
     key.write_text(day.cards[0].key.public.pem)
     for_words = {
-        clerk.word("hand_over_store"): str(office.directory),
-        clerk.word("hand_over_key"): str(identity_file()),
+        clerk.word("OFFICE"): str(office.directory),
+        clerk.word("KEY"): str(identity_file()),
     }
     program, *words = shlex.split(clerk.page.locator(".command pre").text_content() or "")
     assert program == "camerad" and words[-4:] == ["--who", "k.clerk", "--reference", CASE]
@@ -377,7 +375,7 @@ def shows_what_is_left(clerk: Worker, day: Day) -> None:
 
     # What welcomes the clerk lies over the list for a moment.
     until(lambda: len(seen()) == 1 + len(day.others), DEADLINE, "the whole list is in sight")
-    went = clerk.word("deleted_at").partition("{")[0]
+    went = clerk.word("deleted on {day}, {time}").partition("{")[0]
     (left,) = (row for row in seen() if went not in row)
     assert REASON in left
 
@@ -389,53 +387,58 @@ def sees_the_rest_gone(clerk: Worker, day: Day) -> None:
     clerk.signs_in()
     # The index says so some seconds after the server has started.
     clerk.awaits("/api/deletions", "done", len(day.others))
-    clerk.goes("deletions")
-    why = clerk.word("why_expired", days=14).partition("{")[0]
+    clerk.goes("Deletions")
+    why = clerk.word("{days} days after its end on {day}", days=14).partition("{")[0]
     gone = page.get_by_role("listitem").filter(has_text=why)
-    expect(page.get_by_text(clerk.word("nothing_late"))).to_be_visible()
+    expect(page.get_by_text(clerk.word("Nothing is late."))).to_be_visible()
     for one in day.others:
         expect(gone.filter(has_text=one)).to_have_count(1)
     clerk.sees("deletions-later")
-    clerk.goes("recordings")
+    clerk.goes("Recordings")
     shows_what_is_left(clerk, day)
     clerk.sees_again("later")
     clerk.one.forgives += ("Failed to load resource: the server responded with a status of 404",)
     for one, key in ((day.others[0], "deleted"), (day.marked, "held"), (NEVER, "never")):
         page.evaluate("id => { location.hash = `recording/${id}`; }", one)
-        title = clerk.word("recording" if key == "never" else "id_small", id=one)
+        title = clerk.word("Recording {id}" if key == "never" else "ID {id}", id=one)
         expect(page.get_by_text(title, exact=True)).to_be_visible()
-        said = {"deleted": "state_deleted", "held": "held", "never": "never"}[key]
+        said = {
+            "deleted": "deleted",
+            "held": "kept",
+            "never": "The office knows no recording of this name: neither it nor its deletion is "
+            "in the ledger.",
+        }[key]
         expect(page.get_by_text(clerk.word(said), exact=True).first).to_be_visible()
-        assert clerk.button("check_view").count() == (key == "held")
+        assert clerk.button("Check and view").count() == (key == "held")
         clerk.sees_again(f"{key}-later")
 
 
 def finds_who_looked(officer: Worker, day: Day) -> None:
     """Who looked, and why; and that all else was deleted."""
     page = officer.page
-    officer.goes("entries")
-    officer.field("who_or_whom").fill("k.clerk")
-    officer.field("entry_kind").select_option("viewed")
-    officer.button("find").click()
+    officer.goes("Ledger")
+    officer.field("Who, or whose rights").fill("k.clerk")
+    officer.field("What").select_option("viewed")
+    officer.button("Find").click()
     rows = page.locator("tbody tr")
     expect(rows).to_have_count(1)
-    for said in (day.marked, REASON, officer.word("kind_viewed")):
+    for said in (day.marked, REASON, officer.word("fetched to view")):
         expect(rows).to_contain_text(said)
     officer.sees("who-looked")
     with page.expect_download() as saved:
-        officer.button("save_table").click()
+        officer.button("Save as a table").click()
     text = Path(saved.value.path()).read_text("utf-8-sig")
     separator = ";" if ";" in text.splitlines()[0] else ","
     (row,) = csv.DictReader(io.StringIO(text), delimiter=separator)
-    assert row[officer.word("who")] == "k.clerk"
-    about, detail = row[officer.word("entry_about")], row[officer.word("entry_detail")]
+    assert row[officer.word("Who")] == "k.clerk"
+    about, detail = row[officer.word("About")], row[officer.word("Details and reason")]
     assert day.marked in about and REASON in detail
-    officer.field("who_or_whom").fill("")
-    officer.field("entry_kind").select_option("deleted")
-    officer.button("find").click()
+    officer.field("Who, or whose rights").fill("")
+    officer.field("What").select_option("deleted")
+    officer.button("Find").click()
     expect(rows).to_have_count(len(day.others))
     officer.sees_again("what-went")
-    assert officer.link("recordings").count() == 0
+    assert officer.link("Recordings").count() == 0
 
 
 @pytest.mark.parametrize("language", ["de-DE", campaign("en-GB")])
@@ -452,10 +455,12 @@ def live(chromium: Browser, day: Day, directory: Path, language: str) -> None:
     with Office(chromium, day, language) as office:
         admin = office.opens("admin", day.link(), DESKTOP, "light")
         admin.comes_in("Andrea Admin")
-        admin.goes("people")
-        lead_link = lets_in(admin, "s.lead", "Sascha Lead", "role_shift_lead")
-        clerk_link = lets_in(admin, "k.clerk", "Kim Clerk", "role_desk")
-        officer_link = lets_in(admin, "d.officer", "Dana Officer", "role_data_protection")
+        admin.goes("People")
+        lead_link = lets_in(admin, "s.lead", "Sascha Lead", "Shift lead: cameras only")
+        clerk_link = lets_in(admin, "k.clerk", "Kim Clerk", "Desk: recordings")
+        officer_link = lets_in(
+            admin, "d.officer", "Dana Officer", "Data protection: ledger and report, no footage"
+        )
         last = admin.page.get_by_role("listitem").filter(has_text="Dana Officer")
         expect(last).to_be_visible()
         admin.sees("people")

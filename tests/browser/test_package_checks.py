@@ -94,13 +94,14 @@ SHEET: Final = """async ([spelled, key]) => {
   const { judge } = await import("/page/player/evidence/judge.js");
   const { BlobSource } = await import("/page/player/evidence/source.js");
   const { sheetPage } = await import("/page/package/sheet.js");
-  const { SHEET_WORDS } = await import("/page/package/sheet_words.js");
+  const { sheetTexts } = await import("/page/package/sheet_texts.js");
+  const { Words } = await import("/page/player/gettext.js");
   const found = await judge(new BlobSource(new Blob([bytes(spelled)])), { key: bytes(key) });
   const { exit, report } = found;
   const more = { delivered: [], zone: "UTC", ledgerAgrees: null, madeUs: 0, madeBy: "" };
   const hold = { reason: "", who: "" };
   const sheet = { exit, result: report.result, ...more, hold, software: "" };
-  const page = sheetPage({ ...sheet, details: "", instructions: "" }, SHEET_WORDS.en);
+  const page = sheetPage({ ...sheet, details: "", instructions: "" }, sheetTexts(new Words("en")));
   return page.replace(/<[^>]*>/g, "\\n");
 }"""
 """The text of a recording's sheet."""

@@ -34,12 +34,12 @@ FACTS: Final = """async ([spelled, key]) => {
   const { FactsView } = await import("/page/player/facts_view.js");
   const { judge } = await import("/page/player/evidence/judge.js");
   const { Timeline } = await import("/page/player/timeline.js");
-  const { LANGUAGES } = await import("/page/player/words.js");
+  const { wordsOf } = await import("/page/player/words.js");
   const found = await judge(new BlobSource(new Blob([bytes(spelled)])), { key: bytes(key) });
   const timeline = new Timeline(found.header);
   for (const commit of found.commits) timeline.add(commit.facts);
   timeline.close(found.end.closing);
-  const view = new FactsView(LANGUAGES.en);
+  const view = new FactsView(wordsOf("en"));
   view.draw(timeline, found.end.closing);
   return [...view.element.children].map((one) => one.textContent);
 }"""

@@ -20,7 +20,6 @@ import {
   readKey,
   sorted,
 } from "./package_files.js";
-import { PACKAGE_WORDS } from "./package_words.js";
 import { mountPlayer } from "./player.js";
 import { nearestSecond } from "./times.js";
 import { wordsOf } from "./words.js";
@@ -28,7 +27,7 @@ import { wordsOf } from "./words.js";
 const SECOND = 1_000_000;
 const asked = location.hash.slice(1);
 const words = wordsOf(asked === "" ? navigator.language : asked);
-const said = PACKAGE_WORDS[words.code];
+const said = words.package;
 
 /** The package that is looked at, and where it is shown. */
 class PackagePage {

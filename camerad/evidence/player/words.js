@@ -1,16 +1,14 @@
-// The player's words, in the two languages; what findings, gaps and clocks are called has the same
-// words as the sheet of the package (`report_words.js`, made from camerad/evidence/wording).
+// The player's texts, by language.
 
-import { REPORT_WORDS } from "./report_words.js";
-import { DE } from "./words_de.js";
-import { EN } from "./words_en.js";
+import { Words } from "./gettext.js";
+import { packageTexts } from "./package_texts.js";
+import { playerTexts } from "./player_texts.js";
+import { recordTexts } from "./record_texts.js";
+import { TRANSLATIONS } from "./translations.js";
 
-export const LANGUAGES = Object.freeze({
-  de: { ...DE, report: REPORT_WORDS.de },
-  en: { ...EN, report: REPORT_WORDS.en },
-});
-
-/** The words of a language, English for one that nobody has. @param {string} language */
+/** The texts in a language, English for one without a catalogue. @param {string} language */
 export function wordsOf(language) {
-  return language.toLowerCase().startsWith("de") ? LANGUAGES.de : LANGUAGES.en;
+  const code = Object.keys(TRANSLATIONS).find((one) => language.toLowerCase().startsWith(one)) ?? "en";
+  const words = new Words(code, TRANSLATIONS[code]);
+  return { code, ...playerTexts(words), report: recordTexts(words), package: packageTexts(words) };
 }

@@ -1,7 +1,7 @@
 """What the desk answers where it does not do what was asked: a status, and one word.
 
 The word is for the page, which has a sentence for each in every language
-(`camerad/office/desk/pages/words_en.js`); nothing that a person reads is written here.
+(`camerad/office/desk/pages/texts.js`); nothing that a person reads is written here.
 """
 
 from __future__ import annotations

@@ -125,20 +125,6 @@ def test_every_vendored_file_is_reached_by_name() -> None:
     assert said["age-encryption"] == "/x/vendor/age-encryption/dist/index.js"
 
 
-@pytest.mark.parametrize("one", ["words", "package_words"])
-def test_no_language_lacks_a_word(one: str) -> None:
-    """The two have the same names, in the same order."""
-    folder = player_modules.FOLDER
-    name = re.compile(r"^  (\w+):", re.MULTILINE)
-    if one == "words":
-        texts = [(folder / f"words_{code}.js").read_text() for code in ("de", "en")]
-    else:
-        texts = (folder / "package_words.js").read_text().split("const EN")
-    german, english = (name.findall(text.split("export const PACKAGE")[0]) for text in texts)
-    assert german == english
-    assert len(german) > 20
-
-
 def test_extents_are_all_that_is_not_sealed() -> None:
     file = made("IPPPPPPPPPPPPPPPPPPPPPPPPPPPPP" * 2).file
     found = []

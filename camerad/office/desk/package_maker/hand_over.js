@@ -6,8 +6,8 @@ import { coming, get, post, RefusedError } from "../api.js";
 import { askToDo, copy, field, fill, make, tell } from "../dom.js";
 import { moment } from "../format.js";
 import { titleOf } from "../titles.js";
-import { say, sentence } from "../words.js";
-import { sayHere, size } from "./maker_words.js";
+import { sentence } from "../words.js";
+import { gettext, sayHere, size } from "./maker_words.js";
 
 /** Packages that were made in this tab and not handed over yet, by person and case. */
 const made = new Map();
@@ -23,7 +23,7 @@ const PAGES_APART = 5;
 
 /** How the recordings of an open case leave the office. */
 export function handing(one, me, again) {
-  if (one.recordings.length === 0) return make("section", {}, make("h2", {}, say("hand_over")), make("p", {}, sayHere("hand_over_empty")));
+  if (one.recordings.length === 0) return make("section", {}, make("h2", {}, gettext("Hand over")), make("p", {}, gettext("Add a recording first, to hand over.")));
   const key = `${me.id} ${one.number}`;
   const ready = made.get(key);
   const warning = make("div", {});
@@ -32,28 +32,28 @@ export function handing(one, me, again) {
   if (now !== undefined) now.again = again;
   const place = now?.place ?? make("div", { class: "package" });
   const start = now?.start ?? make("button", { class: left === undefined ? "main" : null, onclick: () => makePackage(one, me, key, { start, place, again }) }, sayHere(left === undefined ? "package_make" : "package_again"));
-  const more = `--state ${sayHere("hand_over_store")} --identity ${sayHere("hand_over_key")} --who ${me.id} --reference ${quoted(one.number)}`;
+  const more = `--state ${gettext("OFFICE")} --identity ${gettext("KEY")} --who ${me.id} --reference ${quoted(one.number)}`;
   const command = make("pre", { tabindex: 0 }, one.recordings.map(({ id }) => `camerad evidence export ${id} ${more}`).join("\n"));
   warnOfApart(one, warning);
   return make(
     "section",
     { class: "hand-over" },
-    make("h2", {}, say("hand_over")),
-    left === undefined ? null : make("p", {}, sayHere("handed_last", { when: moment(left.at_us), to: left.to })),
+    make("h2", {}, gettext("Hand over")),
+    left === undefined ? null : make("p", {}, gettext("Handed over on {when}: {to}", { when: moment(left.at_us), to: left.to })),
     warning,
     ready === undefined ? null : drawMade(one, ready, key, again),
-    make("p", {}, sayHere("package_text")),
+    make("p", {}, gettext("The package is made here, in this tab, with the office's key. Of each recording it has the original, the film, the cover sheet, and a page to check it with.")),
     make("div", { class: "buttons" }, start),
     place,
     make(
       "details",
       {},
-      make("summary", {}, sayHere("for_technicians")),
-      make("p", {}, sayHere("package_command")),
-      make("p", { class: "hint" }, sayHere("package_command_hint")),
-      make("div", { class: "command" }, command, make("button", { onclick: () => copy(command) }, say("copy"))),
+      make("summary", {}, gettext("For your technician")),
+      make("p", {}, gettext("Instead, your technician can make the package. Send them this command:")),
+      make("p", { class: "hint" }, gettext("In place of OFFICE comes the office's directory, in place of KEY the file with the key.")),
+      make("div", { class: "command" }, command, make("button", { onclick: () => copy(command) }, gettext("Copy"))),
     ),
-    make("div", { class: "buttons" }, make("button", { onclick: () => recordHandOver(one, null, key, again) }, sayHere("record_elsewhere"))),
+    make("div", { class: "buttons" }, make("button", { onclick: () => recordHandOver(one, null, key, again) }, gettext("Your technician made the package: record the hand-over"))),
   );
 }
 
@@ -93,12 +93,12 @@ function drawMade(one, { name, bytes, sha256, sealedOnly, sheets }, key, again) 
   return make(
     "div",
     { class: "card" },
-    make("h3", {}, sayHere("package_ready")),
+    make("h3", {}, gettext("The package is ready")),
     make("dl", {}, facts.map(([label, text]) => [make("dt", {}, sayHere(label)), make("dd", {}, text)])),
     sealedOnly.length === 0 ? null : make("p", { class: "wrong" }, `${sayHere(...badOf(sealedOnly))} ${sealedOnly.join("; ")}`),
-    make("p", {}, sayHere("package_next")),
-    make("div", { class: "buttons" }, sheets.map(({ title, page }) => make("button", { onclick: () => printSheet(page) }, `${sayHere("print_sheet")}: ${title}`))),
-    make("div", { class: "buttons" }, make("button", { class: "main", onclick: () => recordHandOver(one, made.get(key), key, again) }, sayHere("record_hand_over"))),
+    make("p", {}, gettext("Print the cover sheet of each recording. When all of it has gone out, record the hand-over.")),
+    make("div", { class: "buttons" }, sheets.map(({ title, page }) => make("button", { onclick: () => printSheet(page) }, `${gettext("Print the cover sheet")}: ${title}`))),
+    make("div", { class: "buttons" }, make("button", { class: "main", onclick: () => recordHandOver(one, made.get(key), key, again) }, gettext("Record the hand-over"))),
   );
 }
 
@@ -108,7 +108,7 @@ function printSheet(page) {
   const tab = open(address);
   if (tab === null) {
     URL.revokeObjectURL(address);
-    tell(sayHere("sheet_blocked"), "wrong");
+    tell(gettext("The browser does not open the cover sheet. It is report.html in the recording's folder of the package."), "wrong");
     return;
   }
   tab.addEventListener("load", () => {
@@ -134,7 +134,7 @@ async function warnOfApart(one, place) {
     return;
   }
   const titles = new Map(found.map((row) => [row.id, titleOf(row.id, row)]));
-  if (titles.size > 0) fill(place, make("p", { class: "wrong", role: "alert" }, `${sayHere("hand_over_apart")} ${[...titles.values()].join("; ")}`));
+  if (titles.size > 0) fill(place, make("p", { class: "wrong", role: "alert" }, `${gettext("These recordings were not authentic when the office got them; there is no film of them:")} ${[...titles.values()].join("; ")}`));
 }
 
 /** A word for a shell. */
@@ -144,14 +144,14 @@ function quoted(text) {
 
 /** Writes down that something left the office: a package of this tab, or one that was made elsewhere. */
 async function recordHandOver(one, ready, key, again) {
-  const fields = [field(say("handed_to"), make("input", { name: "text", required: true, maxlength: 200, autocomplete: "off" }), say("handed_to_hint"))];
-  if (ready === null) fields.push(make("label", { class: "check" }, make("input", { type: "checkbox", name: "gone", required: true }), sayHere("really_gone")));
+  const fields = [field(gettext("To whom"), make("input", { name: "text", required: true, maxlength: 200, autocomplete: "off" }), gettext("Authority and its file number. No names."))];
+  if (ready === null) fields.push(make("label", { class: "check" }, make("input", { type: "checkbox", name: "gone", required: true }), gettext("The package has really gone out")));
   else fields.push(make("p", {}, `${ready.name}: SHA-256 `, make("code", {}, ready.sha256)));
   const of = ready === null ? {} : { package: ready.sha256, recordings: ready.recordings };
   const work = async ({ text }) => {
     await post("/api/cases/hand-over", { number: one.number, text, ...of });
     made.delete(key);
   };
-  await askToDo(sayHere("record_hand_over"), sayHere("record_text"), fields, sayHere("record_hand_over"), work, say("handed_over_now"), again);
+  await askToDo(gettext("Record the hand-over"), gettext("This stays in the ledger, and each recording says soon after that it was handed over."), fields, gettext("Record the hand-over"), work, gettext("It is written down that the case was handed over."), again);
   document.querySelector(".hand-over")?.scrollIntoView({ block: "nearest" });
 }

@@ -189,7 +189,7 @@ export class Candidate {
  * @param {Candidate[]} candidates
  * @param {object} how
  * @param {any} how.identity the office's key, open
- * @param {any} how.words of a language (sheet_words.js)
+ * @param {any} how.words of a language (sheet_texts.js)
  * @param {{id: string, name: string}} how.me who makes it
  * @param {string} how.reference the case's number
  * @param {(done: number, all: number) => void} how.onProgress bytes

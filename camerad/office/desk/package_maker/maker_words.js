@@ -1,118 +1,38 @@
-// What is said where recordings leave the office, in the two languages; it comes with what says it.
+// Texts where recordings leave the office; their translations come with what says them.
 
+import { N_, Words } from "../player/gettext.js";
+import { TRANSLATIONS as OF_PLAYER } from "../player/translations.js";
 import { language } from "../words.js";
+import { TRANSLATIONS } from "./translations.js";
 
-const DE = {
-  hand_over_empty: "Zum Übergeben zuerst eine Aufzeichnung hinzufügen.",
-  hand_over_apart: "Diese Aufzeichnungen waren bei der Übernahme nicht echt; von ihnen gibt es keinen Film:",
-  package_make: "Paket für die Staatsanwaltschaft erstellen",
-  package_again: "Noch ein Paket erstellen",
-  package_text: "Das Paket entsteht hier in diesem Tab, mit dem Schlüssel der Dienststelle. Es enthält je Aufzeichnung das Original, den Film, das Begleitblatt und eine Seite zum Prüfen.",
-  package_reason: "Alle Aufzeichnungen des Vorgangs werden geholt und geprüft. Im Protokoll steht dann, dass Sie es waren, und Ihr Grund: Aktenzeichen nennen, keine Namen.",
-  package_check: "Aufzeichnungen prüfen",
-  package_too_many: "Im Browser gehen höchstens {count} Aufzeichnungen in ein Paket. Nehmen Sie den Befehl unten.",
-  package_waits_one: "Das muss die Aufsicht genehmigen. Die Anfrage ist festgehalten; versuchen Sie es danach wieder.",
-  package_waits: "Das muss die Aufsicht für {count} Aufzeichnungen genehmigen. Die Anfrage ist festgehalten; versuchen Sie es danach wieder.",
-  package_checking: "Aufzeichnung {number} von {count} wird geprüft …",
-  package_qualified: "Echt, mit Hinweisen: Sie stehen im Begleitblatt",
-  package_problem_no_key: "Keine Kamera im Register hat ihren Schlüssel, darum kann sie niemand prüfen.",
-  package_problem_unreadable: "Sie ist nicht als Aufzeichnung lesbar.",
-  package_problem_no_pictures: "Sie hat keine Bilder.",
-  package_cannot: "So entsteht kein Paket: Nehmen Sie die rot genannten Aufzeichnungen aus dem Vorgang, oder fragen Sie die Technik.",
-  package_too_large: "Das Paket hätte etwa {size}; in diesem Browser gehen {most}. Nehmen Sie Chrome, Edge oder Chromium, oder den Befehl unten.",
-  package_wrong_key: "Das ist nicht der Schlüssel zu allen Aufzeichnungen des Vorgangs. Wählen Sie eine andere Datei, oder fragen Sie, wer den Schlüssel verwahrt.",
-  package_bad_one: "Eine Aufzeichnung ist nicht echt. Sprechen Sie zuerst mit der Aufsicht. Davon kommt nur das verschlüsselte Original mit, und das Begleitblatt sagt es.",
-  package_bad: "{count} Aufzeichnungen sind nicht echt. Sprechen Sie zuerst mit der Aufsicht. Davon kommt nur das verschlüsselte Original mit, und das Begleitblatt sagt es.",
-  package_clear: "Die Filme im Paket sind unverschlüsselt. Wählen Sie einen Ort, den nur Sie öffnen können, am besten den Datenträger für die Übergabe.",
-  package_save: "Paket speichern (höchstens {size})",
-  package_making: "Das Paket wird erstellt. Bleiben Sie auf dieser Seite …",
-  package_reading: "Der Fingerabdruck der Datei wird berechnet …",
-  package_stopped: "Abgebrochen. Es ist kein Paket entstanden.",
-  package_source: "Der Server gibt die Aufzeichnung nicht, oder nicht mehr so wie zuvor. Es ist kein Paket entstanden. Versuchen Sie es noch einmal; bleibt es so, fragen Sie die Technik.",
-  package_ledger: "Was der Server aus den Protokollen zu {id} gibt, ist nicht so unterschrieben, wie es sein muss. Es ist kein Paket entstanden. Fragen Sie die Technik.",
-  package_no_film: "Die Kamera hat {id} unterschrieben, aber {member} darin ist kein Teil eines Films. Es ist kein Paket entstanden. Fragen Sie die Technik.",
-  package_key_gone: "Der Schlüssel wurde vergessen. Es ist kein Paket entstanden; fangen Sie neu an.",
-  package_old_browser: "Dieser Browser kann die Unterschriften der Kamera nicht prüfen. Nehmen Sie einen neueren.",
-  package_disk: "Die Datei kann nicht geschrieben werden: {why}. Es ist kein Paket entstanden. Ist dort genug Platz?",
-  package_ready: "Das Paket ist fertig",
-  package_file: "Datei",
-  package_size: "Größe",
-  package_sha256: "Fingerabdruck (SHA-256)",
-  package_whole: "das ganze Paket",
-  package_next: "Drucken Sie zu jeder Aufzeichnung das Begleitblatt. Wenn alles hinausgegangen ist, tragen Sie die Übergabe ein.",
-  print_sheet: "Begleitblatt drucken",
-  sheet_blocked: "Der Browser öffnet das Begleitblatt nicht. Es liegt als report.html im Ordner der Aufzeichnung im Paket.",
-  for_technicians: "Für die Technik",
-  package_command: "Statt hier kann die Technik das Paket erstellen. Schicken Sie ihr diesen Befehl:",
-  package_command_hint: "Statt DIENSTSTELLE kommt das Verzeichnis der Dienststelle hinein, statt SCHLUESSEL die Datei mit dem Schlüssel.",
-  verdict_unwritten: "Was dieser Tab befunden hat, steht nicht im Protokoll:",
-  hand_over_store: "DIENSTSTELLE",
-  hand_over_key: "SCHLUESSEL",
-  record_hand_over: "Übergabe eintragen",
-  record_elsewhere: "Die Technik hat das Paket gemacht: Übergabe eintragen",
-  record_text: "Das bleibt im Protokoll, und bei jeder Aufzeichnung steht kurz darauf „übergeben“.",
-  handed_last: "Übergeben am {when}: {to}",
-  really_gone: "Das Paket ist wirklich hinausgegangen",
+const TEXTS = {
+  package_make: N_("Make the package for the prosecutor"),
+  package_again: N_("Make one more package"),
+  package_waits_one: N_("A supervisor has to approve that. The request is written down; try again after that."),
+  package_waits: N_("A supervisor has to approve that for {count} recordings. The request is written down; try again after that."),
+  package_problem_no_key: N_("No camera of the register has its key, so nobody can check it."),
+  package_problem_unreadable: N_("It cannot be read as a recording."),
+  package_problem_no_pictures: N_("It has no pictures."),
+  package_bad_one: N_("One recording is not authentic. Talk to a supervisor first. Only the sealed original goes along, and the cover sheet says so."),
+  package_bad: N_("{count} recordings are not authentic. Talk to a supervisor first. Only the sealed original goes along, and the cover sheet says so."),
+  package_file: N_("File"),
+  package_size: N_("Size"),
+  package_sha256: N_("Fingerprint (SHA-256)"),
 };
 
-const EN = {
-  hand_over_empty: "Add a recording first, to hand over.",
-  hand_over_apart: "These recordings were not authentic when the office got them; there is no film of them:",
-  package_make: "Make the package for the prosecutor",
-  package_again: "Make one more package",
-  package_text: "The package is made here, in this tab, with the office's key. Of each recording it has the original, the film, the cover sheet, and a page to check it with.",
-  package_reason: "All recordings of the case are fetched and checked. The ledger then has that it was you, and your reason: name the file, no people.",
-  package_check: "Check the recordings",
-  package_too_many: "In the browser at most {count} recordings go into a package. Take the command below.",
-  package_waits_one: "A supervisor has to approve that. The request is written down; try again after that.",
-  package_waits: "A supervisor has to approve that for {count} recordings. The request is written down; try again after that.",
-  package_checking: "Recording {number} of {count} is being checked …",
-  package_qualified: "Authentic, with remarks: the cover sheet has them",
-  package_problem_no_key: "No camera of the register has its key, so nobody can check it.",
-  package_problem_unreadable: "It cannot be read as a recording.",
-  package_problem_no_pictures: "It has no pictures.",
-  package_cannot: "No package can be made like this: take the recordings that are named in red out of the case, or ask your technician.",
-  package_too_large: "The package would have some {size}; this browser can make {most}. Take Chrome, Edge or Chromium, or the command below.",
-  package_wrong_key: "This is not the key of all recordings of the case. Choose another file, or ask who keeps the key.",
-  package_bad_one: "One recording is not authentic. Talk to a supervisor first. Only the sealed original goes along, and the cover sheet says so.",
-  package_bad: "{count} recordings are not authentic. Talk to a supervisor first. Only the sealed original goes along, and the cover sheet says so.",
-  package_clear: "The films in the package are not encrypted. Choose a place that only you can open, best of all the medium that is handed over.",
-  package_save: "Save the package (at most {size})",
-  package_making: "The package is being made. Stay on this page …",
-  package_reading: "The file's fingerprint is being computed …",
-  package_stopped: "Stopped. No package was made.",
-  package_source: "The server does not give the recording, or not as it did before. No package was made. Try again; if it stays like this, ask your technician.",
-  package_ledger: "What the server gives of the ledgers about {id} is not signed as it has to be. No package was made. Ask your technician.",
-  package_no_film: "The camera signed {id}, but {member} in it is no part of a film. No package was made. Ask your technician.",
-  package_key_gone: "The key was forgotten. No package was made; begin again.",
-  package_old_browser: "This browser cannot check the camera's signatures. Take a newer one.",
-  package_disk: "The file cannot be written: {why}. No package was made. Is there enough room?",
-  package_ready: "The package is ready",
-  package_file: "File",
-  package_size: "Size",
-  package_sha256: "Fingerprint (SHA-256)",
-  package_whole: "the whole package",
-  package_next: "Print the cover sheet of each recording. When all of it has gone out, record the hand-over.",
-  print_sheet: "Print the cover sheet",
-  sheet_blocked: "The browser does not open the cover sheet. It is report.html in the recording's folder of the package.",
-  for_technicians: "For your technician",
-  package_command: "Instead, your technician can make the package. Send them this command:",
-  package_command_hint: "In place of OFFICE comes the office's directory, in place of KEY the file with the key.",
-  verdict_unwritten: "What this tab found is not in the ledger:",
-  hand_over_store: "OFFICE",
-  hand_over_key: "KEY",
-  record_hand_over: "Record the hand-over",
-  record_elsewhere: "Your technician made the package: record the hand-over",
-  record_text: "This stays in the ledger, and each recording says soon after that it was handed over.",
-  handed_last: "Handed over on {when}: {to}",
-  really_gone: "The package has really gone out",
-};
+/** Texts of the maker and the player in the page's language. */
+export function words() {
+  const code = language();
+  return new Words(code, OF_PLAYER[code], TRANSLATIONS[code]);
+}
 
-/** The words for a key; `{name}` in them is replaced. A key that is missing is a mistake of ours. */
+/** @type {(text: string, values?: Record<string, any>) => string} */
+export const gettext = (text, values) => words().gettext(text, values);
+
+/** The text for a key. A key that is missing is a mistake of ours. */
 export function sayHere(key, values = {}) {
-  const words = { de: DE, en: EN }[language()][key];
-  if (words === undefined) throw new Error(`no words for ${key}`);
-  return words.replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
+  if (TEXTS[key] === undefined) throw new Error(`no text for ${key}`);
+  return gettext(TEXTS[key], values);
 }
 
 /** An amount of bytes for people. */

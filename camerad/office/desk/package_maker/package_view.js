@@ -17,9 +17,9 @@ import { language, say, sentence } from "../words.js";
 import { LedgerError } from "./ledger_words.js";
 import { Candidate, MissingPageError, NoFilmError, makePackage } from "./maker.js";
 import { badOf } from "./hand_over.js";
-import { sayHere, size } from "./maker_words.js";
+import { gettext, sayHere, size, words } from "./maker_words.js";
 import { MOST_IN_MEMORY, chosenFile, hasFiles } from "./saving.js";
-import { SHEET_WORDS } from "./sheet_words.js";
+import { sheetTexts } from "./sheet_texts.js";
 import { noteVerdict } from "./verdict_note.js";
 
 /** The most recordings of one package. */
@@ -61,14 +61,14 @@ export async function packageOf(one, me, place) {
 /** What a person is told of an error; null for one that is a mistake of ours. */
 function problemOf(error, making) {
   if (error instanceof RefusedError) return sentence(error);
-  if (error instanceof SourceError || error instanceof MissingPageError || error instanceof NotProvenError) return sayHere("package_source");
-  if (error instanceof LedgerError) return sayHere("package_ledger", { id: making.titleOf(error.recording) });
-  if (error instanceof NoFilmError) return sayHere("package_no_film", { id: making.titleOf(error.recording), member: error.member });
-  if (error instanceof WrongKeyError) return sayHere("package_wrong_key");
-  if (error instanceof NoKeyError) return sayHere("package_key_gone");
-  if (error instanceof KeyError) return sayHere("package_old_browser");
+  if (error instanceof SourceError || error instanceof MissingPageError || error instanceof NotProvenError) return gettext("The server does not give the recording, or not as it did before. No package was made. Try again; if it stays like this, ask your technician.");
+  if (error instanceof LedgerError) return gettext("What the server gives of the ledgers about {id} is not signed as it has to be. No package was made. Ask your technician.", { id: making.titleOf(error.recording) });
+  if (error instanceof NoFilmError) return gettext("The camera signed {id}, but {member} in it is no part of a film. No package was made. Ask your technician.", { id: making.titleOf(error.recording), member: error.member });
+  if (error instanceof WrongKeyError) return gettext("This is not the key of all recordings of the case. Choose another file, or ask who keeps the key.");
+  if (error instanceof NoKeyError) return gettext("The key was forgotten. No package was made; begin again.");
+  if (error instanceof KeyError) return gettext("This browser cannot check the camera's signatures. Take a newer one.");
   if (!(error instanceof DOMException)) return null;
-  return error.name === "AbortError" ? sayHere("package_stopped") : sayHere("package_disk", { why: error.message });
+  return error.name === "AbortError" ? gettext("Stopped. No package was made.") : gettext("The file cannot be written: {why}. No package was made. Is there enough room?", { why: error.message });
 }
 
 class PackageMaking {
@@ -86,26 +86,26 @@ class PackageMaking {
     this.me = me;
     this.place = place;
     this.stop = stop;
-    this.words = SHEET_WORDS[language()];
+    this.words = sheetTexts(words());
   }
 
   async run() {
     const { one } = this;
-    if (one.recordings.length > MOST) return this.#refuse(sayHere("package_too_many", { count: MOST }));
+    if (one.recordings.length > MOST) return this.#refuse(gettext("In the browser at most {count} recordings go into a package. Take the command below.", { count: MOST }));
     const granted = await this.#granted();
     if (granted === null) return null;
     this.#rows = await rowsOf(one.recordings.map(({ id }) => id));
-    const cancel = make("button", { class: "quiet", onclick: () => this.stop.abort() }, say("cancel"));
-    this.#bar.setAttribute("aria-label", sayHere("package_make"));
+    const cancel = make("button", { class: "quiet", onclick: () => this.stop.abort() }, gettext("Cancel"));
+    this.#bar.setAttribute("aria-label", gettext("Make the package for the prosecutor"));
     fill(this.place, this.#state, this.#bar, this.#list, this.#body, cancel);
     this.place.scrollIntoView({ block: "start" });
     await this.#check(granted);
     this.#bar.hidden = true;
     const without = this.#candidates.filter(({ problem }) => problem !== null);
-    if (without.length > 0) return this.#refuse(sayHere("package_cannot"), true);
+    if (without.length > 0) return this.#refuse(gettext("No package can be made like this: take the recordings that are named in red out of the case, or ask your technician."), true);
     const room = this.#candidates.reduce((sum, { room }) => sum + room, 0);
     if (!hasFiles() && room > MOST_IN_MEMORY) {
-      return this.#refuse(sayHere("package_too_large", { size: size(room), most: size(MOST_IN_MEMORY) }), true);
+      return this.#refuse(gettext("The package would have some {size}; this browser can make {most}. Take Chrome, Edge or Chromium, or the command below.", { size: size(room), most: size(MOST_IN_MEMORY) }), true);
     }
     const identity = keyOfTab(HeldKey);
     await this.#opened(identity);
@@ -134,7 +134,7 @@ class PackageMaking {
         && it.recordings.length === ids.length && ids.every((id) => it.recordings.includes(id)),
     );
     const reason = make("input", { name: "reason", required: true, maxlength: 200, autocomplete: "off", value: known?.reason ?? one.number });
-    const said = await ask(sayHere("package_make"), sayHere("package_reason"), [field(say("reason"), reason)], sayHere("package_check"), say("cancel"));
+    const said = await ask(gettext("Make the package for the prosecutor"), gettext("All recordings of the case are fetched and checked. The ledger then has that it was you, and your reason: name the file, no people."), [field(gettext("Reason"), reason)], gettext("Check the recordings"), gettext("Cancel"));
     if (said === null) return null;
     this.stop.signal.throwIfAborted();
     const body = { recordings: ids, purpose: "download", reason: said.reason, case: one.number };
@@ -147,7 +147,7 @@ class PackageMaking {
   async #check(granted) {
     const { recordings } = this.one;
     for (const [number, { id }] of recordings.entries()) {
-      this.#say(sayHere("package_checking", { number: number + 1, count: recordings.length }));
+      this.#say(gettext("Recording {number} of {count} is being checked …", { number: number + 1, count: recordings.length }));
       const candidate = await Candidate.judged(id, granted.get(id), (done, all) => this.#advance(done / all), this.stop.signal);
       this.#candidates.push(candidate);
       if (candidate.key !== null) await noteVerdict(id, granted.get(id), candidate.verdict, candidate.key.thumbprint);
@@ -159,7 +159,7 @@ class PackageMaking {
 
   #verdict({ verdict, isGood }) {
     if (!isGood) return this.words.sealed_only;
-    return verdict.exit === 0 ? this.words.authentic : sayHere("package_qualified");
+    return verdict.exit === 0 ? this.words.authentic : gettext("Authentic, with remarks: the cover sheet has them");
   }
 
   /** Wait for a key that opens all that is to be opened. */
@@ -181,7 +181,7 @@ class PackageMaking {
       } catch (error) {
         if (!(error instanceof WrongKeyError)) throw error;
         identity.forget();
-        problem = sayHere("package_wrong_key");
+        problem = gettext("This is not the key of all recordings of the case. Choose another file, or ask who keeps the key.");
       }
     }
   }
@@ -199,9 +199,9 @@ class PackageMaking {
   /** Have a file chosen, and write all into it. */
   async #make(identity, room) {
     const sealedOnly = this.#candidates.filter(({ isGood }) => !isGood).map(({ id }) => this.titleOf(id));
-    const save = make("button", { class: "main" }, sayHere("package_save", { size: size(room) }));
+    const save = make("button", { class: "main" }, gettext("Save the package (at most {size})", { size: size(room) }));
     const warning = sealedOnly.length === 0 ? null : make("p", { class: "wrong", role: "alert" }, sayHere(...badOf(sealedOnly)));
-    fill(this.#body, warning, make("p", {}, sayHere("package_clear")), save);
+    fill(this.#body, warning, make("p", {}, gettext("The films in the package are not encrypted. Choose a place that only you can open, best of all the medium that is handed over.")), save);
     save.focus();
     let target = null;
     while (target === null) {
@@ -210,7 +210,7 @@ class PackageMaking {
     }
     fill(this.#body);
     this.#bar.hidden = false;
-    this.#say(sayHere("package_making"));
+    this.#say(gettext("The package is being made. Stay on this page …"));
     // Who is let go of, or waited too long, has no key any more.
     const gone = () => this.stop.abort(new NoKeyError());
     identity.addEventListener("forgotten", gone);
@@ -227,7 +227,7 @@ class PackageMaking {
       // All is opened; the rest needs no key.
       identity.removeEventListener("forgotten", gone);
       made = await target.close();
-      this.#say(sayHere("package_reading"));
+      this.#say(gettext("The file's fingerprint is being computed …"));
       sha256 = await fingerprint(made, (share) => this.#advance(share));
     } catch (error) {
       await target.discard();
@@ -237,7 +237,7 @@ class PackageMaking {
     }
     target.offer();
     const recordings = this.#candidates.map(({ id }) => id);
-    const whole = { name: target.name, role: sayHere("package_whole"), sha256 };
+    const whole = { name: target.name, role: gettext("the whole package"), sha256 };
     const printed = recordings.map((id) => ({ title: this.titleOf(id), page: sheets.get(id)(whole) }));
     return { name: target.name, bytes: made.size, sha256, recordings, sealedOnly, sheets: printed };
   }

@@ -5,7 +5,7 @@ import { Exit, inSeconds } from "../player/evidence/verdict.js";
 import { FindingKind, Severity } from "../player/evidence/findings.js";
 import { printable } from "../player/evidence/text.js";
 import { LocalTime, format } from "./sheet_format.js";
-import { SHEET_PAGE } from "./sheet_words.js";
+import { SHEET_PAGE } from "./sheet_texts.js";
 import { wordFor } from "../player/word_for.js";
 
 const SECOND = 1_000_000;
@@ -36,7 +36,7 @@ function escape(text) {
  * the file that it is for, "" if there is none; `hold` {reason, who}; `ledgerAgrees`, null
  * where no ledger names an end; `madeUs`, `madeBy`, `software`; `details`, `instructions`: names of files.
  * @param {any} sheet
- * @param {any} words of a language (sheet_words.js)
+ * @param {any} words of a language (sheet_texts.js)
  * @returns {string}
  */
 export function sheetPage(sheet, words) {
@@ -115,10 +115,10 @@ class Page {
       [words.ended, this.#ended()],
       [
         words.length,
-        format(words.length_value, {
+        words.length_value({
           time: this.#time(this.#length()),
-          frames: result.frames - result.unlinkedFrames,
-          fragments: result.commits - result.unlinkedCommits,
+          pictures: result.frames - result.unlinkedFrames,
+          pieces: result.commits - result.unlinkedCommits,
         }),
       ],
       [words.pre_event, before > 0 ? this.#before(before) : words.no_pre_event],
@@ -136,7 +136,7 @@ class Page {
     const policy = wordFor(words.policies, header.policy);
     rows.push(
       [words.marks, this.#marks()],
-      [words.policy, format(words.policy_value, { policy, days: header.retention_days })],
+      [words.policy, words.policy_value(policy, header.retention_days)],
       [words.wearer, header.wearer || words.no_wearer],
     );
     if (header.continues !== null) rows.push([words.continues, header.continues]);
@@ -245,7 +245,7 @@ class Page {
 
   #gaps() {
     const { words, result } = this;
-    const pictures = result.gaps.map((gap) => this.#gap(gap, "{}", words.pictures));
+    const pictures = result.gaps.map((gap) => this.#gap(gap, "{reason}", words.pictures));
     return [...pictures, ...result.soundGaps.map((gap) => this.#gap(gap, words.no_sound, words.units))];
   }
 
@@ -257,9 +257,9 @@ class Page {
   }
 
   #gap(gap, form, count) {
-    const why = format(form, [wordFor(this.words.gap_reasons, gap.reason)]);
+    const why = format(form, { reason: wordFor(this.words.gap_reasons, gap.reason) });
     const text = `${this.#range(this.#since(gap.from_us), this.#since(gap.to_us))}: ${why}`;
-    return gap.frames === null ? text : `${text}, ${format(count, { count: gap.frames })}`;
+    return gap.frames === null ? text : `${text}, ${count(gap.frames)}`;
   }
 
   #since(media) {

@@ -1,22 +1,21 @@
-// Puts values into the texts of camerad/evidence/wording, as Python's str.format and strftime do.
+// Puts values into texts as Python's str.format and strftime do.
 
 const MONTHS = [
   "January", "February", "March", "April", "May", "June",
   "July", "August", "September", "October", "November", "December",
 ];
-const PARTS = /\{\{|\}\}|\{(\w*)(?::([^{}|]*)\|([^{}]*))?\}/g;
+const PARTS = /\{\{|\}\}|\{(\w+)\}/g;
 
 /**
- * A text with its values; `{count:picture|pictures}` is the word that goes with a number.
+ * A text with its values.
  * @param {string} text @param {Record<string, any>} values
  */
 export function format(text, values) {
-  return text.replace(PARTS, (found, name, one, more) => {
+  return text.replace(PARTS, (found, name) => {
     if (found === "{{") return "{";
     if (found === "}}") return "}";
-    const value = values[name === "" ? 0 : name];
-    if (value === undefined) throw new Error(`there is no value for ${found}`);
-    return one === undefined ? String(value) : Number(value) === 1 ? one : more;
+    if (values[name] === undefined) throw new Error(`there is no value for ${found}`);
+    return String(values[name]);
   });
 }
 

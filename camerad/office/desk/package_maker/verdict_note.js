@@ -4,7 +4,7 @@
 import { post, RefusedError } from "../api.js";
 import { tell } from "../dom.js";
 import { sentence } from "../words.js";
-import { sayHere } from "./maker_words.js";
+import { gettext } from "./maker_words.js";
 
 /**
  * @param {string} id @param {Record<string, string>} headers of what was granted
@@ -16,6 +16,6 @@ export async function noteVerdict(id, headers, { verdict, report }, key) {
     await post(`/api/recordings/${encodeURIComponent(id)}/verdict`, said, headers);
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error;
-    tell(`${sayHere("verdict_unwritten")} ${sentence(error)}`, "wrong");
+    tell(`${gettext("What this tab found is not in the ledger:")} ${sentence(error)}`, "wrong");
   }
 }

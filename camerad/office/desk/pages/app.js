@@ -8,7 +8,7 @@ import { showRecording } from "./recording.js";
 import { showRecordings } from "./recordings.js";
 import { finishOpenid, showLink, showSignIn } from "./sign_in.js";
 import { letGo } from "./viewing.js";
-import { language, say, sentence, switchLanguage } from "./words.js";
+import { gettext, language, say, sentence, switchLanguage } from "./words.js";
 
 let main = document.getElementById("main");
 const bar = document.getElementById("bar");
@@ -39,7 +39,7 @@ let turn = 0;
  * window from when it is there until the next one is: whatever it draws later is seen by nobody. */
 export async function show(why = null) {
   document.documentElement.lang = language();
-  document.getElementById("skip").textContent = say("skip");
+  document.getElementById("skip").textContent = gettext("To the content");
   const [word, ...rest] = place();
   const mine = viewsOf(me);
   const view = mine.find((one) => one.name === word) ?? mine.find((one) => !one.hidden);
@@ -47,7 +47,7 @@ export async function show(why = null) {
   const page = { main: make("main", { id: "main", tabindex: -1 }), me, go, enter, show };
   if (word.startsWith("link=")) return guarded(() => showLink(page, word.slice("link=".length)), page);
   if (me === null) return guarded(() => showSignIn(page, why), page);
-  if (view === undefined) return guarded(() => fill(page.main, make("h1", {}, say("title")), make("p", {}, say("nothing_for_you"))), page);
+  if (view === undefined) return guarded(() => fill(page.main, make("h1", {}, gettext("Evidence desk")), make("p", {}, gettext("Your roles open nothing on this page yet."))), page);
   return guarded(() => view.show(page, view.name === word ? rest : []), page);
 }
 
@@ -81,7 +81,7 @@ function enter(person) {
   if (was !== null && was !== person.id) history.replaceState(null, "", "/");
   me = person;
   watchIdle(me, leave, closeOpen);
-  tell(say("welcome", { name: person.name }));
+  tell(gettext("Welcome, {name}", { name: person.name }));
   show();
 }
 
@@ -95,7 +95,7 @@ async function guarded(work, page = null) {
     if (error.why === undefined) throw error;
     if (page === null) tell(sentence(error), "wrong");
     else if (mine === turn && error.why !== "not_signed_in") {
-      fill(page.main, make("h1", {}, say("title")), make("p", { class: "wrong", role: "alert" }, sentence(error)));
+      fill(page.main, make("h1", {}, gettext("Evidence desk")), make("p", { class: "wrong", role: "alert" }, sentence(error)));
       put(page, null);
     }
   }
@@ -118,17 +118,17 @@ function put(page, opened) {
 function drawBar(mine, view) {
   fill(
     bar,
-    make("strong", {}, say("title")),
+    make("strong", {}, gettext("Evidence desk")),
     make(
       "nav",
-      { "aria-label": say("title") },
+      { "aria-label": gettext("Evidence desk") },
       mine.filter((one) => !one.hidden).map((one) =>
         make("a", { href: `#${one.name}`, "aria-current": one.name === (view?.within ?? view?.name) ? "page" : null, onclick: () => location.hash === `#${one.name}` && show() }, say(one.name)),
       ),
     ),
-    make("button", { class: "quiet", lang: language() === "de" ? "en" : "de", onclick: () => guarded(async () => { await switchLanguage(); await show(); }) }, say("language")),
+    make("button", { class: "quiet", lang: language() === "de" ? "en" : "de", onclick: () => guarded(async () => { await switchLanguage(); await show(); }) }, gettext("Deutsch")),
     me === null ? null : make("span", { class: "who" }, me.name),
-    me === null ? null : make("button", { class: "quiet", onclick: signOut }, say("sign_out")),
+    me === null ? null : make("button", { class: "quiet", onclick: signOut }, gettext("Sign out")),
   );
 }
 
@@ -146,7 +146,7 @@ async function leave(why = "refused_not_signed_in") {
 
 /** The server does not answer, so nobody knows whether what is open may be seen still. */
 function closeOpen() {
-  if (letGo()) tell(say("away_closed"), "wrong");
+  if (letGo()) tell(gettext("The server does not answer. What was open is closed, and the key is forgotten: without the server nobody knows whether you may see it still."), "wrong");
 }
 
 async function signOut() {
@@ -156,12 +156,12 @@ async function signOut() {
       await post("/api/sign-out");
     } catch (error) {
       if (error.why === "not_signed_in" || error.why === undefined) throw error;
-      return tell(say("sign_out_failed", { why: sentence(error) }), "wrong");
+      return tell(gettext("You are NOT signed out. {why} Until that works, lock this computer.", { why: sentence(error) }), "wrong");
     }
     unwatchIdle();
     tellSignedOut();
     me = was = null;
-    tell(say("signed_out"));
+    tell(gettext("You are signed out."));
     history.replaceState(null, "", "/");
     await show();
   });
@@ -185,7 +185,7 @@ document.getElementById("skip").addEventListener("click", (event) => {
 });
 document.addEventListener(SIGNED_OUT, () => leave());
 const busy = document.getElementById("busy");
-document.addEventListener(WAITS, () => fill(busy, make("progress", { "aria-label": say("loading") })));
+document.addEventListener(WAITS, () => fill(busy, make("progress", { "aria-label": gettext("Loading") })));
 document.addEventListener(WAITED, () => fill(busy));
 try {
   me = await get("/api/me");
@@ -193,7 +193,7 @@ try {
 } catch (error) {
   unknown = true;
   document.documentElement.lang = language();
-  fill(main, make("h1", {}, say("title")), make("p", { role: "alert" }, say("me_unknown", { why: sentence(error) })));
+  fill(main, make("h1", {}, gettext("Evidence desk")), make("p", { role: "alert" }, gettext("Nobody knows now whether you are signed in. {why} Then load the page again.", { why: sentence(error) })));
 }
 if (!unknown && returned === null) await show();
 else if (!unknown) {

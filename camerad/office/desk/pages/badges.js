@@ -2,7 +2,7 @@
 
 import { post, RefusedError } from "./api.js";
 import { field, fill, make, tell } from "./dom.js";
-import { say, sentence } from "./words.js";
+import { gettext, say, sentence } from "./words.js";
 
 const MOST = 50;
 
@@ -10,16 +10,16 @@ const MOST = 50;
 export function showBadges(main) {
   const ids = make("textarea", { name: "ids", rows: 6, required: true, autocomplete: "off", spellcheck: "false" });
   const sheet = make("div", { class: "badges" });
-  const printer = make("button", { hidden: true, onclick: () => print() }, say("print"));
+  const printer = make("button", { hidden: true, onclick: () => print() }, gettext("Print"));
   fill(
     main,
-    make("h1", {}, say("badges")),
-    make("p", { class: "hint" }, say("badges_text")),
+    make("h1", {}, gettext("Badges")),
+    make("p", { class: "hint" }, gettext("Whoever holds a badge up to a camera after taking it out of its dock begins a shift. A badge proves nothing about who holds it. The ids are not kept.")),
     make(
       "form",
       { class: "entry", onsubmit: (event) => { event.preventDefault(); draw(ids.value, sheet, printer); } },
-      field(say("wearer_ids"), ids, say("wearer_ids_hint", { most: MOST })),
-      make("div", { class: "buttons" }, make("button", { class: "main" }, say("show_badges")), printer, make("a", { class: "button", href: "#cameras" }, say("back_to_cameras"))),
+      field(gettext("Wearer's ids"), ids, gettext("One a line, at most {most}: 1 to 32 letters, digits, dots, dashes or underscores. No names.", { most: MOST })),
+      make("div", { class: "buttons" }, make("button", { class: "main" }, gettext("Show badges")), printer, make("a", { class: "button", href: "#cameras" }, gettext("Back to the cameras"))),
     ),
     sheet,
   );
@@ -27,13 +27,13 @@ export function showBadges(main) {
 
 async function draw(text, sheet, printer) {
   const wearers = [...new Set(text.split(/\s+/).filter((one) => one !== ""))];
-  if (wearers.length === 0 || wearers.length > MOST) return tell(say("refused_bad_wearer"), "wrong");
+  if (wearers.length === 0 || wearers.length > MOST) return tell(gettext("An id has 1 to 32 letters, digits, dots, dashes or underscores, and both ends are letters or digits. At most 50 at once."), "wrong");
   try {
     const badges = await post("/api/badges", { wearers });
     fill(
       sheet,
       badges.map(({ wearer, svg }) =>
-        make("figure", { class: "badge" }, make("img", { src: `data:image/svg+xml,${encodeURIComponent(svg)}`, alt: say("badge_of", { wearer }) }), make("figcaption", {}, wearer)),
+        make("figure", { class: "badge" }, make("img", { src: `data:image/svg+xml,${encodeURIComponent(svg)}`, alt: gettext("Badge of {wearer}", { wearer }) }), make("figcaption", {}, wearer)),
       ),
     );
     printer.hidden = false;

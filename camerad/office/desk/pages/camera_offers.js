@@ -3,7 +3,7 @@
 
 import { file, post, textOf } from "./api.js";
 import { ask, askToDo, attempt, field, make, tell } from "./dom.js";
-import { say } from "./words.js";
+import { gettext, say } from "./words.js";
 
 const REFUSALS = [
   "unsigned", "signature_spoilt", "changed", "other_office", "office_key_changed", "mistakes", "other_camera", "no_camera", "old", "too_large",
@@ -20,11 +20,11 @@ export function drawOffers(rows, { manages, again }) {
   return make(
     "section",
     { "aria-labelledby": "offers" },
-    make("h2", { id: "offers" }, say("offers")),
-    make("p", { class: "hint" }, say("offers_text")),
-    bundles.size + settings.length === 0 ? make("p", {}, say("no_offers")) : null,
+    make("h2", { id: "offers" }, gettext("On offer")),
+    make("p", { class: "hint" }, gettext("Cameras fetch what is on offer in their docks, and judge it themselves. What a camera runs is offered no more.")),
+    bundles.size + settings.length === 0 ? make("p", {}, gettext("Nothing is on offer.")) : null,
     [...bundles.values()].map((those) => drawBundle(those, rows, manages, again)),
-    settings.length === 0 ? null : make("h3", {}, say("settings_on_offer")),
+    settings.length === 0 ? null : make("h3", {}, gettext("Settings")),
     settings.length === 0 ? null : make("ul", {}, settings.map((one) => line(one, "settings", say(`settings_offer_${one.settings}`, { number: one.offered_settings.serial ?? "?" }), refusalOf(one), manages, again))),
   );
 }
@@ -35,10 +35,10 @@ function drawBundle(those, rows, manages, again) {
   return make(
     "div",
     {},
-    make("h3", {}, say("update_on_offer", { version })),
-    make("p", { class: "hint" }, say("update_facts", { compatible, size: (bytes / 1e6).toFixed(1) }), " ", make("code", {}, sha256)),
+    make("h3", {}, gettext("Version {version}", { version })),
+    make("p", { class: "hint" }, gettext("For {compatible}, {size} MB, SHA-256", { compatible, size: (bytes / 1e6).toFixed(1) }), " ", make("code", {}, sha256)),
     make("ul", {}, those.map((one) => line(one, "update", say(`update_${one.update}`, { version }), one.update_text, manages, again))),
-    manages && others.length > 0 ? make("button", { onclick: () => askForMore(version, sha256, others, again) }, say("offer_more")) : null,
+    manages && others.length > 0 ? make("button", { onclick: () => askForMore(version, sha256, others, again) }, gettext("Offer it to more cameras")) : null,
   );
 }
 
@@ -48,7 +48,7 @@ function line(one, offer, words, why, manages, again) {
     {},
     `${one.name}: ${words} `,
     why ? make("q", { lang: "en" }, why) : null,
-    manages ? make("button", { class: "quiet", "aria-label": `${say("offer_back")}: ${one.name}`, onclick: () => takeBack(one, offer, again) }, say("offer_back")) : null,
+    manages ? make("button", { class: "quiet", "aria-label": `${gettext("Offer no more")}: ${one.name}`, onclick: () => takeBack(one, offer, again) }, gettext("Offer no more")) : null,
   );
 }
 
@@ -59,11 +59,11 @@ function refusalOf(one) {
 /** Asks for a settings file and its signature, and offers them to the camera that they are for. */
 export async function askForSettings(again) {
   const fields = [
-    field(say("settings_file"), make("input", { type: "file", name: "settings", required: true, accept: ".yaml,.yml" })),
-    field(say("signature_file"), make("input", { type: "file", name: "signature", required: true, accept: ".jws" })),
+    field(gettext("Settings (camerad-provision.yaml)"), make("input", { type: "file", name: "settings", required: true, accept: ".yaml,.yml" })),
+    field(gettext("Signature (camerad-provision.jws)"), make("input", { type: "file", name: "signature", required: true, accept: ".jws" })),
   ];
   let answer = null;
-  const said = await ask(say("offer_settings"), say("offer_settings_text"), fields, say("offer"), say("cancel"), async ({ settings, signature }) => {
+  const said = await ask(gettext("Offer settings"), gettext("Settings are signed where the signing key is, which is not here. Choose both files as they were made there; the camera that they are for stands in them."), fields, gettext("Offer"), gettext("Cancel"), async ({ settings, signature }) => {
     answer = await post("/api/offers/settings", { settings: await textOf(settings), signature: await textOf(signature) });
     return null;
   });
@@ -73,17 +73,17 @@ export async function askForSettings(again) {
 /** Asks for a bundle and for cameras, and offers it to them. */
 export async function askForUpdate(rows, again) {
   const there = rows.filter((one) => one.state !== "withdrawn");
-  const fields = [field(say("bundle_file"), make("input", { type: "file", name: "bundle", required: true, accept: ".raucb" })), chooser(there)];
-  const said = await ask(say("offer_update"), say("offer_update_text"), fields, say("offer"), say("cancel"), async (typed) => needsOne(there, typed));
+  const fields = [field(gettext("Bundle (.raucb)"), make("input", { type: "file", name: "bundle", required: true, accept: ".raucb" })), chooser(there)];
+  const said = await ask(gettext("Offer an update"), gettext("Try it on one camera first. The server cannot check who signed a bundle: each camera does, and refuses one that is not for it."), fields, gettext("Offer"), gettext("Cancel"), async (typed) => needsOne(there, typed));
   if (said === null) return;
   const asked = new URLSearchParams(chosenOf(there, said).map((kid) => ["camera", kid]));
-  tell(say("bundle_goes"));
+  tell(gettext("The bundle is being sent. Leave this page open."));
   await attempt(async () => offered(await file(`/api/offers/update?${asked}`, said.bundle), again));
 }
 
 async function askForMore(version, sha256, others, again) {
   let answer = null;
-  const said = await ask(say("offer_more"), say("update_on_offer", { version }), [chooser(others)], say("offer"), say("cancel"), async (typed) => {
+  const said = await ask(gettext("Offer it to more cameras"), gettext("Version {version}", { version }), [chooser(others)], gettext("Offer"), gettext("Cancel"), async (typed) => {
     const wrong = needsOne(others, typed);
     if (wrong === null) answer = await post("/api/offers/more", { sha256, cameras: chosenOf(others, typed) });
     return wrong;
@@ -95,7 +95,7 @@ function chooser(rows) {
   return make(
     "fieldset",
     { class: "choose" },
-    make("legend", {}, say("for_cameras")),
+    make("legend", {}, gettext("For these cameras")),
     rows.map((one) => make("label", { class: "check" }, make("input", { type: "checkbox", name: `camera-${one.kid}` }), one.name)),
   );
 }
@@ -106,27 +106,27 @@ function chosenOf(rows, said) {
 
 /** What is wrong where no camera is chosen; null if one is. */
 function needsOne(rows, typed) {
-  return chosenOf(rows, typed).length === 0 ? say("camera_needed") : null;
+  return chosenOf(rows, typed).length === 0 ? gettext("Choose a camera at least.") : null;
 }
 
 async function takeBack(one, offer, again) {
-  await askToDo(say("offer_back"), say("offer_back_text", one), [], say("offer_back"), () => post("/api/offers/back", { kid: one.kid, offer }), say("offer_back_now", one), again);
+  await askToDo(gettext("Offer no more"), gettext("{name} is offered this no more. What it has fetched by now it may keep.", one), [], gettext("Offer no more"), () => post("/api/offers/back", { kid: one.kid, offer }), gettext("{name} is offered it no more.", one), again);
 }
 
 /** Says what came of an offer; a refusal stays until it is read. */
 async function offered(answer, again) {
   const left = answer.left_out.map((one) => say(`left_out_${one.why}`, one));
   if (answer.cameras.length === 0 || left.length > 0) await tellWhy(answer, left);
-  else tell(say("offered_now", { names: answer.cameras.join(", ") }));
+  else tell(gettext("On offer to {names}.", { names: answer.cameras.join(", ") }));
   await again();
 }
 
 async function tellWhy(answer, left) {
   const offered = answer.cameras.length > 0;
-  const why = offered ? say("offered_now", { names: answer.cameras.join(", ") }) : say(REFUSALS.includes(answer.why) ? `offer_why_${answer.why}` : "offer_why_other");
+  const why = offered ? gettext("On offer to {names}.", { names: answer.cameras.join(", ") }) : say(REFUSALS.includes(answer.why) ? `offer_why_${answer.why}` : "offer_why_other");
   const parts = [
     left.length > 0 ? make("ul", {}, left.map((text) => make("li", {}, text))) : null,
-    answer.text ? make("details", {}, make("summary", {}, say("server_says")), make("p", { lang: "en" }, answer.text)) : null,
+    answer.text ? make("details", {}, make("summary", {}, gettext("What the server says")), make("p", { lang: "en" }, answer.text)) : null,
   ];
-  await ask(say(offered ? "offered_partly" : "not_offered"), why, parts, say("close"), null);
+  await ask(say(offered ? "offered_partly" : "not_offered"), why, parts, gettext("Close"), null);
 }

@@ -4,7 +4,7 @@ import { coming, get, post } from "./api.js";
 import { askForSettings, askForUpdate, drawOffers } from "./camera_offers.js";
 import { askToDo, attempt, field, fill, make, newest, redraw } from "./dom.js";
 import { age, moment } from "./format.js";
-import { language, say } from "./words.js";
+import { gettext, language, pgettext, say } from "./words.js";
 
 const WIDE = matchMedia("(min-width: 70rem)");
 const TAGS = { needs: "missing", ready: "good", away: "away", withdrawn: "missing" };
@@ -34,9 +34,9 @@ export async function showCameras({ main, me }, [where] = []) {
   drawAgain();
   redraw(
     main,
-    make("h1", {}, say("cameras")),
-    make("p", {}, say("cameras_ready", { ready: list.rows.filter((one) => one.state === "ready").length, all: list.rows.length })),
-    make("p", { class: "hint" }, say("cameras_known")),
+    make("h1", {}, gettext("Cameras")),
+    make("p", {}, gettext("{ready} of {all} can be handed out.", { ready: list.rows.filter((one) => one.state === "ready").length, all: list.rows.length })),
+    make("p", { class: "hint" }, gettext("As each camera said in its dock, every quarter of an hour. What it does elsewhere nobody here knows.")),
     buttons(list.rows, may),
     body,
     drawOffers(list.rows, may),
@@ -49,16 +49,16 @@ function buttons(rows, { handsOut, manages, again }) {
   return make(
     "div",
     { class: "buttons" },
-    make("button", { onclick: () => attempt(again) }, say("look_again")),
-    make("a", { class: "button", href: `/sheets/labels?language=${language()}`, target: "_blank", rel: "noopener" }, say("print_labels")),
-    make("a", { class: "button", href: "#cameras/badges" }, say("print_badges")),
-    manages ? make("button", { onclick: () => askForSettings(again) }, say("offer_settings")) : null,
-    manages && rows.length > 0 ? make("button", { onclick: () => askForUpdate(rows, again) }, say("offer_update")) : null,
+    make("button", { onclick: () => attempt(again) }, gettext("Look again")),
+    make("a", { class: "button", href: `/sheets/labels?language=${language()}`, target: "_blank", rel: "noopener" }, gettext("Print labels")),
+    make("a", { class: "button", href: "#cameras/badges" }, gettext("Print badges")),
+    manages ? make("button", { onclick: () => askForSettings(again) }, gettext("Offer settings")) : null,
+    manages && rows.length > 0 ? make("button", { onclick: () => askForUpdate(rows, again) }, gettext("Offer an update")) : null,
   );
 }
 
 function draw(rows, may) {
-  if (rows.length === 0) return make("p", {}, say("no_cameras"));
+  if (rows.length === 0) return make("p", {}, gettext("No camera is in the register. Whoever runs the server puts it there."));
   return WIDE.matches ? drawTable(rows, may) : make("ul", { class: "people" }, rows.map((one) => drawCard(one, may)));
 }
 
@@ -67,10 +67,10 @@ function columns(one, may) {
   const known = one.seen_us !== null;
   return [
     ["in_dock", dockWords(one, may.now)],
-    ["battery", !known ? say("not_known") : one.battery === null ? say("no_gauge") : `${one.battery} %`],
-    ["left", known ? String(one.left) : say("not_known")],
-    ["version", [make("span", {}, one.version ?? say("not_known")), updateWords(one)]],
-    ["settings", [make("span", {}, one.serial === null ? say("not_known") : say("settings_number", { number: one.serial })), settingsWords(one)]],
+    ["battery", !known ? gettext("not known yet") : one.battery === null ? gettext("It has no gauge") : `${one.battery} %`],
+    ["left", known ? String(one.left) : gettext("not known yet")],
+    ["version", [make("span", {}, one.version ?? gettext("not known yet")), updateWords(one)]],
+    ["settings", [make("span", {}, one.serial === null ? gettext("not known yet") : gettext("Number {number}", { number: one.serial })), settingsWords(one)]],
     ["doctor", doctorWords(one, known)],
     may.wearers ? ["last_shift", shiftWords(one.course)] : null,
   ].filter((part) => part !== null);
@@ -80,7 +80,7 @@ function drawTable(rows, may) {
   const heads = ["camera", ...columns(rows[0], may).map(([key]) => key), ...(may.handsOut ? ["action"] : [])];
   return make(
     "div",
-    { class: "wide", role: "region", "aria-label": say("cameras"), tabindex: 0 },
+    { class: "wide", role: "region", "aria-label": gettext("Cameras"), tabindex: 0 },
     make(
       "table",
       { class: "cameras" },
@@ -109,21 +109,21 @@ function title(one, tag) {
 function reasons(one, now) {
   if (one.state === "withdrawn") {
     const { at_us: at, who, why, reason } = one.withdrawn;
-    return make("ul", { class: "why" }, make("li", {}, say("withdrawn_why", { why: say(`withdrawn_${why}`), reason, who, when: moment(at) })));
+    return make("ul", { class: "why" }, make("li", {}, gettext("{why}: {reason} ({who}, {when})", { why: say(`withdrawn_${why}`), reason, who, when: moment(at) })));
   }
   const words = one.why_not.filter((why) => one.state !== "away" || !PASSING.includes(why.code)).map((why) => make("li", {}, reasonWords(why)));
-  if (one.state === "away") words.unshift(make("li", {}, say("away_since", { age: age(one.seen_us, now) })));
-  if (one.update === "waiting") words.push(make("li", {}, say("hint_update_waiting")));
-  else if (one.update === "offered" && one.state !== "away") words.push(make("li", {}, say("hint_update_offered", { version: one.offered_update.version })));
-  if (one.settings === "waiting") words.push(make("li", {}, say("hint_settings_waiting")));
-  else if (one.settings === "offered" && one.state !== "away") words.push(make("li", {}, say("hint_settings_offered")));
+  if (one.state === "away") words.unshift(make("li", {}, gettext("Heard of {age}: it is out, or its dock has no network.", { age: age(one.seen_us, now) })));
+  if (one.update === "waiting") words.push(make("li", {}, gettext("An update has its trial before it. Leave it in the dock.")));
+  else if (one.update === "offered" && one.state !== "away") words.push(make("li", {}, gettext("Version {version} is on offer. It fetches it when all is handed over.", { version: one.offered_update.version })));
+  if (one.settings === "waiting") words.push(make("li", {}, gettext("It has new settings. Switch it off and on before you hand it out.")));
+  else if (one.settings === "offered" && one.state !== "away") words.push(make("li", {}, gettext("Settings are on offer. It fetches them within a quarter of an hour.")));
   return words.length === 0 ? null : make("ul", { class: "why" }, words);
 }
 
 function reasonWords(why) {
   if (KNOWN.includes(why.code)) return say(why.number === 1 && ["silent", "left"].includes(why.code) ? `why_${why.code}_one` : `why_${why.code}`, { count: why.number });
-  if (why.code === "doctor") return [say("why_doctor"), " ", make("code", {}, why.detail)];
-  if (why.code === "settings_refused") return [say("why_settings_refused"), " ", said(why.detail)];
+  if (why.code === "doctor") return [gettext("The last check found a fault:"), " ", make("code", {}, why.detail)];
+  if (why.code === "settings_refused") return [gettext("It refused its settings:"), " ", said(why.detail)];
   return said(why.text);
 }
 
@@ -133,10 +133,10 @@ function said(text) {
 }
 
 function dockWords(one, now) {
-  if (one.seen_us === null) return say("not_known");
-  const seen = make("small", {}, say("seen_ago", { age: age(one.seen_us, now), when: moment(one.seen_us) }));
-  if (one.state === "away" || one.state === "withdrawn" || one.why_not.some((why) => why.code === "silent")) return [make("span", {}, say("not_in_dock")), seen];
-  const since = one.course.docked && one.course.docked_us !== null ? say("dock_since", { when: moment(one.course.docked_us) }) : say("dock_since_unknown");
+  if (one.seen_us === null) return gettext("not known yet");
+  const seen = make("small", {}, gettext("Heard of {age} ({when})", { age: age(one.seen_us, now), when: moment(one.seen_us) }));
+  if (one.state === "away" || one.state === "withdrawn" || one.why_not.some((why) => why.code === "silent")) return [make("span", {}, gettext("Not in its dock")), seen];
+  const since = one.course.docked && one.course.docked_us !== null ? gettext("In its dock since {when}", { when: moment(one.course.docked_us) }) : gettext("In its dock");
   return [make("span", {}, since), seen];
 }
 
@@ -157,35 +157,35 @@ function doctorWords(one, known) {
   const { at, clock, failed, warned, not_tested: left } = one.doctor;
   const when = Date.parse(at);
   return [
-    make("span", {}, failed.length > 0 ? say("doctor_failed", { count: failed.length }) : say(warned.length > 0 ? "doctor_warned" : "doctor_well", { count: warned.length })),
+    make("span", {}, failed.length > 0 ? gettext("faults: {count}", { count: failed.length }) : say(warned.length > 0 ? "doctor_warned" : "doctor_well", { count: warned.length })),
     [...failed, ...warned].map((name) => make("code", {}, name)),
-    left > 0 ? make("small", {}, say("doctor_left", { count: left })) : null,
+    left > 0 ? make("small", {}, gettext("{count} not tried", { count: left })) : null,
     make("small", {}, Number.isNaN(when) ? said(at) : moment(when * 1000, clock)),
   ];
 }
 
 function shiftWords({ shift, as_of_us: asOf }) {
-  if (shift === null) return say("not_known");
-  const words = shift.ended ? say("shift_over", { began: moment(shift.began_us), ended: moment(shift.ended_us) }) : say("shift_runs", { began: moment(shift.began_us) });
-  return [make("span", {}, shift.wearer), make("small", {}, words), make("small", {}, say("ledger_until", { when: moment(asOf) }))];
+  if (shift === null) return gettext("not known yet");
+  const words = shift.ended ? gettext("{began} to {ended}", { began: moment(shift.began_us), ended: moment(shift.ended_us) }) : gettext("since {began}", { began: moment(shift.began_us) });
+  return [make("span", {}, shift.wearer), make("small", {}, words), make("small", {}, gettext("As of {when}", { when: moment(asOf) }))];
 }
 
 function actions(one, { handsOut, manages, again }) {
-  if (one.state === "withdrawn") return manages ? make("button", { onclick: () => takeBack(one, again), "aria-label": `${say("take_back")}: ${one.name}` }, say("take_back")) : null;
-  return handsOut ? make("button", { onclick: () => withdraw(one, again), "aria-label": `${say("withdraw_camera")}: ${one.name}` }, say("withdraw_camera")) : null;
+  if (one.state === "withdrawn") return manages ? make("button", { onclick: () => takeBack(one, again), "aria-label": `${gettext("Take back")}: ${one.name}` }, gettext("Take back")) : null;
+  return handsOut ? make("button", { onclick: () => withdraw(one, again), "aria-label": `${pgettext("of a camera", "Withdraw")}: ${one.name}` }, pgettext("of a camera", "Withdraw")) : null;
 }
 
 function reasonField() {
-  return field(say("camera_reason"), make("input", { name: "reason", required: true, maxlength: 200, autocomplete: "off" }), say("camera_reason_hint"));
+  return field(gettext("Explanation"), make("input", { name: "reason", required: true, maxlength: 200, autocomplete: "off" }), gettext("One line, without names. It stays in the ledger."));
 }
 
 async function withdraw(one, again) {
-  const choices = make("select", { name: "why", required: true }, make("option", { value: "" }, say("choose")), WHYS.map((why) => make("option", { value: why }, say(`withdrawn_${why}`))));
+  const choices = make("select", { name: "why", required: true }, make("option", { value: "" }, gettext("Choose")), WHYS.map((why) => make("option", { value: why }, say(`withdrawn_${why}`))));
   const work = ({ why, reason }) => post("/api/cameras/withdraw", { kid: one.kid, why, reason });
-  await askToDo(say("withdraw_this", one), say("withdraw_camera_text"), [field(say("why"), choices), reasonField()], say("withdraw_camera"), work, say("camera_withdrawn_now", one), again);
+  await askToDo(gettext("Withdraw {name}?", one), gettext("From then on the office takes nothing of this camera: no recording, no check-in. What is here already stays. The camera itself goes on recording; when it is back, an administrator takes it back and it hands over what it has. The ledger keeps who did this and why."), [field(gettext("Occasion"), choices), reasonField()], pgettext("of a camera", "Withdraw"), work, gettext("{name} is withdrawn.", one), again);
 }
 
 async function takeBack(one, again) {
   const work = ({ reason }) => post("/api/cameras/return", { kid: one.kid, reason });
-  await askToDo(say("take_back_this", one), say("take_back_text"), [reasonField()], say("take_back"), work, say("camera_back_now", one), again);
+  await askToDo(gettext("Take {name} back?", one), gettext("From then on the office takes its recordings again, the ones from meanwhile included. If it was out of hand, have it checked first: somebody may have its key."), [reasonField()], gettext("Take back"), work, gettext("{name} counts again.", one), again);
 }

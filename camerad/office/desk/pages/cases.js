@@ -6,7 +6,7 @@ import { day, moment, recently } from "./format.js";
 import { holdsIn } from "./holds.js";
 import { tags } from "./tags.js";
 import { headed, linked, rowsOf, smallId, titleOf } from "./titles.js";
-import { say, sentence, wordFor } from "./words.js";
+import { gettext, say, sentence, wordFor } from "./words.js";
 
 /** What no case has for a number: it has to be chosen. */
 const UNCHOSEN = " ";
@@ -46,17 +46,17 @@ async function gathered(number) {
 async function drawCases(page, { unreadable, lost }, number, said) {
   const list = make("ul", { class: "people" });
   const none = make("p", { role: "status", hidden: true });
-  const more = make("button", { class: "more", hidden: true, onclick: () => attempt(() => load(false)) }, say("more"));
+  const more = make("button", { class: "more", hidden: true, onclick: () => attempt(() => load(false)) }, gettext("More"));
   const wanted = make("input", { name: "said", type: "search", maxlength: 60, autocomplete: "off", value: said });
   let [next, question] = [null, ""];
   redraw(
     page.main,
-    make("h1", {}, say("cases")),
-    number === "" ? null : make("p", { class: "wrong" }, say("no_case_here", { number })),
-    unreadable.count === 0 ? null : make("p", { class: "wrong" }, say("cases_unreadable", unreadable)),
-    lost.count === 0 ? null : make("p", { class: "wrong" }, say("cases_lost", { numbers: lost.numbers.join(", ") + (lost.count > lost.numbers.length ? ", …" : ""), count: lost.count })),
-    make("div", { class: "buttons" }, make("button", { class: "main", onclick: () => open(page) }, say("open_case"))),
-    make("form", { class: "filters", onsubmit: search }, field(say("case_search"), wanted), make("button", {}, say("find"))),
+    make("h1", {}, gettext("Cases")),
+    number === "" ? null : make("p", { class: "wrong" }, gettext("There is no case {number} here, or it cannot be read.", { number })),
+    unreadable.count === 0 ? null : make("p", { class: "wrong" }, gettext("Cases that cannot be read and are not shown here: {count}. The server's log says which files are damaged; whoever runs it puts them back from a backup.", unreadable)),
+    lost.count === 0 ? null : make("p", { class: "wrong" }, gettext("Cases that the ledger tells of and whose files are gone: {count} ({numbers}). The server's log names the files; whoever runs it puts them back from a backup.", { numbers: lost.numbers.join(", ") + (lost.count > lost.numbers.length ? ", …" : ""), count: lost.count })),
+    make("div", { class: "buttons" }, make("button", { class: "main", onclick: () => open(page) }, gettext("Open a case"))),
+    make("form", { class: "filters", onsubmit: search }, field(gettext("Number contains"), wanted), make("button", {}, gettext("Find"))),
     none,
     list,
     make("div", { class: "buttons" }, more),
@@ -99,7 +99,7 @@ function drawCard(one) {
     "li",
     { class: "card" },
     make("h2", {}, make("a", { href: caseAddress(one.number) }, one.number)),
-    make("p", {}, say("case_has", { count: one.recordings }), " ", caseTags(one.handed_over, one.closed)),
+    make("p", {}, gettext("recordings: {count}", { count: one.recordings }), " ", caseTags(one.handed_over, one.closed)),
   );
 }
 
@@ -115,8 +115,8 @@ async function caseOf(number, reasons = ["no_such_case"]) {
 
 function caseTags(left, closed) {
   const tags = [];
-  if (left) tags.push(make("span", { class: "tag held" }, say("handed_over")));
-  if (closed) tags.push(make("span", { class: "tag" }, say("closed")));
+  if (left) tags.push(make("span", { class: "tag held" }, gettext("handed over")));
+  if (closed) tags.push(make("span", { class: "tag" }, gettext("closed")));
   return tags;
 }
 
@@ -127,22 +127,22 @@ function drawCase(page, { one, rows, handing }) {
   const reopen = () =>
     attempt(async () => {
       await post("/api/cases/reopen", { number });
-      tell(say("case_open_now"));
+      tell(gettext("The case is open again."));
       await again();
     });
   redraw(
     page.main,
-    make("button", { class: "quiet", onclick: () => page.go("cases") }, `‹ ${say("back")}`),
-    make("h1", {}, say("case", { number })),
-    make("p", {}, say("case_opened", { when: moment(one.opened_us), who: one.opened_by }), " ", caseTags(one.handed_over.length > 0, !isOpen)),
+    make("button", { class: "quiet", onclick: () => page.go("cases") }, `‹ ${gettext("Back")}`),
+    make("h1", {}, gettext("Case {number}", { number })),
+    make("p", {}, gettext("Opened on {when} by {who}.", { when: moment(one.opened_us), who: one.opened_by }), " ", caseTags(one.handed_over.length > 0, !isOpen)),
     make(
       "div",
       { class: "buttons" },
-      isOpen ? make("button", { onclick: () => note(number, again) }, say("add_note")) : null,
-      isOpen ? make("button", { onclick: () => close(number, again) }, say("close_case")) : make("button", { onclick: reopen }, say("reopen_case")),
+      isOpen ? make("button", { onclick: () => note(number, again) }, gettext("Write a note")) : null,
+      isOpen ? make("button", { onclick: () => close(number, again) }, gettext("Close the case")) : make("button", { onclick: reopen }, gettext("Open it again")),
     ),
-    make("h2", {}, say("recordings")),
-    one.recordings.length === 0 ? make("p", {}, say("case_empty")) : null,
+    make("h2", {}, gettext("Recordings")),
+    one.recordings.length === 0 ? make("p", {}, gettext("No recording. On the page of a recording: “Add to a case”.")) : null,
     make(
       "ul",
       {},
@@ -151,29 +151,29 @@ function drawCase(page, { one, rows, handing }) {
           "li",
           {},
           linked(there.id, rows[there.id]),
-          ` · ${say("case_added", { when: recently(there.added_us), who: there.added_by })} `,
+          ` · ${gettext("added {when} by {who}", { when: recently(there.added_us), who: there.added_by })} `,
           rows[there.id] === undefined ? null : tags(rows[there.id]),
-          isOpen ? make("button", { class: "quiet", "aria-label": `${say("take_out")}: ${titleOf(there.id, rows[there.id])}`, onclick: () => takeOut(one, there.id, titleOf(there.id, rows[there.id]), again) }, say("take_out")) : null,
+          isOpen ? make("button", { class: "quiet", "aria-label": `${gettext("Take out")}: ${titleOf(there.id, rows[there.id])}`, onclick: () => takeOut(one, there.id, titleOf(there.id, rows[there.id]), again) }, gettext("Take out")) : null,
           smallId(there.id),
         ),
       ),
     ),
     isOpen ? handing(one, page.me, again) : null,
     one.handed_over.length === 0 ? null : [
-      make("h2", {}, say("hand_overs")),
+      make("h2", {}, gettext("Handed over before")),
       make("ul", { class: "history" }, one.handed_over.map((left) => drawHandOver(left, rows))),
     ],
-    make("h2", {}, say("notes")),
-    one.notes.length === 0 ? make("p", {}, say("none")) : null,
+    make("h2", {}, gettext("Notes")),
+    one.notes.length === 0 ? make("p", {}, gettext("none")) : null,
     make("ul", {}, one.notes.map((line) => make("li", {}, `${moment(line.at_us)} · ${line.by} · ${line.text}`))),
   );
 }
 
 async function open(page) {
-  const number = field(say("case_number"), make("input", { name: "number", required: true, maxlength: 60, autocomplete: "off" }), say("case_number_hint"));
-  const said = await ask(say("open_case"), null, [number], say("open_case"), say("cancel"), (typed) => openNew(typed.number.trim()));
+  const number = field(gettext("File number"), make("input", { name: "number", required: true, maxlength: 60, autocomplete: "off" }), gettext("As the office has it. No names."));
+  const said = await ask(gettext("Open a case"), null, [number], gettext("Open a case"), gettext("Cancel"), (typed) => openNew(typed.number.trim()));
   if (said === null) return;
-  tell(say("case_opened_now"));
+  tell(gettext("The case is opened."));
   page.go("cases", said.number.trim());
 }
 
@@ -185,27 +185,27 @@ async function openNew(number) {
   } catch (error) {
     if (error.why !== "case_taken") throw error;
     const there = (await caseOf(number)) ?? { number, closed_us: null };
-    return [sentence(error), there.closed_us === null ? "" : ` (${say("closed")})`, " ", make("a", { href: caseAddress(there.number) }, say("case", there))];
+    return [sentence(error), there.closed_us === null ? "" : ` (${gettext("closed")})`, " ", make("a", { href: caseAddress(there.number) }, gettext("Case {number}", there))];
   }
 }
 
 async function close(number, again) {
-  await askToDo(`${say("close_case")}: ${number}`, say("close_case_text"), [], say("close_case"), () => post("/api/cases/close", { number }), say("case_closed_now"), again);
+  await askToDo(`${gettext("Close the case")}: ${number}`, gettext("After that nothing can be added, taken out or handed over, until somebody opens it again."), [], gettext("Close the case"), () => post("/api/cases/close", { number }), gettext("The case is closed."), again);
 }
 
 async function takeOut({ number, handed_over: left }, recording, title, again) {
   const last = left.findLast(({ recordings }) => recordings.includes(recording));
-  const more = last === undefined ? "" : ` ${say("take_out_left", { day: day(last.at_us) })}`;
-  await askToDo(`${say("take_out")}: ${title}`, say("take_out_text", { number }) + more, [], say("take_out"), () => post("/api/cases/remove", { number, recording }), say("taken_out"), again);
+  const more = last === undefined ? "" : ` ${gettext("It was handed over on {day}; that stays written down.", { day: day(last.at_us) })}`;
+  await askToDo(`${gettext("Take out")}: ${title}`, gettext("It is in case {number} no longer then.", { number }) + more, [], gettext("Take out"), () => post("/api/cases/remove", { number, recording }), gettext("The recording is not in this case any more. If it was kept from deletion, it still is."), again);
 }
 
 async function note(number, again) {
-  const text = field(say("note"), make("input", { name: "text", required: true, maxlength: 200, autocomplete: "off" }), say("note_hint"));
-  await askToDo(say("add_note"), null, [text], say("add_note"), (typed) => post("/api/cases/note", { number, text: typed.text }), say("noted"), again);
+  const text = field(gettext("Note"), make("input", { name: "text", required: true, maxlength: 200, autocomplete: "off" }), gettext("One line. It stays in the ledger for good: no names."));
+  await askToDo(gettext("Write a note"), null, [text], gettext("Write a note"), (typed) => post("/api/cases/note", { number, text: typed.text }), gettext("Noted."), again);
 }
 
 function drawHandOver(left, rows) {
-  const said = `${moment(left.at_us)} · ${left.by} · ${left.to} · ${say("case_has", { count: left.recordings.length })}`;
+  const said = `${moment(left.at_us)} · ${left.by} · ${left.to} · ${gettext("recordings: {count}", { count: left.recordings.length })}`;
   const which = make("ul", {}, left.recordings.map((id) => make("li", {}, linked(id, rows[id]))));
   return make("li", {}, said, left.package ? [" · SHA-256 ", make("code", {}, left.package)] : null, which);
 }
@@ -221,8 +221,8 @@ export async function addToCase({ main }, recording, found, again) {
 export async function handOver({ main, go }, recording, found) {
   const ours = (await Promise.all(found.cases.map((number) => caseOf(number)))).filter((one) => one !== null);
   const open = ours.filter((one) => one.closed_us === null).map((one) => one.number);
-  const closed = ours.map((one) => make("a", { href: caseAddress(one.number) }, say("case", one)));
-  const text = open.length > 0 || ours.length === 0 ? say("hand_over_choose") : [say("hand_over_closed"), closed.map((one) => [" ", one])].flat(2);
+  const closed = ours.map((one) => make("a", { href: caseAddress(one.number) }, gettext("Case {number}", one)));
+  const text = open.length > 0 || ours.length === 0 ? gettext("A case is handed over, with all of its recordings. Choose it, or open one.") : [gettext("Its case is closed. Choose another one, or open it again there:"), closed.map((one) => [" ", one])].flat(2);
   const number = open.length === 1 ? open[0] : await addedTo("hand_over", text, main, recording, found, open);
   if (number !== null && main.isConnected) go("cases", number, HAND_OVER);
 }
@@ -247,17 +247,17 @@ async function addedTo(does, text, main, recording, found, ours = []) {
   if (like !== null && first.next !== null && !numbers.includes(like)) numbers.unshift(...numbersOf(await openOnes(like)).filter((one) => one === like));
   if (!main.isConnected) return null;
   const known = numbers.includes(like) ? like : numbers.length === 0 ? "" : UNCHOSEN;
-  const words = { "": say("case_new"), [UNCHOSEN]: say("choose") };
+  const words = { "": gettext("Open a new case"), [UNCHOSEN]: gettext("Choose") };
   const choice = make("select", { name: "number", onchange: () => show() });
   const wanted = make("input", { name: "said", type: "search", maxlength: 60, autocomplete: "off", oninput: () => attempt(search) });
-  const typing = field(say("case_search"), wanted, say("case_search_hint"));
+  const typing = field(gettext("Number contains"), wanted, gettext("Below are then only the open cases that match."));
   offer(numbers, known);
   const anew = make("input", { name: "anew", maxlength: 60, autocomplete: "off", value: like });
-  const place = field(say("case_number"), anew, say("case_number_hint"));
+  const place = field(gettext("File number"), anew, gettext("As the office has it. No names."));
   let opened = null;
   show();
-  const fields = [first.next === null ? null : typing, field(say("case_which"), choice), place];
-  const said = await ask(headed(does, recording, found), text, fields, say(does === "hand_over" ? "on" : "add"), say("cancel"), async (typed) => {
+  const fields = [first.next === null ? null : typing, field(gettext("Case"), choice), place];
+  const said = await ask(headed(does, recording, found), text, fields, say(does === "hand_over" ? "on" : "add"), gettext("Cancel"), async (typed) => {
     const number = numberIn(typed);
     if (typed.number === "" && opened !== number) {
       const there = await openNew(number);
@@ -289,6 +289,6 @@ async function addedTo(does, text, main, recording, found, ours = []) {
   function show() {
     place.hidden = choice.value !== "";
     anew.required = choice.value === "";
-    choice.setCustomValidity(choice.value === UNCHOSEN ? say("choose") : "");
+    choice.setCustomValidity(choice.value === UNCHOSEN ? gettext("Choose") : "");
   }
 }

@@ -2,26 +2,26 @@
 // the browser's language. A calendar is a click away.
 
 import { icon, make } from "./dom.js";
-import { language, say } from "./words.js";
+import { gettext, language } from "./words.js";
 
 const FIRST_YEAR = 2000;
 const CALENDAR = "M4 5h16v15H4zM4 9.5h16M8 3v4M16 3v4";
 
 /** A field for a day. What is typed is read by `isoOf`. more: further attributes. */
 export function dayField(name, { value = "", ...more } = {}) {
-  const input = make("input", { name, "data-kind": "day", inputmode: "text", maxlength: 10, autocomplete: "off", placeholder: say("day_pattern"), value: spelledDay(value), ...more });
+  const input = make("input", { name, "data-kind": "day", inputmode: "text", maxlength: 10, autocomplete: "off", placeholder: gettext("DD/MM/YYYY"), value: spelledDay(value), ...more });
   const calendar = make("input", { type: "date", tabindex: -1, "aria-hidden": "true", oninput: () => (input.value = spelledDay(calendar.value)) });
   const open = () => {
     calendar.value = isoOf(input.value) ?? "";
     calendar.showPicker();
   };
-  const field = make("span", { class: "day" }, input, make("button", { type: "button", "aria-label": say("calendar"), onclick: open }, icon(CALENDAR)), calendar);
+  const field = make("span", { class: "day" }, input, make("button", { type: "button", "aria-label": gettext("Calendar"), onclick: open }, icon(CALENDAR)), calendar);
   return Object.assign(field, { control: input });
 }
 
 /** A field for a time of day. What is typed is read by `clockOf`. */
 export function timeField(name) {
-  return make("input", { name, "data-kind": "time", maxlength: 5, autocomplete: "off", placeholder: say("time_pattern") });
+  return make("input", { name, "data-kind": "time", maxlength: 5, autocomplete: "off", placeholder: gettext("HH:MM") });
 }
 
 /** A day as ISO 8601 has it, as people type it: the day first, or ISO 8601 itself. "" for none; null for

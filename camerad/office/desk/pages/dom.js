@@ -1,7 +1,7 @@
 // Makes elements without ever reading HTML: texts are texts, whatever they say.
 
 import { RefusedError } from "./api.js";
-import { say, sentence } from "./words.js";
+import { gettext, say, sentence } from "./words.js";
 
 /**
  * An element. properties: attributes, or functions for events (`onclick`); `null` and `false` leave
@@ -114,12 +114,12 @@ function hush() {
 export async function copy(element) {
   try {
     await navigator.clipboard.writeText(element.value ?? element.textContent);
-    tell(say("copied"));
+    tell(gettext("Copied."));
   } catch (error) {
     if (!(error instanceof DOMException)) throw error;
     if (element.select) element.select();
     else getSelection().selectAllChildren(element);
-    tell(say("copy_by_hand"), "wrong");
+    tell(gettext("The browser does not allow copying. The text is selected: press Ctrl+C."), "wrong");
   }
 }
 
@@ -143,7 +143,7 @@ export function ask(title, text, fields, doIt, cancel, work = null) {
   return new Promise((settle) => {
     const button = make("button", { class: "main", value: "do" }, doIt);
     const wrong = make("p", { class: "wrong", role: "alert", hidden: true });
-    const waits = make("progress", { "aria-label": say("loading"), hidden: true });
+    const waits = make("progress", { "aria-label": gettext("Loading"), hidden: true });
     const form = make("form", { method: "dialog", onsubmit: (event) => work !== null && attempt(event) });
     const dialog = make("dialog", { "aria-labelledby": "asked" }, form);
     fill(
@@ -208,7 +208,7 @@ export function ask(title, text, fields, doIt, cancel, work = null) {
  * text, if what was typed is wrong. told: what is said then.
  */
 export async function askToDo(title, text, fields, doIt, work, told, again) {
-  const said = await ask(title, text, fields, doIt, say("cancel"), async (typed) => {
+  const said = await ask(title, text, fields, doIt, gettext("Cancel"), async (typed) => {
     const wrong = await work(typed);
     return typeof wrong === "string" ? wrong : null;
   });

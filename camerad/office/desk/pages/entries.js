@@ -8,7 +8,7 @@ import { mistakeIn, periodFields, questionOf } from "./filters.js";
 import { day, moment, timeOf, zone } from "./format.js";
 import { holdWords } from "./holds.js";
 import { linked, smallId } from "./titles.js";
-import { language, reportWords, say, sentence } from "./words.js";
+import { gettext, language, reportWords, say, sentence } from "./words.js";
 
 const KINDS = ["signed", "viewed", "downloaded", "viewing_approved", "judged", "hold", "hold_until", "hold_ground", "release", "release_reason", "case", "rights", "camera", "offer", "report_made", "received", "deleted", "start"];
 
@@ -18,19 +18,19 @@ const COLUMNS = ["entry_when", "who", "entry_kind", "entry_about", "entry_detail
 export async function showEntries({ main }) {
   const body = make("tbody");
   const found = make("span");
-  const more = make("button", { hidden: true, onclick: () => load(false) }, say("more"));
+  const more = make("button", { hidden: true, onclick: () => load(false) }, gettext("More"));
   const form = make(
     "form",
     { class: "filters", novalidate: true, onsubmit: search },
     periodFields(),
-    field(say("who_or_whom"), make("input", { name: "who", autocomplete: "off" })),
-    field(say("entry_kind"), make("select", { name: "kind" }, make("option", { value: "" }, say("any_kind")), KINDS.map((one) => make("option", { value: one }, kindWords(one))))),
-    field(say("number_or_reason"), make("input", { name: "said", autocomplete: "off", maxlength: 200 })),
-    field(say("recording_id"), make("input", { name: "recording", autocomplete: "off" })),
-    field(say("camera"), make("input", { name: "camera", autocomplete: "off" })),
-    field(say("wearer"), make("input", { name: "wearer", autocomplete: "off" })),
-    make("button", { class: "main" }, say("find")),
-    make("button", { type: "button", onclick: () => save(rows, called) }, say("save_table")),
+    field(gettext("Who, or whose rights"), make("input", { name: "who", autocomplete: "off" })),
+    field(gettext("What"), make("select", { name: "kind" }, make("option", { value: "" }, gettext("Anything")), KINDS.map((one) => make("option", { value: one }, kindWords(one))))),
+    field(gettext("File number or reason"), make("input", { name: "said", autocomplete: "off", maxlength: 200 })),
+    field(gettext("Recording"), make("input", { name: "recording", autocomplete: "off" })),
+    field(gettext("Camera"), make("input", { name: "camera", autocomplete: "off" })),
+    field(gettext("Worn by"), make("input", { name: "wearer", autocomplete: "off" })),
+    make("button", { class: "main" }, gettext("Find")),
+    make("button", { type: "button", onclick: () => save(rows, called) }, gettext("Save as a table")),
   );
   const called = await reportWords();
   let next = null;
@@ -39,12 +39,12 @@ export async function showEntries({ main }) {
   let question = new URLSearchParams();
   fill(
     main,
-    make("h1", {}, say("entries")),
+    make("h1", {}, gettext("Ledger")),
     form,
-    make("p", {}, make("span", { role: "status" }, found), " ", make("span", { class: "hint" }, `${say("utc_offset", { zone: zone() })} ${say("save_table_hint")}`)),
+    make("p", {}, make("span", { role: "status" }, found), " ", make("span", { class: "hint" }, `${gettext("All times are local ({zone}).", { zone: zone() })} ${gettext("The table that is saved has the rows that are shown, and no others.")}`)),
     make(
       "div",
-      { class: "wide", role: "region", "aria-label": say("entries"), tabindex: 0 },
+      { class: "wide", role: "region", "aria-label": gettext("Ledger"), tabindex: 0 },
       make("table", {}, make("thead", {}, make("tr", {}, COLUMNS.map((one) => make("th", { scope: "col" }, say(one))))), body),
     ),
     more,
@@ -82,7 +82,7 @@ export async function showEntries({ main }) {
     body.append(...page.rows.map((row) => draw(row, called)));
     [next, question] = [page.next, wanted];
     more.hidden = next === null;
-    fill(found, rows.length === 0 ? say("no_entry_found") : say(next === null ? "entries_found" : "entries_first", { count: rows.length }));
+    fill(found, rows.length === 0 ? gettext("No entry matches.") : say(next === null ? "entries_found" : "entries_first", { count: rows.length }));
   }
 }
 
@@ -106,11 +106,11 @@ function draw(row, called) {
 
 /** Saves what is shown, and no more, as the table programs of the page's language read it. */
 function save(rows, called) {
-  const head = [say("entry_number"), say("entry_when_zone", { zone: zone() }), ...COLUMNS.slice(1).map((one) => say(one)), say("entry_sha256")];
+  const head = [gettext("No."), gettext("When (local time, {zone})", { zone: zone() }), ...COLUMNS.slice(1).map((one) => say(one)), gettext("SHA-256 of the entry")];
   const lines = rows.map((row) => [row.sequence, ...textsOf(row, called).map((one) => (Array.isArray(one) ? one.join("; ") : one)), row.sha256]);
   const text = csvOf(head, lines, language() === "de" ? ";" : ",");
   const address = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
-  make("a", { href: address, download: say("entry_file") }).click();
+  make("a", { href: address, download: gettext("ledger.csv") }).click();
   setTimeout(() => URL.revokeObjectURL(address), 60000);
 }
 
@@ -120,20 +120,20 @@ export async function showDeletions({ main, me }) {
   const { done, coming, late, held } = await get("/api/deletions");
   const list = (rows, when) =>
     rows.length === 0
-      ? make("p", {}, say("none"))
+      ? make("p", {}, gettext("none"))
       : make("ul", {}, rows.map((row) => {
           const id = row.id ?? row.recording;
-          return make("li", {}, linked(id, row, opens), ` · ${when(row)}`, row.flagged ? " " : null, row.flagged ? make("span", { class: "tag mark" }, say("marked")) : null, smallId(id));
+          return make("li", {}, linked(id, row, opens), ` · ${when(row)}`, row.flagged ? " " : null, row.flagged ? make("span", { class: "tag mark" }, gettext("marked")) : null, smallId(id));
         }));
   fill(
     main,
-    make("h1", {}, say("deletions")),
-    make("h2", {}, say("late")),
-    late.length === 0 ? make("p", {}, say("nothing_late")) : list(late, (row) => say("due", { day: moment(row.due_us) })),
-    held.length === 0 ? null : [make("h2", {}, say("late_held")), list(held, (row) => `${say("would_have_gone", { day: moment(row.due_us) })} · ${row.holds.map(holdWords).join("; ") || say("held")}`)],
-    make("h2", {}, say("coming")),
-    list(coming, (row) => say("due", { day: moment(row.due_us) })),
-    make("h2", {}, say("gone")),
-    list(done, (row) => `${say("deleted_at", { day: day(row.deleted_us), time: timeOf(row.deleted_us) })} · ${row.why === "expired" ? say(row.retention_days === 1 ? "why_expired_one" : "why_expired", { days: row.retention_days, day: row.ended_us === null ? "–" : day(row.ended_us) }) : whyDeleted(row.why)}`),
+    make("h1", {}, gettext("Deletions")),
+    make("h2", {}, gettext("Late")),
+    late.length === 0 ? make("p", {}, gettext("Nothing is late.")) : list(late, (row) => gettext("on {day}", { day: moment(row.due_us) })),
+    held.length === 0 ? null : [make("h2", {}, gettext("Past their day, and here since they are kept")), list(held, (row) => `${gettext("would have been deleted on {day}", { day: moment(row.due_us) })} · ${row.holds.map(holdWords).join("; ") || gettext("kept")}`)],
+    make("h2", {}, gettext("In the next 24 hours")),
+    list(coming, (row) => gettext("on {day}", { day: moment(row.due_us) })),
+    make("h2", {}, gettext("Since yesterday")),
+    list(done, (row) => `${gettext("deleted on {day}, {time}", { day: day(row.deleted_us), time: timeOf(row.deleted_us) })} · ${row.why === "expired" ? say(row.retention_days === 1 ? "why_expired_one" : "why_expired", { days: row.retention_days, day: row.ended_us === null ? "–" : day(row.ended_us) }) : whyDeleted(row.why)}`),
   );
 }

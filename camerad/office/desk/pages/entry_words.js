@@ -1,12 +1,12 @@
 // What entries of the ledgers are called, whom and what they are about, and why they are there.
 
 import { GROUNDS } from "./holds.js";
-import { say, wordFor } from "./words.js";
+import { gettext, say, wordFor } from "./words.js";
 
 /** What a kind of entry is called. */
 export function kindWords(kind) {
   const known = ["opened", "closed", "recovered", "acknowledged", "received", "found", "hold", "hold_until", "hold_ground", "release", "release_reason", "deleted", "missing", "changed", "viewed", "downloaded", "viewing_approved", "judged", "case", "case_added", "case_removed", "handed_over", "signed", "rights", "camera", "offer", "report_made", "start", "epoch", "carried", "identity"];
-  return known.includes(kind) ? say(`kind_${kind}`) : `${say("kind_other")} ${kind}`;
+  return known.includes(kind) ? say(`kind_${kind}`) : `${gettext("entry")} ${kind}`;
 }
 
 /** What was done, by entries that say more than their kind does. */
@@ -27,12 +27,12 @@ export function doneWords({ kind, facts }) {
 
 /** Who did it: `""` is the command on the server. */
 export function whoWords(who) {
-  return who === "" ? say("by_command") : (who ?? "");
+  return who === "" ? gettext("command on the server") : (who ?? "");
 }
 
 /** Whom or what it is about: recording, person, case, camera; each as a text. */
 export function aboutWords({ recording, person, case_number: number, facts }) {
-  return [person, facts?.name, recording, number && say("case", { number })].filter(Boolean);
+  return [person, facts?.name, recording, number && gettext("Case {number}", { number })].filter(Boolean);
 }
 
 /** What else it says: which roles, how somebody came in, to whom something went, and the reason.
@@ -43,12 +43,12 @@ export function detailWords(row, called) {
   const roles = (names) => names.map((one) => (ROLES.includes(one) ? say(`role_${one}_short`) : one)).join(", ");
   const more = {
     signed: () => [HOW.includes(facts.how) ? say(`how_${facts.how}`) : facts.how],
-    rights: () => [facts.what === "roles" && facts.former ? say("roles_before", { roles: roles(facts.roles), former: roles(facts.former) }) : say("roles_now", { roles: roles(facts.roles) })],
-    case: () => [facts.what.endsWith("handed_over") ? say("went_to", { to: facts.reason }) : facts.reason],
+    rights: () => [facts.what === "roles" && facts.former ? gettext("roles: {roles} (before: {former})", { roles: roles(facts.roles), former: roles(facts.former) }) : gettext("roles: {roles}", { roles: roles(facts.roles) })],
+    case: () => [facts.what.endsWith("handed_over") ? gettext("to: {to}", { to: facts.reason }) : facts.reason],
     camera: () => [facts.why && say(`withdrawn_${facts.why}`), facts.reason],
-    offer: () => [facts.offer === "settings" ? say("settings_on_offer") : say("update_on_offer", facts)],
+    offer: () => [facts.offer === "settings" ? gettext("Settings") : gettext("Version {version}", facts)],
   }[kind];
-  const said = more === undefined ? [row.reason, facts.approved_by && say("approved_by_whom", { who: facts.approved_by })] : more();
+  const said = more === undefined ? [row.reason, facts.approved_by && gettext("approved by {who}", { who: facts.approved_by })] : more();
   return said.filter(Boolean).join(" · ");
 }
 

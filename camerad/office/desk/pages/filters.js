@@ -3,7 +3,7 @@
 import { clockOf, dayField, isoOf, spelledDay, timeField } from "./dates.js";
 import { field, make } from "./dom.js";
 import { day } from "./format.js";
-import { say } from "./words.js";
+import { gettext, say } from "./words.js";
 
 /** Fields for a period: days, and times of day that may be left out. */
 export function periodFields() {
@@ -22,7 +22,7 @@ export function usualPeriods(form) {
       for (const [name, value] of Object.entries(period)) form.elements[name].value = value;
       form.requestSubmit();
     };
-    const made = make("button", { type: "button", title: key === "last_night" ? say("last_night_hours") : null, "aria-pressed": false, onclick: put }, say(key));
+    const made = make("button", { type: "button", title: key === "last_night" ? gettext("Yesterday 18:00 to today 08:00, local time") : null, "aria-pressed": false, onclick: put }, say(key));
     return Object.assign(made, { period });
   };
   return [button("last_night", -1, "18:00", 0, "08:00"), button("today", 0, "", 0, ""), button("yesterday", -1, "", -1, "")];
@@ -62,8 +62,8 @@ export function mistakeIn(form) {
   const asked = questionOf(form, []);
   const turned = Number(asked.get("from_us") ?? 0) >= Number(asked.get("to_us") ?? Infinity);
   form.elements[alone ?? (turned ? "to" : "")]?.focus();
-  if (alone !== undefined) return say("time_needs_day");
-  return turned ? say("to_before_from") : null;
+  if (alone !== undefined) return gettext("Choose a day for the time as well.");
+  return turned ? gettext("“To” is not after “From”.") : null;
 }
 
 /** What somebody put into a form, for an address of this page. */

@@ -1,6 +1,6 @@
 // Times and lengths for people, exact to the second, always with what they are worth.
 
-import { language, say } from "./words.js";
+import { gettext, language } from "./words.js";
 
 /** How dates are spelled: English ones with the day first, since no month is a day. */
 const spelling = () => (language() === "de" ? "de-DE" : "en-GB");
@@ -30,9 +30,9 @@ function clockTime(us, parts) {
 
 /** A wall time in microseconds since 1970, with seconds; a remark if its clock was not confirmed. */
 export function moment(us, clock = null) {
-  if (us === null || us === undefined) return say("not_known");
+  if (us === null || us === undefined) return gettext("not known yet");
   const text = clockTime(us, { ...DATE, second: "2-digit" });
-  return clock === "unknown" ? `${text} (${say("clock_unknown")})` : text;
+  return clock === "unknown" ? `${text} (${gettext("clock not confirmed")})` : text;
 }
 
 /** A time of day in hours and minutes. */

@@ -7,7 +7,7 @@ import { wall } from "./filters.js";
 import { day } from "./format.js";
 import { headed } from "./titles.js";
 import { reasons } from "./viewing.js";
-import { say, sentence } from "./words.js";
+import { gettext, say, sentence } from "./words.js";
 
 /** What recordings are kept for, as the ledger names it. */
 export const GROUNDS = ["prosecution", "danger", "lawfulness", "person", "other"];
@@ -15,7 +15,7 @@ export const GROUNDS = ["prosecution", "danger", "lawfulness", "person", "other"
 /** What a hold says. It ends as its last day does, if it has one. */
 export function holdWords({ until_us: until, reason, who = null }) {
   const why = [reason, who].filter(Boolean).join(", ");
-  return until ? say("kept_until_day", { day: day(until - 1), reason: why }) : say("kept_no_end", { reason: why });
+  return until ? gettext("kept until {day} ({reason})", { day: day(until - 1), reason: why }) : gettext("kept, no end ({reason})", { reason: why });
 }
 
 /** Those that hold now, by what happened. */
@@ -33,16 +33,16 @@ export async function hold(id, found, me, again) {
   const { history, cases } = found;
   const before = holdsIn(history);
   const text = reasons.get(id) ?? cases[0] ?? null;
-  const kept = before.length === 0 ? "" : `${say("held_already", { holds: before.map((one) => `${one.reason} (${one.who})`).join("; ") })} `;
-  const said = await ask(headed("hold", id, found), kept + say("hold_text"), fields(text), say("hold"), say("cancel"), async (typed) => {
+  const kept = before.length === 0 ? "" : `${gettext("Kept already: {holds}.", { holds: before.map((one) => `${one.reason} (${one.who})`).join("; ") })} `;
+  const said = await ask(headed("hold", id, found), kept + gettext("It is not deleted until the day below is over or a supervisor releases it. The reason is in the ledger for good: no names."), fields(text), gettext("Keep from deletion"), gettext("Cancel"), async (typed) => {
     const body = bodyOf(typed);
     const same = before.find((one) => one.reason === body.reason && one.who === me.id && (one.until_us ?? Infinity) >= (body.until_us ?? Infinity));
-    if (same !== undefined) return say("already_held", same);
+    if (same !== undefined) return gettext("Is kept already: {reason}, {who}", same);
     await place(id, body);
     return null;
   });
   if (said === null) return;
-  tell(say("held_now"));
+  tell(gettext("The recording is kept from deletion."));
   await attempt(again);
 }
 
@@ -51,7 +51,7 @@ export async function holdAll(titles, again) {
   const left = new Map(titles);
   const text = say(left.size === 1 ? "hold_text" : "hold_chosen_text", { count: left.size });
   const names = make("ul", { class: "choose" }, [...titles.values()].map((title) => make("li", {}, title)));
-  await ask(say("hold"), text, [names, ...fields(null)], say("hold"), say("cancel"), async (typed) => {
+  await ask(gettext("Keep from deletion"), text, [names, ...fields(null)], gettext("Keep from deletion"), gettext("Cancel"), async (typed) => {
     const failed = [];
     for (const [id, title] of [...left]) {
       try {
@@ -63,18 +63,18 @@ export async function holdAll(titles, again) {
         failed.push(`${title} – ${sentence(error)}`);
       }
     }
-    return failed.length === 0 ? null : say("not_held_these", { names: failed.join("; ") });
+    return failed.length === 0 ? null : gettext("Not kept: {names}", { names: failed.join("; ") });
   });
-  if (left.size < titles.size) tell(say("held_these", { count: titles.size - left.size }));
+  if (left.size < titles.size) tell(gettext("Kept from deletion: {count}.", { count: titles.size - left.size }));
   await attempt(() => again([...left.keys()]));
 }
 
 function fields(reason) {
   const grounds = GROUNDS.map((one) => make("option", { value: one }, say(`ground_${one}`)));
   return [
-    field(say("hold_ground"), make("select", { name: "ground", required: true }, make("option", { value: "" }, say("choose")), grounds)),
-    field(say("reason_number"), make("input", { name: "reason", required: true, maxlength: 200, autocomplete: "off", value: reason })),
-    field(say("hold_until"), dayField("until")),
+    field(gettext("What for"), make("select", { name: "ground", required: true }, make("option", { value: "" }, gettext("Choose")), grounds)),
+    field(gettext("File number or reason"), make("input", { name: "reason", required: true, maxlength: 200, autocomplete: "off", value: reason })),
+    field(gettext("Kept up to and including (empty: no end)"), dayField("until")),
   ];
 }
 

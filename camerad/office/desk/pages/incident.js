@@ -6,7 +6,7 @@ import { fill, make, tell } from "./dom.js";
 import { duration, moment } from "./format.js";
 import { tags } from "./tags.js";
 import { closePlayer, viewTogether } from "./viewing.js";
-import { say } from "./words.js";
+import { gettext } from "./words.js";
 
 const MOST = 4;
 /** Of others, so many are asked for at a time. */
@@ -17,9 +17,9 @@ export async function showIncident({ main, me, go }, [id = ""]) {
   closePlayer();
   const { rows, said } = await get(`/api/recordings/${encodeURIComponent(id)}`);
   const one = rows[0] ?? null;
-  const back = make("button", { class: "quiet", onclick: () => go("recording", id) }, `‹ ${say("back")}`);
+  const back = make("button", { class: "quiet", onclick: () => go("recording", id) }, `‹ ${gettext("Back")}`);
   if (said === null || one === null || one.began_us === null) {
-    fill(main, back, make("h1", {}, say("side_by_side")), make("p", {}, say("nothing_at_once")));
+    fill(main, back, make("h1", {}, gettext("Several cameras at the same time")), make("p", {}, gettext("There is no file of this recording here, so there is nothing to be seen beside it.")));
     return;
   }
   const asked = new URLSearchParams({ from_us: one.began_us, to_us: one.ended_us, state: "here", limit: PAGE });
@@ -27,15 +27,15 @@ export async function showIncident({ main, me, go }, [id = ""]) {
   const axis = make("p", { class: "axis" });
   const lanes = make("ul", { class: "lanes" });
   const left = make("p", { class: "hint", role: "status" });
-  const more = make("button", { class: "more", onclick: () => load() }, say("more"));
-  const button = make("button", { class: "main", onclick: () => look() }, say("side_by_side_look"));
+  const more = make("button", { class: "more", onclick: () => load() }, gettext("More"));
+  const button = make("button", { class: "main", onclick: () => look() }, gettext("See them side by side"));
   const seen = make("section", { class: "seen", hidden: true });
-  const choice = make("details", { class: "choice", open: true }, make("summary", {}, say("side_by_side_choice")), axis, lanes, left, make("div", { class: "buttons" }, button, more));
+  const choice = make("details", { class: "choice", open: true }, make("summary", {}, gettext("Choice")), axis, lanes, left, make("div", { class: "buttons" }, button, more));
   fill(
     main,
     back,
-    make("h1", {}, say("side_by_side")),
-    make("p", { class: "hint" }, say("side_by_side_text", { most: MOST })),
+    make("h1", {}, gettext("Several cameras at the same time")),
+    make("p", { class: "hint" }, gettext("Choose 2 to {most} recordings. The bar shows when each camera recorded.", { most: MOST })),
     choice,
     seen,
   );
@@ -58,7 +58,7 @@ export async function showIncident({ main, me, go }, [id = ""]) {
     fill(lanes, all.map((row, number) => lane(row, boxes[number], from, to)));
     more.hidden = next === null;
     left.hidden = next === null;
-    left.textContent = next === null ? "" : say("side_by_side_more", { count: all.length });
+    left.textContent = next === null ? "" : gettext("{count} are shown. There are more of that time.", { count: all.length });
     count();
   }
   function chosen() {
@@ -71,7 +71,7 @@ export async function showIncident({ main, me, go }, [id = ""]) {
   }
   async function look() {
     const rows = chosen();
-    if (rows.length < 2) tell(say("side_by_side_text", { most: MOST }), "wrong");
+    if (rows.length < 2) tell(gettext("Choose 2 to {most} recordings. The bar shows when each camera recorded.", { most: MOST }), "wrong");
     else await viewTogether(rows, seen, me);
     if (seen.childElementCount === 0) return;
     choice.open = false;

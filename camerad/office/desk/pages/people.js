@@ -3,7 +3,7 @@
 import { get, post } from "./api.js";
 import { ask, askToDo, attempt, copy, field, make, newest, redraw, tell } from "./dom.js";
 import { moment } from "./format.js";
-import { say } from "./words.js";
+import { gettext, say } from "./words.js";
 
 /** What the server takes, too. */
 const SHORT_NAME = /^[a-z0-9][a-z0-9._-]{0,39}$/;
@@ -17,8 +17,8 @@ export async function showPeople({ main, me }) {
   const again = () => showPeople({ main, me });
   redraw(
     main,
-    make("h1", {}, say("people")),
-    manages ? make("div", { class: "buttons" }, make("button", { class: "main", onclick: () => add(again) }, say("add_person"))) : null,
+    make("h1", {}, gettext("People")),
+    manages ? make("div", { class: "buttons" }, make("button", { class: "main", onclick: () => add(again) }, gettext("Add somebody"))) : null,
     make("ul", { class: "people" }, people.map((one) => drawPerson(one, manages && one.id !== me.id, again))),
   );
 }
@@ -38,10 +38,10 @@ function drawPerson(one, manages, again) {
     "li",
     { class: "card" },
     make("h2", {}, one.name, " ", make("small", {}, one.id)),
-    make("p", {}, one.lost ? say("person_lost") : one.roles.map((role) => (ROLES.includes(role) ? say(`role_${role}`) : role)).join(" · ")),
+    make("p", {}, one.lost ? gettext("What this person may cannot be read any more, so they cannot sign in. Choose their roles anew, or withdraw them. The server's log says what is damaged.") : one.roles.map((role) => (ROLES.includes(role) ? say(`role_${role}`) : role)).join(" · ")),
     one.withdrawn_us === null
-      ? make("p", { class: "hint" }, `${say("passkeys")}: ${one.passkeys.join(", ") || say("none")} · ${one.openid ? `${say("openid_connected")} · ` : ""}${say("sessions")}: ${one.sessions}`)
-      : make("p", { class: "hint" }, `${say("withdrawn")}: ${moment(one.withdrawn_us)}`),
+      ? make("p", { class: "hint" }, `${gettext("Passkeys")}: ${one.passkeys.join(", ") || gettext("none")} · ${one.openid ? `${gettext("account connected")} · ` : ""}${gettext("Open sessions")}: ${one.sessions}`)
+      : make("p", { class: "hint" }, `${gettext("withdrawn")}: ${moment(one.withdrawn_us)}`),
     manages ? make("div", { class: "buttons" }, buttons) : null,
   );
 }
@@ -54,7 +54,7 @@ function roleFields(chosen) {
   return make(
     "fieldset",
     {},
-    make("legend", {}, say("roles")),
+    make("legend", {}, gettext("Roles")),
     ROLES.map((role) => make("label", { class: "check" }, make("input", { type: "checkbox", name: `role-${role}`, checked: chosen.includes(role) }), say(`role_${role}`))),
   );
 }
@@ -65,13 +65,13 @@ function chosenRoles(said) {
 
 async function add(again) {
   const fields = [
-    field(say("person_id"), make("input", { name: "id", required: true, maxlength: 100, autocomplete: "off", autocapitalize: "none", spellcheck: false }), say("person_id_hint")),
-    field(say("name"), make("input", { name: "name", required: true, maxlength: 200, autocomplete: "off" })),
+    field(gettext("Short name"), make("input", { name: "id", required: true, maxlength: 100, autocomplete: "off", autocapitalize: "none", spellcheck: false }), gettext("As the ledger names them, for good. Such as m.meier")),
+    field(gettext("Name"), make("input", { name: "name", required: true, maxlength: 200, autocomplete: "off" })),
     roleFields([]),
   ];
   let given = null;
-  const said = await ask(say("add_person"), null, fields, say("add"), say("cancel"), async (typed) => {
-    const wrong = SHORT_NAME.test(typed.id) ? needsRole(typed) : say("refused_bad_id");
+  const said = await ask(gettext("Add somebody"), null, fields, gettext("Add"), gettext("Cancel"), async (typed) => {
+    const wrong = SHORT_NAME.test(typed.id) ? needsRole(typed) : gettext("A short name has up to 40 of a-z, 0-9, dot and dash, and a name is one line.");
     if (wrong === null) given = await post("/api/people/add", { id: typed.id, name: typed.name, roles: chosenRoles(typed) });
     return wrong;
   });
@@ -82,40 +82,40 @@ async function add(again) {
 
 async function change(one, again) {
   const work = (typed) => needsRole(typed) ?? post("/api/people/roles", { id: one.id, roles: chosenRoles(typed) });
-  await askToDo(say("change_roles"), one.name, [roleFields(one.roles)], say("save"), work, say("roles_changed", one), again);
+  await askToDo(gettext("Change roles"), one.name, [roleFields(one.roles)], gettext("Save"), work, gettext("The roles of {name} are changed.", one), again);
 }
 
 async function withdraw(one, again) {
-  await askToDo(say("withdraw"), say("withdraw_text", one), [], say("withdraw"), () => post("/api/people/withdraw", { id: one.id }), say("withdrawn_now", one), again);
+  await askToDo(gettext("Withdraw"), gettext("{name} is signed out everywhere and cannot sign in any more.", one), [], gettext("Withdraw"), () => post("/api/people/withdraw", { id: one.id }), gettext("{name} has no access any more.", one), again);
 }
 
 async function signOutAll(one, again) {
   await attempt(async () => {
     await post("/api/people/sign-out", { id: one.id });
-    tell(say("signed_out_all", one));
+    tell(gettext("{name} is signed out everywhere.", one));
     await again();
   });
 }
 
 async function restore(one, again) {
-  const text = say("restore_text", { name: one.name, roles: one.roles.map((role) => (ROLES.includes(role) ? say(`role_${role}_short`) : role)).join(", ") });
-  await askToDo(`${say("restore")}: ${one.name}`, text, [], say("restore"), () => post("/api/people/restore", { id: one.id }), say("restored_now", one), again);
+  const text = gettext("{name} may sign in again, with the roles: {roles}. Former passkeys and a connected account count no more. Whoever runs the server makes the link for a new passkey.", { name: one.name, roles: one.roles.map((role) => (ROLES.includes(role) ? say(`role_${role}_short`) : role)).join(", ") });
+  await askToDo(`${gettext("Restore")}: ${one.name}`, text, [], gettext("Restore"), () => post("/api/people/restore", { id: one.id }), gettext("{name} has access again, and needs a link.", one), again);
 }
 
 /** Who makes a link for somebody who has come in before: nobody of the desk, in whose name something may
  * have been done. */
 async function explainLink({ id, name }) {
   const command = make("pre", { tabindex: 0 }, `sudo -u camerad-office /opt/camerad/bin/camerad office people link ${id} --config /etc/camerad-office/office.yaml`);
-  await ask(`${say("lost_passkey")}: ${name}`, say("lost_passkey_text", { name }), [command, copier(command), make("p", {}, say("lost_passkey_stolen", { name }))], say("close"), null);
+  await ask(`${gettext("Lost passkey")}: ${name}`, gettext("{name} has come in before. So whoever runs the server makes a new link: with one of yours an administrator could act in the name of {name}. Pass this command on, and have the link given to {name} alone.", { name }), [command, copier(command), make("p", {}, gettext("Was the device with the passkey stolen? First withdraw the access of {name}, and restore it: no former passkey counts after that.", { name }))], gettext("Close"), null);
 }
 
 function copier(element) {
-  return make("button", { type: "button", onclick: () => copy(element) }, say("copy"));
+  return make("button", { type: "button", onclick: () => copy(element) }, gettext("Copy"));
 }
 
 /** What is wrong where no role is chosen; null if one is. */
 function needsRole(typed) {
-  return chosenRoles(typed).length > 0 ? null : say("role_needed");
+  return chosenRoles(typed).length > 0 ? null : gettext("Choose a role at least.");
 }
 
 async function giveLink(one) {
@@ -124,7 +124,7 @@ async function giveLink(one) {
 
 async function showLink(given) {
   const address = `${location.origin}/#link=${given.link}`;
-  const shown = make("textarea", { readonly: true, rows: 4, spellcheck: false, "aria-label": say("link_made", given), onfocus: () => shown.select() });
+  const shown = make("textarea", { readonly: true, rows: 4, spellcheck: false, "aria-label": gettext("Link for {id}", given), onfocus: () => shown.select() });
   shown.value = address;
-  await ask(say("link_made", given), say("link_give"), [shown, copier(shown)], say("close"), null);
+  await ask(gettext("Link for {id}", given), gettext("Give it to this person alone. It is good once, for 72 hours, and is not shown again."), [shown, copier(shown)], gettext("Close"), null);
 }

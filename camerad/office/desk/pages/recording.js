@@ -10,7 +10,7 @@ import { strip } from "./strip.js";
 import { tags } from "./tags.js";
 import { headed, smallId, titleOf } from "./titles.js";
 import { closePlayer, takeAlong, view } from "./viewing.js";
-import { reportWords, say, wordFor } from "./words.js";
+import { gettext, reportWords, say, wordFor } from "./words.js";
 
 const addToCase = fetched(() => import("./cases.js"), "addToCase");
 const handOver = fetched(() => import("./cases.js"), "handOver");
@@ -27,8 +27,8 @@ async function alongside(row) {
   return make(
     "section",
     {},
-    make("h2", {}, say("same_time")),
-    make("p", {}, make("a", { href: `#incident/${encodeURIComponent(row.id)}` }, say("side_by_side_look"))),
+    make("h2", {}, gettext("Recorded at the same time")),
+    make("p", {}, make("a", { href: `#incident/${encodeURIComponent(row.id)}` }, gettext("See them side by side"))),
     make("ul", {}, others.map((one) => make("li", {}, link(one), ` · ${one.camera ?? "–"} · ${lengthOf(one)} `, tags(one)))),
   );
 }
@@ -36,7 +36,7 @@ async function alongside(row) {
 /** Until when it is kept, and why: its holds with who placed each, or the day and the days till then. */
 function keptWhy(row) {
   if (row === null || row.state === "deleted") return null;
-  if (row.held) return row.holds.length === 0 ? say("held") : make("ul", {}, row.holds.map((one) => make("li", {}, holdWords(one))));
+  if (row.held) return row.holds.length === 0 ? gettext("kept") : make("ul", {}, row.holds.map((one) => make("li", {}, holdWords(one))));
   if (row.due_us === null && row.state !== "here") return null;
   if (row.due_us === null) return say(row.in_ledger ? "due_no_time" : "due_not_taken", { days: row.retention_days ?? row.stated_days ?? "?" });
   return say(row.retention_days === 1 ? "due_why_one" : "due_why", { day: day(row.due_us), days: row.retention_days ?? "?" });
@@ -55,7 +55,7 @@ function refuterIn(history) {
 
 function lastFound(history) {
   const last = lastOf(history);
-  return last && make("p", { class: last.reason === "not_authentic" ? "wrong" : "hint" }, say("judged_last", { when: moment(last.wall_us, last.clock), what: foundWords(last) }));
+  return last && make("p", { class: last.reason === "not_authentic" ? "wrong" : "hint" }, gettext("{when}: {what}. The check is made in the browser, not on the server.", { when: moment(last.wall_us, last.clock), what: foundWords(last) }));
 }
 
 /** viewed: where it is just being viewed, which goes on, and the row that is shown of it by now. */
@@ -66,7 +66,7 @@ export async function showRecording({ main, me, go }, [id = ""], viewed = null) 
     got = await newest(main, gathered(id, me));
   } catch (error) {
     if (error.why !== "not_there") throw error;
-    fill(main, back(go, id), make("h1", {}, say("recording", { id })), make("p", { role: "alert" }, say("never")));
+    fill(main, back(go, id), make("h1", {}, gettext("Recording {id}", { id })), make("p", { role: "alert" }, gettext("The office knows no recording of this name: neither it nor its deletion is in the ledger.")));
     return;
   }
   if (got === null) return;
@@ -84,28 +84,28 @@ export async function showRecording({ main, me, go }, [id = ""], viewed = null) 
     back(go, id),
     make("h1", {}, titleOf(id, row ?? (said && { ...said, camera: said.device }))),
     smallId(id),
-    row === null ? null : make("p", {}, make("span", { class: "tags" }, tags(row)), " ", row.state === "deleted" ? say("deleted_on", { day: day(row.deleted_us), why: whyDeleted(row.deleted_why) }) : null),
+    row === null ? null : make("p", {}, make("span", { class: "tags" }, tags(row)), " ", row.state === "deleted" ? gettext("Deleted on {day}: {why}", { day: day(row.deleted_us), why: whyDeleted(row.deleted_why) }) : null),
     make(
       "div",
       { class: "buttons" },
-      said === null ? null : make("button", { class: shown.seen.childElementCount === 0 ? "main" : null, onclick: () => view(found, seen, me, again, judged) }, say("check_view")),
-      here ? make("button", { onclick: () => takeAlong(id, found, me, again) }, say("take_along")) : null,
+      said === null ? null : make("button", { class: shown.seen.childElementCount === 0 ? "main" : null, onclick: () => view(found, seen, me, again, judged) }, gettext("Check and view")),
+      here ? make("button", { onclick: () => takeAlong(id, found, me, again) }, gettext("Save the sealed file")) : null,
       here ? make("button", { onclick: () => hold(id, found, me, again) }, say(held ? "hold_again" : "hold")) : null,
-      here ? make("button", { onclick: () => attempt(() => addToCase({ main }, id, found, again)) }, say("add_to_case")) : null,
+      here ? make("button", { onclick: () => attempt(() => addToCase({ main }, id, found, again)) }, gettext("Add to a case")) : null,
       here ? make("button", { onclick: () => attempt(() => handOver({ main, go }, id, found)) }, say(left.length === 0 ? "hand_over" : "hand_over_again")) : null,
-      held && me.roles.includes("supervisor") ? make("button", { onclick: () => release(id, found, again) }, say("release")) : null,
+      held && me.roles.includes("supervisor") ? make("button", { onclick: () => release(id, found, again) }, gettext("End the protection")) : null,
     ),
-    unreadable ? make("p", { role: "alert" }, say("unreadable")) : null,
-    said === null ? null : make("p", { class: "hint screen" }, say("check_hint")),
+    unreadable ? make("p", { role: "alert" }, gettext("This file cannot be read as a recording. What happened to it is below. It can be kept from deletion, and saved sealed.")) : null,
+    said === null ? null : make("p", { class: "hint screen" }, gettext("“Check and view” says whether it is authentic; no key is needed for that. If it is not: do not hand it over, and tell a supervisor.")),
     asked.map((one) => make("p", {}, make("a", { href: "#requests" }, say(one.approved_by ? "request_approved" : "request_waits", { reason: one.reason })))),
     seen,
     found.missing.map((what) => make("p", { class: "wrong" }, say(`missing_${what}`))),
-    cases.length === 0 ? null : make("p", {}, `${say("cases")}: `, cases.map((number) => [make("a", { href: `#cases/${encodeURIComponent(number)}` }, number), " "])),
+    cases.length === 0 ? null : make("p", {}, `${gettext("Cases")}: `, cases.map((number) => [make("a", { href: `#cases/${encodeURIComponent(number)}` }, number), " "])),
     lastFound(history) ?? null,
-    left.length === 0 ? null : make("p", {}, make("span", { class: "tag held" }, say("handed_over")), " ", left.map((us) => moment(us)).join(", ")),
+    left.length === 0 ? null : make("p", {}, make("span", { class: "tag held" }, gettext("handed over")), " ", left.map((us) => moment(us)).join(", ")),
     said === null ? null : facts(said, key, row, called),
     beside,
-    make("h2", {}, say("history")),
+    make("h2", {}, gettext("History")),
     make(
       "ol",
       { class: "history" },
@@ -151,33 +151,33 @@ function facts(said, key, row, called) {
   const list = [
     ["began", moment(said.began_us, said.clock)],
     ["press", say(said.trigger_at < 0 ? "press_before" : "press_at", { at: duration(Math.abs(said.trigger_at)) })],
-    ["length", missing < LEAST ? length : say("length_gaps", { length, missing: duration(missing) })],
+    ["length", missing < LEAST ? length : gettext("{length}, of these {missing} without pictures", { length, missing: duration(missing) })],
     ["ended_by", wordFor(called.end_reasons, said.reason) ?? "–"],
     ["camera", said.device],
     ["wearer", said.wearer ?? "–"],
-    ["marks", said.marks.length ? said.marks.map(duration).join(", ") : say("none")],
-    ["gaps", said.gaps.length ? said.gaps.map(gap).join(", ") : say("none")],
-    ["sound", said.sound && silent.length ? say("sound_but", { gaps: silent.map(gap).join(", ") }) : say(said.sound ? "yes" : "no")],
+    ["marks", said.marks.length ? said.marks.map(duration).join(", ") : gettext("none")],
+    ["gaps", said.gaps.length ? said.gaps.map(gap).join(", ") : gettext("none")],
+    ["sound", said.sound && silent.length ? gettext("yes, except {gaps}", { gaps: silent.map(gap).join(", ") }) : say(said.sound ? "yes" : "no")],
     ["kept", keptWhy(row) ?? "–"],
   ];
   const technical = [
-    ["stages", stages.length ? stages.join(", ") : say("none")],
-    ["camera_key", key === null ? say("no_camera_key") : [make("code", {}, key.thumbprint), " ", say("camera_key_text", key)]],
-    ["openers", [said.recipients.length === 1 ? say("opener_text") : say("openers_text", { count: said.recipients.length }), said.recipients.map((one) => make("div", {}, make("code", {}, one)))]],
+    ["stages", stages.length ? stages.join(", ") : gettext("none")],
+    ["camera_key", key === null ? gettext("The register has no camera with the key of this recording, so nobody can check it here.") : [make("code", {}, key.thumbprint), " ", gettext("It is that of {camera} in the register. The same stands on its label.", key)]],
+    ["openers", [said.recipients.length === 1 ? gettext("whoever has this key:") : gettext("whoever has one of these {count} keys:", { count: said.recipients.length }), said.recipients.map((one) => make("div", {}, make("code", {}, one)))]],
   ];
   const draw = (rows) => make("dl", {}, rows.map(([key, text]) => [make("dt", {}, say(key)), make("dd", {}, text)]));
   return make(
     "section",
     {},
-    make("h2", {}, say("says")),
+    make("h2", {}, gettext("About the recording")),
     strip(said),
     draw(list),
-    make("details", {}, make("summary", {}, say("technical")), draw(technical)),
+    make("details", {}, make("summary", {}, gettext("Technical")), draw(technical)),
   );
 }
 
 async function release(id, found, again) {
-  const why = field(say("reason"), make("input", { name: "reason", required: true, maxlength: 200, autocomplete: "off" }));
-  await askToDo(headed("release", id, found), say("release_text"), [why], say("release"), ({ reason }) => post(`/api/recordings/${encodeURIComponent(id)}/release`, { reason: reason.trim() }), say("released_now"), again);
+  const why = field(gettext("Reason"), make("input", { name: "reason", required: true, maxlength: 200, autocomplete: "off" }));
+  await askToDo(headed("release", id, found), gettext("It is kept from deletion no longer, whoever kept it. If its day is over, it is deleted within the hour. The reason is in the ledger for good: no names."), [why], gettext("End the protection"), ({ reason }) => post(`/api/recordings/${encodeURIComponent(id)}/release`, { reason: reason.trim() }), gettext("The recording is kept from deletion no more."), again);
 }
 

@@ -8,7 +8,7 @@ import { day, duration, idTime, moment, timeOf, zone } from "./format.js";
 import { holdAll, holdWords } from "./holds.js";
 import { tags } from "./tags.js";
 import { addressOf, titleOf } from "./titles.js";
-import { say, sentence } from "./words.js";
+import { gettext, say, sentence } from "./words.js";
 
 const FLAGS = [["flagged", "only_marked"], ["held", "only_held"], ["handed_over", "only_handed_over"], ["not_authentic", "only_not_authentic"], ["recovered", "only_recovered"], ["has_gaps", "only_gaps"]];
 const STATES = ["here", "deleted", "missing", "unreadable", "unseen", "apart"];
@@ -29,36 +29,36 @@ WIDE.addEventListener("change", () => drawAgain?.());
 export function back(go, id) {
   const there = left.spoken === "" ? ["recordings"] : ["recordings", left.spoken];
   left.opened = id;
-  return make("button", { class: "quiet", onclick: () => go(...there) }, `‹ ${say("back")}`);
+  return make("button", { class: "quiet", onclick: () => go(...there) }, `‹ ${gettext("Back")}`);
 }
 
 /** The list, the newest first, with its filters. spoken: what the form had. Comes to the link of the
  * recording that was opened from it. */
 export async function showRecordings({ main, me }, [spoken = ""]) {
   const list = make("div");
-  const more = make("button", { class: "more", hidden: true, onclick: () => load(false) }, say("more"));
-  const none = make("div", { hidden: true }, make("p", { class: "none" }, say("none_found")), make("button", { onclick: clear }, say("clear_search")));
-  const keep = make("button", { disabled: true, onclick: () => holdAll(titles(), again) }, say("hold_chosen"));
+  const more = make("button", { class: "more", hidden: true, onclick: () => load(false) }, gettext("More"));
+  const none = make("div", { hidden: true }, make("p", { class: "none" }, gettext("No recording matches.")), make("button", { onclick: clear }, gettext("Clear search")));
+  const keep = make("button", { disabled: true, onclick: () => holdAll(titles(), again) }, gettext("Keep the selected"));
   const names = make("datalist", { id: "camera-names" });
-  const state = make("select", { name: "state" }, make("option", { value: "" }, say("any_state")), STATES.map((one) => make("option", { value: one }, say(`state_${one}`))));
+  const state = make("select", { name: "state" }, make("option", { value: "" }, gettext("Any state")), STATES.map((one) => make("option", { value: one }, say(`state_${one}`))));
   const fold = make(
     "details",
     { class: "search", open: ROOMY.matches },
-    make("summary", {}, say("search_more")),
+    make("summary", {}, gettext("More to ask for")),
     make(
       "div",
       { class: "filters" },
       periodFields(),
-      field(say("camera"), make("input", { name: "camera", autocomplete: "off", maxlength: 100, list: names.id })),
+      field(gettext("Camera"), make("input", { name: "camera", autocomplete: "off", maxlength: 100, list: names.id })),
       names,
-      field(say("wearer"), make("input", { name: "wearer", autocomplete: "off", maxlength: 100 })),
-      field(say("state"), state),
-      field(say("due_on"), dayField("due_on")),
-      field(say("id"), make("input", { name: "ids", autocomplete: "off", maxlength: 60 }), say("id_hint")),
+      field(gettext("Worn by"), make("input", { name: "wearer", autocomplete: "off", maxlength: 100 })),
+      field(gettext("State"), state),
+      field(gettext("To be deleted on"), dayField("due_on")),
+      field(gettext("ID"), make("input", { name: "ids", autocomplete: "off", maxlength: 60 }), gettext("number or end will do")),
       make("div", { class: "checks" }, FLAGS.map(([name, words]) => make("label", { class: "check" }, make("input", { type: "checkbox", name }), say(words)))),
     ),
   );
-  const first = make("div", { class: "line" }, field(say("number_or_reason"), make("input", { name: "said", type: "search", autocomplete: "off", maxlength: 200 })), make("button", { class: "main" }, say("find")));
+  const first = make("div", { class: "line" }, field(gettext("File number or reason"), make("input", { name: "said", type: "search", autocomplete: "off", maxlength: 200 })), make("button", { class: "main" }, gettext("Find")));
   const form = make("form", { role: "search", novalidate: true, onsubmit: search }, first, fold);
   const periods = usualPeriods(form);
   first.append(...periods);
@@ -66,9 +66,9 @@ export async function showRecordings({ main, me }, [spoken = ""]) {
   putInto(form, spoken);
   fill(
     main,
-    make("h1", {}, say("recordings")),
+    make("h1", {}, gettext("Recordings")),
     form,
-    make("p", {}, found, " ", make("span", { class: "hint" }, say("utc_offset", { zone: zone() }))),
+    make("p", {}, found, " ", make("span", { class: "hint" }, gettext("All times are local ({zone}).", { zone: zone() }))),
     none,
     list,
     make("div", { class: "buttons" }, more, keep),
@@ -94,7 +94,7 @@ export async function showRecordings({ main, me }, [spoken = ""]) {
     event.preventDefault();
     const id = spelledId(form.elements.ids.value);
     const isId = id === "" || WHOLE_ID.test(id) || PART_OF_ID.test(id);
-    const wrong = isId ? mistakeIn(form) : say("no_such_id");
+    const wrong = isId ? mistakeIn(form) : gettext("No id is found like this. Type its number, its last 4 to 8 letters, or all of it. It begins with a time: ask for that by “From” and “To”.");
     if (wrong !== null) {
       if (!isId) noneFor(wrong);
       tell(wrong, "wrong");
@@ -187,7 +187,7 @@ export async function showRecordings({ main, me }, [spoken = ""]) {
       for (const one of list.querySelectorAll("input")) one.checked = chosen.has(one.value);
       keep.disabled = chosen.size === 0;
     };
-    return make("input", { type: "checkbox", value: row.id, checked: chosen.has(row.id), "aria-label": `${say("choose_row")}: ${titleOf(row.id, row)}`, onclick: choose });
+    return make("input", { type: "checkbox", value: row.id, checked: chosen.has(row.id), "aria-label": `${gettext("Selection")}: ${titleOf(row.id, row)}`, onclick: choose });
   }
 
   function titles() {
@@ -215,7 +215,7 @@ function drawTable(marked, rows, box) {
   const part = (some, key) => make("tbody", {}, marked.length === 0 ? null : head(key), some.map((row) => drawRow(row, box)));
   return make(
     "div",
-    { class: "wide", role: "region", "aria-label": say("recordings"), tabindex: 0 },
+    { class: "wide", role: "region", "aria-label": gettext("Recordings"), tabindex: 0 },
     make("table", {}, make("thead", {}, make("tr", {}, COLUMNS.map((one) => make("th", { scope: "col", class: one }, say(one))))), marked.length === 0 ? null : part(marked, "marked_first"), part(rows, "all_of_them")),
   );
 }
@@ -246,7 +246,7 @@ function drawCard(row, box) {
     make("div", { class: "check" }, box(row), link(row)),
     make("div", {}, tags(row)),
     make("div", {}, [row.camera ?? "–", row.wearer, lengthOf(row)].filter(Boolean).join(" · ")),
-    make("div", {}, `${say("kept")}: `, keptUntil(row)),
+    make("div", {}, `${gettext("Deletion")}: `, keptUntil(row)),
   );
 }
 
@@ -261,9 +261,9 @@ export function lengthOf(row) {
 }
 
 function keptUntil(row) {
-  if (row.state === "deleted") return say("deleted_at", { day: day(row.deleted_us), time: timeOf(row.deleted_us) });
-  if (row.held) return row.holds.length === 0 ? say("held") : row.holds.map((one) => make("div", {}, holdWords({ ...one, who: null })));
-  return row.due_us === null ? say("due_open") : say("due_about", { day: day(row.due_us), time: timeOf(row.due_us) });
+  if (row.state === "deleted") return gettext("deleted on {day}, {time}", { day: day(row.deleted_us), time: timeOf(row.deleted_us) });
+  if (row.held) return row.holds.length === 0 ? gettext("kept") : row.holds.map((one) => make("div", {}, holdWords({ ...one, who: null })));
+  return row.due_us === null ? gettext("day still open") : gettext("on {day}, about {time}", { day: day(row.due_us), time: timeOf(row.due_us) });
 }
 
 /** An id as files have it, however it was typed: large letters in the time, small ones at the end. */

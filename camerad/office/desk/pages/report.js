@@ -3,7 +3,7 @@
 import { post, RefusedError, textOf } from "./api.js";
 import { dayField, isoOf } from "./dates.js";
 import { field, fill, make, tell } from "./dom.js";
-import { language, say, sentence } from "./words.js";
+import { gettext, language, say, sentence } from "./words.js";
 
 const COUNTED = ["hours", "announced", "persons", "assaults", "insults", "injuries"];
 const SIDES = ["with_camera", "without_camera", "last_year"];
@@ -12,23 +12,23 @@ const MOST = 10000000;
 /** The form, and below it what was made by it. */
 export async function showReport({ main }) {
   const made = make("section", { "aria-live": "polite" });
-  const button = make("button", { class: "main" }, say("report_make"));
+  const button = make("button", { class: "main" }, gettext("Make the report"));
   const form = make(
     "form",
     { class: "report", onsubmit: (event) => { event.preventDefault(); makeOne(form, button, made); } },
     make(
       "div",
       { class: "filters" },
-      field(say("report_first"), dayField("first", { required: true, value: spelled(-1, 1) })),
-      field(say("report_last"), dayField("last", { required: true, value: spelled(0, 0) })),
-      field(say("report_language"), make("select", { name: "language" }, ["de", "en"].map((one) => make("option", { value: one, selected: one === language() }, say(`report_language_${one}`))))),
+      field(gettext("First day"), dayField("first", { required: true, value: spelled(-1, 1) })),
+      field(gettext("Last day"), dayField("last", { required: true, value: spelled(0, 0) })),
+      field(gettext("Language of the report"), make("select", { name: "language" }, ["de", "en"].map((one) => make("option", { value: one, selected: one === language() }, say(`report_language_${one}`))))),
     ),
-    make("p", { class: "hint" }, say("report_period_hint")),
-    make("details", {}, make("summary", {}, say("report_typed")), typed()),
-    make("details", {}, make("summary", {}, say("report_earlier")), earlier()),
+    make("p", { class: "hint" }, gettext("The last day has to be over for a day. The same period gives the same report.")),
+    make("details", {}, make("summary", {}, gettext("Figures counted by hand")), typed()),
+    make("details", {}, make("summary", {}, gettext("Compare with an earlier report")), earlier()),
     make("div", { class: "buttons" }, button),
   );
-  fill(main, make("h1", {}, say("report")), make("p", {}, say("report_text")), form, made);
+  fill(main, make("h1", {}, gettext("Report")), make("p", {}, gettext("What came of the cameras, in figures that name nobody. The server signs it.")), form, made);
 }
 
 /** A day of a month that is `months` away from this one, as a field of dates has it; 0 is the last before. */
@@ -44,8 +44,8 @@ function number(name) {
 
 function typed() {
   return [
-    make("p", { class: "hint" }, say("report_typed_hint")),
-    make("div", { class: "filters" }, field(say("report_wearers"), number("wearers"), say("report_wearers_hint"))),
+    make("p", { class: "hint" }, gettext("All numbers are of the whole period. Leave out what nobody counted. No names, and nothing about one person.")),
+    make("div", { class: "filters" }, field(gettext("People who wore cameras"), number("wearers"), gettext("With fewer than 5 nothing is shown of what people did."))),
     SIDES.map((side) =>
       make(
         "fieldset",
@@ -54,19 +54,19 @@ function typed() {
         make("div", { class: "filters" }, COUNTED.map((what) => field(say(`report_counted_${what}`), number(`${side}.${what}`)))),
       ),
     ),
-    field(say("report_occasions"), make("textarea", { name: "occasions", rows: 4 }), say("report_occasions_hint")),
-    field(say("report_surveys"), make("textarea", { name: "surveys", rows: 3 }), say("report_surveys_hint")),
+    field(gettext("Occasions"), make("textarea", { name: "occasions", rows: 4 }), gettext("One a line, and how often a camera was used there. Such as: Parking: 40")),
+    field(gettext("Surveys"), make("textarea", { name: "surveys", rows: 3 }), gettext("One result a line.")),
   ];
 }
 
 function earlier() {
   return [
-    make("p", { class: "hint" }, say("report_earlier_hint")),
+    make("p", { class: "hint" }, gettext("Its table (.csv) and its signature (.jws), as they were saved.")),
     make(
       "div",
       { class: "filters" },
-      field(say("report_earlier_table"), make("input", { name: "table", type: "file", accept: ".csv" })),
-      field(say("report_earlier_signature"), make("input", { name: "signature", type: "file", accept: ".jws" })),
+      field(gettext("Table"), make("input", { name: "table", type: "file", accept: ".csv" })),
+      field(gettext("Signature"), make("input", { name: "signature", type: "file", accept: ".jws" })),
     ),
   ];
 }
@@ -99,23 +99,23 @@ async function makeOne(form, button, made) {
   const said = new FormData(form);
   const typedForm = typedIn(said);
   if (typedForm === null) {
-    tell(say("report_occasions_wrong"), "wrong");
+    tell(gettext("Each line of the occasions needs a colon and a number. Such as: Parking: 40"), "wrong");
     return;
   }
   const [first, last] = ["first", "last"].map((name) => isoOf(said.get(name)));
   if (!first || !last) {
-    tell(say("no_such_date"), "wrong");
+    tell(gettext("There is no such date. For example: 28/11/2026"), "wrong");
     form.elements[first ? "last" : "first"].focus();
     return;
   }
   button.disabled = true;
-  fill(made, make("p", { role: "status" }, say("report_making")));
+  fill(made, make("p", { role: "status" }, gettext("It is being made. A year may take some seconds.")));
   try {
     const asked = { first, last, language: said.get("language") };
     const found = await post("/api/report", { ...asked, form: typedForm, earlier: await chosen(said) });
     fill(made, draw(found));
     button.classList.remove("main");
-    tell(say("report_there"));
+    tell(gettext("The report is there"));
     // Whoever types on meanwhile is not led away from it.
     if (!form.contains(document.activeElement) || document.activeElement === button) made.querySelector("a").focus();
   } catch (error) {
@@ -130,12 +130,12 @@ async function makeOne(form, button, made) {
 function draw({ report, files }) {
   const address = (name) => `/api/report/${encodeURIComponent(report)}/${encodeURIComponent(name)}`;
   return [
-    make("h2", {}, say("report_there")),
-    make("p", {}, make("a", { class: "button main", href: address(files[0]), target: "_blank", rel: "noopener" }, say("report_look"))),
-    make("p", { class: "hint" }, say("report_print")),
-    make("h3", {}, say("report_take")),
+    make("h2", {}, gettext("The report is there")),
+    make("p", {}, make("a", { class: "button main", href: address(files[0]), target: "_blank", rel: "noopener" }, gettext("Open it in a new tab"))),
+    make("p", { class: "hint" }, gettext("Print it there by the browser (Ctrl+P), also as PDF.")),
+    make("h3", {}, gettext("Save")),
     make("ul", {}, files.map((name) => make("li", {}, make("a", { href: `${address(name)}?save`, download: name }, name)))),
-    make("p", { class: "hint" }, say("report_check")),
+    make("p", { class: "hint" }, gettext("Keep the files together. Whether one was changed since, this finds on the server:")),
     make("pre", { tabindex: 0 }, `camerad office report --check ${files[0]}`),
   ];
 }

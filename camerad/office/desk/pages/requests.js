@@ -3,7 +3,7 @@
 import { get, post } from "./api.js";
 import { attempt, make, newest, redraw, tell } from "./dom.js";
 import { linked, rowsOf, smallId } from "./titles.js";
-import { say } from "./words.js";
+import { gettext, say } from "./words.js";
 
 /** What waits: one's own, and a supervisor's all. */
 export async function showRequests({ main, me }) {
@@ -13,9 +13,9 @@ export async function showRequests({ main, me }) {
   const again = () => showRequests({ main, me });
   redraw(
     main,
-    make("h1", {}, say("requests")),
-    make("p", { class: "hint" }, say("requests_text")),
-    found.length === 0 ? make("p", {}, say("none")) : null,
+    make("h1", {}, gettext("Requests")),
+    make("p", { class: "hint" }, gettext("Where the office wants two people for a viewing, a supervisor approves it, for three days. Nobody approves their own.")),
+    found.length === 0 ? make("p", {}, gettext("none")) : null,
     make("ul", { class: "people" }, found.map((one) => draw(one, rows, me, again))),
   );
 }
@@ -34,22 +34,22 @@ function draw(one, rows, me, again) {
     make(
       "dl",
       {},
-      make("dt", {}, say("recording_id")),
+      make("dt", {}, gettext("Recording")),
       one.recordings.map((id) => make("dd", {}, linked(id, rows[id]), smallId(id))),
-      make("dt", {}, say("reason")),
+      make("dt", {}, gettext("Reason")),
       make("dd", {}, one.reason),
-      make("dt", {}, say("case_number")),
-      make("dd", {}, one.case || say("without_case")),
+      make("dt", {}, gettext("File number")),
+      make("dd", {}, one.case || gettext("without a case")),
     ),
-    make("p", {}, one.approved_by ? say(one.recordings.length > 1 ? "approved_by_all" : "approved_by", { who: one.approved_by }) : say("waits")),
-    approves ? make("div", { class: "buttons" }, make("button", { onclick: () => approve(one, again) }, one.recordings.length > 1 ? say("approve_all", { count: one.recordings.length }) : say("approve"))) : null,
+    make("p", {}, one.approved_by ? say(one.recordings.length > 1 ? "approved_by_all" : "approved_by", { who: one.approved_by }) : gettext("It waits for a supervisor.")),
+    approves ? make("div", { class: "buttons" }, make("button", { onclick: () => approve(one, again) }, one.recordings.length > 1 ? gettext("Approve all {count}", { count: one.recordings.length }) : gettext("Approve"))) : null,
   );
 }
 
 async function approve(one, again) {
   await attempt(async () => {
     await post("/api/viewing-requests/approve", { name: one.name });
-    tell(say("approved_now"));
+    tell(gettext("It is approved, and written down."));
     await again();
   });
 }

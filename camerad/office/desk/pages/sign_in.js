@@ -2,23 +2,23 @@
 
 import { get, post, RefusedError } from "./api.js";
 import { field, fill, make, tell } from "./dom.js";
-import { say, sentence } from "./words.js";
+import { gettext, sentence } from "./words.js";
 
 /** The page of whoever is not signed in. why: they are no longer; null if they were not. */
 export async function showSignIn({ main, enter }, why) {
   const label = await accountLabel();
-  const byAccount = make("button", { class: "large", onclick: () => attempt(byAccount, () => leaveFor("")) }, say("openid_sign_in", { label }));
-  const button = make("button", { class: "main large", onclick: () => attempt(button, signIn) }, say("sign_in"));
+  const byAccount = make("button", { class: "large", onclick: () => attempt(byAccount, () => leaveFor("")) }, gettext("Sign in with: {label}", { label }));
+  const button = make("button", { class: "main large", onclick: () => attempt(button, signIn) }, gettext("Sign in"));
   fill(
     main,
     make(
       "section",
       { class: "card narrow" },
-      make("h1", {}, say("sign_in")),
+      make("h1", {}, gettext("Sign in")),
       why === null ? null : make("p", { role: "status" }, why),
-      make("p", {}, say("sign_in_text")),
+      make("p", {}, gettext("With the passkey of this computer, of your phone, or of a security key.")),
       make("div", { class: "buttons" }, button, label === null ? null : byAccount),
-      make("p", { class: "hint" }, say("sign_in_how")),
+      make("p", { class: "hint" }, gettext("No passkey yet? An administrator gives you a link. Lost your passkey? Tell an administrator.")),
     ),
   );
 
@@ -32,7 +32,7 @@ export async function showSignIn({ main, enter }, why) {
 
 /** Whoever comes back from the city's provider. said: the address's question, which it is out of. */
 export async function finishOpenid({ main, enter, show }, said) {
-  fill(main, make("section", { class: "card narrow" }, make("h1", {}, say("sign_in")), make("p", {}, say("openid_checking"))));
+  fill(main, make("section", { class: "card narrow" }, make("h1", {}, gettext("Sign in")), make("p", {}, gettext("Your account is being checked."))));
   const given = new URLSearchParams(said);
   const body = { state: given.get("state") ?? "", code: given.get("code") ?? "", error: given.get("error") ?? "", iss: given.get("iss") };
   try {
@@ -71,26 +71,26 @@ export async function showLink({ main, me, enter, show }, link) {
     if (!(error instanceof RefusedError)) throw error;
     if (me !== null) {
       await show();
-      tell(`${sentence(error)} ${say("link_signed_in", me)}`, "wrong");
+      tell(`${sentence(error)} ${gettext("You stay signed in, as {name}.", me)}`, "wrong");
       return;
     }
-    fill(main, make("section", { class: "card narrow" }, make("h1", {}, say("sign_in")), make("p", { role: "alert" }, sentence(error)), make("button", { class: "main", onclick: () => show() }, say("link_sign_in"))));
+    fill(main, make("section", { class: "card narrow" }, make("h1", {}, gettext("Sign in")), make("p", { role: "alert" }, sentence(error)), make("button", { class: "main", onclick: () => show() }, gettext("Have a passkey? Sign in"))));
     return;
   }
   const account = await accountLabel();
-  const label = make("input", { name: "label", value: say("passkey_label_first"), maxlength: 60, required: true, autocomplete: "off" });
-  const enrolling = make("button", { class: "main" }, say("link_make"));
-  const without = make("button", { type: "button", onclick: () => attempt(without, once) }, say("link_without"));
-  const connecting = make("button", { type: "button", onclick: () => attempt(connecting, () => leaveFor(link)) }, say("openid_connect", { label: account }));
+  const label = make("input", { name: "label", value: gettext("Office computer"), maxlength: 60, required: true, autocomplete: "off" });
+  const enrolling = make("button", { class: "main" }, gettext("Make a passkey and sign in"));
+  const without = make("button", { type: "button", onclick: () => attempt(without, once) }, gettext("Sign in once without a passkey"));
+  const connecting = make("button", { type: "button", onclick: () => attempt(connecting, () => leaveFor(link)) }, gettext("Connect and sign in with: {label}", { label: account }));
   const mayConnect = account !== null && !person.roles.includes("administrator");
   const form = make(
     "form",
     { onsubmit: (event) => { event.preventDefault(); attempt(enrolling, enrol); } },
-    field(say("passkey_label"), label),
+    field(gettext("Name of the passkey"), label),
     make("div", { class: "buttons" }, enrolling, mayConnect ? connecting : null, without),
-    mayConnect ? make("p", { class: "hint" }, say("openid_connect_text", { label: account })) : null,
+    mayConnect ? make("p", { class: "hint" }, gettext("From then on you sign in with {label}. It has to be your own account: whoever can use it can act here in your name.", { label: account })) : null,
   );
-  fill(main, make("section", { class: "card narrow" }, make("h1", {}, say("sign_in")), make("p", {}, say("link_text", person)), me === null || me.id === person.id ? null : make("p", { class: "wrong" }, say("link_instead", me)), form));
+  fill(main, make("section", { class: "card narrow" }, make("h1", {}, gettext("Sign in")), make("p", {}, gettext("This link is for {name} ({id}), and good once. Make a passkey now. It lets this computer know you, by fingerprint or PIN instead of a password.", person)), me === null || me.id === person.id ? null : make("p", { class: "wrong" }, gettext("{name} is signed in here just now. Whoever uses the link signs {name} out on this computer.", me)), form));
 
   async function enrol() {
     const asked = await post("/api/link/ask", { link });

@@ -1,7 +1,7 @@
 // The time of a recording as a strip: stages, what lies before the press, gaps and marks.
 
 import { make } from "./dom.js";
-import { say } from "./words.js";
+import { gettext, say } from "./words.js";
 
 /** A strip of what a recording says of its time; what is in it stands below it as text. */
 export function strip(said) {
@@ -23,7 +23,7 @@ export function strip(said) {
   const there = (kind) => pieces.some((one) => one.classList.contains(kind));
   const kinds = ["recording", "self_view", "footage", "pre", "press", "gap", "flag"].filter(there);
   return [
-    make("div", { class: "strip", role: "img", "aria-label": say("strip") }, pieces),
+    make("div", { class: "strip", role: "img", "aria-label": gettext("Stages, gaps and marks of the recording; the same stands below as text") }, pieces),
     make("ul", { class: "legend", "aria-hidden": "true" }, kinds.map((one) => make("li", {}, make("span", { class: `swatch-${one}` }), say(`strip_${one}`)))),
   ];
 }

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { make } from "./dom.js";
 import { idTime, moment } from "./format.js";
-import { say } from "./words.js";
+import { gettext, say } from "./words.js";
 
 /** As many as the server gives at once. */
 const PAGE = 50;
@@ -50,5 +50,5 @@ export function linked(id, row, opens = true) {
 
 /** Its id, small. */
 export function smallId(id) {
-  return make("div", { class: "hint" }, say("id_small", { id }));
+  return make("div", { class: "hint" }, gettext("ID {id}", { id }));
 }

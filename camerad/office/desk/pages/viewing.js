@@ -4,7 +4,7 @@
 import { bytes, coming, get, piece, post, RefusedError, USED } from "./api.js";
 import { ask, attempt, field, fill, make, tell } from "./dom.js";
 import { headed } from "./titles.js";
-import { language, say } from "./words.js";
+import { gettext, language, say } from "./words.js";
 
 const PIECE = 64 << 20;
 
@@ -55,7 +55,7 @@ export function keyOfTab(HeldKey) {
 export async function view(found, place, me, again, judged) {
   const { said, key } = found;
   if (key === null) {
-    tell(say("no_camera_key"), "wrong");
+    tell(gettext("The register has no camera with the key of this recording, so nobody can check it here."), "wrong");
     return;
   }
   const before = turn;
@@ -88,7 +88,7 @@ export async function view(found, place, me, again, judged) {
 async function comingPlayer(place) {
   const all = playerParts();
   all.catch(() => null); // said where it is awaited
-  fill(place, make("p", { role: "status" }, say("player_comes")), make("progress", { "aria-label": say("player_comes") }));
+  fill(place, make("p", { role: "status" }, gettext("The player is being loaded. You can open the key already.")), make("progress", { "aria-label": gettext("The player is being loaded. You can open the key already.") }));
   place.hidden = false;
   place.scrollIntoView({ block: "start" });
   if (held?.isOpen) return { form: null, parts: await all };
@@ -112,7 +112,7 @@ export async function viewTogether(rows, place, me) {
     await attempt(async () => {
       const found = await Promise.all(rows.map((row) => get(pathOf(row.id))));
       if (found.some(({ key, said }) => key === null || said === null)) {
-        tell(say("no_camera_key"), "wrong");
+        tell(gettext("The register has no camera with the key of this recording, so nobody can check it here."), "wrong");
         return;
       }
       const ids = rows.map((row) => row.id);
@@ -121,11 +121,11 @@ export async function viewTogether(rows, place, me) {
       for (const id of ids) reasons.set(id, asked.reason.trim());
       const { viewings, waiting } = await post("/api/viewings", { recordings: ids, reason: asked.reason, case: asked.case ?? "" });
       if (waiting > 0) {
-        tell(say("approvals_asked", { count: waiting }));
+        tell(gettext("A supervisor has to approve {count} of these. Your requests are written down; come back with the same reason once all are approved.", { count: waiting }));
         return;
       }
       closePlayer();
-      fill(place, make("p", { role: "status" }, say("player_comes")), make("progress", { "aria-label": say("player_comes") }));
+      fill(place, make("p", { role: "status" }, gettext("The player is being loaded. You can open the key already.")), make("progress", { "aria-label": gettext("The player is being loaded. You can open the key already.") }));
       place.hidden = false;
       const [parts, { mountTogether }] = await Promise.all([playerParts(), coming(import("./player/together.js"))]);
       if (turn !== before || !place.isConnected) return;
@@ -150,7 +150,7 @@ async function askOnce(ids, cases, me, place) {
   const mine = requests.filter((one) => one.person === me.id && one.purpose === "view" && one.approved_by && ids.includes(one.recording));
   const same = (one, other) => one.reason === other.reason && one.case === other.case;
   const known = mine.find((one) => ids.every((id) => mine.some((other) => other.recording === id && same(one, other))));
-  return askWhy("view", say("side_by_side_look"), say("view_together_text", { count: ids.length }), cases, known);
+  return askWhy("view", gettext("See them side by side"), gettext("{count} recordings are checked and opened in this tab, with the office's key. For each of them the ledger then has that it was you, and your reason: without names.", { count: ids.length }), cases, known);
 }
 
 /** Asks why, and for which case. known: what a supervisor has approved, if anything. */
@@ -161,11 +161,11 @@ function askWhy(does, title, text, cases, known) {
   const choice = make(
     "select",
     { name: "case" },
-    ["", ...numbers].map((one) => make("option", { value: one, selected: one === (known?.case ?? first) }, one || say("without_case"))),
+    ["", ...numbers].map((one) => make("option", { value: one, selected: one === (known?.case ?? first) }, one || gettext("without a case"))),
   );
-  const fields = [field(say("reason_number"), reason), numbers.length === 0 ? [] : field(say("case_which"), choice)];
-  const said = known ? `${text} ${say("approved_reason", { who: known.approved_by })}` : text;
-  return ask(title, said, fields.flat(), say(does), say("cancel"));
+  const fields = [field(gettext("File number or reason"), reason), numbers.length === 0 ? [] : field(gettext("Case"), choice)];
+  const said = known ? `${text} ${gettext("{who} approved it, once, for this reason.", { who: known.approved_by })}` : text;
+  return ask(title, said, fields.flat(), say(does), gettext("Cancel"));
 }
 
 /** What a player is given to read a recording by. judged: is told the verdict. */
@@ -190,12 +190,12 @@ export async function takeAlong(id, found, me, again) {
   await attempt(async () => {
     const headers = await grant(id, "download", found, me, again);
     if (headers === null) return;
-    tell(say("saving"));
+    tell(gettext("It is being fetched."));
     const file = await whole(`${pathOf(id)}/content`, headers);
     const address = URL.createObjectURL(file);
     make("a", { href: address, download: `${id}.tar` }).click();
     setTimeout(() => URL.revokeObjectURL(address), 60000);
-    tell(say("saved", { name: `${id}.tar` }));
+    tell(gettext("Saved under Downloads, sealed: {name}", { name: `${id}.tar` }));
   });
 }
 
@@ -219,12 +219,12 @@ async function askedFor(id, purpose, found, me, again) {
   );
   const [does, text] = purpose === "view" ? ["check_view", "view_text"] : ["take_along", "take_along_text"];
   const before = turn;
-  const asked = await askWhy(does, headed(does, id, found), me.two_for_viewing && !known ? `${say(text)} ${say("needs_two")}` : say(text), found.cases, known);
+  const asked = await askWhy(does, headed(does, id, found), me.two_for_viewing && !known ? `${say(text)} ${gettext("This office wants two people for that: a supervisor has to approve it first.")}` : say(text), found.cases, known);
   if (asked === null || turn !== before) return null;
   reasons.set(id, asked.reason.trim());
   const granted = await post(`${pathOf(id)}/viewing`, { reason: asked.reason, purpose, case: asked.case ?? "" });
   if (granted.viewing === "") {
-    tell(say("approval_asked"));
+    tell(gettext("A supervisor has to approve this. Your request is written down; try again after."));
     await again();
     return null;
   }

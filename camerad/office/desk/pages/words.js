@@ -1,41 +1,53 @@
-// What the page says, in the language that its reader has chosen. Every key is in `words_en.js` and
-// in `words_de.js`; a test compares them, and that each refusal of the server has its sentence.
+// The page's language, and what is said in it. The modules hold the English texts; `translations.js`
+// has the other languages.
 
 import { coming } from "./api.js";
+import { Words } from "./player/gettext.js";
+import { TEXTS } from "./texts.js";
+import { TRANSLATIONS } from "./translations.js";
 
-const LANGUAGES = {
-  de: async () => (await import("./words_de.js")).DE,
-  en: async () => (await import("./words_en.js")).EN,
-};
 const KEPT = "camerad-desk-language";
+const LANGUAGES = ["en", ...Object.keys(TRANSLATIONS)];
 
-/** The language of the page: chosen before, else the browser's; German or English. */
+/** The language of the page: chosen before, else the browser's, else English. */
 export function language() {
-  const chosen = localStorage.getItem(KEPT);
-  if (chosen in LANGUAGES) return chosen;
-  return navigator.language.startsWith("de") ? "de" : "en";
+  const wanted = [localStorage.getItem(KEPT), navigator.language.slice(0, 2)];
+  return wanted.find((one) => LANGUAGES.includes(one)) ?? "en";
 }
 
 /** Only those of the reader's language are fetched. */
-let words = await LANGUAGES[language()]();
+let words = await fetched(language());
 
-/** Chooses the other language, and remembers it once its words are here. */
-export async function switchLanguage() {
-  const other = language() === "de" ? "en" : "de";
-  words = await coming(LANGUAGES[other]());
-  localStorage.setItem(KEPT, other);
+async function fetched(code) {
+  return new Words(code, await TRANSLATIONS[code]?.());
 }
 
-/** The words for a key; `{name}` in them is replaced. A key that is missing is a mistake of ours. */
+/** Chooses the next language, and remembers it once its texts are here. */
+export async function switchLanguage() {
+  const next = LANGUAGES[(LANGUAGES.indexOf(language()) + 1) % LANGUAGES.length];
+  words = await coming(fetched(next));
+  localStorage.setItem(KEPT, next);
+}
+
+/** As `Words.gettext`, in the page's language. @type {(text: string, values?: Record<string, any>) => string} */
+export const gettext = (text, values) => words.gettext(text, values);
+
+/** As `Words.pgettext`. @type {(context: string, text: string, values?: Record<string, any>) => string} */
+export const pgettext = (context, text, values) => words.pgettext(context, text, values);
+
+/** As `Words.ngettext`. @type {(one: string, many: string, number: number, values?: Record<string, any>) => string} */
+export const ngettext = (one, many, number, values) => words.ngettext(one, many, number, values);
+
+/** The text of `TEXTS` for a key. A key that is missing is a mistake of ours. */
 export function say(key, values = {}) {
-  if (words[key] === undefined) throw new Error(`no words for ${key}`);
-  return words[key].replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
+  if (TEXTS[key] === undefined) throw new Error(`no text for ${key}`);
+  return Array.isArray(TEXTS[key]) ? pgettext(...TEXTS[key], values) : gettext(TEXTS[key], values);
 }
 
 /** What ends and gaps are called, as on the sheet of a package: they come when they are needed. */
 export async function reportWords() {
-  const { REPORT_WORDS } = await coming(import("./player/report_words.js"));
-  return REPORT_WORDS[language()];
+  const { wordsOf } = await coming(import("./player/words.js"));
+  return wordsOf(language()).report;
 }
 
 /** What a table of these has for a word of a file's or the server's; the word itself if it has nothing. */
@@ -46,5 +58,5 @@ export function wordFor(table, key) {
 /** What is said of an error: the sentence for a refusal. */
 export function sentence(error) {
   const key = `refused_${error.why ?? "not_understood"}`;
-  return say(key in words ? key : "refused_not_understood");
+  return say(key in TEXTS ? key : "refused_not_understood");
 }
