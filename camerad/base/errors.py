@@ -6,6 +6,7 @@ a mistake in the configuration from a missing device without reading the message
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 EX_USAGE = 64
@@ -32,13 +33,13 @@ class ConfigError(CameradError, ValueError):
 
     exit_code = EX_CONFIG
 
-    def __init__(self, mistakes: list[str]) -> None:
-        self.mistakes = tuple(mistakes)
-        super().__init__("\n".join(mistakes))
+    def __init__(self, mistakes: str | Sequence[str]) -> None:
+        self.mistakes = (mistakes,) if isinstance(mistakes, str) else tuple(mistakes)
+        super().__init__("\n".join(self.mistakes))
 
 
 class HardwareError(CameradError, OSError):
-    """Error raised when a button, a light or a panel cannot be driven."""
+    """Error raised when a button, a light, a panel or a card reader cannot be driven."""
 
     exit_code = EX_UNAVAILABLE
 
@@ -86,7 +87,7 @@ class ClosedSocketError(ControlError):
 
 
 class NotNowError(CameradError, RuntimeError):
-    """Error raised when the daemon refuses a request because of what the camera is doing."""
+    """Error raised when something is refused because of what else happens; it may work later."""
 
     exit_code = EX_TEMPFAIL
 

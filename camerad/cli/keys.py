@@ -20,7 +20,7 @@ from camerad.base.errors import EX_CANTCREAT, EX_NOPERM, EX_USAGE, CameradError
 from camerad.cli import passphrase
 from camerad.cli.defaults import DEFAULT_STATE
 from camerad.cli.identity import is_device
-from camerad.evidence import age_format
+from camerad.evidence import identity_file
 
 SHORTEST: Final = 12
 """Characters of a passphrase. Whoever finds the file can try passphrases without end."""
@@ -112,7 +112,7 @@ def _protected(pair: Any, public: str, chosen: str) -> str:
     made = datetime.now(UTC).isoformat(timespec="seconds")
     text = f"# created: {made}\n# public key: {public}\n{pair}\n"
     try:
-        return age_format.seal_with_passphrase(text.encode(), chosen)
+        return identity_file.seal_with_passphrase(text.encode(), chosen)
     except UnsupportedAlgorithm:  # where OpenSSL may not, as under FIPS
         sealed: bytes = pyrage.passphrase.encrypt(text.encode(), chosen, armored=True)
         return sealed.decode("ascii").rstrip("\n") + "\n"

@@ -59,13 +59,13 @@ def add_action(actions: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Carry it out; returns the exit code. Raises CameradError."""
     from camerad.cli import desk  # noqa: PLC0415 - slow to import
-    from camerad.evidence import csv_table  # noqa: PLC0415
+    from camerad.evidence import batch  # noqa: PLC0415
     from camerad.evidence.card_reader import CardReader, settings_in  # noqa: PLC0415
 
     own = desk.office_key(options)
     if own is None:
         raise provision_key.no_key_error(options, "whether a camera was set up by its file")
-    names = [row[csv_table.NAME] for _, row in csv_table.read_table(options.table)]
+    names = [row[batch.NAME] for _, row in batch.read_table(options.table)]
     missing = [
         path
         for name in names

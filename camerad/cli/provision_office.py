@@ -183,7 +183,7 @@ def _content(path: str) -> bytes:
 def _server(options: argparse.Namespace) -> Any:
     """The office's server, if it is named."""
     from camerad.container.keys import KeyFileError, read_public_key  # noqa: PLC0415
-    from camerad.evidence.server_section import ServerSpec, read_authority  # noqa: PLC0415
+    from camerad.evidence.provisioning_files import ServerSpec, read_authority  # noqa: PLC0415
 
     named = (options.office_url, options.office_ca, options.office_server_key)
     if named == (None, None, None):
@@ -284,17 +284,16 @@ def _batch(options: argparse.Namespace) -> int:
     from camerad.evidence import (  # noqa: PLC0415
         batch,
         camera_register,
-        csv_table,
         own_key,
         provisioning_files,
     )
 
-    rows = csv_table.read_table(options.table)
+    rows = batch.read_table(options.table)
     known = {}
     if options.register is not None:
         cameras = camera_register.read(options.register).cameras
         known = {one.name: one.thumbprint for one in cameras}
-        strange = [row[csv_table.NAME] for _, row in rows if row[csv_table.NAME] not in known]
+        strange = [row[batch.NAME] for _, row in rows if row[batch.NAME] not in known]
         if strange:
             sys.stderr.write(
                 f"camerad: {options.register}: has no {printable(', '.join(strange))}: a camera "

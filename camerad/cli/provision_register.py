@@ -95,7 +95,7 @@ def collect_cards(options: argparse.Namespace, office: str) -> int:
             first = taken.get(device.device, device.thumbprint)
             if first != device.thumbprint:
                 # --replace is said of one camera, and would have the last card win.
-                raise camera_register.ConflictError(
+                raise camera_register.RegisterError(
                     f"{card}: a card before it has the same name, {device.device}, with the key "
                     f"{first}; this one has {device.thumbprint}. Give one of the two cameras "
                     "another name, with a new file, and collect the other one alone"

@@ -1,15 +1,24 @@
-"""Many provisioning files from one: a template, and a table with what differs."""
+"""Many provisioning files from one: a template, and a table (CSV) with what differs.
+
+A spreadsheet writes what its country is used to: commas, semicolons or tabs, a first line that says
+which (sep=;), rows and columns that are empty, a byte order mark. All of that is read; what could
+mean two things is told.
+"""
 
 from __future__ import annotations
 
+import csv
+import io
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 import yaml
 
 from camerad.base.errors import ConfigError
+from camerad.base.safe_read import read_plain
+from camerad.base.text import printable
 from camerad.config import fields
 from camerad.config.document import parse_document
 from camerad.config.provisioning import ProvisionFile
@@ -82,7 +91,7 @@ def make_files(
             continue
         root = _root(template)
         if _take(root, "provision", "reset"):
-            raise ConfigError([f"{template[0]}: provision.reset: {_ONE_S}"])
+            raise ConfigError(f"{template[0]}: provision.reset: {_ONE_S}")
         _take(root, "provision", "camera_key")
         values = {"provision.serial": str(serial)}
         if _named(root, "provision", "office_key") is None:
@@ -132,7 +141,7 @@ def _root(template: tuple[str, bytes]) -> yaml.MappingNode:
     """A template's own copy for one row. Raises ConfigError."""
     root = parse_document(*template)
     if not isinstance(root, yaml.MappingNode):
-        raise ConfigError([f"{template[0]}: this is no provisioning file"])
+        raise ConfigError(f"{template[0]}: this is no provisioning file")
     return root
 
 
@@ -199,3 +208,104 @@ def _cell(value: str, kind: Any) -> yaml.Node:
         yaml.ScalarNode, value, (True, False)
     )
     return yaml.ScalarNode(tag if tag in _PLAIN else _STR, value)
+
+
+MOST_CAMERAS: Final = 1000
+NAME: Final = "device.id"
+"""The column that has to be there."""
+_LARGEST: Final = 4 << 20
+_DELIMITERS: Final = ",;\t"
+_SEPARATOR: Final = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
+
+
+def read_table(path: str) -> list[tuple[int, dict[str, str]]]:
+    """The rows of a table, each with its line: what stands in it, by column. A column is called by
+    the setting's path, such as device.id or wifi.ssid; rows without a word are left out.
+
+    Raises ConfigError and StorageError.
+    """
+    text = _decoded(path, read_plain(path, "table", _LARGEST + 1, linked=True))
+    delimiter, text = _delimited(path, text)
+    lines = ((line, cells) for line, cells in _lines(path, text, delimiter) if any(cells))
+    head, columns = next(lines, (1, [""]))
+    for column in columns:
+        if column and columns.count(column) > 1:
+            raise _mistake(path, head, f"two columns are called {_said(column)}; remove one")
+    if NAME not in columns:
+        raise _mistake(path, head, "a column device.id is needed, and more as wanted (wifi.ssid)")
+    rows = []
+    for line, cells in lines:
+        if len(cells) != len(columns):
+            raise _mistake(
+                path,
+                line,
+                "this row has another number of columns than the first; put text "
+                f"with a {'tab' if delimiter == chr(9) else delimiter} in quotes",
+            )
+        row = dict(zip(columns, cells, strict=True))
+        if any(cell and not column for column, cell in zip(columns, cells, strict=True)):
+            raise _mistake(
+                path,
+                line,
+                "there is something in a column without a name; write the "
+                "setting's path into its first row, or empty it",
+            )
+        if not row[NAME]:
+            raise _mistake(path, line, "device.id is empty; write the name on the housing")
+        rows.append((line, row))
+    if not rows or len(rows) > MOST_CAMERAS:
+        raise ConfigError(f"{path}: {len(rows)} cameras; 1 to {MOST_CAMERAS} are allowed")
+    return rows
+
+
+def _decoded(path: str, content: bytes) -> str:
+    if len(content) > _LARGEST:
+        raise ConfigError(f"{path}: larger than {_LARGEST >> 20} MiB, so it is some other file")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise _mistake(
+            path,
+            line,
+            f"not UTF-8 text (byte {content[error.start]:#04x}); save the table as "
+            "CSV in UTF-8, which a spreadsheet offers beside plain CSV",
+        ) from None
+
+
+def _delimited(path: str, text: str) -> tuple[str, str]:
+    """What stands between the cells of a table, by its first line with a word, and its text without
+    the line that only says so; in the place of that one is an empty line."""
+    lines = text.split("\n")
+    at = next((at for at, line in enumerate(lines) if line.strip(f'{_DELIMITERS}" \r')), 0)
+    said = _SEPARATOR.fullmatch(lines[at])
+    if said is None:
+        return max(_DELIMITERS, key=lines[at].count), text
+    if said[1] not in _DELIMITERS:
+        raise _mistake(
+            path,
+            at + 1,
+            f"{_said(lines[at].strip())}: commas, semicolons and tabs are read; "
+            "save the table with one of them",
+        )
+    return said[1], "\n".join([*lines[:at], "", *lines[at + 1 :]])
+
+
+def _lines(path: str, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Each row with the line in which it begins, its cells without the spaces around them."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    before = 0
+    try:
+        for cells in reader:
+            yield before + 1, [cell.strip() for cell in cells]
+            before = reader.line_num
+    except csv.Error as error:
+        raise _mistake(path, before + 1, f"{error}; save the table anew") from None
+
+
+def _mistake(path: str, line: int, text: str) -> ConfigError:
+    return ConfigError(f"{path}:{line}: {text}")
+
+
+def _said(text: str) -> str:
+    return printable(text)[:80]

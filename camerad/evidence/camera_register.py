@@ -34,13 +34,8 @@ _PAUSE_SECONDS: Final = 0.05
 
 
 class RegisterError(CameradError, ValueError):
-    """Error raised when a register or what a card brings cannot be read; the text says which."""
-
-    exit_code = EX_CONFIG
-
-
-class ConflictError(CameradError, ValueError):
-    """Error raised where a camera contradicts the register; nothing is changed for it."""
+    """Error raised when a register or what a card brings cannot be read, or a camera contradicts
+    the register; then nothing is changed for it."""
 
     exit_code = EX_CONFIG
 
@@ -164,13 +159,13 @@ def with_camera(
     """The register with a camera in it. replacing: names for which somebody has said that a
     conflict is right. office: thumbprint of the office's key.
 
-    Raises ConflictError naming both where two are known for one, where a camera has gone back to an
+    Raises RegisterError naming both where two are known for one, where a camera has gone back to an
     earlier file, which it would have refused, and where another office has set it up: that one may
     open what it records, so nobody can say that this is right.
     """
     name = str(device.device)
     if device.office != office:
-        raise ConflictError(
+        raise RegisterError(
             f"{name}: its file was signed by another key ({printable(device.office)[:80]}) than "
             f"the office's ({office}), so others may open what it records. Name the right key "
             "with --office-key. If this is it, find out whose file that was, and reset the camera "
@@ -180,18 +175,18 @@ def with_camera(
     same = register.by_name(name)
     if name not in replacing:
         if same is not None and same.thumbprint != device.thumbprint:
-            raise ConflictError(
+            raise RegisterError(
                 f"{name}: registered with the key {same.thumbprint}, but its card brings "
                 f"{device.thumbprint}: it was reset, has another card, or is another camera. If "
                 f"you know why, add --replace {name}"
             )
         if other is not None and other.name != name:
-            raise ConflictError(
+            raise RegisterError(
                 f"{name}: its key {device.thumbprint} is registered as {other.name}: it was "
                 f"renamed, or its card was copied. If you know why, add --replace {name}"
             )
         if same is not None and (device.serial or 0) < (same.serial or 0):
-            raise ConflictError(
+            raise RegisterError(
                 f"{name}: registered with a file of serial {same.serial}, but its card brings one "
                 f"of {device.serial}: this is an older copy of its card, or somebody wrote one "
                 f"back. If you know why, add --replace {name}"

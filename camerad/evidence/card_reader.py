@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Final, NamedTuple
 
 from camerad.base import file_status
-from camerad.base.errors import EX_IOERR, EX_UNAVAILABLE, CameradError, StorageError
+from camerad.base.errors import HardwareError, StorageError
 from camerad.base.safe_read import open_plain
 from camerad.base.storage_errors import explain, explaining
 from camerad.base.text import printable
@@ -38,18 +38,6 @@ _RANGE: Final = re.compile(
     r"<Range(?: chksum=\"([0-9a-f]{64})\")?> *(\d+)(?: *- *(\d+))? *</Range>"
 )
 _BLOCK: Final = re.compile(r"<BlockSize> *(\d+) *</BlockSize>")
-
-
-class CardError(CameradError, OSError):
-    """Error raised when a card cannot be read or written as it has to be; another one may do."""
-
-    exit_code = EX_IOERR
-
-
-class ReaderError(CameradError, OSError):
-    """Error raised when a reader is none, or must not be written to."""
-
-    exit_code = EX_UNAVAILABLE
 
 
 class CardKind(StrEnum):
@@ -82,9 +70,9 @@ class CardReader:
         self.path: Final = os.path.abspath(path)
 
     def check(self) -> None:
-        """Raise ReaderError for a disk that is no card's, and where a program is missing."""
+        """Raise HardwareError for a disk that is no card's, and where a program is missing."""
         if shutil.which("mcopy") is None:
-            raise ReaderError("mcopy is missing, which reads and writes cards: install mtools")
+            raise HardwareError("mcopy is missing, which reads and writes cards: install mtools")
         with contextlib.suppress(FileNotFoundError):
             if stat.S_ISBLK(os.stat(self.path).st_mode):
                 self._check_block_device()
@@ -98,7 +86,7 @@ class CardReader:
             return False
 
     def look(self) -> CardKind:
-        """What is in it. Raises CardError."""
+        """What is in it. Raises StorageError."""
         if self._partition() is None:
             return CardKind.NEW
         names = self._names()
@@ -109,30 +97,31 @@ class CardReader:
         return CardKind.USED
 
     def write(self, image: str, settings: Sequence[str]) -> None:
-        """Write an image and the files of settings, and read all of it back. Raises CardError and
-        StorageError."""
+        """Write an image and the files of settings, and read all back. Raises StorageError."""
         self._leave_to_us()
         with self._opened() as card:
             for one in self._written(card, image):
                 if self._digest(card, one) != one.sha256:
-                    raise CardError(
+                    raise StorageError(
                         f"{self.path}: the card reads back with other bytes than were written: do "
                         "not use it"
                     )
         if self._partition() is None:
-            raise CardError(f"{image}: this image has no partition {LABEL.decode()}; name another")
+            raise StorageError(
+                f"{image}: this image has no partition {LABEL.decode()}; name another"
+            )
         self._mtools("mcopy", "-o", *settings, "::/")
         for path in settings:
             if self.read(os.path.basename(path)) != Path(path).read_bytes():
-                raise CardError(f"{self.path}: {os.path.basename(path)} reads back changed")
+                raise StorageError(f"{self.path}: {os.path.basename(path)} reads back changed")
 
     def read(self, name: str) -> bytes:
-        """A file of the card's first partition. Raises CardError."""
+        """A file of the card's first partition. Raises StorageError."""
         self._forget()
         return self._mtools("mcopy", "-n", f"::/{name}", "-")
 
     def copy_to(self, directory: str) -> None:
-        """Copy what a camera has left to a directory. Raises CardError."""
+        """Copy what a camera has left to a directory. Raises StorageError."""
         self._forget()
         names = [name for name in self._names() if name.startswith("camerad-")]
         self._mtools("mcopy", "-n", *(f"::/{name}" for name in names), directory)
@@ -158,7 +147,7 @@ class CardReader:
                     piece = source.read(min(_PIECE, end - at))
                     if not piece:
                         if wanted is not None:
-                            raise CardError(f"{image}: it ends too early; take it anew")
+                            raise StorageError(f"{image}: it ends too early; take it anew")
                         break
                     digest.update(piece)
                     if at == 0:
@@ -166,7 +155,7 @@ class CardReader:
                     self._put(card, piece)
                     at += len(piece)
                 if wanted not in (None, digest.hexdigest()):
-                    raise CardError(f"{image}: it is not what its map says; take both anew")
+                    raise StorageError(f"{image}: it is not what its map says; take both anew")
                 done.append(_Range(begin, at, digest.hexdigest()))
         for sector in (None, first):
             if sector is not None:
@@ -212,7 +201,7 @@ class CardReader:
                 card.seek(begin)
                 first = card.read(_SECTOR)
         except OSError as error:
-            raise CardError(f"{self.path}: the card cannot be read: {error.strerror}") from error
+            raise StorageError(f"{self.path}: the card cannot be read: {error.strerror}") from error
         label = first[71:82] if first[82:87] == b"FAT32" else first[43:54]
         return begin if label.rstrip() == LABEL else None
 
@@ -228,7 +217,7 @@ class CardReader:
         )
         if done.returncode:
             why = printable(done.stderr.decode("utf-8", "replace").strip())
-            raise CardError(f"{self.path}: {program} does not work with this card: {why}")
+            raise StorageError(f"{self.path}: {program} does not work with this card: {why}")
         if words[0] == "-o":
             with explaining("write the card", self.path), open(self.path, "rb+") as card:
                 os.fsync(card.fileno())
@@ -246,7 +235,9 @@ class CardReader:
             # A block device that is mounted, or in use otherwise, is not opened so (open(2)).
             card = os.fdopen(os.open(self.path, os.O_RDWR | os.O_EXCL | os.O_CLOEXEC), "rb+")
         except OSError as error:
-            raise CardError(f"{self.path}: the card cannot be written: {error.strerror}") from error
+            raise StorageError(
+                f"{self.path}: the card cannot be written: {error.strerror}"
+            ) from error
         with card:
             yield card
 
@@ -261,10 +252,10 @@ class CardReader:
         name = os.path.basename(os.path.realpath(self.path))
         about = f"/sys/class/block/{name}"
         if file_status.exists(f"{about}/partition"):
-            raise ReaderError(f"{self.path}: this is a partition; name the whole reader (lsblk)")
+            raise HardwareError(f"{self.path}: this is a partition; name the whole reader (lsblk)")
         kind = _line(f"{about}/device/type")
         if _line(f"{about}/removable") != "1" and kind != "SD":
-            raise ReaderError(
+            raise HardwareError(
                 f"{self.path}: this is no card reader, and what is in it would be erased: look for "
                 "the reader with lsblk"
             )
@@ -288,7 +279,7 @@ def _ranges(image: str) -> list[_Range]:
         return []
     block = _BLOCK.search(text)
     if block is None:
-        raise CardError(f"{path}: this is no map of an image; take it anew")
+        raise StorageError(f"{path}: this is no map of an image; take it anew")
     size = int(block[1])
     return [
         _Range(int(first) * size, (int(last or first) + 1) * size, sha256 or None)
@@ -299,7 +290,7 @@ def _ranges(image: str) -> list[_Range]:
 def _next(source: IO[bytes], most: int, image: str) -> bytes:
     piece = source.read(min(_PIECE, most))
     if not piece:
-        raise CardError(f"{image}: it ends too early; take it anew")
+        raise StorageError(f"{image}: it ends too early; take it anew")
     return piece
 
 
@@ -313,7 +304,7 @@ def _image(path: str) -> Iterator[IO[bytes]]:
     try:
         unpacking = subprocess.Popen(["zstd", "-dcq", "--", path], stdout=subprocess.PIPE)  # noqa: S603, S607
     except FileNotFoundError:
-        raise ReaderError("zstd is missing, which unpacks the image: install zstd") from None
+        raise HardwareError("zstd is missing, which unpacks the image: install zstd") from None
     with unpacking:
         if unpacking.stdout is None:
             raise StorageError(f"{path}: cannot be unpacked")
@@ -324,7 +315,7 @@ def _image(path: str) -> Iterator[IO[bytes]]:
             unpacking.stdout.close()
             code = unpacking.wait()
         if ended and code:
-            raise CardError(f"{path}: the image is damaged; take it anew")
+            raise StorageError(f"{path}: the image is damaged; take it anew")
 
 
 def settings_in(directory: str) -> list[str]:

@@ -41,9 +41,9 @@ import msgspec
 
 from camerad import __version__
 from camerad.base import durable_files, file_status, storage_errors
-from camerad.base.errors import EX_TEMPFAIL, EX_USAGE, CameradError
+from camerad.base.errors import NotNowError, StorageError
 from camerad.base.text import is_plain
-from camerad.base.words import Words
+from camerad.base.words import N_, Words
 from camerad.container import jws, recording_files, skeleton
 from camerad.container.keys import KeyRing, PublicKey
 from camerad.container.members import NotARecordingError
@@ -51,7 +51,6 @@ from camerad.container.recording_files import SUFFIX
 from camerad.evidence.cover_sheet import CoverSheet, DeliveredFile, render
 from camerad.evidence.decrypt import OpenedRecording, UnsealError, decrypted, raise_on_sigterm
 from camerad.evidence.identity_file import Identities
-from camerad.evidence.instructions import INSTRUCTIONS_TEXT
 from camerad.evidence.player_page import NAME as PLAYER
 from camerad.evidence.player_page import player_page
 from camerad.ledger.recording_state import Hold
@@ -74,18 +73,6 @@ KEY_JWK: Final = "device-key.jwk"
 _FILE_MODE: Final = 0o600
 """The package has footage in the clear: only whoever made it may read it."""
 _DIRECTORY_MODE: Final = 0o700
-
-
-class RunningError(CameradError, BlockingIOError):
-    """Error raised when the recording still runs, so that a copy of it would be of no moment."""
-
-    exit_code = EX_TEMPFAIL
-
-
-class FileNameError(CameradError, ValueError):
-    """Error raised when a recording's file has a name that cannot stand in a document."""
-
-    exit_code = EX_USAGE
 
 
 class ExportRequest(msgspec.Struct, frozen=True):
@@ -139,12 +126,12 @@ def export(
     """Make the package. hold: places a hold on the recording of this id, where there is a store.
     extract: the ledgers' statements about it, asked for after the hold.
 
-    Raises StorageError, RunningError, FileNameError, UnsealError if the office's keys do not open
+    Raises StorageError, NotNowError, UnsealError if the office's keys do not open
     it, and whatever `hold` and `extract` raise; then nothing is left behind.
     """
     stem = os.path.basename(order.path).removesuffix(SUFFIX)
     if not is_plain(stem):
-        raise FileNameError(
+        raise StorageError(
             f"{order.path}: a file of this name cannot be exported, since report and instructions "
             "could not name it; rename it to the recording's id"
         )
@@ -356,7 +343,7 @@ class _Package:
 def _look(path: str, may_run: MayRun) -> tuple[int, str | None]:
     """Size of a recording's file, and why it is none, if it is none.
 
-    Raises RunningError and StorageError.
+    Raises NotNowError and StorageError.
     """
     try:
         # A named pipe would block here until somebody writes.
@@ -368,7 +355,7 @@ def _look(path: str, may_run: MayRun) -> tuple[int, str | None]:
         if not stat.S_ISREG(found.st_mode):
             return 0, "this is not a file; name a recording's file (.tar)"
         if _is_locked(descriptor) and _is_made(path, may_run):
-            raise RunningError(
+            raise NotNowError(
                 f"{path}: this recording still runs; hold it, and export it when it has ended"
             )
         return found.st_size, None
@@ -433,3 +420,56 @@ def _claimed(directory: str) -> contextlib.ExitStack:
         if not file_status.is_named(descriptor, directory):
             raise BlockingIOError
         return claim.pop_all()
+
+
+INSTRUCTIONS_TEXT: Final = N_("""\
+How to check this package without the software that made it
+===========================================================
+
+1. Nothing was changed since the export:
+
+       sha256sum -c SHA256SUMS
+
+2. Whether the key is that of the camera, this package cannot prove. {key_pem} is the public
+   key that whoever made the package trusted. Its fingerprint (RFC 7638) is
+
+       {thumbprint}
+
+   Compare it with the register of cameras, or another list that did not come with this package.
+   All that follows is worth as much as this comparison.
+
+3. Every statement is signed by that key, and each names the one before. The original is an
+   ordinary tar archive:
+
+       tar -tf {container}
+       tar -xf {container}
+
+   A statement (*.jws) is a compact JSON Web Signature (RFC 7515) made with Ed25519 (RFC 8037).
+   For each of them, here for header.jws:
+
+       pad() {{ awk '{{ while (length($0) % 4) $0 = $0 "="; print }}'; }}
+       decode() {{ tr '_-' '/+' | pad | base64 -d; }}
+       cut -d. -f1,2 header.jws | tr -d '\\n' > signed
+       cut -d. -f3 header.jws | decode > signature
+       openssl pkeyutl -verify -pubin -inkey {key_pem} -rawin -in signed -sigfile signature
+       cut -d. -f2 header.jws | decode
+
+   The last command shows what was signed. "previous" is the SHA-256 of the statement before
+   (header.jws, 000000.jws, 000001.jws, ..., end.jws); "fragment" has size and SHA-256 of the
+   sealed piece (000000.m4s.age, ...), and "init", in the first, those of init.mp4.age. "commits"
+   in end.jws is how many pieces there are. The SHA-256 of end.jws is
+
+       {final}
+
+4. The video is what was sealed. The office's private age key (https://age-encryption.org) opens
+   each piece; put together they are a video that plays:
+
+       for piece in init.mp4.age [0-9]*.m4s.age; do age -d -i KEY "$piece"; done > recording.mp4
+
+   {video}
+
+5. {ledger} holds what the ledgers say about this recording: one signed statement a line,
+   to be checked like those above, with the key that each line names as "kid".
+
+The format is described in full in docs/evidence-format.md of camerad.
+""")

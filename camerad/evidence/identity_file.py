@@ -1,15 +1,28 @@
-"""The office's private keys, in a file that ``age-keygen`` or ``camerad keys new`` has made."""
+"""The office's private keys, in a file that ``age-keygen`` or ``camerad keys new`` has made.
+
+Such a file is locked with a passphrase (age version 1, https://c2sp.org/age). pyrage measures how
+long a passphrase would take: on a busy computer it refuses a right one, or locks a key with less
+work. Here the bound is on the work (`MOST_WORK`), and each key is locked with the same work. All
+other age files are pyrage's.
+"""
 
 from __future__ import annotations
 
+import base64
+import hmac
+import os
+import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
 import pyrage
 from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-from camerad.base.errors import EX_CONFIG, CameradError
-from camerad.evidence.age_format import TooMuchWorkError, open_with_passphrase
+from camerad.base.errors import ConfigError
 
 _LARGEST_IDENTITY_FILE: Final = 64 * 1024
 _PRIVATE: Final = "AGE-SECRET-KEY-1"
@@ -19,38 +32,30 @@ _ARMOR: Final = b"-----BEGIN AGE ENCRYPTED FILE-----"
 Identities = Sequence[pyrage.x25519.Identity]
 
 
-class IdentityFileError(CameradError, ValueError):
-    """Error raised when a private key of the office cannot be read; the text never repeats it."""
-
-    exit_code = EX_CONFIG
-
-
 def read_identities(path: str, passphrase: Callable[[], str]) -> list[pyrage.x25519.Identity]:
     """The age identities in a file, as ``age-keygen`` or ``camerad keys new`` makes it.
 
     passphrase: asked once, and only if the file is itself encrypted with one (age, armored or not).
-    Raises IdentityFileError.
+    Raises ConfigError.
     """
     try:
         with open(path, "rb") as file:
             data = file.read(_LARGEST_IDENTITY_FILE + 1)
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise IdentityFileError(f"{path}: the key cannot be read: {reason}") from error
+        raise ConfigError(f"{path}: the key cannot be read: {reason}") from error
     if len(data) > _LARGEST_IDENTITY_FILE:
-        raise IdentityFileError(f"{path}: this is too large for a key; name the office's key file")
+        raise ConfigError(f"{path}: this is too large for a key; name the office's key file")
     if data.lstrip().startswith(_ARMOR) or data.startswith(_AGE):
         try:
             data = _unlocked(data, passphrase())
-        except TooMuchWorkError as error:
-            raise IdentityFileError(
+        except MemoryError as error:
+            raise ConfigError(
                 f"{path}: this computer cannot unlock the key: {error}; use one with more memory, "
                 "or lock the key anew with 'camerad keys new' or 'age -p'"
             ) from error
         except (ValueError, InvalidTag, pyrage.DecryptError) as error:
-            raise IdentityFileError(
-                f"{path}: the passphrase is wrong, or the file is damaged"
-            ) from error
+            raise ConfigError(f"{path}: the passphrase is wrong, or the file is damaged") from error
     found = []
     for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
         text = line.strip()
@@ -59,11 +64,11 @@ def read_identities(path: str, passphrase: Callable[[], str]) -> list[pyrage.x25
         try:
             found.append(pyrage.x25519.Identity.from_str(text))
         except pyrage.IdentityError:
-            raise IdentityFileError(
+            raise ConfigError(
                 f"{path}:{number}: this line is not a private key ({_PRIVATE}...), nor a comment"
             ) from None
     if not found:
-        raise IdentityFileError(f"{path}: there is no private key in it ({_PRIVATE}...)")
+        raise ConfigError(f"{path}: there is no private key in it ({_PRIVATE}...)")
     return found
 
 
@@ -73,3 +78,91 @@ def _unlocked(data: bytes, passphrase: str) -> bytes:
     except UnsupportedAlgorithm:  # where OpenSSL may not, as under FIPS
         plain: bytes = pyrage.passphrase.decrypt(data, passphrase)
         return plain
+
+
+_KEY: Final = rb"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]"
+"""32 bytes in base64, in the one spelling that they have without padding."""
+_ZERO_NONCE: Final = bytes(12)
+WORK: Final = 18
+"""Logarithm of scrypt's N for what is locked here: age's own, 256 MiB and about a second."""
+MOST_WORK: Final = 22
+"""For what is opened: 4 GiB, and some 16 s of a processor. age's own opens no more either."""
+_NONCE, _CHUNK, _SALT, _FILE_KEY = 16, 64 << 10, 16, 16
+_LAST_CHUNK: Final = bytes(11) + b"\x01"
+"""Nonce of a content's first chunk that is its last one as well."""
+_INTRO: Final = b"age-encryption.org/v1\n"
+_PASSPHRASE: Final = re.compile(
+    rb"%b-> scrypt ([A-Za-z0-9+/]{22}) ([1-9][0-9]?)\n(%b)\n--- (%b)\n" % (_INTRO, _KEY, _KEY)
+)
+"""Salt, work, wrapped file key and MAC. Such a stanza is the only one of its file."""
+_BEGIN, _END = b"-----BEGIN AGE ENCRYPTED FILE-----", b"-----END AGE ENCRYPTED FILE-----"
+_LINE: Final = 64
+
+
+def open_with_passphrase(sealed: bytes, passphrase: str) -> bytes:
+    """What is in a file of at most 64 KiB with a passphrase, armored or not.
+
+    Raises ValueError or InvalidTag if the passphrase is wrong or the file damaged, MemoryError if
+    it takes more work or memory than is spent on one, and UnsupportedAlgorithm where OpenSSL may
+    not do it.
+    """
+    if sealed.lstrip().startswith(_BEGIN):
+        first, *lines, last = [line.strip() for line in sealed.strip().splitlines()]
+        if (first, last) != (_BEGIN, _END):
+            raise ValueError("the armor is incomplete")
+        sealed = base64.b64decode(b"".join(lines), validate=True)
+    found = _PASSPHRASE.match(sealed)
+    if found is None:
+        raise ValueError("the header is of another kind")
+    if (work := int(found[2])) > MOST_WORK:
+        raise MemoryError(f"its work factor is 2^{work}, and the most is 2^{MOST_WORK}")
+    wrap = _wrap_key(passphrase, _decoded(found[1]), work)
+    file_key = ChaCha20Poly1305(wrap).decrypt(_ZERO_NONCE, _decoded(found[3]), None)
+    header_end = found.start(4) - 1
+    if not hmac.compare_digest(_mac(file_key, sealed[:header_end]), _decoded(found[4])):
+        raise ValueError("the header is not the one that was written")
+    nonce, payload = sealed[found.end() :][:_NONCE], sealed[found.end() + _NONCE :]
+    cipher = ChaCha20Poly1305(_derived(file_key, nonce, b"payload"))
+    return cipher.decrypt(_LAST_CHUNK, payload, None)
+
+
+def seal_with_passphrase(plain: bytes, passphrase: str) -> str:
+    """`plain`, at most 64 KiB, as ``age -p -a`` seals it. Raises UnsupportedAlgorithm."""
+    if len(plain) > _CHUNK:
+        raise ValueError(f"{len(plain)} bytes are more than a chunk")
+    salt, file_key, nonce = (os.urandom(size) for size in (_SALT, _FILE_KEY, _NONCE))
+    wrap = _wrap_key(passphrase, salt, WORK)
+    body = _encoded(ChaCha20Poly1305(wrap).encrypt(_ZERO_NONCE, file_key, None))
+    header = _INTRO + b"-> scrypt %b %d\n%b\n---" % (_encoded(salt), WORK, body)
+    header += b" %b\n" % _encoded(_mac(file_key, header))
+    cipher = ChaCha20Poly1305(_derived(file_key, nonce, b"payload"))
+    sealed = header + nonce + cipher.encrypt(_LAST_CHUNK, plain, None)
+    text = base64.b64encode(sealed)
+    lines = [text[at : at + _LINE] for at in range(0, len(text), _LINE)]
+    return b"\n".join((_BEGIN, *lines, _END, b"")).decode("ascii")
+
+
+def _wrap_key(passphrase: str, salt: bytes, work: int) -> bytes:
+    label = b"age-encryption.org/v1/scrypt"
+    try:
+        return Scrypt(label + salt, 32, 1 << work, 8, 1).derive(passphrase.encode())
+    except MemoryError:
+        raise MemoryError(f"it takes {1 << work >> 10} MiB of memory at once") from None
+
+
+def _mac(file_key: bytes, signed: bytes) -> bytes:
+    return hmac.digest(_derived(file_key, None, b"header"), signed, "sha256")
+
+
+def _derived(secret: bytes, salt: bytes | None, info: bytes) -> bytes:
+    """32 bytes by HKDF with SHA-256."""
+    return HKDF(hashes.SHA256(), 32, salt, info).derive(secret)
+
+
+def _decoded(text: bytes) -> bytes:
+    """The bytes of base64 without padding."""
+    return base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
+
+
+def _encoded(content: bytes) -> bytes:
+    return base64.b64encode(content).rstrip(b"=")

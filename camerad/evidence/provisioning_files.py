@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from camerad.base import durable_files, file_status, storage_errors
-from camerad.base.errors import EX_CONFIG, CameradError, ConfigError
+from camerad.base.errors import CameradError, ConfigError
 from camerad.base.safe_read import read_plain
 from camerad.config.provisioning import MAX_BYTES, NAME, Provisioning, read_provisioning
 from camerad.container.keys import PublicKey, SigningKey, encode_base64url
-from camerad.evidence.server_section import ServerSpec, section_text
 from camerad.provisioning import signing, validation
 
 CAMERA_DIR: Final = Path("/var/lib/camerad-provision")
@@ -50,12 +51,6 @@ language: {language}
 # ssh: {{key: ssh-ed25519 AAAA...}}
 # wifi: {{ssid: Dock, passphrase: "...", country: DE}}
 """
-
-
-class OtherKeyError(CameradError, ValueError):
-    """Error raised when a file names another office than that whose key is to sign it."""
-
-    exit_code = EX_CONFIG
 
 
 class NewFileSpec(msgspec.Struct, frozen=True):
@@ -114,7 +109,7 @@ def new_file(office: PublicKey, wanted: NewFileSpec) -> bytes:
 def parse_file(name: str, content: bytes) -> Provisioning:
     """Check a file as a camera does. name: what messages call it. Raises ConfigError."""
     if len(content) > MAX_BYTES:
-        raise ConfigError([f"{name}: {validation.ADVICE[validation.RefusalReason.TOO_LARGE]}"])
+        raise ConfigError(f"{name}: {validation.ADVICE[validation.RefusalReason.TOO_LARGE]}")
     found = read_provisioning(name, content, CAMERA_DIR)
     parse_office_key(name, found.file.provision.office_key)
     return found
@@ -130,7 +125,7 @@ def parse_office_key(name: str, text: str) -> PublicKey:
     key = validation.parse_key(text)
     if key is None:
         raise ConfigError(
-            [f"{name}: provision.office_key: this is no key; write the office's public key"]
+            f"{name}: provision.office_key: this is no key; write the office's public key"
         )
     return key
 
@@ -139,11 +134,11 @@ def sign_file(name: str, content: bytes, key: SigningKey, *, lies: str) -> bytes
     """The signature of a file that is in order.
 
     name: what names the office's key in it, for messages. lies: where `key` does. Raises
-    ConfigError and OtherKeyError.
+    ConfigError.
     """
     wanted = office_key_of(name, content)
     if wanted.thumbprint != key.public.thumbprint:
-        raise OtherKeyError(
+        raise ConfigError(
             f"{name}: provision.office_key names the office's key {wanted.thumbprint}, but the "
             f"key in {lies} is {key.public.thumbprint}. Name the file of the first with "
             f'--office-key. Only to replace it by the second: write "{encode_key(key.public)}", '
@@ -155,7 +150,7 @@ def sign_file(name: str, content: bytes, key: SigningKey, *, lies: str) -> bytes
 def describe_file(name: str, content: bytes, token: bytes | None, own: PublicKey | None) -> str:
     """What a camera of the office would say of a file that is for it, and who could open what it
     records. own: the office's key, None if it is not at hand. Raises ConfigError if it would refuse
-    the file, and OtherKeyError if it is another office's."""
+    the file, or it is another office's."""
     file = parse_file(name, content).file
     wanted = file.provision
     found = validation.judge_file(
@@ -167,10 +162,10 @@ def describe_file(name: str, content: bytes, token: bytes | None, own: PublicKey
         provision_dir=CAMERA_DIR,
     )
     if isinstance(found, validation.FileRefused):
-        raise ConfigError([f"{name}: {validation.ADVICE[found.why]}"])
+        raise ConfigError(f"{name}: {validation.ADVICE[found.why]}")
     office = found.office if isinstance(found, validation.FileAccepted) else ""
     if own is not None and wanted.office_key != encode_key(own):
-        raise OtherKeyError(
+        raise ConfigError(
             f"{name}: signed by another office's key, {office}, not by yours, {own.thumbprint}: "
             "it makes the camera theirs. Find out whose file this is, or name the right key with "
             "--office-key"
@@ -304,3 +299,61 @@ def write_pair(directory: str, content: bytes, token: bytes) -> None:
         finally:
             durable_files.close(descriptor, path)
     durable_files.sync_directory(directory)
+
+
+_LARGEST: Final = 64 * 1024
+_SECTION: Final = """
+# The office's server, to which the camera hands its recordings over in its dock; by this user.
+office:
+  url: "{url}"
+{key}  ca: |
+{ca}
+access:
+  hand_over: [user:camerad-upload]
+"""
+
+
+class ServerSpec(msgspec.Struct, frozen=True):
+    """url: the server's address. ca: certificate, in PEM, of the authority that its own is by. key:
+    by which it signs receipts, None if that is the one that signs the file."""
+
+    url: str
+    ca: str
+    key: PublicKey | None = None
+
+
+def read_authority(path: str) -> str:
+    """The certificate of an authority in a file, in PEM as `office.ca` has it. Raises ConfigError
+    if it is none, or one of several, and StorageError."""
+    data = read_plain(path, "certificate", _LARGEST + 1, linked=True)
+    try:
+        found = x509.load_pem_x509_certificates(data)
+    except ValueError:
+        raise ConfigError(
+            f"{path}: this is no certificate in PEM; name that of the office's authority"
+        ) from None
+    if len(found) != 1:
+        raise ConfigError(
+            f"{path}: there are {len(found)} certificates in it; name a file with the authority's"
+        )
+    if not _is_authority(found[0]):
+        raise ConfigError(
+            f"{path}: this is no authority's certificate (basicConstraints says CA: false, or "
+            "nothing); name that by which the server's own is signed"
+        )
+    return found[0].public_bytes(Encoding.PEM).decode("ascii")
+
+
+def section_text(server: ServerSpec) -> str:
+    """The section of a provisioning file that names the server, and who hands over to it."""
+    ca = "".join(f"    {line}\n" for line in server.ca.splitlines())
+    key = "" if server.key is None else f"  key: {encode_base64url(server.key.raw)}\n"
+    url = server.url.replace("\\", "\\\\").replace('"', '\\"')
+    return _SECTION.format(url=url, key=key, ca=ca)
+
+
+def _is_authority(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except (x509.ExtensionNotFound, ValueError):
+        return False

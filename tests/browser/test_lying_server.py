@@ -27,7 +27,7 @@ from secrets_of_office import found_in, identity_text, the_key
 
 from camerad.cli.main import main
 from camerad.container.keys import SigningKey
-from camerad.evidence.statement_extents import statement_extents
+from camerad.evidence.player_modules import statement_extents
 from camerad.ledger.entries import NOTHING, facts_of_kind, sign_entry
 from camerad.office.desk.page_content import page_content
 from camerad.office.desk.roles import DeskRole

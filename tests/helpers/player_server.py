@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from camerad.evidence import player_modules
-from camerad.evidence.statement_extents import statement_extents
+from camerad.evidence.player_modules import statement_extents
 from tests.waiting import DEADLINE
 
 PREFIX: Final = "/player/"

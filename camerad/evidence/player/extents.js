@@ -1,5 +1,5 @@
 // A recording of which the statements are at hand, all at once, from whoever has its file
-// (camerad/evidence/statement_extents.py). They need not be trusted: a statement is taken for what its
+// (camerad/evidence/player_modules.py). They need not be trusted: a statement is taken for what its
 // signature makes it, wherever it was read.
 
 import { SourceError } from "./evidence/source.js";

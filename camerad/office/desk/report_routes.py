@@ -23,7 +23,7 @@ import msgspec
 from aiohttp import web
 
 from camerad.base.clock import SECOND, Clock
-from camerad.base.errors import ConfigError
+from camerad.base.errors import ConfigError, NotNowError
 from camerad.base.words import languages
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.evidence import own_key
@@ -31,7 +31,6 @@ from camerad.office.desk.desk_ledger import DeskLedger
 from camerad.office.desk.desk_refusals import DeskRefusal, refused
 from camerad.office.desk.roles import DeskRole
 from camerad.office.desk.route_table import Route, Visit
-from camerad.office.report.ledger_tallies import TakenReadingsError
 from camerad.office.report.report_days import ReportPeriod
 from camerad.office.report.report_maker import (
     ReportRequest,
@@ -39,8 +38,8 @@ from camerad.office.report.report_maker import (
     make_report,
 )
 from camerad.office.report.report_sources import NotYetError
-from camerad.office.report.report_statement import CSV, HTML, SIGNED, NoReportError, check_signed
-from camerad.office.report.report_table import EarlierFigures, ReportTableError, read_table
+from camerad.office.report.report_statement import CSV, HTML, SIGNED, check_signed
+from camerad.office.report.report_table import EarlierFigures, NoReportError, read_table
 from camerad.office.report.typed_form import NO_FORM, TypedForm, parse_form
 from camerad.office.server.cameras import Cameras
 from camerad.store.locations import office_place
@@ -143,7 +142,7 @@ class ReportRoutes:
             raise refused(DeskRefusal.REPORT_NOT_YET) from error
         except ReportRequestError as error:
             raise refused(DeskRefusal.REPORT_PERIOD) from error
-        except TakenReadingsError as error:
+        except NotNowError as error:
             raise refused(DeskRefusal.REPORT_BUSY) from error
         finally:
             self._making.release()
@@ -203,5 +202,5 @@ def _earlier(said: EarlierBody | None, keys: KeyRing) -> EarlierFigures | None:
     try:
         check_signed(said.name, content, said.signature.strip().encode(), keys)
         return read_table(content, said.name)
-    except (NoReportError, ReportTableError) as error:
+    except NoReportError as error:
         raise refused(DeskRefusal.REPORT_EARLIER) from error

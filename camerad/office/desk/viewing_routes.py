@@ -33,7 +33,7 @@ from camerad.base.safe_read import open_plain
 from camerad.base.text import is_plain, looks_empty
 from camerad.container.keys import THUMBPRINT
 from camerad.container.recording_ids import is_id
-from camerad.evidence.statement_extents import statement_extents
+from camerad.evidence.player_modules import statement_extents
 from camerad.office.desk.cases import Cases
 from camerad.office.desk.desk_ledger import DeskLedger
 from camerad.office.desk.desk_refusals import DeskRefusal, refused

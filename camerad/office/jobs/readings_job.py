@@ -11,11 +11,12 @@ from typing import Final
 
 from camerad.base import file_status
 from camerad.base.clock import Clock
+from camerad.base.errors import NotNowError
 from camerad.container.keys import SigningKey
 from camerad.evidence import own_key
 from camerad.ledger import log_segments
 from camerad.office.report.camera_readings import CameraReadings
-from camerad.office.report.ledger_tallies import LedgerTallies, TakenReadingsError
+from camerad.office.report.ledger_tallies import LedgerTallies
 from camerad.office.report.report_days import days_in
 from camerad.office.server.cameras import Cameras
 from camerad.office.server.report_settings import ReportSettings
@@ -53,7 +54,7 @@ class ReadingsJob:
         place = office_place(self._directory)
         try:
             self._tallies.make(place, self._key, self._cameras.keys())
-        except TakenReadingsError:
+        except NotNowError:
             return AGAIN_SECONDS
         now = self._clock.moment()
         if now.trusted:

@@ -17,7 +17,7 @@ import msgspec
 
 from camerad.base import durable_files, file_status
 from camerad.base.clock import SECOND
-from camerad.base.errors import EX_TEMPFAIL, CameradError, StorageError
+from camerad.base.errors import CameradError, NotNowError, StorageError
 from camerad.base.safe_read import read_plain
 from camerad.base.storage_errors import explaining
 from camerad.container import jws
@@ -55,12 +55,6 @@ _GIVEN: Final = tuple(
 _SHIFT: Final = jws.spellings(b'"kind":"shift_begun"')
 
 
-class TakenReadingsError(CameradError):
-    """Error raised when another program adds up the ledger just then."""
-
-    exit_code = EX_TEMPFAIL
-
-
 class _Worn(msgspec.Struct, frozen=True):
     """Who wore a camera, and on which day that began."""
 
@@ -80,7 +74,7 @@ class LedgerTallies:
         """Add up every closed epoch that is there and has no tally; returns how many.
 
         place: the office's directory. key: the office's. cameras: keys of the register. Raises
-        TakenReadingsError and StorageError; what is done stays done.
+        NotNowError and StorageError; what is done stays done.
         """
         if not file_status.is_directory(place.ledger):
             return 0
@@ -90,7 +84,7 @@ class LedgerTallies:
         try:
             claim = durable_files.lock_directory(self._directory)
         except BlockingIOError as error:
-            raise TakenReadingsError(
+            raise NotNowError(
                 f"{self._directory}: another program adds up the ledger just now; try again"
             ) from error
         try:

@@ -75,7 +75,7 @@ def make_report(
 
     place: the office's directory. key: the office's. keys: those that its ledger is read with.
     cameras: of the register. Days are those of this computer's zone. Raises ReportRequestError,
-    NotYetError, TakenReadingsError and StorageError.
+    NotYetError, NotNowError and StorageError.
     """
     day_of = days_in(None)
     period = asked.period

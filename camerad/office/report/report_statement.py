@@ -17,7 +17,6 @@ import msgspec
 from msgspec.structs import replace
 
 from camerad.base import durable_files, file_status
-from camerad.base.errors import CameradError
 from camerad.base.safe_read import read_plain
 from camerad.base.text import printable
 from camerad.container import jws
@@ -27,18 +26,13 @@ from camerad.ledger import log_segments
 from camerad.ledger.entries import Head, read_lines
 from camerad.office.report.report_days import DayOf, ReportPeriod
 from camerad.office.report.report_sources import read_sources
+from camerad.office.report.report_table import NoReportError
 
 REPORT: Final = "camerad-report"
 HTML: Final = ".html"
 CSV: Final = ".csv"
 SIGNED: Final = ".jws"
 _LARGEST: Final = 64 << 20
-
-
-class NoReportError(CameradError, ValueError):
-    """Error raised when a file is no report, or nothing beside it says whose it is."""
-
-    exit_code = 3  # as where `camerad evidence verify` finds nothing to judge
 
 
 class ReportedFile(msgspec.Struct, frozen=True):

@@ -27,7 +27,7 @@ from cryptography.exceptions import InvalidTag
 from camerad.base import process
 from camerad.base.errors import EX_CANTCREAT, EX_NOPERM, CameradError, StorageError
 from camerad.cli import identity, keys
-from camerad.evidence import age_format
+from camerad.evidence import identity_file
 
 PASSPHRASE = "correct horse battery staple"  # noqa: S105 - of a key that the test has made
 PUBLIC = re.compile(r"age1[02-9ac-hj-np-z]{58}")
@@ -75,7 +75,7 @@ def identity_in(text: bytes) -> pyrage.x25519.Identity:
 
 def opened(private: bytes, passphrase: str = PASSPHRASE) -> pyrage.x25519.Identity:
     """What is locked, unlocked. `tests/unit/evidence/test_identity_file.py` has age do it."""
-    return identity_in(age_format.open_with_passphrase(private, passphrase))
+    return identity_in(identity_file.open_with_passphrase(private, passphrase))
 
 
 @dataclass
@@ -119,7 +119,7 @@ def lock(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         used.append(passphrase)
         return str(pyrage.encrypt(text, [LOCK.to_public()], armored=True), "ascii")
 
-    monkeypatch.setattr(age_format, "seal_with_passphrase", sealed)
+    monkeypatch.setattr(identity_file, "seal_with_passphrase", sealed)
     return used
 
 

@@ -19,7 +19,7 @@ from camerad.container.keys import SigningKey
 from camerad.evidence import camera_register
 from camerad.evidence.camera_register import Register, RegisteredCamera
 from camerad.evidence.own_key import load_public_key
-from camerad.evidence.server_section import ServerSpec, read_authority, section_text
+from camerad.evidence.provisioning_files import ServerSpec, read_authority, section_text
 from camerad.office.server.camera_overview import WORDS, SettingsState, overview
 from camerad.office.server.cameras import Cameras
 from camerad.office.server.certificates import KeyPairFiles, make_authority

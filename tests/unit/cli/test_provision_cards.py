@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from camerad.base.errors import HardwareError, StorageError
 from camerad.evidence import camera_register
-from camerad.evidence.card_reader import CardError, CardKind, CardReader, ReaderError
+from camerad.evidence.card_reader import CardKind, CardReader
 from camerad.provisioning.signing import NAME as SIGNATURE
 from tests.unit.cli.conftest import Desk
 from tests.unit.cli.provision_steps import Camera, made
@@ -209,17 +210,17 @@ class _Lying(CardReader):
 def test_what_does_not_read_back_is_told(image: Path, batch: list[str], tmp_path: Path) -> None:
     card, files = tmp_path / "card", [str(tmp_path / "cards" / batch[0] / NAME)]
     card.write_bytes(bytes(8 * MIB))
-    with pytest.raises(CardError, match="reads back with other bytes"):
+    with pytest.raises(StorageError, match="reads back with other bytes"):
         _Lying(str(card)).write(str(image), files)
     reader = CardReader(str(card))
     damaged = tmp_path / "damaged.img"
     damaged.write_bytes(image.with_suffix("").read_bytes()[:-1] + b"?")
     (tmp_path / "damaged.bmap").write_text(Path(f"{image.with_suffix('')}.bmap").read_text())
-    with pytest.raises(CardError, match="not what its map says"):
+    with pytest.raises(StorageError, match="not what its map says"):
         reader.write(str(damaged), files)
     (tmp_path / "short.img").write_bytes(damaged.read_bytes()[: 3 * MIB])
     (tmp_path / "short.bmap").write_text((tmp_path / "damaged.bmap").read_text())
-    with pytest.raises(CardError, match="ends too early"):
+    with pytest.raises(StorageError, match="ends too early"):
         reader.write(str(tmp_path / "short.img"), files)
     assert reader.look() is CardKind.NEW
     card.write_bytes(bytes(MIB))
@@ -235,5 +236,5 @@ def test_no_disk_is_taken_for_a_reader() -> None:
         removable = Path(f"/sys/class/block/{name}/removable")
         fixed = removable.exists() and removable.read_text().startswith("0")
         if fixed and os.path.exists(f"/dev/{name}"):
-            with pytest.raises(ReaderError, match="no card reader"):
+            with pytest.raises(HardwareError, match="no card reader"):
                 CardReader(f"/dev/{name}").check()

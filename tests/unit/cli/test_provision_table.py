@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from camerad.base.errors import EX_CONFIG
+from camerad.base.errors import EX_CONFIG, ConfigError
 from camerad.config.provisioning import NAME
-from camerad.evidence import csv_table
+from camerad.evidence import batch
 from tests.unit.cli.conftest import Desk
 from tests.unit.cli.provision_steps import made
 
@@ -26,7 +26,7 @@ def test_what_stands_before_a_table_changes_nothing_but_the_line(
     file.write_bytes(
         b"\xef\xbb\xbf" + text.replace("a,b;c\td", '"a,b;c\td"').format(delimiter).encode()
     )
-    ((line, row),) = csv_table.read_table(str(file))
+    ((line, row),) = batch.read_table(str(file))
     assert row == {"device.id": "x", "time.servers": "a,b;c\td"}
     assert line == before.count("\n") + 2
 
@@ -36,7 +36,7 @@ def test_a_line_that_says_what_is_between_cells_counts_more_than_how_often_other
 ) -> None:
     file = tmp_path / "cameras.csv"
     file.write_text('sep=;\n"device.id";"a,b,c"\nx;1\n')
-    assert csv_table.read_table(str(file)) == [(3, {"device.id": "x", "a,b,c": "1"})]
+    assert batch.read_table(str(file)) == [(3, {"device.id": "x", "a,b,c": "1"})]
 
 
 @pytest.mark.parametrize(
@@ -52,8 +52,8 @@ def test_a_line_that_says_what_is_between_cells_counts_more_than_how_often_other
 def test_the_line_of_a_mistake_is_that_of_the_file(content: str, told: str, tmp_path: Path) -> None:
     file = tmp_path / "cameras.csv"
     file.write_text(content)
-    with pytest.raises(csv_table.TableError) as raised:
-        csv_table.read_table(str(file))
+    with pytest.raises(ConfigError) as raised:
+        batch.read_table(str(file))
     assert str(raised.value).startswith(f"{file}{told}")
 
 

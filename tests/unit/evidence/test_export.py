@@ -36,7 +36,6 @@ from camerad.evidence.decrypt import OpenedRecording, UnsealError, decrypted
 from camerad.evidence.export import (
     ExportRequest,
     ExportResult,
-    FileNameError,
     LedgerExtract,
     export,
 )
@@ -233,7 +232,7 @@ def test_what_the_instructions_tell_to_do_works(original: Path, name: str) -> No
 @pytest.mark.parametrize("name", ["a\nb", "a\x1b[2J", "a\udcff", "a\u202eb"])
 def test_a_name_that_no_document_could_bear_is_refused(original: Path, name: str) -> None:
     original = original.rename(original.with_name(f"{name}.tar"))
-    with pytest.raises(FileNameError, match="rename it"):
+    with pytest.raises(StorageError, match="rename it"):
         run(an_order(original))
 
 

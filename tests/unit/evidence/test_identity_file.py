@@ -12,8 +12,9 @@ import pytest
 from cryptography.exceptions import InvalidTag
 from sealed_helpers import LOCKED, PASSPHRASE, office, sealed
 
-from camerad.evidence import age_format
-from camerad.evidence.identity_file import IdentityFileError, read_identities
+from camerad.base.errors import ConfigError
+from camerad.evidence import identity_file
+from camerad.evidence.identity_file import read_identities
 
 
 def no_passphrase() -> str:
@@ -52,7 +53,7 @@ def test_more_work_than_anybody_asks_for_is_refused_and_no_wrong_passphrase(
     heavy = re.sub(rb"(-> scrypt [^ ]+) \d+", rb"\1 40", bare)
     assert heavy != bare
     (tmp_path / "key").write_bytes(heavy)
-    with pytest.raises(IdentityFileError, match=r"2\^40, and the most is 2\^22"):
+    with pytest.raises(ConfigError, match=r"2\^40, and the most is 2\^22"):
         read_identities(str(tmp_path / "key"), lambda: PASSPHRASE)
 
 
@@ -74,9 +75,9 @@ def test_too_little_memory_is_no_wrong_passphrase(
     def none_left(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(age_format, "Scrypt", none_left)
+    monkeypatch.setattr(identity_file, "Scrypt", none_left)
     (tmp_path / "key").write_bytes(LOCKED)
-    with pytest.raises(IdentityFileError, match="MiB of memory at once"):
+    with pytest.raises(ConfigError, match="MiB of memory at once"):
         read_identities(str(tmp_path / "key"), lambda: PASSPHRASE)
 
 
@@ -84,36 +85,36 @@ def test_a_key_is_locked_as_well_on_every_computer_and_by_the_format(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     used: list[int] = []
-    real = age_format.Scrypt
+    real = identity_file.Scrypt
 
     def noted(salt: bytes, length: int, n: int, r: int, p: int) -> object:
         used.append(n)
         return real(salt, length, 4, r, p)
 
-    monkeypatch.setattr(age_format, "Scrypt", noted)
-    age_format.seal_with_passphrase(b"x", PASSPHRASE)
+    monkeypatch.setattr(identity_file, "Scrypt", noted)
+    identity_file.seal_with_passphrase(b"x", PASSPHRASE)
     assert used == [1 << 18]
     monkeypatch.undo()
-    monkeypatch.setattr(age_format, "WORK", 10)
+    monkeypatch.setattr(identity_file, "WORK", 10)
     with pytest.raises(ValueError, match="more than a chunk"):
-        age_format.seal_with_passphrase(b"z" * 65_537, PASSPHRASE)
+        identity_file.seal_with_passphrase(b"z" * 65_537, PASSPHRASE)
     for plain in (b"", b"x", b"y" * 65_536):
-        text = age_format.seal_with_passphrase(plain, PASSPHRASE).encode()
+        text = identity_file.seal_with_passphrase(plain, PASSPHRASE).encode()
         with pytest.raises(ValueError, match="armor"):
-            age_format.open_with_passphrase(text.replace(b"END", b"End"), PASSPHRASE)
+            identity_file.open_with_passphrase(text.replace(b"END", b"End"), PASSPHRASE)
         assert pyrage.passphrase.decrypt(text, PASSPHRASE) == plain
-        assert age_format.open_with_passphrase(text, PASSPHRASE) == plain
+        assert identity_file.open_with_passphrase(text, PASSPHRASE) == plain
         bare = bytearray(base64.b64decode(b"".join(text.splitlines()[1:-1])))
         for at in range(0, len(bare), max(1, len(bare) // 40)):
             bare[at] ^= 1
             with pytest.raises((ValueError, InvalidTag)):
-                age_format.open_with_passphrase(bytes(bare), PASSPHRASE)
+                identity_file.open_with_passphrase(bytes(bare), PASSPHRASE)
             bare[at] ^= 1
 
 
 def test_a_wrong_passphrase_is_said(tmp_path: Path) -> None:
     (tmp_path / "key").write_bytes(LOCKED)
-    with pytest.raises(IdentityFileError, match="passphrase is wrong"):
+    with pytest.raises(ConfigError, match="passphrase is wrong"):
         read_identities(str(tmp_path / "key"), lambda: "wrong")
 
 
@@ -135,8 +136,8 @@ def test_a_wrong_passphrase_is_said(tmp_path: Path) -> None:
 def test_what_is_no_identity_file_is_said(tmp_path: Path, content: str, text: str) -> None:
     path = tmp_path / "key"
     path.write_text(content, encoding="latin-1")
-    with pytest.raises(IdentityFileError, match=text) as caught:
+    with pytest.raises(ConfigError, match=text) as caught:
         read_identities(str(path), no_passphrase)
     assert "QQQQ" not in str(caught.value)
-    with pytest.raises(IdentityFileError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="cannot be read"):
         read_identities(str(tmp_path / "missing"), no_passphrase)

@@ -18,8 +18,8 @@ from sealed_helpers import made
 
 from camerad.cli.main import main
 from camerad.evidence import player_modules
+from camerad.evidence.player_modules import statement_extents
 from camerad.evidence.player_page import player_hash, player_page
-from camerad.evidence.statement_extents import statement_extents
 
 _IMPORTED = re.compile(r"""^(?:import|export)\b[^;"'=(]*["']([^"']+)["'];""", re.MULTILINE)
 PAGE = player_page().decode()

@@ -24,7 +24,7 @@ from camerad.base import durable_files
 from camerad.container.keys import SigningKey
 from camerad.evidence import camera_register
 from camerad.evidence.camera_register import Register, RegisteredCamera
-from camerad.evidence.server_section import ServerSpec, read_authority, section_text
+from camerad.evidence.provisioning_files import ServerSpec, read_authority, section_text
 from camerad.office.desk import camera_offers
 from camerad.office.desk.desk_ledger import DeskLedger
 from camerad.office.desk.desk_locks import WAITING, WaitingRoom

@@ -14,13 +14,14 @@ from vault_helpers import OFFICE_KEY, Vault
 
 from camerad.base import durable_files
 from camerad.base.clock import DAY, ClockSource
+from camerad.base.errors import NotNowError
 from camerad.container import jws
 from camerad.container.jws import JwsError
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.evidence.office_store import open_office_store
 from camerad.office.jobs.readings_job import AGAIN_SECONDS, LOOK_SECONDS, ReadingsJob
 from camerad.office.report import ledger_tallies
-from camerad.office.report.ledger_tallies import LedgerTallies, TakenReadingsError
+from camerad.office.report.ledger_tallies import LedgerTallies
 from camerad.office.report.ledger_tally import (
     LedgerTally,
     find_overdue,
@@ -294,7 +295,7 @@ def test_two_at_once_exclude_each_other(office: Office) -> None:
     directory.mkdir(parents=True)
     claim = durable_files.lock_directory(str(directory))
     try:
-        with pytest.raises(TakenReadingsError):
+        with pytest.raises(NotNowError):
             office.make()
         worker = ReadingsJob(
             str(office.root), office.vault.cameras, OFFICE_KEY, office.vault.clock, ReportSettings()

@@ -22,8 +22,7 @@ from camerad.control.metrics import REASONS
 from camerad.ledger.entries import Head
 from camerad.office.report import report_numbers as said
 from camerad.office.report import report_words
-from camerad.office.report.figure_cells import OTHERS, FigureCells
-from camerad.office.report.figure_maker import SIDES, FigureMaker
+from camerad.office.report.figure_maker import OTHERS, SIDES, FigureCells, FigureMaker
 from camerad.office.report.figures import (
     Cell,
     Coverage,
@@ -41,7 +40,7 @@ from camerad.office.report.report_page import Imprint, render_report
 from camerad.office.report.report_plots import plot_rates
 from camerad.office.report.report_table import (
     EarlierFigures,
-    ReportTableError,
+    NoReportError,
     read_table,
     write_table,
 )
@@ -243,7 +242,7 @@ def test_the_table_of_an_earlier_version_is_read() -> None:
 )
 def test_what_is_no_table_is_told(content: bytes) -> None:
     header = write_table(report_of(BUSY)).split(b"\r\n")[0] + b"\r\n"
-    with pytest.raises(ReportTableError, match=r"r\.csv: this is no table"):
+    with pytest.raises(NoReportError, match=r"r\.csv: this is no table"):
         read_table(content.replace(b"{header}", header), "r.csv")
 
 

@@ -20,7 +20,6 @@ from camerad.office.report.report_days import ReportPeriod, days_in
 from camerad.office.report.report_sources import read_sources
 from camerad.office.report.report_statement import (
     REPORT,
-    NoReportError,
     OfficeRecords,
     ReportCheck,
     ReportStatement,
@@ -30,6 +29,7 @@ from camerad.office.report.report_statement import (
     sign_report,
     write_report,
 )
+from camerad.office.report.report_table import NoReportError
 from camerad.store.locations import place_of
 from tests.unit.office.report.test_ledger_tallies import KEYS, Office
 
