@@ -11,7 +11,7 @@ import gettext
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, Literal
 
 ENGLISH: Final = "en"
 """The language of the texts in the code. It has no catalogue."""
@@ -76,3 +76,10 @@ def words_in(language: str) -> Words:
     if language == ENGLISH:
         return Words(language, gettext.NullTranslations())
     return Words(language, gettext.translation(DOMAIN, LOCALE, [language]))
+
+
+if TYPE_CHECKING:
+    Language = str
+else:
+    Language = Literal[languages()]
+"""The type of a setting that names one of `languages`."""

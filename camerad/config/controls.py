@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from camerad.base.words import Language
 from camerad.behaviour.bindings import Gesture
 from camerad.behaviour.signals import Detail
 from camerad.behaviour.stages import Intent, Stage
@@ -31,7 +32,7 @@ class SelfViewSettings(msgspec.Struct, frozen=True):
         "switches it. false leaves people to the red light alone.",
     ] = True
     mirror: Annotated[bool, "Whether the picture is reversed left to right, as in a mirror."] = True
-    language: Annotated[Literal["de", "en"], "Language of what stands on the display."] = "de"
+    language: Annotated[Language, "Language of what stands on the display."] = "de"
     wording: Annotated[
         Path | None,
         "File with texts of the office's own, each in place of one of that language.",

@@ -23,6 +23,7 @@ from functools import cache
 from pathlib import PurePosixPath
 from typing import Final
 
+from camerad.base.words import N_, languages, words_in
 from camerad.evidence.player_modules import VENDOR, csp_hash, module_files, vendored_names
 
 NAME: Final = "player.html"
@@ -48,14 +49,17 @@ _PAGE: Final = """<!DOCTYPE html>
 <script type="importmap">{imports}</script>
 </head>
 <body>
-<p lang="de">Bleibt das hier stehen, so ist der Browser zu alt, oder JavaScript ist abgeschaltet.
-Nötig ist Firefox ab 138, oder Chromium, Chrome oder Edge ab 137.</p>
-<p>If this stays here, the browser is too old, or JavaScript is switched off. Needed is Firefox from
-138 on, or Chromium, Chrome or Edge from 137 on.</p>
+{too_old}
 <script type="module">{boot}</script>
 </body>
 </html>
 """
+
+
+_TOO_OLD: Final = N_(
+    "If this stays here, the browser is too old, or JavaScript is switched off. Needed is Firefox "
+    "from 138 on, or Chromium, Chrome or Edge from 137 on."
+)
 
 
 @cache
@@ -93,7 +97,10 @@ def player_page() -> bytes:
             "trusted-types 'none'",
         ]
     )
-    page = _PAGE.format(policy=policy, style=style, imports=imports, boot=_BOOT)
+    too_old = "\n".join(
+        f'<p lang="{one}">{words_in(one).gettext(_TOO_OLD)}</p>' for one in languages()
+    )
+    page = _PAGE.format(policy=policy, style=style, imports=imports, boot=_BOOT, too_old=too_old)
     return page.encode()
 
 

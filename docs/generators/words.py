@@ -114,12 +114,10 @@ def updated(path: Path, texts: Catalog) -> Catalog:
 
 
 def po_text(catalog: Catalog) -> str:
-    """The catalogue as a ``.po`` file. It names no dates, versions or lines, which change without
+    """The catalogue as a ``.po`` file. It names no dates, versions or places, which change without
     need."""
     file = io.BytesIO()
-    write_po(
-        file, catalog, width=_WIDTH, ignore_obsolete=True, include_lineno=False, sort_by_file=True
-    )
+    write_po(file, catalog, width=_WIDTH, no_location=True, sort_output=True, ignore_obsolete=True)
     head, _, rest = file.getvalue().decode().lstrip().partition("\n\n")
     return _HEADERS.sub("", head + "\n") + "\n" + rest
 

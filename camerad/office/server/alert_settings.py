@@ -12,6 +12,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from camerad.base.words import Language
 from camerad.config.fields import ABSOLUTE_PATH, Matches, Range
 from camerad.config.settings_reader import SettingsReader
 
@@ -51,7 +52,7 @@ class SmtpSettings(msgspec.Struct, frozen=True):
 class NotifySettings(msgspec.Struct, frozen=True):
     """What people are told, when, and how."""
 
-    language: Annotated[Literal["en", "de"], "Of mails and messages."] = "en"
+    language: Annotated[Language, "Of mails and messages."] = "en"
     daily_at: Annotated[
         str,
         "Time of day, of this machine, at which what can wait is told.",
