@@ -1,10 +1,10 @@
 """Catalogues of translations, updated from the texts in the code.
 
-``python -m generators.words`` extracts every text from ``camerad`` (Python and JavaScript), brings
-each ``camerad/locale/LANGUAGE/LC_MESSAGES/camerad.po`` up to date, compiles it to ``.mo`` and to
-modules for the pages, and says what is left to translate. A new language begins as a directory
-with an empty ``camerad.po``. With ``--check`` it only says whether all is up to date, translated,
-and can be filled in.
+``python -m generators.words`` extracts every text from ``camerad`` (Python and JavaScript) and the
+journal's catalogue, brings each ``camerad/locale/LANGUAGE/LC_MESSAGES/camerad.po`` up to date,
+compiles it to ``.mo``, to modules for the pages and to a catalogue of the journal, and says what is
+left to translate. A new language begins as a directory with an empty ``camerad.po``. With
+``--check`` it only says whether all is up to date, translated, and can be filled in.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import json
 import re
 import string
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,6 +35,7 @@ _CALLS: Final = ("N_", "NC_", "NN_", "Sentence", "gettext", "ngettext", "pgettex
 """Functions that take texts: one or more; a context before one (`NC_`, ``pgettext``); singular and
 plural (`NN_`, ``ngettext``)."""
 _MADE: Final = "// Made by docs/generators/words.py from camerad/locale.\n\n"
+_JOURNAL: Final = "systemd/camerad.catalog"
 _COMMENT: Final = "TRANSLATORS:"
 _WIDTH: Final = 100
 _HEADERS: Final = re.compile(
@@ -58,6 +60,9 @@ def template(source: Path = CAMERAD) -> Catalog:
             context = texts.pop(0) if call in ("NC_", "pgettext") else None
             for text in [tuple(texts[:2])] if call in ("NN_", "ngettext") else texts:
                 catalog.add(text, locations=[place], auto_comments=comments, context=context)
+    for _, subject, body in _journal_entries(source):
+        for text in (subject, body):
+            catalog.add(text, locations=[(_JOURNAL, 0)])
     return catalog
 
 
@@ -123,10 +128,41 @@ def po_text(catalog: Catalog) -> str:
 
 
 def mo_bytes(catalog: Catalog) -> bytes:
-    """The catalogue as a ``.mo`` file."""
+    """The catalogue as a ``.mo`` file, with Python's texts only: a daemon loads it whole."""
+    compiled = Catalog(locale=catalog.locale, domain=DOMAIN)
+    compiled.creation_date = compiled.revision_date = _DATE
+    for one in catalog:
+        if one.id and not one.fuzzy and any(place.endswith(".py") for place, _ in one.locations):
+            compiled.add(one.id, one.string, context=one.context)
     file = io.BytesIO()
-    write_mo(file, catalog)
+    write_mo(file, compiled)
     return file.getvalue()
+
+
+def journal_catalog(catalog: Catalog, language: str, source: Path = CAMERAD) -> str:
+    """The journal's explanations in a language, as systemd reads them."""
+    entries = []
+    for name, *texts in _journal_entries(source):
+        subject, body = (str(catalog[text].string or text) for text in texts)
+        wrapped = (
+            textwrap.fill(paragraph, _WIDTH, break_long_words=False, break_on_hyphens=False)
+            for paragraph in body.split("\n\n")
+        )
+        explanation = "\n\n".join(wrapped)
+        entries.append(f"-- {name}\nSubject: {subject}\nDefined-By: camerad\n\n{explanation}\n")
+    head = f"# Made by docs/generators/words.py from {_JOURNAL} and camerad/locale/{language}.\n\n"
+    return head + "\n".join(entries)
+
+
+def _journal_entries(source: Path) -> Iterator[tuple[str, str, str]]:
+    """Id, subject and explanation of each kind of message; a paragraph is one line."""
+    path = source.parent / _JOURNAL
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    for block in re.split(r"^-- ", text, flags=re.MULTILINE)[1:]:
+        head, _, body = block.strip().partition("\n\n")
+        name, subject, *_ = head.splitlines()
+        paragraphs = (" ".join(one.splitlines()) for one in body.split("\n\n"))
+        yield name, subject.removeprefix("Subject: "), "\n\n".join(paragraphs)
 
 
 def page_modules(catalogs: Mapping[str, Catalog], source: Path = CAMERAD) -> dict[Path, str]:
@@ -218,6 +254,9 @@ def main(arguments: Sequence[str] | None = None, source: Path = CAMERAD) -> int:
         catalog = catalogs[path.parents[1].name] = updated(path, texts)
         wrong += [f"{path}: {problem}" for problem in problems(catalog)]
         made |= {path: po_text(catalog).encode(), path.with_suffix(".mo"): mo_bytes(catalog)}
+        if next(_journal_entries(source), None):
+            journal = (source.parent / _JOURNAL).with_suffix(f".{path.parents[1].name}.catalog")
+            made[journal] = journal_catalog(catalog, path.parents[1].name, source).encode()
     made |= {path: text.encode() for path, text in page_modules(catalogs, source).items()}
     for path, content in made.items():
         if not only_checks:
