@@ -457,7 +457,7 @@ class Player {
     // Where not all statements are known, the bytes that are known say how long it may become.
     const known = this.#recording.knownBytes / size;
     const length = complete ? timeline.length : timeline.end / Math.max(known, 1e-6);
-    this.#view.bar.draw(timeline, length);
+    this.#view.bar.draw([{ timeline }], 0, length);
     if (!complete && this.#holes.length === 0) this.#view.events.draw(timeline);
     if (complete) this.#view.events.draw(timeline);
     this.#holes = timeline.holes().filter(({ from, to }) => to - from >= JUMPED_US);

@@ -1,8 +1,8 @@
-// The time bar: stages, what lies before the trigger, holes and marks of a recording, and where the
-// picture is. A slider for hand, mouse and keyboard; times are microseconds of the recording.
+// Time bars: stages, what lies before the trigger, holes and marks, and where the picture is. Sliders
+// for hand, mouse and keyboard. Times are microseconds: of the recording, or of wall time since 1970.
 
 import { make } from "./dom.js";
-import { recordingTime } from "./times.js";
+import { recordingTime, timeOfDay } from "./times.js";
 
 const SECOND = 1_000_000;
 /** The most pieces of a kind that are drawn; more than pixels are of no use. */
@@ -17,7 +17,7 @@ const PAGE_US = 60 * SECOND;
  * @param {string} pre what is written on the footage before the trigger
  * @returns {HTMLElement[]}
  */
-export function piecesOf(timeline, shareOf, pre) {
+function piecesOf(timeline, shareOf, pre) {
   const percent = (/** @type {number} */ at) => Math.min(1, Math.max(0, shareOf(at))) * 100;
   const piece = (/** @type {string} */ kind, /** @type {number} */ from, to = from, text = "") => {
     const made = make("div", { class: kind, text });
@@ -44,7 +44,7 @@ export function piecesOf(timeline, shareOf, pre) {
  * @param {KeyboardEvent} event @param {number} at where it is now
  * @param {number} from @param {number} to the ends of the bar
  */
-export function timeByKey(event, at, from, to) {
+function timeByKey(event, at, from, to) {
   const there = {
     ArrowLeft: at - STEP_US,
     ArrowDown: at - STEP_US,
@@ -65,7 +65,7 @@ export function timeByKey(event, at, from, to) {
  * What a bar does with a mouse or finger: `choose` is given the share of its width, and as it is dragged.
  * @param {(share: number) => void} choose
  */
-export function dragged(choose) {
+function dragged(choose) {
   const chosen = (/** @type {PointerEvent} */ event) => {
     const { left, width } = /** @type {HTMLElement} */ (event.currentTarget).getBoundingClientRect();
     choose((event.clientX - left) / width);
@@ -82,57 +82,102 @@ export function dragged(choose) {
   };
 }
 
-/** Calls `onSeek` with a time when somebody chooses one. */
+/**
+ * @typedef {object} Lane
+ * @property {import("./timeline.js").Timeline} timeline
+ * @property {(at: number) => number} [wallAt] wall time of a moment of the recording
+ */
+
+/** The bar of one recording. Calls `onSeek` with a time when a person chooses one. */
 export class TimeBar {
-  #layers;
+  #lanes;
   #position;
   #at = 0;
-  #length = 1;
+  #from = 0;
+  #to = 1;
 
-  /** @param {any} words @param {(at: number) => void} onSeek */
-  constructor(words, onSeek) {
+  /**
+   * @param {any} words @param {(at: number) => void} onSeek
+   * @param {{label?: string, kind?: string}} [how] label: its name; kind: its class
+   */
+  constructor(words, onSeek, { label = words.position, kind = "" } = {}) {
     this.words = words;
     this.onSeek = onSeek;
-    this.#layers = make("div", { class: "layers" });
+    this.#lanes = make("div", { class: "lanes" });
     this.#position = make("div", { class: "position" });
     this.element = make(
       "div",
       {
-        class: "bar",
+        class: `bar ${kind}`,
         role: "slider",
         tabindex: 0,
-        "aria-label": words.position,
+        "aria-label": label,
         "aria-valuemin": 0,
-        keydown: (/** @type {KeyboardEvent} */ event) => this.#pressed(event),
-        ...dragged((share) => this.onSeek(share * this.#length)),
+        "aria-valuenow": 0,
+        keydown: (/** @type {KeyboardEvent} */ event) => {
+          const to = timeByKey(event, this.#at, this.#from, this.#to);
+          if (to !== undefined) this.onSeek(to);
+        },
+        ...dragged((share) => this.onSeek(this.#from + share * (this.#to - this.#from))),
       },
-      this.#layers,
+      this.#lanes,
       this.#position,
     );
   }
 
-  /** Draw what the statements say. @param {import("./timeline.js").Timeline} timeline @param {number} length */
-  draw(timeline, length) {
-    this.#length = Math.max(length, 1);
-    const pieces = piecesOf(timeline, (at) => at / this.#length, this.words.preShort);
-    this.#layers.replaceChildren(...pieces);
-    this.element.setAttribute("aria-valuemax", String(Math.round(this.#length / SECOND)));
+  /**
+   * Draw what the statements say.
+   * @param {(Lane | null)[]} lanes null for a recording of which nothing is proven
+   * @param {number} from @param {number} to the ends of the bar
+   */
+  draw(lanes, from, to) {
+    this.#from = from;
+    this.#to = Math.max(to, from + 1);
+    this.#lanes.replaceChildren(...lanes.map((lane, number) => make("div", { class: "layers" }, ...this.drawn(lane, number))));
+    this.element.setAttribute("aria-valuemax", String(Math.round((this.#to - from) / SECOND)));
     this.move(this.#at);
+  }
+
+  /** The elements of a lane. @param {Lane | null} lane @param {number} _number @returns {HTMLElement[]} */
+  drawn(lane, _number) {
+    if (lane === null) return [];
+    const { timeline, wallAt = (/** @type {number} */ at) => at } = lane;
+    return piecesOf(timeline, (at) => this.#share(wallAt(at)), this.words.preShort);
+  }
+
+  #share(/** @type {number} */ at) {
+    return (at - this.#from) / (this.#to - this.#from);
   }
 
   /** Show where the picture is. @param {number} at */
   move(at) {
     this.#at = at;
-    this.#position.style.left = `${Math.min(1, Math.max(0, at / this.#length)) * 100}%`;
-    this.element.setAttribute("aria-valuenow", String(Math.round(at / SECOND)));
-    const { decimal, positionOf } = this.words;
-    const time = recordingTime(at, decimal);
-    this.element.setAttribute("aria-valuetext", positionOf(time, recordingTime(this.#length, decimal)));
+    this.#position.style.left = `${Math.min(1, Math.max(0, this.#share(at))) * 100}%`;
+    this.element.setAttribute("aria-valuenow", String(Math.round((at - this.#from) / SECOND)));
+    this.element.setAttribute("aria-valuetext", this.said(at, this.#to));
   }
 
-  /** @param {KeyboardEvent} event */
-  #pressed(event) {
-    const to = timeByKey(event, this.#at, 0, this.#length);
-    if (to !== undefined) this.onSeek(to);
+  /** A time as a person reads it. @param {number} at @param {number} to where the bar ends */
+  said(at, to) {
+    const { decimal, positionOf } = this.words;
+    return positionOf(recordingTime(at, decimal), recordingTime(to, decimal));
+  }
+}
+
+/** The bar of several recordings by wall time: a lane for each, with its number. */
+export class WallBar extends TimeBar {
+  /** @param {any} words @param {(wall: number) => void} onSeek */
+  constructor(words, onSeek) {
+    super(words, onSeek, { label: words.wallPosition, kind: "wall" });
+  }
+
+  /** @param {Lane | null} lane @param {number} number */
+  drawn(lane, number) {
+    return [...super.drawn(lane, number), make("b", { class: "number", text: String(number + 1) })];
+  }
+
+  /** @param {number} wall */
+  said(wall) {
+    return timeOfDay(wall, this.words.locale);
   }
 }

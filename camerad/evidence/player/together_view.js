@@ -4,8 +4,8 @@ import { Controls } from "./controls.js";
 import { icon, make, show } from "./dom.js";
 import { KeyForm } from "./key_form.js";
 import { legendOf } from "./player_view.js";
+import { WallBar } from "./time_bar.js";
 import { timeOfDay } from "./times.js";
-import { WallBar } from "./wall_bar.js";
 
 const SOUND = "M4 9h4l6-5v16l-6-5H4zM16 8q3 4 0 8zM18 5q6 7 0 14l-1-1q4-6 0-12z";
 

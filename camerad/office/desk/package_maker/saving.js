@@ -1,8 +1,8 @@
-// Where a package goes: into a file that somebody chose, as it is made, or, in a browser that lets
+// Where a package goes: into a file that a person chose, as it is made, or, in a browser that lets
 // nobody choose one, into memory and then among the downloads.
 //
-// A file has its own content only when all of it is there; what was begun and given up is removed, or
-// emptied, also when it was found wanting after that.
+// A file has its own content only when all of it is there. What was begun and given up is removed, or
+// emptied.
 
 /** The largest package that is made in memory, bytes. */
 export const MOST_IN_MEMORY = 512 << 20;
@@ -14,7 +14,7 @@ export function hasFiles() {
 }
 
 /**
- * Where a package is to go; null if somebody chose nothing. To be called on a click.
+ * Where a package is to go; null if the person chose nothing. To be called on a click.
  * @param {string} name that is offered
  */
 export async function chosenFile(name) {
@@ -31,82 +31,11 @@ export async function chosenFile(name) {
   }
 }
 
-class InFile {
-  #handle;
-  #writable;
+/** Collects small pieces; `put` takes them together, as a Blob. */
+class Target {
   /** @type {Uint8Array[]} */
   #waiting = [];
   #waits = 0;
-  #position = 0;
-
-  constructor(handle, writable) {
-    this.#handle = handle;
-    this.#writable = writable;
-    this.name = handle.name;
-  }
-
-  /** @param {Uint8Array} bytes */
-  async write(bytes) {
-    this.#waiting.push(bytes);
-    this.#waits += bytes.length;
-    if (this.#waits >= TOGETHER) await this.#flush();
-  }
-
-  /** @param {number} at @param {Uint8Array} bytes */
-  async patch(at, bytes) {
-    await this.#flush();
-    await this.#writable.write({ type: "write", position: at, data: bytes });
-  }
-
-  async #flush() {
-    if (this.#waits === 0) return;
-    const data = new Blob(this.#waiting);
-    this.#waiting = [];
-    this.#waits = 0;
-    await this.#writable.write({ type: "write", position: this.#position, data });
-    this.#position += data.size;
-  }
-
-  /** All is there. Returns the file, to be read back. */
-  async close() {
-    await this.#flush();
-    await this.#writable.close();
-    return this.#handle.getFile();
-  }
-
-  /** Give it up. */
-  async discard() {
-    // What could not be written or closed cannot be given up once more; why not is told already.
-    await Promise.allSettled([this.#writable.abort()]);
-    // Choosing a name makes an empty file, and `close` a whole one.
-    const [removed] = await Promise.allSettled([this.#remove()]);
-    if (removed.status === "rejected") await Promise.allSettled([this.#empty()]);
-  }
-
-  async #remove() {
-    await this.#handle.remove();
-  }
-
-  /** Where a browser removes no file: nobody may take it for a package. */
-  async #empty() {
-    const writable = await this.#handle.createWritable();
-    await writable.close();
-  }
-
-  /** Nothing: it is where it was chosen to be. */
-  offer() {}
-}
-
-class InMemory {
-  /** @type {Blob[]} */
-  #pieces = [];
-  /** @type {Uint8Array[]} */
-  #waiting = [];
-  #waits = 0;
-  /** @type {[number, Uint8Array][]} */
-  #patches = [];
-  /** @type {Blob | null} */
-  #whole = null;
 
   /** @param {string} name */
   constructor(name) {
@@ -117,11 +46,72 @@ class InMemory {
   async write(bytes) {
     this.#waiting.push(bytes);
     this.#waits += bytes.length;
-    if (this.#waits < TOGETHER) return;
-    // A browser may put a Blob where it takes no memory.
-    this.#pieces.push(new Blob(this.#waiting));
+    if (this.#waits >= TOGETHER) await this.flush();
+  }
+
+  async flush() {
+    const some = new Blob(this.#waiting);
     this.#waiting = [];
     this.#waits = 0;
+    if (some.size > 0) await this.put(some);
+  }
+}
+
+class InFile extends Target {
+  #handle;
+  #writable;
+  #position = 0;
+
+  constructor(handle, writable) {
+    super(handle.name);
+    this.#handle = handle;
+    this.#writable = writable;
+  }
+
+  /** @param {Blob} data */
+  async put(data) {
+    await this.#writable.write({ type: "write", position: this.#position, data });
+    this.#position += data.size;
+  }
+
+  /** @param {number} at @param {Uint8Array} bytes */
+  async patch(at, bytes) {
+    await this.flush();
+    await this.#writable.write({ type: "write", position: at, data: bytes });
+  }
+
+  /** All is there. Returns the file, to be read back. */
+  async close() {
+    await this.flush();
+    await this.#writable.close();
+    return this.#handle.getFile();
+  }
+
+  /** Give it up. */
+  async discard() {
+    // What could not be written or closed cannot be given up once more; why not is told already.
+    await Promise.allSettled([this.#writable.abort()]);
+    // Choosing a name makes an empty file, and `close` a whole one.
+    const [removed] = await Promise.allSettled([(async () => this.#handle.remove())()]);
+    // Where a browser removes no file: nobody may take it for a package.
+    if (removed.status === "rejected") await Promise.allSettled([this.#handle.createWritable().then((empty) => empty.close())]);
+  }
+
+  /** Nothing: it is where it was chosen to be. */
+  offer() {}
+}
+
+class InMemory extends Target {
+  /** A browser may put a Blob where it takes no memory. @type {Blob[]} */
+  #pieces = [];
+  /** @type {[number, Uint8Array][]} */
+  #patches = [];
+  /** @type {Blob | null} */
+  #whole = null;
+
+  /** @param {Blob} data */
+  async put(data) {
+    this.#pieces.push(data);
   }
 
   /** @param {number} at @param {Uint8Array} bytes */
@@ -130,7 +120,8 @@ class InMemory {
   }
 
   async close() {
-    const made = new Blob([...this.#pieces, ...this.#waiting]);
+    await this.flush();
+    const made = new Blob(this.#pieces);
     const parts = [];
     let done = 0;
     for (const [at, bytes] of this.#patches.sort(([one], [other]) => one - other)) {
@@ -143,7 +134,6 @@ class InMemory {
 
   async discard() {
     this.#pieces = [];
-    this.#waiting = [];
     this.#whole = null;
   }
 

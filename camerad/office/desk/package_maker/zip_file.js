@@ -28,16 +28,8 @@ const CRC = new Uint32Array(256).map((_, byte) => {
 
 /** Numbers, least byte first: [bytes, value] each. @param {[2 | 4 | 8, number][]} fields */
 function numbers(fields) {
-  const data = new Uint8Array(fields.reduce((sum, [bytes]) => sum + bytes, 0));
-  const view = new DataView(data.buffer);
-  let at = 0;
-  for (const [bytes, value] of fields) {
-    if (bytes === 2) view.setUint16(at, value, true);
-    else if (bytes === 4) view.setUint32(at, value, true);
-    else view.setBigUint64(at, BigInt(value), true);
-    at += bytes;
-  }
-  return data;
+  const bytes = ([length, value]) => Array.from({ length }, (_, at) => Math.floor(value / 256 ** at) % 256);
+  return Uint8Array.from(fields.flatMap(bytes));
 }
 
 /** When a file was made, as MS-DOS has it (4.4.6): to two seconds, in local time. @param {Date} when */
