@@ -1,37 +1,38 @@
 """The camera: picamera2, opened and configured once per process life.
 
-Two streams leave the sensor's image processor: `main` goes to the encoder, `lores` to the
-self-view. The camera runs from `Camera.open` to `Camera.close` in every stage, because starting
-it takes longer than an officer can wait; what the stages change is whether it is encoded. Only
-where the configuration wants it, the sensor is off in idle (`camerad.capture.resting`).
+`camerad.capture.camera_source` gives each picture to the encoder and to the self-view. The camera
+runs from construction to `Camera.close` in every stage, because starting it takes longer than an
+officer can wait; what the stages change is whether it is encoded. Only where the configuration
+wants it, the sensor is off in idle (`camerad.capture.resting`).
 
-What stays in memory when nothing is encoded: the camera's own buffers, six of each stream. They
-always hold the last six raw pictures, a fifth of a second at 30 pictures per second, each
-overwritten by the sixth frame after it; libcamera's own buffers between the sensor and the image
-processor hold the same moments as Bayer data. If the sensor stalls, they stay until it goes on or
-the process ends. Nothing else stays: x264's own copies of pictures and packets are freed with the
-encoder, and what is freed is overwritten (`camerad.base.process.overwrite_freed_memory`).
+What stays in memory when nothing is encoded: the camera's own buffers, six of each stream, or four
+of a USB camera. They always hold the last pictures, a fifth of a second at 30 pictures per second,
+each overwritten by a later one; libcamera's own buffers between the sensor and the image processor
+hold the same moments as Bayer data. If the sensor stalls, they stay until it goes on or the process
+ends. Nothing else stays: what libav and x264 made of pictures and packets is freed with decoder and
+encoder, and what is freed is overwritten (`camerad.base.process.overwrite_freed_memory`). Of a
+camera whose pictures are converted, one is looked at for its brightness a few times a second, and
+let go with the next.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import gc
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 
-import av
 import numpy as np
 from libcamera import controls
-from picamera2 import MappedArray, Picamera2, dma_heap
 from picamera2.platform import Platform, get_platform
 
 from camerad.base.clock import Clock
 from camerad.base.errors import CaptureError
+from camerad.capture.camera_source import close_camera, has_rate, open_camera, writing
 from camerad.capture.capture_settings import CaptureSettings
 from camerad.capture.encoding import (
+    HARDWARE_FORMAT,
     HardwareEncoder,
     KeySchedule,
     SoftwareEncoder,
@@ -47,10 +48,6 @@ from camerad.stream import wire
 from camerad.stream.frame import Geometry
 from camerad.stream.newest import Frame, FrameWriter
 
-FORMAT: Final = "YUV420"
-"""picamera2's name for I420; libav calls it yuv420p."""
-BUFFERS: Final = 6
-"""Buffers of each stream: picamera2's own number for video."""
 _BRIGHTNESS_STEP: Final = 16
 """Pixels from one that is looked at to the next, both ways: 300 of a picture of 320 x 240."""
 
@@ -86,32 +83,32 @@ class Camera:
         self._keys = KeySchedule(settings.key_interval_us, settings.frame_us)
         self._pictures = Pictures(outbox, settings.frame_us, self._keys.request)
         self._picture: Picture | None = None
-        self._views: dict[Any, Any] = {}
-        self._images: dict[Any, Any] = {}
         self._viewing = False
         self._fps = round(settings.fps)
         self._view_lock = threading.Lock()
         self._encoder: SoftwareEncoder | HardwareEncoder | None = None
-        self._wiring = Wiring(
-            self._pictures,
-            self._keys,
-            lambda: self._picture,
-            self._image,
-            self._write_stamp,
-            self._fail,
-            opening,
-        )
         self._stamp: Stamp | None = None
         if settings.stamp is not None:
             self._stamp = Stamp(settings.stamp.device, settings.width, settings.height, clock)
         on_vc4 = get_platform() is Platform.VC4
         self._hardware, self._why = choose(settings.encoder, on_vc4)
         self._platform = "vc4" if on_vc4 else "pisp"
-        self._picam2 = _open(settings)
+        self._picam2, self._source = open_camera(settings)
+        if self._hardware and self._source.format != HARDWARE_FORMAT:
+            self._hardware, self._why = False, f"the camera delivers {self._source.format}"
+        self._wiring = Wiring(
+            self._pictures,
+            self._keys,
+            lambda: self._picture,
+            self._source.image,
+            self._write_stamp,
+            self._fail,
+            opening,
+        )
+        self._encoding = threading.Lock()
         try:
-            self._lores = self._geometry("lores")
-            self._writer = FrameWriter(frame_fd, self._lores)
-            self._streams = self._picam2.stream_map
+            self._writer = FrameWriter(frame_fd, self._source.small)
+            self._stream = self._picam2.stream_map["main"]
             self._picam2.start()
             if self._hardware:
                 self._encoder = HardwareEncoder(settings, self._wiring)
@@ -130,23 +127,19 @@ class Camera:
         gc.collect()
         gc.freeze()
 
-    def _geometry(self, stream: str) -> Geometry:
-        configured = self._picam2.stream_configuration(stream)
-        width, height = configured["size"]
-        return Geometry(width, height, configured["stride"])
-
     def description(self) -> dict[str, Any]:
         """The opened camera: the body of the HELLO message."""
-        main, lores = self._geometry("main"), self._geometry("lores")
+        main, lores = self._picam2.stream_configuration("main"), self._source.small
         return {
             "camera": str(self._picam2.camera_properties.get("Model", "unknown")),
             "platform": self._platform,
             "encoder": "hardware" if self._hardware else "software",
             "encoder_because": self._why,
             "codec": codec_name(self._hardware),
-            "width": main.width,
-            "height": main.height,
-            "stride": main.stride,
+            "format": self._source.format,
+            "width": self._settings.width,
+            "height": self._settings.height,
+            "stride": main["stride"],
             "fps": self._settings.fps,
             "lores_width": lores.width,
             "lores_height": lores.height,
@@ -155,55 +148,45 @@ class Camera:
         }
 
     def _take(self, request: Any) -> None:
-        """picamera2 calls this with every frame, right before the encoders; never raises."""
+        """picamera2 calls this with every frame, right before the hardware's encoder; never
+        raises."""
         try:
+            self._source.take(request)
+            if (self._pictures.armed or self._viewing) and not self._source.whole():
+                # Not delivered; the next picture's number and time say so.
+                self._picture = None
+                return
             metadata = request.request.metadata
             pts_us = metadata[controls.SensorTimestamp] // 1000
-            buffer = request.request.buffers[self._streams["main"]]
             self._picture = self._pictures.delivered(
-                buffer.metadata.sequence,
+                request.request.buffers[self._stream].metadata.sequence,
                 pts_us,
                 metadata.get(controls.FrameDuration, 0),
-                lambda: brightness(self._view(request, "lores"), self._lores),
+                self._luma,
             )
-            if self._viewing and self._picture is not None:
+            if self._picture is None:
+                return
+            if self._viewing:
                 with self._view_lock:
                     if self._viewing:
-                        self._writer.put(self._view(request, "lores"), pts_us)
+                        self._writer.put(self._source.view(), pts_us)
+            with self._encoding:
+                if isinstance(self._encoder, SoftwareEncoder):
+                    self._encoder.encode_picture()
         except Exception as error:  # noqa: BLE001 - picamera2's event loop would die of it
             self._fail(error)
 
-    def _view(self, request: Any, stream: str) -> Frame:
-        """The buffer of a stream as an array, `Geometry.shape`, without a copy.
+    def _luma(self) -> int | None:
+        """How bright the present picture is; None if it is damaged."""
+        if not self._source.whole():
+            return None
+        return brightness(self._source.view(), self._source.small)
 
-        Made once per buffer. picamera2 has told the kernel that the processor reads the buffer
-        for as long as the request is out, so that need not be done again.
-        """
-        buffer = request.request.buffers[self._streams[stream]]
-        view: Frame | None = self._views.get(buffer)
-        if view is None:
-            with MappedArray(request, stream, write=False) as mapped:
-                view = np.asarray(mapped.array)
-            self._views[buffer] = view
-        return view
-
-    def _image(self, request: Any) -> Any:
-        """The main stream's buffer as a frame of libav, without a copy. Made once per buffer."""
-        buffer = request.request.buffers[self._streams["main"]]
-        image = self._images.get(buffer)
-        if image is None:
-            view = self._view(request, "main")
-            image = av.VideoFrame.from_numpy_buffer(view, "yuv420p", width=self._settings.width)
-            self._images[buffer] = image
-        return image
-
-    def _write_stamp(self, request: Any, picture: Picture) -> None:
-        """Put the stamp into the main stream's buffer."""
-        if self._stamp is None:
-            return
-        view = self._view(request, "main")
-        with _writing(request.request.buffers[self._streams["main"]]):
-            self._stamp.write(view, picture.pts_us)
+    def _write_stamp(self, picture: Picture) -> None:
+        """Put the stamp into the picture that the encoder takes next."""
+        if self._stamp is not None:
+            with self._source.luma() as rows:
+                self._stamp.write(rows, picture.pts_us)
 
     def stamp(self, *, pre: bool, trusted: bool, wearer: str | None) -> None:
         """What the stamp shows from the next picture on; see `Stamp.tell`."""
@@ -228,21 +211,25 @@ class Camera:
         if self._hardware:
             self._keys.request()
             return
-        encoder = SoftwareEncoder(self._settings, self._wiring)
         try:
-            self._picam2.start_encoder(encoder)
+            encoder = SoftwareEncoder(self._settings, self._wiring, self._source.pixels)
         except Exception as error:
             raise CaptureError(f"the encoder cannot be started: {error}") from error
-        self._encoder = encoder
+        with self._encoding:
+            self._encoder = encoder
 
     def disarm(self) -> None:
         """Stop encoding and forget every encoded byte; harmless if nothing is armed."""
         self._pictures.disarm()
         if isinstance(self._encoder, HardwareEncoder):
             self._encoder.wipe()
-        elif self._encoder is not None:
-            self._picam2.stop_encoder(self._encoder)
-            self._encoder = None
+        else:
+            with self._encoding:
+                if isinstance(self._encoder, SoftwareEncoder):
+                    self._encoder.close()
+                self._encoder = None
+                if not self._viewing:
+                    self._source.forget()
             gc.collect()
         self._outbox.forget()
 
@@ -260,11 +247,14 @@ class Camera:
         self._keys.request()
 
     def rate(self, fps: int) -> None:
-        """Take so many pictures per second from a few frames on, without configuring anew.
+        """Take so many pictures per second from a few frames on, without configuring anew. A camera
+        that takes no rate keeps its own.
 
         Raises CaptureError if the camera takes no controls.
         """
         self._fps = fps
+        if not has_rate(self._picam2):
+            return
         duration_us = round(1_000_000 / fps)
         try:
             # libcamera's own word for it (control_ids_core.yaml), in microseconds.
@@ -295,19 +285,18 @@ class Camera:
         self._pictures.rests()
         # No frame comes that would overwrite the last ones.
         for buffer, memory in self._picam2.allocator.mapped_buffers.items():
-            with _writing(buffer):
+            with writing(buffer):
                 memory[:] = bytes(len(memory))
 
     def close(self) -> None:
         """Stop and close the camera. May never return: the camera stack is known to hang here."""
         self.disarm()
         self.view(False)
-        if self._encoder is not None:
+        if isinstance(self._encoder, HardwareEncoder):
             self._picam2.stop_encoder(self._encoder)
         self._picam2.stop()
-        self._images.clear()
-        self._views.clear()
-        self._picam2.close()
+        self._source.close()
+        close_camera(self._picam2)
 
 
 def brightness(frame: Frame, geometry: Geometry) -> int:
@@ -319,59 +308,3 @@ def brightness(frame: Frame, geometry: Geometry) -> int:
     luma = frame[: geometry.height : _BRIGHTNESS_STEP, : geometry.width : _BRIGHTNESS_STEP].ravel()
     last = -(-len(luma) * 9 // 10) - 1
     return int(np.partition(luma, last)[last])
-
-
-@contextlib.contextmanager
-def _writing(buffer: Any) -> Iterator[None]:
-    """The processor writes into a buffer of the camera; afterwards devices see what it wrote.
-
-    As picamera2's own DmaSync, but without asking for reading (linux/dma-buf.h): that was begun
-    when the request came, and to begin it again would empty the processor's cache of the whole
-    picture. Raises OSError if the kernel refuses.
-    """
-    fd = buffer.planes[0].fd
-    sync = dma_heap.dma_buf_sync()
-    sync.flags = dma_heap.DMA_BUF_SYNC_START | dma_heap.DMA_BUF_SYNC_WRITE
-    fcntl.ioctl(fd, dma_heap.DMA_BUF_IOCTL_SYNC, sync)
-    try:
-        yield
-    finally:
-        sync.flags = dma_heap.DMA_BUF_SYNC_END | dma_heap.DMA_BUF_SYNC_WRITE
-        fcntl.ioctl(fd, dma_heap.DMA_BUF_IOCTL_SYNC, sync)
-
-
-def _open(settings: CaptureSettings) -> Any:
-    """The camera, configured. Raises CaptureError."""
-    try:
-        if not Picamera2.global_camera_info():
-            raise CaptureError(
-                "no camera found: is its ribbon cable seated, and its overlay loaded?"
-            )
-        picam2 = Picamera2()
-        picam2.configure(
-            picam2.create_video_configuration(
-                main={"size": (settings.width, settings.height), "format": FORMAT},
-                lores={"size": (settings.lores_width, settings.lores_height), "format": FORMAT},
-                raw=None,
-                buffer_count=BUFFERS,
-                controls={"FrameRate": settings.fps},
-                # No caller captures single frames, so picamera2 need not hold one back for that.
-                queue=False,
-                display=None,
-            )
-        )
-    except CaptureError:
-        raise
-    except Exception as error:
-        raise CaptureError(f"the camera cannot be opened: {error}") from error
-    for stream, width, height in (
-        ("main", settings.width, settings.height),
-        ("lores", settings.lores_width, settings.lores_height),
-    ):
-        got = picam2.stream_configuration(stream)
-        if tuple(got["size"]) != (width, height) or got["format"] != FORMAT:
-            raise CaptureError(
-                f"the camera has no {stream} stream of {width}x{height} in {FORMAT}; "
-                f"the nearest is {got['size'][0]}x{got['size'][1]} in {got['format']}"
-            )
-    return picam2

@@ -11,6 +11,8 @@ from msgspec.structs import fields
 from camerad.base.errors import ConfigError
 
 EncoderChoice = Literal["auto", "software", "hardware"]
+SourceChoice = Literal["auto", "board", "usb"]
+_CHOICES: Final = {"encoder": get_args(EncoderChoice), "source": get_args(SourceChoice)}
 
 _EVEN: Final = ("width", "height", "lores_width", "lores_height")
 
@@ -41,7 +43,8 @@ class CaptureSettings(msgspec.Struct, frozen=True):
     width, height, lores_width, lores_height: pixels of the main and the low-resolution stream, even
     numbers. fps: pictures per second. bitrate, max_bitrate: bits per second, on average and at
     most. encoder: which encoder to take; "auto" takes the hardware where there is one.
-    encoder_threads: threads of the software encoder. key_interval_us: time from one key frame to
+    encoder_threads: threads of the software encoder. source: which camera to take; "auto" takes a
+    USB camera only where there is no other. key_interval_us: time from one key frame to
     the next. stamp: what is written into the picture; None: nothing is. sound: the microphone;
     None: there is to be no sound. rests: whether the sensor is off while no picture is needed.
     """
@@ -56,6 +59,7 @@ class CaptureSettings(msgspec.Struct, frozen=True):
     encoder: EncoderChoice
     key_interval_us: int
     encoder_threads: int = 1
+    source: SourceChoice = "auto"
     stamp: StampSettings | None = None
     sound: SoundSettings | None = None
     rests: bool = False
@@ -106,9 +110,8 @@ def _mistakes(where: str, name: str, hint: Any, value: Any) -> list[str]:
         return [] if value is None else _mistakes_of(value, SoundSettings, f"{where}sound: ")
     if name == "rests":
         return [] if isinstance(value, bool) else [f"{where}rests: {value!r} is no switch"]
-    if name == "encoder":
-        allowed = get_args(EncoderChoice)
-        return [] if value in allowed else [f"{where}encoder: {value!r} is not in {allowed}"]
+    if allowed := _CHOICES.get(name):
+        return [] if value in allowed else [f"{where}{name}: {value!r} is not in {allowed}"]
     if hint is str:
         good = isinstance(value, str) and value
         return [] if good else [f"{where}{name}: {value!r} is not a name"]

@@ -1,12 +1,12 @@
-"""The two encoders: picamera2's own classes, with camerad's times, key frames and bookkeeping.
+"""The two encoders, with camerad's times, key frames and bookkeeping.
 
-Software (libx264 through picamera2's LibavH264Encoder): a fresh one for every `arm`, gone with
-everything it holds at `disarm`. Hardware (the V4L2 encoder of a vc4 board through picamera2's
-H264Encoder): starting and stopping it again and again is known to hang the driver, so it runs as
-long as the camera does and its packets are let through or not.
+Software (libx264 through libav): a fresh one for every `arm`, gone with everything it holds at
+`disarm`. Hardware (the V4L2 encoder of a vc4 board through picamera2's H264Encoder): starting and
+stopping it again and again is known to hang the driver, so it runs as long as the camera does and
+its packets are let through or not.
 
-picamera2 calls the encoders from its event loop, which dies silently of an exception and then
-hangs in stop(); so nothing here raises into it, an exception goes to `Wiring.fail`.
+picamera2 calls the hardware's from its event loop, which dies silently of an exception and then
+hangs in stop(); so it raises nothing into it, an exception goes to `Wiring.fail`.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ import mmap
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from fractions import Fraction
 from typing import Any, Final
 
 import av
 import msgspec
 import videodev2
+from av.codec.context import ThreadType
 from av.video.frame import PictureType
-from picamera2.encoders import LibavH264Encoder
 from picamera2.encoders.h264_encoder import H264Encoder
 
 from camerad.base.errors import CaptureError
@@ -33,6 +34,8 @@ from camerad.capture.send_queue import overwrite
 HARDWARE_DEVICE: Final = "/dev/video11"
 """Path of a vc4 board's H.264 encoder."""
 HARDWARE_CODEC: Final = "bcm2835-codec"
+HARDWARE_FORMAT: Final = "YUV420"
+"""picamera2's name of the only format that camerad gives to it."""
 NO_AUTOMATIC_KEYS: Final = 1 << 30
 """A period of key frames, in frames, that never ends; x264's own value for infinity."""
 
@@ -65,89 +68,75 @@ class KeySchedule:
 class Wiring(msgspec.Struct):
     """An encoder's interface to the process around it.
 
-    picture: the frame that picamera2 is handing to the encoders now. image: the main stream's
-    buffer of a request as a frame of libav, without a copy. stamp: writes into the main stream's
-    buffer of a request what is to be seen in the picture, before it is encoded. opening: in its
-    context an encoder in software is opened.
+    picture: the frame that is encoded now; None: it is not to be. image: the same as a frame of
+    libav. stamp: writes into it what is to be seen, before it is encoded. opening: in its context
+    an encoder in software is opened.
     """
 
     pictures: Pictures
     keys: KeySchedule
     picture: Callable[[], Picture | None]
-    image: Callable[[Any], Any]
-    stamp: Callable[[Any, Picture], None]
+    image: Callable[[], Any]
+    stamp: Callable[[Picture], None]
     fail: Callable[[BaseException], None]
     opening: Callable[[], AbstractContextManager[object]]
 
 
-class SoftwareEncoder(LibavH264Encoder):  # type: ignore[misc] # picamera2 has no types
+class SoftwareEncoder:
     """libx264, with a bound on the rate; a window of T seconds never holds more than
     T + 0.5 seconds of `max_bitrate`.
 
-    Not reusable: stop() gives back all the memory in which it held pictures and packets.
+    pixels: libav's name of the format that it is given. Opened on construction, so that a refusal
+    is raised then and the first frame need not wait. `close` gives back all the memory in which it
+    held pictures and packets.
     """
 
-    _stream: Any
-    _container: Any
-
-    def __init__(self, settings: CaptureSettings, wiring: Wiring) -> None:
-        super().__init__(
-            bitrate=settings.bitrate, iperiod=NO_AUTOMATIC_KEYS, framerate=settings.fps
-        )
-        self.threads = settings.encoder_threads
-        self.drop_final_frames = True
-        self._max_bitrate = settings.max_bitrate
+    def __init__(self, settings: CaptureSettings, wiring: Wiring, pixels: str) -> None:
         self._wiring = wiring
-        self._container: Any = None
-        self._stream: Any = None
-        self._codec_context: Any = None
-
-    def _start(self) -> None:
-        super()._start()
-        codec = self._stream.codec_context
-        codec.options["maxrate"] = str(self._max_bitrate)
-        codec.options["bufsize"] = str(self._max_bitrate // 2)
-        codec.options["bf"] = "0"
-        # Opened now, so that a refusal is raised here and the first frame need not wait.
-        with self._wiring.opening():
+        self._first_us: int | None = None
+        codec = av.CodecContext.create("h264", "w")
+        codec.width, codec.height, codec.pix_fmt = settings.width, settings.height, pixels
+        codec.framerate = Fraction(settings.fps)
+        codec.time_base = Fraction(1, 1_000_000)
+        codec.bit_rate = settings.bitrate
+        codec.gop_size = NO_AUTOMATIC_KEYS
+        codec.thread_count = settings.encoder_threads
+        codec.thread_type = ThreadType.FRAME
+        codec.options = {
+            "preset": "ultrafast",
+            "tune": "zerolatency",
+            "deblock": "1",
+            "maxrate": str(settings.max_bitrate),
+            "bufsize": str(settings.max_bitrate // 2),
+            "bf": "0",
+        }
+        with wiring.opening():
             codec.open()
-        self._codec_context = codec
-        self._wiring.pictures.started()
-        self._wiring.keys.request()
+        self._codec: Any = codec
+        wiring.pictures.started()
+        wiring.keys.request()
 
-    def _stop(self) -> None:
-        super()._stop()
-        # libav frees the encoder, and x264 its pictures, with the last reference.
-        self._codec_context = None
-        self._stream = None
-        self._container = None
-
-    def encode(self, stream: Any, request: Any) -> None:
-        """Called by picamera2's event loop with every frame; never raises."""
-        try:
-            super().encode(stream, request)
-        except Exception as error:  # noqa: BLE001 - picamera2's event loop would die of it
-            self._wiring.fail(error)
-
-    def _encode(self, stream: Any, request: Any) -> None:  # noqa: ARG002 - picamera2's signature
-        # In place of picamera2's own: it maps and wraps each buffer anew, copies each packet, and
-        # marks key frames in a way that newer versions of PyAV refuse. The request need not be
-        # held either: x264 has copied the picture when encode() returns.
+    def encode_picture(self) -> None:
+        """Encode the present picture, unless it is older than what is wanted."""
         wiring = self._wiring
         picture = wiring.picture()
         if picture is None or picture.pts_us < wiring.pictures.not_before_us:
             return
-        wiring.stamp(request, picture)
-        frame = wiring.image(request)
-        frame.pts = self._timestamp(request)
+        wiring.stamp(picture)
+        frame = wiring.image()
+        if self._first_us is None:
+            self._first_us = picture.pts_us
+        frame.pts = picture.pts_us - self._first_us
+        wiring.pictures.fed(frame.pts, picture)
         frame.pict_type = PictureType.I if wiring.keys.take(picture.pts_us) else PictureType.NONE
-        for packet in self._codec_context.encode(frame):
+        for packet in self._codec.encode(frame):
             if packet.dts != packet.pts:
                 raise CaptureError("the encoder reorders pictures")
             wiring.pictures.encoded(memoryview(packet), packet.is_keyframe, packet.pts)
 
-    def _timestamp(self, request: Any) -> int:  # noqa: ARG002 - picamera2's signature
-        return _time(self, self._wiring)
+    def close(self) -> None:
+        """libav frees the encoder, and x264 its pictures, with the last reference."""
+        self._codec = None
 
 
 class Emptied:
@@ -194,6 +183,7 @@ class HardwareEncoder(H264Encoder):  # type: ignore[misc] # picamera2 has no typ
     """
 
     vd: Any
+    firsttimestamp: int | None
     bufs: dict[int, tuple[Any, int]]
 
     def __init__(self, settings: CaptureSettings, wiring: Wiring) -> None:
@@ -242,13 +232,20 @@ class HardwareEncoder(H264Encoder):  # type: ignore[misc] # picamera2 has no typ
         if picture is None:
             return
         # Armed or not: the first packet that is let through may be of a picture from just before.
-        self._wiring.stamp(request, picture)
+        self._wiring.stamp(picture)
         if self._wiring.keys.take(picture.pts_us):
             self.force_key_frame()
         super()._encode(stream, request)
 
     def _timestamp(self, request: Any) -> int:  # noqa: ARG002 - picamera2's signature
-        return _time(self, self._wiring)
+        picture = self._wiring.picture()
+        if picture is None:
+            raise CaptureError("a frame without a time reached the encoder")
+        if self.firsttimestamp is None:
+            self.firsttimestamp = picture.pts_us
+        timestamp_us: int = picture.pts_us - self.firsttimestamp
+        self._wiring.pictures.fed(timestamp_us, picture)
+        return timestamp_us
 
     def thread_poll(self, buf_available: Any) -> None:
         """The thread that takes the packets from the driver; never dies silently."""
@@ -277,18 +274,6 @@ class HardwareEncoder(H264Encoder):  # type: ignore[misc] # picamera2 has no typ
         body = memoryview(frame)
         if not self._wiring.pictures.encoded(body, keyframe, timestamp):
             overwrite(body)
-
-
-def _time(encoder: Any, wiring: Wiring) -> int:
-    """The time of the current picture as the encoder counts it, from its first picture on."""
-    picture = wiring.picture()
-    if picture is None:
-        raise CaptureError("a frame without a time reached the encoder")
-    if encoder.firsttimestamp is None:
-        encoder.firsttimestamp = picture.pts_us
-    timestamp_us: int = picture.pts_us - encoder.firsttimestamp
-    wiring.pictures.fed(timestamp_us, picture)
-    return timestamp_us
 
 
 def choose(wanted: str, on_vc4: bool) -> tuple[bool, str]:

@@ -127,10 +127,10 @@ class Pictures:
         frame: int,
         pts_us: int,
         duration_us: int,
-        luma: Callable[[], int] | None = None,
+        luma: Callable[[], int | None] | None = None,
     ) -> Picture | None:
-        """A frame has arrived; duration_us: how long the sensor says it took. luma: tells how
-        bright it is; asked a few times a second.
+        """A frame has arrived; duration_us: how long the sensor says it took, 0 if it does not say.
+        luma: tells how bright it is; asked a few times a second.
 
         Returns what to encode, or None if its time is not later than that of the frame before.
         """
@@ -148,8 +148,11 @@ class Pictures:
                 by_number = 0
             late_us = pts_us - last.pts_us
             # Where the rate changes, the sensor's word for one of the two is that of the other.
-            took_us = max(duration_us, self._last_duration_us) or self._frame_us
-            by_time = round(late_us / took_us) - 1 if late_us > took_us * 1.5 else 0
+            took_us = max(duration_us, self._last_duration_us)
+            if not took_us and frame == last.frame:
+                took_us = self._frame_us
+            # A USB camera takes longer in the dark and does not say so: its number tells alone.
+            by_time = round(late_us / took_us) - 1 if took_us and late_us > took_us * 1.5 else 0
             picture = Picture(frame, pts_us, max(by_number, by_time - self._stale), self._stale)
             self._stale = 0
         self._last_seen, self._last_duration_us = picture, duration_us

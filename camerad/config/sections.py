@@ -124,6 +124,11 @@ class RetentionChoice(msgspec.Struct, frozen=True):
 class CameraSettings(msgspec.Struct, frozen=True):
     """Picture and encoder."""
 
+    source: Annotated[
+        Literal["auto", "board", "usb"],
+        "Which camera. board: the one on the board's camera connector. usb: a USB camera (UVC). "
+        "auto: the board's own, or a USB camera where there is no other.",
+    ] = "auto"
     width: Annotated[int, "Width of the recorded picture.", Range(160, 1920, "pixels"), Even()] = (
         1280
     )

@@ -96,6 +96,7 @@ def capture(settings: Settings) -> dict[str, Any]:
         "lores_height": camera.lores_height,
         "bitrate": camera.bitrate,
         "max_bitrate": camera.max_bitrate,
+        "source": camera.source,
         "encoder": camera.encoder,
         "encoder_threads": camera.encoder_threads,
         "key_interval_us": group_us(settings),

@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("libcamera", reason="no libcamera, real or simulated")
 
-from camerad.capture import camera
+from camerad.capture import camera, camera_source
 from camerad.stream.frame import Geometry
 
 # linux/dma-buf.h: DMA_BUF_SYNC_WRITE is 2 << 0, DMA_BUF_SYNC_END is 1 << 2.
@@ -30,13 +30,13 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
 def test_writing_into_a_buffer_begins_and_ends_with_a_word_to_the_kernel(
     told: list[tuple[int, int]],
 ) -> None:
-    with camera._writing(BUFFER):
+    with camera_source.writing(BUFFER):
         assert told == [(7, START_WRITING)]
     assert told == [(7, START_WRITING), (7, END_WRITING)]
 
 
 def test_it_ends_though_the_writing_fails(told: list[tuple[int, int]]) -> None:
-    with pytest.raises(ZeroDivisionError), camera._writing(BUFFER):
+    with pytest.raises(ZeroDivisionError), camera_source.writing(BUFFER):
         raise ZeroDivisionError
     assert told == [(7, START_WRITING), (7, END_WRITING)]
 
@@ -57,5 +57,5 @@ def test_a_kernel_that_refuses_is_an_error(monkeypatch: pytest.MonkeyPatch) -> N
         raise OSError("no")
 
     monkeypatch.setattr(fcntl, "ioctl", refuse)
-    with pytest.raises(OSError, match="no"), camera._writing(BUFFER):
+    with pytest.raises(OSError, match="no"), camera_source.writing(BUFFER):
         pytest.fail("written without leave")

@@ -64,6 +64,7 @@ def test_hello_says_what_was_opened(shared: Child) -> None:
         "encoder": "software",
         "encoder_because": "there is no /dev/video11",
         "codec": "libx264",
+        "format": "YUV420",
         "width": 640,
         "height": 360,
         "stride": 640,

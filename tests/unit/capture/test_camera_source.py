@@ -1,0 +1,174 @@
+"""Pictures of cameras that deliver something else than the encoder and the display take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+pytest.importorskip("libcamera", reason="no libcamera, real or simulated")
+
+import av
+from picamera2.allocators.allocator import Allocator
+
+from camerad.capture.camera_source import OneStream, PictureSource, TwoStreams
+from camerad.capture.capture_settings import CaptureSettings
+
+WIDTH, HEIGHT, PADDING = 64, 48, 16
+SETTINGS = CaptureSettings(
+    width=WIDTH,
+    height=HEIGHT,
+    fps=30,
+    lores_width=32,
+    lores_height=24,
+    bitrate=400_000,
+    max_bitrate=800_000,
+    encoder="software",
+    key_interval_us=1_000_000,
+)
+Bytes = NDArray[np.uint8]
+
+
+class Memory(Allocator):  # type: ignore[misc] # picamera2 has no types
+    """Buffers in this process's memory."""
+
+    def __init__(self, contents: dict[str, Bytes]) -> None:
+        super().__init__()
+        self.contents = contents
+        self.sync = lambda _allocator, buffer, _write: Held(self.contents[buffer.stream])
+
+
+class Held:
+    def __init__(self, content: Bytes) -> None:
+        self.content = content
+
+    def __enter__(self) -> Bytes:
+        return self.content
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def delivered(
+    kind: Callable[[Any, CaptureSettings], PictureSource],
+    format_: str,
+    stride: int,
+    used: int | None = None,
+    **contents: Bytes,
+) -> PictureSource:
+    """A source that has just been given a request with these contents of its streams."""
+    sizes = {"main": (WIDTH, HEIGHT), "lores": (32, 24)}
+    configured = {
+        name: {"format": format_, "size": sizes[name], "stride": stride if name == "main" else 32}
+        for name in contents
+    }
+    picam2 = SimpleNamespace(
+        allocator=Memory(contents),
+        stream_map={name: name for name in contents},
+        stream_configuration=configured.__getitem__,
+    )
+    buffers = {
+        name: SimpleNamespace(
+            stream=name,
+            metadata=SimpleNamespace(
+                planes=[SimpleNamespace(bytes_used=len(content) if used is None else used)]
+            ),
+        )
+        for name, content in contents.items()
+    }
+    source = kind(picam2, SETTINGS)
+    source.take(
+        SimpleNamespace(
+            request=SimpleNamespace(buffers={name: Key(one) for name, one in buffers.items()}),
+            picam2=SimpleNamespace(allocator=picam2.allocator, helpers=Helpers()),
+            stream_map=picam2.stream_map,
+            config=configured,
+        )
+    )
+    return source
+
+
+class Key:
+    """A buffer, which is a key of dictionaries as libcamera's are."""
+
+    def __init__(self, buffer: Any) -> None:
+        self.stream, self.metadata = buffer.stream, buffer.metadata
+
+
+class Helpers:
+    def _make_array_shared(self, array: Bytes, config: dict[str, Any]) -> Bytes:
+        from picamera2.request import Helpers as Real
+
+        made: Bytes = Real(None)._make_array_shared(array, config)
+        return made
+
+
+def ramp() -> Bytes:
+    """Luma that grows from left to right, within the limited range."""
+    return np.tile(np.linspace(16, 235, WIDTH).astype(np.uint8), (HEIGHT, 1))
+
+
+def test_yuyv_is_converted_whatever_its_stride() -> None:
+    rows = np.full((HEIGHT, 2 * WIDTH + PADDING), 0xEE, np.uint8)
+    rows[:, : 2 * WIDTH : 2] = ramp()
+    rows[:, 1 : 2 * WIDTH : 2] = 128
+    source = delivered(OneStream, "YUYV", 2 * WIDTH + PADDING, main=rows.ravel())
+    assert source.whole()
+    assert source.pixels == source.image().format.name == "yuv420p"
+    planes = source.image().to_ndarray()
+    assert np.abs(planes[:HEIGHT].astype(int) - ramp()).max() <= 1
+    assert np.abs(planes[HEIGHT:].astype(int) - 128).max() <= 1
+    small = source.view()
+    assert small.shape == source.small.shape == (36, 32)
+    assert np.abs(small[:24].astype(int) - ramp()[::2, ::2]).max() <= 6
+
+
+def jpeg() -> Bytes:
+    """A grey ramp in full range, as webcams send it."""
+    encoder: Any = av.CodecContext.create("mjpeg", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = WIDTH, HEIGHT, "yuvj422p"
+    encoder.time_base = 1
+    grey = np.tile(np.linspace(0, 255, WIDTH).astype(np.uint8), (HEIGHT, 1))
+    frame = av.VideoFrame.from_ndarray(grey, "gray").reformat(
+        format="yuvj422p", dst_color_range="JPEG"
+    )
+    return np.frombuffer(b"".join(bytes(one) for one in encoder.encode(frame)), np.uint8)
+
+
+def test_mjpeg_is_decoded_to_limited_range_and_what_lies_behind_it_is_no_part_of_it() -> None:
+    picture = jpeg()
+    old = np.frombuffer(np.random.default_rng(1).bytes(500), np.uint8)
+    content = np.concatenate((picture, old))
+    source = delivered(OneStream, "MJPEG", 0, used=len(picture), main=content)
+    assert source.whole()
+    planes = source.image().to_ndarray()
+    assert np.abs(planes[:HEIGHT].astype(int) - ramp()).max() <= 6
+    with source.luma() as rows:
+        rows[:4, :4] = 17
+    assert (source.image().to_ndarray()[:4, :4] == 17).all()
+
+
+@pytest.mark.parametrize("content", [b"", bytes(200), b"\xff\xd8\xff\xe0 no picture"])
+def test_a_damaged_picture_is_none(content: bytes) -> None:
+    source = delivered(OneStream, "MJPEG", 0, main=np.frombuffer(content, np.uint8))
+    assert not source.whole()
+
+
+def test_nv12_goes_to_the_encoder_as_it_lies_there_and_to_the_display_as_i420() -> None:
+    main = np.concatenate((ramp().ravel(), np.full(WIDTH * HEIGHT // 2, 128, np.uint8)))
+    lores = np.concatenate(
+        (ramp()[::2, ::2].ravel(), np.tile(np.array([90, 170], np.uint8), 32 * 24 // 4))
+    )
+    source = delivered(TwoStreams, "NV12", WIDTH, main=main, lores=lores)
+    assert source.image().format.name == source.pixels == "nv12"
+    main[0] = 99
+    assert bytes(source.image().planes[0])[0] == 99
+    small = source.view()
+    assert small.shape == source.small.shape == (36, 32)
+    assert (small[:24] == ramp()[::2, ::2]).all()
+    assert (small[24:30] == 90).all()
+    assert (small[30:] == 170).all()
