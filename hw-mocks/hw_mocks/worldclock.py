@@ -49,10 +49,10 @@ _LEASE_NS: Final = 30_000_000
 
 def library() -> Path:
     """The library to preload."""
-    return _compiled("worldclock", ".so", "-shared", "-fPIC")
+    return compiled("worldclock", ".so", "-shared", "-fPIC")
 
 
-def _compiled(name: str, ending: str, *options: str) -> Path:
+def compiled(name: str, ending: str, *options: str) -> Path:
     """What a source becomes; compiled when it is first asked for, and after a change."""
     from hw_mocks.clips import cache_folder
 
@@ -111,7 +111,7 @@ class World:
         self._page = Path(tempfile.mkdtemp(prefix="worldclock-", dir=_SHARED)) / "page"
         new_page(self._page)
         ours = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
-        command = [str(_compiled("worldkeeper", "")), str(self._page), str(os.getpid())]
+        command = [str(compiled("worldkeeper", "")), str(self._page), str(os.getpid())]
         self._keeper = subprocess.Popen(command, env=ours, stdout=subprocess.PIPE)
         assert self._keeper.stdout is not None
         if not self._keeper.stdout.read(1):
