@@ -42,7 +42,6 @@ def run(options: argparse.Namespace) -> int:
     from camerad.office.desk import people  # noqa: PLC0415
     from camerad.office.desk.desk_ledger import DeskLedger  # noqa: PLC0415
     from camerad.office.desk.desk_state import DeskState  # noqa: PLC0415
-    from camerad.office.desk.people import PeopleError  # noqa: PLC0415
     from camerad.office.desk.roles import read_roles  # noqa: PLC0415
     from camerad.office.desk.sessions import Sessions  # noqa: PLC0415
     from camerad.office.server.cameras import Cameras  # noqa: PLC0415
@@ -77,9 +76,7 @@ def run(options: argparse.Namespace) -> int:
             roles, what = read_roles(options.role), "added"
             people.add(decision.rows, options.person, options.name, roles, clock.wall_us())
         else:
-            known, what = people.find(decision.rows, options.person), "link"
-            if known is None:
-                raise PeopleError(f"there is nobody with the id {printable(repr(options.person))}")
+            known, what = people.get(decision.rows, options.person), "link"
             if known.is_lost:
                 raise OfficeCommandError(
                     f"the record of {known.id} cannot be read: add them anew with 'people add'"

@@ -11,7 +11,7 @@ import pytest
 from city_provider import CityProvider
 from playwright.sync_api import Browser, expect
 
-from camerad.office.desk.redeeming import KNOWN_COOKIE
+from camerad.office.desk.openid_routes import KNOWN_COOKIE
 from camerad.office.desk.roles import DeskRole
 from camerad.office.desk.sessions import COOKIE
 from tests.browser.person import NARROW, WIDE, Person, person

@@ -17,34 +17,31 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from typing import Final, Literal
 
 import msgspec
 
-from camerad.base.clock import Clock
 from camerad.base.errors import ConfigError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.config.provisioning import NAME
+from camerad.container.keys import Thumbprint
 from camerad.evidence import camera_register
 from camerad.evidence.camera_register import Register, RegisteredCamera
 from camerad.exchange.agreements import LARGEST_BUNDLE
 from camerad.office.desk.camera_routes import MANAGES_CAMERAS
-from camerad.office.desk.desk_ledger import DeskLedger
 from camerad.office.desk.desk_locks import DeskLocks
+from camerad.office.desk.desk_parts import DeskParts
 from camerad.office.desk.desk_refusals import DeskRefusal, refused
 from camerad.office.desk.route_table import LONGEST_BODY, Route, Visit
 from camerad.office.desk.sealed_answer import AGAIN_US
-from camerad.office.desk.sessions import Sessions
 from camerad.office.server import bodies
 from camerad.office.server.bundle_copy import BundleCopy
 from camerad.office.server.camera_quotas import GIB
-from camerad.office.server.cameras import Cameras
 from camerad.office.server.check_ins import CheckIns
 from camerad.office.server.offer_check import OfferRefusedError, make_offer
 from camerad.office.server.offered_server import check_server
-from camerad.office.server.office_settings import OfficeFile
 from camerad.office.server.refusals import RefusedRequestError
 from camerad.office.server.settings_offers import SettingsOffer, SettingsOffers, sha256_of
 from camerad.office.server.update_bundle import BundleError
@@ -102,60 +99,45 @@ class OfferBackBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CameraOffers:
-    """settings: of the office. sessions: who is signed in. ledger: the office's."""
+    """Offers of settings and updates to cameras."""
 
-    def __init__(
-        self, settings: OfficeFile, sessions: Sessions, ledger: DeskLedger, clock: Clock
-    ) -> None:
-        directory = str(settings.directory)
-        self._office = settings
-        self._sessions = sessions
-        self._ledger = ledger
-        self._register = str(settings.register)
-        self._check_ins = CheckIns(directory, Cameras(self._register), clock)
-        self._settings = SettingsOffers(directory, DeskLocks(directory))
-        self._updates = UpdateOffers(directory, DeskLocks(directory))
-        self._withdrawn = WithdrawnCameras(directory)
-        self._clock = clock
-        self._reserve = settings.receive.reserve_gib * GIB
+    def __init__(self, desk: DeskParts) -> None:
+        self._desk = desk
+        locks = DeskLocks(desk.directory)
+        self._check_ins = CheckIns(desk.directory, desk.cameras, desk.clock)
+        self._settings = SettingsOffers(desk.directory, locks)
+        self._updates = UpdateOffers(desk.directory, locks)
+        self._withdrawn = WithdrawnCameras(desk.directory)
+        self._reserve = desk.settings.receive.reserve_gib * GIB
         self._receiving = False
 
     def routes(self) -> Iterator[Route]:
         """All of them."""
-        yield Route(
-            *("POST", "/api/offers/settings", MANAGES_CAMERAS, self._offer_settings),
-            body=SettingsBody,
-            most=LONGEST_BODY,
-        )
+        take, most = self._offer_settings, LONGEST_BODY
+        yield Route("POST", "/api/offers/settings", MANAGES_CAMERAS, take, SettingsBody, most)
         yield Route("POST", "/api/offers/update", MANAGES_CAMERAS, self._receive, sends=FILE)
         yield Route("POST", "/api/offers/more", MANAGES_CAMERAS, self._offer_more, MoreBody)
         yield Route("POST", "/api/offers/back", MANAGES_CAMERAS, self._take_back, OfferBackBody)
 
     # ------------------------------------------------------------------ settings
 
-    async def _offer_settings(self, visit: Visit) -> OfferAnswer:
-        body: SettingsBody = visit.body
+    def _offer_settings(self, visit: Visit) -> OfferAnswer:
+        content, token = visit.body.settings.encode(), visit.body.signature.encode()
+        try:
+            check_server(NAME, content, self._desk.settings)
+            camera, made = make_offer(NAME, content, token, self._read_register(), self._check_ins)
+        except OfferRefusedError as error:
+            return OfferAnswer(why=error.why, text=str(error))
+        except ConfigError as error:
+            return OfferAnswer(why=RefusalReason.MISTAKES.value, text=str(error))
+        if self._withdrawn.find(camera.thumbprint) is not None:
+            return OfferAnswer(why="withdrawn", text=f"{camera.name} is withdrawn")
 
-        def offer() -> OfferAnswer:
-            content, token = body.settings.encode(), body.signature.encode()
-            register = self._read_register()
-            try:
-                check_server(NAME, content, self._office)
-                camera, made = make_offer(NAME, content, token, register, self._check_ins)
-            except OfferRefusedError as error:
-                return OfferAnswer(why=error.why, text=str(error))
-            except ConfigError as error:
-                return OfferAnswer(why=RefusalReason.MISTAKES.value, text=str(error))
-            if self._withdrawn.find(camera.thumbprint) is not None:
-                return OfferAnswer(why="withdrawn", text=f"{camera.name} is withdrawn")
+        def note() -> None:
+            self._note(visit, [camera], "offered", SETTINGS, sha256_of(made))
 
-            def note() -> None:
-                self._note(visit, [camera], "offered", SETTINGS, sha256_of(made))
-
-            self._settings.put(camera.thumbprint, made, note)
-            return OfferAnswer((camera.name,))
-
-        return await asyncio.to_thread(offer)
+        self._settings.put(camera.thumbprint, made, note)
+        return OfferAnswer((camera.name,))
 
     # ------------------------------------------------------------------ updates
 
@@ -196,7 +178,7 @@ class CameraOffers:
     async def _pieces(self, visit: Visit, length: int) -> AsyncIterator[bytes]:
         """The body, for as long as whoever sends it is signed in: to ask for that keeps their
         session. The slowest that `bodies.pieces` takes has a piece in a minute and a half."""
-        asked_us = self._clock.now_us()
+        asked_us = self._desk.clock.now_us()
         coming = bodies.pieces(visit.request, length)
         while True:
             try:
@@ -206,13 +188,13 @@ class CameraOffers:
                 raise refused(DeskRefusal.UPLOAD) from error
             if not piece:
                 return
-            if self._clock.now_us() - asked_us >= AGAIN_US:
+            if self._desk.clock.now_us() - asked_us >= AGAIN_US:
                 await asyncio.to_thread(self._check_signed_in, visit)
-                asked_us = self._clock.now_us()
+                asked_us = self._desk.clock.now_us()
             yield piece
 
     def _check_signed_in(self, visit: Visit) -> None:
-        if self._sessions.find(visit.secret) is None:
+        if self._desk.sessions.find(visit.secret) is None:
             raise refused(DeskRefusal.NOT_SIGNED_IN)
 
     def _offer_copy(
@@ -220,6 +202,33 @@ class CameraOffers:
     ) -> OfferAnswer:
         self._check_signed_in(visit)
         version = copy.manifest(BUNDLE).version
+
+        def put(kids: list[Thumbprint], note: Callable[[OfferedUpdate], None]) -> None:
+            self._updates.put_copy(BUNDLE, copy, kids, reserve=self._reserve, note=note)
+
+        return self._offer_version(visit, cameras, version, put)
+
+    def _offer_more(self, visit: Visit) -> OfferAnswer:
+        """Offer a bundle that is here already to more cameras."""
+        sha256 = visit.body.sha256
+        cameras = self._named(frozenset(visit.body.cameras))
+        found = self._updates.find_bundle(sha256)
+        if found is None:
+            raise refused(DeskRefusal.NOT_THERE)
+
+        def put(kids: list[Thumbprint], note: Callable[[OfferedUpdate], None]) -> None:
+            if self._updates.put_present(sha256, kids, note) is None:
+                raise refused(DeskRefusal.NOT_THERE)
+
+        return self._offer_version(visit, cameras, found.version, put)
+
+    def _offer_version(
+        self,
+        visit: Visit,
+        cameras: list[RegisteredCamera],
+        version: str,
+        put: Callable[[list[Thumbprint], Callable[[OfferedUpdate], None]], None],
+    ) -> OfferAnswer:
         taking, left_out = self._divided(cameras, version)
         if not taking:
             return OfferAnswer(left_out=left_out, why="none_left", version=version)
@@ -227,32 +236,8 @@ class CameraOffers:
         def note(offer: OfferedUpdate) -> None:
             self._note(visit, taking, "offered", UPDATE, offer.sha256, version=offer.version)
 
-        kids = [one.thumbprint for one in taking]
-        self._updates.put_copy(BUNDLE, copy, kids, reserve=self._reserve, note=note)
+        put([one.thumbprint for one in taking], note)
         return OfferAnswer(tuple(one.name for one in taking), left_out, version=version)
-
-    async def _offer_more(self, visit: Visit) -> OfferAnswer:
-        body: MoreBody = visit.body
-
-        def offer() -> OfferAnswer:
-            cameras = self._named(frozenset(body.cameras))
-            found = self._updates.find_bundle(body.sha256)
-            if found is None:
-                raise refused(DeskRefusal.NOT_THERE)
-            taking, left_out = self._divided(cameras, found.version)
-            if not taking:
-                return OfferAnswer(left_out=left_out, why="none_left", version=found.version)
-
-            def note(offer: OfferedUpdate) -> None:
-                self._note(visit, taking, "offered", UPDATE, offer.sha256, version=offer.version)
-
-            kids = [one.thumbprint for one in taking]
-            if self._updates.put_present(body.sha256, kids, note) is None:
-                raise refused(DeskRefusal.NOT_THERE)
-            names = tuple(one.name for one in taking)
-            return OfferAnswer(names, left_out, version=found.version)
-
-        return await asyncio.to_thread(offer)
 
     def _divided(
         self, cameras: list[RegisteredCamera], version: str
@@ -273,21 +258,17 @@ class CameraOffers:
 
     # ------------------------------------------------------------------ both
 
-    async def _take_back(self, visit: Visit) -> None:
+    def _take_back(self, visit: Visit) -> None:
         body: OfferBackBody = visit.body
+        (camera,) = self._named(frozenset((body.kid,)))
 
-        def take_back() -> None:
-            (camera,) = self._named(frozenset((body.kid,)))
+        def note(gone: SettingsOffer | OfferedUpdate) -> None:
+            version = gone.version if isinstance(gone, OfferedUpdate) else ""
+            self._note(visit, [camera], "withdrawn", body.offer, gone.sha256, version=version)
 
-            def note(gone: SettingsOffer | OfferedUpdate) -> None:
-                version = gone.version if isinstance(gone, OfferedUpdate) else ""
-                self._note(visit, [camera], "withdrawn", body.offer, gone.sha256, version=version)
-
-            offers = self._settings if body.offer == SETTINGS else self._updates
-            if not offers.withdraw(camera.thumbprint, note):
-                raise refused(DeskRefusal.NOT_THERE)
-
-        await asyncio.to_thread(take_back)
+        offers = self._settings if body.offer == SETTINGS else self._updates
+        if not offers.withdraw(camera.thumbprint, note):
+            raise refused(DeskRefusal.NOT_THERE)
 
     def _named(self, kids: Collection[str]) -> list[RegisteredCamera]:
         found = [one for one in self._read_register().cameras if one.thumbprint in kids]
@@ -296,7 +277,7 @@ class CameraOffers:
         return found
 
     def _read_register(self) -> Register:
-        return camera_register.read(self._register, made=True)
+        return camera_register.read(self._desk.register, made=True)
 
     def _note(
         self,
@@ -309,7 +290,7 @@ class CameraOffers:
         version: str = "",
     ) -> None:
         said = {"who": visit.who, "what": what, "offer": offer, "sha256": sha256}
-        self._ledger.append_all(
+        self._desk.ledger.append_all(
             [
                 ("offer", said | {"kid": one.thumbprint, "name": one.name, "version": version})
                 for one in cameras

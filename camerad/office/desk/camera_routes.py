@@ -10,27 +10,33 @@ administrator alone. Either is an entry of the ledger before it takes effect.
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 from collections.abc import Iterator
-from typing import Final, Literal
+from datetime import UTC, datetime
+from typing import Annotated, Final, Literal
 
 import msgspec
+from aiohttp import web
 from msgspec.structs import replace
 
-from camerad.base.clock import SECOND, Clock
+from camerad.base.clock import SECOND
 from camerad.base.errors import CameradError
+from camerad.base.words import languages, words_in
+from camerad.behaviour.badge import is_wearer
+from camerad.container.keys import Thumbprint
 from camerad.evidence import camera_register
-from camerad.evidence.camera_register import RegisteredCamera
+from camerad.evidence.badge_drawing import draw_badge
+from camerad.evidence.camera_register import Register
+from camerad.evidence.labels import STYLE, render_labels
 from camerad.evidence.provisioning_files import parse_file
 from camerad.exchange.agreements import CHECK_IN_SECONDS
-from camerad.office.desk.desk_ledger import DeskLedger
 from camerad.office.desk.desk_locks import DeskLocks
+from camerad.office.desk.desk_parts import DeskParts
 from camerad.office.desk.desk_refusals import DeskRefusal, refused
 from camerad.office.desk.roles import EVERY_ROLE, DeskRole
-from camerad.office.desk.route_table import Route, Visit
+from camerad.office.desk.route_table import Open, Route, Visit
 from camerad.office.server.camera_courses import CameraCourse, CameraCourses
 from camerad.office.server.camera_overview import CameraOverview, NotReady, overview
-from camerad.office.server.cameras import Cameras, UnregisteredError
 from camerad.office.server.check_ins import CheckIns
 from camerad.office.server.settings_offers import SettingsOffers
 from camerad.office.server.update_offers import OfferedUpdate, UpdateOffers
@@ -47,6 +53,13 @@ MANAGES_CAMERAS: Final = frozenset((DeskRole.ADMINISTRATOR,))
 AWAY_US: Final = round((2 * CHECK_IN_SECONDS + 300) * SECOND)
 """A camera in its dock says twice in this time how it is. Who has not is elsewhere, or its dock has
 no network."""
+MOST_BADGES: Final = 50
+"""In one request."""
+STYLE_PATH: Final = "/page/labels.css"
+_LINKED: Final = (
+    f'<link rel="stylesheet" href="{STYLE_PATH}">\n'
+    '<script type="module" src="/page/print.js"></script>'
+)
 _ORDER: Final = ("needs", "ready", "away", "withdrawn")
 
 
@@ -110,102 +123,107 @@ class ReturnCameraBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: str
 
 
-class CameraRoutes:
-    """directory: the office's. register: file with its cameras."""
+class BadgesBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whom badges are for: wearer's ids."""
 
-    def __init__(self, directory: str, register: str, ledger: DeskLedger, clock: Clock) -> None:
-        self._register = register
-        self._ledger = ledger
-        self._clock = clock
-        self._cameras = Cameras(register)
-        self._check_ins = CheckIns(directory, self._cameras, clock)
-        self._settings = SettingsOffers(directory, DeskLocks(directory))
-        self._updates = UpdateOffers(directory, DeskLocks(directory))
-        self._withdrawn = WithdrawnCameras(directory)
-        self._courses = CameraCourses(directory, self._cameras)
-        self._locks = DeskLocks(directory)
+    wearers: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=MOST_BADGES)]
+
+
+class DrawnBadge(msgspec.Struct, frozen=True):
+    """svg: of its own size, `camerad.evidence.badge_drawing`."""
+
+    wearer: str
+    svg: str
+
+
+class CameraRoutes:
+    """How cameras are, which are revoked, and what is printed for them."""
+
+    def __init__(self, desk: DeskParts) -> None:
+        self._desk = desk
+        locks = self._locks = DeskLocks(desk.directory)
+        self._check_ins = CheckIns(desk.directory, desk.cameras, desk.clock)
+        self._settings = SettingsOffers(desk.directory, locks)
+        self._updates = UpdateOffers(desk.directory, locks)
+        self._withdrawn = WithdrawnCameras(desk.directory)
+        self._courses = CameraCourses(desk.directory, desk.cameras)
 
     def routes(self) -> Iterator[Route]:
         """All of them."""
         yield Route("GET", "/api/cameras", SEES_CAMERAS, self._list)
         yield Route("POST", "/api/cameras/withdraw", HANDS_OUT, self._withdraw, WithdrawCameraBody)
         yield Route("POST", "/api/cameras/return", MANAGES_CAMERAS, self._return, ReturnCameraBody)
+        yield Route("GET", STYLE_PATH, Open.TO_ANYONE, self._style)
+        yield Route("GET", "/sheets/labels", HANDS_OUT, self._labels)
+        yield Route("POST", "/api/badges", HANDS_OUT, self._badges, BadgesBody)
 
-    async def _list(self, visit: Visit) -> CameraList:
-        roles = () if visit.person is None else visit.person.roles
-        wearers = bool(SEES_WEARERS.intersection(roles))
-
-        def collect() -> CameraList:
-            register = camera_register.read(self._register, made=True)
-            now_us = self._clock.wall_us()
-            known = overview(
-                register,
-                self._check_ins,
-                self._settings,
-                self._updates,
-                now_us,
-                withdrawn=self._withdrawn,
-            )
-            courses = self._courses.read_all()
-            rows = []
-            for one in known:
-                course = courses.get(one.kid, CameraCourse())
-                if not wearers:
-                    course = replace(course, shift=None)
-                rows.append(self._row(one, course, now_us))
-            rows.sort(key=lambda row: _ORDER.index(row.state))
-            return CameraList(now_us, wearers, rows)
-
-        return await asyncio.to_thread(collect)
-
-    async def _withdraw(self, visit: Visit) -> Withdrawal:
-        body: WithdrawCameraBody = visit.body
-        reason = one_line("a reason", body.reason)
-
-        def withdraw() -> Withdrawal:
-            camera = self._find(body.kid)
-            with self._locks.hold(lock_of(camera.thumbprint)):
-                if self._withdrawn.find(camera.thumbprint) is not None:
-                    raise refused(DeskRefusal.WITHDRAWN_ALREADY)
-                made = Withdrawal(self._clock.wall_us(), visit.who, body.why, reason)
-                self._note(visit, camera, "withdrawn", body.why, reason)
-                self._withdrawn.put(camera.thumbprint, made)
-            return made
-
-        return await asyncio.to_thread(withdraw)
-
-    async def _return(self, visit: Visit) -> None:
-        body: ReturnCameraBody = visit.body
-        reason = one_line("a reason", body.reason)
-
-        def take_back() -> None:
-            camera = self._find(body.kid)
-            with self._locks.hold(lock_of(camera.thumbprint)):
-                if self._withdrawn.find(camera.thumbprint) is None:
-                    raise refused(DeskRefusal.NOT_WITHDRAWN)
-                self._note(visit, camera, "returned", "", reason)
-                self._withdrawn.remove(camera.thumbprint)
-
-        await asyncio.to_thread(take_back)
-
-    def _find(self, kid: str) -> RegisteredCamera:
-        try:
-            return self._cameras.find(kid)
-        except UnregisteredError:
-            raise refused(DeskRefusal.NOT_THERE) from None
-
-    def _note(
-        self, visit: Visit, camera: RegisteredCamera, what: str, why: str, reason: str
-    ) -> None:
-        self._ledger.append(
-            "camera",
-            kid=camera.thumbprint,
-            name=camera.name,
-            who=visit.who,
-            what=what,
-            why=why,
-            reason=reason,
+    def _list(self, visit: Visit) -> CameraList:
+        wearers = bool(SEES_WEARERS & visit.roles)
+        register = camera_register.read(self._desk.register, made=True)
+        now_us = self._desk.clock.wall_us()
+        known = overview(
+            register,
+            self._check_ins,
+            self._settings,
+            self._updates,
+            now_us,
+            withdrawn=self._withdrawn,
         )
+        courses = self._courses.read_all()
+        rows = []
+        for one in known:
+            course = courses.get(one.kid, CameraCourse())
+            if not wearers:
+                course = replace(course, shift=None)
+            rows.append(self._row(one, course, now_us))
+        rows.sort(key=lambda row: _ORDER.index(row.state))
+        return CameraList(now_us, wearers, rows)
+
+    def _withdraw(self, visit: Visit) -> Withdrawal:
+        body: WithdrawCameraBody = visit.body
+        with self._changing(visit, "withdrawn", body.why) as (kid, reason):
+            made = Withdrawal(self._desk.clock.wall_us(), visit.who, body.why, reason)
+            self._withdrawn.put(kid, made)
+        return made
+
+    def _return(self, visit: Visit) -> None:
+        with self._changing(visit, "returned", "") as (kid, _):
+            self._withdrawn.remove(kid)
+
+    @contextlib.contextmanager
+    def _changing(self, visit: Visit, what: str, why: str) -> Iterator[tuple[Thumbprint, str]]:
+        """Write the entry of a camera that is revoked, or returned, before that takes effect."""
+        reason = one_line("a reason", visit.body.reason)
+        camera = self._desk.cameras.find(visit.body.kid)
+        with self._locks.hold(lock_of(camera.thumbprint)):
+            if (self._withdrawn.find(camera.thumbprint) is None) == (what == "returned"):
+                returns = what == "returned"
+                word = DeskRefusal.NOT_WITHDRAWN if returns else DeskRefusal.WITHDRAWN_ALREADY
+                raise refused(word)
+            said = {"who": visit.who, "what": what, "why": why, "reason": reason}
+            self._desk.ledger.append("camera", kid=camera.thumbprint, name=camera.name, **said)
+            yield camera.thumbprint, reason
+
+    def _style(self, _visit: Visit) -> web.Response:
+        return web.Response(text=STYLE, content_type="text/css", charset="utf-8")
+
+    def _labels(self, visit: Visit) -> web.Response:
+        """A label for each camera, or for those whose keys the address names."""
+        language = visit.request.query.get("language", "")
+        words = words_in(language if language in languages() else "de")
+        wanted = frozenset(visit.request.query.getall("camera", ()))
+        made = datetime.fromtimestamp(self._desk.clock.wall_us() / SECOND, UTC).astimezone()
+        known = camera_register.read(self._desk.register, made=True).cameras
+        chosen = tuple(one for one in known if not wanted or one.thumbprint in wanted)
+        page = render_labels(Register(chosen), words, made, linked=_LINKED)
+        return web.Response(text=page, content_type="text/html", charset="utf-8")
+
+    def _badges(self, visit: Visit) -> list[DrawnBadge]:
+        """Wearer's ids come with a POST, so that they stand in no address; none is kept."""
+        wearers: tuple[str, ...] = visit.body.wearers
+        if not all(map(is_wearer, wearers)):
+            raise refused(DeskRefusal.BAD_WEARER)
+        return [DrawnBadge(one, draw_badge(one).decode()) for one in wearers]
 
     def _row(self, one: CameraOverview, course: CameraCourse, now_us: int) -> CameraRow:
         said, offered = one.said, None

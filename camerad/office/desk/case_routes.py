@@ -8,23 +8,20 @@ and shows at each of its recordings from then on.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any, Final, TypeVar
+from functools import partial
+from typing import Annotated, Any, Final
 
 import msgspec
 
-from camerad.base import typed_json
-from camerad.base.clock import Clock
-from camerad.container.recording_ids import is_id
 from camerad.evidence.case_file import Case
 from camerad.office.desk import cases as changes
 from camerad.office.desk.cases import CasePage, Cases
-from camerad.office.desk.desk_ledger import DeskLedger
+from camerad.office.desk.desk_parts import DeskParts
 from camerad.office.desk.desk_refusals import DeskRefusal, refused
 from camerad.office.desk.recording_history import RecordingHistory
 from camerad.office.desk.roles import WITH_FOOTAGE
-from camerad.office.desk.route_table import Route, Visit
+from camerad.office.desk.route_table import Route, Visit, recording_id
 from camerad.office.index.case_query import CaseQuery
 from camerad.office.index.ledger_rows import HANDED_OVER
 
@@ -64,9 +61,6 @@ class HandOverBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     recordings: tuple[str, ...] | None = None
 
 
-_Question = TypeVar("_Question")
-
-
 class LostNumbers(msgspec.Struct, frozen=True):
     """How many cases the ledger tells of whose files are gone, and the numbers of some."""
 
@@ -84,20 +78,17 @@ class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CaseRoutes:
-    """cases: of the desk. ledger: the office's. history: says what the office knows."""
+    """cases: of the desk. history: says which recordings the office knows."""
 
-    def __init__(
-        self, cases: Cases, ledger: DeskLedger, history: RecordingHistory, clock: Clock
-    ) -> None:
+    def __init__(self, desk: DeskParts, cases: Cases, history: RecordingHistory) -> None:
+        self._desk = desk
         self._cases = cases
-        self._ledger = ledger
         self._history = history
-        self._clock = clock
 
     def routes(self) -> Iterator[Route]:
         """All of them."""
-        yield Route("GET", "/api/cases", WITH_FOOTAGE, self._list)
-        yield Route("GET", "/api/cases/one", WITH_FOOTAGE, self._show)
+        yield Route("GET", "/api/cases", WITH_FOOTAGE, self._list, _Asked)
+        yield Route("GET", "/api/cases/one", WITH_FOOTAGE, self._show, CaseBody)
         yield Route("GET", "/api/cases/unreadable", WITH_FOOTAGE, self._count_unreadable)
         yield Route("GET", "/api/cases/lost", WITH_FOOTAGE, self._name_lost)
         yield Route("POST", "/api/cases/open", WITH_FOOTAGE, self._open, CaseBody)
@@ -108,93 +99,79 @@ class CaseRoutes:
         yield Route("POST", "/api/cases/close", WITH_FOOTAGE, self._close, CaseBody)
         yield Route("POST", "/api/cases/reopen", WITH_FOOTAGE, self._reopen, CaseBody)
 
-    async def _list(self, visit: Visit) -> CasePage:
-        asked = _read_question(dict(visit.request.query), _Asked)
-        query = CaseQuery(**msgspec.structs.asdict(asked))
-        return await asyncio.to_thread(self._cases.list_page, query)
+    def _list(self, visit: Visit) -> CasePage:
+        return self._cases.list_page(CaseQuery(**msgspec.structs.asdict(visit.body)))
 
-    async def _show(self, visit: Visit) -> Case:
-        asked = _read_question(dict(visit.request.query), CaseBody)
-        found = await asyncio.to_thread(self._cases.find, asked.number)
+    def _show(self, visit: Visit) -> Case:
+        found = self._cases.find(visit.body.number)
         if found is None:
             raise refused(DeskRefusal.NO_SUCH_CASE)
         return found
 
-    async def _count_unreadable(self, _visit: Visit) -> dict[str, int]:
-        return {"count": await asyncio.to_thread(self._cases.count_unreadable)}
+    def _count_unreadable(self, _visit: Visit) -> dict[str, int]:
+        return {"count": self._cases.count_unreadable()}
 
-    async def _name_lost(self, _visit: Visit) -> LostNumbers:
-        lost = await asyncio.to_thread(self._cases.lost)
+    def _name_lost(self, _visit: Visit) -> LostNumbers:
+        lost = self._cases.lost()
         return LostNumbers(lost.count, list(lost.some.values()))
 
-    async def _open(self, visit: Visit) -> Case:
+    def _open(self, visit: Visit) -> Case:
         note = self._noting(visit, "opened")
-        now = self._clock.wall_us()
-        return await asyncio.to_thread(self._cases.open, visit.body.number, visit.who, now, note)
+        return self._cases.open(visit.body.number, visit.who, self._desk.clock.wall_us(), note)
 
-    async def _add(self, visit: Visit) -> Case:
-        recording, now = _recording(visit), self._clock.wall_us()
-        if not await asyncio.to_thread(self._history.knows, recording):
+    def _add(self, visit: Visit) -> Case:
+        recording = recording_id(visit.body.recording)
+        if not self._history.knows(recording):
             raise refused(DeskRefusal.NOT_THERE)
+        add = partial(changes.with_recording, recording=recording, by=visit.who)
+        return self._change(visit, "added", add, recording=recording)
 
-        def change(case: Case) -> Case:
-            return changes.with_recording(case, recording, visit.who, now)
+    def _remove(self, visit: Visit) -> Case:
+        recording = recording_id(visit.body.recording)
+        remove = partial(changes.without_recording, recording=recording, by=visit.who)
+        return self._change(visit, "removed", remove, recording=recording)
 
-        return await self._change(visit, "added", change, recording=recording)
+    def _note(self, visit: Visit) -> Case:
+        add = partial(changes.with_note, text=visit.body.text, by=visit.who)
+        return self._change(visit, "note", add, reason=visit.body.text)
 
-    async def _remove(self, visit: Visit) -> Case:
-        recording, now = _recording(visit), self._clock.wall_us()
-
-        def change(case: Case) -> Case:
-            return changes.without_recording(case, recording, visit.who, now)
-
-        return await self._change(visit, "removed", change, recording=recording)
-
-    async def _note(self, visit: Visit) -> Case:
-        text, now = visit.body.text, self._clock.wall_us()
-
-        def change(case: Case) -> Case:
-            return changes.with_note(case, text, visit.who, now)
-
-        return await self._change(visit, "note", change, reason=text)
-
-    async def _hand_over(self, visit: Visit) -> Case:
+    def _hand_over(self, visit: Visit) -> Case:
         body: HandOverBody = visit.body
-        now = self._clock.wall_us()
 
-        def change(case: Case) -> Case:
+        def hand_over(case: Case, now_us: int) -> Case:
             there = {one.id for one in case.recordings}
             named = None if body.recordings is None else set(body.recordings)
             if (named is not None or body.package) and named != there:
                 raise refused(DeskRefusal.CASE_CHANGED)
-            return changes.with_hand_over(case, body.text, visit.who, now, body.package)
+            return changes.with_hand_over(case, body.text, visit.who, now_us, body.package)
 
         said = f"{body.text.strip()}; SHA-256 {body.package}" if body.package else body.text
-        return await self._change(visit, "handed_over", change, reason=said)
+        return self._change(visit, "handed_over", hand_over, reason=said)
 
-    async def _close(self, visit: Visit) -> Case:
-        now = self._clock.wall_us()
-        return await self._change(visit, "closed", lambda case: changes.closed(case, now))
+    def _close(self, visit: Visit) -> Case:
+        return self._change(visit, "closed", changes.closed)
 
-    async def _reopen(self, visit: Visit) -> Case:
-        return await self._change(visit, "reopened", changes.reopened)
+    def _reopen(self, visit: Visit) -> Case:
+        return self._change(visit, "reopened", lambda case, **_: changes.reopened(case))
 
-    async def _change(
+    def _change(
         self,
         visit: Visit,
         what: str,
-        change: Callable[[Case], Case],
+        change: Callable[..., Case],
         *,
         recording: str = "",
         reason: str = "",
     ) -> Case:
+        now_us = self._desk.clock.wall_us()
+
         def open_only(case: Case) -> Case:
             if case.closed_us is not None and what != "reopened":
                 raise refused(DeskRefusal.CASE_CLOSED)
-            return change(case)
+            return change(case, now_us=now_us)
 
         note = self._noting(visit, what, recording=recording, reason=reason.strip())
-        return await asyncio.to_thread(self._cases.change, visit.body.number, open_only, note)
+        return self._cases.change(visit.body.number, open_only, note)
 
     def _noting(self, visit: Visit, what: str, **said: Any) -> Callable[[Case], None]:
         def note(case: Case) -> None:
@@ -207,21 +184,6 @@ class CaseRoutes:
                     for one in case.handed_over[-1].recordings
                 ]
             # That the case was handed over stands there only behind all of its recordings.
-            self._ledger.append_all([*entries, ("case", facts)])
+            self._desk.ledger.append_all([*entries, ("case", facts)])
 
         return note
-
-
-def _read_question(asked: dict[str, str], kind: type[_Question]) -> _Question:
-    """What an address asks; refused if it makes no sense."""
-    try:
-        return typed_json.convert(asked, kind, strict=False)
-    except msgspec.ValidationError:
-        raise refused(DeskRefusal.NOT_UNDERSTOOD) from None
-
-
-def _recording(visit: Visit) -> str:
-    recording: str = visit.body.recording
-    if not is_id(recording):
-        raise refused(DeskRefusal.NOT_THERE)
-    return recording

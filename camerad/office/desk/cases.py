@@ -30,7 +30,7 @@ import msgspec
 
 from camerad.base import durable_files, file_status, state_file
 from camerad.base.clock import SECOND
-from camerad.base.errors import EX_USAGE, CameradError, StorageError
+from camerad.base.errors import StorageError
 from camerad.base.storage_errors import explain, explaining
 from camerad.base.text import is_plain, looks_empty
 from camerad.evidence.case_file import (
@@ -46,7 +46,7 @@ from camerad.evidence.case_file import (
     read_case,
 )
 from camerad.office.desk.desk_locks import DeskLocks
-from camerad.office.desk.desk_refusals import DeskRefusal, refused
+from camerad.office.desk.desk_refusals import DeskError, DeskRefusal, refused
 from camerad.office.index.case_query import (
     CaseQuery,
     LostCases,
@@ -74,12 +74,6 @@ _MOST_WRITTEN: Final = 500
 
 
 _T = TypeVar("_T")
-
-
-class CaseError(CameradError, ValueError):
-    """Error raised when a case cannot be opened or changed like this."""
-
-    exit_code = EX_USAGE
 
 
 class ListedCase(msgspec.Struct, frozen=True):
@@ -163,7 +157,7 @@ class Cases:
         return self._index.lost_cases(MOST_LOST)
 
     def open(self, number: str, by: str, now_us: int, note: Note) -> Case:
-        """Open a case. Raises CaseError, and RefusedRequestError if there is one of this number, or
+        """Open a case. Raises DeskError, and RefusedRequestError if there is one of this number, or
         was one whose file is gone."""
         opened = Case(_read_line(number, LONGEST_NUMBER), now_us, by)
         name = name_of(opened.number)
@@ -178,12 +172,12 @@ class Cases:
 
     def change(self, number: str, change: Callable[[Case], Case], note: Note) -> Case:
         """Change a case; returns it as it is then. change: makes it of the present one, and may
-        raise. Raises CaseError if there is no such case, and RefusedRequestError if its file would
+        raise. Raises DeskError if there is no such case, and RefusedRequestError if its file would
         become too large."""
         with self._locks.hold("desk cases"):
             known = self.find(number)
             if known is None:
-                raise CaseError(f"there is no case {number}")
+                raise DeskError(DeskRefusal.CASE, f"there is no case {number}")
             changed = change(known)
             if changed != known:
                 if len(changed.encoded) > LARGEST:
@@ -308,7 +302,7 @@ def without_recording(case: Case, recording: str, by: str, now_us: int) -> Case:
 
 
 def with_note(case: Case, text: str, by: str, now_us: int) -> Case:
-    """The case with one line more. Raises CaseError, and RefusedRequestError if it is full."""
+    """The case with one line more. Raises DeskError, and RefusedRequestError if it is full."""
     if len(case.notes) >= MOST_NOTES:
         raise refused(DeskRefusal.CASE_FULL)
     note = CaseNote(now_us, by, _read_line(text))
@@ -316,7 +310,7 @@ def with_note(case: Case, text: str, by: str, now_us: int) -> Case:
 
 
 def with_hand_over(case: Case, to: str, by: str, now_us: int, package: str = "") -> Case:
-    """The case after all of its recordings were handed over. Raises CaseError, and
+    """The case after all of its recordings were handed over. Raises DeskError, and
     RefusedRequestError if it has no recording or is full. The same within a minute is the same
     hand-over, which somebody clicked twice."""
     if not case.recordings:
@@ -345,5 +339,5 @@ def reopened(case: Case) -> Case:
 def _read_line(text: str, longest: int = 200) -> str:
     text = text.strip()
     if looks_empty(text) or len(text) > longest or not is_plain(text):
-        raise CaseError(f"one line of up to {longest} characters is needed")
+        raise DeskError(DeskRefusal.CASE, f"one line of up to {longest} characters is needed")
     return text

@@ -15,8 +15,8 @@ from typing import Final
 from sqlalchemy import Connection, insert, select
 
 from camerad.base.clock import SECOND, Clock
-from camerad.base.errors import CameradError
 from camerad.container.keys import encode_base64url
+from camerad.office.desk.desk_refusals import DeskError, DeskRefusal
 from camerad.office.desk.desk_state import DeskState
 from camerad.office.desk.tokens import Answered, Tokens
 from camerad.office.state.state_tables import answers, server_secrets
@@ -34,17 +34,16 @@ _DERIVED: Final = b"derived "
 """No time begins like this: what is derived is no challenge's code, nor the other way round."""
 
 
-class ChallengeError(CameradError, PermissionError):
-    """Error raised when an answer has no challenge that counts."""
-
-
 class Challenges:
-    """lasts_us: how long a challenge is valid. Thread-safe. Everything raises StorageError and
-    LockHeldError."""
+    """why: the refusal of a challenge that does not count. lasts_us: how long one is valid.
+    Thread-safe. Everything raises StorageError and LockHeldError."""
 
-    def __init__(self, state: DeskState, clock: Clock, lasts_us: int = CHALLENGE_US) -> None:
+    def __init__(
+        self, state: DeskState, clock: Clock, why: DeskRefusal, lasts_us: int = CHALLENGE_US
+    ) -> None:
         self._state = state
         self._clock = clock
+        self._why = why
         self._lasts_us = lasts_us
         self._answered = Tokens(answers, Answered, MOST_ANSWERED)
         self._shared = b""
@@ -57,13 +56,13 @@ class Challenges:
 
     def check(self, challenge: bytes, about: str) -> int:
         """Check that it counts; returns when it was made (wall time, microseconds since 1970).
-        Raises ChallengeError."""
+        Raises DeskError."""
         said, mac = challenge[:_SAID_BYTES], challenge[_SAID_BYTES:]
         now, made = self._clock.wall_us(), int.from_bytes(challenge[:_TIME_BYTES])
         if not hmac.compare_digest(mac, self._mac(said + about.encode())):
-            raise ChallengeError("this is no answer to what this page asked")
+            raise DeskError(self._why, "this is no answer to what this page asked")
         if not made <= now < made + self._lasts_us or self._is_answered(challenge, now):
-            raise ChallengeError("this took too long, or was answered before: try again")
+            raise DeskError(self._why, "this took too long, or was answered before: try again")
         return made
 
     def derive(self, challenge: bytes, what: str) -> str:
@@ -73,11 +72,11 @@ class Challenges:
 
     def use_up(self, rows: Connection, challenge: bytes) -> None:
         """Have it count no more, as part of a transaction; of several who do so at once one
-        succeeds. Raises ChallengeError and TooManyError."""
+        succeeds. Raises DeskError."""
         now = self._clock.wall_us()
         self._answered.check_room(rows, now)
         if not self._answered.claim(rows, _name(challenge), now + self._lasts_us):
-            raise ChallengeError("this was answered before: try again")
+            raise DeskError(self._why, "this was answered before: try again")
 
     def _is_answered(self, challenge: bytes, now_us: int) -> bool:
         with self._state.reading() as rows:

@@ -20,7 +20,6 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection
 
 from camerad.base.clock import SECOND, Clock
-from camerad.base.errors import CameradError
 from camerad.container.keys import SigningKey
 from camerad.evidence.office_store import open_office_store
 from camerad.office.desk import desk_locks
@@ -37,10 +36,6 @@ _LOOK_SECONDS: Final = 0.05
 
 Entry = tuple[str, Mapping[str, Any]]
 """Kind and facts of an entry of the ledger."""
-
-
-class BusyError(CameradError):
-    """Error raised when somebody else works with the store for longer than anybody waits."""
 
 
 class Decision(NamedTuple):
@@ -76,12 +71,12 @@ class DeskLedger:
         self._ended = threading.Event()
 
     def append(self, kind: str, **facts: Any) -> None:
-        """Write one entry about people. Raises BusyError and StorageError."""
+        """Write one entry about people. Raises LockHeldError and StorageError."""
         self.append_all([(kind, facts)])
 
     def append_all(self, entries: Sequence[Entry]) -> None:
         """Write several, one after the other, of one moment and in one epoch; none if somebody else
-        works with the store. Raises BusyError and StorageError."""
+        works with the store. Raises LockHeldError and StorageError."""
         with self._with_store() as store:
             store.ledger.at = store.ledger.now()
             for kind, facts in entries:
@@ -90,7 +85,7 @@ class DeskLedger:
     @contextlib.contextmanager
     def deciding(self, about: Sequence[str] | None = None) -> Iterator[Decision]:
         """Decide by rows and write entries: all of it counts, or none but entries. about: the
-        recordings that it is about. Raises BusyError, StorageError and LockHeldError."""
+        recordings that it is about. Raises LockHeldError and StorageError."""
         with self._with_store(about) as store, self._state.writing() as rows:
             yield Decision(rows, store)
 
@@ -98,12 +93,12 @@ class DeskLedger:
         self, recording: str, reason: str, who: str, until_us: int | None, ground: str
     ) -> None:
         """Hold a recording, by `camerad.store.holds.place_hold`. Raises HoldError, NotThereError,
-        BusyError and StorageError."""
+        LockHeldError and StorageError."""
         with self._with_store([recording]) as store:
             store.hold(recording, reason, who, until_us=until_us, ground=ground)
 
     def release(self, recording: str, reason: str, who: str) -> None:
-        """End all holds on a recording. Raises HoldError, BusyError and StorageError."""
+        """End all holds on a recording. Raises HoldError, LockHeldError and StorageError."""
         with self._with_store([recording]) as store:
             store.release(recording, who, reason)
 
@@ -132,23 +127,20 @@ class DeskLedger:
                     break
                 except TakenError as error:
                     if self._clock.now_us() >= until or self._ended.wait(_LOOK_SECONDS):
-                        raise BusyError(str(error)) from error
+                        raise LockHeldError(str(error)) from error
             yield store
 
     @contextlib.contextmanager
     def _in_turn(self) -> Iterator[None]:
-        """One after the other, of this desk. Raises BusyError."""
-        with contextlib.ExitStack() as turn:
-            if not self._turn.acquire(blocking=False):
-                try:
-                    with desk_locks.WAITING.place(f"{self._directory} ledger"):
-                        got = self._turn.acquire(timeout=PATIENCE_US / SECOND)
-                except LockHeldError as error:
-                    raise BusyError(str(error)) from error
-                if not got:
-                    raise BusyError("others write in the office's ledger for too long")
-            turn.callback(self._turn.release)
+        """One after the other, of this desk. Raises LockHeldError."""
+        if not self._turn.acquire(blocking=False):
+            with desk_locks.WAITING.place(f"{self._directory} ledger"):
+                if not self._turn.acquire(timeout=PATIENCE_US / SECOND):
+                    raise LockHeldError("others write in the office's ledger for too long")
+        try:
             yield
+        finally:
+            self._turn.release()
 
 
 def _ignore(_text: str) -> None:

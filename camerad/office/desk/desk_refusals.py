@@ -1,46 +1,53 @@
-"""What the desk answers where it does not do what was asked: a status, and one word.
+"""The refusals of the desk: a word and a status of HTTP each.
 
-The word is for the page, which has a sentence for each in every language
-(`camerad/office/desk/pages/texts.js`); nothing that a person reads is written here.
+The page has a sentence for each word in every language; nothing that a person reads is written
+here.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Final
 
+from camerad.base.errors import EX_USAGE, CameradError
 from camerad.office.server.refusals import RefusedRequestError, later
 
 
 class DeskRefusal(StrEnum):
-    """Why something was not done."""
+    """Why something was not done. status: of HTTP."""
 
-    NOT_SIGNED_IN = "not_signed_in"
-    NOT_ALLOWED = "not_allowed"
-    NOT_FROM_THIS_PAGE = "not_from_this_page"
+    status: int
+
+    def __new__(cls, word: str, status: int = 400) -> DeskRefusal:
+        made = str.__new__(cls, word)
+        made._value_, made.status = word, status
+        return made
+
+    NOT_SIGNED_IN = "not_signed_in", 401
+    NOT_ALLOWED = "not_allowed", 403
+    NOT_FROM_THIS_PAGE = "not_from_this_page", 403
     NOT_UNDERSTOOD = "not_understood"
-    NOT_THERE = "not_there"
-    LINK_USED = "link_used"
-    LINK_BY_COMMAND = "link_by_command"
-    PASSKEY = "passkey"
-    OPENID_AWAY = "openid_away"
-    OPENID_BUSY = "openid_busy"
-    OPENID_DECLINED = "openid_declined"
-    OPENID_STALE = "openid_stale"
-    OPENID_WRONG = "openid_wrong"
-    OPENID_UNKNOWN = "openid_unknown"
-    OPENID_TAKEN = "openid_taken"
-    OPENID_FACTOR = "openid_factor"
-    OPENID_TOO_OLD = "openid_too_old"
-    OPENID_ADMINISTRATOR = "openid_administrator"
-    BUSY = "busy"
-    TOO_MANY = "too_many"
-    INDEX_AWAY = "index_away"
-    SERVER_FILES = "server_files"
-    STORAGE_FULL = "storage_full"
-    STORAGE = "storage"
-    MISTAKE = "mistake"
+    NOT_THERE = "not_there", 404
+    LINK_USED = "link_used", 410
+    LINK_BY_COMMAND = "link_by_command", 403
+    PASSKEY = "passkey", 403
+    OPENID_AWAY = "openid_away", 503
+    OPENID_BUSY = "openid_busy", 429
+    OPENID_DECLINED = "openid_declined", 403
+    OPENID_STALE = "openid_stale", 403
+    OPENID_WRONG = "openid_wrong", 403
+    OPENID_UNKNOWN = "openid_unknown", 403
+    OPENID_TAKEN = "openid_taken", 403
+    OPENID_FACTOR = "openid_factor", 403
+    OPENID_TOO_OLD = "openid_too_old", 403
+    OPENID_ADMINISTRATOR = "openid_administrator", 403
+    BUSY = "busy", 503
+    TOO_MANY = "too_many", 429
+    INDEX_AWAY = "index_away", 503
+    SERVER_FILES = "server_files", 503
+    STORAGE_FULL = "storage_full", 507
+    STORAGE = "storage", 503
+    MISTAKE = "mistake", 500
     REASON_NEEDED = "reason_needed"
     NOT_HELD = "not_held"
     HOLD_END = "hold_end"
@@ -50,62 +57,41 @@ class DeskRefusal(StrEnum):
     ID_TAKEN = "id_taken"
     BAD_ID = "bad_id"
     CASE = "case"
-    CASE_TAKEN = "case_taken"
-    CASE_CLOSED = "case_closed"
+    CASE_TAKEN = "case_taken", 409
+    CASE_CLOSED = "case_closed", 409
     CASE_FULL = "case_full"
     CASE_EMPTY = "case_empty"
-    CASE_CHANGED = "case_changed"
+    CASE_CHANGED = "case_changed", 409
     NO_SUCH_CASE = "no_such_case"
-    CASE_LOST = "case_lost"
+    CASE_LOST = "case_lost", 409
     WITHDRAWN_ALREADY = "withdrawn_already"
     NOT_WITHDRAWN = "not_withdrawn"
     BAD_WEARER = "bad_wearer"
     UPLOAD = "upload"
-    REPORT_BUSY = "report_busy"
+    REPORT_BUSY = "report_busy", 503
     REPORT_PERIOD = "report_period"
-    REPORT_NOT_YET = "report_not_yet"
+    REPORT_NOT_YET = "report_not_yet", 409
     REPORT_FORM = "report_form"
     REPORT_EARLIER = "report_earlier"
 
 
-STATUS: Final = {
-    DeskRefusal.NOT_SIGNED_IN: HTTPStatus.UNAUTHORIZED,
-    DeskRefusal.NOT_ALLOWED: HTTPStatus.FORBIDDEN,
-    DeskRefusal.NOT_FROM_THIS_PAGE: HTTPStatus.FORBIDDEN,
-    DeskRefusal.NOT_THERE: HTTPStatus.NOT_FOUND,
-    DeskRefusal.LINK_USED: HTTPStatus.GONE,
-    DeskRefusal.LINK_BY_COMMAND: HTTPStatus.FORBIDDEN,
-    DeskRefusal.PASSKEY: HTTPStatus.FORBIDDEN,
-    DeskRefusal.OPENID_AWAY: HTTPStatus.SERVICE_UNAVAILABLE,
-    DeskRefusal.OPENID_BUSY: HTTPStatus.TOO_MANY_REQUESTS,
-    DeskRefusal.OPENID_DECLINED: HTTPStatus.FORBIDDEN,
-    DeskRefusal.OPENID_STALE: HTTPStatus.FORBIDDEN,
-    DeskRefusal.OPENID_WRONG: HTTPStatus.FORBIDDEN,
-    DeskRefusal.OPENID_UNKNOWN: HTTPStatus.FORBIDDEN,
-    DeskRefusal.OPENID_TAKEN: HTTPStatus.FORBIDDEN,
-    DeskRefusal.OPENID_FACTOR: HTTPStatus.FORBIDDEN,
-    DeskRefusal.OPENID_TOO_OLD: HTTPStatus.FORBIDDEN,
-    DeskRefusal.OPENID_ADMINISTRATOR: HTTPStatus.FORBIDDEN,
-    DeskRefusal.BUSY: HTTPStatus.SERVICE_UNAVAILABLE,
-    DeskRefusal.TOO_MANY: HTTPStatus.TOO_MANY_REQUESTS,
-    DeskRefusal.INDEX_AWAY: HTTPStatus.SERVICE_UNAVAILABLE,
-    DeskRefusal.SERVER_FILES: HTTPStatus.SERVICE_UNAVAILABLE,
-    DeskRefusal.STORAGE_FULL: HTTPStatus.INSUFFICIENT_STORAGE,
-    DeskRefusal.STORAGE: HTTPStatus.SERVICE_UNAVAILABLE,
-    DeskRefusal.MISTAKE: HTTPStatus.INTERNAL_SERVER_ERROR,
-    DeskRefusal.CASE_TAKEN: HTTPStatus.CONFLICT,
-    DeskRefusal.CASE_CLOSED: HTTPStatus.CONFLICT,
-    DeskRefusal.CASE_LOST: HTTPStatus.CONFLICT,
-    DeskRefusal.REPORT_BUSY: HTTPStatus.SERVICE_UNAVAILABLE,
-    DeskRefusal.REPORT_NOT_YET: HTTPStatus.CONFLICT,
-    DeskRefusal.CASE_CHANGED: HTTPStatus.CONFLICT,
-}
-"""Of HTTP; 400 for the others."""
+class DeskError(CameradError, ValueError):
+    """Error raised when the desk does not do something, with a sentence for logs and commands.
+
+    why: the refusal that a browser gets. about: id of the person, or subject of the account, whose
+    passkey or token it was; "" if that is not known.
+    """
+
+    exit_code = EX_USAGE
+
+    def __init__(self, why: DeskRefusal, text: str, about: str = "") -> None:
+        super().__init__(text)
+        self.why = why
+        self.about = about
 
 
 def refused(why: DeskRefusal) -> RefusedRequestError:
     """The refusal of a request."""
-    status = STATUS.get(why, HTTPStatus.BAD_REQUEST)
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        return later(status, why.value)
-    return RefusedRequestError(status, why.value)
+    if why.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        return later(why.status, why.value)
+    return RefusedRequestError(why.status, why.value)

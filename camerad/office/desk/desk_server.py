@@ -1,25 +1,21 @@
 """The desk's part of the office's server, put together.
 
-=======================================  =====================================================
-`route_table`                            who may ask for what; what every answer forbids browsers
-`sign_in_routes`, `passkeys`             people come in and go
-`openid_routes`, `openid_provider`       the same by the city's account, if the settings have one
-`redeeming`                              so that no stranger keeps others from that
-`people_routes`, `people`, `sessions`    who there is, what they may, who is signed in
-`recording_routes`                       find recordings, hold and release them
-`viewing_routes`, `viewing_requests`     a recording is given to somebody, sealed, for a reason
-`case_routes`, `cases`                   what belongs to a file of the office's
-`package_routes`                         what a package for the prosecutor has besides recordings
-`camera_routes`                          how the cameras are; one is withdrawn, or taken back
-`camera_offers`                          cameras are offered settings and updates
-`camera_sheets`                          labels and badges are printed
-`entry_routes`                           who did what; what was and will be deleted
-`report_routes`                          what came of the cameras, in figures that name nobody
-`page_files`                             the page itself
-`desk_ledger`, `desk_state`              entries and rows, written as one decision
-`tokens`, `file_import`                  secrets of sessions and links; files of older versions
-`own_loop`, `desk_locks`                 threads: the desk's own, and not all of them for who waits
-=======================================  =====================================================
+=====================================  =======================================================
+`route_table`                          who may ask for what; what every answer forbids browsers
+`sign_in_routes`, `passkeys`           people come in and go
+`openid_routes`, `openid_provider`     the same by the city's account, if the settings have one
+`people_routes`, `people`, `sessions`  who there is, what they may, who is signed in
+`recording_routes`                     find recordings, hold and release them
+`viewing_routes`                       a recording is given to a person, sealed, for a reason
+`case_routes`, `cases`                 what belongs to a file of the office's
+`camera_routes`, `camera_offers`       how cameras are, labels and badges; settings and updates
+`entry_routes`                         who did what; what was and will be deleted
+`report_routes`                        what came of the cameras, in figures that name nobody
+`page_content`                         the page itself
+`desk_ledger`, `desk_state`            entries and rows, written as one decision
+`tokens`, `file_import`                secrets of sessions and links; files of older versions
+`desk_locks`                           not all threads for requests that wait
+=====================================  =======================================================
 
 It listens at a port of its own: the docks' network need not reach the desk, nor the desk's network
 the docks. It runs on a loop and threads of its own: people who wait keep no camera waiting. Like
@@ -29,43 +25,45 @@ the rest of the server it has no key that opens footage (O1).
 from __future__ import annotations
 
 import asyncio
+import gzip
 import logging
-from collections.abc import Iterator
-from typing import Final
+import threading
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any, Final, TypeVar
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from camerad.base.clock import Clock
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.container.keys import SigningKey
+from camerad.evidence.player_page import NAME
 from camerad.office.desk.admission import Admission
 from camerad.office.desk.camera_offers import CameraOffers
 from camerad.office.desk.camera_routes import CameraRoutes
-from camerad.office.desk.camera_sheets import CameraSheets
 from camerad.office.desk.case_routes import CaseRoutes
 from camerad.office.desk.cases import Cases
-from camerad.office.desk.challenges import Challenges
 from camerad.office.desk.desk_ledger import DeskLedger
 from camerad.office.desk.desk_locks import THREADS
+from camerad.office.desk.desk_parts import DeskParts
+from camerad.office.desk.desk_refusals import DeskError
 from camerad.office.desk.desk_state import DeskState
 from camerad.office.desk.entry_routes import EntryRoutes
-from camerad.office.desk.openid_provider import OpenidProvider, ProviderAwayError
-from camerad.office.desk.openid_routes import FLOW_US, OpenidRoutes
-from camerad.office.desk.own_loop import OwnLoop
-from camerad.office.desk.package_routes import PackageRoutes
-from camerad.office.desk.page_files import PageFiles
+from camerad.office.desk.openid_provider import OpenidProvider
+from camerad.office.desk.openid_routes import OpenidRoutes
+from camerad.office.desk.page_content import PACKAGE, PAGE, START, page_content
 from camerad.office.desk.passkeys import Passkeys
 from camerad.office.desk.people_routes import PeopleRoutes
 from camerad.office.desk.recording_history import RecordingHistory
-from camerad.office.desk.recording_routes import RecordingRoutes, RecordingSources
-from camerad.office.desk.redeeming import KNOWN_US, Redeeming
+from camerad.office.desk.recording_routes import RecordingRoutes
 from camerad.office.desk.report_routes import ReportRoutes
-from camerad.office.desk.route_table import Guard, Route, refuse_no_request
+from camerad.office.desk.route_table import Answer, Guard, Open, Route, Visit, refuse_no_request
 from camerad.office.desk.sessions import Sessions
 from camerad.office.desk.sign_in_routes import SignInRoutes
 from camerad.office.desk.tokens import tidy_all
-from camerad.office.desk.viewing_routes import ViewingRoutes, ViewingRules
+from camerad.office.desk.viewing_routes import ViewingRoutes
 from camerad.office.index.index import RecordingIndex
 from camerad.office.index.office_knowledge import OfficeFiles
 from camerad.office.server.cameras import Cameras
@@ -85,6 +83,13 @@ TIDY_SECONDS: Final = 3600.0
 LONGEST_LINE: Final = 4096
 MOST_FIELDS: Final = 60
 """Header fields of a request. A browser sends some 20."""
+_KINDS: Final = {
+    "css": "text/css",
+    "html": "text/html",
+    "js": "text/javascript",
+    "svg": "image/svg+xml",
+}
+_T = TypeVar("_T")
 
 
 class Desk:
@@ -94,19 +99,22 @@ class Desk:
     def __init__(
         self, settings: OfficeFile, desk: DeskSettings, key: SigningKey, clock: Clock
     ) -> None:
-        self._settings = settings
-        self._desk = desk
         self.port = desk.port
-        directory = str(settings.directory)
-        cameras = self._cameras = Cameras(str(settings.register))
-        self._state = DeskState(settings.index, directory)
-        self._sessions = Sessions(self._state, desk, clock)
-        self._passkeys = Passkeys(self._state, desk.url, clock)
-        self._ledger = DeskLedger(directory, self._state, cameras, key, clock)
-        files = OfficeFiles(directory, key.public, str(settings.register))
-        self._index = RecordingIndex(url_of(settings.index, directory), files)
-        self._clock = clock
-        self._key, self._own = key, key.public
+        directory, register = str(settings.directory), str(settings.register)
+        cameras, state = Cameras(register), DeskState(settings.index, directory)
+        self._parts = DeskParts(
+            settings,
+            desk,
+            key,
+            clock,
+            cameras,
+            state,
+            Sessions(state, desk, clock),
+            DeskLedger(directory, state, cameras, key, clock),
+            RecordingIndex(
+                url_of(settings.index, directory), OfficeFiles(directory, key.public, register)
+            ),
+        )
         self._provider = (
             None
             if desk.openid is None
@@ -119,54 +127,35 @@ class Desk:
 
     def routes(self) -> Iterator[Route]:
         """Everything that can be asked for."""
-        directory = str(self._settings.directory)
-        yield from PageFiles().routes()
-        admission = Admission(self._sessions, self._ledger, self._clock, self._desk)
+        desk = self._parts
+        admission = Admission(desk)
+        cases, history = Cases(desk.directory, desk.index), RecordingHistory(desk)
+        yield from _page_routes()
         yield from SignInRoutes(
-            self._state, self._passkeys, self._sessions, self._ledger, admission
+            desk, Passkeys(desk.state, desk.desk.url, desk.clock), admission
         ).routes()
-        yield from OpenidRoutes(
-            self._provider,
-            Challenges(self._state, self._clock, FLOW_US),
-            self._state,
-            self._sessions,
-            ledger=self._ledger,
-            admission=admission,
-            redeeming=Redeeming(Challenges(self._state, self._clock, KNOWN_US), self._clock),
-            clock=self._clock,
-        ).routes()
-        yield from PeopleRoutes(
-            self._state, self._sessions, self._ledger, admission, self._clock
-        ).routes()
-        cases = Cases(directory, self._index)
-        history = RecordingHistory(directory, self._own, self._cameras, self._index)
-        known = RecordingSources(directory, self._cameras, self._index, history, cases)
-        yield from RecordingRoutes(known, self._ledger).routes()
-        yield from CaseRoutes(cases, self._ledger, history, self._clock).routes()
-        yield from PackageRoutes(directory, self._own).routes()
-        register = str(self._settings.register)
-        yield from CameraRoutes(directory, register, self._ledger, self._clock).routes()
-        yield from CameraOffers(self._settings, self._sessions, self._ledger, self._clock).routes()
-        yield from CameraSheets(register, self._clock).routes()
-        yield from EntryRoutes(self._index, self._state, self._clock).routes()
-        rules = ViewingRules(self._sessions, cases, self._desk.two_for_viewing)
-        yield from ViewingRoutes(directory, self._state, self._ledger, rules, self._clock).routes()
-        yield from ReportRoutes(
-            directory, self._cameras, self._key, self._ledger, self._clock
-        ).routes()
+        yield from OpenidRoutes(desk, self._provider, admission).routes()
+        yield from PeopleRoutes(desk, admission).routes()
+        yield from RecordingRoutes(desk, cases, history).routes()
+        yield from CaseRoutes(desk, cases, history).routes()
+        yield from CameraRoutes(desk).routes()
+        yield from CameraOffers(desk).routes()
+        yield from EntryRoutes(desk).routes()
+        yield from ViewingRoutes(desk, cases).routes()
+        yield from ReportRoutes(desk).routes()
 
     def tidy(self) -> float:
         """Remove what people held for a while, and what is over; returns after how many seconds to
         do so again. Raises LockHeldError, NotMountedError and StorageError."""
-        check_directory(str(self._settings.directory))
-        with self._state.writing() as rows:
-            tidy_all(rows, self._clock.wall_us())
+        check_directory(self._parts.directory)
+        with self._parts.state.writing() as rows:
+            tidy_all(rows, self._parts.clock.wall_us())
         return TIDY_SECONDS
 
     async def open(self) -> None:
         """Begin to answer. Raises ListenError and StorageError."""
         try:
-            await asyncio.to_thread(self._state.open)
+            await asyncio.to_thread(self._parts.state.open)
         except DatabaseUnavailableError as error:
             # Cameras are served all the same; each request of the desk tries again.
             _log.warning("%s", printable(error), extra=MessageId.STORAGE.extra)
@@ -174,17 +163,17 @@ class Desk:
         await self._loop.run(self._open())
 
     async def _open(self) -> None:
-        tls, trial = self._settings.tls, self._desk.is_trial
+        tls, trial = self._parts.settings.tls, self._parts.desk.is_trial
         context = None if trial else tls_context(str(tls.certificate), str(tls.key))
         guard = Guard(
-            self._desk.url,
-            str(self._settings.directory),
-            self._sessions,
-            RefusalLog(self._clock),
+            self._parts.desk.url,
+            self._parts.directory,
+            self._parts.sessions,
+            RefusalLog(self._parts.clock),
         )
         app = guard.make_app(self.routes())
         self._runner = make_runner(app, end_seconds=END_SECONDS)
-        listener = listen("127.0.0.1" if trial else self._desk.host, self._desk.port)
+        listener = listen("127.0.0.1" if trial else self._parts.desk.host, self._parts.desk.port)
         self.port = listener.getsockname()[1]
         self._entrance = await open_entrance(
             self._runner,
@@ -196,7 +185,7 @@ class Desk:
         )
         _log.info(
             "people reach the desk at %s, here at port %d",
-            self._desk.url,
+            self._parts.desk.url,
             self.port,
             extra=MessageId.SERVING.extra,
         )
@@ -205,13 +194,13 @@ class Desk:
 
     async def close(self) -> None:
         """End. Safe to call again."""
-        self._ledger.end()
+        self._parts.ledger.end()
         loop, self._loop = self._loop, None
         if loop is not None:
             await loop.run(self._close())
             await loop.stop()
-        self._index.close()
-        self._state.close()
+        self._parts.index.close()
+        self._parts.state.close()
 
     async def _close(self) -> None:
         if self._looking is not None:
@@ -227,12 +216,83 @@ class Desk:
             self._entrance = None
 
     async def _look(self, provider: OpenidProvider) -> None:
-        """Say it at once if nobody can sign in by the provider. Everything else goes on."""
+        """Warn at once if the provider does not answer. Everything else goes on."""
         try:
             await provider.look()
-        except ProviderAwayError as error:
+        except DeskError as error:
             _log.warning(
                 "nobody can sign in by OpenID Connect now: %s",
                 printable(error),
                 extra=MessageId.OPENID.extra,
             )
+
+
+def _page_routes() -> Iterator[Route]:
+    """The files of the page, and its start, to which a provider sends browsers back as well.
+
+    They have no data in them, so anyone may fetch them, and no secret stands beside what is packed
+    for a slow line. Names come from the package, never from a request.
+    """
+    for start in ("/", RETURN_PATH):
+        yield Route("GET", start, Open.TO_ANYONE, _answer(PAGE + START))
+    for name in page_content():
+        yield Route("GET", name, Open.TO_ANYONE, _answer(name))
+
+
+@cache
+def _packed(name: str) -> bytes:
+    return gzip.compress(page_content()[name], mtime=0)
+
+
+def _answer(name: str) -> Answer:
+    kind, content = _KINDS[name.rpartition(".")[2]], page_content()[name]
+    if name == PACKAGE + NAME:  # to be put into a package, and not to be opened here
+        kind = "application/octet-stream"
+    charset = "utf-8" if kind.startswith("text/") else None
+
+    async def answer(visit: Visit) -> web.Response:
+        if "gzip" not in visit.request.headers.get(hdrs.ACCEPT_ENCODING, ""):
+            return web.Response(body=content, content_type=kind, charset=charset)
+        packed = await asyncio.to_thread(_packed, name)
+        headers = {hdrs.CONTENT_ENCODING: "gzip"}
+        return web.Response(body=packed, content_type=kind, charset=charset, headers=headers)
+
+    return answer
+
+
+class OwnLoop:
+    """An event loop on a thread of its own, with threads of its own for what waits for storage.
+    name: of its threads. threads: the most at once of ``asyncio.to_thread`` on it.
+    """
+
+    def __init__(self, name: str, threads: int) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._loop.set_default_executor(ThreadPoolExecutor(threads, name))
+        self._thread = threading.Thread(target=self._run, name=f"{name}-loop", daemon=True)
+        self._thread.start()
+
+    async def run(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Run `work` on it, from another loop; returns what that returns, and raises what it
+        raises. Cancelled, it cancels the work."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+
+    async def stop(self) -> None:
+        """End what still runs on it, and the loop. Threads that wait for storage are not waited
+        for."""
+        await self.run(_cancel_the_rest())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.close()
+
+
+async def _cancel_the_rest() -> None:
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
@@ -10,15 +9,12 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from camerad.base import typed_json
-from camerad.base.clock import DAY, SECOND, Clock
+from camerad.base.clock import DAY, SECOND
 from camerad.office.desk import people
-from camerad.office.desk.desk_refusals import DeskRefusal, refused
-from camerad.office.desk.desk_state import DeskState
+from camerad.office.desk.desk_parts import DeskParts
 from camerad.office.desk.roles import WITH_FOOTAGE, DeskRole
 from camerad.office.desk.route_table import Route, Visit
 from camerad.office.index.entry_query import EntryQuery
-from camerad.office.index.index import RecordingIndex
 from camerad.office.index.recording_query import IndexedRecording, RecordingQuery
 from camerad.office.state.index_tables import HERE
 
@@ -67,52 +63,41 @@ class Deletions(msgspec.Struct, frozen=True):
 
 
 class EntryRoutes:
-    """index: answers questions. state: of the desk."""
+    """What was done, what was deleted, and what will be."""
 
-    def __init__(self, index: RecordingIndex, state: DeskState, clock: Clock) -> None:
-        self._index = index
-        self._state = state
-        self._clock = clock
+    def __init__(self, desk: DeskParts) -> None:
+        self._desk = desk
+        self._index = desk.index
 
     def routes(self) -> Iterator[Route]:
         """All of them."""
-        yield Route("GET", "/api/entries", SEES_LEDGER, self._entries)
+        yield Route("GET", "/api/entries", SEES_LEDGER, self._entries, _Asked)
         yield Route("GET", "/api/deletions", SEES_DELETIONS, self._deletions)
 
-    async def _entries(self, visit: Visit) -> Entries:
-        try:
-            said = typed_json.convert(dict(visit.request.query), _Asked, strict=False)
-        except msgspec.ValidationError:
-            raise refused(DeskRefusal.NOT_UNDERSTOOD) from None
+    def _entries(self, visit: Visit) -> Entries:
+        said: _Asked = visit.body
+        who = None
+        if said.who is not None:
+            with self._desk.state.reading() as rows:
+                who = people.meant(rows, said.who)
+        query = EntryQuery(**msgspec.structs.asdict(said) | {"who": who}, limit=PAGE + 1)
+        found = self._index.entries(query)
+        if len(found) <= PAGE:
+            return Entries(found, None)
+        return Entries(found[:PAGE], found[PAGE - 1]["sequence"])
 
-        def ask() -> list[dict[str, Any]]:
-            who = None
-            if said.who is not None:
-                with self._state.reading() as rows:
-                    who = people.meant(rows, said.who)
-            query = EntryQuery(**msgspec.structs.asdict(said) | {"who": who}, limit=PAGE + 1)
-            return self._index.entries(query)
-
-        rows = await asyncio.to_thread(ask)
-        if len(rows) <= PAGE:
-            return Entries(rows, None)
-        return Entries(rows[:PAGE], rows[PAGE - 1]["sequence"])
-
-    async def _deletions(self, _visit: Visit) -> Deletions:
-        def collect() -> Deletions:
-            now = self._clock.wall_us()
-            done = self._index.deletions_since(_yesterday(now), MOST)
-            due = self._index.find(
-                RecordingQuery(due_before_us=now + DAY, state=HERE, held=False, limit=MOST)
-            )
-            rows = [_due(one.columns) for one in due.recordings]
-            late = [one for one in rows if one["due_us"] < now - LATE_US]
-            coming = [one for one in rows if one["due_us"] >= now - LATE_US]
-            held = (_held(one) for one in self._all_held())
-            past = [one for one in held if one["due_us"] is not None and one["due_us"] < now]
-            return Deletions(done, coming, late, past, now)
-
-        return await asyncio.to_thread(collect)
+    def _deletions(self, _visit: Visit) -> Deletions:
+        now = self._desk.clock.wall_us()
+        done = self._index.deletions_since(_yesterday(now), MOST)
+        due = self._index.find(
+            RecordingQuery(due_before_us=now + DAY, state=HERE, held=False, limit=MOST)
+        )
+        rows = [_due(one.columns) for one in due.recordings]
+        late = [one for one in rows if one["due_us"] < now - LATE_US]
+        coming = [one for one in rows if one["due_us"] >= now - LATE_US]
+        held = (_held(one) for one in self._all_held())
+        past = [one for one in held if one["due_us"] is not None and one["due_us"] < now]
+        return Deletions(done, coming, late, past, now)
 
     def _all_held(self) -> Iterator[IndexedRecording]:
         query = RecordingQuery(state=HERE, held=True, limit=MOST)

@@ -1,46 +1,47 @@
-"""Talks to the city's provider: OpenID Connect Core with the authorization code and PKCE.
+"""Asks the city's provider who signs in: OpenID Connect Core, authorization code with PKCE.
 
 What is asked of it: its discovery document, its keys, and a token for each code. Only the settings
 name where it is; the document names the rest, which has to be HTTPS. Every answer is bounded in
 bytes and seconds, no redirection is followed, and nothing of a person goes along. Document and keys
 count for an hour. If a token names a key that is not among them, they are asked for again, twice a
 minute at the most; a provider that does not answer is left alone for some seconds.
+
+joserfc reads a token and checks its signature; what the token has to say (3.1.3.7) is checked here.
+Only signatures by a private key count (`ALGORITHMS`): neither none at all, nor one by a secret that
+both sides have, for which a public key could be taken. The key is one that the provider publishes,
+named by the token's `kid`; only where there is a single one that fits may that be left out. Times
+of a token are seconds since 1970.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import hashlib
-import http.client
+import re
 import ssl
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from typing import Final, Generic, TypeVar
-from urllib.parse import SplitResult, quote_plus, urlencode, urlsplit
+from typing import Any, Final, Generic, TypeVar
+from urllib.parse import quote_plus, urlencode, urlsplit
 
+import aiohttp
 import msgspec
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, RSAKey
 
 from camerad.base import typed_json
 from camerad.base.clock import SECOND, Clock
-from camerad.base.errors import CameradError, StorageError
+from camerad.base.errors import StorageError
 from camerad.base.safe_read import read_plain
-from camerad.base.send_deadline import deadline
 from camerad.base.text import printable
 from camerad.container.keys import encode_base64url
-from camerad.office.desk.id_token import (
-    IdTokenError,
-    TokenKeys,
-    UnpublishedKeyError,
-    WantedToken,
-    check_id_token,
-)
+from camerad.office.desk.desk_refusals import DeskError, DeskRefusal
 from camerad.office.server.openid_settings import SECTION, OpenidSettings
 
 WHOLE_SECONDS: Final = 10.0
-"""For one answer from its first to its last byte, and as long before that for the connection."""
+"""For one answer, the connection included."""
 LARGEST: Final = 256 * 1024
 """Of an answer, bytes."""
 KNOWN_US: Final = 3600 * SECOND
@@ -52,15 +53,23 @@ _DISCOVERY: Final = "/.well-known/openid-configuration"
 _LONGEST_SECRET: Final = 4096
 
 _T = TypeVar("_T")
+ALGORITHMS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), "RSA"),
+    **dict.fromkeys(("ES256", "ES384", "ES512"), "EC"),
+}
+"""Signatures that count (RFC 7518, 3.1), and the type of key of each."""
+LEEWAY_SECONDS: Final = 60
+"""How far the provider's clock may be from this one."""
+MOST_KEYS: Final = 100
+_SMALLEST_RSA: Final = 2048
+_SUBJECT: Final = re.compile(r"[ -~]{1,255}", re.ASCII)
+"""Core, 2: at most 255 characters of ASCII."""
+_REGISTRY: Final = jws.JWSRegistry(algorithms=list(ALGORITHMS), strict_check_header=False)
 
 
-class ProviderAwayError(CameradError):
-    """Error raised when the provider does not answer, or not as it has to."""
-
-
-class CodeRefusedError(CameradError):
-    """Error raised when the provider does not take a code: it is used up, too old, or not of this
-    sign-in."""
+class UnpublishedKeyError(DeskError):
+    """Error raised when a token is signed by a key that is not among those that are known. The
+    provider may have another one since."""
 
 
 class _Document(msgspec.Struct, frozen=True):
@@ -95,13 +104,13 @@ class OpenidProvider:
         self._tls: ssl.SSLContext | None = None
 
     async def look(self) -> None:
-        """That it answers, and that the secret is there. Raises ProviderAwayError."""
+        """That it answers, and that the secret is there. Raises DeskError."""
         await self._document.get()
         await self._keys.get()
         await asyncio.to_thread(self._secret)
 
     async def address(self, state: str, nonce: str, verifier: str) -> str:
-        """Where a browser is sent to. Raises ProviderAwayError."""
+        """Where a browser is sent to. Raises DeskError."""
         settings = self.settings
         document = await self._document.get()
         digest = hashlib.sha256(verifier.encode("ascii")).digest()
@@ -128,22 +137,14 @@ class OpenidProvider:
         self, code: str, issuer: str | None, verifier: str, nonce: str, begun_us: int
     ) -> str:
         """The subject that a code stands for. issuer: as the browser brought it (RFC 9207).
-        begun_us: when this sign-in began. Raises ProviderAwayError, CodeRefusedError and
-        IdTokenError."""
+        begun_us: when this sign-in began. Raises DeskError."""
         settings = self.settings
         document = await self._document.get()
         needed = document.authorization_response_iss_parameter_supported
         if (issuer is not None or needed) and issuer != settings.issuer:
-            raise IdTokenError("the answer is by another issuer (iss)")
+            raise _wrong("the answer is by another issuer (iss)")
         token = await self._fetch_token(document, code, verifier)
-        wanted = WantedToken(
-            settings.issuer,
-            settings.client_id,
-            nonce,
-            begun_us,
-            settings.max_age_seconds,
-            settings.acr,
-        )
+        wanted = WantedToken(settings, nonce, begun_us)
         now = self._clock.wall_us()
         try:
             return check_id_token(token, await self._keys.get(), wanted, now)
@@ -212,54 +213,32 @@ class OpenidProvider:
         headers: dict[str, str] | None = None,
     ) -> bytes:
         """The content of an answer that is a success."""
-        body = None if said is None else urlencode(said).encode("ascii")
         fields = {"Accept": "application/json", "Accept-Encoding": "identity"} | (headers or {})
-        if body is not None:
-            fields["Content-Type"] = "application/x-www-form-urlencoded"
-        status, content = await asyncio.to_thread(self._exchange, method, address, body, fields)
-        if status == HTTPStatus.OK:
-            return content
-        if said is not None and HTTPStatus.BAD_REQUEST <= status < 500:
-            self._refuse_code(content)
-        raise self._away(f"it answers {status} at {urlsplit(address).netloc}")
-
-    def _exchange(
-        self, method: str, address: str, body: bytes | None, fields: dict[str, str]
-    ) -> tuple[int, bytes]:
-        """Status and content of one answer; for a thread."""
-        url = urlsplit(address)
-        begun = time.monotonic()
-        try:
-            connection = self._connection(url)
-            with contextlib.closing(connection):
-                connection.connect()
-                reached = connection.sock  # which the answer takes over, if it is the last one
-                begun = time.monotonic()
-                with deadline(WHOLE_SECONDS, lambda: reached):
-                    path = (url.path or "/") + (f"?{url.query}" if url.query else "")
-                    connection.request(method, path, body, fields)
-                    with connection.getresponse() as answer:
-                        content = answer.read(LARGEST + 1)
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            self._check_time(begun)
-            raise self._away(printable(error)[:300] or type(error).__name__) from error
-        self._check_time(begun)
-        if len(content) > LARGEST:
-            raise self._away(f"its answer has more than {LARGEST} bytes")
-        return answer.status, content
-
-    def _check_time(self, begun: float) -> None:
-        """What was cut off by the deadline may look like an answer's end."""
-        if time.monotonic() - begun >= WHOLE_SECONDS:
-            raise self._away(f"it does not answer within {WHOLE_SECONDS:g} s")
-
-    def _connection(self, url: SplitResult) -> http.client.HTTPConnection:
-        host, timeout = url.hostname or "", WHOLE_SECONDS
-        if url.scheme == "http":  # `_is_sound`: a trial
-            return http.client.HTTPConnection(host, url.port, timeout=timeout)
         if self._tls is None:
-            self._tls = self._make_tls()
-        return http.client.HTTPSConnection(host, url.port, timeout=timeout, context=self._tls)
+            self._tls = await asyncio.to_thread(self._make_tls)
+        content, bound = b"", aiohttp.ClientTimeout(WHOLE_SECONDS)
+        try:
+            async with (
+                aiohttp.ClientSession(
+                    timeout=bound, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
+                ) as session,
+                session.request(
+                    method, address, data=said, headers=fields, ssl=self._tls, allow_redirects=False
+                ) as answer,
+            ):
+                async for piece in answer.content.iter_any():
+                    content += piece
+                    if len(content) > LARGEST:
+                        raise self._away(f"its answer has more than {LARGEST} bytes")
+        except TimeoutError as error:
+            raise self._away(f"it does not answer within {WHOLE_SECONDS:g} s") from error
+        except (OSError, aiohttp.ClientError) as error:
+            raise self._away(printable(error)[:300] or type(error).__name__) from error
+        if answer.status == HTTPStatus.OK:
+            return content
+        if said is not None and HTTPStatus.BAD_REQUEST <= answer.status < 500:
+            self._refuse_code(content)
+        raise self._away(f"it answers {answer.status} at {urlsplit(address).netloc}")
 
     def _refuse_code(self, content: bytes) -> None:
         """Raises what an answer of the token endpoint says, if it is one (RFC 6749, 5.2)."""
@@ -268,7 +247,7 @@ class OpenidProvider:
         except (ValueError, RecursionError):
             return
         if error == "invalid_grant":
-            raise CodeRefusedError("the provider does not take the code")
+            raise DeskError(DeskRefusal.OPENID_STALE, "the provider does not take the code")
         remedy = (
             f"correct {SECTION}.client_id or the secret in {self.settings.client_secret_file}"
             if error in ("invalid_client", "unauthorized_client")
@@ -282,11 +261,11 @@ class OpenidProvider:
         try:
             said = read_plain(path, "secret", _LONGEST_SECRET, linked=True).decode("ascii").strip()
         except StorageError as error:
-            raise ProviderAwayError(str(error)) from error
+            raise _away(str(error)) from error
         except UnicodeDecodeError:
             said = ""
         if not said or len(said) >= _LONGEST_SECRET or not said.isprintable():
-            raise ProviderAwayError(
+            raise _away(
                 f"{path}: there is no secret in this file; write there what the provider gave"
             )
         return said
@@ -296,7 +275,7 @@ class OpenidProvider:
         try:
             context = ssl.create_default_context(cafile=ca)
         except OSError as error:
-            raise ProviderAwayError(
+            raise _away(
                 f"{ca}: this is no authority's certificate in PEM ({SECTION}.ca): {error}"
             ) from error
         context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -313,8 +292,8 @@ class OpenidProvider:
         trial = self.settings.is_trial and host in ("localhost", "127.0.0.1")
         return said.scheme == "https" or (said.scheme == "http" and trial)
 
-    def _away(self, text: str) -> ProviderAwayError:
-        return ProviderAwayError(f"the provider at {self.settings.issuer}: {text}")
+    def _away(self, text: str) -> DeskError:
+        return _away(f"the provider at {self.settings.issuer}: {text}")
 
 
 class _Remembered(Generic[_T]):
@@ -326,21 +305,160 @@ class _Remembered(Generic[_T]):
         self._turn = asyncio.Lock()
         self._value: _T | None = None
         self._fetched_us = 0
-        self._failure: ProviderAwayError | None = None
+        self._failure: DeskError | None = None
         self._failed_us = 0
 
     async def get(self, *, older_than_us: int = KNOWN_US) -> _T:
-        """It, fetched no longer ago than that. Raises ProviderAwayError."""
+        """It, fetched no longer ago than that. Raises DeskError."""
         async with self._turn:
             now = self._clock.now_us()
             if self._value is not None and now - self._fetched_us < older_than_us:
                 return self._value
             if self._failure is not None and now - self._failed_us < LEFT_ALONE_US:
-                raise ProviderAwayError(str(self._failure))
+                raise _away(str(self._failure))
             try:
                 value = await self._fetch()
-            except ProviderAwayError as error:
+            except DeskError as error:
                 self._failure, self._failed_us = error, self._clock.now_us()
                 raise
             self._value, self._failure, self._fetched_us = value, None, self._clock.now_us()
             return value
+
+
+# ---------------------------------------------------------------------------------------- tokens
+
+
+class WantedToken(msgspec.Struct, frozen=True):
+    """What a token has to say. begun_us: when this sign-in began."""
+
+    settings: OpenidSettings
+    nonce: str
+    begun_us: int
+
+
+class _Claims(msgspec.Struct, frozen=True):
+    """What is looked at; what else a token says is passed over."""
+
+    iss: str
+    sub: str
+    aud: str | tuple[str, ...]
+    exp: float
+    iat: float
+    nonce: str
+    azp: str | None = None
+    auth_time: float | None = None
+    acr: str | None = None
+
+
+class TokenKeys:
+    """The keys that a provider publishes (RFC 7517). published: its document, JSON. Of kinds that
+    sign no token, and too short ones, none is taken. Raises ValueError if it is none such."""
+
+    def __init__(self, published: bytes) -> None:
+        keys = typed_json.decode(published, _KeySet).keys
+        if len(keys) > MOST_KEYS:
+            raise ValueError(f"there are more than {MOST_KEYS} keys")
+        self._keys = [key for one in keys if (key := _read_key(one)) is not None]
+
+    def find(self, kid: str | None, algorithm: str) -> RSAKey | ECKey:
+        """The key that a token names. Raises UnpublishedKeyError."""
+        kind = ALGORITHMS[algorithm]
+        found = [
+            key
+            for key in self._keys
+            if key.key_type == kind
+            and key.get("alg") in (None, algorithm)
+            and kid in (None, key.kid)
+        ]
+        if len(found) != 1:
+            raise UnpublishedKeyError(
+                DeskRefusal.OPENID_WRONG, "the token names none of the provider's keys"
+            )
+        return found[0]
+
+
+class _KeySet(msgspec.Struct, frozen=True):
+    keys: tuple[dict[str, Any], ...]
+
+
+def check_id_token(token: str, keys: TokenKeys, wanted: WantedToken, now_us: int) -> str:
+    """The subject that a token names, which has to count. Raises DeskError."""
+    claims = _verified(token, keys)
+    now, settings = now_us / SECOND, wanted.settings
+    if claims.iss != settings.issuer:
+        raise _wrong("the token is by another issuer")
+    if claims.aud not in (settings.client_id, (settings.client_id,)):
+        raise _wrong("the token is not for the desk, or not for it alone (aud)")
+    if claims.azp not in (None, settings.client_id):
+        raise _wrong("the token was given to another client (azp)")
+    if claims.nonce != wanted.nonce:
+        raise _wrong("the token is of another sign-in (nonce)")
+    if not now < claims.exp + LEEWAY_SECONDS:
+        raise _wrong("the token has expired; see whether both clocks are right")
+    begun = wanted.begun_us / SECOND
+    if not begun - LEEWAY_SECONDS <= claims.iat <= now + LEEWAY_SECONDS:
+        raise _wrong(
+            "the token was not made in this sign-in (iat); see whether both clocks are right"
+        )
+    if not _SUBJECT.fullmatch(claims.sub):
+        raise _wrong("the token names nobody (sub)")
+    if settings.acr and claims.acr not in settings.acr:
+        raise DeskError(
+            DeskRefusal.OPENID_FACTOR,
+            "the sign-in was of no kind that counts here (acr)",
+            claims.sub,
+        )
+    if settings.max_age_seconds is not None:
+        oldest = begun - settings.max_age_seconds - LEEWAY_SECONDS
+        if claims.auth_time is None or not claims.auth_time >= oldest:
+            raise DeskError(
+                DeskRefusal.OPENID_TOO_OLD,
+                "the provider asked for password or factor too long ago (auth_time)",
+                claims.sub,
+            )
+    return claims.sub
+
+
+def _verified(token: str, keys: TokenKeys) -> _Claims:
+    """What a token says, by one of the keys."""
+    try:
+        encoded = token.encode("ascii")
+        header = jws.extract_compact(encoded, registry=_REGISTRY).headers()
+        algorithm, kid = str(header.get("alg")), header.get("kid")
+        if algorithm not in ALGORITHMS or not (kid is None or isinstance(kid, str)):
+            raise _wrong(
+                "the token is not signed by a kind of signature that counts: set RS256 or ES256 "
+                "at the provider"
+            )
+        key = keys.find(kid, algorithm)
+        said = jws.deserialize_compact(encoded, key, registry=_REGISTRY)
+        return typed_json.decode(said.payload, _Claims)
+    except msgspec.ValidationError as error:
+        raise _wrong(f"the token does not say what it has to: {error}") from error
+    except DeskError:
+        raise
+    except (JoseError, ValueError, TypeError, RecursionError) as error:
+        raise _wrong(f"this is no token, or not signed as it says: {error}") from error
+
+
+def _read_key(published: dict[str, Any]) -> RSAKey | ECKey | None:
+    """One of the keys, as far as it can sign tokens; None if it cannot."""
+    if published.get("use", "sig") != "sig" or not isinstance(published.get("kid", ""), str):
+        return None
+    try:
+        if published.get("kty") == "EC":
+            return ECKey.import_key(published)
+        if published.get("kty") != "RSA":
+            return None
+        key = RSAKey.import_key(published)
+    except (JoseError, ValueError, TypeError, KeyError):
+        return None
+    return key if key.public_key.key_size >= _SMALLEST_RSA else None
+
+
+def _away(text: str) -> DeskError:
+    return DeskError(DeskRefusal.OPENID_AWAY, text)
+
+
+def _wrong(text: str) -> DeskError:
+    return DeskError(DeskRefusal.OPENID_WRONG, text)

@@ -16,18 +16,32 @@ The way, with what each step is bound to:
    something is a POST of this page, and all cookies are ``SameSite=Strict``.
 3. `state` has to belong to the cookie (so nobody is signed in as somebody else by a link that was
    sent to them), the code is redeemed with the verifier, if it is this browser's turn
-   (`camerad.office.desk.redeeming`), and the token has to have the nonce.
+   (`Redeeming`), and the token has to have the nonce.
 4. Entries of the ledger, then the session, as with a passkey (`camerad.office.desk.admission`).
 
 The desk's sign-out ends the desk's session and no other: `prompt` says what the provider asks next
 time. It hears nothing of what ends at the provider; idle time and longest hours bound a session.
+
+Any stranger can begin a sign-in and come back with a code that is none; only the provider can tell,
+and it is asked with the office's secret. So askers are told apart (`Redeeming`):
+
+- known: a browser by which a person has signed in before, which has a cookie that says so and names
+  nobody, and a browser that came with a link;
+- a stranger: any other one, counted by its address, with IPv6 by its network.
+
+Each kind has places of its own, and one browser or address few of them: strangers, and a provider
+that answers them slowly, take none from who is known. After some codes in a minute that signed
+nobody in, an asker waits for the minute's end, and until then costs the provider nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import hashlib
 import hmac
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from typing import Annotated, Final
 
@@ -39,18 +53,18 @@ from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.container.keys import decode_base64url, encode_base64url
 from camerad.office.desk import people
-from camerad.office.desk.admission import Admission
-from camerad.office.desk.challenges import ChallengeError, Challenges
-from camerad.office.desk.desk_ledger import Decision, DeskLedger
-from camerad.office.desk.desk_refusals import DeskRefusal, refused
-from camerad.office.desk.desk_state import DeskState
-from camerad.office.desk.id_token import FactorError, IdTokenError, OldSignInError
-from camerad.office.desk.openid_provider import CodeRefusedError, OpenidProvider, ProviderAwayError
+from camerad.office.desk.admission import Admission, drop_cookie, rights_entry, set_cookie
+from camerad.office.desk.challenges import Challenges
+from camerad.office.desk.desk_locks import WaitingRoom
+from camerad.office.desk.desk_parts import DeskParts
+from camerad.office.desk.desk_refusals import DeskError, DeskRefusal, refused
+from camerad.office.desk.openid_provider import OpenidProvider
 from camerad.office.desk.people import DeskPerson, OpenidAccount
-from camerad.office.desk.redeeming import Asker, Redeeming
 from camerad.office.desk.roles import DeskRole
-from camerad.office.desk.route_table import Open, Route, Visit
-from camerad.office.desk.sessions import BY_OPENID, Sessions
+from camerad.office.desk.route_table import Open, Route, Visit, json_answer
+from camerad.office.desk.sessions import BY_OPENID
+from camerad.office.server.directory_locks import LockHeldError
+from camerad.office.server.entrance import network_of
 from camerad.office.server.refusals import RefusedRequestError
 
 _log = logging.getLogger(__name__)
@@ -77,6 +91,19 @@ _NO_CODE: Final = frozenset(
     )
 )
 """Why there is no code, as far as that can be here (RFC 6749, 4.1.2.1; Core, 3.1.2.6)."""
+KNOWN_COOKIE: Final = "__Host-camerad-known"
+KNOWN_US: Final = 365 * 86_400 * SECOND
+"""How long a browser is known after somebody signed in by it as a stranger."""
+MOST_KNOWN: Final = 8
+"""Codes of known browsers that the provider is asked about at once."""
+MOST_STRANGE: Final = 4
+"""Codes of strangers that it is asked about at once."""
+MOST_OF_ONE: Final = 2
+"""Codes of one browser, link or address that it is asked about at once."""
+MOST_TRIES: Final = 10
+"""Codes of one browser, link or address in a minute that signed nobody in."""
+_MINUTE_US: Final = 60 * SECOND
+_ABOUT: Final = "known browser"
 
 
 class AskBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -107,30 +134,19 @@ class ProviderAddress(msgspec.Struct, frozen=True):
 
 
 class OpenidRoutes:
-    """provider: None if the settings have none. challenges: of such sign-ins. state, sessions: of
-    the desk. ledger: the office's. admission: lets them in. redeeming: whose turn it is."""
+    """provider: None if the settings have none. admission: lets people in."""
 
     def __init__(
-        self,
-        provider: OpenidProvider | None,
-        challenges: Challenges,
-        state: DeskState,
-        sessions: Sessions,
-        *,
-        ledger: DeskLedger,
-        admission: Admission,
-        redeeming: Redeeming,
-        clock: Clock,
+        self, desk: DeskParts, provider: OpenidProvider | None, admission: Admission
     ) -> None:
+        self._desk = desk
         self._provider = provider
-        self._challenges = challenges
-        self._redeeming = redeeming
-        self._state = state
-        self._ledger = ledger
-        self._sessions = sessions
+        self._challenges = Challenges(desk.state, desk.clock, DeskRefusal.OPENID_STALE, FLOW_US)
+        known = Challenges(desk.state, desk.clock, DeskRefusal.OPENID_STALE, KNOWN_US)
+        self._redeeming = Redeeming(known, desk.clock)
         self._admission = admission
-        self._told = _Told(clock, 20)
-        self._told_declined = _Told(clock, 1)
+        self._told = _Told(desk.clock, 20)
+        self._told_declined = _Told(desk.clock, 1)
 
     def routes(self) -> Iterator[Route]:
         """All of them, whether there is a provider or not."""
@@ -138,7 +154,7 @@ class OpenidRoutes:
         yield Route("POST", "/api/openid/ask", Open.TO_ANYONE, self._ask, AskBody)
         yield Route("POST", "/api/openid/sign-in", Open.TO_ANYONE, self._sign_in, ReturnBody)
 
-    async def _say_way(self, _visit: Visit) -> OpenidWay:
+    def _say_way(self, _visit: Visit) -> OpenidWay:
         return OpenidWay(None if self._provider is None else self._provider.settings.label)
 
     async def _ask(self, visit: Visit) -> web.Response:
@@ -146,30 +162,16 @@ class OpenidRoutes:
         flow = await asyncio.to_thread(self._begin, link)
         try:
             address = await provider.address(flow.state, flow.nonce, flow.verifier)
-        except ProviderAwayError as error:
+        except DeskError as error:
             self._told.tell(error)
-            raise refused(DeskRefusal.OPENID_AWAY) from error
-        response = web.Response(
-            body=msgspec.json.encode(ProviderAddress(address)), content_type="application/json"
-        )
-        response.set_cookie(
-            FLOW_COOKIE,
-            f"{encode_base64url(flow.challenge)}.{link}",
-            max_age=FLOW_US // SECOND,
-            path="/",
-            secure=True,
-            httponly=True,
-            samesite="Strict",
-        )
+            raise
+        response = json_answer(ProviderAddress(address))
+        set_cookie(response, FLOW_COOKIE, f"{encode_base64url(flow.challenge)}.{link}", FLOW_US)
         return response
 
     def _begin(self, link: str) -> _Flow:
         if link:
-            with self._state.reading() as rows:
-                person = self._sessions.look_at_link(rows, link)
-            if person is None:
-                raise refused(DeskRefusal.LINK_USED)
-            _check_not_administrator(person)
+            _check_not_administrator(self._admission.check_link(link))
         return self._flow(self._challenges.make(_about(link)), link, 0)
 
     async def _sign_in(self, visit: Visit) -> web.Response:
@@ -184,23 +186,16 @@ class OpenidRoutes:
                 subject = await provider.redeem(
                     body.code, body.iss, flow.verifier, flow.nonce, flow.begun_us
                 )
-        except ProviderAwayError as error:
-            self._told.tell(error)
-            raise refused(DeskRefusal.OPENID_AWAY) from error
-        except CodeRefusedError as error:
-            raise refused(DeskRefusal.OPENID_STALE) from error
-        except (FactorError, OldSignInError) as error:
-            factor = isinstance(error, FactorError)
-            why = DeskRefusal.OPENID_FACTOR if factor else DeskRefusal.OPENID_TOO_OLD
-            await asyncio.to_thread(self._write_refused, error.subject)
-            raise refused(why) from error
-        except IdTokenError as error:
-            self._told.tell(error)
-            raise refused(DeskRefusal.OPENID_WRONG) from error
+        except DeskError as error:
+            if error.why in (DeskRefusal.OPENID_AWAY, DeskRefusal.OPENID_WRONG):
+                self._told.tell(error)
+            if error.about:
+                await asyncio.to_thread(self._write_refused, error.about)
+            raise
         account = self._account(subject)
         response = await asyncio.to_thread(self._let_in, visit, flow, account, asker)
         self._redeeming.forgive(asker)
-        response.del_cookie(FLOW_COOKIE, path="/", secure=True, httponly=True, samesite="Strict")
+        drop_cookie(response, FLOW_COOKIE)
         return response
 
     def _read_flow(self, visit: Visit) -> _Flow:
@@ -210,7 +205,7 @@ class OpenidRoutes:
         try:
             challenge = decode_base64url(said)
             flow = self._flow(challenge, link, self._challenges.check(challenge, _about(link)))
-        except (ValueError, ChallengeError) as error:
+        except ValueError as error:
             raise refused(DeskRefusal.OPENID_STALE) from error
         if not hmac.compare_digest(flow.state.encode(), visit.body.state.encode()):
             raise refused(DeskRefusal.OPENID_STALE)
@@ -229,7 +224,7 @@ class OpenidRoutes:
         return response
 
     def _enter(self, visit: Visit, flow: _Flow, account: OpenidAccount) -> web.Response:
-        with self._state.reading() as rows:
+        with self._desk.state.reading() as rows:
             person = people.by_account(rows, account)
         if person is None:
             raise refused(DeskRefusal.OPENID_UNKNOWN)
@@ -238,8 +233,8 @@ class OpenidRoutes:
         except RefusedRequestError:
             self._admission.write_refused(person.id, BY_OPENID)
             raise
-        with self._ledger.deciding() as decision:
-            self._use_up(decision, flow)
+        with self._desk.ledger.deciding() as decision:
+            self._challenges.use_up(decision.rows, flow.challenge)
             person = people.by_account(decision.rows, account)
             if person is None:  # not any more
                 raise refused(DeskRefusal.NOT_SIGNED_IN)
@@ -247,13 +242,10 @@ class OpenidRoutes:
             return self._admission.let_in(decision, visit, person, BY_OPENID)
 
     def _connect(self, visit: Visit, flow: _Flow, account: OpenidAccount) -> web.Response:
-        with self._ledger.deciding() as decision:
+        with self._desk.ledger.deciding() as decision:
             rows = decision.rows
-            found = self._sessions.take_link(rows, flow.link)
-            if found is None:
-                raise refused(DeskRefusal.LINK_USED)
-            self._sessions.drop_links_of(rows, found.id)
-            self._use_up(decision, flow)
+            found = self._admission.use_link(rows, flow.link)
+            self._challenges.use_up(rows, flow.challenge)
             _check_not_administrator(found)
             other = people.by_account(rows, account)
             if other is not None and other.id != found.id:
@@ -263,16 +255,9 @@ class OpenidRoutes:
                 return msgspec.structs.replace(self._admission.come(one), openid=account)
 
             person = people.change(rows, found.id, connect)
-            self._sessions.drop_of_former_account(rows, person)
-            added = {"person": person.id, "who": person.id, "what": "openid_connected"}
-            rights = ("rights", added | {"roles": tuple(map(str, person.roles))})
+            self._desk.sessions.drop_of_former_account(rows, person)
+            rights = rights_entry(person, "openid_connected")
             return self._admission.let_in(decision, visit, person, BY_OPENID, rights)
-
-    def _use_up(self, decision: Decision, flow: _Flow) -> None:
-        try:
-            self._challenges.use_up(decision.rows, flow.challenge)
-        except ChallengeError as error:
-            raise refused(DeskRefusal.OPENID_STALE) from error
 
     def _declined(self, body: ReturnBody) -> RefusedRequestError:
         """Why the provider gave no code. What is no decision of a person is in the log, in a word
@@ -284,7 +269,7 @@ class OpenidRoutes:
         return refused(DeskRefusal.OPENID_WRONG)
 
     def _write_refused(self, subject: str) -> None:
-        with self._state.reading() as rows:
+        with self._desk.state.reading() as rows:
             person = people.by_account(rows, self._account(subject))
         if person is not None:
             self._admission.write_refused(person.id, BY_OPENID)
@@ -296,6 +281,72 @@ class OpenidRoutes:
         if self._provider is None:
             raise refused(DeskRefusal.NOT_THERE)
         return self._provider
+
+
+class Asker(msgspec.Struct, frozen=True):
+    """Who comes back with a code. known: whether they are no stranger. name: what they are counted
+    by. has_cookie: whether their browser says that it is known."""
+
+    known: bool
+    name: str
+    has_cookie: bool = False
+
+
+class Redeeming:
+    """Limits how often the provider is asked about a code. known: challenges that are
+    good for `KNOWN_US`; the cookie of a known browser is one."""
+
+    def __init__(self, known: Challenges, clock: Clock) -> None:
+        self._known = known
+        self._clock = clock
+        self._places = {
+            True: WaitingRoom(MOST_KNOWN, MOST_OF_ONE),
+            False: WaitingRoom(MOST_STRANGE, MOST_OF_ONE),
+        }
+        self._tries: Counter[str] = Counter()
+        self._since_us = 0
+
+    def asker(self, request: web.Request, link: str) -> Asker:
+        """Who asks. link: that the sign-in began with, which was good then. Any thread may call it.
+        Raises StorageError."""
+        said = request.cookies.get(KNOWN_COOKIE, "")
+        try:
+            self._known.check(decode_base64url(said), _ABOUT)
+        except ValueError:
+            if link:
+                return Asker(True, f"link {_digest(link)}")
+            return Asker(False, f"address {network_of(str(request.remote))}")
+        return Asker(True, f"browser {_digest(said)}", has_cookie=True)
+
+    @contextlib.contextmanager
+    def turn(self, asker: Asker) -> Iterator[None]:
+        """Ask the provider in this context. For the event loop. Raises RefusedRequestError."""
+        now = self._clock.now_us()
+        if now - self._since_us >= _MINUTE_US:
+            self._tries.clear()
+            self._since_us = now
+        if self._tries[asker.name] >= MOST_TRIES:
+            raise refused(DeskRefusal.OPENID_BUSY)
+        with contextlib.ExitStack() as held:
+            try:
+                held.enter_context(self._places[asker.known].place(asker.name))
+            except LockHeldError as error:
+                raise refused(DeskRefusal.OPENID_BUSY) from error
+            self._tries[asker.name] += 1
+            yield
+
+    def forgive(self, asker: Asker) -> None:
+        """A code signed somebody in: it does not count as a try. For the event loop."""
+        if self._tries[asker.name]:  # else a minute ended meanwhile
+            self._tries[asker.name] -= 1
+
+    def remember(self, asker: Asker, response: web.Response) -> None:
+        """Have the browser be known from now on. Any thread may call it. Raises StorageError and
+        LockHeldError."""
+        if asker.has_cookie:
+            return
+        made = encode_base64url(self._known.make(_ABOUT))
+        set_cookie(response, KNOWN_COOKIE, made, KNOWN_US)
 
 
 class _Flow(msgspec.Struct, frozen=True):
@@ -339,3 +390,7 @@ def _about(link: str) -> str:
 def _check_not_administrator(person: DeskPerson) -> None:
     if DeskRole.ADMINISTRATOR in person.roles:
         raise refused(DeskRefusal.OPENID_ADMINISTRATOR)
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

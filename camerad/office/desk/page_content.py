@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Final
 
 from camerad.evidence import player_modules
 from camerad.evidence.player_page import NAME, player_page
 from camerad.evidence.sheet_page import STYLE
-from camerad.office.desk.maker_files import maker_files
 
 START: Final = "index.html"
 PAGE: Final = "/page/"
@@ -45,6 +45,14 @@ style that may be inline is that of a sheet (`sheet_page`), which the page opens
 own, to be printed."""
 _IMPORTS: Final = "IMPORT_MAP"
 """Where the start has the player's import map."""
+
+
+@cache
+def maker_files() -> dict[str, bytes]:
+    """The modules that make a package for the prosecutor in a tab, by their names. They have the
+    office's key in their hands: so their SHA-256 are published with those of the player."""
+    folder = Path(__file__).parent / "package_maker"
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.js"))}
 
 
 @cache

@@ -19,6 +19,8 @@ from fido2.server import Fido2Server
 from fido2.webauthn import (
     AttestedCredentialData,
     AuthenticationResponse,
+    CredentialCreationOptions,
+    CredentialRequestOptions,
     PublicKeyCredentialDescriptor,
     PublicKeyCredentialRpEntity,
     PublicKeyCredentialType,
@@ -30,12 +32,11 @@ from fido2.webauthn import (
 from sqlalchemy import Connection
 
 from camerad.base.clock import Clock
-from camerad.base.errors import CameradError
 from camerad.container.keys import decode_base64url, encode_base64url
 from camerad.office.desk import people
-from camerad.office.desk.challenges import ChallengeError, Challenges
+from camerad.office.desk.challenges import Challenges
+from camerad.office.desk.desk_refusals import DeskError, DeskRefusal
 from camerad.office.desk.desk_state import DeskState
-from camerad.office.desk.passkey_answers import BrowserAnswer
 from camerad.office.desk.people import DeskPerson, Passkey
 
 _LABEL: Final = 60
@@ -61,22 +62,34 @@ _WRONG: Final = (
 logging.getLogger("fido2").setLevel(logging.WARNING)
 
 
-class PasskeyError(CameradError, PermissionError):
-    """Error raised when a passkey's answer does not count."""
+class AuthenticatorResponse(msgspec.Struct, frozen=True):
+    """All in base64url. attestation_object: of a new passkey. The others: of one that signs in."""
+
+    client_data: str = msgspec.field(name="clientDataJSON")
+    attestation_object: str | None = msgspec.field(name="attestationObject", default=None)
+    authenticator_data: str | None = msgspec.field(name="authenticatorData", default=None)
+    signature: str | None = None
+    user_handle: str | None = msgspec.field(name="userHandle", default=None)
 
 
-class CopiedOrForgedError(PasskeyError):
-    """Error raised when the answer is of a passkey that somebody here has, and its signature or its
-    counter does not count. person: their id."""
+class BrowserAnswer(msgspec.Struct, frozen=True):
+    """id, raw_id: of the passkey, base64url."""
 
-    def __init__(self, person: str, text: str) -> None:
-        super().__init__(text)
-        self.person = person
+    id: str
+    raw_id: str = msgspec.field(name="rawId")
+    type: str
+    response: AuthenticatorResponse
+
+    def for_library(self) -> dict[str, Any]:
+        """The same as fido2 takes it: JSON without what was not said."""
+        said: dict[str, Any] = msgspec.to_builtins(self)
+        there = {name: value for name, value in said["response"].items() if value is not None}
+        return said | {"response": there}
 
 
 class Passkeys:
     """state: has the people whose passkeys count. url: of the page, to whose name they belong.
-    Thread-safe. Everything raises StorageError and TooManyError."""
+    Thread-safe. Everything raises StorageError and DeskError."""
 
     def __init__(self, state: DeskState, url: str, clock: Clock) -> None:
         self._state = state
@@ -87,7 +100,7 @@ class Passkeys:
         )
         self._offered = {int(one.alg) for one in self._server.allowed_algorithms}
         self._clock = clock
-        self._challenges = Challenges(state, clock)
+        self._challenges = Challenges(state, clock, DeskRefusal.PASSKEY)
 
     def ask_new(self, person: DeskPerson) -> dict[str, Any]:
         """What a browser is to ask an authenticator for, so that a person gets a passkey: the
@@ -112,21 +125,21 @@ class Passkeys:
         self, person: DeskPerson, answer: BrowserAnswer, label: str
     ) -> tuple[Passkey, bytes]:
         """The passkey that an authenticator made for a person, and the challenge, which `use_up` is
-        for. Raises PasskeyError."""
-        challenge = self._answered_challenge(answer, person.id)
+        for. Raises DeskError."""
         try:
-            said = self._server.register_complete(
-                _state(challenge), RegistrationResponse.from_dict(answer.for_library())
-            )
-            made = said.credential_data
+            said = RegistrationResponse.from_dict(answer.for_library())
+            challenge = said.response.client_data.challenge
+            self._challenges.check(challenge, person.id)
+            checked = self._server.register_complete(_state(challenge), said)
+            made = checked.credential_data
         except _WRONG as error:
-            raise PasskeyError(f"the answer of the passkey does not count: {error}") from error
+            raise _wrong(error) from error
         if made is None or made.public_key.get(_ALGORITHM) not in self._offered:
-            raise PasskeyError("the answer of the passkey has no key of a kind that was asked for")
+            raise _wrong("it has no key of a kind that was asked for")
         passkey = Passkey(
             encode_base64url(made.credential_id),
             encode_base64url(bytes(made)),
-            said.counter,
+            checked.counter,
             label.strip()[:_LABEL],
             self._clock.wall_us(),
         )
@@ -143,47 +156,48 @@ class Passkeys:
 
     def check_known(self, answer: BrowserAnswer) -> tuple[DeskPerson, Passkey, bytes]:
         """Who signs in, their passkey as it is now, and the challenge, which `use_up` is for. A
-        passkey whose counter did not rise was copied. Raises PasskeyError."""
-        challenge = self._answered_challenge(answer, "")
+        passkey whose counter did not rise was copied. Raises DeskError."""
+        try:
+            said = AuthenticationResponse.from_dict(answer.for_library())
+            challenge = said.response.client_data.challenge
+            self._challenges.check(challenge, "")
+        except _WRONG as error:
+            raise _wrong(error) from error
         with self._state.reading() as rows:
             found = people.by_passkey(rows, answer.id)
-        if found is None or not found[0].active or not answer.is_of(found[0]):
-            raise PasskeyError("nobody here has this passkey")
+        if found is None or not found[0].active or not _is_of(said, found[0]):
+            raise _wrong("no person here has this passkey")
         person, passkey = found
         try:
             known = AttestedCredentialData(decode_base64url(passkey.data))
-            said = AuthenticationResponse.from_dict(answer.for_library())
             self._server.authenticate_complete(_state(challenge), [known], said)
-            count = said.response.authenticator_data.counter
         except _WRONG as error:
-            raise CopiedOrForgedError(
-                person.id, f"the answer of the passkey does not count: {error}"
-            ) from error
-        if max(count, passkey.sign_count) and count <= passkey.sign_count:
-            raise CopiedOrForgedError(
-                person.id, "this passkey was copied: its counter did not rise"
-            )
+            raise _wrong(error, person.id) from error
+        count = said.response.authenticator_data.counter
+        if not counter_rose(passkey.sign_count, count):
+            raise _wrong("this passkey was copied: its counter did not rise", person.id)
         return person, msgspec.structs.replace(passkey, sign_count=count), challenge
 
     def use_up(self, rows: Connection, challenge: bytes) -> None:
-        """Have a challenge count no more, as part of a transaction. Raises PasskeyError."""
-        try:
-            self._challenges.use_up(rows, challenge)
-        except ChallengeError as error:
-            raise PasskeyError(str(error)) from error
+        """Have a challenge count no more, as part of a transaction. Raises DeskError."""
+        self._challenges.use_up(rows, challenge)
 
-    def _answered_challenge(self, answer: BrowserAnswer, person: str) -> bytes:
-        """The challenge that an answer is to, made for a person, "" if for anybody. Raises
-        PasskeyError."""
-        try:
-            challenge = answer.challenge()
-        except (ValueError, RecursionError, MemoryError) as error:
-            raise PasskeyError("this is no answer of a passkey") from error
-        try:
-            self._challenges.check(challenge, person)
-        except ChallengeError as error:
-            raise PasskeyError(str(error)) from error
-        return challenge
+
+def counter_rose(before: int, now: int) -> bool:
+    """Whether a passkey's counter rose, as it does where it is no copy; some do not count."""
+    return now > before or max(now, before) == 0
+
+
+def _is_of(answer: AuthenticationResponse, person: DeskPerson) -> bool:
+    """Whether the authenticator names this person, or nobody (a security key of old)."""
+    named = answer.response.user_handle
+    return not named or encode_base64url(named) == person.handle
+
+
+def _wrong(text: object, about: str = "") -> DeskError:
+    return DeskError(
+        DeskRefusal.PASSKEY, f"the answer of the passkey does not count: {text}", about
+    )
 
 
 def _state(challenge: bytes) -> dict[str, Any]:
@@ -194,11 +208,7 @@ def _state(challenge: bytes) -> dict[str, Any]:
     }
 
 
-def _as_json(options: Any) -> dict[str, Any]:
+def _as_json(options: CredentialCreationOptions | CredentialRequestOptions) -> dict[str, Any]:
     """The options alone, with what is bytes in base64url."""
-    said: dict[str, Any] = json.loads(json.dumps(dict(options.public_key), default=_spell))
+    said: dict[str, Any] = json.loads(json.dumps(dict(options.public_key), default=dict))
     return said
-
-
-def _spell(value: Any) -> Any:
-    return encode_base64url(value) if isinstance(value, bytes) else dict(value)

@@ -24,9 +24,9 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, delete, insert, select
 
-from camerad.base.errors import EX_USAGE, CameradError
 from camerad.base.text import folded, is_plain, looks_empty, printable
 from camerad.container.keys import encode_base64url
+from camerad.office.desk.desk_refusals import DeskError, DeskRefusal
 from camerad.office.desk.roles import DeskRole, read_roles
 from camerad.office.state.columns import record_of
 from camerad.office.state.state_tables import passkeys, people
@@ -36,12 +36,6 @@ MOST_PEOPLE: Final = 1000
 """Withdrawn ones included."""
 MOST_PASSKEYS: Final = 10
 """Of one person."""
-
-
-class PeopleError(CameradError, ValueError):
-    """Error raised when somebody cannot be added or changed like this."""
-
-    exit_code = EX_USAGE
 
 
 class Passkey(msgspec.Struct, frozen=True):
@@ -107,6 +101,14 @@ def find(rows: Connection, person: str) -> DeskPerson | None:
     return next(iter(_read(rows, person)), None)
 
 
+def get(rows: Connection, person: str) -> DeskPerson:
+    """The person of this id. Raises DeskError if there is none."""
+    found = find(rows, person)
+    if found is None:
+        raise DeskError(DeskRefusal.NOT_THERE, f"{printable(person)}: there is nobody of this id")
+    return found
+
+
 def list_all(rows: Connection) -> list[DeskPerson]:
     """All people, by id."""
     return _read(rows)
@@ -143,21 +145,27 @@ def by_account(rows: Connection, account: OpenidAccount) -> DeskPerson | None:
 def add(
     rows: Connection, person: str, name: str, roles: frozenset[DeskRole], now_us: int
 ) -> DeskPerson:
-    """Add a person. Raises PeopleError and RolesError."""
+    """Add a person. Raises DeskError."""
     chosen = tuple(sorted(read_roles(roles)))
     if not PERSON_ID.fullmatch(person):
-        raise PeopleError(
+        raise DeskError(
+            DeskRefusal.BAD_ID,
             f"{printable(person)}: an id has up to 40 of a-z, 0-9, dot, dash and underscore, "
-            "and begins with a letter or a digit"
+            "and begins with a letter or a digit",
         )
     there = list_all(rows)
     if any(one.id == person and not one.is_lost for one in there):
-        raise PeopleError(f"{person}: somebody has this id already, or had it; choose another one")
+        raise DeskError(
+            DeskRefusal.ID_TAKEN,
+            f"{person}: somebody has this id already, or had it; choose another one",
+        )
     name = name.strip()
     if looks_empty(name) or not is_plain(name):
-        raise PeopleError("a name is one line of up to 200 characters that print")
+        raise DeskError(DeskRefusal.BAD_ID, "a name is one line of up to 200 characters that print")
     if len(there) >= MOST_PEOPLE:
-        raise PeopleError(f"there are {MOST_PEOPLE} people already, which is the most")
+        raise DeskError(
+            DeskRefusal.BAD_ID, f"there are {MOST_PEOPLE} people already, which is the most"
+        )
     added = DeskPerson(person, name, chosen, new_handle(), now_us, came_us=None)
     write(rows, added)
     return added
@@ -165,17 +173,18 @@ def add(
 
 def change(rows: Connection, person: str, how: Callable[[DeskPerson], DeskPerson]) -> DeskPerson:
     """Change a person; returns them as they are then. how: makes the new record of the present one,
-    and may raise. Raises PeopleError if there is no such person, or if no administrator would be
+    and may raise. Raises DeskError if there is no such person, or if no administrator would be
     left."""
-    known = find(rows, person)
-    if known is None:
-        raise PeopleError(f"{printable(person)}: there is nobody of this id")
+    known = get(rows, person)
     changed = how(known)
     if changed == known:
         return known
     others = [one for one in list_all(rows) if one.id != person]
     if _manages(known) and not any(map(_manages, [*others, changed])):
-        raise PeopleError(f"{person} is the only administrator: make somebody else one before")
+        raise DeskError(
+            DeskRefusal.LAST_ADMINISTRATOR,
+            f"{person} is the only administrator: make another person one before",
+        )
     write(rows, changed)
     return changed
 
@@ -204,10 +213,12 @@ def _read(rows: Connection, person: str | None = None) -> list[DeskPerson]:
 
 
 def with_passkey(person: DeskPerson, passkey: Passkey) -> DeskPerson:
-    """The person with one passkey more, or one that is there as it is now. Raises PeopleError."""
+    """The person with one passkey more, or one that is there as it is now. Raises DeskError."""
     others = tuple(one for one in person.passkeys if one.id != passkey.id)
     if len(others) >= MOST_PASSKEYS:
-        raise PeopleError(f"{person.id} has {MOST_PASSKEYS} passkeys, which is the most")
+        raise DeskError(
+            DeskRefusal.TOO_MANY, f"{person.id} has {MOST_PASSKEYS} passkeys, which is the most"
+        )
     return msgspec.structs.replace(person, passkeys=(*others, passkey))
 
 

@@ -8,22 +8,19 @@ it (`camerad office people link`), which is for those who run the server.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
-from sqlalchemy import Connection
+from msgspec.structs import replace
 
-from camerad.base.clock import Clock
 from camerad.office.desk import people
 from camerad.office.desk.admission import Admission
-from camerad.office.desk.desk_ledger import Decision, DeskLedger
+from camerad.office.desk.desk_ledger import Decision, Entry
+from camerad.office.desk.desk_parts import DeskParts
 from camerad.office.desk.desk_refusals import DeskRefusal, refused
-from camerad.office.desk.desk_state import DeskState
-from camerad.office.desk.people import PERSON_ID, DeskPerson, PeopleError, restored
-from camerad.office.desk.roles import DeskRole, RolesError, read_roles
+from camerad.office.desk.people import DeskPerson, restored
+from camerad.office.desk.roles import DeskRole, read_roles
 from camerad.office.desk.route_table import Route, Visit
-from camerad.office.desk.sessions import Sessions
 
 SEES_PEOPLE = frozenset((DeskRole.ADMINISTRATOR, DeskRole.DATA_PROTECTION))
 MANAGES = frozenset((DeskRole.ADMINISTRATOR,))
@@ -74,21 +71,11 @@ class GivenLink(msgspec.Struct, frozen=True):
 
 
 class PeopleRoutes:
-    """state, sessions: of the desk. ledger: the office's. admission: writes how sessions end."""
+    """admission: writes how sessions end."""
 
-    def __init__(
-        self,
-        state: DeskState,
-        sessions: Sessions,
-        ledger: DeskLedger,
-        admission: Admission,
-        clock: Clock,
-    ) -> None:
-        self._state = state
-        self._sessions = sessions
-        self._ledger = ledger
+    def __init__(self, desk: DeskParts, admission: Admission) -> None:
+        self._desk = desk
         self._admission = admission
-        self._clock = clock
 
     def routes(self) -> Iterator[Route]:
         """All of them."""
@@ -100,128 +87,88 @@ class PeopleRoutes:
         yield Route("POST", "/api/people/restore", MANAGES, self._restore, PersonBody)
         yield Route("POST", "/api/people/sign-out", MANAGES, self._sign_out, PersonBody)
 
-    async def _list(self, _visit: Visit) -> list[ListedPerson]:
-        def collect() -> list[ListedPerson]:
-            with self._state.reading() as rows:
-                sessions = self._sessions.counts(rows)
-                return [_listed(one, sessions[one.id]) for one in people.list_all(rows)]
+    def _list(self, _visit: Visit) -> list[ListedPerson]:
+        with self._desk.state.reading() as rows:
+            sessions = self._desk.sessions.counts(rows)
+            return [_listed(one, sessions[one.id]) for one in people.list_all(rows)]
 
-        return await asyncio.to_thread(collect)
-
-    async def _add(self, visit: Visit) -> GivenLink:
+    def _add(self, visit: Visit) -> GivenLink:
         body: AddBody = visit.body
+        roles = read_roles(body.roles)
+        with self._desk.ledger.deciding() as decision:
+            rows = decision.rows
+            if people.find(rows, body.id) is not None:  # the command alone adds a lost one anew
+                raise refused(DeskRefusal.ID_TAKEN)
+            people.add(rows, body.id, body.name, roles, self._desk.clock.wall_us())
+            link = self._desk.sessions.make_link(rows, body.id, visit.who)
+            _note(decision, visit, body.id, "added", roles)
+        return GivenLink(body.id, link)
 
-        def add() -> GivenLink:
-            roles = _roles(body.roles)
-            if not PERSON_ID.fullmatch(body.id):
-                raise refused(DeskRefusal.BAD_ID)
-            with self._ledger.deciding() as decision:
-                rows = decision.rows
-                if people.find(rows, body.id) is not None:
-                    raise refused(DeskRefusal.ID_TAKEN)
-                try:
-                    people.add(rows, body.id, body.name, roles, self._clock.wall_us())
-                except PeopleError:
-                    raise refused(DeskRefusal.BAD_ID) from None
-                link = self._sessions.make_link(rows, body.id, visit.who)
-                _note(decision, visit, body.id, "added", roles)
-            return GivenLink(body.id, link)
+    def _set_roles(self, visit: Visit) -> ListedPerson:
+        roles = tuple(sorted(read_roles(visit.body.roles)))
+        return self._change(visit, "roles", lambda one: replace(one, roles=roles))
 
-        return await asyncio.to_thread(add)
-
-    async def _set_roles(self, visit: Visit) -> ListedPerson:
-        roles = _roles(visit.body.roles)
-
-        def change(one: DeskPerson) -> DeskPerson:
-            return msgspec.structs.replace(one, roles=tuple(sorted(roles)))
-
-        return await self._change(visit, "roles", change)
-
-    async def _withdraw(self, visit: Visit) -> ListedPerson:
-        now = self._clock.wall_us()
-
+    def _withdraw(self, visit: Visit) -> ListedPerson:
         def change(one: DeskPerson) -> DeskPerson:
             if one.withdrawn_us is not None:
                 return one
-            return msgspec.structs.replace(one, withdrawn_us=now)
+            return replace(one, withdrawn_us=self._desk.clock.wall_us())
 
-        return await self._change(visit, "withdrawn", change)
+        return self._change(visit, "withdrawn", change)
 
-    async def _restore(self, visit: Visit) -> ListedPerson:
+    def _restore(self, visit: Visit) -> ListedPerson:
         def change(one: DeskPerson) -> DeskPerson:
             return one if one.withdrawn_us is None else restored(one)
 
-        return await self._change(visit, "restored", change)
+        return self._change(visit, "restored", change)
 
-    async def _make_link(self, visit: Visit) -> GivenLink:
-        def make() -> GivenLink:
-            with self._ledger.deciding() as decision:
-                person = _find(decision.rows, visit.body.id)
-                if not person.active:
-                    raise refused(DeskRefusal.NOT_ALLOWED)
-                if not person.is_new:
-                    raise refused(DeskRefusal.LINK_BY_COMMAND)
-                link = self._sessions.make_link(decision.rows, person.id, visit.who)
-                _note(decision, visit, person.id, "link", frozenset(person.roles))
-            return GivenLink(person.id, link)
+    def _make_link(self, visit: Visit) -> GivenLink:
+        with self._desk.ledger.deciding() as decision:
+            person = people.get(decision.rows, visit.body.id)
+            if not person.active:
+                raise refused(DeskRefusal.NOT_ALLOWED)
+            if not person.is_new:
+                raise refused(DeskRefusal.LINK_BY_COMMAND)
+            link = self._desk.sessions.make_link(decision.rows, person.id, visit.who)
+            _note(decision, visit, person.id, "link", person.roles)
+        return GivenLink(person.id, link)
 
-        return await asyncio.to_thread(make)
+    def _sign_out(self, visit: Visit) -> ListedPerson:
+        sessions = self._desk.sessions
+        with self._desk.state.reading() as rows:
+            person = people.get(rows, visit.body.id)
+            count = sessions.counts(rows)[person.id]
+        if count:
+            by = _rights(visit, person.id, "signed_out", person.roles)
+            out = {"who": person.id, "what": "out", "how": "by_administrator"}
+            self._admission.write_end([by, ("signed", out)])
+            sessions.end_all_of(person.id)
+        return _listed(person, 0)
 
-    async def _sign_out(self, visit: Visit) -> ListedPerson:
-        def end() -> ListedPerson:
-            with self._state.reading() as rows:
-                person = _find(rows, visit.body.id)
-                count = self._sessions.count_of(rows, person.id)
-            if count:
-                roles = tuple(map(str, person.roles))
-                by = {"person": person.id, "who": visit.who, "what": "signed_out", "roles": roles}
-                out = {"who": person.id, "what": "out", "how": "by_administrator"}
-                self._admission.write_end([("rights", by), ("signed", out)])
-                self._sessions.end_all_of(person.id)
-            return _listed(person, 0)
-
-        return await asyncio.to_thread(end)
-
-    async def _change(
+    def _change(
         self, visit: Visit, what: str, change: Callable[[DeskPerson], DeskPerson]
     ) -> ListedPerson:
-        def carry_out() -> ListedPerson:
-            with self._ledger.deciding() as decision:
-                rows = decision.rows
-                person = _find(rows, visit.body.id)
-                if person.id == visit.who:
-                    raise refused(DeskRefusal.NOT_ALLOWED)
-                try:
-                    changed = people.change(rows, person.id, change)
-                except PeopleError:
-                    raise refused(DeskRefusal.LAST_ADMINISTRATOR) from None
-                self._sessions.drop_all_of(rows, person.id)
-                if changed != person:
-                    _note(decision, visit, changed.id, what, frozenset(changed.roles))
-            return _listed(changed, 0)
-
-        return await asyncio.to_thread(carry_out)
+        with self._desk.ledger.deciding() as decision:
+            rows = decision.rows
+            person = people.get(rows, visit.body.id)
+            if person.id == visit.who:
+                raise refused(DeskRefusal.NOT_ALLOWED)
+            changed = people.change(rows, person.id, change)
+            self._desk.sessions.drop_all_of(rows, person.id)
+            if changed != person:
+                _note(decision, visit, changed.id, what, changed.roles)
+        return _listed(changed, 0)
 
 
-def _find(rows: Connection, person: str) -> DeskPerson:
-    found = people.find(rows, person)
-    if found is None:
-        raise refused(DeskRefusal.NOT_THERE)
-    return found
+def _rights(visit: Visit, person: str, what: str, roles: Iterable[DeskRole]) -> Entry:
+    said = tuple(sorted(map(str, roles)))
+    return "rights", {"person": person, "who": visit.who, "what": what, "roles": said}
 
 
 def _note(
-    decision: Decision, visit: Visit, person: str, what: str, roles: frozenset[DeskRole]
+    decision: Decision, visit: Visit, person: str, what: str, roles: Iterable[DeskRole]
 ) -> None:
-    said = tuple(sorted(map(str, roles)))
-    decision.append("rights", person=person, who=visit.who, what=what, roles=said)
-
-
-def _roles(names: tuple[str, ...]) -> frozenset[DeskRole]:
-    try:
-        return read_roles(names)
-    except RolesError:
-        raise refused(DeskRefusal.ROLES_APART) from None
+    decision.append_all([_rights(visit, person, what, roles)])
 
 
 def _listed(person: DeskPerson, sessions: int) -> ListedPerson:

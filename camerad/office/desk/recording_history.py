@@ -28,9 +28,8 @@ from camerad.ledger.audit import carried_about
 from camerad.ledger.entries import Entry
 from camerad.ledger.ledger import entries_about
 from camerad.ledger.state_memory import StateMemory
-from camerad.office.index.index import RecordingIndex
+from camerad.office.desk.desk_parts import DeskParts
 from camerad.office.index.ledger_rows import epoch_versions
-from camerad.office.server.cameras import Cameras
 from camerad.store.locations import (
     THUMBPRINT,
     Holding,
@@ -58,24 +57,19 @@ def entries_of(place: Place, own: PublicKey, recording: str) -> Iterator[LedgerE
 
 class RecordingHistory:
     """What happened to a recording, for a page: what each click costs does not grow with the
-    ledgers. directory: the office's. own: its present key. cameras: the register. index: says where
-    to look.
+    ledgers.
 
     Any thread may ask. Everything raises StorageError and IndexUnavailableError.
     """
 
-    def __init__(
-        self, directory: str, own: PublicKey, cameras: Cameras, index: RecordingIndex
-    ) -> None:
-        self._directory = directory
-        self._own = own
-        self._cameras = cameras
-        self._index = index
+    def __init__(self, desk: DeskParts) -> None:
+        self._desk = desk
+        self._index = desk.index
         self._states = StateMemory()
 
     def knows(self, recording: str) -> bool:
         """Whether there is a recording of this id, or either ledger says that there was one."""
-        place = office_place(self._directory)
+        place = office_place(self._desk.directory)
         if place.files_of(recording):
             return True
         rows = [one.columns for one in self._index.about(recording)]
@@ -89,7 +83,7 @@ class RecordingHistory:
         it is now. rows: of the index."""
         near = replace(place, holdings=self._holdings(place, recording, rows))
         said, held = [], False
-        for name, directory, keys in _ledgers(near, self._own):
+        for name, directory, keys in _ledgers(near, self._desk.own):
             within = None
             if directory == place.ledger:
                 now = epoch_versions(directory, keys)
@@ -122,7 +116,7 @@ class RecordingHistory:
         stems |= {device_stem(one["camera"]) for one in rows if one["camera"]}
         keys = {one["key"][:THUMBPRINT] for one in rows if one["key"]}
         keys |= {one[-THUMBPRINT:] for one in there}
-        for camera in self._cameras.list_all():
+        for camera in self._desk.cameras.list_all():
             its = {one[:THUMBPRINT] for one in (camera.thumbprint, *camera.former)}
             if keys & its or device_stem(camera.name) in stems:
                 keys |= its

@@ -3,36 +3,41 @@
 Nothing here shows footage. A list comes from the index, so it may be seconds behind; what one
 recording says of itself is read from its file, and what happened to it from the ledger. The page
 says which is which. A file that cannot be read as a recording is there all the same: what happened
-to it is shown, and it can be held.
+to it is shown, and it can be held. Packages for the prosecutor are made in the tab of the person
+who has the key (``camerad/office/desk/package_maker``).
 """
 
 from __future__ import annotations
 
-import asyncio
 import errno
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Final
 
 import msgspec
-from aiohttp import web
+from msgspec.structs import replace
 
-from camerad.base import typed_json
+from camerad import __version__
 from camerad.base.clock import SECOND
 from camerad.container.gaps import Gap
 from camerad.container.limits import MOST_EVENTS
-from camerad.container.recording_ids import RecordingId, is_id
 from camerad.container.skeleton import Skeleton
 from camerad.container.statements import FragmentFacts, RecordingInfo, StageChange
 from camerad.ledger.people_entries import GROUNDS
+from camerad.ledger.recording_changes import Ended
 from camerad.office.desk.cases import Cases
-from camerad.office.desk.desk_ledger import DeskLedger
+from camerad.office.desk.desk_parts import DeskParts
 from camerad.office.desk.desk_refusals import DeskRefusal, refused
-from camerad.office.desk.recording_history import RecordingHistory, with_steps
+from camerad.office.desk.recording_history import (
+    LedgerEntry,
+    RecordingHistory,
+    ends_carried,
+    entries_of,
+    with_steps,
+)
 from camerad.office.desk.roles import WITH_FOOTAGE, DeskRole
 from camerad.office.desk.route_table import Route, Visit
-from camerad.office.index.index import RecordingIndex
 from camerad.office.index.recording_query import IndexedRecording, RecordingQuery
-from camerad.office.server.cameras import Cameras, UnregisteredError
+from camerad.office.server.cameras import UnregisteredError
 from camerad.store.listing import read_file
 from camerad.store.locations import office_place
 
@@ -99,111 +104,23 @@ class RecordingDetail(msgspec.Struct, frozen=True):
     key: CameraKey | None
 
 
-class RecordingSources(msgspec.Struct, frozen=True):
-    """What is known of recordings. directory: the office's. cameras: its register. index: answers
-    questions. history: what happened to each. cases: of the desk."""
+class LedgerSigner(msgspec.Struct, frozen=True):
+    """A public key that signed what a ledger says."""
 
-    directory: str
-    cameras: Cameras
-    index: RecordingIndex
-    history: RecordingHistory
-    cases: Cases
+    thumbprint: str
+    pem: str
 
 
-class RecordingRoutes:
-    """sources: where answers come from. ledger: the office's."""
+class LedgerWords(msgspec.Struct, frozen=True):
+    """What both ledgers say of a recording. tokens: a signed statement each, oldest first. carried:
+    signed statements that carry on what older ones said of its end, where none of `tokens` names
+    it; they speak of other recordings besides, and go into no package. signers: who signed any of
+    these. software: that this server runs."""
 
-    def __init__(self, sources: RecordingSources, ledger: DeskLedger) -> None:
-        self._known = sources
-        self._ledger = ledger
-
-    def routes(self) -> Iterator[Route]:
-        """All of them."""
-        one = "/api/recordings/{recording}"
-        yield Route("GET", "/api/recordings", WITH_FOOTAGE, self._find)
-        yield Route("GET", one, WITH_FOOTAGE, self._show)
-        yield Route("POST", f"{one}/hold", WITH_FOOTAGE, self._hold, HoldBody)
-        yield Route(
-            "POST", f"{one}/release", frozenset((DeskRole.SUPERVISOR,)), self._release, ReleaseBody
-        )
-
-    async def _find(self, visit: Visit) -> Found:
-        query = read_query(dict(visit.request.query))
-
-        def find() -> Found:
-            page = self._known.index.find(query)
-            rows = [_row(one) for one in page.recordings]
-            if query.after is not None:
-                return Found(rows, page.next, [], None)
-            total = None if page.next is None else self._known.index.count(query)
-            return Found(rows, page.next, self._known.index.camera_names(), total)
-
-        return await asyncio.to_thread(find)
-
-    async def _show(self, visit: Visit) -> RecordingDetail:
-        recording = recording_of(visit.request)
-
-        def show() -> RecordingDetail:
-            found = self._known.index.about(recording)
-            rows = [_row(one) for one in found]
-            place = office_place(self._known.directory)
-            path = next(iter(place.files_of(recording)), None)
-            history, held = self._known.history.read(
-                place, recording, [one.columns for one in found]
-            )
-            cases, complete = self._known.cases.list_about(recording)
-            history = with_steps(history, cases, recording)
-            if path is None and not rows and not history:
-                raise refused(DeskRefusal.NOT_THERE)
-            said, unreadable = (None, False) if path is None else _read(path, recording)
-            left = [
-                one.at_us
-                for case in cases
-                for one in case.handed_over
-                if recording in one.recordings
-            ]
-            numbers = [case.number for case in cases if case.has(recording)]
-            named = said if said is not None else rows[0] if rows else {}
-            key = self._key_of(named.get("key"))
-            columns = [one.columns for one in found]
-            lacking = {
-                "cases": not complete,
-                "camera_ledger": self._known.history.lacks_key(place, recording, columns),
-            }
-            missing = [what for what, lacks in lacking.items() if lacks]
-            return RecordingDetail(
-                rows, said, unreadable, history, held, numbers, sorted(left), missing, key
-            )
-
-        return await asyncio.to_thread(show)
-
-    def _key_of(self, thumbprint: str | None) -> CameraKey | None:
-        try:
-            camera = self._known.cameras.find(thumbprint or "")
-        except UnregisteredError:
-            return None
-        return CameraKey(camera.name, camera.thumbprint, camera.jwk["x"])
-
-    async def _hold(self, visit: Visit) -> dict[str, bool]:
-        recording = recording_of(visit.request)
-        said = visit.body
-        await asyncio.to_thread(
-            self._ledger.hold, recording, said.reason, visit.who, said.until_us, said.ground
-        )
-        return {"held": True}
-
-    async def _release(self, visit: Visit) -> dict[str, bool]:
-        recording = recording_of(visit.request)
-        await asyncio.to_thread(self._ledger.release, recording, visit.body.reason, visit.who)
-        return {"held": False}
-
-
-def recording_of(request: web.Request) -> RecordingId:
-    """Id of the recording that a request is about. Refused if it is none."""
-    recording = request.match_info["recording"]
-    if not is_id(recording):
-        raise refused(DeskRefusal.NOT_THERE)
-    return recording
+    tokens: list[str]
+    carried: list[str]
+    signers: list[LedgerSigner]
+    software: str
 
 
 class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -230,16 +147,102 @@ class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit: Annotated[int, msgspec.Meta(ge=1, le=PAGE)] = PAGE
 
 
-def read_query(asked: dict[str, str]) -> RecordingQuery:
-    """The question that an address asks; refused if it makes no sense."""
-    try:
-        said = typed_json.convert(asked, _Asked, strict=False)
-    except msgspec.ValidationError:
-        raise refused(DeskRefusal.NOT_UNDERSTOOD) from None
+class RecordingRoutes:
+    """cases: of the desk. history: says what happened to a recording."""
+
+    def __init__(self, desk: DeskParts, cases: Cases, history: RecordingHistory) -> None:
+        self._desk = desk
+        self._cases = cases
+        self._history = history
+
+    def routes(self) -> Iterator[Route]:
+        """All of them."""
+        one, releases = "/api/recordings/{recording}", frozenset((DeskRole.SUPERVISOR,))
+        yield Route("GET", "/api/recordings", WITH_FOOTAGE, self._find, _Asked)
+        yield Route("GET", one, WITH_FOOTAGE, self._show)
+        yield Route("POST", f"{one}/hold", WITH_FOOTAGE, self._hold, HoldBody)
+        yield Route("POST", f"{one}/release", releases, self._release, ReleaseBody)
+        yield Route("GET", f"{one}/ledgers", WITH_FOOTAGE, self._ledgers)
+
+    def _find(self, visit: Visit) -> Found:
+        index, query = self._desk.index, _query(visit.body)
+        page = index.find(query)
+        rows = [_row(one) for one in page.recordings]
+        if query.after is not None:
+            return Found(rows, page.next, [], None)
+        total = None if page.next is None else index.count(query)
+        return Found(rows, page.next, index.camera_names(), total)
+
+    def _show(self, visit: Visit) -> RecordingDetail:
+        recording = visit.recording
+        found = self._desk.index.about(recording)
+        rows, columns = [_row(one) for one in found], [one.columns for one in found]
+        place = office_place(self._desk.directory)
+        path = next(iter(place.files_of(recording)), None)
+        history, held = self._history.read(place, recording, columns)
+        cases, complete = self._cases.list_about(recording)
+        history = with_steps(history, cases, recording)
+        if path is None and not rows and not history:
+            raise refused(DeskRefusal.NOT_THERE)
+        said, unreadable = (None, False) if path is None else _read(path, recording)
+        left = [one for case in cases for one in case.handed_over if recording in one.recordings]
+        named = said if said is not None else rows[0] if rows else {}
+        missing = [] if complete else ["cases"]
+        if self._history.lacks_key(place, recording, columns):
+            missing.append("camera_ledger")
+        return RecordingDetail(
+            rows,
+            said,
+            unreadable,
+            history,
+            held,
+            [case.number for case in cases if case.has(recording)],
+            sorted(one.at_us for one in left),
+            missing,
+            self._key_of(named.get("key")),
+        )
+
+    def _key_of(self, thumbprint: str | None) -> CameraKey | None:
+        try:
+            camera = self._desk.cameras.find(thumbprint or "")
+        except UnregisteredError:
+            return None
+        return CameraKey(camera.name, camera.thumbprint, camera.jwk["x"])
+
+    def _hold(self, visit: Visit) -> dict[str, bool]:
+        said: HoldBody = visit.body
+        until = said.until_us
+        self._desk.ledger.hold(visit.recording, said.reason, visit.who, until, said.ground)
+        return {"held": True}
+
+    def _release(self, visit: Visit) -> dict[str, bool]:
+        self._desk.ledger.release(visit.recording, visit.body.reason, visit.who)
+        return {"held": False}
+
+    def _ledgers(self, visit: Visit) -> LedgerWords:
+        """What a package for the prosecutor needs besides the recording: what the ledgers say of
+        it, signed. Of other cameras' ledgers none is asked."""
+        recording, own = visit.recording, self._desk.own
+        place = office_place(self._desk.directory)
+        holding = place.holding_of(place.find(recording))
+        if holding is not None:
+            place = replace(place, holdings=(holding,))
+        found = list(entries_of(place, own, recording))
+        carried: list[LedgerEntry] = []
+        if not any(isinstance(one.entry.facts, Ended) for one in found):
+            carried = list(ends_carried(place, own, recording))
+        signers = {one.signer.thumbprint: one.signer.pem for one in (*found, *carried)}
+        return LedgerWords(
+            [one.entry.token.decode("ascii") for one in found],
+            [one.entry.token.decode("ascii") for one in carried],
+            [LedgerSigner(*one) for one in signers.items()],
+            f"camerad {__version__}",
+        )
+
+
+def _query(said: _Asked) -> RecordingQuery:
     fields = msgspec.structs.asdict(said)
-    fields["camera_said"] = fields.pop("camera")
-    fields["wearer_said"] = fields.pop("wearer")
-    fields["id_said"] = fields.pop("id")
+    fields |= {f"{one}_said": fields.pop(one) for one in ("camera", "wearer", "id")}
     fields["ids"] = None if said.ids is None else tuple(said.ids.split(","))[:PAGE]
     return RecordingQuery(**fields)
 

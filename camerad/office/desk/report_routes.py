@@ -22,12 +22,12 @@ from typing import Annotated, Any, Final
 import msgspec
 from aiohttp import web
 
-from camerad.base.clock import SECOND, Clock
+from camerad.base.clock import SECOND
 from camerad.base.errors import ConfigError, NotNowError
 from camerad.base.words import languages
-from camerad.container.keys import KeyRing, SigningKey
+from camerad.container.keys import KeyRing
 from camerad.evidence import own_key
-from camerad.office.desk.desk_ledger import DeskLedger
+from camerad.office.desk.desk_parts import DeskParts
 from camerad.office.desk.desk_refusals import DeskRefusal, refused
 from camerad.office.desk.roles import DeskRole
 from camerad.office.desk.route_table import Route, Visit
@@ -41,7 +41,6 @@ from camerad.office.report.report_sources import NotYetError
 from camerad.office.report.report_statement import CSV, HTML, SIGNED, check_signed
 from camerad.office.report.report_table import EarlierFigures, NoReportError, read_table
 from camerad.office.report.typed_form import NO_FORM, TypedForm, parse_form
-from camerad.office.server.cameras import Cameras
 from camerad.store.locations import office_place
 
 SEES_REPORT: Final = frozenset((DeskRole.DATA_PROTECTION, DeskRole.SUPERVISOR))
@@ -102,17 +101,10 @@ class _Kept(msgspec.Struct, frozen=True):
 
 
 class ReportRoutes:
-    """directory: the office's. cameras: its register. key: the office's, signs reports as well.
-    ledger: the office's."""
+    """Makes reports, one at a time, and keeps the last one of each person."""
 
-    def __init__(
-        self, directory: str, cameras: Cameras, key: SigningKey, ledger: DeskLedger, clock: Clock
-    ) -> None:
-        self._directory = directory
-        self._cameras = cameras
-        self._key = key
-        self._ledger = ledger
-        self._clock = clock
+    def __init__(self, desk: DeskParts) -> None:
+        self._desk = desk
         self._making = threading.Lock()
         self._kept: dict[str, _Kept] = {}
 
@@ -129,15 +121,15 @@ class ReportRoutes:
         return MadeReport(self._keep(visit.who, files), list(files))
 
     def _make_one(self, who: str, body: ReportBody) -> dict[str, bytes]:
-        form = _form(body.form)
+        form, desk = _form(body.form), self._desk
         if not self._making.acquire(blocking=False):
             raise refused(DeskRefusal.REPORT_BUSY)
         try:
-            place = office_place(self._directory)
-            keys = own_key.ledger_keys(place, self._key.public).ring
+            place = office_place(desk.directory)
+            keys = own_key.ledger_keys(place, desk.own).ring
             period = ReportPeriod(body.first, body.last)
             asked = ReportRequest(period, body.language, form, _earlier(body.earlier, keys))
-            files = make_report(place, self._key, keys, self._cameras.keys(), asked)
+            files = make_report(place, desk.key, keys, desk.cameras.keys(), asked)
         except NotYetError as error:
             raise refused(DeskRefusal.REPORT_NOT_YET) from error
         except ReportRequestError as error:
@@ -146,7 +138,7 @@ class ReportRoutes:
             raise refused(DeskRefusal.REPORT_BUSY) from error
         finally:
             self._making.release()
-        self._ledger.append(
+        desk.ledger.append(
             "report_made",
             who=who,
             first=body.first.isoformat(),
@@ -157,7 +149,7 @@ class ReportRoutes:
         return files
 
     def _keep(self, who: str, files: dict[str, bytes]) -> str:
-        now = self._clock.wall_us()
+        now = self._desk.clock.wall_us()
         for name, one in list(self._kept.items()):
             if one.person == who or one.until_us <= now:
                 del self._kept[name]
@@ -171,7 +163,7 @@ class ReportRoutes:
         """A file: its page to be looked at, and with ``?save`` each to be taken along."""
         kept = self._kept.get(visit.request.match_info["report"])
         name = visit.request.match_info["file"]
-        if kept is None or kept.person != visit.who or kept.until_us <= self._clock.wall_us():
+        if kept is None or kept.person != visit.who or kept.until_us <= self._desk.clock.wall_us():
             raise refused(DeskRefusal.NOT_THERE)
         content = kept.files.get(name)
         if content is None:

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from enum import StrEnum
 from typing import Final
 
-from camerad.base.errors import EX_USAGE, CameradError
+from camerad.office.desk.desk_refusals import DeskError, DeskRefusal
 
 
 class DeskRole(StrEnum):
@@ -33,25 +33,23 @@ WITH_FOOTAGE: Final = frozenset((DeskRole.DESK, DeskRole.SUPERVISOR))
 """Roles that recordings are open to."""
 
 
-class RolesError(CameradError, ValueError):
-    """Error raised when a person cannot have these roles."""
-
-    exit_code = EX_USAGE
-
-
 def read_roles(names: Collection[str]) -> frozenset[DeskRole]:
-    """The roles with these names. Raises RolesError if there is none, one is unknown, or they do
+    """The roles with these names. Raises DeskError if there is none, one is unknown, or they do
     not go together."""
     try:
         roles = frozenset(map(DeskRole, names))
     except ValueError:
         known = ", ".join(DeskRole)
-        raise RolesError(f"{', '.join(names)}: roles are {known}") from None
+        raise _wrong(f"{', '.join(names)}: roles are {known}") from None
     if not roles:
-        raise RolesError(f"a person needs a role: {', '.join(DeskRole)}")
+        raise _wrong(f"a person needs a role: {', '.join(DeskRole)}")
     if DeskRole.ADMINISTRATOR in roles and roles & WITH_FOOTAGE:
-        raise RolesError(
+        raise _wrong(
             "whoever manages people cannot also open recordings: give administrator to one person, "
             "and desk or supervisor to another"
         )
     return roles
+
+
+def _wrong(text: str) -> DeskError:
+    return DeskError(DeskRefusal.ROLES_APART, text)

@@ -13,6 +13,7 @@ no request of HTTP at all.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from enum import Enum
@@ -28,16 +29,14 @@ from camerad.base import typed_json
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
+from camerad.container.recording_ids import RecordingId, is_id
 from camerad.evidence.camera_register import RegisterError
 from camerad.evidence.own_key import OfficeKeyError
-from camerad.office.desk.cases import CaseError
-from camerad.office.desk.desk_ledger import BusyError
-from camerad.office.desk.desk_refusals import DeskRefusal, refused
+from camerad.office.desk.desk_refusals import DeskError, DeskRefusal, refused
 from camerad.office.desk.page_content import POLICY
 from camerad.office.desk.people import DeskPerson
 from camerad.office.desk.roles import DeskRole
 from camerad.office.desk.sessions import COOKIE, Sessions
-from camerad.office.desk.tokens import TooManyError
 from camerad.office.index.recording_query import QueryError
 from camerad.office.server.cameras import UnregisteredError
 from camerad.office.server.certificates import CertificateError
@@ -96,7 +95,7 @@ Asked = Collection[DeskRole] | Open
 
 class Visit(msgspec.Struct, frozen=True):
     """A request that may be made. person: who makes it; of one that is open to anyone None. secret:
-    of their session. body: what was sent, as the route has it."""
+    of their session. body: what was said, as the route has it."""
 
     request: web.Request
     person: DeskPerson | None = None
@@ -115,14 +114,26 @@ class Visit(msgspec.Struct, frozen=True):
         """By which something is theirs for a while; see `camerad.office.desk.people`."""
         return "" if self.person is None else self.person.handle
 
+    @property
+    def roles(self) -> frozenset[DeskRole]:
+        """Of the person."""
+        return frozenset() if self.person is None else frozenset(self.person.roles)
 
-Answer = Callable[[Visit], Awaitable[Any]]
+    @property
+    def recording(self) -> RecordingId:
+        """Id of the recording in the address. Raises RefusedRequestError if it is none."""
+        return recording_id(self.request.match_info["recording"])
+
+
+Answer = Callable[[Visit], Any]
+"""Makes an answer, an object for JSON or a response: a coroutine on the loop, or a function that
+may block, in a thread."""
 
 
 class Route(msgspec.Struct, frozen=True):
-    """One request. asked: who may make it. answer: makes the answer, an object for JSON or a
-    response. body: type of what is sent with a POST as JSON. most: bytes of that. sends: what a
-    POST has to be sent as; where that is not JSON, `answer` reads it itself."""
+    """One request. asked: who may make it. body: type of what is said: with a POST as JSON, with a
+    GET in the address. most: bytes of a POST. sends: what a POST has to be sent as; where that is
+    not JSON, `answer` reads it itself."""
 
     method: str
     path: str
@@ -163,27 +174,34 @@ class Guard:
                 raise refused(DeskRefusal.NOT_FROM_THIS_PAGE)
             if route.method != hdrs.METH_GET:
                 self._check_origin(request, route.sends)
-            if request.path.startswith(API):
-                await asyncio.to_thread(check_directory, self._directory)
-            secret = request.cookies.get(COOKIE, "")
-            person = None
-            if route.asked is not Open.TO_ANYONE:
-                person = await asyncio.to_thread(self._check_person, secret, route.asked)
-            body = None
-            if route.body is not None:
+            secret, body = request.cookies.get(COOKIE, ""), None
+            person = await asyncio.to_thread(self._check, request.path, secret, route.asked)
+            if route.body is not None and route.method == hdrs.METH_GET:
+                body = _convert(dict(request.query), route.body)
+            elif route.body is not None:
                 body = await _read(request, route.body, route.most)
-                if person is not None:  # it may have come slowly: who may not any more does not
+                if person is not None:  # the body may have come slowly: check the person again
                     person = await asyncio.to_thread(self._check_person, secret, route.asked)
-            answer = await route.answer(Visit(request, person, secret, body))
+            visit = Visit(request, person, secret, body)
+            if inspect.iscoroutinefunction(route.answer):
+                answer = await route.answer(visit)
+            else:
+                answer = await asyncio.to_thread(route.answer, visit)
             if isinstance(answer, web.StreamResponse):
                 return answer
-            return web.Response(body=msgspec.json.encode(answer), content_type="application/json")
+            return json_answer(answer)
 
         return handle
 
     def _check_origin(self, request: web.Request, sends: str) -> None:
         if request.headers.get(hdrs.ORIGIN) != self._origin or request.content_type != sends:
             raise refused(DeskRefusal.NOT_FROM_THIS_PAGE)
+
+    def _check(self, path: str, secret: str, asked: Asked) -> DeskPerson | None:
+        """That the directory is there, and the person may ask; returns the person."""
+        if path.startswith(API):
+            check_directory(self._directory)
+        return None if asked is Open.TO_ANYONE else self._check_person(secret, asked)
 
     def _check_person(self, secret: str, asked: Asked) -> DeskPerson:
         found = self._sessions.find(secret)
@@ -193,6 +211,25 @@ class Guard:
         if not isinstance(asked, Open) and not set(person.roles) & set(asked):
             raise refused(DeskRefusal.NOT_ALLOWED)
         return person
+
+
+def json_answer(said: object) -> web.Response:
+    """An answer with an object as JSON."""
+    return web.Response(body=msgspec.json.encode(said), content_type=JSON)
+
+
+def recording_id(said: str) -> RecordingId:
+    """The id of a recording, as a request names it. Raises RefusedRequestError if it is none."""
+    if not is_id(said):
+        raise refused(DeskRefusal.NOT_THERE)
+    return said
+
+
+def _convert(said: dict[str, str], kind: type[Any]) -> Any:
+    try:
+        return typed_json.convert(said, kind, strict=False)
+    except msgspec.ValidationError:
+        raise refused(DeskRefusal.NOT_UNDERSTOOD) from None
 
 
 async def _read(request: web.Request, kind: type[Any], most: int) -> Any:
@@ -209,9 +246,7 @@ async def _read(request: web.Request, kind: type[Any], most: int) -> Any:
 
 
 _WHY: Final[Mapping[type[CameradError], DeskRefusal]] = {
-    BusyError: DeskRefusal.BUSY,
     LockHeldError: DeskRefusal.BUSY,
-    TooManyError: DeskRefusal.TOO_MANY,
     IndexUnavailableError: DeskRefusal.INDEX_AWAY,
     NotThereError: DeskRefusal.NOT_THERE,
     UnregisteredError: DeskRefusal.NOT_THERE,
@@ -222,7 +257,6 @@ _WHY: Final[Mapping[type[CameradError], DeskRefusal]] = {
     NotHeldError: DeskRefusal.NOT_HELD,
     HoldEndError: DeskRefusal.HOLD_END,
     TooManyHoldsError: DeskRefusal.HELD_TOO_OFTEN,
-    CaseError: DeskRefusal.CASE,
     HoldError: DeskRefusal.REASON_NEEDED,
 }
 """What any route may come to; of a kind and its own kinds the narrower one first."""
@@ -236,6 +270,8 @@ def _in_words(refusals: RefusalLog) -> Middleware:
     async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             return await handler(request)
+        except DeskError as error:
+            raise refused(error.why) from error
         except tuple(_WHY) as error:
             why = next(why for kind, why in _WHY.items() if isinstance(error, kind))
             # Whoever runs the server has to mend that.

@@ -31,9 +31,10 @@ from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import StorageError
 from camerad.base.state_file import SkippedFiles
 from camerad.office.desk import people
+from camerad.office.desk.desk_refusals import DeskError, DeskRefusal
 from camerad.office.desk.desk_state import DeskState
 from camerad.office.desk.people import DeskPerson
-from camerad.office.desk.tokens import SECRET, Link, Session, Tokens, TooManyError, name_of
+from camerad.office.desk.tokens import SECRET, Link, Session, Tokens, name_of
 from camerad.office.server.desk_settings import DeskSettings
 from camerad.office.server.directory_locks import LockHeldError
 from camerad.office.state import state_tables
@@ -70,11 +71,12 @@ class Sessions:
         case."""
 
     def begin(self, rows: Connection, person: DeskPerson, how: str) -> str:
-        """Sign a person in; returns the secret for the cookie. Raises TooManyError."""
+        """Sign a person in; returns the secret for the cookie. Raises DeskError."""
         now = self._clock.wall_us()
         if self.count_of(rows, person.id) >= MOST_OF_ONE:
-            raise TooManyError(
-                f"{person.id} is signed in {MOST_OF_ONE} times already; sign out first"
+            raise DeskError(
+                DeskRefusal.TOO_MANY,
+                f"{person.id} is signed in {MOST_OF_ONE} times already; sign out first",
             )
         end = now + self._longest_us
         until = min(now + self._idle_us, end)
@@ -168,7 +170,7 @@ class Sessions:
 
     def make_link(self, rows: Connection, person: str, made_by: str) -> str:
         """The secret of a link for a person; an older link of theirs is deleted. Raises
-        TooManyError."""
+        DeskError."""
         self.drop_links_of(rows, person)
         now = self._clock.wall_us()
         return self._links.issue(rows, Link(person, made_by, now + LINK_US), now)

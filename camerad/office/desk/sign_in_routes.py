@@ -19,15 +19,13 @@ from aiohttp import web
 
 from camerad.base.text import is_plain
 from camerad.office.desk import people
-from camerad.office.desk.admission import Admission, Me
-from camerad.office.desk.desk_ledger import Decision, DeskLedger
-from camerad.office.desk.desk_refusals import DeskRefusal, refused
-from camerad.office.desk.desk_state import DeskState
-from camerad.office.desk.passkey_answers import BrowserAnswer
-from camerad.office.desk.passkeys import CopiedOrForgedError, PasskeyError, Passkeys
-from camerad.office.desk.people import DeskPerson, PeopleError, with_passkey
+from camerad.office.desk.admission import Admission, Me, drop_cookie, rights_entry
+from camerad.office.desk.desk_parts import DeskParts
+from camerad.office.desk.desk_refusals import DeskError, DeskRefusal, refused
+from camerad.office.desk.passkeys import BrowserAnswer, Passkeys, counter_rose
+from camerad.office.desk.people import DeskPerson, with_passkey
 from camerad.office.desk.route_table import Open, Route, Visit
-from camerad.office.desk.sessions import COOKIE, Sessions
+from camerad.office.desk.sessions import COOKIE
 
 BY_PASSKEY: Final = "passkey"
 BY_LINK: Final = "link"
@@ -64,20 +62,11 @@ class Still(msgspec.Struct, frozen=True):
 
 
 class SignInRoutes:
-    """state, passkeys, sessions: of the desk. ledger: the office's. admission: lets them in."""
+    """passkeys: of the desk. admission: lets people in."""
 
-    def __init__(
-        self,
-        state: DeskState,
-        passkeys: Passkeys,
-        sessions: Sessions,
-        ledger: DeskLedger,
-        admission: Admission,
-    ) -> None:
-        self._state = state
+    def __init__(self, desk: DeskParts, passkeys: Passkeys, admission: Admission) -> None:
+        self._desk = desk
         self._passkeys = passkeys
-        self._sessions = sessions
-        self._ledger = ledger
         self._admission = admission
         self._ending: dict[str, asyncio.Task[None]] = {}
 
@@ -94,115 +83,75 @@ class SignInRoutes:
         yield Route("POST", "/api/link/sign-in", anyone, self._sign_in_by_link, LinkBody)
         yield Route("POST", "/api/sign-out", anyone, self._sign_out, Nothing)
 
-    async def _me(self, visit: Visit) -> Me | None:
+    def _me(self, visit: Visit) -> Me | None:
         """Who is signed in, for a page that has just begun; null if nobody is."""
-        secret = visit.request.cookies.get(COOKIE, "")
-        found = await asyncio.to_thread(self._sessions.find, secret)
-        if found is None:
-            return None
-        session, person = found
-        return self._admission.describe(person, session.end_us)
+        found = self._desk.sessions.find(visit.secret)
+        return None if found is None else self._admission.describe(found[1], found[0].end_us)
 
-    async def _still(self, visit: Visit) -> Still | None:
+    def _still(self, visit: Visit) -> Still | None:
         """Whether the session counts, for a page that asks every few seconds; that is no use."""
-        secret = visit.request.cookies.get(COOKIE, "")
-        person = await asyncio.to_thread(self._sessions.whose, secret)
+        person = self._desk.sessions.whose(visit.secret)
         return None if person is None else Still(person)
 
-    async def _ask(self, _visit: Visit) -> dict[str, Any]:
-        return await asyncio.to_thread(self._passkeys.ask_known)
+    def _ask(self, _visit: Visit) -> dict[str, Any]:
+        return self._passkeys.ask_known()
 
-    async def _sign_in(self, visit: Visit) -> web.Response:
-        return await asyncio.to_thread(self._checked_sign_in, visit)
-
-    def _checked_sign_in(self, visit: Visit) -> web.Response:
+    def _sign_in(self, visit: Visit) -> web.Response:
         try:
             person, passkey, challenge = self._passkeys.check_known(visit.body.answer)
-        except CopiedOrForgedError as error:
-            self._admission.write_refused(error.person, BY_PASSKEY)
-            raise refused(DeskRefusal.PASSKEY) from None
-        except PasskeyError:
-            raise refused(DeskRefusal.PASSKEY) from None
+        except DeskError as error:
+            if error.about:
+                self._admission.write_refused(error.about, BY_PASSKEY)
+            raise
 
         def count(one: DeskPerson) -> DeskPerson:
             known = one.passkey(passkey.id)
             if not one.active or known is None:  # not any more
                 raise refused(DeskRefusal.PASSKEY)
-            counts = max(passkey.sign_count, known.sign_count)
-            if counts and passkey.sign_count <= known.sign_count:  # another answer was quicker
+            if not counter_rose(known.sign_count, passkey.sign_count):  # another one was quicker
                 raise refused(DeskRefusal.PASSKEY)
             return with_passkey(one, passkey)
 
-        with self._ledger.deciding() as decision:
-            self._use_up(decision, challenge)
+        with self._desk.ledger.deciding() as decision:
+            self._passkeys.use_up(decision.rows, challenge)
             person = people.change(decision.rows, person.id, count)
             return self._admission.let_in(decision, visit, person, BY_PASSKEY)
 
-    async def _look_at_link(self, visit: Visit) -> Me:
-        return self._admission.describe(await asyncio.to_thread(self._whose, visit.body.link))
+    def _look_at_link(self, visit: Visit) -> Me:
+        return self._admission.describe(self._admission.check_link(visit.body.link))
 
-    async def _ask_new(self, visit: Visit) -> dict[str, Any]:
-        def ask() -> dict[str, Any]:
-            return self._passkeys.ask_new(self._whose(visit.body.link))
+    def _ask_new(self, visit: Visit) -> dict[str, Any]:
+        return self._passkeys.ask_new(self._admission.check_link(visit.body.link))
 
-        return await asyncio.to_thread(ask)
-
-    async def _enrol(self, visit: Visit) -> web.Response:
-        return await asyncio.to_thread(self._checked_enrolment, visit)
-
-    def _checked_enrolment(self, visit: Visit) -> web.Response:
+    def _enrol(self, visit: Visit) -> web.Response:
         body: EnrolBody = visit.body
         if body.label and not is_plain(body.label):
             raise refused(DeskRefusal.NOT_UNDERSTOOD)
-        found = self._whose(body.link)
-        try:
-            passkey, challenge = self._passkeys.check_new(found, body.answer, body.label)
-        except PasskeyError:
-            raise refused(DeskRefusal.PASSKEY) from None
-        with self._ledger.deciding() as decision:
-            self._use_link(decision, body.link)
-            self._use_up(decision, challenge)
+        found = self._admission.check_link(body.link)
+        passkey, challenge = self._passkeys.check_new(found, body.answer, body.label)
+        with self._desk.ledger.deciding() as decision:
+            self._admission.use_link(decision.rows, body.link)
+            self._passkeys.use_up(decision.rows, challenge)
 
             def add(one: DeskPerson) -> DeskPerson:
                 if people.by_passkey(decision.rows, passkey.id) is not None:
                     raise refused(DeskRefusal.PASSKEY)
                 return with_passkey(self._admission.come(one), passkey)
 
-            try:
-                person = people.change(decision.rows, found.id, add)
-            except PeopleError:
-                raise refused(DeskRefusal.TOO_MANY) from None
-            added = {"person": person.id, "who": person.id, "what": "passkey_added"}
-            rights = ("rights", added | {"roles": tuple(map(str, person.roles))})
+            person = people.change(decision.rows, found.id, add)
+            rights = rights_entry(person, "passkey_added")
             return self._admission.let_in(decision, visit, person, BY_PASSKEY, rights)
 
-    async def _sign_in_by_link(self, visit: Visit) -> web.Response:
-        return await asyncio.to_thread(self._checked_link, visit)
-
-    def _checked_link(self, visit: Visit) -> web.Response:
-        self._whose(visit.body.link)
-        with self._ledger.deciding() as decision:
-            found = self._use_link(decision, visit.body.link)
+    def _sign_in_by_link(self, visit: Visit) -> web.Response:
+        self._admission.check_link(visit.body.link)
+        with self._desk.ledger.deciding() as decision:
+            found = self._admission.use_link(decision.rows, visit.body.link)
             person = people.change(decision.rows, found.id, self._admission.come)
             return self._admission.let_in(decision, visit, person, BY_LINK)
 
-    def _use_link(self, decision: Decision, link: str) -> DeskPerson:
-        """The person of a link, which is used up with every other one of theirs."""
-        person = self._sessions.take_link(decision.rows, link)
-        if person is None:  # another request was quicker
-            raise refused(DeskRefusal.LINK_USED)
-        self._sessions.drop_links_of(decision.rows, person.id)
-        return person
-
-    def _use_up(self, decision: Decision, challenge: bytes) -> None:
-        try:
-            self._passkeys.use_up(decision.rows, challenge)
-        except PasskeyError:
-            raise refused(DeskRefusal.PASSKEY) from None
-
     async def _sign_out(self, visit: Visit) -> web.Response:
         """One entry for one session, however many of its tabs ask; who is not signed in is out."""
-        secret = visit.request.cookies.get(COOKIE, "")
+        secret = visit.secret
         ending = self._ending.get(secret)
         if ending is None:
             ending = self._ending[secret] = asyncio.create_task(
@@ -211,19 +160,12 @@ class SignInRoutes:
             ending.add_done_callback(lambda _: self._ending.pop(secret))
         await asyncio.shield(ending)
         response = web.json_response({})
-        response.del_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="Strict")
+        drop_cookie(response, COOKIE)
         return response
 
     def _end(self, secret: str) -> None:
-        found = self._sessions.find(secret)
+        found = self._desk.sessions.find(secret)
         if found is not None:
             out = ("signed", {"who": found[0].person, "what": "out", "how": "asked"})
             self._admission.write_end([out])
-            self._sessions.end(secret)
-
-    def _whose(self, link: str) -> DeskPerson:
-        with self._state.reading() as rows:
-            person = self._sessions.look_at_link(rows, link)
-        if person is None:
-            raise refused(DeskRefusal.LINK_USED)
-        return person
+            self._desk.sessions.end(secret)

@@ -21,7 +21,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from camerad.base.errors import CameradError
+from camerad.office.desk.desk_refusals import DeskError, DeskRefusal
 from camerad.office.desk.people import OpenidAccount
 from camerad.office.desk.roles import DeskRole
 from camerad.office.state import state_tables
@@ -101,10 +101,6 @@ class Grant(msgspec.Struct, frozen=True):
         return self.recording, *self.others
 
 
-class TooManyError(CameradError):
-    """Error raised when there are as many secrets of a kind as there may be."""
-
-
 _T = TypeVar("_T", bound=Expiring)
 
 
@@ -118,7 +114,7 @@ class Tokens(Generic[_T]):
         self._most = most
 
     def issue(self, rows: Connection, record: _T, now_us: int) -> str:
-        """A new secret for `record`. Raises TooManyError."""
+        """A new secret for `record`. Raises DeskError."""
         self.check_room(rows, now_us)
         secret = secrets.token_urlsafe(32)
         said: dict[str, Any] = msgspec.to_builtins(record)
@@ -126,10 +122,12 @@ class Tokens(Generic[_T]):
         return secret
 
     def check_room(self, rows: Connection, now_us: int, more: int = 1) -> None:
-        """Check that so many more may be issued. Raises TooManyError."""
+        """Check that so many more may be issued. Raises DeskError."""
         counting = select(func.count()).where(self._counts(now_us))
         if (rows.execute(counting).scalar() or 0) + more > self._most:
-            raise TooManyError(f"there are {self._most} of these already; try again later")
+            raise DeskError(
+                DeskRefusal.TOO_MANY, f"there are {self._most} of these already; try again later"
+            )
 
     def claim(self, rows: Connection, secret: str, until_us: int) -> bool:
         """Have a secret, which a caller chose, be known until then; returns False if it is known

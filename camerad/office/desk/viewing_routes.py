@@ -1,16 +1,23 @@
-"""Requests by which somebody is given a recording to look at it, or to take it along (O5).
+"""Requests by which a person is given a recording, to look at it or to take it along (O5).
 
 What is given is the file as it is kept, sealed: the server could not open it (O1). First comes the
-reason, then the entry in the office's ledger, then the first byte. What was granted is good for its
-person, in their session, for one recording and some hours. Where the office wants two for a
-viewing (``desk.two_for_viewing``), a supervisor approves it before: see
-`camerad.office.desk.viewing_requests`. An approval is used up by the decision that gives the
-recording, so nobody loses it where the store is busy.
+reason, then the entry in the office's ledger, then the first byte. A grant is good for its person,
+in their session, for one recording and some hours.
 
 Several recordings of the same time are given together, to be seen side by side: one reason, and an
-entry for each of them, all written before the first byte of any. Where two are needed, each has to
-be approved; until then none is given, and no approval is used up. All that goes into one package is
+entry for each of them, all written before the first byte of any. All that goes into one package is
 given together as well.
+
+Where the office wants two for a viewing (``desk.two_for_viewing``), a supervisor approves it
+before. A request is for one person's one viewing of one recording, or for one package, with the
+reason and the case that the supervisor sees: another reason is another request. Nobody approves
+their own. An approval is an entry of the ledger before it counts. It counts as long as the approver
+is a supervisor here, and not if they were withdrawn since, restored or not; until it is approved
+anew the request waits. Of several recordings each has to be approved; until then none is given, and
+no approval is used up.
+
+Asking, approving and giving are one decision each (`DeskLedger.deciding`): of two who use one
+approval one gets it, and none is lost where the store is busy.
 
 The tab checks what it was given, and says what it found: that is an entry as well, once for each
 grant, in that person's name. The server could not find it itself, and does not claim to.
@@ -26,32 +33,23 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 from aiohttp import web
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
-from camerad.base.clock import SECOND, Clock
+from camerad.base.clock import SECOND
 from camerad.base.safe_read import open_plain
 from camerad.base.text import is_plain, looks_empty
 from camerad.container.keys import THUMBPRINT
-from camerad.container.recording_ids import is_id
 from camerad.evidence.player_modules import statement_extents
+from camerad.office.desk import people
 from camerad.office.desk.cases import Cases
-from camerad.office.desk.desk_ledger import DeskLedger
+from camerad.office.desk.desk_parts import DeskParts
 from camerad.office.desk.desk_refusals import DeskRefusal, refused
-from camerad.office.desk.desk_state import DeskState
-from camerad.office.desk.recording_routes import recording_of
 from camerad.office.desk.roles import WITH_FOOTAGE, DeskRole
-from camerad.office.desk.route_table import Route, Visit
-from camerad.office.desk.sealed_answer import send_file, send_pieces
-from camerad.office.desk.sessions import Sessions
+from camerad.office.desk.route_table import Route, Visit, recording_id
+from camerad.office.desk.sealed_answer import StillMay, send_file, send_pieces
 from camerad.office.desk.tokens import Grant, Tokens, name_of
-from camerad.office.desk.viewing_requests import (
-    MOST_GRANTS,
-    ViewingRequests,
-    check_room,
-    is_approved,
-    requests_for,
-)
-from camerad.office.state.state_tables import viewings
+from camerad.office.state.state_tables import viewing_requests, viewings
 from camerad.store import deletable
 from camerad.store.locations import office_place
 
@@ -64,7 +62,13 @@ _TOGETHER: Final = 200
 TOGETHER: Final = {"view": (2, 4), "download": (1, 50)}
 """How many recordings are given together, from and to: to be seen side by side, or in one
 package."""
+MOST_GRANTS: Final = 2000
+SHARE: Final = 100
+"""Of grants, and of requests, that one person may have at once."""
 _GRANT_US: Final = 4 * 3600 * SECOND
+_REQUEST_US: Final = 72 * 3600 * SECOND
+_LISTED: Final = ("person", "recording", "recordings", "purpose", "reason", "case", "approved_by")
+"""Fields of a request that the page shows."""
 
 
 class GrantBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -109,78 +113,54 @@ class GrantedTogether(msgspec.Struct, frozen=True):
     waiting: int
 
 
-class ViewingRules(msgspec.Struct, frozen=True):
-    """By what somebody is given a recording. sessions: who is signed in. cases: of the desk. two: a
-    supervisor approves each viewing."""
+class ApproveBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which request is approved: its name."""
 
-    sessions: Sessions
-    cases: Cases
-    two: bool
+    name: str
 
 
 class ViewingRoutes:
-    """directory: the office's. state: the desk's. ledger: the office's."""
+    """cases: of the desk."""
 
-    def __init__(
-        self,
-        directory: str,
-        state: DeskState,
-        ledger: DeskLedger,
-        rules: ViewingRules,
-        clock: Clock,
-    ) -> None:
-        self._state = state
-        self._directory = directory
-        self._ledger = ledger
-        self._two = rules.two
-        self._clock = clock
+    def __init__(self, desk: DeskParts, cases: Cases) -> None:
+        self._desk = desk
+        self._cases = cases
         self._grants = Tokens(viewings, Grant, MOST_GRANTS)
-        self._requests = ViewingRequests(state, ledger, clock)
-        self._cases = rules.cases
-        self._sessions = rules.sessions
+        self._requests = Tokens(viewing_requests, Grant, MOST_GRANTS)
 
     def routes(self) -> Iterator[Route]:
         """All of them."""
-        one = "/api/recordings/{recording}"
+        one, supervisor = "/api/recordings/{recording}", frozenset((DeskRole.SUPERVISOR,))
         yield Route("POST", f"{one}/viewing", WITH_FOOTAGE, self._ask, GrantBody)
         yield Route("POST", "/api/viewings", WITH_FOOTAGE, self._ask_together, TogetherBody)
         yield Route("POST", f"{one}/verdict", WITH_FOOTAGE, self._note_verdict, VerdictBody)
         yield Route("GET", f"{one}/content", WITH_FOOTAGE, self._content)
         yield Route("GET", f"{one}/statements", WITH_FOOTAGE, self._statements)
-        yield from self._requests.routes()
+        yield Route("GET", "/api/viewing-requests", WITH_FOOTAGE, self._list)
+        yield Route("POST", "/api/viewing-requests/approve", supervisor, self._approve, ApproveBody)
 
-    async def _ask(self, visit: Visit) -> Granted:
-        recording = recording_of(visit.request)
+    # ------------------------------------------------------------------ ask
 
-        def grant() -> Granted:
-            size = os.path.getsize(self._path(recording))
-            if visit.body.purpose not in _KINDS:
-                raise refused(DeskRefusal.NOT_UNDERSTOOD)
-            viewings, _ = self._grant(visit, (recording,), visit.body.purpose)
-            return Granted(viewings[0] if viewings else "", size)
+    def _ask(self, visit: Visit) -> Granted:
+        size = os.path.getsize(self._path(visit.recording))
+        if visit.body.purpose not in _KINDS:
+            raise refused(DeskRefusal.NOT_UNDERSTOOD)
+        given, _ = self._grant(visit, (visit.recording,))
+        return Granted(given[0] if given else "", size)
 
-        return await asyncio.to_thread(grant)
-
-    async def _ask_together(self, visit: Visit) -> GrantedTogether:
+    def _ask_together(self, visit: Visit) -> GrantedTogether:
         wanted: tuple[str, ...] = visit.body.recordings
         least, most = TOGETHER.get(visit.body.purpose, (1, 0))
         if not least <= len(wanted) <= most or len(set(wanted)) < len(wanted):
             raise refused(DeskRefusal.NOT_UNDERSTOOD)
+        for one in wanted:
+            self._path(recording_id(one))
+        return GrantedTogether(*self._grant(visit, wanted))
 
-        def grant() -> GrantedTogether:
-            for one in wanted:
-                if not is_id(one):
-                    raise refused(DeskRefusal.NOT_THERE)
-                self._path(one)
-            return GrantedTogether(*self._grant(visit, wanted, visit.body.purpose))
-
-        return await asyncio.to_thread(grant)
-
-    def _grant(
-        self, visit: Visit, recordings: Sequence[str], purpose: str
-    ) -> tuple[tuple[str, ...], int]:
+    def _grant(self, visit: Visit, recordings: Sequence[str]) -> tuple[tuple[str, ...], int]:
         """The secrets of what is granted, of all of them or of none; and how many a supervisor has
         to approve before."""
+        purpose = visit.body.purpose
         reason, case = visit.body.reason.strip(), visit.body.case.strip()
         if looks_empty(reason) or not is_plain(reason) or not is_plain(visit.body.case):
             raise refused(DeskRefusal.REASON_NEEDED)
@@ -189,26 +169,32 @@ class ViewingRoutes:
             if known is None:
                 raise refused(DeskRefusal.NO_SUCH_CASE)
             case = known.number
-        now = self._clock.wall_us()
+        now = self._desk.clock.wall_us()
         session, until = name_of(visit.secret), now + _GRANT_US
         wanted = [
             Grant(visit.who, session, one, purpose, reason, case, until, handle=visit.handle)
             for one in recordings
         ]
-        with self._ledger.deciding(recordings) as decision:
+        with self._desk.ledger.deciding(recordings) as decision:
             rows, store = decision.rows, decision.store
-            asked = [(one, *self._requests.find(rows, one, now)) for one in requests_for(wanted)]
-            waiting = [one for one in asked if self._two and not is_approved(one[2])]
+            asked = [(one, *self._request_for(rows, one, now)) for one in _requests_for(wanted)]
+            waiting = [
+                (one, there)
+                for one, _, there in asked
+                if self._desk.desk.two_for_viewing and not (there and there.approved_by)
+            ]
             if waiting:
-                new = [one for one, _, request in waiting if request is None]
-                self._requests.ask(rows, new, now)
-                return (), sum(len(one.recordings) for one, _, _ in waiting)
-            for one in recordings:
-                deletable.find_kept(store.place, store.ledger.state, one)
-            check_room(rows, self._grants, visit.who, now, len(wanted))
-            for _, name, there in asked:
-                if there is not None:
-                    self._requests.use_up(rows, name)
+                new = [
+                    replace(one, until_us=now + _REQUEST_US) for one, there in waiting if not there
+                ]
+                _check_room(rows, self._requests, visit.who, now, len(new))
+                for one in new:
+                    self._requests.issue(rows, one, now)
+                return (), sum(len(one.recordings) for one, _ in waiting)
+            for recording in recordings:
+                deletable.find_kept(store.place, store.ledger.state, recording)
+            _check_room(rows, self._grants, visit.who, now, len(wanted))
+            self._requests.drop(rows, viewing_requests.c.name.in_([name for _, name, _ in asked]))
             given = tuple(self._grants.issue(rows, one, now) for one in wanted)
             said = {"who": visit.who, "role": _role(visit), "reason": reason, "case": case}
             decision.append_all(
@@ -223,72 +209,111 @@ class ViewingRoutes:
             )
         return given, 0
 
+    # ------------------------------------------------------------------ look
+
     async def _content(self, visit: Visit) -> web.StreamResponse:
         """A recording's file, or the range of it that is asked for (RFC 9110, 14)."""
         path = await asyncio.to_thread(self._granted, visit)
-
-        async def still_may() -> None:
-            await asyncio.to_thread(self._check_still, visit)
-
-        return await send_file(visit.request, path, self._clock, still_may)
+        return await send_file(visit.request, path, self._desk.clock, self._still_may(visit))
 
     async def _statements(self, visit: Visit) -> web.StreamResponse:
         """All statements at once, so that a seek asks for none (`statement_extents`)."""
         path = await asyncio.to_thread(self._granted, visit)
-
-        async def still_may() -> None:
-            await asyncio.to_thread(self._check_still, visit)
-
         response = web.StreamResponse()
         response.content_type = "application/octet-stream"
         with await asyncio.to_thread(open_plain, path, "recording") as file:
-            pieces = _together(statement_extents(file))
-            return await send_pieces(visit.request, response, pieces, self._clock, still_may)
+            pieces, still_may = _together(statement_extents(file)), self._still_may(visit)
+            return await send_pieces(visit.request, response, pieces, self._desk.clock, still_may)
 
-    async def _note_verdict(self, visit: Visit) -> dict[str, bool]:
+    def _still_may(self, visit: Visit) -> StillMay:
+        """Refuses a person who is signed out or withdrawn since, or whose grant has ended."""
+
+        def check() -> None:
+            if self._desk.sessions.find(visit.secret) is None:
+                raise refused(DeskRefusal.NOT_SIGNED_IN)
+            self._granted(visit)
+
+        return lambda: asyncio.to_thread(check)
+
+    def _note_verdict(self, visit: Visit) -> dict[str, bool]:
         """Write what a tab found of what was granted; of each grant that counts once."""
-
-        def note() -> dict[str, bool]:
-            with self._ledger.deciding() as decision:
-                name, grant = self._grant_of(decision.rows, visit)
-                if grant.judged:
-                    return {"written": False}
-                self._grants.change(decision.rows, name, self._clock.wall_us(), judged=True)
-                said = msgspec.structs.asdict(visit.body)
-                decision.append("judged", id=grant.recording, who=visit.who, **said)
-            return {"written": True}
-
-        return await asyncio.to_thread(note)
-
-    def _check_still(self, visit: Visit) -> None:
-        """Refuses whoever is signed out or withdrawn since, or whose grant has ended."""
-        if self._sessions.find(visit.secret) is None:
-            raise refused(DeskRefusal.NOT_SIGNED_IN)
-        self._granted(visit)
+        with self._desk.ledger.deciding() as decision:
+            name, grant = self._grant_of(decision.rows, visit)
+            if grant.judged:
+                return {"written": False}
+            self._grants.change(decision.rows, name, self._desk.clock.wall_us(), judged=True)
+            said = msgspec.structs.asdict(visit.body)
+            decision.append("judged", id=grant.recording, who=visit.who, **said)
+        return {"written": True}
 
     def _granted(self, visit: Visit) -> str:
         """The file that the request may have."""
-        with self._state.reading() as rows:
+        with self._desk.state.reading() as rows:
             _, grant = self._grant_of(rows, visit)
         return self._path(grant.recording)
 
     def _grant_of(self, rows: Connection, visit: Visit) -> tuple[str, Grant]:
         """The grant that the request names, which has to be theirs, and its name."""
         secret = visit.request.headers.get(VIEWING, "")
-        grant = self._grants.find(rows, secret, self._clock.wall_us())
-        mine = (visit.who, name_of(visit.secret), recording_of(visit.request))
+        grant = self._grants.find(rows, secret, self._desk.clock.wall_us())
+        mine = (visit.who, name_of(visit.secret), visit.recording)
         if grant is None or (grant.person, grant.session, grant.recording) != mine:
             raise refused(DeskRefusal.NOT_ALLOWED)
         return name_of(secret), grant
 
     def _path(self, recording: str) -> str:
         """Raises NotThereError."""
-        return office_place(self._directory).find(recording)
+        return office_place(self._desk.directory).find(recording)
+
+    # ------------------------------------------------------------------ approve
+
+    def _list(self, visit: Visit) -> list[dict[str, object]]:
+        """Requests that wait: one's own, and a supervisor's all."""
+        with self._desk.state.reading() as rows:
+            found = list(self._waiting(rows, self._desk.clock.wall_us()))
+        return [
+            {"name": name} | {field: getattr(one, field) for field in _LISTED}
+            for name, one in found
+            if DeskRole.SUPERVISOR in visit.roles or one.handle == visit.handle
+        ]
+
+    def _approve(self, visit: Visit) -> dict[str, bool]:
+        now, name = self._desk.clock.wall_us(), visit.body.name
+        with self._desk.ledger.deciding() as decision:
+            found = dict(self._waiting(decision.rows, now)).get(name)
+            if found is None:
+                raise refused(DeskRefusal.NOT_THERE)
+            if found.person == visit.who:
+                raise refused(DeskRefusal.NOT_ALLOWED)
+            if not found.approved_by:
+                by = {"approved_by": visit.who, "approver": visit.handle}
+                self._requests.change(decision.rows, name, now, **by)
+                said = {"who": visit.who, "person": found.person}
+                said |= {"reason": found.reason, "case": found.case}
+                decision.append_all(
+                    [("viewing_approved", {"id": one} | said) for one in found.recordings]
+                )
+        return {"approved": True}
+
+    def _request_for(self, rows: Connection, wanted: Grant, now: int) -> tuple[str, Grant | None]:
+        """The request for exactly this, and its name; ("", None) if there is none."""
+        for name, one in self._waiting(rows, now):
+            if _asked_for(one) == _asked_for(wanted):
+                return name, one
+        return "", None
+
+    def _waiting(self, rows: Connection, now: int) -> Iterator[tuple[str, Grant]]:
+        """Every request, and its name; approved, if that counts now."""
+        for name, one in self._requests.records(rows, now):
+            if one.approved_by and not _may_approve(rows, one):
+                yield name, replace(one, approved_by="", approver="")
+            else:
+                yield name, one
 
 
 def _role(visit: Visit) -> str:
     """By which role somebody is given a recording."""
-    supervises = visit.person is not None and DeskRole.SUPERVISOR in visit.person.roles
+    supervises = DeskRole.SUPERVISOR in visit.roles
     return (DeskRole.SUPERVISOR if supervises else DeskRole.DESK).value
 
 
@@ -296,3 +321,32 @@ def _together(extents: Iterator[bytes]) -> Iterator[bytes]:
     """The same bytes, in larger pieces."""
     while some := b"".join(itertools.islice(extents, _TOGETHER)):
         yield some
+
+
+def _requests_for(wanted: Sequence[Grant]) -> list[Grant]:
+    """By what a supervisor is asked for these, which are given together: by one for a package, by
+    one for each that is viewed."""
+    if wanted[0].purpose == "view":
+        return list(wanted)
+    first, *others = sorted(one.recording for one in wanted)
+    return [replace(wanted[0], recording=first, others=tuple(others))]
+
+
+def _check_room(rows: Connection, grants: Tokens[Grant], person: str, now: int, more: int) -> None:
+    """Check that a person may have so many more. Raises RefusedRequestError."""
+    there = [one.person for _, one in grants.records(rows, now)]
+    if len(there) + more > MOST_GRANTS or there.count(person) + more > SHARE:
+        raise refused(DeskRefusal.TOO_MANY)
+
+
+def _may_approve(rows: Connection, one: Grant) -> bool:
+    """Whether the approver is still a supervisor, and the same person."""
+    found = people.find(rows, one.approved_by)
+    if found is None or not found.active or found.handle != one.approver:
+        return False
+    return DeskRole.SUPERVISOR in found.roles
+
+
+def _asked_for(one: Grant) -> tuple[str, ...]:
+    """Whose request it is, and what a supervisor sees of it and decides about."""
+    return one.handle, one.person, *one.recordings, one.purpose, one.reason, one.case

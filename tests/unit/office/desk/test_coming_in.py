@@ -10,12 +10,15 @@ import msgspec
 import pytest
 
 from camerad.office.desk import people as people_module
-from camerad.office.desk.desk_ledger import BusyError, DeskLedger
+from camerad.office.desk.challenges import Challenges
+from camerad.office.desk.desk_ledger import DeskLedger
 from camerad.office.desk.desk_state import DeskState
+from camerad.office.desk.passkeys import BrowserAnswer, Passkeys
 from camerad.office.desk.people import MOST_PASSKEYS, DeskPerson, OpenidAccount, Passkey
 from camerad.office.desk.roles import DeskRole
+from camerad.office.server.directory_locks import LockHeldError
 
-from .desk_scene import MINUTE, Authenticator, Browser, DeskScene
+from .desk_scene import MINUTE, ORIGIN, Authenticator, Browser, DeskScene
 from .test_sign_in import COUNT, enrol, sign_in
 
 
@@ -39,7 +42,7 @@ def boss(scene: DeskScene) -> Browser:
 
 
 def be_busy(*_: object, **__: object) -> None:
-    raise BusyError("somebody else works with the store")
+    raise LockHeldError("somebody else works with the store")
 
 
 def about(scene: DeskScene, person: str) -> list[tuple[str, str]]:
@@ -113,7 +116,7 @@ def test_one_answer_of_a_passkey_counts_once_however_many_send_it(
     options = scene.anybody().ask("POST", "/api/sign-in/ask").said
     body = {"answer": key.sign(options)}
     # As it is for all who look at once.
-    monkeypatch.setattr(scene.desk._passkeys._challenges, "_is_answered", lambda *_: False)
+    monkeypatch.setattr(Challenges, "_is_answered", lambda *_: False)
 
     def use(_: int) -> int:
         return scene.anybody().ask("POST", "/api/sign-in", body).status
@@ -128,15 +131,15 @@ def test_whoever_may_not_any_more_does_not_come_in_by_what_was_true_before(
 ) -> None:
     key = Authenticator()
     enrol(scene, person, key)
-    checks = scene.desk._passkeys.check_known
+    checks = Passkeys.check_known
 
-    def check(answer: Any) -> tuple[DeskPerson, Passkey, bytes]:
-        found = checks(answer)
+    def check(known: Passkeys, answer: BrowserAnswer) -> tuple[DeskPerson, Passkey, bytes]:
+        found = checks(known, answer)
         facts: dict[str, Any] = {"withdrawn_us": 1} if change == "withdrawn" else {"passkeys": ()}
         scene.people.change(person, lambda one: msgspec.structs.replace(one, **facts))
         return found
 
-    monkeypatch.setattr(scene.desk._passkeys, "check_known", check)
+    monkeypatch.setattr(Passkeys, "check_known", check)
     tab = scene.anybody()
     assert sign_in(tab, key).why == "passkey"
     assert tab.cookie == ""
@@ -300,7 +303,7 @@ def test_one_passkey_too_many_is_no_entry_and_uses_no_link_up(
     others = tuple(Passkey(f"P{n}", "", 0, "", 0) for n in range(MOST_PASSKEYS))
     scene.people.change(person, lambda one: msgspec.structs.replace(one, passkeys=others))
     link, key, tab = scene.sessions.make_link(person, ""), Authenticator(), scene.anybody()
-    options = scene.desk._passkeys.ask_new(
+    options = Passkeys(scene.state, ORIGIN, scene.clock).ask_new(
         msgspec.structs.replace(scene.people.find(person), passkeys=())
     )
     body = {"link": link, "answer": key.make(options), "label": "A key"}
@@ -315,7 +318,7 @@ def test_where_no_session_has_room_nothing_is_written(
     key = Authenticator()
     enrol(scene, person, key)
     link, written = scene.sessions.make_link(person, ""), about(scene, person)
-    monkeypatch.setattr(scene.desk._sessions._sessions, "_most", 1)
+    monkeypatch.setattr(scene.desk._parts.sessions._sessions, "_most", 1)
     assert sign_in(scene.anybody(), key).why == "too_many"
     tab = scene.anybody()
     assert tab.ask("POST", "/api/link/sign-in", {"link": link}).why == "too_many"

@@ -64,7 +64,7 @@ def test_a_damaged_database_keeps_the_desk_closed_and_is_left_alone(
     """It is not made anew: people would be gone. Its remedy is in the log."""
     tab = scene.signed_in("clerk")
     file = Path(scene.directory, "office/state.sqlite")
-    scene.desk._state.close()
+    scene.desk._parts.state.close()
     scene.state.close()
     if damage == "rubbish":
         file.write_bytes(b"rubbish" * 1000)
@@ -72,7 +72,7 @@ def test_a_damaged_database_keeps_the_desk_closed_and_is_left_alone(
         with closing(sqlite3.connect(file)) as connection:
             connection.execute("UPDATE camerad_state_version SET version_num = '9999'")
             connection.commit()
-        scene.desk._state._ready = False
+        scene.desk._parts.state._ready = False
     before = file.read_bytes()
     assert tab.ask("GET", "/api/me").why == "storage"
     assert "restore it from a backup" in caplog.text

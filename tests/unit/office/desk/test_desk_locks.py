@@ -17,7 +17,7 @@ import pytest
 
 from camerad.base.clock import SECOND
 from camerad.office.desk import desk_locks
-from camerad.office.desk.desk_ledger import BusyError, DeskLedger
+from camerad.office.desk.desk_ledger import DeskLedger
 from camerad.office.desk.desk_locks import MOST_FOR_ONE, THREADS, DeskLocks, WaitingRoom
 from camerad.office.desk.roles import DeskRole
 from camerad.office.desk.sessions import COOKIE
@@ -174,12 +174,12 @@ def test_who_waits_for_a_turn_in_the_ledger_is_counted_too(
     cameras = Cameras(str(scene.office.register))
     ledger = DeskLedger(scene.directory, scene.state, cameras, scene.office.office_key, scene.clock)
     monkeypatch.setattr(desk_locks, "WAITING", WaitingRoom(0, 0))
-    with ledger._in_turn(), pytest.raises(BusyError, match="0 requests"):
+    with ledger._in_turn(), pytest.raises(LockHeldError, match="0 requests"):
         ledger.append("signed", who="clerk", what="in", how="link")
     ledger.append("signed", who="clerk", what="in", how="link")
     assert [facts.who for facts in scene.kinds("signed")] == ["clerk"]
     monkeypatch.setattr(desk_locks, "WAITING", WaitingRoom(1, 1))
     monkeypatch.setattr("camerad.office.desk.desk_ledger.PATIENCE_US", 10_000)
-    with ledger._in_turn(), pytest.raises(BusyError, match="for too long"):
+    with ledger._in_turn(), pytest.raises(LockHeldError, match="for too long"):
         ledger.append("signed", who="clerk", what="in", how="link")
     scene.close()

@@ -15,6 +15,7 @@ from camerad.base import durable_files
 from camerad.base.clock import ManualClock
 from camerad.office.desk import file_import, people
 from camerad.office.desk.challenges import CHALLENGE_US, Challenges
+from camerad.office.desk.desk_refusals import DeskRefusal
 from camerad.office.desk.desk_state import DeskState
 from camerad.office.desk.people import OpenidAccount, Passkey
 from camerad.office.desk.roles import DeskRole
@@ -182,7 +183,7 @@ def test_what_changed_since_is_not_undone_by_files_that_were_left(
 def test_a_challenge_from_before_is_answered_after(office: Path) -> None:
     clock = ManualClock()
     state = DeskState(IndexSettings(), str(office))
-    made = Challenges(state, clock, CHALLENGE_US)
+    made = Challenges(state, clock, DeskRefusal.PASSKEY, CHALLENGE_US)
     assert made.check(made.make("x"), "x")
     assert made._shared == b"k" * 32
     state.close()

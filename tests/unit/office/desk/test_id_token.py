@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,18 +13,22 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 from camerad.base.clock import SECOND
-from camerad.office.desk.id_token import (
+from camerad.office.desk.desk_refusals import DeskError
+from camerad.office.desk.openid_provider import (
     MOST_KEYS,
-    IdTokenError,
     TokenKeys,
     UnpublishedKeyError,
     WantedToken,
     check_id_token,
 )
+from camerad.office.server.openid_settings import OpenidSettings
 
 NOW = 1_795_540_000
-WANTED = WantedToken("https://login.city.example", "desk", "n", NOW * SECOND)
-CLAIMS = {"iss": WANTED.issuer, "aud": ["desk"], "sub": "s-1", "exp": NOW + 60, "iat": NOW}
+SETTINGS = OpenidSettings(
+    "https://login.city.example", "desk", Path("/secret"), "City", prompt="provider"
+)
+WANTED = WantedToken(SETTINGS, "n", NOW * SECOND)
+CLAIMS = {"iss": SETTINGS.issuer, "aud": ["desk"], "sub": "s-1", "exp": NOW + 60, "iat": NOW}
 RSA, OTHER = known_key(0), known_key(1)
 
 
@@ -47,7 +52,7 @@ def test_elliptic_curves_count_each_with_its_own_signature(algorithm: str, curve
     key = ECKey.generate_key(curve, {"kid": "e"})
     assert subject(token(key, algorithm, kid="e"), published(RSA, key)) == "s-1"
     wrong = ECKey.generate_key("P-256" if curve != "P-256" else "P-384", {"kid": "e"})
-    with pytest.raises(IdTokenError, match="no token, or not signed"):
+    with pytest.raises(DeskError, match="no token, or not signed"):
         subject(token(key, algorithm, kid="e"), published(wrong))
 
 
@@ -120,7 +125,7 @@ def test_what_is_no_set_of_keys_is_refused(wrong: bytes) -> None:
 def test_a_header_that_is_none_is_refused(header: dict[str, Any]) -> None:
     head, *rest = token(RSA).split(".")
     head = base64.urlsafe_b64encode(json.dumps(header).encode()).rstrip(b"=").decode()
-    with pytest.raises(IdTokenError):
+    with pytest.raises(DeskError):
         subject(".".join([head, *rest]), published(RSA))
 
 

@@ -24,12 +24,20 @@ from msgspec.structs import replace
 
 from camerad.container.keys import encode_base64url
 from camerad.office.desk.challenges import Challenges
-from camerad.office.desk.desk_ledger import BusyError, DeskLedger
-from camerad.office.desk.openid_routes import FLOW_COOKIE, FLOW_US
+from camerad.office.desk.desk_ledger import DeskLedger
+from camerad.office.desk.desk_refusals import DeskRefusal
+from camerad.office.desk.openid_routes import (
+    FLOW_COOKIE,
+    FLOW_US,
+    KNOWN_COOKIE,
+    KNOWN_US,
+    MOST_OF_ONE,
+    MOST_TRIES,
+)
 from camerad.office.desk.people import restored
-from camerad.office.desk.redeeming import KNOWN_COOKIE, KNOWN_US, MOST_OF_ONE, MOST_TRIES
 from camerad.office.desk.roles import DeskRole
 from camerad.office.desk.sessions import COOKIE
+from camerad.office.server.directory_locks import LockHeldError
 
 from .desk_scene import DEADLINE, MINUTE, Authenticator, Browser, DeskScene
 from .openid_scene import begin, come_back, desk_and_city, question, settings_of, sign_in
@@ -92,7 +100,10 @@ def about(scene: DeskScene, person: str) -> list[tuple[str, str, str]]:
 
 def known_browser(scene: DeskScene) -> Browser:
     """One by which somebody has signed in before."""
-    browser, challenges = scene.anybody(), Challenges(scene.state, scene.clock, KNOWN_US)
+    browser, challenges = (
+        scene.anybody(),
+        Challenges(scene.state, scene.clock, DeskRefusal.OPENID_STALE, KNOWN_US),
+    )
     browser.others = {KNOWN_COOKIE: encode_base64url(challenges.make("known browser"))}
     return browser
 
@@ -491,7 +502,7 @@ def test_another_account_ends_what_the_former_one_opened(
 
     link = scene.sessions.make_link(known, "")
     with monkeypatch.context() as power:
-        power.setattr(scene.desk._sessions, "drop_of_former_account", die)
+        power.setattr(scene.desk._parts.sessions, "drop_of_former_account", die)
         assert sign_in(scene.anybody(), city, known, link).status == 500
     assert now.ask("GET", "/api/me").said["id"] == known, "all is as before"
     assert sign_in(scene.anybody(), city, known, link).status == 200
@@ -504,7 +515,7 @@ def test_a_busy_store_uses_no_link_up(
     tab, link = scene.anybody(), scene.sessions.make_link(person, "")
 
     def be_busy(*_: object, **__: object) -> None:
-        raise BusyError("somebody else works with the store")
+        raise LockHeldError("somebody else works with the store")
 
     with monkeypatch.context() as busy:
         busy.setattr(DeskLedger, "_with_store", be_busy)

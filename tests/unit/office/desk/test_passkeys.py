@@ -12,11 +12,10 @@ from fido2.cose import ES256
 
 from camerad.container.keys import decode_base64url
 from camerad.office.desk import challenges
-from camerad.office.desk.challenges import CHALLENGE_US, ChallengeError, Challenges
-from camerad.office.desk.passkey_answers import BrowserAnswer
-from camerad.office.desk.passkeys import PasskeyError, Passkeys
+from camerad.office.desk.challenges import CHALLENGE_US, Challenges
+from camerad.office.desk.desk_refusals import DeskError, DeskRefusal
+from camerad.office.desk.passkeys import BrowserAnswer, Passkeys
 from camerad.office.desk.roles import DeskRole
-from camerad.office.desk.tokens import TooManyError
 from camerad.office.server.office_settings import load
 from tests.unit.office.server.office_scene import OfficeScene
 
@@ -92,7 +91,7 @@ def test_servers_agree_on_the_key_for_challenges(scene: DeskScene) -> None:
     one, other = server(), server()
     for asks, checks in ((one, other), (other, one)):
         options = asks.ask_known()
-        with pytest.raises(PasskeyError, match="nobody here"):  # and not: asked by somebody else
+        with pytest.raises(DeskError, match="no person here"):  # and not: asked by somebody else
             checks.check_known(answer(options))
 
 
@@ -102,14 +101,14 @@ def test_no_more_answers_are_remembered_than_there_is_room_for(
     """And none is forgotten early: it would count again."""
     scene.clock.advance(CHALLENGE_US)
     monkeypatch.setattr(challenges, "MOST_ANSWERED", 2)
-    made = Challenges(scene.state, scene.clock)
+    made = Challenges(scene.state, scene.clock, DeskRefusal.PASSKEY)
     first, second, third = (made.make("") for _ in range(3))
     use_up = InTransactions(scene.state, made).use_up
     for one in (first, second):
         use_up(one)
-    with pytest.raises(TooManyError):
+    with pytest.raises(DeskError):
         use_up(third)
-    with pytest.raises(ChallengeError):
+    with pytest.raises(DeskError):
         made.check(first, "")
     scene.clock.advance(CHALLENGE_US)
     use_up(made.make(""))

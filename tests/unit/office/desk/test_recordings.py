@@ -22,7 +22,7 @@ from camerad.ledger.entries import LedgerLine, parse_entry, read_lines
 from camerad.ledger.entry_types import Carried
 from camerad.ledger.ledger import Ledger
 from camerad.ledger.recording_changes import Ended
-from camerad.office.desk import package_routes
+from camerad.office.desk import recording_routes
 from camerad.office.desk.roles import DeskRole
 from camerad.office.index.index import RecordingIndex
 from camerad.office.index.recording_query import spell_mark
@@ -421,7 +421,7 @@ def test_what_the_ledgers_say_goes_along_as_they_signed_it(scene: DeskScene, tab
     assert said["carried"] == []
     # The end of another file that was found in its place is not the end that it had.
     for other in ("f" * 64, final):
-        scene.desk._ledger.append("changed", id=ONE, final=other)
+        scene.desk._parts.ledger.append("changed", id=ONE, final=other)
         said = tab.ask("GET", f"{THERE}/ledgers").said
         lines = list(read_lines("".join(f"{one}\n" for one in said["tokens"]).encode(), ring))
         assert ends_in(lines) == {final}
@@ -435,7 +435,7 @@ def test_an_end_whose_entry_has_expired_comes_by_what_was_carried_on(
     ledger = Path(scene.directory) / "office/ledger"
     with open_office(scene.office.directory, scene.office.office_key, scene.clock) as store:
         store.ledger.rotate()
-    monkeypatch.setattr(package_routes, "entries_of", lambda *_: ())
+    monkeypatch.setattr(recording_routes, "entries_of", lambda *_: ())
     said = tab.ask("GET", f"{THERE}/ledgers").said
     ring = KeyRing([PublicKey.from_pem(one["pem"].encode()) for one in said["signers"]])
     entries = [parse_entry(one.encode(), ring) for one in said["carried"]]

@@ -12,8 +12,9 @@ from aiohttp.test_utils import make_mocked_request
 from camerad.base.clock import SECOND, ManualClock
 from camerad.container.keys import encode_base64url
 from camerad.office.desk.challenges import Challenges
+from camerad.office.desk.desk_refusals import DeskRefusal
 from camerad.office.desk.desk_state import DeskState
-from camerad.office.desk.redeeming import (
+from camerad.office.desk.openid_routes import (
     KNOWN_COOKIE,
     KNOWN_US,
     MOST_KNOWN,
@@ -37,7 +38,7 @@ def clock() -> ManualClock:
 def known(tmp_path: Path, clock: ManualClock) -> Iterator[Challenges]:
     (tmp_path / "office").mkdir()
     state = DeskState(IndexSettings(), str(tmp_path))
-    yield Challenges(state, clock, KNOWN_US)
+    yield Challenges(state, clock, DeskRefusal.OPENID_STALE, KNOWN_US)
     state.close()
 
 

@@ -215,13 +215,7 @@ def test_an_earlier_report_is_compared_with_if_the_office_signed_it(scene: DeskS
 
 
 def test_only_so_many_are_kept(scene: DeskScene) -> None:
-    routes = report_routes.ReportRoutes(
-        scene.directory,
-        scene.desk._cameras,
-        scene.office.office_key,
-        scene.desk._ledger,
-        scene.clock,
-    )
+    routes = report_routes.ReportRoutes(scene.desk._parts)
     for number in range(report_routes.MOST + 5):
         routes._keep(f"person-{number}", {})
     assert len(routes._kept) == report_routes.MOST

@@ -13,9 +13,10 @@ from desk_helpers import KEY, KEYS, ONE, TWO, Camera, Silent, open_office
 from sqlalchemy import delete
 
 from camerad.evidence.offload import offload
-from camerad.office.desk import sealed_answer, viewing_requests
-from camerad.office.desk.desk_ledger import BusyError, DeskLedger
+from camerad.office.desk import sealed_answer, viewing_routes
+from camerad.office.desk.desk_ledger import DeskLedger
 from camerad.office.desk.roles import DeskRole
+from camerad.office.server.directory_locks import LockHeldError
 from camerad.office.state import state_tables
 from camerad.store import deletable
 from camerad.store.device_client import OwnedDevice
@@ -198,7 +199,7 @@ def test_a_package_is_asked_for_once_and_given_whole_or_not_at_all(
         return together(tab, *recordings, purpose="download", **said).said
 
     with monkeypatch.context() as patch:
-        patch.setattr(viewing_requests, "SHARE", 1)  # one request, however much it is for
+        patch.setattr(viewing_routes, "SHARE", 1)  # one request, however much it is for
         assert package(TWO, ONE) == {"viewings": [], "waiting": 2}
         assert package(ONE, TWO) == {"viewings": [], "waiting": 2}
     (one,) = waiting(boss)
@@ -248,7 +249,7 @@ def test_what_is_seen_together_is_two_to_four_that_are_here(
 def test_there_is_room_for_all_or_for_none(
     scene: DeskScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(viewing_requests, "SHARE", 1)
+    monkeypatch.setattr(viewing_routes, "SHARE", 1)
     assert together(scene.signed_in("desk")).why == "too_many"
     assert waiting(scene.signed_in("boss")) == []
 
@@ -285,7 +286,7 @@ def test_a_busy_store_uses_up_no_approval(
     approved(scene, tab)
 
     def busy(*_: object, **__: object) -> None:
-        raise BusyError("taken")
+        raise LockHeldError("taken")
 
     with monkeypatch.context() as patch:
         patch.setattr(DeskLedger, "deciding", busy)
@@ -358,7 +359,7 @@ def test_nobody_takes_all_the_room_and_there_is_room_before_the_entry(
     scene: DeskScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tab = scene.signed_in("desk")
-    monkeypatch.setattr(viewing_requests, "SHARE", 1)
+    monkeypatch.setattr(viewing_routes, "SHARE", 1)
     viewing(scene, tab)
     boss = approved(scene, tab)
     before = len(scene.entries())
