@@ -126,7 +126,7 @@ class Admission:
     ) -> web.Response:
         """Sign a person in, after all other changes of the decision; returns the answer with the
         cookie, which is given when the decision counts. before: entries that come before those of
-        the sign-in. Raises DeskError and StorageError."""
+        the sign-in. Raises RefusalError and StorageError."""
         entries = list(before)
         former = visit.request.cookies.get(COOKIE, "")
         found = self._desk.sessions.look(decision.rows, former)

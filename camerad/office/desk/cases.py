@@ -46,7 +46,7 @@ from camerad.evidence.case_file import (
     read_case,
 )
 from camerad.office.desk.desk_locks import DeskLocks
-from camerad.office.desk.desk_refusals import DeskError, DeskRefusal, refused
+from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError, refused
 from camerad.office.index.case_query import (
     CaseQuery,
     LostCases,
@@ -157,7 +157,7 @@ class Cases:
         return self._index.lost_cases(MOST_LOST)
 
     def open(self, number: str, by: str, now_us: int, note: Note) -> Case:
-        """Open a case. Raises DeskError, and RefusedRequestError if there is one of this number, or
+        """Open a case. Raises RefusalError, and RefusedRequestError if there is one of it, or
         was one whose file is gone."""
         opened = Case(_read_line(number, LONGEST_NUMBER), now_us, by)
         name = name_of(opened.number)
@@ -172,12 +172,12 @@ class Cases:
 
     def change(self, number: str, change: Callable[[Case], Case], note: Note) -> Case:
         """Change a case; returns it as it is then. change: makes it of the present one, and may
-        raise. Raises DeskError if there is no such case, and RefusedRequestError if its file would
-        become too large."""
+        raise. Raises RefusalError if there is no such case, and RefusedRequestError if its file
+        would become too large."""
         with self._locks.hold("desk cases"):
             known = self.find(number)
             if known is None:
-                raise DeskError(DeskRefusal.CASE, f"there is no case {number}")
+                raise RefusalError(DeskRefusal.CASE, f"there is no case {number}")
             changed = change(known)
             if changed != known:
                 if len(changed.encoded) > LARGEST:
@@ -302,7 +302,7 @@ def without_recording(case: Case, recording: str, by: str, now_us: int) -> Case:
 
 
 def with_note(case: Case, text: str, by: str, now_us: int) -> Case:
-    """The case with one line more. Raises DeskError, and RefusedRequestError if it is full."""
+    """The case with one line more. Raises RefusalError, and RefusedRequestError if it is full."""
     if len(case.notes) >= MOST_NOTES:
         raise refused(DeskRefusal.CASE_FULL)
     note = CaseNote(now_us, by, _read_line(text))
@@ -310,7 +310,7 @@ def with_note(case: Case, text: str, by: str, now_us: int) -> Case:
 
 
 def with_hand_over(case: Case, to: str, by: str, now_us: int, package: str = "") -> Case:
-    """The case after all of its recordings were handed over. Raises DeskError, and
+    """The case after all of its recordings were handed over. Raises RefusalError, and
     RefusedRequestError if it has no recording or is full. The same within a minute is the same
     hand-over, which somebody clicked twice."""
     if not case.recordings:
@@ -339,5 +339,5 @@ def reopened(case: Case) -> Case:
 def _read_line(text: str, longest: int = 200) -> str:
     text = text.strip()
     if looks_empty(text) or len(text) > longest or not is_plain(text):
-        raise DeskError(DeskRefusal.CASE, f"one line of up to {longest} characters is needed")
+        raise RefusalError(DeskRefusal.CASE, f"one line of up to {longest} characters is needed")
     return text

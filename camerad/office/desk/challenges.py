@@ -16,7 +16,7 @@ from sqlalchemy import Connection, insert, select
 
 from camerad.base.clock import SECOND, Clock
 from camerad.container.keys import encode_base64url
-from camerad.office.desk.desk_refusals import DeskError, DeskRefusal
+from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError
 from camerad.office.desk.desk_state import DeskState
 from camerad.office.desk.tokens import Answered, Tokens
 from camerad.office.state.state_tables import answers, server_secrets
@@ -56,13 +56,13 @@ class Challenges:
 
     def check(self, challenge: bytes, about: str) -> int:
         """Check that it counts; returns when it was made (wall time, microseconds since 1970).
-        Raises DeskError."""
+        Raises RefusalError."""
         said, mac = challenge[:_SAID_BYTES], challenge[_SAID_BYTES:]
         now, made = self._clock.wall_us(), int.from_bytes(challenge[:_TIME_BYTES])
         if not hmac.compare_digest(mac, self._mac(said + about.encode())):
-            raise DeskError(self._why, "this is no answer to what this page asked")
+            raise RefusalError(self._why, "this is no answer to what this page asked")
         if not made <= now < made + self._lasts_us or self._is_answered(challenge, now):
-            raise DeskError(self._why, "this took too long, or was answered before: try again")
+            raise RefusalError(self._why, "this took too long, or was answered before: try again")
         return made
 
     def derive(self, challenge: bytes, what: str) -> str:
@@ -72,11 +72,11 @@ class Challenges:
 
     def use_up(self, rows: Connection, challenge: bytes) -> None:
         """Have it count no more, as part of a transaction; of several who do so at once one
-        succeeds. Raises DeskError."""
+        succeeds. Raises RefusalError."""
         now = self._clock.wall_us()
         self._answered.check_room(rows, now)
         if not self._answered.claim(rows, _name(challenge), now + self._lasts_us):
-            raise DeskError(self._why, "this was answered before: try again")
+            raise RefusalError(self._why, "this was answered before: try again")
 
     def _is_answered(self, challenge: bytes, now_us: int) -> bool:
         with self._state.reading() as rows:

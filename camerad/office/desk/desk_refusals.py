@@ -75,7 +75,7 @@ class DeskRefusal(StrEnum):
     REPORT_EARLIER = "report_earlier"
 
 
-class DeskError(CameradError, ValueError):
+class RefusalError(CameradError, ValueError):
     """Error raised when the desk does not do something, with a sentence for logs and commands.
 
     why: the refusal that a browser gets. about: id of the person, or subject of the account, whose

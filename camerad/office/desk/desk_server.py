@@ -48,7 +48,7 @@ from camerad.office.desk.cases import Cases
 from camerad.office.desk.desk_ledger import DeskLedger
 from camerad.office.desk.desk_locks import THREADS
 from camerad.office.desk.desk_parts import DeskParts
-from camerad.office.desk.desk_refusals import DeskError
+from camerad.office.desk.desk_refusals import RefusalError
 from camerad.office.desk.desk_state import DeskState
 from camerad.office.desk.entry_routes import EntryRoutes
 from camerad.office.desk.openid_provider import OpenidProvider
@@ -219,7 +219,7 @@ class Desk:
         """Warn at once if the provider does not answer. Everything else goes on."""
         try:
             await provider.look()
-        except DeskError as error:
+        except RefusalError as error:
             _log.warning(
                 "nobody can sign in by OpenID Connect now: %s",
                 printable(error),

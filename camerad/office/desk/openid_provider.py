@@ -37,7 +37,7 @@ from camerad.base.errors import StorageError
 from camerad.base.safe_read import read_plain
 from camerad.base.text import printable
 from camerad.container.keys import encode_base64url
-from camerad.office.desk.desk_refusals import DeskError, DeskRefusal
+from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError
 from camerad.office.server.openid_settings import SECTION, OpenidSettings
 
 WHOLE_SECONDS: Final = 10.0
@@ -67,7 +67,7 @@ _SUBJECT: Final = re.compile(r"[ -~]{1,255}", re.ASCII)
 _REGISTRY: Final = jws.JWSRegistry(algorithms=list(ALGORITHMS), strict_check_header=False)
 
 
-class UnpublishedKeyError(DeskError):
+class UnpublishedKeyError(RefusalError):
     """Error raised when a token is signed by a key that is not among those that are known. The
     provider may have another one since."""
 
@@ -104,13 +104,13 @@ class OpenidProvider:
         self._tls: ssl.SSLContext | None = None
 
     async def look(self) -> None:
-        """That it answers, and that the secret is there. Raises DeskError."""
+        """That it answers, and that the secret is there. Raises RefusalError."""
         await self._document.get()
         await self._keys.get()
         await asyncio.to_thread(self._secret)
 
     async def address(self, state: str, nonce: str, verifier: str) -> str:
-        """Where a browser is sent to. Raises DeskError."""
+        """Where a browser is sent to. Raises RefusalError."""
         settings = self.settings
         document = await self._document.get()
         digest = hashlib.sha256(verifier.encode("ascii")).digest()
@@ -137,7 +137,7 @@ class OpenidProvider:
         self, code: str, issuer: str | None, verifier: str, nonce: str, begun_us: int
     ) -> str:
         """The subject that a code stands for. issuer: as the browser brought it (RFC 9207).
-        begun_us: when this sign-in began. Raises DeskError."""
+        begun_us: when this sign-in began. Raises RefusalError."""
         settings = self.settings
         document = await self._document.get()
         needed = document.authorization_response_iss_parameter_supported
@@ -247,7 +247,7 @@ class OpenidProvider:
         except (ValueError, RecursionError):
             return
         if error == "invalid_grant":
-            raise DeskError(DeskRefusal.OPENID_STALE, "the provider does not take the code")
+            raise RefusalError(DeskRefusal.OPENID_STALE, "the provider does not take the code")
         remedy = (
             f"correct {SECTION}.client_id or the secret in {self.settings.client_secret_file}"
             if error in ("invalid_client", "unauthorized_client")
@@ -292,7 +292,7 @@ class OpenidProvider:
         trial = self.settings.is_trial and host in ("localhost", "127.0.0.1")
         return said.scheme == "https" or (said.scheme == "http" and trial)
 
-    def _away(self, text: str) -> DeskError:
+    def _away(self, text: str) -> RefusalError:
         return _away(f"the provider at {self.settings.issuer}: {text}")
 
 
@@ -305,11 +305,11 @@ class _Remembered(Generic[_T]):
         self._turn = asyncio.Lock()
         self._value: _T | None = None
         self._fetched_us = 0
-        self._failure: DeskError | None = None
+        self._failure: RefusalError | None = None
         self._failed_us = 0
 
     async def get(self, *, older_than_us: int = KNOWN_US) -> _T:
-        """It, fetched no longer ago than that. Raises DeskError."""
+        """It, fetched no longer ago than that. Raises RefusalError."""
         async with self._turn:
             now = self._clock.now_us()
             if self._value is not None and now - self._fetched_us < older_than_us:
@@ -318,7 +318,7 @@ class _Remembered(Generic[_T]):
                 raise _away(str(self._failure))
             try:
                 value = await self._fetch()
-            except DeskError as error:
+            except RefusalError as error:
                 self._failure, self._failed_us = error, self._clock.now_us()
                 raise
             self._value, self._failure, self._fetched_us = value, None, self._clock.now_us()
@@ -382,7 +382,7 @@ class _KeySet(msgspec.Struct, frozen=True):
 
 
 def check_id_token(token: str, keys: TokenKeys, wanted: WantedToken, now_us: int) -> str:
-    """The subject that a token names, which has to count. Raises DeskError."""
+    """The subject that a token names, which has to count. Raises RefusalError."""
     claims = _verified(token, keys)
     now, settings = now_us / SECOND, wanted.settings
     if claims.iss != settings.issuer:
@@ -403,7 +403,7 @@ def check_id_token(token: str, keys: TokenKeys, wanted: WantedToken, now_us: int
     if not _SUBJECT.fullmatch(claims.sub):
         raise _wrong("the token names nobody (sub)")
     if settings.acr and claims.acr not in settings.acr:
-        raise DeskError(
+        raise RefusalError(
             DeskRefusal.OPENID_FACTOR,
             "the sign-in was of no kind that counts here (acr)",
             claims.sub,
@@ -411,7 +411,7 @@ def check_id_token(token: str, keys: TokenKeys, wanted: WantedToken, now_us: int
     if settings.max_age_seconds is not None:
         oldest = begun - settings.max_age_seconds - LEEWAY_SECONDS
         if claims.auth_time is None or not claims.auth_time >= oldest:
-            raise DeskError(
+            raise RefusalError(
                 DeskRefusal.OPENID_TOO_OLD,
                 "the provider asked for password or factor too long ago (auth_time)",
                 claims.sub,
@@ -435,7 +435,7 @@ def _verified(token: str, keys: TokenKeys) -> _Claims:
         return typed_json.decode(said.payload, _Claims)
     except msgspec.ValidationError as error:
         raise _wrong(f"the token does not say what it has to: {error}") from error
-    except DeskError:
+    except RefusalError:
         raise
     except (JoseError, ValueError, TypeError, RecursionError) as error:
         raise _wrong(f"this is no token, or not signed as it says: {error}") from error
@@ -456,9 +456,9 @@ def _read_key(published: dict[str, Any]) -> RSAKey | ECKey | None:
     return key if key.public_key.key_size >= _SMALLEST_RSA else None
 
 
-def _away(text: str) -> DeskError:
-    return DeskError(DeskRefusal.OPENID_AWAY, text)
+def _away(text: str) -> RefusalError:
+    return RefusalError(DeskRefusal.OPENID_AWAY, text)
 
 
-def _wrong(text: str) -> DeskError:
-    return DeskError(DeskRefusal.OPENID_WRONG, text)
+def _wrong(text: str) -> RefusalError:
+    return RefusalError(DeskRefusal.OPENID_WRONG, text)

@@ -57,7 +57,7 @@ from camerad.office.desk.admission import Admission, drop_cookie, rights_entry, 
 from camerad.office.desk.challenges import Challenges
 from camerad.office.desk.desk_locks import WaitingRoom
 from camerad.office.desk.desk_parts import DeskParts
-from camerad.office.desk.desk_refusals import DeskError, DeskRefusal, refused
+from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError, refused
 from camerad.office.desk.openid_provider import OpenidProvider
 from camerad.office.desk.people import DeskPerson, OpenidAccount
 from camerad.office.desk.roles import DeskRole
@@ -162,7 +162,7 @@ class OpenidRoutes:
         flow = await asyncio.to_thread(self._begin, link)
         try:
             address = await provider.address(flow.state, flow.nonce, flow.verifier)
-        except DeskError as error:
+        except RefusalError as error:
             self._told.tell(error)
             raise
         response = json_answer(ProviderAddress(address))
@@ -186,7 +186,7 @@ class OpenidRoutes:
                 subject = await provider.redeem(
                     body.code, body.iss, flow.verifier, flow.nonce, flow.begun_us
                 )
-        except DeskError as error:
+        except RefusalError as error:
             if error.why in (DeskRefusal.OPENID_AWAY, DeskRefusal.OPENID_WRONG):
                 self._told.tell(error)
             if error.about:

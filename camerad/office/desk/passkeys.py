@@ -35,7 +35,7 @@ from camerad.base.clock import Clock
 from camerad.container.keys import decode_base64url, encode_base64url
 from camerad.office.desk import people
 from camerad.office.desk.challenges import Challenges
-from camerad.office.desk.desk_refusals import DeskError, DeskRefusal
+from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError
 from camerad.office.desk.desk_state import DeskState
 from camerad.office.desk.people import DeskPerson, Passkey
 
@@ -89,7 +89,7 @@ class BrowserAnswer(msgspec.Struct, frozen=True):
 
 class Passkeys:
     """state: has the people whose passkeys count. url: of the page, to whose name they belong.
-    Thread-safe. Everything raises StorageError and DeskError."""
+    Thread-safe. Everything raises StorageError and RefusalError."""
 
     def __init__(self, state: DeskState, url: str, clock: Clock) -> None:
         self._state = state
@@ -125,7 +125,7 @@ class Passkeys:
         self, person: DeskPerson, answer: BrowserAnswer, label: str
     ) -> tuple[Passkey, bytes]:
         """The passkey that an authenticator made for a person, and the challenge, which `use_up` is
-        for. Raises DeskError."""
+        for. Raises RefusalError."""
         try:
             said = RegistrationResponse.from_dict(answer.for_library())
             challenge = said.response.client_data.challenge
@@ -156,7 +156,7 @@ class Passkeys:
 
     def check_known(self, answer: BrowserAnswer) -> tuple[DeskPerson, Passkey, bytes]:
         """Who signs in, their passkey as it is now, and the challenge, which `use_up` is for. A
-        passkey whose counter did not rise was copied. Raises DeskError."""
+        passkey whose counter did not rise was copied. Raises RefusalError."""
         try:
             said = AuthenticationResponse.from_dict(answer.for_library())
             challenge = said.response.client_data.challenge
@@ -179,7 +179,7 @@ class Passkeys:
         return person, msgspec.structs.replace(passkey, sign_count=count), challenge
 
     def use_up(self, rows: Connection, challenge: bytes) -> None:
-        """Have a challenge count no more, as part of a transaction. Raises DeskError."""
+        """Have a challenge count no more, as part of a transaction. Raises RefusalError."""
         self._challenges.use_up(rows, challenge)
 
 
@@ -194,8 +194,8 @@ def _is_of(answer: AuthenticationResponse, person: DeskPerson) -> bool:
     return not named or encode_base64url(named) == person.handle
 
 
-def _wrong(text: object, about: str = "") -> DeskError:
-    return DeskError(
+def _wrong(text: object, about: str = "") -> RefusalError:
+    return RefusalError(
         DeskRefusal.PASSKEY, f"the answer of the passkey does not count: {text}", about
     )
 

@@ -26,7 +26,7 @@ from sqlalchemy import Connection, delete, insert, select
 
 from camerad.base.text import folded, is_plain, looks_empty, printable
 from camerad.container.keys import encode_base64url
-from camerad.office.desk.desk_refusals import DeskError, DeskRefusal
+from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError
 from camerad.office.desk.roles import DeskRole, read_roles
 from camerad.office.state.columns import record_of
 from camerad.office.state.state_tables import passkeys, people
@@ -102,10 +102,12 @@ def find(rows: Connection, person: str) -> DeskPerson | None:
 
 
 def get(rows: Connection, person: str) -> DeskPerson:
-    """The person of this id. Raises DeskError if there is none."""
+    """The person of this id. Raises RefusalError if there is none."""
     found = find(rows, person)
     if found is None:
-        raise DeskError(DeskRefusal.NOT_THERE, f"{printable(person)}: there is nobody of this id")
+        raise RefusalError(
+            DeskRefusal.NOT_THERE, f"{printable(person)}: there is nobody of this id"
+        )
     return found
 
 
@@ -145,25 +147,27 @@ def by_account(rows: Connection, account: OpenidAccount) -> DeskPerson | None:
 def add(
     rows: Connection, person: str, name: str, roles: frozenset[DeskRole], now_us: int
 ) -> DeskPerson:
-    """Add a person. Raises DeskError."""
+    """Add a person. Raises RefusalError."""
     chosen = tuple(sorted(read_roles(roles)))
     if not PERSON_ID.fullmatch(person):
-        raise DeskError(
+        raise RefusalError(
             DeskRefusal.BAD_ID,
             f"{printable(person)}: an id has up to 40 of a-z, 0-9, dot, dash and underscore, "
             "and begins with a letter or a digit",
         )
     there = list_all(rows)
     if any(one.id == person and not one.is_lost for one in there):
-        raise DeskError(
+        raise RefusalError(
             DeskRefusal.ID_TAKEN,
             f"{person}: somebody has this id already, or had it; choose another one",
         )
     name = name.strip()
     if looks_empty(name) or not is_plain(name):
-        raise DeskError(DeskRefusal.BAD_ID, "a name is one line of up to 200 characters that print")
+        raise RefusalError(
+            DeskRefusal.BAD_ID, "a name is one line of up to 200 characters that print"
+        )
     if len(there) >= MOST_PEOPLE:
-        raise DeskError(
+        raise RefusalError(
             DeskRefusal.BAD_ID, f"there are {MOST_PEOPLE} people already, which is the most"
         )
     added = DeskPerson(person, name, chosen, new_handle(), now_us, came_us=None)
@@ -173,7 +177,7 @@ def add(
 
 def change(rows: Connection, person: str, how: Callable[[DeskPerson], DeskPerson]) -> DeskPerson:
     """Change a person; returns them as they are then. how: makes the new record of the present one,
-    and may raise. Raises DeskError if there is no such person, or if no administrator would be
+    and may raise. Raises RefusalError if there is no such person, or if no administrator would be
     left."""
     known = get(rows, person)
     changed = how(known)
@@ -181,7 +185,7 @@ def change(rows: Connection, person: str, how: Callable[[DeskPerson], DeskPerson
         return known
     others = [one for one in list_all(rows) if one.id != person]
     if _manages(known) and not any(map(_manages, [*others, changed])):
-        raise DeskError(
+        raise RefusalError(
             DeskRefusal.LAST_ADMINISTRATOR,
             f"{person} is the only administrator: make another person one before",
         )
@@ -213,10 +217,10 @@ def _read(rows: Connection, person: str | None = None) -> list[DeskPerson]:
 
 
 def with_passkey(person: DeskPerson, passkey: Passkey) -> DeskPerson:
-    """The person with one passkey more, or one that is there as it is now. Raises DeskError."""
+    """The person with one passkey more, or one that is there as it is now. Raises RefusalError."""
     others = tuple(one for one in person.passkeys if one.id != passkey.id)
     if len(others) >= MOST_PASSKEYS:
-        raise DeskError(
+        raise RefusalError(
             DeskRefusal.TOO_MANY, f"{person.id} has {MOST_PASSKEYS} passkeys, which is the most"
         )
     return msgspec.structs.replace(person, passkeys=(*others, passkey))

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from enum import StrEnum
 from typing import Final
 
-from camerad.office.desk.desk_refusals import DeskError, DeskRefusal
+from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError
 
 
 class DeskRole(StrEnum):
@@ -34,7 +34,7 @@ WITH_FOOTAGE: Final = frozenset((DeskRole.DESK, DeskRole.SUPERVISOR))
 
 
 def read_roles(names: Collection[str]) -> frozenset[DeskRole]:
-    """The roles with these names. Raises DeskError if there is none, one is unknown, or they do
+    """The roles with these names. Raises RefusalError if there is none, one is unknown, or they do
     not go together."""
     try:
         roles = frozenset(map(DeskRole, names))
@@ -51,5 +51,5 @@ def read_roles(names: Collection[str]) -> frozenset[DeskRole]:
     return roles
 
 
-def _wrong(text: str) -> DeskError:
-    return DeskError(DeskRefusal.ROLES_APART, text)
+def _wrong(text: str) -> RefusalError:
+    return RefusalError(DeskRefusal.ROLES_APART, text)

@@ -32,7 +32,7 @@ from camerad.base.text import printable
 from camerad.container.recording_ids import RecordingId, is_id
 from camerad.evidence.camera_register import RegisterError
 from camerad.evidence.own_key import OfficeKeyError
-from camerad.office.desk.desk_refusals import DeskError, DeskRefusal, refused
+from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError, refused
 from camerad.office.desk.page_content import POLICY
 from camerad.office.desk.people import DeskPerson
 from camerad.office.desk.roles import DeskRole
@@ -270,7 +270,7 @@ def _in_words(refusals: RefusalLog) -> Middleware:
     async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             return await handler(request)
-        except DeskError as error:
+        except RefusalError as error:
             raise refused(error.why) from error
         except tuple(_WHY) as error:
             why = next(why for kind, why in _WHY.items() if isinstance(error, kind))

@@ -31,7 +31,7 @@ from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import StorageError
 from camerad.base.state_file import SkippedFiles
 from camerad.office.desk import people
-from camerad.office.desk.desk_refusals import DeskError, DeskRefusal
+from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError
 from camerad.office.desk.desk_state import DeskState
 from camerad.office.desk.people import DeskPerson
 from camerad.office.desk.tokens import SECRET, Link, Session, Tokens, name_of
@@ -71,10 +71,10 @@ class Sessions:
         case."""
 
     def begin(self, rows: Connection, person: DeskPerson, how: str) -> str:
-        """Sign a person in; returns the secret for the cookie. Raises DeskError."""
+        """Sign a person in; returns the secret for the cookie. Raises RefusalError."""
         now = self._clock.wall_us()
         if self.count_of(rows, person.id) >= MOST_OF_ONE:
-            raise DeskError(
+            raise RefusalError(
                 DeskRefusal.TOO_MANY,
                 f"{person.id} is signed in {MOST_OF_ONE} times already; sign out first",
             )
@@ -170,7 +170,7 @@ class Sessions:
 
     def make_link(self, rows: Connection, person: str, made_by: str) -> str:
         """The secret of a link for a person; an older link of theirs is deleted. Raises
-        DeskError."""
+        RefusalError."""
         self.drop_links_of(rows, person)
         now = self._clock.wall_us()
         return self._links.issue(rows, Link(person, made_by, now + LINK_US), now)

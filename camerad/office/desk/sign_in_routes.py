@@ -21,7 +21,7 @@ from camerad.base.text import is_plain
 from camerad.office.desk import people
 from camerad.office.desk.admission import Admission, Me, drop_cookie, rights_entry
 from camerad.office.desk.desk_parts import DeskParts
-from camerad.office.desk.desk_refusals import DeskError, DeskRefusal, refused
+from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError, refused
 from camerad.office.desk.passkeys import BrowserAnswer, Passkeys, counter_rose
 from camerad.office.desk.people import DeskPerson, with_passkey
 from camerad.office.desk.route_table import Open, Route, Visit
@@ -99,7 +99,7 @@ class SignInRoutes:
     def _sign_in(self, visit: Visit) -> web.Response:
         try:
             person, passkey, challenge = self._passkeys.check_known(visit.body.answer)
-        except DeskError as error:
+        except RefusalError as error:
             if error.about:
                 self._admission.write_refused(error.about, BY_PASSKEY)
             raise

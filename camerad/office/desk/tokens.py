@@ -21,7 +21,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from camerad.office.desk.desk_refusals import DeskError, DeskRefusal
+from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError
 from camerad.office.desk.people import OpenidAccount
 from camerad.office.desk.roles import DeskRole
 from camerad.office.state import state_tables
@@ -114,7 +114,7 @@ class Tokens(Generic[_T]):
         self._most = most
 
     def issue(self, rows: Connection, record: _T, now_us: int) -> str:
-        """A new secret for `record`. Raises DeskError."""
+        """A new secret for `record`. Raises RefusalError."""
         self.check_room(rows, now_us)
         secret = secrets.token_urlsafe(32)
         said: dict[str, Any] = msgspec.to_builtins(record)
@@ -122,10 +122,10 @@ class Tokens(Generic[_T]):
         return secret
 
     def check_room(self, rows: Connection, now_us: int, more: int = 1) -> None:
-        """Check that so many more may be issued. Raises DeskError."""
+        """Check that so many more may be issued. Raises RefusalError."""
         counting = select(func.count()).where(self._counts(now_us))
         if (rows.execute(counting).scalar() or 0) + more > self._most:
-            raise DeskError(
+            raise RefusalError(
                 DeskRefusal.TOO_MANY, f"there are {self._most} of these already; try again later"
             )
 

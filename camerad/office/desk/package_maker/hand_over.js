@@ -2,7 +2,7 @@
 // command. That they have left is written down only for a package that is there, or for one of which
 // somebody says that it has really gone out.
 
-import { coming, get, post, RefusedError } from "../api.js";
+import { coming, get, post, RefusalError } from "../api.js";
 import { askToDo, copy, field, fill, make, tell } from "../dom.js";
 import { moment } from "../format.js";
 import { titleOf } from "../titles.js";
@@ -70,7 +70,7 @@ async function makePackage(one, me, key, mine) {
     making.delete(key);
     if (place.isConnected) await mine.again();
   } catch (error) {
-    if (!(error instanceof RefusedError)) throw error;
+    if (!(error instanceof RefusalError)) throw error;
     tell(sentence(error), "wrong");
   } finally {
     making.delete(key);
@@ -129,7 +129,7 @@ async function warnOfApart(one, place) {
       ({ next } = answer);
     }
   } catch (error) {
-    if (!(error instanceof RefusedError)) throw error;
+    if (!(error instanceof RefusalError)) throw error;
     fill(place, make("p", { class: "hint" }, sentence(error)));
     return;
   }

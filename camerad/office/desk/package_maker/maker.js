@@ -90,7 +90,7 @@ export class Candidate {
   }
 
   /**
-   * Judge a recording. Throws RefusedError, SourceError, LedgerError, and what `signal` was aborted
+   * Judge a recording. Throws RefusalError, SourceError, LedgerError, and what `signal` was aborted
    * with.
    * @param {string} id @param {Record<string, string>} headers of what was granted
    * @param {(done: number, size: number) => void} onProgress @param {AbortSignal} signal
@@ -121,7 +121,7 @@ export class Candidate {
   }
 
   /**
-   * What the ledgers say now. Throws RefusedError, LedgerError, and SourceError if they name another
+   * What the ledgers say now. Throws RefusalError, LedgerError, and SourceError if they name another
    * end.
    */
   async readLedgers() {
@@ -182,7 +182,7 @@ export class Candidate {
 }
 
 /**
- * Make a package of recordings that can go into one. Throws RefusedError, SourceError, LedgerError,
+ * Make a package of recordings that can go into one. Throws RefusalError, SourceError, LedgerError,
  * NoFilmError, NoKeyError, WrongKeyError, MissingPageError, what `signal` was aborted with, and what
  * writing comes to.
  * @param {any} target of saving.js

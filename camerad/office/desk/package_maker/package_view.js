@@ -2,7 +2,7 @@
 // first byte), then the check, then the key, then the file. What is wrong is said before anything is
 // made; whoever leaves the case gives it up, and nothing half is left.
 
-import { get, post, RefusedError } from "../api.js";
+import { get, post, RefusalError } from "../api.js";
 import { ask, field, fill, make, tell } from "../dom.js";
 import { KeyError } from "../player/evidence/keys.js";
 import { NotProvenError } from "../player/evidence/opened.js";
@@ -60,7 +60,7 @@ export async function packageOf(one, me, place) {
 
 /** What a person is told of an error; null for one that is a mistake of ours. */
 function problemOf(error, making) {
-  if (error instanceof RefusedError) return sentence(error);
+  if (error instanceof RefusalError) return sentence(error);
   if (error instanceof SourceError || error instanceof MissingPageError || error instanceof NotProvenError) return gettext("The server does not give the recording, or not as it did before. No package was made. Try again; if it stays like this, ask your technician.");
   if (error instanceof LedgerError) return gettext("What the server gives of the ledgers about {id} is not signed as it has to be. No package was made. Ask your technician.", { id: making.titleOf(error.recording) });
   if (error instanceof NoFilmError) return gettext("The camera signed {id}, but {member} in it is no part of a film. No package was made. Ask your technician.", { id: making.titleOf(error.recording), member: error.member });

@@ -1,7 +1,7 @@
 // Has written down what this tab found of a recording, in the name of whoever sits before it, so that
 // the next one sees it. The server did not see it, and never says it as if it had.
 
-import { post, RefusedError } from "../api.js";
+import { post, RefusalError } from "../api.js";
 import { tell } from "../dom.js";
 import { sentence } from "../words.js";
 import { gettext } from "./maker_words.js";
@@ -15,7 +15,7 @@ export async function noteVerdict(id, headers, { verdict, report }, key) {
   try {
     await post(`/api/recordings/${encodeURIComponent(id)}/verdict`, said, headers);
   } catch (error) {
-    if (!(error instanceof RefusedError)) throw error;
+    if (!(error instanceof RefusalError)) throw error;
     tell(`${gettext("What this tab found is not in the ledger:")} ${sentence(error)}`, "wrong");
   }
 }

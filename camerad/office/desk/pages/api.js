@@ -1,4 +1,4 @@
-// Asks the server. What it refuses comes as a RefusedError with one word (`why`), for which
+// Asks the server. What it refuses comes as a RefusalError with one word (`why`), for which
 // `words.js` has a sentence.
 
 /** Event of `document`: a request was refused because nobody is signed in any more. */
@@ -7,10 +7,10 @@ export const SIGNED_OUT = "signed-out";
  * them, so it counts from now how long they do nothing. */
 export const USED = "used";
 
-export class RefusedError extends Error {
+export class RefusalError extends Error {
   constructor(why, status) {
     super(why);
-    this.name = "RefusedError";
+    this.name = "RefusalError";
     this.why = why;
     this.status = status;
   }
@@ -36,12 +36,12 @@ export async function during(work) {
   }
 }
 
-/** Asks for an object. Throws RefusedError; `why` is "offline" if the server does not answer. */
+/** Asks for an object. Throws RefusalError; `why` is "offline" if the server does not answer. */
 export function get(path, headers = {}) {
   return during(reach(path, { headers }).then(read));
 }
 
-/** Has something done. Throws RefusedError. */
+/** Has something done. Throws RefusalError. */
 export function post(path, body = {}, headers = {}) {
   const options = { method: "POST", headers: { ...headers, "Content-Type": "application/json" }, body: JSON.stringify(body) };
   return during(reach(path, options).then(read));
@@ -64,7 +64,7 @@ export async function isStill(person) {
 const SENDING_MS = 60_000;
 
 /** Sends a file as it is, without reading it into memory. Whoever sends one does something all the
- * while, for the server too. Throws RefusedError. */
+ * while, for the server too. Throws RefusalError. */
 export async function file(path, content) {
   const sending = setInterval(() => document.dispatchEvent(new Event(USED)), SENDING_MS);
   try {
@@ -74,24 +74,24 @@ export async function file(path, content) {
   }
 }
 
-/** What a chosen file says. Throws RefusedError where it was changed or taken away since. */
+/** What a chosen file says. Throws RefusalError where it was changed or taken away since. */
 export async function textOf(chosen) {
   try {
     return await chosen.text();
   } catch (error) {
     if (!(error instanceof DOMException)) throw error;
-    throw new RefusedError("file_changed", 0);
+    throw new RefusalError("file_changed", 0);
   }
 }
 
-/** Asks for bytes. Throws RefusedError. */
+/** Asks for bytes. Throws RefusalError. */
 export async function bytes(path, headers) {
   const answer = await reach(path, { headers });
   if (!answer.ok) await read(answer);
   return new Uint8Array(await answer.arrayBuffer());
 }
 
-/** Asks for a range: its bytes, of how many, and the tag of the file. Throws RefusedError. */
+/** Asks for a range: its bytes, of how many, and the tag of the file. Throws RefusalError. */
 export async function piece(path, headers) {
   const answer = await reach(path, { headers });
   if (!answer.ok) await read(answer);
@@ -99,7 +99,7 @@ export async function piece(path, headers) {
   try {
     return { blob: await answer.blob(), size, tag: answer.headers.get("ETag") };
   } catch {
-    throw new RefusedError("offline", answer.status);
+    throw new RefusalError("offline", answer.status);
   }
 }
 
@@ -121,7 +121,7 @@ async function reach(path, options) {
     if (answer.ok) document.dispatchEvent(new Event(USED));
     return answer;
   } catch {
-    throw new RefusedError("offline", 0);
+    throw new RefusalError("offline", 0);
   }
 }
 
@@ -130,10 +130,10 @@ async function read(answer) {
   try {
     said = await answer.json();
   } catch {
-    throw new RefusedError("offline", answer.status);
+    throw new RefusalError("offline", answer.status);
   }
   if (said?.error === "not_signed_in" && asked.get(answer) === sitting) document.dispatchEvent(new Event(SIGNED_OUT));
-  if (!answer.ok) throw new RefusedError(said?.error ?? "not_understood", answer.status);
+  if (!answer.ok) throw new RefusalError(said?.error ?? "not_understood", answer.status);
   return said;
 }
 
@@ -147,5 +147,5 @@ export function fetched(load, name) {
 
 /** Modules that come. Refused where they cannot be had. */
 export function coming(modules) {
-  return during(modules).catch((error) => { throw error instanceof TypeError ? new RefusedError("offline", 0) : error; });
+  return during(modules).catch((error) => { throw error instanceof TypeError ? new RefusalError("offline", 0) : error; });
 }

@@ -1,6 +1,6 @@
 // Badges: codes that say to a camera who wears it. The ids stay in this tab; the server keeps none.
 
-import { post, RefusedError } from "./api.js";
+import { post, RefusalError } from "./api.js";
 import { field, fill, make, tell } from "./dom.js";
 import { gettext, say, sentence } from "./words.js";
 
@@ -38,7 +38,7 @@ async function draw(text, sheet, printer) {
     );
     printer.hidden = false;
   } catch (error) {
-    if (!(error instanceof RefusedError)) throw error;
+    if (!(error instanceof RefusalError)) throw error;
     tell(sentence(error), "wrong");
   }
 }

@@ -1,6 +1,6 @@
 // Makes elements without ever reading HTML: texts are texts, whatever they say.
 
-import { RefusedError } from "./api.js";
+import { RefusalError } from "./api.js";
 import { gettext, say, sentence } from "./words.js";
 
 /**
@@ -196,7 +196,7 @@ export function ask(title, text, fields, doIt, cancel, work = null) {
       try {
         return (await work(typed())) ?? null;
       } catch (error) {
-        if (error instanceof RefusedError) return sentence(error);
+        if (error instanceof RefusalError) return sentence(error);
         throw error;
       }
     }
@@ -222,7 +222,7 @@ export async function attempt(work) {
   try {
     await work();
   } catch (error) {
-    if (!(error instanceof RefusedError)) throw error;
+    if (!(error instanceof RefusalError)) throw error;
     tell(sentence(error), "wrong");
   }
 }

@@ -1,6 +1,6 @@
 // Who did what: the office's ledger; and what was and will be deleted.
 
-import { get, RefusedError } from "./api.js";
+import { get, RefusalError } from "./api.js";
 import { csvOf } from "./csv.js";
 import { field, fill, make, newest, tell, withoutMore } from "./dom.js";
 import { aboutWords, detailWords, doneWords, kindWords, whoWords, whyDeleted } from "./entry_words.js";
@@ -66,7 +66,7 @@ export async function showEntries({ main }) {
     try {
       page = await newest(body, get(`/api/entries?${asked}`));
     } catch (error) {
-      if (!(error instanceof RefusedError) || error.why === "not_signed_in") throw error;
+      if (!(error instanceof RefusalError) || error.why === "not_signed_in") throw error;
       if (anew) {
         [rows, next] = [[], null];
         body.replaceChildren();

@@ -1,6 +1,6 @@
 // Keeping recordings from deletion: why, until when, one of them or several at once.
 
-import { post, RefusedError } from "./api.js";
+import { post, RefusalError } from "./api.js";
 import { ask, attempt, field, make, tell } from "./dom.js";
 import { dayField, isoOf } from "./dates.js";
 import { wall } from "./filters.js";
@@ -58,7 +58,7 @@ export async function holdAll(titles, again) {
         await place(id, bodyOf(typed));
         left.delete(id);
       } catch (error) {
-        if (!(error instanceof RefusedError)) throw error;
+        if (!(error instanceof RefusalError)) throw error;
         if (["not_signed_in", "hold_end", "reason_needed"].includes(error.why)) throw error;
         failed.push(`${title} – ${sentence(error)}`);
       }
@@ -80,7 +80,7 @@ function fields(reason) {
 
 function bodyOf({ reason, until, ground }) {
   const day = isoOf(until);
-  if (day === null) throw new RefusedError("hold_end", 0);
+  if (day === null) throw new RefusalError("hold_end", 0);
   return { reason: reason.trim(), until_us: day ? wall(day, "", 1) : null, ground };
 }
 

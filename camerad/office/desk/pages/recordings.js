@@ -1,6 +1,6 @@
 // Recordings: the list, with what is asked for in the address, so that going back finds it again.
 
-import { get, RefusedError } from "./api.js";
+import { get, RefusalError } from "./api.js";
 import { dayField } from "./dates.js";
 import { field, fill, make, newest, tell, withoutMore } from "./dom.js";
 import { markPeriod, mistakeIn, periodFields, putInto, questionOf, spokenIn, usualPeriods, wordsOf } from "./filters.js";
@@ -145,7 +145,7 @@ export async function showRecordings({ main, me }, [spoken = ""]) {
       else add(page.rows);
       return true;
     } catch (error) {
-      if (!(error instanceof RefusedError) || error.why === "not_signed_in") throw error;
+      if (!(error instanceof RefusalError) || error.why === "not_signed_in") throw error;
       if (anew) noneFor(sentence(error));
       tell(sentence(error), "wrong");
       return false;

@@ -1,6 +1,6 @@
 // The report: choose a period, type in what no camera counts, look at it, print it, take it along.
 
-import { post, RefusedError, textOf } from "./api.js";
+import { post, RefusalError, textOf } from "./api.js";
 import { dayField, isoOf } from "./dates.js";
 import { field, fill, make, tell } from "./dom.js";
 import { gettext, language, say, sentence } from "./words.js";
@@ -119,7 +119,7 @@ async function makeOne(form, button, made) {
     // Whoever types on meanwhile is not led away from it.
     if (!form.contains(document.activeElement) || document.activeElement === button) made.querySelector("a").focus();
   } catch (error) {
-    if (!(error instanceof RefusedError)) throw error;
+    if (!(error instanceof RefusalError)) throw error;
     fill(made);
     tell(sentence(error), "wrong");
   } finally {

@@ -1,6 +1,6 @@
 // Coming in: by passkey, by the city's account, or with the link that makes the first one.
 
-import { get, post, RefusedError } from "./api.js";
+import { get, post, RefusalError } from "./api.js";
 import { field, fill, make, tell } from "./dom.js";
 import { gettext, sentence } from "./words.js";
 
@@ -38,7 +38,7 @@ export async function finishOpenid({ main, enter, show }, said) {
   try {
     enter(await post("/api/openid/sign-in", body));
   } catch (error) {
-    if (!(error instanceof RefusedError)) throw error;
+    if (!(error instanceof RefusalError)) throw error;
     await show();
     tell(sentence(error), "wrong");
   }
@@ -49,7 +49,7 @@ async function accountLabel() {
   try {
     return (await get("/api/openid")).label;
   } catch (error) {
-    if (!(error instanceof RefusedError)) throw error;
+    if (!(error instanceof RefusalError)) throw error;
     return null;
   }
 }
@@ -68,7 +68,7 @@ export async function showLink({ main, me, enter, show }, link) {
   try {
     person = await post("/api/link/look", { link });
   } catch (error) {
-    if (!(error instanceof RefusedError)) throw error;
+    if (!(error instanceof RefusalError)) throw error;
     if (me !== null) {
       await show();
       tell(`${sentence(error)} ${gettext("You stay signed in, as {name}.", me)}`, "wrong");
@@ -109,8 +109,8 @@ async function fromAuthenticator(ask, declined) {
   try {
     return await ask();
   } catch (error) {
-    if (error.name === "NotAllowedError" || error.name === "AbortError") throw new RefusedError(declined, 0);
-    throw new RefusedError("passkey", 0);
+    if (error.name === "NotAllowedError" || error.name === "AbortError") throw new RefusalError(declined, 0);
+    throw new RefusalError("passkey", 0);
   }
 }
 
@@ -119,7 +119,7 @@ async function attempt(button, work) {
   try {
     await work();
   } catch (error) {
-    if (!(error instanceof RefusedError)) throw error;
+    if (!(error instanceof RefusalError)) throw error;
     tell(sentence(error), "wrong");
   } finally {
     button.disabled = false;

@@ -1,7 +1,7 @@
 // Views a recording in this tab, or takes it along, sealed: each for a reason, which is written down
 // before the first byte. What was opened here is let go of when somebody else may sit before it.
 
-import { bytes, coming, get, piece, post, RefusedError, USED } from "./api.js";
+import { bytes, coming, get, piece, post, RefusalError, USED } from "./api.js";
 import { ask, attempt, field, fill, make, tell } from "./dom.js";
 import { headed } from "./titles.js";
 import { gettext, language, say } from "./words.js";
@@ -241,7 +241,7 @@ async function whole(path, headers) {
     parts.push(got.blob);
     from += got.blob.size;
     ({ size, tag } = got);
-    if (got.blob.size === 0) throw new RefusedError("offline", 0);
+    if (got.blob.size === 0) throw new RefusalError("offline", 0);
   }
   return new Blob(parts, { type: "application/x-tar" });
 }
@@ -288,7 +288,7 @@ export async function playerSheet() {
   const sheet = make("link", { id: "player-sheet", rel: "stylesheet", href: "/page/player/player.css" });
   await new Promise((settle, fail) => {
     sheet.onload = settle;
-    sheet.onerror = () => fail(new RefusedError("offline", 0));
+    sheet.onerror = () => fail(new RefusalError("offline", 0));
     document.querySelector("link[rel=stylesheet]").before(sheet);
   }).catch((error) => {
     sheet.remove();

@@ -350,8 +350,8 @@ def test_what_is_no_bundle_for_these_cameras_leaves_nothing(
     with monkeypatch.context() as patched:
         patched.setattr(update_offers, "free_room", lambda _: 0)
         assert send(admin, BUNDLE, KID).said["why"] == "no_room"
-        patched.setattr(update_offers, "LONGEST", 10)
-        patched.setattr(camera_offers, "LONGEST", 10)
+        patched.setattr(update_offers, "LARGEST_BUNDLE", 10)
+        patched.setattr(camera_offers, "LARGEST_BUNDLE", 10)
         assert send(admin, BUNDLE, KID).said["why"] == "too_large_bundle"
     assert bundles(scene) == [] and len(scene.entries()) == before
     assert send(scene.signed_in("lead"), BUNDLE, KID).why == "not_allowed"

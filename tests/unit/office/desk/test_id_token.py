@@ -13,7 +13,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 from camerad.base.clock import SECOND
-from camerad.office.desk.desk_refusals import DeskError
+from camerad.office.desk.desk_refusals import RefusalError
 from camerad.office.desk.openid_provider import (
     MOST_KEYS,
     TokenKeys,
@@ -52,7 +52,7 @@ def test_elliptic_curves_count_each_with_its_own_signature(algorithm: str, curve
     key = ECKey.generate_key(curve, {"kid": "e"})
     assert subject(token(key, algorithm, kid="e"), published(RSA, key)) == "s-1"
     wrong = ECKey.generate_key("P-256" if curve != "P-256" else "P-384", {"kid": "e"})
-    with pytest.raises(DeskError, match="no token, or not signed"):
+    with pytest.raises(RefusalError, match="no token, or not signed"):
         subject(token(key, algorithm, kid="e"), published(wrong))
 
 
@@ -125,7 +125,7 @@ def test_what_is_no_set_of_keys_is_refused(wrong: bytes) -> None:
 def test_a_header_that_is_none_is_refused(header: dict[str, Any]) -> None:
     head, *rest = token(RSA).split(".")
     head = base64.urlsafe_b64encode(json.dumps(header).encode()).rstrip(b"=").decode()
-    with pytest.raises(DeskError):
+    with pytest.raises(RefusalError):
         subject(".".join([head, *rest]), published(RSA))
 
 

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from camerad.base.clock import ManualClock
 from camerad.office.desk import openid_provider
-from camerad.office.desk.desk_refusals import DeskError
+from camerad.office.desk.desk_refusals import RefusalError
 from camerad.office.desk.openid_provider import LARGEST, OpenidProvider
 from camerad.office.server.openid_settings import OpenidSettings
 
@@ -127,7 +127,7 @@ def test_an_answer_that_is_none_is_said(
 ) -> None:
     monkeypatch.setattr(openid_provider, "WHOLE_SECONDS", 0.5 if answer is drip else 10.0)
     city.lies.raw = {path: answer}
-    with pytest.raises(DeskError, match=said):
+    with pytest.raises(RefusalError, match=said):
         look(settings_of(city))
 
 
@@ -151,17 +151,17 @@ def test_a_document_that_leads_elsewhere_is_refused(
     city: CityProvider, field: str, value: Any, said: str
 ) -> None:
     city.lies.document = lambda document: document.update({field: value})
-    with pytest.raises(DeskError, match=said):
+    with pytest.raises(RefusalError, match=said):
         look(settings_of(city))
 
 
 def test_a_certificate_of_another_authority_is_refused(city: CityProvider, tmp_path: Path) -> None:
     settings = settings_of(city)
-    with pytest.raises(DeskError, match="certificate verify failed"):
+    with pytest.raises(RefusalError, match="certificate verify failed"):
         look(replace(settings, ca=None))
     wrong = tmp_path / "ca.pem"
     wrong.write_text("none")
-    with pytest.raises(DeskError, match=r"no authority's certificate in PEM \(desk.openid"):
+    with pytest.raises(RefusalError, match=r"no authority's certificate in PEM \(desk.openid"):
         look(replace(settings, ca=wrong))
 
 
@@ -172,7 +172,7 @@ def test_a_secret_that_is_none_is_said_and_never_repeated(
     path = tmp_path / "secret"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(DeskError, match=str(path)) as told:
+    with pytest.raises(RefusalError, match=str(path)) as told:
         look(replace(settings_of(city), client_secret_file=path))
     assert "ssword" not in str(told.value)
 
@@ -212,7 +212,7 @@ def test_a_secret_that_two_read_differently_goes_where_all_read_it_alike(
 ) -> None:
     """A provider that takes Basic as it stands, as some do, in spite of RFC 6749, 2.3.1."""
     monkeypatch.setattr(city_provider, "unquote_plus", lambda text: text)
-    with pytest.raises(DeskError, match="invalid_client"):
+    with pytest.raises(RefusalError, match="invalid_client"):
         redeem(city)
     city.lies.document = lambda document: document.update(
         token_endpoint_auth_methods_supported=["client_secret_post", "client_secret_basic"]
@@ -224,7 +224,7 @@ def test_a_wrong_secret_is_said_with_what_to_correct(city: CityProvider, tmp_pat
     wrong = tmp_path / "secret"
     wrong.write_text("another")
     with pytest.raises(
-        DeskError, match=r"\(invalid_client\); correct desk.openid.client_id"
+        RefusalError, match=r"\(invalid_client\); correct desk.openid.client_id"
     ) as told:
         redeem(city, client_secret_file=wrong)
     assert "another" not in str(told.value)
@@ -246,7 +246,7 @@ def test_an_endpoint_that_gives_no_token_is_said(
     city: CityProvider, answer: Callable[[BaseHTTPRequestHandler], None], said: str
 ) -> None:
     city.lies.raw = {"/token": answer}
-    with pytest.raises(DeskError, match=said):
+    with pytest.raises(RefusalError, match=said):
         redeem(city)
 
 

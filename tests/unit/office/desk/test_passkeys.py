@@ -13,7 +13,7 @@ from fido2.cose import ES256
 from camerad.container.keys import decode_base64url
 from camerad.office.desk import challenges
 from camerad.office.desk.challenges import CHALLENGE_US, Challenges
-from camerad.office.desk.desk_refusals import DeskError, DeskRefusal
+from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError
 from camerad.office.desk.passkeys import BrowserAnswer, Passkeys
 from camerad.office.desk.roles import DeskRole
 from camerad.office.server.office_settings import load
@@ -91,7 +91,7 @@ def test_servers_agree_on_the_key_for_challenges(scene: DeskScene) -> None:
     one, other = server(), server()
     for asks, checks in ((one, other), (other, one)):
         options = asks.ask_known()
-        with pytest.raises(DeskError, match="no person here"):  # and not: asked by somebody else
+        with pytest.raises(RefusalError, match="no person here"):  # and not: asked by somebody else
             checks.check_known(answer(options))
 
 
@@ -106,9 +106,9 @@ def test_no_more_answers_are_remembered_than_there_is_room_for(
     use_up = InTransactions(scene.state, made).use_up
     for one in (first, second):
         use_up(one)
-    with pytest.raises(DeskError):
+    with pytest.raises(RefusalError):
         use_up(third)
-    with pytest.raises(DeskError):
+    with pytest.raises(RefusalError):
         made.check(first, "")
     scene.clock.advance(CHALLENGE_US)
     use_up(made.make(""))

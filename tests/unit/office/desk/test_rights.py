@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from camerad.office.desk.desk_refusals import DeskError
+from camerad.office.desk.desk_refusals import RefusalError
 from camerad.office.desk.people import DeskPerson
 from camerad.office.desk.roles import WITH_FOOTAGE, DeskRole, read_roles
 from camerad.office.desk.route_table import HEADERS, Open
@@ -218,7 +218,7 @@ def test_nobody_changes_their_own_roles_and_somebody_can_always_manage(scene: De
 
 def test_o6_administration_and_footage_are_apart(scene: DeskScene) -> None:
     for role in WITH_FOOTAGE:
-        with pytest.raises(DeskError, match="cannot also open recordings"):
+        with pytest.raises(RefusalError, match="cannot also open recordings"):
             read_roles([DeskRole.ADMINISTRATOR, role])
     admin = scene.signed_in("is-administrator")
     said = {"id": "both", "name": "B", "roles": ["administrator", "desk"]}
