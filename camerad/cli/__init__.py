@@ -1,9 +1,10 @@
-"""The `camerad` command: one module for each subcommand.
+"""The `camerad` command: a table of its command lines, and the functions that carry them out.
 
 Imports `base`, `behaviour`, `config`, `container`, `control`, `daemon`, `doctor`, `evidence`,
 `ledger`, `office/desk`, `office/index`, `office/jobs`, `office/replicas`, `office/report`,
 `office/server`, `office/state`, `provisioning`, `store`, `update` and `verify`.
 
-A package is imported only when a subcommand needs it, since somebody waits for a camera that
-starts. Begin with `main`; each module has `add_parser(commands)` and `run(options) -> int`.
+Begin with ``command_lines.txt``, the table, which names each command's function. `command_lines`
+makes the parsers of it, and `main` imports the command's module, since a starting camera is waited
+for. A function takes the parsed options, returns the exit code, and raises CameradError.
 """

@@ -24,17 +24,16 @@ import argparse
 import contextlib
 import os
 import pwd
-import sys
 from collections.abc import Iterable, Iterator
 from typing import Final
 
 from camerad.base import file_status
 from camerad.base.clock import DeclaredClock, Moment, SystemClock
-from camerad.base.errors import EX_USAGE, CameradError, StorageError
+from camerad.base.errors import CameradError, StorageError
 from camerad.base.office_time import OfficeClock
-from camerad.base.text import printable
 from camerad.base.wall_clock import KnownTime, TimeKeeper
-from camerad.cli.options import config_home, default_office_key
+from camerad.cli.console import CommandError, warn
+from camerad.cli.defaults import config_home, default_office_key
 from camerad.container.keys import KeyRing, PublicKey
 from camerad.container.recording_files import SUFFIX
 from camerad.container.skeleton import header_of
@@ -60,12 +59,6 @@ ONLY_OWN_KEYS: Final = (
 """What is said where nothing better was at hand. It is a remark, so nothing is without one."""
 
 
-class DeskError(CameradError, ValueError):
-    """Error raised when a command of the desk cannot be carried out as asked."""
-
-    exit_code = EX_USAGE
-
-
 def exit_code_of(unread: Iterable[StorageError]) -> int:
     """The exit code that says what could not be looked at; 0 if that is nothing."""
     return max((error.exit_code for error in unread), default=0)
@@ -78,8 +71,8 @@ def trusted_keys(options: argparse.Namespace, place: Place, *, allow_own: bool =
     """The devices' keys that the command trusts, by the rules above.
 
     allow_own: the command may go by keys that lie beside the recordings, and then says
-    `ONLY_OWN_KEYS`. Raises DeskError, saying what to do, where there are none: a key that came with
-    the recordings proves nothing by itself.
+    `ONLY_OWN_KEYS`. Raises CommandError, saying what to do, where there are none: a key that
+    came with the recordings proves nothing by itself.
     """
     enrolled = os.path.join(config_home(), "keys")
     if named := getattr(options, "key", None):
@@ -95,7 +88,7 @@ def trusted_keys(options: argparse.Namespace, place: Place, *, allow_own: bool =
         if brought
         else ""
     )
-    raise DeskError(
+    raise CommandError(
         "no key is trusted yet: name the device's public key with --key FILE, or put it into "
         f"{enrolled}{hint}"
     )
@@ -148,7 +141,7 @@ def key_at_hand(options: argparse.Namespace) -> PublicKey | None:
             raise
         if not getattr(options, "told_of_key", False):
             options.told_of_key = True
-            say(f"the office's own key is not used: {error}")
+            warn(f"the office's own key is not used: {error}")
         return None
 
 
@@ -338,7 +331,7 @@ def clock_of(
     def may_be(moment: Moment) -> bool:
         refusal = describe_refusal(state or LedgerState(), SystemClock().boot_id, moment)
         if refusal and not said:
-            say(refusal)
+            warn(refusal)
             said.add(refusal)
         return not refusal
 
@@ -377,8 +370,3 @@ def _judged(place: Place, state: LedgerState | None) -> SystemClock:
     boot_id = SystemClock().boot_id
     believed = any(run.trusted for run in state.timeline.runs if run.boot_id == boot_id)
     return OfficeClock(last_known_us, state.timeline.seen_in(boot_id), believed=believed)
-
-
-def say(text: str) -> None:
-    """Tell the person at the desk, beside what the command prints: one line, whatever is in it."""
-    sys.stderr.write(f"camerad: {printable(text)}\n")

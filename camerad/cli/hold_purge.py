@@ -14,7 +14,8 @@ from msgspec.structs import replace
 from camerad.base import file_status
 from camerad.base.clock import DAY, SECOND
 from camerad.base.text import printable
-from camerad.cli import desk, store_access, times
+from camerad.cli import desk, store_access
+from camerad.cli.console import CommandError, day_bounds
 from camerad.cli.target import find_recording, find_target
 from camerad.container.recording_files import SUFFIX
 from camerad.container.recording_ids import is_id
@@ -38,68 +39,64 @@ from camerad.store.purging import (
 from camerad.store.retention import list_due
 
 
-def run(options: argparse.Namespace) -> int:
-    """Carry it out; returns the exit code."""
-    if options.action == "purge":
-        return _purge(options)
-    # A hold may be ended whose recording has no file here any more.
-    place, recording = _recording(options)
-    facts: dict[str, Any] = {"id": recording, "held": options.action == "hold"}
-    if options.action == "hold" and (options.until is not None or options.ground is not None):
+def hold(options: argparse.Namespace) -> int:
+    """Keep a recording beyond its time."""
+    place, path = find_recording(options.what, options.state)
+    recording = os.path.basename(path).removesuffix(SUFFIX)
+    facts: dict[str, Any] = {"id": recording, "held": True}
+    text = f"{recording} is held"
+    if options.until is None and options.ground is None:
+        with store_access.open_writer(options, place, recording) as writer:
+            writer.hold(recording, options.reason, options.who)
+    else:
         until_us = None if options.until is None else _end_of(options.until)
         if place.kind is PlaceKind.DEVICE:
-            raise desk.DeskError(
+            raise CommandError(
                 f"{place.root}: a hold on a camera has no end and no ground; leave out --until and "
                 "--ground, or hold it in the office's directory"
             )
+        ground = options.ground or ""
         with store_access.open_store(options, place, recording) as (store, _):
-            store.hold(
-                recording,
-                options.reason,
-                options.who,
-                until_us=until_us,
-                ground=options.ground or "",
-            )
-        text = f"{recording} is held"
+            store.hold(recording, options.reason, options.who, until_us=until_us, ground=ground)
         if until_us is not None:
             text += f" to the end of {options.until}"
             facts["until"] = rfc3339(until_us)
-        text += f": {printable(options.reason.strip())}"
+    _print(options, f"{text}: {printable(options.reason.strip())}", facts)
+    return 0
+
+
+def release(options: argparse.Namespace) -> int:
+    """End all holds on a recording, also on one whose file is not here any more."""
+    recording = str(options.what)
+    if is_id(recording):
+        place = find_target(None, options.state).place
     else:
-        with store_access.open_writer(options, place, recording) as writer:
-            if options.action == "hold":
-                writer.hold(recording, options.reason, options.who)
-                text = f"{recording} is held: {printable(options.reason.strip())}"
-            else:
-                writer.release(recording, options.who, options.reason)
-                text = f"{recording} is not held any more"
-                if options.reason is not None:
-                    text += f": {printable(options.reason.strip())}"
-    _say(options, text, facts)
+        place, path = find_recording(options.what, options.state)
+        recording = os.path.basename(path).removesuffix(SUFFIX)
+    with store_access.open_writer(options, place, recording) as writer:
+        writer.release(recording, options.who, options.reason)
+    text = f"{recording} is not held any more"
+    if options.reason is not None:
+        text += f": {printable(options.reason.strip())}"
+    _print(options, text, {"id": recording, "held": False})
     return 0
 
 
 def _end_of(day: str) -> int:
-    """When a day ends here, wall time in microseconds. Raises DeskError."""
+    """When a day ends here, wall time in microseconds. Raises CommandError."""
     try:
-        return round(times.day_bounds(day, utc=False)[1].timestamp() * SECOND)
+        return round(day_bounds(day, utc=False)[1].timestamp() * SECOND)
     except ValueError as error:
-        raise desk.DeskError(
+        raise CommandError(
             f"--until {day}: this is no day; write the last day of the hold like 2026-11-28"
         ) from error
 
 
-def _recording(options: argparse.Namespace) -> tuple[Place, str]:
-    if options.action == "release" and is_id(options.what):
-        return find_target(None, options.state).place, options.what
-    place, path = find_recording(options.what, options.state)
-    return place, os.path.basename(path).removesuffix(SUFFIX)
-
-
-def _purge(options: argparse.Namespace) -> int:
+def purge(options: argparse.Namespace) -> int:
+    """Delete what is due, and nothing else."""
     place = find_target(options.what, options.state).place
     if options.dry_run:
-        return _say_what_is_due(options, place)
+        return _print_due(options, place)
     if place.kind is PlaceKind.OFFICE and (unread := _ledger_unread(options, place)):
         done = Purged((), tuple(unread))
     else:
@@ -107,7 +104,7 @@ def _purge(options: argparse.Namespace) -> int:
             done = writer.purge_and_explain()
     lines = [_said_of(one) for one in done.released]
     lines += [f"deleted {one.id}: {one.why}" for one in done.deleted]
-    _say(options, "\n".join([done.summary, *_said(done.reasons), *lines]), done.as_json())
+    _print(options, "\n".join([done.summary, *_said(done.reasons), *lines]), done.as_json())
     return exit_code(done.reasons)
 
 
@@ -122,7 +119,7 @@ def _ledger_unread(options: argparse.Namespace, place: Place) -> list[Reason]:
     ]
 
 
-def _say_what_is_due(options: argparse.Namespace, place: Place) -> int:
+def _print_due(options: argparse.Namespace, place: Place) -> int:
     """What `purge` would delete by what the ledger says now, before it takes anything over."""
     store_access.check_store(place)
     unread = desk.Unread()
@@ -161,7 +158,7 @@ def _say_what_is_due(options: argparse.Namespace, place: Place) -> int:
     if found:
         summary = f"not certain: recordings may be kept beyond their day ({summary} by the ledger)"
     facts = {"complete": not found, "due": objects, "reasons": [one.as_json() for one in found]}
-    _say(options, "\n".join([summary, *_said(found), *lines]), facts)
+    _print(options, "\n".join([summary, *_said(found), *lines]), facts)
     return exit_code(found)
 
 
@@ -173,6 +170,6 @@ def _said(found: Iterable[Reason]) -> list[str]:
     return [f"  {one.text}" for one in found]
 
 
-def _say(options: argparse.Namespace, text: str, facts: dict[str, Any]) -> None:
+def _print(options: argparse.Namespace, text: str, facts: dict[str, Any]) -> None:
     lines = [printable(line) for line in text.split("\n")]
     sys.stdout.write((json.dumps(facts) if options.json else "\n".join(lines)) + "\n")

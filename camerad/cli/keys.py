@@ -1,92 +1,58 @@
-"""``camerad keys``: makes an evidence desk's key pair, on the computer that opens recordings.
+"""``camerad keys new`` and ``camerad identity show``: key pairs and public keys.
 
-The pair is one of age (X25519). Its private half is written encrypted with a passphrase, as an
-armored identity file of age: ``age -d -i FILE`` opens recordings with it without camerad.
+The pair of an evidence desk is one of age (X25519). Its private half is written encrypted with a
+passphrase, as an armored identity file of age: ``age -d -i FILE`` opens recordings with it without
+camerad.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pyrage
 from cryptography.exceptions import UnsupportedAlgorithm
 
-from camerad.base.errors import EX_CANTCREAT, EX_NOPERM, EX_USAGE, CameradError
-from camerad.cli import passphrase
+from camerad.base import durable_files, file_status, process
+from camerad.base.errors import EX_CANTCREAT, EX_NOPERM
+from camerad.base.text import printable
+from camerad.cli.console import (
+    CommandError,
+    ask_passphrase,
+    print_json,
+    read_passphrase,
+    warn,
+)
 from camerad.cli.defaults import DEFAULT_STATE
-from camerad.cli.identity import is_device
 from camerad.evidence import identity_file
+from camerad.store import identity
+
+if TYPE_CHECKING:
+    from camerad.container.keys import PublicKey
 
 SHORTEST: Final = 12
 """Characters of a passphrase. Whoever finds the file can try passphrases without end."""
 _PRIVATE_MODE: Final = 0o600
 
 
-class KeysError(CameradError):
-    """Error raised when a pair of keys cannot be made as asked; the text says what to do."""
-
-    exit_code: ClassVar[int] = EX_USAGE
-
-
-class ThereAlreadyError(KeysError):
-    """Error raised instead of writing over a file."""
-
-    exit_code: ClassVar[int] = EX_CANTCREAT
-
-
-class OnDeviceError(KeysError):
-    """Error raised instead of making a private key on a device that records."""
-
-    exit_code: ClassVar[int] = EX_NOPERM
-
-
-def add_parser(commands: Any) -> None:
-    """Add the subcommand to those of `camerad`."""
-    parser = commands.add_parser("keys", help="keys of an evidence desk")
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    new = actions.add_parser(
-        "new",
-        help="make a pair that recordings are sealed to and opened with",
-        description="Makes a pair of keys at the office. The private half, protected by a "
-        "passphrase, opens recordings: print it once, or keep it in a file, and keep a copy where "
-        "no fire reaches both. The public half goes into the configuration of every camera.",
-    )
-    new.add_argument(
-        "--output",
-        metavar="FILE",
-        help="write the private half there instead of printing it; what exists is not overwritten",
-    )
-    new.add_argument(
-        "--passphrase-file",
-        metavar="FILE",
-        help="its first line is the passphrase; otherwise it is asked for",
-    )
-    new.add_argument(
-        "--anyway",
-        action="store_true",
-        help="even on a device that records, which would then hold the key to its own recordings",
-    )
-
-
-def run(options: argparse.Namespace) -> int:
-    """Carry it out; returns the exit code. Raises CameradError."""
-    from camerad.base import file_status, process  # noqa: PLC0415
-
+def make_pair(options: argparse.Namespace) -> int:
+    """Make a pair of keys; write its private half, and print the public one."""
     if sys.platform == "linux":
         process.forbid_dumps()
     if is_device() and not options.anyway:
-        raise OnDeviceError(
+        raise CommandError(
             f"this device records ({DEFAULT_STATE} has its key), and must never hold a private "
-            "key; make the pair at the office"
+            "key; make the pair at the office",
+            EX_NOPERM,
         )
     if options.output is not None and file_status.exists(options.output):
-        raise ThereAlreadyError(
-            f"{options.output}: exists already and is not overwritten; name another"
+        raise CommandError(
+            f"{options.output}: exists already and is not overwritten; name another", EX_CANTCREAT
         )
     chosen = _passphrase(options.passphrase_file)
     pair = pyrage.x25519.Identity.generate()
@@ -99,9 +65,9 @@ def run(options: argparse.Namespace) -> int:
         _write(options.output, private)
         where = f"the private half is in {options.output}"
     sys.stdout.flush()
-    sys.stderr.write(
-        f"camerad: {where}; without it and its passphrase nobody can open what is sealed to it. "
-        "For the configuration of every camera:\n"
+    warn(
+        f"{where}; without it and its passphrase nobody can open what is sealed to it. For the "
+        "configuration of every camera:"
     )
     (sys.stderr if options.output is None else sys.stdout).write(f"recipients:\n  - {public}\n")
     return 0
@@ -119,21 +85,17 @@ def _protected(pair: Any, public: str, chosen: str) -> str:
 
 
 def _passphrase(path: str | None) -> str:
-    if path is None:
-        return _ask()
-    found = passphrase.read(path)
-    if (wrong := _too_short(found)) is not None:
-        raise KeysError(f"{path}: {wrong}")
-    return found
-
-
-def _ask() -> str:
-    """Ask until two answers are the same and long enough."""
+    """The passphrase in a file; None: asked for until two answers are the same and long enough."""
+    if path is not None:
+        found = read_passphrase(path)
+        if (wrong := _too_short(found)) is not None:
+            raise CommandError(f"{path}: {wrong}")
+        return found
     while True:
-        answer = passphrase.ask("Passphrase for the private half: ")
+        answer = ask_passphrase("Passphrase for the private half: ")
         if (wrong := _too_short(answer)) is not None:
             sys.stderr.write(f"{wrong}\n")
-        elif passphrase.ask("The same again: ") != answer:
+        elif ask_passphrase("The same again: ") != answer:
             sys.stderr.write("the two are not the same\n")
         else:
             return answer
@@ -147,8 +109,6 @@ def _too_short(chosen: str) -> str | None:
 
 def _write(path: str, text: str) -> None:
     """Put the private half into a file of its own; nothing is left of one that failed."""
-    from camerad.base import durable_files  # noqa: PLC0415 - slow to import
-
     path = os.path.abspath(path)
     descriptor = durable_files.create(path, _PRIVATE_MODE)
     try:
@@ -161,3 +121,39 @@ def _write(path: str, text: str) -> None:
         raise
     finally:
         durable_files.close(descriptor, path)
+
+
+def show_identity(options: argparse.Namespace) -> int:
+    """Print the public half of the key that a device signs with."""
+    current, former = identity.published(options.state)
+    if options.pem:
+        sys.stdout.write(current.pem)
+    elif options.jwk:
+        print_json(current.jwk)
+    elif options.json:
+        print_json({**_about(current), "former": [_about(key) for key in former]})
+    else:
+        lines = [f"thumbprint  {current.thumbprint}", f"jwk         {json.dumps(current.jwk)}"]
+        lines += [f"formerly    {key.thumbprint}" for key in former]
+        if former:
+            where = printable(identity.keys_directory(options.state))
+            lines.append(f"            (recordings from then are checked with its file in {where})")
+        sys.stdout.write("\n".join([*lines, "", current.pem]))
+    return 0
+
+
+def _about(key: PublicKey) -> dict[str, Any]:
+    return {"thumbprint": key.thumbprint, "jwk": key.jwk, "pem": key.pem}
+
+
+def is_device(state_dir: str = DEFAULT_STATE) -> bool:
+    """Whether this machine is a device that records: it has a key, or keeps it from us."""
+    for name in (identity.KEY_NAME, identity.KEYS_NAME):
+        try:
+            os.lstat(os.path.join(state_dir, name))
+        except PermissionError:
+            return True
+        except OSError:
+            continue
+        return True
+    return False

@@ -9,7 +9,6 @@ that, and their exit code is no verdict.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -18,14 +17,32 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from camerad.base.clock import SECOND
+from camerad.base import file_status
+from camerad.base.clock import DAY, SECOND
 from camerad.base.errors import StorageError
 from camerad.base.text import count, printable
-from camerad.cli import desk, ledger_history, times
+from camerad.cli import desk
+from camerad.cli.console import (
+    CommandError,
+    day_bounds,
+    format_table,
+    format_time,
+    local_time,
+    print_fields,
+    print_json,
+    print_line,
+    rfc3339_local,
+    warn,
+)
 from camerad.cli.target import Target, find_recording, find_target
+from camerad.container.keys import KeyRing
 from camerad.container.recording_files import UNREADABLE
-from camerad.container.statements import RecordingInfo
+from camerad.container.recording_ids import is_id
+from camerad.container.statements import RecordingInfo, rfc3339
+from camerad.ledger.entries import Entry
+from camerad.ledger.ledger import entries_about
 from camerad.ledger.ledger_state import LedgerState
+from camerad.ledger.recording_entries import Deleted
 from camerad.store.inventory import Stored, join_with_ledger, list_place, others_in, seen_in
 from camerad.store.listing import Listing, OtherFiles, info_of
 from camerad.store.locations import (
@@ -46,12 +63,8 @@ _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 _LONGEST_SECONDS: Final = 366 * 86_400.0
 
 
-def run(options: argparse.Namespace) -> int:
-    """Carry it out; returns the exit code."""
-    return _list(options) if options.action == "list" else _show(options)
-
-
-def _list(options: argparse.Namespace) -> int:
+def list_recordings(options: argparse.Namespace) -> int:
+    """List the recordings in a place."""
     wanted = _filter(options)
     target = find_target(options.what, options.state)
     infos, failed = _infos(target)
@@ -70,20 +83,18 @@ def _list(options: argparse.Namespace) -> int:
     found = [one for one in everything if wanted(one.info)]
     if options.json:
         objects = [_as_json(one, options) for one in found]
-        sys.stdout.write(json.dumps(objects) + "\n")
+        print_json(objects)
     elif not everything:
-        sys.stdout.write(f"no recordings in {printable(target.place.root)}\n")
+        print_line(f"no recordings in {target.place.root}")
     elif not found:
-        all_of_them = f"{count(len(everything), 'recording')} in {printable(target.place.root)}"
-        sys.stdout.write(f"none of the {all_of_them} matches\n")
+        all_of_them = f"{count(len(everything), 'recording')} in {target.place.root}"
+        print_line(f"none of the {all_of_them} matches")
     else:
-        sys.stdout.write(
-            f"{format_table(found, utc=options.utc, by_ledger=by_ledger)}({UNCHECKED})\n"
-        )
+        sys.stdout.write(f"{_table(found, utc=options.utc, by_ledger=by_ledger)}({UNCHECKED})\n")
     here = {one.info.id for one in everything}
     differ = {one.info.id for one in everything if one.changed and not one.copy}
     for text in _absent(target, state, here):
-        desk.say(text)
+        warn(text)
     changed = [
         known.id
         for known in (state.recordings.values() if state is not None else ())
@@ -91,19 +102,19 @@ def _list(options: argparse.Namespace) -> int:
         if target.file is None or known.id in here
     ]
     if changed:
-        desk.say(
+        warn(
             f"{len(changed)} recording(s) whose file is not the one that the ledger names: "
             f"{', '.join(changed)}; see: camerad evidence verify"
         )
     urgent = [one.info.id for one in everything if one.urgent and not one.copy]
     if urgent:
-        desk.say(
+        warn(
             f"{len(urgent)} flagged recording(s) will soon be deleted: {', '.join(urgent)}; hold "
             "what is needed: camerad evidence hold ID --reason TEXT --who PERSON"
         )
     errors = [*unread.errors, *(one.error for one in target.place.unread)]
     for error in dict.fromkeys(map(str, errors)):
-        desk.say(error)
+        warn(error)
     # Recordings that cannot be read were logged, which shows here as well.
     return desk.exit_code_of([*errors, *failed])
 
@@ -156,20 +167,20 @@ def _infos(target: Target) -> tuple[list[RecordingInfo], list[StorageError]]:
     infos = list_place(place, listing)
     others = others_in(place, listing) if place.kind is not PlaceKind.FILES else OtherFiles()
     for error in others.failed:
-        desk.say(str(error))
+        warn(str(error))
     # Stable: of one id, what has its own name comes first.
     found = sorted([*infos, *others.copies], key=lambda info: info.id, reverse=True)
     return found, [*listing.failed.values(), *others.failed]
 
 
 def _filter(options: argparse.Namespace) -> Callable[[RecordingInfo], bool]:
-    """Which recordings are asked for. Raises DeskError for a day that is none."""
+    """Which recordings are asked for. Raises CommandError for a day that is none."""
     first = last = None
     if options.day is not None:
         try:
-            first, last = times.day_bounds(options.day, utc=options.utc)
+            first, last = day_bounds(options.day, utc=options.utc)
         except ValueError:
-            raise desk.DeskError(
+            raise CommandError(
                 f"--day {options.day}: this is no day; write it like 2026-11-28"
             ) from None
 
@@ -193,28 +204,28 @@ def _seconds(seconds: float) -> timedelta:
 def _local(wall: str, *, utc: bool) -> datetime:
     """A time of JSON, as it was here."""
     when = datetime.fromisoformat(wall)
-    return times.local_time((when - _EPOCH) // timedelta(microseconds=1), utc=utc)
+    return local_time((when - _EPOCH) // timedelta(microseconds=1), utc=utc)
 
 
 def _as_json(one: Stored, options: argparse.Namespace) -> dict[str, Any]:
     said = one.as_json() | {"checked": False}
     for name in ("started", "expires"):
         wall = said[name]
-        local = None if wall is None else times.rfc3339(_local(wall, utc=options.utc))
+        local = None if wall is None else rfc3339_local(_local(wall, utc=options.utc))
         said[f"{name}_local"] = local
     return said
 
 
-def format_table(found: Sequence[Stored], *, utc: bool, by_ledger: bool = True) -> str:
+def _table(found: Sequence[Stored], *, utc: bool, by_ledger: bool = True) -> str:
     """The recordings as a table for people. utc: times in UTC, not in this computer's zone.
     by_ledger: the store's ledger could be read."""
     rows = [("ID", "DEVICE", "WEARER", "START", "LENGTH", "SIZE", "STATE", "FLAG", "KEPT UNTIL")]
     rows += [
         (
-            printable(one.info.id),
-            printable(one.info.device),
-            printable(one.info.wearer or "-"),
-            times.format_time(_local(one.info.started, utc=utc)),
+            one.info.id,
+            one.info.device,
+            one.info.wearer or "-",
+            format_time(_local(one.info.started, utc=utc)),
             format_duration(one.info.seconds),
             format_size(one.info.bytes),
             _marked(one),
@@ -223,12 +234,7 @@ def format_table(found: Sequence[Stored], *, utc: bool, by_ledger: bool = True) 
         )
         for one in found
     ]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = (
-        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
-    return "\n".join(lines) + "\n"
+    return format_table(rows)
 
 
 def _marked(one: Stored) -> str:
@@ -269,7 +275,7 @@ def _until(end_us: int | None, *, utc: bool) -> str:
     so its last second is said."""
     if end_us is None:
         return ""
-    return f" until {times.local_time(end_us - SECOND, utc=utc):%Y-%m-%d}"
+    return f" until {local_time(end_us - SECOND, utc=utc):%Y-%m-%d}"
 
 
 def format_expiry(one: Stored, *, utc: bool) -> str:
@@ -288,18 +294,19 @@ def format_expiry(one: Stored, *, utc: bool) -> str:
         return "due"
     when = "at most "
     if one.expires_us is not None:
-        when = f"{times.local_time(one.expires_us, utc=utc):%Y-%m-%d}, "
+        when = f"{local_time(one.expires_us, utc=utc):%Y-%m-%d}, "
     return f"{when}{one.days_left} d" + (" (soon!)" if one.urgent else "")
 
 
 # ---------------------------------------------------------------------------------------- show
 
 
-def _show(options: argparse.Namespace) -> int:
+def show_recording(options: argparse.Namespace) -> int:
+    """Show all about one recording."""
     try:
         place, path = find_recording(options.what, options.state)
     except NotThereError:
-        if ledger_history.show_deleted(options):
+        if _show_deleted(options):
             return 0
         raise
     info = seen_in(place, info_of(path))
@@ -309,12 +316,11 @@ def _show(options: argparse.Namespace) -> int:
     held = desk.holds_on_cameras(options, place)
     (one,) = join_with_ledger([info], state, clock.boot_id, clock.moment(), told)
     one = one.held_on_camera(held.get(info.id, ()))
-    history = ledger_history.about(options, place, info.id, path)
+    history = _history_of(options, place, info.id, path)
     if options.json:
-        said = _as_json(one, options) | {"ledger": history}
-        sys.stdout.write(json.dumps(said) + "\n")
+        print_json(_as_json(one, options) | {"ledger": history})
     else:
-        sys.stdout.write(_page(one, history, _offloaded(one, place), utc=options.utc))
+        print_fields(_page(one, history, _offloaded(one, place), utc=options.utc))
     return 0
 
 
@@ -332,11 +338,13 @@ def _offloaded(one: Stored, place: Place) -> str:
     return "acknowledged" if one.acknowledged else "no"
 
 
-def _page(one: Stored, history: Sequence[dict[str, Any]], offloaded: str, *, utc: bool) -> str:
+def _page(
+    one: Stored, history: Sequence[dict[str, Any]], offloaded: str, *, utc: bool
+) -> list[tuple[str, str]]:
     info = one.info
 
     def spoken(wall: str) -> str:
-        return times.format_time(_local(wall, utc=utc))
+        return format_time(_local(wall, utc=utc))
 
     rows = [
         ("checked", f"no: {UNCHECKED}"),
@@ -374,5 +382,114 @@ def _page(one: Stored, history: Sequence[dict[str, Any]], offloaded: str, *, utc
     rows += [
         ("hold", f"{hold.reason} ({hold.who})" + _until(hold.end_us, utc=utc)) for hold in one.holds
     ]
-    rows += ledger_history.rows(history, utc=utc)
-    return "".join(f"{name:<14}{printable(value)}\n" for name, value in rows)
+    rows += _history_rows(history, utc=utc)
+    return rows
+
+
+# --------------------------------------------------------------------------------- the ledgers
+
+
+def _history_of(
+    options: argparse.Namespace, place: Place, recording: str, path: str
+) -> list[dict[str, Any]]:
+    """What the ledgers at hand say about a recording whose file is there, in their order. Raises
+    StorageError."""
+    holding = place.holding_of(path)
+    if place.kind is PlaceKind.FILES:
+        return []
+    own = place.kind is PlaceKind.DEVICE or holding is None
+    ledgers = [] if own or holding is None else [("device", holding.ledger)]
+    ledgers.append(("device" if own else "office", place.ledger))
+    return [_said(options, *one) for one in _entries(options, place, ledgers, recording)]
+
+
+def _history_rows(history: Sequence[dict[str, Any]], *, utc: bool) -> list[tuple[str, str]]:
+    """It for people: names and texts."""
+    return [
+        (
+            f"{entry['ledger']} ledger",
+            f"{_spoken(entry, utc=utc)} {entry['kind']}"
+            + (f": {entry['reason']}" if entry["reason"] else "")
+            + (f" ({entry['who']})" if entry["who"] else ""),
+        )
+        for entry in history
+    ]
+
+
+def _show_deleted(options: argparse.Namespace) -> bool:
+    """Print what ledgers say of a recording that was deleted, its tombstones first; False if they
+    have none of it. Raises StorageError, and NotThereError without a store."""
+    if not is_id(options.what):
+        return False
+    place = find_target(None, options.state).place
+    ledgers = [("office" if place.kind is PlaceKind.OFFICE else "device", place.ledger)]
+    if place.kind is PlaceKind.OFFICE:
+        ledgers[:0] = [("device", one.ledger) for one in place.holdings if not one.broken]
+    found = list(_entries(options, place, ledgers, options.what))
+    stones = [(name, one) for name, one in found if isinstance(one.facts, Deleted)]
+    history = [_said(options, *one) for one in found]
+    if not stones:
+        return False
+    deletions = [_deletion(options, *one) for one in stones]
+    if options.json:
+        said = {"id": options.what, "state": "deleted", "deletions": deletions, "ledger": history}
+        print_json(said | {"checked": False})
+        return True
+    lines = [
+        ("checked", "no: this is what ledgers say; check with: camerad evidence verify"),
+        ("recording", options.what),
+        ("state", "deleted"),
+        *(
+            (
+                "tombstone",
+                f"{_spoken(one, utc=options.utc)}, by the {one['ledger']}'s ledger: {one['why']}, "
+                f"at least {one['age_days']:.1f} days old",
+            )
+            for one in deletions
+        ),
+        *_history_rows(history, utc=options.utc),
+    ]
+    print_fields(lines)
+    return True
+
+
+def _entries(
+    options: argparse.Namespace, place: Place, ledgers: Sequence[tuple[str, str]], recording: str
+) -> Iterator[tuple[str, Entry]]:
+    for name, directory in ledgers:
+        keys: KeyRing = desk.accompanying_keys(place)
+        if name == "office":
+            keys = desk.ledger_keys(options, place)
+        if file_status.exists(directory):
+            yield from ((name, one) for one in entries_about(directory, keys, recording))
+
+
+def _said(options: argparse.Namespace, name: str, entry: Entry) -> dict[str, Any]:
+    return _when(options, name, entry) | {
+        "kind": entry.kind,
+        "who": getattr(entry.facts, "who", None),
+        "reason": getattr(entry.facts, "reason", None),
+    }
+
+
+def _deletion(options: argparse.Namespace, name: str, entry: Entry) -> dict[str, Any]:
+    facts = entry.facts
+    if not isinstance(facts, Deleted):
+        raise TypeError(f"an entry {entry.kind!r} is no tombstone")
+    said = {"why": facts.why, "age_days": facts.age_us / DAY, "final": facts.final}
+    return _when(options, name, entry) | said
+
+
+def _when(options: argparse.Namespace, name: str, entry: Entry) -> dict[str, Any]:
+    wall_us = entry.when.wall_us
+    return {
+        "ledger": name,
+        "sequence": entry.sequence,
+        "when": rfc3339(wall_us),
+        "when_local": rfc3339_local(local_time(wall_us, utc=options.utc)),
+        "wall_us": wall_us,
+    }
+
+
+def _spoken(entry: dict[str, Any], *, utc: bool) -> str:
+    return format_time(local_time(entry["wall_us"], utc=utc))

@@ -1,4 +1,4 @@
-"""The `camerad` command: run, status, press, config, version, and those of `camerad.cli`.
+"""The `camerad` command: reads a command line, and has its function carry it out.
 
 Every mistake is one clear message on standard error and an exit code of ``sysexits.h``, and so is
 whatever the system refuses, Ctrl-C, and output that does not arrive. A traceback means a mistake of
@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import http
 import importlib
-import json
 import logging
 import os
 import re
@@ -29,29 +27,20 @@ from camerad.base.errors import (
     EX_USAGE,
     CameradError,
     ConfigError,
-    HardwareError,
 )
 from camerad.base.text import printable
-from camerad.behaviour.stages import Intent
+from camerad.cli.command_lines import add_commands
 from camerad.cli.terminal import INTERRUPTED, OUTPUT, Interrupts
 
-DEFAULT_CONFIG: Final = "/etc/camerad/camerad.yaml"
-COMMANDS: Final = (
-    "evidence",
-    "offload",
-    "office",
-    "identity",
-    "keys",
-    "shift",
-    "metrics",
-    "doctor",
-    "provision",
-    "update",
-)
-"""Each a module in `camerad.cli`."""
 _VERSION: Final = f"camerad {__version__}"
 _LIKE_AN_OPTION: Final = re.compile("-[A-Za-z0-9_-]{42}")
 """A key's thumbprint (RFC 7638) that begins like an option."""
+
+
+class MissingLibraryError(CameradError, ModuleNotFoundError):
+    """Error raised when a command needs a library that is not installed."""
+
+    exit_code = EX_CONFIG
 
 
 class _Parser(argparse.ArgumentParser):
@@ -61,54 +50,12 @@ class _Parser(argparse.ArgumentParser):
 
 
 def make_parser(command: str | None = None) -> argparse.ArgumentParser:
-    """The command line as argparse knows it.
-
-    command: the one that will be given, if it is known. A camera that starts is waited for, and so
-    is who asks it something, so what the other commands need is not imported for one of them.
-    """
+    """The command line as argparse knows it. command: the one that will be given, if it is known:
+    then it alone."""
     top = _Parser(prog="camerad", description="Firmware of a body-worn camera.")
     top.add_argument("--version", action="version", version=_VERSION)
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
-    run = commands.add_parser("run", help="run the camera until it is told to end")
-    run.add_argument(
-        "--config", default=DEFAULT_CONFIG, metavar="FILE", help="default: %(default)s"
-    )
-    run.add_argument("--verbose", action="store_true", help="log details as well")
-    if command in COMMANDS:
-        _module(command).add_parser(commands)
-    elif command != "run":
-        _add_others(commands)
+    add_commands(top, command)
     return top
-
-
-def _add_others(commands: Any) -> None:
-    from camerad.cli.options import add_socket_option  # noqa: PLC0415 - slow to import
-
-    status = commands.add_parser("status", help="say what the camera does now")
-    status.add_argument("--json", action="store_true", help="as one JSON object")
-
-    press = commands.add_parser("press", help="do what a press of a button does")
-    intents = [intent.value for intent in Intent]
-    press.add_argument("intent", choices=intents, metavar="INTENT", help=", ".join(intents))
-    for command in (status, press):
-        add_socket_option(command)
-
-    config = commands.add_parser("config", help="name the mistakes in a configuration")
-    actions = config.add_subparsers(dest="action", required=True, metavar="ACTION")
-    check = actions.add_parser("check", help="name every mistake in a configuration")
-    check.add_argument("file", metavar="FILE", help="a camerad.yaml")
-
-    for name in COMMANDS:
-        _module(name).add_parser(commands)
-    commands.add_parser("version", help="print the version")
-    commands.add_parser("manual", help="print the page for man(1)")
-    commands.add_parser("completion", help="print what completes words in bash")
-
-
-def _module(name: str) -> Any:
-    """What carries out one of `COMMANDS`."""
-    return importlib.import_module(f"camerad.cli.{name}")
 
 
 def _with_thumbprints(words: list[str]) -> list[str]:
@@ -184,25 +131,18 @@ def _told(error: OSError) -> CameradError:
 
 
 def _carry_out(options: argparse.Namespace) -> int:
-    match options.command:
-        case "run":
-            return _run(options.config, verbose=options.verbose)
-        case "status":
-            return _status(options.socket, as_json=options.json)
-        case "press":
-            return _press(options.socket, options.intent)
-        case "config":
-            return _check(options.file)
-        case "manual" | "completion":
-            from camerad.cli import manual  # noqa: PLC0415 - slow to import
-
-            return manual.write(options.command, make_parser())
-        case name if name in COMMANDS:
-            code: int = _module(name).run(options)
-            return code
-        case _:
-            print(_VERSION)  # noqa: T201
-            return 0
+    """Call the command's function; its module is imported now."""
+    module, _, function = options.run.partition(":")
+    try:
+        run = getattr(importlib.import_module(f"camerad.cli.{module}"), function)
+        code: int = run(options)
+    except ModuleNotFoundError as error:
+        raise MissingLibraryError(
+            f"the library {error.name} is missing, which only a camera has (README.md, "
+            "'Installing', says how to set one up), or an office's server: install camerad with "
+            "its extra 'office', as docs/office.md says"
+        ) from error
+    return code
 
 
 def _complain(error: CameradError) -> None:
@@ -217,38 +157,37 @@ def _say(line: str) -> None:
         print(line, file=sys.stderr, flush=True)  # noqa: T201
 
 
-def _run(path: str, *, verbose: bool) -> int:
+def run(options: argparse.Namespace) -> int:
+    """Run the camera until it is told to end."""
     # The other commands need none of this.
-    from camerad import config  # noqa: PLC0415
-    from camerad.base import journal, process  # noqa: PLC0415
     from camerad.base.backports import without_backports  # noqa: PLC0415
+
+    with without_backports():
+        from camerad import config  # noqa: PLC0415
+        from camerad.base import journal, process  # noqa: PLC0415
 
     process.share_one_heap()
     process.use_small_pages()
-    settings = config.load(path)
-    journal.set_up(logging.DEBUG if verbose else logging.INFO)
+    settings = config.load(options.config)
+    journal.set_up(logging.DEBUG if options.verbose else logging.INFO)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
-    try:
-        with without_backports():
-            from camerad.daemon.early_start import EarlyStart  # noqa: PLC0415 - a mistake above costs no slow imports
+    with without_backports():
+        from camerad.daemon.early_start import EarlyStart  # noqa: PLC0415 - a mistake above costs no slow imports
 
-            early = EarlyStart(settings)
-            # Slow to import, and meanwhile a press is remembered already.
-            import asyncio  # noqa: PLC0415
+        early = EarlyStart(settings)
+        # Slow to import, and meanwhile a press is remembered already.
+        import asyncio  # noqa: PLC0415
 
-            from camerad.daemon.app import App  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise HardwareError(
-            f"the library {error.name} is missing, which only a camera has: README.md, "
-            "'Installing', says how to set one up"
-        ) from error
+        from camerad.daemon.app import App  # noqa: PLC0415
 
     return asyncio.run(App(settings, early=early).run())
 
 
-def _check(path: str) -> int:
+def check_config(options: argparse.Namespace) -> int:
+    """Name every mistake in a configuration."""
     from camerad import config  # noqa: PLC0415
 
+    path = options.file
     mistakes = config.check_file(path)
     for mistake in mistakes:
         print(mistake, file=sys.stderr)  # noqa: T201
@@ -262,81 +201,7 @@ def _check(path: str) -> int:
     return EX_CONFIG if mistakes else 0
 
 
-def _status(path: str, *, as_json: bool) -> int:
-    from camerad.control.client import refusal, request  # noqa: PLC0415 - slow to import
-
-    code, status = request(path, "GET", "/status")
-    if code != http.HTTPStatus.OK:
-        raise refusal(code, f"the camera does not tell its status: {status.get('error')}")
-    if as_json:
-        print(json.dumps(status))  # noqa: T201
-        return 0
-    recording = status["recording"]
-    lines = [f"stage       {status['stage']}" + ("" if status["ready"] else " (not ready)")]
-    if recording is not None:
-        muted = ", muted" if status["muted"] else ""
-        lines.append(f"recording   {recording['id']}, {recording['seconds']:.1f} s{muted}")
-    else:  # in a recording, what the memory holds is on its way to the card
-        lines.append(f"pre-event   {status['pre_event_seconds']:.1f} s held")
-    storage = status["storage"]
-    if storage is not None:
-        lines.append(f"storage     {storage['minutes_left']:.0f} minutes of recording left")
-    battery = status["battery"]
-    if battery is not None:
-        lines.append(f"battery     {_battery(battery)}")
-    lines.append(f"clock       {status['clock']}")
-    if status["shift"] is not None:
-        lines.append(f"shift       {printable(status['shift']['wearer'])}")
-    if status.get("handover") is not None:
-        lines.append(f"handover    {_handover(status['handover'])}")
-    lines += [
-        f"expiring    {one} is flagged, and will be deleted unless it is held"
-        for one in status["expiring"]
-    ]
-    lines.append(f"conditions  {', '.join(status['conditions']) or 'none'}")
-    lines.append(f"policy      {status['policy']}")
-    if status.get("image") is not None:
-        lines.append(f"image       {printable(status['image'])}")
-    print("\n".join(lines))  # noqa: T201
-    return 0
-
-
-_HANDOVER_TROUBLES: Final = {
-    "network": "the office's server is not reached",
-    "certificate": "what answers is not shown to be the office's server",
-    "register": "the office does not take this camera's signature",
-    "office": "the office's server takes nothing",
-    "recordings": "the office does not take every recording",
-    "camera": "something at the camera itself",
-    "silent": "camerad-upload says nothing",
-}
-
-
-def _handover(handover: dict[str, Any]) -> str:
-    """How handing over goes in the dock."""
-    if handover["trouble"] is not None:
-        why = _HANDOVER_TROUBLES[handover["trouble"]]
-        return f"does not work: {why}; see 'sudo camerad doctor --only office'"
-    return {
-        "waiting": "not all handed over yet",
-        "handing_over": f"{handover['done']} of {handover['total']} handed over",
-        "handed_over": "all handed over",
-    }[handover["state"]]
-
-
-def _battery(battery: dict[str, Any]) -> str:
-    if battery["percent"] is None:
-        return "its gauge fails"
-    docked = ", docked" if battery["docked"] else ""
-    return f"{battery['percent']} %, {battery['minutes_left']} minutes of recording left{docked}"
-
-
-def _press(path: str, intent: str) -> int:
-    from camerad.control.client import refusal, request  # noqa: PLC0415 - slow to import
-
-    code, answer = request(path, "POST", f"/intents/{intent}")
-    if code != http.HTTPStatus.ACCEPTED:
-        why = answer.get("refused") or answer.get("error")
-        raise refusal(code, f"{intent} was refused: {why}; 'camerad status' shows what holds")
-    print(answer["stage"])  # noqa: T201
+def print_version(_: argparse.Namespace) -> int:
+    """Print the version."""
+    print(_VERSION)  # noqa: T201
     return 0

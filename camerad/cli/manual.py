@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from camerad import __version__
 from camerad.base.text import printable
+from camerad.cli.main import make_parser
 
 Parser = argparse.ArgumentParser
 _COMPLETION = """\
@@ -28,10 +29,19 @@ complete -o default -F _camerad camerad
 """  # noqa: E501 - of another language
 
 
-def write(what: str, top: Parser) -> int:
-    """Print the manual or the completion of a parser and all below; returns the exit code."""
-    making: Callable[[Parser], str] = {"manual": manual, "completion": completion}[what]
-    sys.stdout.write(making(top))
+def print_manual(_: argparse.Namespace) -> int:
+    """Print the page of the manual of every command."""
+    sys.stdout.write(manual(make_parser()))
+    return 0
+
+
+def print_completion(_: argparse.Namespace) -> int:
+    """Print the script for bash."""
+    words = [
+        f"    [{path!r}]={' '.join(_words(parser))!r}\n"
+        for path, parser in _tree("camerad", make_parser())
+    ]
+    sys.stdout.write(_COMPLETION % "".join(words))
     return 0
 
 
@@ -46,6 +56,8 @@ def manual(top: Parser) -> str:
         for one in parser._actions:  # noqa: SLF001 - argparse shows them to nobody
             if isinstance(one, (argparse._SubParsersAction, argparse._HelpAction)):  # noqa: SLF001
                 continue
+            if one.help == argparse.SUPPRESS:
+                continue
             called = ", ".join(one.option_strings) or str(one.metavar or one.dest)
             if one.option_strings and one.nargs != 0:
                 called += f" {one.metavar or one.dest.upper()}"
@@ -55,14 +67,6 @@ def manual(top: Parser) -> str:
         if parser.epilog:
             lines += [".PP", ".nf", _roff(parser.epilog), ".fi"]
     return "\n".join(line for line in lines if line) + "\n"
-
-
-def completion(top: Parser) -> str:
-    """The script for bash."""
-    words = [
-        f"    [{path!r}]={' '.join(_words(parser))!r}\n" for path, parser in _tree("camerad", top)
-    ]
-    return _COMPLETION % "".join(words)
 
 
 def _tree(path: str, parser: Parser) -> Iterator[tuple[str, Parser]]:

@@ -6,138 +6,66 @@ Both work beside the server, on its directory; run them as its user.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from camerad.base.errors import EX_USAGE, CameradError
-from camerad.base.text import count, printable
+from camerad.base.clock import SystemClock
+from camerad.base.safe_read import read_plain
+from camerad.base.text import count
+from camerad.cli.console import CommandError, format_table, print_json, print_line
+from camerad.config.provisioning import MAX_BYTES
+from camerad.container.statements import rfc3339
+from camerad.evidence import camera_register
+from camerad.evidence.camera_register import Register, RegisteredCamera
+from camerad.office.server.camera_overview import CameraOverview, OfferedUpdateState, overview
+from camerad.office.server.camera_quotas import GIB
+from camerad.office.server.cameras import Cameras
+from camerad.office.server.check_ins import CheckIns
+from camerad.office.server.offer_check import make_offer
+from camerad.office.server.offered_server import check_server
+from camerad.office.server.office_settings import OfficeFile, load
+from camerad.office.server.settings_offers import SettingsOffers
+from camerad.office.server.start_check import check_directory
+from camerad.office.server.update_offers import UpdateOffers
+from camerad.office.server.withdrawn_cameras import WithdrawnCameras
+from camerad.provisioning import signing
 
-if TYPE_CHECKING:
-    from camerad.evidence.camera_register import Register, RegisteredCamera
-    from camerad.office.server.camera_overview import CameraOverview
-    from camerad.office.server.check_ins import CheckIns
-    from camerad.office.server.office_settings import OfficeFile
-
-SETTINGS: Final = "settings"
-UPDATE: Final = "update"
-"""As `camerad.store.check_in` has them, which is slow to import."""
 _MINUTE: Final = 60 * 1_000_000
 _HOUR: Final = 60 * _MINUTE
 _DAY: Final = 24 * _HOUR
 
 
-class NoSuchCameraError(CameradError, ValueError):
-    """Error raised when a camera is named that the office's register does not have."""
-
-    exit_code = EX_USAGE
-
-
-def add_actions(actions: Any) -> list[argparse.ArgumentParser]:
-    """Add them to those of `camerad office`; returns the parsers that need the settings."""
-    status = actions.add_parser(
-        "status",
-        help="which cameras are ready to hand out, and why others are not",
-        description="One line for each camera of the register, as of its last check-in: first "
-        "those that were never seen, then those that are not to be handed out, and why.",
-    )
-    status.add_argument("--json", action="store_true", help="for programs")
-    offer = actions.add_parser("offer", help="have a camera fetch settings from its dock")
-    kinds = offer.add_subparsers(dest="offer_action", required=True, metavar="WHAT")
-    settings = kinds.add_parser(
-        "settings",
-        help="offer a camera its signed settings file",
-        description="The camera that the file names fetches it at its next check-in, judges it as "
-        "one on its card, and runs by it from its next start on. A reset, and a camera's first "
-        "file, go by card.",
-    )
-    settings.add_argument(
-        "file", metavar="FILE", help="camerad-provision.yaml; its signature lies beside it"
-    )
-    settings.add_argument(
-        "--signature", metavar="FILE", help="default: camerad-provision.jws beside the file"
-    )
-    settings.add_argument(
-        "--leave-this-server",
-        action="store_true",
-        help="offer it also if it names another server, or none: the camera then hands over "
-        "nothing more here, and fetches no settings here",
-    )
-    update = kinds.add_parser(
-        "update",
-        help="offer cameras another version of their system",
-        description="The cameras fetch it in their docks, when everything is handed over, judge it "
-        "as one on a stick, and try it. What came of it is in 'camerad office status'.",
-    )
-    update.add_argument("bundle", metavar="BUNDLE", help="the .raucb file of the new version")
-    which = update.add_mutually_exclusive_group(required=True)
-    which.add_argument(
-        "--camera",
-        action="append",
-        metavar="NAME",
-        dest="cameras",
-        help="a camera's name in the register; may be given again",
-    )
-    which.add_argument("--all", action="store_true", help="every camera of the register")
-    withdraw = kinds.add_parser("withdraw", help="offer a camera nothing any more")
-    withdraw.add_argument(
-        "cameras", metavar="NAME", nargs="*", help="the camera's name in the register"
-    )
-    withdraw.add_argument("--all", action="store_true", help="every camera of the register")
-    withdraw.add_argument(
-        "--kind", choices=(SETTINGS, UPDATE), help="this kind of offer alone; default: every one"
-    )
-    return [status, settings, update, withdraw]
-
-
-def run(options: argparse.Namespace) -> int:
-    """Carry it out; returns the exit code. Raises CameradError."""
-    from camerad.office.server.office_settings import load  # noqa: PLC0415 - slow to import
-
-    settings = load(options.config, with_files=False)
-    if options.action == "status":
-        return _status(settings, as_json=options.json)
-    if options.offer_action == SETTINGS:
-        return _offer(settings, options)
-    if options.offer_action == UPDATE:
-        return _offer_update(settings, options)
-    return _withdraw(settings, options)
-
-
 # ----------------------------------------------------------------------------------------- status
 
 
-def _status(settings: OfficeFile, *, as_json: bool) -> int:
-    from camerad.base.clock import SystemClock  # noqa: PLC0415 - slow to import
-    from camerad.office.server.camera_overview import overview  # noqa: PLC0415
-    from camerad.office.server.settings_offers import SettingsOffers  # noqa: PLC0415
-    from camerad.office.server.update_offers import UpdateOffers  # noqa: PLC0415
-    from camerad.office.server.withdrawn_cameras import WithdrawnCameras  # noqa: PLC0415
+def status(options: argparse.Namespace) -> int:
+    """Print which cameras are ready to hand out, and why others are not."""
+    settings = load(options.config, with_files=False)
 
     register, check_ins = _office(settings)
     now_us = SystemClock().wall_us()
     root = str(settings.directory)
     offers = SettingsOffers(root), UpdateOffers(root)
     found = overview(register, check_ins, *offers, now_us, withdrawn=WithdrawnCameras(root))
-    if as_json:
-        sys.stdout.write(json.dumps([_as_json(one) for one in found], indent=2) + "\n")
+    if options.json:
+        print_json([_as_json(one) for one in found], indent=2)
         return 0
     if not found:
-        sys.stdout.write(
-            f"no camera is in the register, {printable(settings.register)}. If the desk has "
+        print_line(
+            f"no camera is in the register, {settings.register}. If the desk has "
             "collected some, put its register.json there; otherwise collect their cards: camerad "
-            "provision collect\n"
+            "provision collect"
         )
         return 0
     rows = [_HEAD, *(_row(one, now_us) for one in found)]
-    sys.stdout.write("".join(f"{line}\n" for line in _table(rows)))
+    for line in format_table(rows).splitlines():
+        print_line(line)
     wrong = sum(bool(one.reasons) for one in found)
-    sys.stdout.write(
-        f"\n{count(len(found), 'camera')} in the register, {wrong} not ready\n"
+    print_line("")
+    print_line(f"{count(len(found), 'camera')} in the register, {wrong} not ready")
+    print_line(
         "Is one missing that was collected at the desk? Put the desk's register.json into place: "
-        f"{printable(settings.register)}\n"
+        f"{settings.register}"
     )
     return 0
 
@@ -180,18 +108,7 @@ def _ago(passed_us: int) -> str:
     return f"{passed_us // _DAY} days ago"
 
 
-def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    shown = [[printable(text) for text in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
-    return [
-        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-        for row in shown
-    ]
-
-
 def _as_json(one: CameraOverview) -> dict[str, Any]:
-    from camerad.container.statements import rfc3339  # noqa: PLC0415 - slow to import
-    from camerad.office.server.camera_overview import OfferedUpdateState  # noqa: PLC0415
 
     said, last = one.said, one.last
     about: dict[str, Any] = {
@@ -231,13 +148,9 @@ def _as_json(one: CameraOverview) -> dict[str, Any]:
 # ------------------------------------------------------------------------------------------ offer
 
 
-def _offer(settings: OfficeFile, options: argparse.Namespace) -> int:
-    from camerad.base.safe_read import read_plain  # noqa: PLC0415 - slow to import
-    from camerad.config.provisioning import MAX_BYTES  # noqa: PLC0415
-    from camerad.office.server.offer_check import make_offer  # noqa: PLC0415
-    from camerad.office.server.offered_server import check_server  # noqa: PLC0415
-    from camerad.office.server.settings_offers import SettingsOffers  # noqa: PLC0415
-    from camerad.provisioning import signing  # noqa: PLC0415
+def offer_settings(options: argparse.Namespace) -> int:
+    """Offer a camera its signed settings file."""
+    settings = load(options.config, with_files=False)
 
     register, check_ins = _office(settings)
     file = options.file
@@ -248,16 +161,16 @@ def _offer(settings: OfficeFile, options: argparse.Namespace) -> int:
         check_server(file, content, settings)
     camera, offer = make_offer(file, content, token, register, check_ins)
     SettingsOffers(str(settings.directory)).put(camera.thumbprint, offer)
-    sys.stdout.write(
-        f"{printable(camera.name)}: on offer. The camera fetches it in its dock, and runs by it "
-        "from its next start on; see: camerad office status\n"
+    print_line(
+        f"{camera.name}: on offer. The camera fetches it in its dock, and runs by it "
+        "from its next start on; see: camerad office status"
     )
     return 0
 
 
-def _offer_update(settings: OfficeFile, options: argparse.Namespace) -> int:
-    from camerad.office.server.camera_quotas import GIB  # noqa: PLC0415 - slow to import
-    from camerad.office.server.update_offers import UpdateOffers  # noqa: PLC0415
+def offer_update(options: argparse.Namespace) -> int:
+    """Offer cameras another version of their system."""
+    settings = load(options.config, with_files=False)
 
     register, check_ins = _office(settings)
     cameras = _named(register, options)
@@ -266,22 +179,22 @@ def _offer_update(settings: OfficeFile, options: argparse.Namespace) -> int:
         [camera.thumbprint for camera in cameras],
         reserve=settings.receive.reserve_gib * GIB,
     )
-    sys.stdout.write(
-        f"version {printable(offer.version)}, for {printable(offer.compatible)}, is on offer to "
+    print_line(
+        f"version {offer.version}, for {offer.compatible}, is on offer to "
         f"{count(len(cameras), 'camera')}. Each fetches it in its dock, when everything is handed "
-        "over, and tries it; see: camerad office status\n"
+        "over, and tries it; see: camerad office status"
     )
     for camera in cameras:
         last = check_ins.last(camera.thumbprint)
         if last is not None and last.said.image in (None, offer.version):
             why = "runs it already" if last.said.image else "was not made from an image"
-            sys.stdout.write(f"{printable(camera.name)} {why}, and fetches nothing\n")
+            print_line(f"{camera.name} {why}, and fetches nothing")
     return 0
 
 
-def _withdraw(settings: OfficeFile, options: argparse.Namespace) -> int:
-    from camerad.office.server.settings_offers import SettingsOffers  # noqa: PLC0415 - slow to import
-    from camerad.office.server.update_offers import UpdateOffers  # noqa: PLC0415
+def withdraw_offers(options: argparse.Namespace) -> int:
+    """Offer cameras nothing any more."""
+    settings = load(options.config, with_files=False)
 
     register, _ = _office(settings)
     root = str(settings.directory)
@@ -297,26 +210,26 @@ def _withdraw(settings: OfficeFile, options: argparse.Namespace) -> int:
             if gone
             else "nothing was on offer"
         )
-        sys.stdout.write(f"{printable(camera.name)}: {said}\n")
+        print_line(f"{camera.name}: {said}")
     return 0
 
 
 def _named(register: Register, options: argparse.Namespace) -> list[RegisteredCamera]:
-    """The cameras that were named. Raises NoSuchCameraError."""
+    """The cameras that were named. Raises CommandError."""
     if options.all:
         if not register.cameras:
-            raise NoSuchCameraError(
+            raise CommandError(
                 "no camera is in the office's register: put the desk's register.json into place"
             )
         return list(register.cameras)
     if not options.cameras:
-        raise NoSuchCameraError("name a camera, or all of them with --all")
+        raise CommandError("name a camera, or all of them with --all")
     found = []
     for name in options.cameras:
         camera = register.by_name(name)
         if camera is None:
-            raise NoSuchCameraError(
-                f"{printable(name)}: no camera of that name is in the office's register; 'camerad "
+            raise CommandError(
+                f"{name}: no camera of that name is in the office's register; 'camerad "
                 "office status' lists all"
             )
         found.append(camera)
@@ -326,11 +239,6 @@ def _named(register: Register, options: argparse.Namespace) -> list[RegisteredCa
 def _office(settings: OfficeFile) -> tuple[Register, CheckIns]:
     """The register and the check-ins. Raises NotMountedError if the office's directory is away,
     RegisterError and StorageError."""
-    from camerad.base.clock import SystemClock  # noqa: PLC0415 - slow to import
-    from camerad.evidence import camera_register  # noqa: PLC0415
-    from camerad.office.server.cameras import Cameras  # noqa: PLC0415
-    from camerad.office.server.check_ins import CheckIns  # noqa: PLC0415
-    from camerad.office.server.start_check import check_directory  # noqa: PLC0415
 
     check_directory(str(settings.directory))
     path = str(settings.register)

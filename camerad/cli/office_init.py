@@ -9,74 +9,46 @@ from __future__ import annotations
 import argparse
 import os
 import socket
-import sys
-from typing import TYPE_CHECKING, Any, Final
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
 
-from camerad.base.errors import EX_CONFIG, CameradError
-from camerad.base.text import count, printable
-from camerad.cli.options import config_home, default_office_key
-
-if TYPE_CHECKING:
-    from camerad.office.server.certificates import KeyPairFiles
-    from camerad.office.server.office_settings import OfficeFile
+from camerad.base import durable_files, file_status
+from camerad.base.errors import EX_CONFIG
+from camerad.base.text import count
+from camerad.cli.console import CommandError, print_line, warn
+from camerad.cli.defaults import config_home, default_office_key
+from camerad.config.document import parse_document
+from camerad.config.settings_reader import SettingsReader
+from camerad.container.keys import PublicKey
+from camerad.evidence import camera_register, holdings, own_key
+from camerad.office.server import certificates
+from camerad.office.server.certificates import KeyPairFiles
+from camerad.office.server.office_settings import (
+    DEFAULT_PORT,
+    ListenSettings,
+    OfficeFile,
+    TlsSettings,
+    example,
+    load,
+)
+from camerad.store.locations import (
+    DIRECTORY_ID,
+    OFFICE,
+    PlaceKind,
+    check_directories,
+    office_place,
+    place_of,
+)
 
 TLS: Final = "office-tls"
 """Directory of what `init` makes for TLS, beside the settings."""
 REGISTER: Final = "register.json"
 
 
-class OfficeCommandError(CameradError, ValueError):
-    """Error raised when the office's server cannot be set up or started as asked."""
-
-    exit_code = EX_CONFIG
-
-
-def add_parser(actions: Any) -> argparse.ArgumentParser:
-    """Add it to the actions of `camerad office`; returns its parser, which needs the settings."""
-    parser: argparse.ArgumentParser = actions.add_parser(
-        "init",
-        help="set the server up for a directory",
-        description="Makes what is not there yet: the directory, the office's key, a certificate "
-        "authority, a certificate, and the settings. A directory that 'camerad offload' has filled "
-        "is taken as it is. Run again, it renews the certificate if that ends soon, or if the url "
-        "in the settings was changed.",
-    )
-    parser.add_argument("directory", metavar="DIR", help="the office's directory")
-    parser.add_argument(
-        "--url",
-        metavar="https://HOST[:PORT]",
-        help="how cameras reach the server; default: this machine's name and port 8443",
-    )
-    parser.add_argument(
-        "--office-key",
-        metavar="FILE",
-        help="the office's key, which signs receipts; made if it is not there; default: "
-        f"{default_office_key()}",
-    )
-    parser.add_argument(
-        "--register",
-        metavar="FILE",
-        help="the register of cameras, which 'camerad provision collect' keeps; default: "
-        f"{os.path.join(config_home(), REGISTER)}",
-    )
-    parser.add_argument(
-        "--new-directory",
-        action="store_true",
-        help="begin an empty directory for settings that are there already",
-    )
-    parser.add_argument(
-        "--new-authority",
-        action="store_true",
-        help="make another certificate authority; every camera then needs a file that names it",
-    )
-    return parser
-
-
 def run(options: argparse.Namespace) -> int:
-    from datetime import UTC, datetime  # noqa: PLC0415
-
-    from camerad.base import durable_files, file_status  # noqa: PLC0415 - slow to import
-    from camerad.office.server import certificates  # noqa: PLC0415
+    """Set the server up for a directory."""
 
     config = os.path.abspath(options.config)
     known = file_status.exists(config)
@@ -101,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
             certificates.check_authority(authority)
         begun = certificates.make_authority(authority, f"camerad office {_host(settings.url)}", now)
         if options.new_authority and not begun:
-            raise OfficeCommandError(
+            raise _refused(
                 f"{authority.certificate}: there is an authority, so no other one was made. If "
                 "there has to be another one, move this one and its key "
                 "away and run this again: every camera then needs a new file"
@@ -118,8 +90,6 @@ def run(options: argparse.Namespace) -> int:
     else:
         lines.append(f"certificate  {settings.tls.certificate}, your own")
     if not known:
-        from camerad.office.server.office_settings import example  # noqa: PLC0415 - slow to import
-
         durable_files.publish(config, example(settings).encode(), mode=0o644)
     lines += [
         "",
@@ -128,14 +98,18 @@ def run(options: argparse.Namespace) -> int:
         f"    camerad office serve --config {config}",
         f"Keep copies of {settings.office_key} and of {os.path.dirname(authority.key)}.",
     ]
-    sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
+    for line in lines:
+        print_line(line)
     return 0
+
+
+def _refused(text: str) -> CommandError:
+    return CommandError(text, EX_CONFIG)
 
 
 def _known_settings(options: argparse.Namespace, config: str) -> OfficeFile:
     """The settings that are there; what was named differently is not changed. Raises
-    OfficeCommandError and ConfigError."""
-    from camerad.office.server.office_settings import load  # noqa: PLC0415 - slow to import
+    CommandError and ConfigError."""
 
     settings = load(config, with_files=False)
     named = (
@@ -146,7 +120,7 @@ def _known_settings(options: argparse.Namespace, config: str) -> OfficeFile:
     )
     for what, wanted, there in named:
         if wanted is not None and wanted != str(there):
-            raise OfficeCommandError(
+            raise _refused(
                 f"{config}: {what} is {there} there, and not {wanted}: change it there and run "
                 "this again, or name another file with --config"
             )
@@ -155,12 +129,10 @@ def _known_settings(options: argparse.Namespace, config: str) -> OfficeFile:
 
 def _stay_with_directory(directory: str) -> None:
     """That the directory of settings that are there is an office's. An empty mount point would
-    become a new one on the system's own disk. Raises OfficeCommandError and StorageError."""
-    from camerad.base import file_status  # noqa: PLC0415 - slow to import
-    from camerad.store.locations import DIRECTORY_ID, OFFICE  # noqa: PLC0415
+    become a new one on the system's own disk. Raises CommandError and StorageError."""
 
     if not file_status.exists(os.path.join(directory, OFFICE, DIRECTORY_ID)):
-        raise OfficeCommandError(
+        raise _refused(
             f"{directory} is gone, or is no office's any more. If its storage is not mounted, "
             "mount it. To begin an empty one: --new-directory"
         )
@@ -168,17 +140,6 @@ def _stay_with_directory(directory: str) -> None:
 
 def _new_settings(options: argparse.Namespace, config: str) -> OfficeFile:
     """Raises ConfigError if they would not hold."""
-    from pathlib import Path  # noqa: PLC0415
-
-    from camerad.config.document import parse_document  # noqa: PLC0415 - slow to import
-    from camerad.config.settings_reader import SettingsReader  # noqa: PLC0415
-    from camerad.office.server import office_settings  # noqa: PLC0415
-    from camerad.office.server.office_settings import (  # noqa: PLC0415
-        DEFAULT_PORT,
-        ListenSettings,
-        OfficeFile,
-        TlsSettings,
-    )
 
     url = options.url or f"https://{socket.gethostname().lower()}:{DEFAULT_PORT}"
     _, own = _tls_files(config)
@@ -192,38 +153,30 @@ def _new_settings(options: argparse.Namespace, config: str) -> OfficeFile:
     )
     # What was typed is judged as if it stood in the file, before anything is made.
     try:
-        text = office_settings.example(settings).encode()
+        text = example(settings).encode()
     except UnicodeEncodeError as error:
-        raise OfficeCommandError(
+        raise _refused(
             f"{options.directory}: one of the names is no text (UTF-8), so the settings cannot "
             "have it; choose another one"
         ) from error
     reader = SettingsReader("--url")
     reader.section(parse_document("--url", text), OfficeFile)
     if reader.mistakes:
-        raise OfficeCommandError("; ".join(f"{one.where}: {one.text}" for one in reader.mistakes))
+        raise _refused("; ".join(f"{one.where}: {one.text}" for one in reader.mistakes))
     return settings
 
 
-def _prepare_directory(settings: OfficeFile) -> Any:
+def _prepare_directory(settings: OfficeFile) -> PublicKey:
     """Make the directory an office's, if it is none; returns the office's public key.
 
-    Raises OfficeKeyError if the directory's ledger is by another key, OfficeCommandError if it is a
+    Raises OfficeKeyError if the directory's ledger is by another key, CommandError if it is a
     camera's, and StorageError.
     """
-    from camerad.base import durable_files  # noqa: PLC0415 - slow to import
-    from camerad.evidence import holdings, own_key  # noqa: PLC0415
-    from camerad.store.locations import (  # noqa: PLC0415
-        PlaceKind,
-        check_directories,
-        office_place,
-        place_of,
-    )
 
     directory, path = str(settings.directory), str(settings.office_key)
     durable_files.make_directory(directory, linked=True)
     if place_of(directory).kind is PlaceKind.DEVICE:
-        raise OfficeCommandError(
+        raise _refused(
             f"{directory}: this is a camera's state directory; name a directory for the office"
         )
     place = office_place(directory)
@@ -241,7 +194,7 @@ def _prepare_directory(settings: OfficeFile) -> Any:
         )
     key, made = own_key.load_or_create_key(path)
     if made:
-        sys.stderr.write(f"camerad: made the office's own key: {printable(path)}; keep a copy\n")
+        warn(f"made the office's own key: {path}; keep a copy")
     found = own_key.ledger_keys(place, key.public)
     if found.problem:
         raise own_key.OfficeKeyError(found.problem)
@@ -251,7 +204,6 @@ def _prepare_directory(settings: OfficeFile) -> Any:
 
 def _tls_files(config: str) -> tuple[KeyPairFiles, KeyPairFiles]:
     """Files of the authority and of the server that belong to these settings."""
-    from camerad.office.server.certificates import KeyPairFiles  # noqa: PLC0415 - slow to import
 
     directory = os.path.join(os.path.dirname(config), TLS)
     return (
@@ -261,20 +213,17 @@ def _tls_files(config: str) -> tuple[KeyPairFiles, KeyPairFiles]:
 
 
 def _cameras(settings: OfficeFile) -> str:
-    from camerad.evidence import camera_register  # noqa: PLC0415 - slow to import
 
     cameras = camera_register.read(str(settings.register), made=True).cameras
     return count(len(cameras), "camera")
 
 
 def _host(url: str) -> str:
-    from urllib.parse import urlsplit  # noqa: PLC0415
 
     return urlsplit(url).hostname or ""
 
 
 def _port(url: str) -> int:
-    from urllib.parse import urlsplit  # noqa: PLC0415
 
     try:
         return urlsplit(url).port or 443

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -13,11 +12,18 @@ from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from camerad.base import process
-from camerad.base.text import printable
 from camerad.base.words import words_in
-from camerad.cli import desk, passphrase, store_access
-from camerad.cli.language import system_language
-from camerad.cli.progress import ProgressBar
+from camerad.cli import desk, store_access
+from camerad.cli.console import (
+    CommandError,
+    ProgressBar,
+    ask_passphrase,
+    print_json,
+    print_line,
+    read_passphrase,
+    system_language,
+    warn,
+)
 from camerad.cli.target import find_recording
 from camerad.container.recording_files import SUFFIX
 from camerad.container.statements import utc
@@ -35,15 +41,16 @@ _LOCALTIME: Final = "/etc/localtime"
 _ZONES: Final = "/zoneinfo/"
 
 
-def run(options: argparse.Namespace) -> int:
-    """Carry it out; returns the exit code."""
+def _protect_memory() -> None:
+    """Let nothing of the footage into a dump, or stay in freed memory."""
     if sys.platform == "linux":
         process.forbid_dumps()
         process.keep_freed_memory()
-    return _open(options) if options.action == "open" else _export(options)
 
 
-def _open(options: argparse.Namespace) -> int:
+def open_one(options: argparse.Namespace) -> int:
+    """Check a recording and write it as MP4."""
+    _protect_memory()
     place, path = find_recording(options.what, options.state)
     keys = desk.trusted_keys(options, place)
     stem = os.path.basename(path).removesuffix(SUFFIX)
@@ -60,16 +67,18 @@ def _open(options: argparse.Namespace) -> int:
             final=desk.final_of(options, place, path, keys),
             may_run=desk.may_run(place, keys),
         )
-    _say(options, report)
+    _print(options, report)
     if report.output is None and report.verdict is Verdict.NOT_AUTHENTIC:
-        desk.say(
+        warn(
             "nothing was written, because this recording is not authentic; --salvage writes the "
             "proven parts"
         )
     return report.verdict
 
 
-def _export(options: argparse.Namespace) -> int:
+def export_one(options: argparse.Namespace) -> int:
+    """Make the package for the public prosecutor."""
+    _protect_memory()
     place, path = find_recording(options.what, options.state)
     keys = desk.trusted_keys(options, place)
     identities = _identities(options)
@@ -98,25 +107,25 @@ def _export(options: argparse.Namespace) -> int:
     stem = os.path.basename(path).removesuffix(SUFFIX)
     with _holder(options, place, stem, reason) as hold, ProgressBar(os.path.basename(path)) as bar:
         made = export(order, hold, lambda one: _extract(options, place, path, one), bar.set_done)
-    _say(options, made.report, made.path)
+    _print(options, made.report, made.path)
     if made.path is None and made.report.verdict is Verdict.NOT_AUTHENTIC:
-        desk.say(
+        warn(
             "nothing was written, because this recording is not authentic; --salvage hands over "
             "the proven parts"
         )
     elif made.path is not None and made.hold is None:
-        desk.say("no hold was placed: place one in the store, so that the recording is kept")
+        warn("no hold was placed: place one in the store, so that the recording is kept")
     return made.report.verdict
 
 
-def _say(options: argparse.Namespace, report: Report, package: str | None = None) -> None:
+def _print(options: argparse.Namespace, report: Report, package: str | None = None) -> None:
     if options.json:
         said = report.as_json() | ({} if package is None else {"export": package})
-        sys.stdout.write(json.dumps(said) + "\n")
+        print_json(said)
         return
     sys.stdout.write(report.text())
     if package is not None:
-        sys.stdout.write(f"  export     {printable(package)}\n")
+        print_line(f"  export     {package}")
 
 
 # ---------------------------------------------------------------------------------- the office
@@ -125,8 +134,8 @@ def _say(options: argparse.Namespace, report: Report, package: str | None = None
 def _identities(options: argparse.Namespace) -> Identities:
     def asked() -> str:
         if options.passphrase_file is None:
-            return passphrase.ask(f"Passphrase of {options.identity}: ")
-        return passphrase.read(options.passphrase_file)
+            return ask_passphrase(f"Passphrase of {options.identity}: ")
+        return read_passphrase(options.passphrase_file)
 
     return read_identities(options.identity, asked)
 
@@ -169,7 +178,7 @@ def _extract(options: argparse.Namespace, place: Place, path: str, recording: st
 def _zone(name: str | None) -> tuple[tzinfo, str]:
     """A time zone and its name; that of this computer by default.
 
-    Raises DeskError for a name that no zone has.
+    Raises CommandError for a name that no zone has.
     """
     name = name or os.environ.get("TZ") or _local_name()
     if name is None:
@@ -179,7 +188,7 @@ def _zone(name: str | None) -> tuple[tzinfo, str]:
     try:
         return ZoneInfo(name), name
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise desk.DeskError(
+        raise CommandError(
             f"{name}: there is no such time zone on this computer; name one such as Europe/Berlin "
             "with --time-zone, or UTC"
         ) from error

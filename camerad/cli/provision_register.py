@@ -5,86 +5,41 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import Any, Final
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Final
 
+from camerad.base import durable_files, file_status
 from camerad.base.errors import EX_CONFIG, CameradError
-from camerad.base.text import count, printable
+from camerad.base.text import count
 from camerad.base.words import words_in
-from camerad.cli import provision_key
-from camerad.cli.language import add_language, system_language
+from camerad.cli import desk
+from camerad.cli.console import CommandError, print_line, system_language, warn
+from camerad.cli.provision_office import no_key_error
+from camerad.evidence import batch, camera_register, labels
+from camerad.evidence.card_reader import CardKind, CardReader, settings_in
+
+_HINT: Final = "If the office has a server, put the register there as well (docs/office.md)."
 
 
-def add_actions(actions: Any) -> None:
-    """Add what concerns the register to the actions of ``camerad provision``."""
-    collect = actions.add_parser(
-        "collect",
-        help="take the keys that cards bring into the office's register",
-        description="Names each conflict, and leaves that camera out: a name with another key "
-        "than before or with an earlier file, a key under another name, a camera that "
-        "another office's file has set up. Exit code 0: all are in the register; 78: "
-        "not all.",
-    )
-    collect.add_argument(
-        "card",
-        nargs="+",
-        metavar="CARD",
-        help="where the partition CAMERAD of a card is mounted, or a copy of it",
-    )
-    collect.add_argument(
-        "--register",
-        required=True,
-        metavar="FILE",
-        help="the office's register; made if it is not there",
-    )
-    collect.add_argument(
-        "--replace",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="accept that this camera has another key, another name or an earlier file, because "
-        "you know why; may be given several times",
-    )
-    collect.add_argument(
-        "--keys",
-        metavar="DIR",
-        help="put each camera's key there as well, for 'camerad evidence verify --key DIR'",
-    )
-    provision_key.add_office_key_option(
-        collect, f"{provision_key.EITHER_HALF}, by which the camera must have been set up"
-    )
-
-    labels = actions.add_parser("labels", help="make a sheet of labels of a register, as HTML")
-    labels.add_argument(
-        "register", metavar="REGISTER", help="as 'camerad provision collect' made it"
-    )
-    add_language(labels, "of the page")
-    provision_key.add_output_option(labels, "the page; a file that is there stays", "FILE")
-
-
-_HINT: Final = "If the office has a server, put the register there as well (docs/office.md).\n"
-
-
-def _collect(options: argparse.Namespace) -> int:
-    from camerad.cli import desk  # noqa: PLC0415 - slow to import
-    from camerad.evidence import camera_register  # noqa: PLC0415
+def collect(options: argparse.Namespace) -> int:
+    """Take the keys that cards bring into the office's register."""
 
     own = desk.office_key(options)
     if own is None:
-        raise provision_key.no_key_error(options, "whether a camera was set up by its file")
+        raise no_key_error(options, "whether a camera was set up by its file")
     with camera_register.locked(options.register):
         wrong = collect_cards(options, own.thumbprint)
     if len(options.card) > wrong:
-        sys.stdout.write(_HINT)
+        print_line(_HINT)
     return EX_CONFIG if wrong else 0
 
 
 def collect_cards(options: argparse.Namespace, office: str) -> int:
     """Take what is on cards into the register, which is locked; returns how many were left out.
     office: thumbprint of its key. Raises CameradError."""
-    from datetime import UTC, datetime  # noqa: PLC0415
-
-    from camerad.base import durable_files  # noqa: PLC0415 - slow to import
-    from camerad.evidence import camera_register  # noqa: PLC0415
 
     known = camera_register.read(options.register, made=True)
     taken: dict[str | None, str] = {}
@@ -105,7 +60,7 @@ def collect_cards(options: argparse.Namespace, office: str) -> int:
             taken[device.device] = device.thumbprint
         except CameradError as error:
             wrong += 1
-            sys.stderr.write(f"camerad: {printable(error)}\n")
+            warn(error)
             continue
         camera_register.write(options.register, known)
         if options.keys is not None:
@@ -113,7 +68,7 @@ def collect_cards(options: argparse.Namespace, office: str) -> int:
             name = f"{device.device}-{device.thumbprint[:8]}.pem"
             path = os.path.join(os.path.abspath(options.keys), name)
             durable_files.publish(path, device.key.pem.encode())
-        sys.stdout.write(f"{device.device}  {device.thumbprint}  {_doctor(device.doctor)}\n")
+        print_line(f"{device.device}  {device.thumbprint}  {_doctor(device.doctor)}")
     return wrong
 
 
@@ -121,14 +76,11 @@ def _doctor(counts: dict[str, int] | None) -> str:
     if counts is None:
         return "doctor: not run"
     said = ", ".join(f"{count} {level}" for level, count in counts.items() if count)
-    return f"doctor: {printable(said)}"
+    return f"doctor: {said}"
 
 
-def _labels(options: argparse.Namespace) -> int:
-    from datetime import datetime  # noqa: PLC0415
-
-    from camerad.base import durable_files  # noqa: PLC0415 - slow to import
-    from camerad.evidence import camera_register, labels  # noqa: PLC0415
+def make_labels(options: argparse.Namespace) -> int:
+    """Make a sheet of labels of a register."""
 
     words = words_in(options.language or system_language())
     known = camera_register.read(options.register)
@@ -139,8 +91,142 @@ def _labels(options: argparse.Namespace) -> int:
         durable_files.write(descriptor, [page], 0, path)
     finally:
         durable_files.close(descriptor, path)
-    sys.stdout.write(f"{path}: {count(len(known.cameras), 'label')}; print it at its own size\n")
+    print_line(f"{path}: {count(len(known.cameras), 'label')}; print it at its own size")
     return 0
 
 
-ACTIONS: Final = {"collect": _collect, "labels": _labels}
+# --------------------------------------------------------------------------- card after card
+
+_LOOK_SECONDS: Final = 0.2
+"""How often the reader is asked for a card."""
+
+
+def write_cards(options: argparse.Namespace) -> int:
+    """Write, check and collect card after card."""
+
+    own = desk.office_key(options)
+    if own is None:
+        raise no_key_error(options, "whether a camera was set up by its file")
+    names = [row[batch.NAME] for _, row in batch.read_table(options.table)]
+    missing = [
+        path
+        for name in names
+        for path in settings_in(os.path.join(options.files, name))
+        if file_status.mode_of(path, linked=True) is None
+    ]
+    if missing or file_status.mode_of(options.image, linked=True) is None:
+        raise CommandError(
+            f"{(missing or [options.image])[0]}: there is no such file; 'camerad provision batch' "
+            "makes those of the cameras"
+        )
+    reader = CardReader(options.reader)
+    reader.check()
+    _Round(options, own.thumbprint, reader, names).run()
+    return 0
+
+
+class _Round:
+    """All cards of a table. What is done is known by the register, and by a mark beside the files
+    of each camera whose card was written."""
+
+    def __init__(
+        self, options: argparse.Namespace, office: str, reader: CardReader, names: list[str]
+    ) -> None:
+        self._options, self._office, self._reader, self._names = options, office, reader, names
+
+    def run(self) -> None:
+        self._say(
+            f"{self._reader.path}: every new card that comes in here is erased. "
+            f"{count(len(self._to_write()), 'card')} to write, "
+            f"{len(self._to_collect())} to collect"
+        )
+        while self._to_collect():
+            self._say("put a card in")
+            self._wait(self._reader.has_card)
+            try:
+                for text in self._handle():
+                    self._say(text)
+            except CameradError as error:
+                warn(error)
+            self._say(
+                f"take the card out; {len(self._to_write())} to write, "
+                f"{len(self._to_collect())} to collect"
+            )
+            if sys.stdout.isatty():
+                sys.stdout.write("\a")
+                sys.stdout.flush()
+            self._wait(lambda: not self._reader.has_card())
+        self._say("every camera of the table is in the register")
+
+    def _handle(self) -> Iterator[str]:
+        """Do with a card what is next for it; yields what to say. Raises CameradError."""
+
+        kind = self._reader.look()
+        if kind is CardKind.STARTED:
+            self._collect()
+        elif kind is CardKind.NEW and (left := self._to_write()):
+            name = left[0]
+            yield f"{name}: being written"
+            self._write(name)
+            yield f"{name}: written, and read back. Put it into the camera of this name"
+        else:
+            yield _ELSE[kind]
+
+    def _write(self, name: str) -> None:
+
+        files = settings_in(os.path.join(self._options.files, name))
+        self._reader.write(self._options.image, files)
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        durable_files.publish(self._mark(name), f"{at}\n".encode())
+
+    def _collect(self) -> None:
+
+        with tempfile.TemporaryDirectory() as copy:
+            self._reader.copy_to(copy)
+            options = argparse.Namespace(
+                card=[copy],
+                register=self._options.register,
+                keys=self._options.keys,
+                replace=[],
+            )
+            with camera_register.locked(self._options.register):
+                collect_cards(options, self._office)
+
+    def _to_write(self) -> list[str]:
+        known = self._known()
+        return [
+            name
+            for name in self._names
+            if name not in known and not file_status.exists(self._mark(name))
+        ]
+
+    def _to_collect(self) -> list[str]:
+        known = self._known()
+        return [name for name in self._names if name not in known]
+
+    def _known(self) -> set[str]:
+
+        register = camera_register.read(self._options.register, made=True)
+        return {one.name for one in register.cameras}
+
+    def _mark(self, name: str) -> str:
+        return os.path.join(self._options.files, f"{name}.written")
+
+    @staticmethod
+    def _say(text: str) -> None:
+        print_line(text)
+        sys.stdout.flush()
+
+    @staticmethod
+    def _wait(until: Callable[[], bool]) -> None:
+        while not until():
+            time.sleep(_LOOK_SECONDS)
+
+
+_ELSE: Final[dict[CardKind | str, str]] = {
+    "new": "no card is left to write: put those that are written into their cameras",
+    "written": "this card is written: put it into its camera, and bring it when that is ready",
+    "refused": "its camera refused the settings: camerad-report.txt on it says why",
+    "used": "there is an image on it, and it may have recordings: it was left as it is. Overwrite "
+    "it first, as docs/technician.md says",
+}

@@ -9,6 +9,7 @@ import msgspec
 from camerad.base import file_status
 from camerad.base.storage_errors import ForbiddenError
 from camerad.cli import desk
+from camerad.cli.console import CommandError
 from camerad.container.recording_ids import is_id
 from camerad.evidence import own_key
 from camerad.ledger.ledger import read_state
@@ -119,10 +120,10 @@ def _place(path: str) -> Place:
 
 
 def find_recording(what: str, state: str) -> tuple[Place, str]:
-    """The same, where it has to be one recording. Raises NotThereError and DeskError."""
+    """The same, where it has to be one recording. Raises NotThereError and CommandError."""
     target = find_target(what, state)
     if target.file is None:
-        raise desk.DeskError(
+        raise CommandError(
             f"{what}: this is a directory; name one recording, by its file or its id"
         )
     return target.place, target.file

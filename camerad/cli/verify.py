@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import argparse
 import errno
-import json
 import os
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from camerad.base import file_status, storage_errors
 from camerad.base.errors import StorageError
 from camerad.base.storage_errors import ForbiddenError
+from camerad.base.text import count, printable
 from camerad.cli import desk
+from camerad.cli.console import CommandError, ProgressBar, print_json, warn
 from camerad.cli.cross_check import (
     CheckedLedger,
     CheckedPlace,
@@ -22,12 +26,11 @@ from camerad.cli.cross_check import (
     describe_absent,
     find_disagreements,
 )
-from camerad.cli.progress import ProgressBar
 from camerad.cli.target import Target, find_target
-from camerad.cli.verify_summary import Summary, as_json, as_text
 from camerad.container import jws
 from camerad.container.keys import KeyRing
 from camerad.container.recording_files import SUFFIX
+from camerad.container.recording_ids import is_id
 from camerad.container.severity import Severity
 from camerad.evidence import own_key
 from camerad.ledger.audit import LedgerFinding, Witnessed, audit_ledger
@@ -49,13 +52,46 @@ _GONE: Final = "the directory of the recordings is gone"
 
 
 _MISPLACED: Final = "move it into the camera's recordings/, or remove it"
+_VERDICTS: Final = {
+    Verdict.AUTHENTIC: "authentic and complete",
+    Verdict.QUALIFIED: "authentic with remarks",
+    Verdict.NOT_AUTHENTIC: "NOT AUTHENTIC",
+    Verdict.UNREADABLE: "unreadable",
+}
 
 
-class _LostError(MissingError):
-    """Error raised for a recording that should be there: as if its damage had been found among
-    others."""
+class _Summary(msgspec.Struct):
+    """Everything that was found. differences: between files and ledgers, and whatever else is wrong
+    with the place, or worth knowing. unread: what could not be looked at, so that nothing was found
+    out about it."""
 
-    exit_code = int(Verdict.NOT_AUTHENTIC)
+    reports: list[Report] = msgspec.field(default_factory=list)
+    ledgers: list[CheckedLedger] = msgspec.field(default_factory=list)
+    differences: list[tuple[Severity, str]] = msgspec.field(default_factory=list)
+    unread: list[StorageError] = msgspec.field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """2 if anything is not authentic; else that of what could not be looked at; else that of
+        the worst."""
+        codes = [int(report.verdict) for report in self.reports]
+        found = [one.severity for ledger in self.ledgers for one in ledger.findings]
+        if Severity.DAMAGE in [*found, *(severity for severity, _ in self.differences)]:
+            codes.append(Verdict.NOT_AUTHENTIC)
+        elif self.differences or any(
+            one.qualifies for ledger in self.ledgers for one in ledger.findings
+        ):
+            codes.append(Verdict.QUALIFIED)
+        if not self.reports and not self.ledgers:
+            codes.append(Verdict.UNREADABLE)
+        codes += [error.exit_code for error in self.unread]
+        # Junk beside it never hides that something was changed.
+        return 2 if Verdict.NOT_AUTHENTIC in codes else max(codes, default=0)
+
+    def add_unread(self, error: StorageError) -> None:
+        """Note what could not be looked at, once."""
+        if str(error) not in map(str, self.unread):
+            self.unread.append(error)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -63,14 +99,16 @@ def run(options: argparse.Namespace) -> int:
     try:
         target = find_target(options.what, options.state)
     except MissingError as error:
-        raise _LostError(str(error)) from error
+        raise CommandError(str(error), int(Verdict.NOT_AUTHENTIC)) from error
     except StorageError as error:
         if error.errno in (errno.ELOOP, errno.ENOTDIR):
-            raise _LostError(str(error)) from error  # a link in the place of a directory
+            raise CommandError(
+                str(error), int(Verdict.NOT_AUTHENTIC)
+            ) from error  # a link in the place of a directory
         raise
     keys = desk.trusted_keys(options, target.place, allow_own=True)
     vouching = desk.receipt_keys(options, target.place, keys)
-    summary = Summary()
+    summary = _Summary()
     filed = dict(_receipts(target, vouching, summary))
     if target.file is None:
         head = _head(options, vouching)
@@ -121,13 +159,13 @@ def run(options: argparse.Namespace) -> int:
                 if options.key:
                     summary.differences.append((Severity.NOTE, absent))
                 else:
-                    desk.say(absent)
+                    warn(absent)
     if desk.has_only_own_keys(options, target.place):
         summary.differences.append((Severity.NOTE, desk.ONLY_OWN_KEYS))
     if options.json:
-        sys.stdout.write(json.dumps(as_json(summary)) + "\n")
+        print_json(_as_json(summary))
     else:
-        sys.stdout.write("".join(as_text(summary, keys, whole=target.file is None)))
+        sys.stdout.write("".join(_as_text(summary, keys, whole=target.file is None)))
     return summary.exit_code
 
 
@@ -157,7 +195,7 @@ def _forbidden(path: str) -> Iterator[StorageError]:
             yield storage_errors.explain("read the recording", path, error)
 
 
-def _files(place: Place, summary: Summary) -> Iterator[str]:
+def _files(place: Place, summary: _Summary) -> Iterator[str]:
     """Everything that should be a recording; what cannot be listed is added to the summary."""
     for one in place.unread:
         if one.gone:
@@ -210,7 +248,7 @@ def _ledgers(
     place: Place,
     keys: KeyRing,
     filed: _Filed,
-    summary: Summary,
+    summary: _Summary,
     *,
     head: Head | None,
 ) -> Iterator[CheckedLedger]:
@@ -219,7 +257,7 @@ def _ledgers(
         yield from _read(place.ledger, keys, Witnessed(head), summary, own=True)
     elif place.kind is PlaceKind.OFFICE:
         if head is not None and len(place.holdings) != 1:
-            raise desk.DeskError(
+            raise CommandError(
                 "--head is the head of one device's ledger: name that device's directory, as "
                 f"{place.root}/DEVICE"
             )
@@ -242,7 +280,7 @@ def _ledgers(
 
 
 def _ledgers_about(
-    options: argparse.Namespace, place: Place, file: str, keys: KeyRing, summary: Summary
+    options: argparse.Namespace, place: Place, file: str, keys: KeyRing, summary: _Summary
 ) -> Iterator[CheckedLedger]:
     """What the ledgers at hand say about one recording's file, without being checked; those that
     cannot be read are added to the summary."""
@@ -259,7 +297,7 @@ def _ledgers_about(
 
 
 def _read(
-    directory: str, keys: KeyRing, witnessed: Witnessed, summary: Summary, *, own: bool
+    directory: str, keys: KeyRing, witnessed: Witnessed, summary: _Summary, *, own: bool
 ) -> Iterator[CheckedLedger]:
     """A ledger that was read; none if this user may not, which is added to the summary."""
     try:
@@ -281,7 +319,7 @@ def _damaged(directory: str, error: StorageError, *, own: bool) -> CheckedLedger
 
 
 def _receipts(
-    target: Target, keys: KeyRing, summary: Summary
+    target: Target, keys: KeyRing, summary: _Summary
 ) -> Iterator[tuple[Holding, Sequence[FiledReceipt]]]:
     """What devices and the office signed about the copies in an office; what cannot be read is
     added to the summary. Of one recording only its own device's receipts count, where it lies among
@@ -308,7 +346,7 @@ def _only_name(file: str | None) -> str | None:
 
 
 def _with_named(
-    target: Target, filed: _Filed, ledgers: Sequence[CheckedLedger], summary: Summary
+    target: Target, filed: _Filed, ledgers: Sequence[CheckedLedger], summary: _Summary
 ) -> Iterator[tuple[Holding, Sequence[FiledReceipt]]]:
     """The receipts, and those by other keys that the device's own ledger names: it accepted them,
     and nobody else can have others with these hashes. They are no witness of that ledger."""
@@ -332,7 +370,7 @@ def _with_named(
         yield holding, sorted([*counted, *more], key=lambda one: one.path)
 
 
-def _look_beside(options: argparse.Namespace, place: Place, summary: Summary) -> None:
+def _look_beside(options: argparse.Namespace, place: Place, summary: _Summary) -> None:
     """Add what an office's directory has beside recordings, receipts and ledgers."""
     about = [check_holding(one) for one in place.holdings if not one.broken]
     for remarks in (*about, _about_office_key(options, place)):
@@ -365,12 +403,12 @@ def _head(options: argparse.Namespace, keys: KeyRing) -> Head | None:
         with open(text, "rb") as file:
             return receipts.parse(file.read(jws.LONGEST + 1).strip(), keys).head
     except OSError as error:
-        raise desk.DeskError(
+        raise CommandError(
             f"--head {text}: neither EPOCH:SEQUENCE:SHA256 nor a receipt that can be read: "
             f"{error.strerror}"
         ) from error
     except jws.JwsError as error:
-        raise desk.DeskError(
+        raise CommandError(
             f"--head {text}: this is no receipt of a trusted device: {error}"
         ) from error
 
@@ -379,12 +417,12 @@ def _noted(options: argparse.Namespace, place: Place) -> Witnessed:
     """The head of the office's own ledger, as somebody noted it."""
     text = options.office_head
     if text is not None and place.kind is not PlaceKind.OFFICE:
-        raise desk.DeskError(
+        raise CommandError(
             "--office-head is the head of an office's own ledger, and this is no office's directory"
         )
     found = None if text is None else _HEAD.fullmatch(text)
     if text is not None and found is None:
-        raise desk.DeskError(f"--office-head {text}: this is not EPOCH:SEQUENCE:SHA256")
+        raise CommandError(f"--office-head {text}: this is not EPOCH:SEQUENCE:SHA256")
     head = None if found is None else Head(int(found[1]), int(found[2]), found[3])
     return Witnessed(head, option="--office-head")
 
@@ -415,4 +453,89 @@ def _begun(ledgers: Sequence[CheckedLedger]) -> set[str]:
         for ledger in ledgers
         for known in ledger.state.recordings.values()
         if known.header and known.deleted is None
+    }
+
+
+# ------------------------------------------------------------------------------------- results
+
+
+def _as_text(summary: _Summary, keys: KeyRing, *, whole: bool) -> Iterator[str]:
+    """It in lines. keys: those that were trusted. whole: a place was checked, not one recording."""
+    for report in summary.reports:
+        brief = whole and report.verdict is Verdict.AUTHENTIC
+        brief_text = f"{printable(report.path)}: {report.headline}\n"
+        yield brief_text if brief else report.text()
+    for ledger in summary.ledgers:
+        head = ledger.state.head
+        yield f"{printable(ledger.name)}: ledger, {count(head.sequence, 'entry', 'entries')}\n"
+        yield f"  head       {head.epoch}:{head.sequence}:{head.sha256}\n"
+        for one in ledger.findings:
+            label = "damage" if one.severity is Severity.DAMAGE else "note"
+            yield f"  {label:<10} {printable(one)}\n"
+    for severity, text in summary.differences:
+        yield f"{'DAMAGE' if severity is Severity.DAMAGE else 'note'}: {printable(text)}\n"
+    for error in summary.unread:
+        yield f"NOT READ: {printable(error)}\n"
+    if whole:
+        copies = _copies(summary.reports)
+        counted = Counter(one.verdict for one in summary.reports if one not in copies)
+        said = ", ".join(
+            f"{count} {_VERDICTS[verdict]}" for verdict, count in sorted(counted.items())
+        )
+        more = "; this is not all: see NOT READ above" if summary.unread else ""
+        number = count(len(summary.reports) - len(copies), "recording")
+        beside = f", and {count(len(copies), 'copy', 'copies')} of them" if copies else ""
+        yield f"{number}{': ' if said else ''}{said}{beside}{more}\n"
+    yield f"trusted    {', '.join(keys)}\n"
+
+
+def _copies(reports: Sequence[Report]) -> list[Report]:
+    """Those that are one more file of a recording with the same end and verdict: it counts once.
+    What has its own name comes first."""
+    seen: set[tuple[str, str | None, Verdict]] = set()
+    found = []
+    for one in sorted(reports, key=lambda one: not is_id(_stem(one))):
+        header = one.result.header if one.result is not None else None
+        final = one.result.final if one.result is not None else None
+        its = (_stem(one) if header is None else header.id, final, one.verdict)
+        if its in seen:
+            found.append(one)
+        seen.add(its)
+    return found
+
+
+def _stem(report: Report) -> str:
+    return os.path.basename(report.path).removesuffix(SUFFIX)
+
+
+def _as_json(summary: _Summary) -> dict[str, Any]:
+    """It as the object of ``--json``."""
+    return {
+        "recordings": [report.as_json() for report in summary.reports],
+        "ledgers": [
+            {
+                "directory": ledger.name,
+                "head": {
+                    "epoch": ledger.state.head.epoch,
+                    "sequence": ledger.state.head.sequence,
+                    "sha256": ledger.state.head.sha256,
+                },
+                "findings": [
+                    {
+                        "severity": one.severity,
+                        "file": one.file,
+                        "line": one.line,
+                        "text": one.text,
+                        "qualifies": one.qualifies,
+                    }
+                    for one in ledger.findings
+                ],
+            }
+            for ledger in summary.ledgers
+        ],
+        "differences": [
+            {"severity": severity, "text": text} for severity, text in summary.differences
+        ],
+        "not_read": [str(error) for error in summary.unread],
+        "exit_code": summary.exit_code,
     }

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from camerad.base.errors import EX_CANTCREAT, EX_UNAVAILABLE, EX_USAGE, CameradError
+from camerad.base.errors import EX_CANTCREAT, EX_CONFIG, EX_USAGE, CameradError
 from camerad.cli import doctor as command
 from camerad.cli import main
 from camerad.doctor.check_results import CheckResult, FindingId
@@ -79,9 +79,9 @@ def test_a_report_is_saved_in_a_file_that_was_not_there(desk: Desk, tmp_path: Pa
 def test_a_report_that_came_to_nothing_leaves_no_file(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "camerad.doctor.runner", None)
+    monkeypatch.setitem(sys.modules, "camerad.cli.doctor", None)
     said = desk("doctor", "--save", tmp_path / "report.txt")
-    assert said.code == EX_UNAVAILABLE
+    assert said.code == EX_CONFIG
     assert "which only a camera has" in said.err
     assert not (tmp_path / "report.txt").exists()
 
@@ -91,11 +91,11 @@ def test_what_went_wrong_is_said_although_the_report_s_file_is_gone(
 ) -> None:
     path = tmp_path / "report.txt"
 
-    def fail(*_: object) -> None:
+    async def fail(*_: object) -> None:
         path.unlink()
         raise CameradError("no camera answers")
 
-    monkeypatch.setattr(command, "_report", fail)
+    monkeypatch.setattr(command, "_examine", fail)
     said = desk("doctor", "--save", path)
     assert said.code != 0 and "no camera answers" in said.err
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -12,7 +11,8 @@ from typing import Any
 import pytest
 
 from camerad.base.errors import CameradError
-from camerad.cli import identity as command
+from camerad.cli import keys as command
+from camerad.cli import main
 from camerad.cli.defaults import DEFAULT_STATE
 from camerad.config.sections import DeviceSettings
 from camerad.container.keys import PublicKey
@@ -32,9 +32,7 @@ def device(tmp_path: Path) -> identity.Identity:
 
 
 def show(*arguments: str) -> int:
-    parser = argparse.ArgumentParser()
-    command.add_parser(parser.add_subparsers())
-    return command.run(parser.parse_args(["identity", "show", *arguments]))
+    return command.show_identity(main.make_parser().parse_args(["identity", "show", *arguments]))
 
 
 def test_it_shows_thumbprint_jwk_and_pem(

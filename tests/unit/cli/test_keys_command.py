@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import getpass
 import os
 import pty
@@ -26,7 +25,7 @@ from cryptography.exceptions import InvalidTag
 
 from camerad.base import process
 from camerad.base.errors import EX_CANTCREAT, EX_NOPERM, CameradError, StorageError
-from camerad.cli import identity, keys
+from camerad.cli import keys, main
 from camerad.evidence import identity_file
 
 PASSPHRASE = "correct horse battery staple"  # noqa: S105 - of a key that the test has made
@@ -38,12 +37,10 @@ PUBLIC = re.compile(r"age1[02-9ac-hj-np-z]{58}")
 LOCK = pyrage.x25519.Identity.generate()
 
 PROGRAM = """
-import argparse, resource, sys
-from camerad.cli import keys
+import resource, sys
+from camerad.cli import keys, main
 keys.is_device = lambda: False
-parser = argparse.ArgumentParser()
-keys.add_parser(parser.add_subparsers())
-code = keys.run(parser.parse_args(sys.argv[1:]))
+code = main.main(sys.argv[1:])
 print(resource.getrlimit(resource.RLIMIT_CORE), file=sys.stderr)
 sys.exit(code)
 """
@@ -64,9 +61,7 @@ def passphrase(tmp_path: Path) -> str:
 
 
 def new(*arguments: str) -> int:
-    parser = argparse.ArgumentParser()
-    keys.add_parser(parser.add_subparsers())
-    return keys.run(parser.parse_args(["keys", "new", *arguments]))
+    return keys.make_pair(main.make_parser().parse_args(["keys", "new", *arguments]))
 
 
 def identity_in(text: bytes) -> pyrage.x25519.Identity:
@@ -218,10 +213,6 @@ def test_no_private_half_is_made_on_a_device_unless_somebody_insists(
     assert caught.value.exit_code == EX_NOPERM
     assert capsys.readouterr().out == ""
     assert new("--passphrase-file", passphrase, "--anyway") == 0
-
-
-def test_the_machine_of_the_tests_is_told_from_a_device_by_its_state_directory() -> None:
-    assert identity.is_device("/nowhere") is False
 
 
 def test_what_cannot_be_written_leaves_nothing_behind(

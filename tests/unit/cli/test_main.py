@@ -28,7 +28,7 @@ from camerad.base.errors import (
     ControlError,
 )
 from camerad.behaviour.dock_progress import HandoverTrouble
-from camerad.cli import main, terminal
+from camerad.cli import camera, main, terminal
 from camerad.control.client import request
 from tests.unit.answering import Answering, served
 
@@ -269,7 +269,7 @@ def test_an_office_machine_is_told_that_it_cannot_run_a_camera(
 ) -> None:
     monkeypatch.setitem(sys.modules, "camerad.daemon.early_start", None)
     good = Path(__file__).parents[3] / "config" / "camerad.yaml"
-    assert main.main(["run", "--config", str(good)]) == EX_UNAVAILABLE
+    assert main.main(["run", "--config", str(good)]) == EX_CONFIG
     assert "which only a camera has" in capsys.readouterr().err
 
 
@@ -279,7 +279,7 @@ def test_a_mistake_of_ours_is_no_verdict(
     def fail(*_: object, **__: object) -> None:
         raise ValueError("surprise\x1b[2J")
 
-    monkeypatch.setattr(main, "_status", fail)
+    monkeypatch.setattr(camera, "status", fail)
     assert main.main(["status"]) == EX_SOFTWARE
     said = capsys.readouterr().err
     assert said.splitlines()[-1].startswith("camerad: ValueError: this is a mistake in camerad")
@@ -304,7 +304,7 @@ def test_what_the_system_refuses_is_one_sentence_and_no_verdict(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(main, "_status", fail)
+    monkeypatch.setattr(camera, "status", fail)
     assert main.main(["status"]) == EX_IOERR
     err = capsys.readouterr().err
     assert said in err
@@ -321,7 +321,7 @@ def test_an_interrupt_that_became_another_error_is_an_interrupt(
             signal.raise_signal(signal.SIGINT)
         raise ImportError("numpy.core.multiarray failed to import")
 
-    monkeypatch.setattr(main, "_status", fail)
+    monkeypatch.setattr(camera, "status", fail)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         assert main.main(["status"], interrupts=terminal.Interrupts()) == 128 + signal.SIGINT
@@ -358,9 +358,9 @@ def test_an_error_is_one_line_whatever_is_named_in_it(
 def test_what_status_says_of_handing_over_stands_in_the_documents() -> None:
     """Whoever looks there searches for the words that were just read."""
     table = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
-    assert set(main._HANDOVER_TROUBLES) == {one.value for one in HandoverTrouble}
-    for trouble, words in main._HANDOVER_TROUBLES.items():
+    assert set(camera.HANDOVER_TROUBLES) == {one.value for one in HandoverTrouble}
+    for trouble, words in camera.HANDOVER_TROUBLES.items():
         assert f"| {words} (`{trouble}`) |" in table
         failed = {"state": "failed", "done": 0, "total": 1, "trouble": trouble}
-        said = main._handover(failed)
+        said = camera.format_handover(failed)
         assert said == f"does not work: {words}; see 'sudo camerad doctor --only office'"

@@ -11,7 +11,7 @@ import pytest
 from desk_helpers import KEY, ONE, THREE, TWO, Camera
 
 from camerad.base.clock import DAY, ManualClock
-from camerad.base.errors import EX_CONFIG, EX_UNAVAILABLE, EX_USAGE
+from camerad.base.errors import EX_CONFIG, EX_USAGE
 from camerad.container.keys import KeyRing
 from camerad.evidence import camera_register
 from camerad.evidence.camera_register import Register
@@ -190,7 +190,7 @@ def test_without_its_settings_or_its_libraries_it_says_what_to_do(
     )
     command = [sys.executable, "-c", asked]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert (done.returncode, "extra 'office'" in done.stderr) == (EX_UNAVAILABLE, True)
+    assert (done.returncode, "extra 'office'" in done.stderr) == (EX_CONFIG, True)
 
 
 def test_settings_name_postgresql_and_no_password(

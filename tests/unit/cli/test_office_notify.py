@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from alert_helpers import HOST, MailServer
 from authority import authority
 from hw_mocks.free_port import free_port
-from notice_helpers import HOST, MailServer
 
 from camerad.base.errors import EX_CONFIG, EX_UNAVAILABLE
 from tests.unit.cli.conftest import Desk

@@ -23,7 +23,7 @@ from camerad.base.errors import (
     StorageError,
 )
 from camerad.behaviour.update import CameraStatus, UpdatePhase
-from camerad.cli import update
+from camerad.cli import main, update
 from camerad.update import image_version
 from camerad.update.errors import UpdateNotNowError
 from camerad.update.updater import Updater
@@ -235,7 +235,8 @@ def test_what_fails_is_told_by_names_that_do_not_change(tmp_path: Path) -> None:
 
 def test_the_doctor_s_unit_leaves_its_report_where_the_program_looks() -> None:
     files = Path(updates.__file__).parents[1] / "files"
-    program = files / update.DOCTOR.lstrip("/")
+    doctor = main.make_parser().parse_args(["update", "try"]).doctor
+    program = files / doctor.lstrip("/")
     assert os.access(program, os.X_OK)
     unit = (files / "etc/systemd/system/camerad-update-doctor.service").read_text()
     (report,) = re.findall(r"(?m)^ExecStart=-.* doctor .*--save (\S+)$", unit)

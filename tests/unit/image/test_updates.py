@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from camerad.behaviour import update
-from camerad.cli import main, options
+from camerad.cli import defaults, main
 from camerad.update import offered_bundles, running_system
 from camerad.update.update_file import FOLDER, PENDING
 from camerad_image import configure, layout, signing, updates
@@ -81,7 +81,7 @@ def test_a_keyring_is_certificates_and_no_key(text: str, why: str, tmp_path: Pat
 
 
 def test_what_units_look_at_is_what_the_command_writes() -> None:
-    marker = f"ConditionPathExists={options.DEFAULT_DATA}/{FOLDER}/{PENDING}"
+    marker = f"ConditionPathExists={defaults.DEFAULT_DATA}/{FOLDER}/{PENDING}"
     for name in ("camerad-update-boot.service", "camerad-update-try.service"):
         assert marker in (UNITS / name).read_text().splitlines()
     path = (UNITS / "camerad-update-try.path").read_text().splitlines()

@@ -18,7 +18,7 @@ import yaml
 
 from camerad.base.errors import EX_CONFIG, EX_REBOOT, EX_USAGE
 from camerad.behaviour import budget
-from camerad.cli import main, options
+from camerad.cli import defaults, main
 from camerad.config.loader import DEFAULT_PATH
 from camerad.config.provisioning import NAME
 from camerad.config.sections import DeviceSettings
@@ -236,22 +236,22 @@ def test_a_camera_starts_with_what_the_office_s_file_made_and_without_its_partit
     # Wanted, not required: a partition that is damaged keeps no camera from starting.
     assert given["Unit.Wants"] == ["boot-common.mount"]
     assert "boot-common.mount" not in " ".join(given["Unit.RequiresMountsFor"])
-    assert one("boot-common.mount", "Mount.Where") == options.DEFAULT_CARD
+    assert one("boot-common.mount", "Mount.Where") == defaults.DEFAULT_CARD
     # What was begun is completed though the file is gone, and a refusal ends when the file does.
     wanted = {
-        f"|{options.DEFAULT_CARD}/{NAME}",
+        f"|{defaults.DEFAULT_CARD}/{NAME}",
         f"|{settings_offer.offer_path(str(DeviceSettings().state_dir))}",
-        f"|{options.DEFAULT_DATA}/{provisioning_status.PENDING}",
-        f"|{options.DEFAULT_DATA}/{provisioning_status.REFUSED}",
-        f"|!{options.DEFAULT_DATA}/{provisioning_status.ACCEPTED}",
+        f"|{defaults.DEFAULT_DATA}/{provisioning_status.PENDING}",
+        f"|{defaults.DEFAULT_DATA}/{provisioning_status.REFUSED}",
+        f"|!{defaults.DEFAULT_DATA}/{provisioning_status.ACCEPTED}",
     }
     assert set(given["Unit.ConditionPathExists"]) == wanted
-    assert f"/var/lib/{one(unit, 'Service.StateDirectory')}" == options.DEFAULT_DATA
+    assert f"/var/lib/{one(unit, 'Service.StateDirectory')}" == defaults.DEFAULT_DATA
     assert one(unit, "Service.User") != one("camerad.service", "Service.User")
     told = settings("camerad-provision-publish.service")["Unit.ConditionPathExists"]
     assert told == [
-        f"|{options.DEFAULT_DATA}/{PUBLISH}",
-        f"|!{options.DEFAULT_CARD}/{DEVICE}",
+        f"|{defaults.DEFAULT_DATA}/{PUBLISH}",
+        f"|!{defaults.DEFAULT_CARD}/{DEVICE}",
     ]
 
 

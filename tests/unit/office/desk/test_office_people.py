@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from camerad.base.errors import EX_USAGE, CameradError
-from camerad.cli import office_people
+from camerad.cli import office_desk
 from camerad.office.desk import people as people_module
 from camerad.office.desk.roles import DeskRole
 from camerad.office.server.start_check import NotMountedError
@@ -39,8 +39,13 @@ register: {office.register}
 desk:
   url: https://localhost:8444
 """)
-    said = {"people_action": action, "person": person, "name": "N", "role": ["desk"]}
-    office_people.run(argparse.Namespace(config=str(path), **said))
+    options = argparse.Namespace(config=str(path), person=person, name="N", role=["desk"])
+    does = {
+        "add": office_desk.add_person,
+        "link": office_desk.link_person,
+        "list": office_desk.list_people,
+    }
+    does[action](options)
 
 
 def test_whoever_has_come_in_gets_a_link_by_the_command_unless_withdrawn(
