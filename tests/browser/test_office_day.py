@@ -27,9 +27,9 @@ from hw_mocks.fleet.endless_film import of_clip
 from hw_mocks.fleet.fleet_office import FleetOffice
 from hw_mocks.fleet.fleet_run import Fleet
 from hw_mocks.office import identity_file
+from page_words import page_words
 from playwright.sync_api import Browser, Locator, expect
 
-from camerad.base.words import words_in
 from camerad.behaviour.stages import Condition
 from camerad.container.keys import SigningKey
 from camerad.verify.verdict import Verdict
@@ -129,10 +129,10 @@ class Worker:
     def __init__(self, one: Person, language: str) -> None:
         self.one = one
         self.page = one.page
-        self._words = words_in(language[:2])
+        self._words = page_words(language[:2])
 
     def word(self, text: str, **values: object) -> str:
-        said = self._words.gettext(text)
+        said = self._words.get(text, text)
         for name, value in values.items():
             said = said.replace(f"{{{name}}}", str(value))
         return said

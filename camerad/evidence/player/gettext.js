@@ -28,7 +28,8 @@ export class Words {
      * @type {(one: string, many: string, number: number, values?: Record<string, any>) => string} */
     this.ngettext = (one, many, number, values) => {
       const form = Number(plural?.[number < 200 ? number : 100 + (number % 100)]);
-      return filled(texts[one]?.[form] ?? (number === 1 ? one : many), { number, ...values });
+      const forms = texts[one] ?? [];
+      return filled(forms[form] ?? forms.at(-1) ?? (number === 1 ? one : many), { number, ...values });
     };
   }
 }

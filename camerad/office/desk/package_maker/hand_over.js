@@ -7,7 +7,7 @@ import { askToDo, copy, field, fill, make, tell } from "../dom.js";
 import { moment } from "../format.js";
 import { titleOf } from "../titles.js";
 import { sentence } from "../words.js";
-import { gettext, sayHere, size } from "./maker_words.js";
+import { gettext, ngettext, sayHere, size } from "./maker_words.js";
 
 /** Packages that were made in this tab and not handed over yet, by person and case. */
 const made = new Map();
@@ -80,7 +80,7 @@ async function makePackage(one, me, key, mine) {
 
 /** What is said of recordings of which there is no film. @param {string[]} recordings */
 export function badOf({ length: count }) {
-  return [count === 1 ? "package_bad_one" : "package_bad", { count }];
+  return ngettext("One recording is not authentic. Talk to a supervisor first. Only the sealed original goes along, and the cover sheet says so.", "{number} recordings are not authentic. Talk to a supervisor first. Only the sealed original goes along, and the cover sheet says so.", count);
 }
 
 /** What was made here, to be handed over. */
@@ -95,7 +95,7 @@ function drawMade(one, { name, bytes, sha256, sealedOnly, sheets }, key, again) 
     { class: "card" },
     make("h3", {}, gettext("The package is ready")),
     make("dl", {}, facts.map(([label, text]) => [make("dt", {}, sayHere(label)), make("dd", {}, text)])),
-    sealedOnly.length === 0 ? null : make("p", { class: "wrong" }, `${sayHere(...badOf(sealedOnly))} ${sealedOnly.join("; ")}`),
+    sealedOnly.length === 0 ? null : make("p", { class: "wrong" }, `${badOf(sealedOnly)} ${sealedOnly.join("; ")}`),
     make("p", {}, gettext("Print the cover sheet of each recording. When all of it has gone out, record the hand-over.")),
     make("div", { class: "buttons" }, sheets.map(({ title, page }) => make("button", { onclick: () => printSheet(page) }, `${gettext("Print the cover sheet")}: ${title}`))),
     make("div", { class: "buttons" }, make("button", { class: "main", onclick: () => recordHandOver(one, made.get(key), key, again) }, gettext("Record the hand-over"))),

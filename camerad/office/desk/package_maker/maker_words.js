@@ -8,13 +8,9 @@ import { TRANSLATIONS } from "./translations.js";
 const TEXTS = {
   package_make: N_("Make the package for the prosecutor"),
   package_again: N_("Make one more package"),
-  package_waits_one: N_("A supervisor has to approve that. The request is written down; try again after that."),
-  package_waits: N_("A supervisor has to approve that for {count} recordings. The request is written down; try again after that."),
   package_problem_no_key: N_("No camera of the register has its key, so nobody can check it."),
   package_problem_unreadable: N_("It cannot be read as a recording."),
   package_problem_no_pictures: N_("It has no pictures."),
-  package_bad_one: N_("One recording is not authentic. Talk to a supervisor first. Only the sealed original goes along, and the cover sheet says so."),
-  package_bad: N_("{count} recordings are not authentic. Talk to a supervisor first. Only the sealed original goes along, and the cover sheet says so."),
   package_file: N_("File"),
   package_size: N_("Size"),
   package_sha256: N_("Fingerprint (SHA-256)"),
@@ -28,6 +24,9 @@ export function words() {
 
 /** @type {(text: string, values?: Record<string, any>) => string} */
 export const gettext = (text, values) => words().gettext(text, values);
+
+/** @type {(one: string, many: string, number: number) => string} */
+export const ngettext = (one, many, number) => words().ngettext(one, many, number);
 
 /** The text for a key. A key that is missing is a mistake of ours. */
 export function sayHere(key, values = {}) {

@@ -17,7 +17,7 @@ import { language, say, sentence } from "../words.js";
 import { LedgerError } from "./ledger_words.js";
 import { Candidate, MissingPageError, NoFilmError, makePackage } from "./maker.js";
 import { badOf } from "./hand_over.js";
-import { gettext, sayHere, size, words } from "./maker_words.js";
+import { gettext, ngettext, sayHere, size, words } from "./maker_words.js";
 import { MOST_IN_MEMORY, chosenFile, hasFiles } from "./saving.js";
 import { sheetTexts } from "./sheet_texts.js";
 import { noteVerdict } from "./verdict_note.js";
@@ -139,7 +139,7 @@ class PackageMaking {
     this.stop.signal.throwIfAborted();
     const body = { recordings: ids, purpose: "download", reason: said.reason, case: one.number };
     const { viewings, waiting } = await post("/api/viewings", body);
-    if (waiting > 0) return this.#refuse(sayHere(waiting === 1 ? "package_waits_one" : "package_waits", { count: waiting }));
+    if (waiting > 0) return this.#refuse(ngettext("A supervisor has to approve that. The request is written down; try again after that.", "A supervisor has to approve that for {number} recordings. The request is written down; try again after that.", waiting));
     return new Map(ids.map((id, at) => [id, { Viewing: viewings[at] }]));
   }
 
@@ -200,7 +200,7 @@ class PackageMaking {
   async #make(identity, room) {
     const sealedOnly = this.#candidates.filter(({ isGood }) => !isGood).map(({ id }) => this.titleOf(id));
     const save = make("button", { class: "main" }, gettext("Save the package (at most {size})", { size: size(room) }));
-    const warning = sealedOnly.length === 0 ? null : make("p", { class: "wrong", role: "alert" }, sayHere(...badOf(sealedOnly)));
+    const warning = sealedOnly.length === 0 ? null : make("p", { class: "wrong", role: "alert" }, badOf(sealedOnly));
     fill(this.#body, warning, make("p", {}, gettext("The films in the package are not encrypted. Choose a place that only you can open, best of all the medium that is handed over.")), save);
     save.focus();
     let target = null;

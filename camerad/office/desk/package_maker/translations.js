@@ -7,8 +7,10 @@ export const TRANSLATIONS = {
    "%H:%M:%S": "%H:%M:%S",
    "%d %B %Y": "%d.%m.%Y",
    "%d %B %Y, %H:%M:%S": "%d.%m.%Y, %H:%M:%S",
-   "A supervisor has to approve that for {count} recordings. The request is written down; try again after that.": "Das muss die Aufsicht für {count} Aufzeichnungen genehmigen. Die Anfrage ist festgehalten; versuchen Sie es danach wieder.",
-   "A supervisor has to approve that. The request is written down; try again after that.": "Das muss die Aufsicht genehmigen. Die Anfrage ist festgehalten; versuchen Sie es danach wieder.",
+   "A supervisor has to approve that. The request is written down; try again after that.": [
+    "Das muss die Aufsicht genehmigen. Die Anfrage ist festgehalten; versuchen Sie es danach wieder.",
+    "Das muss die Aufsicht für {number} Aufzeichnungen genehmigen. Die Anfrage ist festgehalten; versuchen Sie es danach wieder."
+   ],
    "Add a recording first, to hand over.": "Zum Übergeben zuerst eine Aufzeichnung hinzufügen.",
    "All recordings of the case are fetched and checked. The ledger then has that it was you, and your reason: name the file, no people.": "Alle Aufzeichnungen des Vorgangs werden geholt und geprüft. Im Protokoll steht dann, dass Sie es waren, und Ihr Grund: Aktenzeichen nennen, keine Namen.",
    "Authentic, with remarks: the cover sheet has them": "Echt, mit Hinweisen: Sie stehen im Begleitblatt",
@@ -50,7 +52,10 @@ export const TRANSLATIONS = {
    "Nothing was changed since it was recorded, provided that the key below is the one registered for this camera. What is missing, or worth knowing, is listed below.": "Seit der Aufzeichnung wurde nichts verändert, sofern der Schlüssel unten der für diese Kamera registrierte ist. Was fehlt oder zu beachten ist, steht unten.",
    "Nothing was changed, removed or added since it was recorded, provided that the key below is the one registered for this camera.": "Seit der Aufzeichnung wurde nichts verändert, entfernt oder hinzugefügt, sofern der Schlüssel unten der für diese Kamera registrierte ist.",
    "OFFICE": "DIENSTSTELLE",
-   "One recording is not authentic. Talk to a supervisor first. Only the sealed original goes along, and the cover sheet says so.": "Eine Aufzeichnung ist nicht echt. Sprechen Sie zuerst mit der Aufsicht. Davon kommt nur das verschlüsselte Original mit, und das Begleitblatt sagt es.",
+   "One recording is not authentic. Talk to a supervisor first. Only the sealed original goes along, and the cover sheet says so.": [
+    "Eine Aufzeichnung ist nicht echt. Sprechen Sie zuerst mit der Aufsicht. Davon kommt nur das verschlüsselte Original mit, und das Begleitblatt sagt es.",
+    "{number} Aufzeichnungen sind nicht echt. Sprechen Sie zuerst mit der Aufsicht. Davon kommt nur das verschlüsselte Original mit, und das Begleitblatt sagt es."
+   ],
    "Other pictures per second": "Andere Bildrate",
    "Parts of this recording were changed or are missing, as the check by the key below shows, provided that it is the one registered for this camera. So no video was made; what is affected is listed below.": "Teile dieser Aufzeichnung wurden verändert oder fehlen. Das zeigt die Prüfung mit dem Schlüssel unten, sofern er der für diese Kamera registrierte ist. Darum wurde kein Video erstellt; was betroffen ist, steht unten.",
    "Picture and sound": "Bild und Ton",
@@ -105,7 +110,6 @@ export const TRANSLATIONS = {
    "the end": "Ende",
    "the whole package": "das ganze Paket",
    "video, plays anywhere": "Video, überall abspielbar",
-   "{count} recordings are not authentic. Talk to a supervisor first. Only the sealed original goes along, and the cover sheet says so.": "{count} Aufzeichnungen sind nicht echt. Sprechen Sie zuerst mit der Aufsicht. Davon kommt nur das verschlüsselte Original mit, und das Begleitblatt sagt es.",
    "{local} {zone} ({utc} UTC)": "{local} {zone} ({utc} UTC)",
    "{number} picture": [
     "{number} Bild",

@@ -3,7 +3,7 @@
 
 import { file, post, textOf } from "./api.js";
 import { ask, askToDo, attempt, field, make, tell } from "./dom.js";
-import { gettext, say } from "./words.js";
+import { N_, gettext, say } from "./words.js";
 
 const REFUSALS = [
   "unsigned", "signature_spoilt", "changed", "other_office", "office_key_changed", "mistakes", "other_camera", "no_camera", "old", "too_large",
@@ -128,5 +128,5 @@ async function tellWhy(answer, left) {
     left.length > 0 ? make("ul", {}, left.map((text) => make("li", {}, text))) : null,
     answer.text ? make("details", {}, make("summary", {}, gettext("What the server says")), make("p", { lang: "en" }, answer.text)) : null,
   ];
-  await ask(say(offered ? "offered_partly" : "not_offered"), why, parts, gettext("Close"), null);
+  await ask(gettext(offered ? N_("Not offered to all") : N_("It is not offered")), why, parts, gettext("Close"), null);
 }

@@ -4,7 +4,7 @@ import { coming, get, post } from "./api.js";
 import { askForSettings, askForUpdate, drawOffers } from "./camera_offers.js";
 import { askToDo, attempt, field, fill, make, newest, redraw } from "./dom.js";
 import { age, moment } from "./format.js";
-import { gettext, language, pgettext, say } from "./words.js";
+import { N_, gettext, language, ngettext, pgettext, say } from "./words.js";
 
 const WIDE = matchMedia("(min-width: 70rem)");
 const TAGS = { needs: "missing", ready: "good", away: "away", withdrawn: "missing" };
@@ -121,7 +121,9 @@ function reasons(one, now) {
 }
 
 function reasonWords(why) {
-  if (KNOWN.includes(why.code)) return say(why.number === 1 && ["silent", "left"].includes(why.code) ? `why_${why.code}_one` : `why_${why.code}`, { count: why.number });
+  if (why.code === "silent") return ngettext("Not in its dock for {number} day. Look for it.", "Not in its dock for {number} days. Look for it.", why.number);
+  if (why.code === "left") return ngettext("{number} recording still on the camera. Leave it in the dock.", "{number} recordings still on the camera. Leave it in the dock.", why.number);
+  if (KNOWN.includes(why.code)) return say(`why_${why.code}`, { count: why.number });
   if (why.code === "doctor") return [gettext("The last check found a fault:"), " ", make("code", {}, why.detail)];
   if (why.code === "settings_refused") return [gettext("It refused its settings:"), " ", said(why.detail)];
   return said(why.text);
@@ -153,11 +155,11 @@ function settingsWords(one) {
 }
 
 function doctorWords(one, known) {
-  if (one.doctor === null) return say(known ? "doctor_not_run" : "not_known");
+  if (one.doctor === null) return gettext(known ? N_("Not since its start") : N_("not known yet"));
   const { at, clock, failed, warned, not_tested: left } = one.doctor;
   const when = Date.parse(at);
   return [
-    make("span", {}, failed.length > 0 ? gettext("faults: {count}", { count: failed.length }) : say(warned.length > 0 ? "doctor_warned" : "doctor_well", { count: warned.length })),
+    make("span", {}, failed.length > 0 ? gettext("faults: {count}", { count: failed.length }) : gettext(warned.length > 0 ? N_("remarks: {count}") : N_("All is well"), { count: warned.length })),
     [...failed, ...warned].map((name) => make("code", {}, name)),
     left > 0 ? make("small", {}, gettext("{count} not tried", { count: left })) : null,
     make("small", {}, Number.isNaN(when) ? said(at) : moment(when * 1000, clock)),

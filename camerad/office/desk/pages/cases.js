@@ -6,7 +6,7 @@ import { day, moment, recently } from "./format.js";
 import { holdsIn } from "./holds.js";
 import { tags } from "./tags.js";
 import { headed, linked, rowsOf, smallId, titleOf } from "./titles.js";
-import { gettext, say, sentence, wordFor } from "./words.js";
+import { N_, gettext, sentence, wordFor } from "./words.js";
 
 /** What no case has for a number: it has to be chosen. */
 const UNCHOSEN = " ";
@@ -90,7 +90,7 @@ async function drawCases(page, { unreadable, lost }, number, said) {
     [next, question] = [found.next, typed];
     more.hidden = next === null;
     none.hidden = list.children.length > 0;
-    fill(none, none.hidden ? null : say(asked.has("said") ? "no_case_found" : "no_cases"));
+    fill(none, none.hidden ? null : gettext(asked.has("said") ? N_("No case matches.") : N_("There is no case yet.")));
   }
 }
 
@@ -213,7 +213,7 @@ function drawHandOver(left, rows) {
 /** Adds a recording to a case that somebody chooses. found: the recording as the server says it. */
 export async function addToCase({ main }, recording, found, again) {
   if ((await addedTo("add_to_case", null, main, recording, found)) === null) return;
-  tell(say(found.held ? "added_held_to_case" : "added_to_case"));
+  tell(gettext(found.held ? N_("The recording is in the case.") : N_("The recording is in the case. So that it stays, keep it from deletion as well.")));
   await again();
 }
 
@@ -257,7 +257,7 @@ async function addedTo(does, text, main, recording, found, ours = []) {
   let opened = null;
   show();
   const fields = [first.next === null ? null : typing, field(gettext("Case"), choice), place];
-  const said = await ask(headed(does, recording, found), text, fields, say(does === "hand_over" ? "on" : "add"), gettext("Cancel"), async (typed) => {
+  const said = await ask(headed(does, recording, found), text, fields, gettext(does === "hand_over" ? N_("Continue") : N_("Add")), gettext("Cancel"), async (typed) => {
     const number = numberIn(typed);
     if (typed.number === "" && opened !== number) {
       const there = await openNew(number);

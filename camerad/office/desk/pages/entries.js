@@ -8,7 +8,7 @@ import { mistakeIn, periodFields, questionOf } from "./filters.js";
 import { day, moment, timeOf, zone } from "./format.js";
 import { holdWords } from "./holds.js";
 import { linked, smallId } from "./titles.js";
-import { gettext, language, reportWords, say, sentence } from "./words.js";
+import { N_, gettext, language, ngettext, reportWords, say, sentence } from "./words.js";
 
 const KINDS = ["signed", "viewed", "downloaded", "viewing_approved", "judged", "hold", "hold_until", "hold_ground", "release", "release_reason", "case", "rights", "camera", "offer", "report_made", "received", "deleted", "start"];
 
@@ -82,7 +82,7 @@ export async function showEntries({ main }) {
     body.append(...page.rows.map((row) => draw(row, called)));
     [next, question] = [page.next, wanted];
     more.hidden = next === null;
-    fill(found, rows.length === 0 ? gettext("No entry matches.") : say(next === null ? "entries_found" : "entries_first", { count: rows.length }));
+    fill(found, rows.length === 0 ? gettext("No entry matches.") : gettext(next === null ? N_("Entries: {count}.") : N_("The newest {count} entries."), { count: rows.length }));
   }
 }
 
@@ -134,6 +134,6 @@ export async function showDeletions({ main, me }) {
     make("h2", {}, gettext("In the next 24 hours")),
     list(coming, (row) => gettext("on {day}", { day: moment(row.due_us) })),
     make("h2", {}, gettext("Since yesterday")),
-    list(done, (row) => `${gettext("deleted on {day}, {time}", { day: day(row.deleted_us), time: timeOf(row.deleted_us) })} · ${row.why === "expired" ? say(row.retention_days === 1 ? "why_expired_one" : "why_expired", { days: row.retention_days, day: row.ended_us === null ? "–" : day(row.ended_us) }) : whyDeleted(row.why)}`),
+    list(done, (row) => `${gettext("deleted on {day}, {time}", { day: day(row.deleted_us), time: timeOf(row.deleted_us) })} · ${row.why === "expired" ? ngettext("{number} day after its end on {day}", "{number} days after its end on {day}", row.retention_days, { day: row.ended_us === null ? "–" : day(row.ended_us) }) : whyDeleted(row.why)}`),
   );
 }

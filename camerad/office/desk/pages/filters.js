@@ -3,7 +3,7 @@
 import { clockOf, dayField, isoOf, spelledDay, timeField } from "./dates.js";
 import { field, make } from "./dom.js";
 import { day } from "./format.js";
-import { gettext, say } from "./words.js";
+import { N_, gettext, say } from "./words.js";
 
 /** Fields for a period: days, and times of day that may be left out. */
 export function periodFields() {
@@ -56,7 +56,7 @@ export function mistakeIn(form) {
   const wrong = [...form.elements].find((one) => !one.validity.valid || read[one.dataset.kind]?.(one.value) === null);
   if (wrong !== undefined) {
     wrong.focus();
-    return say(wrong.dataset.kind === "time" ? "no_such_time" : "no_such_date");
+    return gettext(wrong.dataset.kind === "time" ? N_("There is no such time. For example: 18:00") : N_("There is no such date. For example: 28/11/2026"));
   }
   const alone = ["from", "to"].find((name) => form.elements[`${name}_time`].value && !form.elements[name].value);
   const asked = questionOf(form, []);

@@ -7,7 +7,7 @@ import { wall } from "./filters.js";
 import { day } from "./format.js";
 import { headed } from "./titles.js";
 import { reasons } from "./viewing.js";
-import { gettext, say, sentence } from "./words.js";
+import { N_, gettext, say, sentence } from "./words.js";
 
 /** What recordings are kept for, as the ledger names it. */
 export const GROUNDS = ["prosecution", "danger", "lawfulness", "person", "other"];
@@ -49,7 +49,7 @@ export async function hold(id, found, me, again) {
 /** Asks once for several, one after the other. titles: by their ids. again: is told which are left. */
 export async function holdAll(titles, again) {
   const left = new Map(titles);
-  const text = say(left.size === 1 ? "hold_text" : "hold_chosen_text", { count: left.size });
+  const text = gettext(left.size === 1 ? N_("It is not deleted until the day below is over or a supervisor releases it. The reason is in the ledger for good: no names.") : N_("{count} recordings are not deleted until the day below is over or a supervisor releases them. The reason is in the ledger for good, with each: no names."), { count: left.size });
   const names = make("ul", { class: "choose" }, [...titles.values()].map((title) => make("li", {}, title)));
   await ask(gettext("Keep from deletion"), text, [names, ...fields(null)], gettext("Keep from deletion"), gettext("Cancel"), async (typed) => {
     const failed = [];

@@ -10,7 +10,7 @@ import { strip } from "./strip.js";
 import { tags } from "./tags.js";
 import { headed, smallId, titleOf } from "./titles.js";
 import { closePlayer, takeAlong, view } from "./viewing.js";
-import { gettext, reportWords, say, wordFor } from "./words.js";
+import { N_, gettext, ngettext, reportWords, say, wordFor } from "./words.js";
 
 const addToCase = fetched(() => import("./cases.js"), "addToCase");
 const handOver = fetched(() => import("./cases.js"), "handOver");
@@ -38,8 +38,8 @@ function keptWhy(row) {
   if (row === null || row.state === "deleted") return null;
   if (row.held) return row.holds.length === 0 ? gettext("kept") : make("ul", {}, row.holds.map((one) => make("li", {}, holdWords(one))));
   if (row.due_us === null && row.state !== "here") return null;
-  if (row.due_us === null) return say(row.in_ledger ? "due_no_time" : "due_not_taken", { days: row.retention_days ?? row.stated_days ?? "?" });
-  return say(row.retention_days === 1 ? "due_why_one" : "due_why", { day: day(row.due_us), days: row.retention_days ?? "?" });
+  if (row.due_us === null) return gettext(row.in_ledger ? N_("The day is still open, mostly because the server's time is not confirmed yet. It is here as soon as a time server confirms it. Nothing is deleted before {days} days are over.") : N_("The day is certain as soon as the server has taken the recording into its ledger, mostly within minutes."), { days: row.retention_days ?? row.stated_days ?? "?" });
+  return ngettext("on {day}, {number} day after its end", "on {day}, {number} days after its end", row.retention_days ?? "?", { day: day(row.due_us) });
 }
 
 /** What a tab found last; nothing where none has. */
@@ -90,14 +90,14 @@ export async function showRecording({ main, me, go }, [id = ""], viewed = null) 
       { class: "buttons" },
       said === null ? null : make("button", { class: shown.seen.childElementCount === 0 ? "main" : null, onclick: () => view(found, seen, me, again, judged) }, gettext("Check and view")),
       here ? make("button", { onclick: () => takeAlong(id, found, me, again) }, gettext("Save the sealed file")) : null,
-      here ? make("button", { onclick: () => hold(id, found, me, again) }, say(held ? "hold_again" : "hold")) : null,
+      here ? make("button", { onclick: () => hold(id, found, me, again) }, gettext(held ? N_("Keep it once more") : N_("Keep from deletion"))) : null,
       here ? make("button", { onclick: () => attempt(() => addToCase({ main }, id, found, again)) }, gettext("Add to a case")) : null,
-      here ? make("button", { onclick: () => attempt(() => handOver({ main, go }, id, found)) }, say(left.length === 0 ? "hand_over" : "hand_over_again")) : null,
+      here ? make("button", { onclick: () => attempt(() => handOver({ main, go }, id, found)) }, gettext(left.length === 0 ? N_("Hand over") : N_("Hand over again"))) : null,
       held && me.roles.includes("supervisor") ? make("button", { onclick: () => release(id, found, again) }, gettext("End the protection")) : null,
     ),
     unreadable ? make("p", { role: "alert" }, gettext("This file cannot be read as a recording. What happened to it is below. It can be kept from deletion, and saved sealed.")) : null,
     said === null ? null : make("p", { class: "hint screen" }, gettext("“Check and view” says whether it is authentic; no key is needed for that. If it is not: do not hand it over, and tell a supervisor.")),
-    asked.map((one) => make("p", {}, make("a", { href: "#requests" }, say(one.approved_by ? "request_approved" : "request_waits", { reason: one.reason })))),
+    asked.map((one) => make("p", {}, make("a", { href: "#requests" }, gettext(one.approved_by ? N_("Your request is approved ({reason})") : N_("Your request waits ({reason})"), { reason: one.reason })))),
     seen,
     found.missing.map((what) => make("p", { class: "wrong" }, say(`missing_${what}`))),
     cases.length === 0 ? null : make("p", {}, `${gettext("Cases")}: `, cases.map((number) => [make("a", { href: `#cases/${encodeURIComponent(number)}` }, number), " "])),
@@ -150,14 +150,14 @@ function facts(said, key, row, called) {
   const length = duration(said.seconds);
   const list = [
     ["began", moment(said.began_us, said.clock)],
-    ["press", say(said.trigger_at < 0 ? "press_before" : "press_at", { at: duration(Math.abs(said.trigger_at)) })],
+    ["press", gettext(said.trigger_at < 0 ? N_("{at} before the first picture") : N_("{at} after the begin"), { at: duration(Math.abs(said.trigger_at)) })],
     ["length", missing < LEAST ? length : gettext("{length}, of these {missing} without pictures", { length, missing: duration(missing) })],
     ["ended_by", wordFor(called.end_reasons, said.reason) ?? "–"],
     ["camera", said.device],
     ["wearer", said.wearer ?? "–"],
     ["marks", said.marks.length ? said.marks.map(duration).join(", ") : gettext("none")],
     ["gaps", said.gaps.length ? said.gaps.map(gap).join(", ") : gettext("none")],
-    ["sound", said.sound && silent.length ? gettext("yes, except {gaps}", { gaps: silent.map(gap).join(", ") }) : say(said.sound ? "yes" : "no")],
+    ["sound", said.sound && silent.length ? gettext("yes, except {gaps}", { gaps: silent.map(gap).join(", ") }) : gettext(said.sound ? N_("yes") : N_("no"))],
     ["kept", keptWhy(row) ?? "–"],
   ];
   const technical = [

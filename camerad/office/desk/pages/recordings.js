@@ -8,7 +8,7 @@ import { day, duration, idTime, moment, timeOf, zone } from "./format.js";
 import { holdAll, holdWords } from "./holds.js";
 import { tags } from "./tags.js";
 import { addressOf, titleOf } from "./titles.js";
-import { gettext, say, sentence } from "./words.js";
+import { gettext, ngettext, say, sentence } from "./words.js";
 
 const FLAGS = [["flagged", "only_marked"], ["held", "only_held"], ["handed_over", "only_handed_over"], ["not_authentic", "only_not_authentic"], ["recovered", "only_recovered"], ["has_gaps", "only_gaps"]];
 const STATES = ["here", "deleted", "missing", "unreadable", "unseen", "apart"];
@@ -139,8 +139,7 @@ export async function showRecordings({ main, me }, [spoken = ""]) {
       mine.pages = anew ? 1 : mine.pages + 1;
       markPeriod(periods, form);
       const count = new Set(rows.map(({ id }) => id)).size;
-      const many = next === null ? (count === 1 ? "found_one" : "found") : total === null ? "found_first_many" : "found_first";
-      fill(found, [count === 0 ? null : say(many, { count, total }), ...wanted.said].filter(Boolean).join(" · "));
+      fill(found, [count === 0 ? null : counted(count, next === null, total), ...wanted.said].filter(Boolean).join(" · "));
       if (anew) draw();
       else add(page.rows);
       return true;
@@ -270,4 +269,10 @@ function keptUntil(row) {
 function spelledId(text) {
   const parts = text.replace(/\.tar\s*$/i, "").replace(/[^\w-]/g, "").replace(/^-+/, "").split("-");
   return [...parts.slice(0, -1).map((one) => one.toUpperCase()), parts.at(-1).toLowerCase()].join("-");
+}
+
+/** How many are shown. total: of how many, null for very many. */
+function counted(number, isAll, total) {
+  if (isAll) return ngettext("{number} recording", "{number} recordings", number);
+  return total === null ? gettext("The first {number} of more than 10,000 recordings", { number }) : gettext("The first {number} of {total} recordings", { number, total });
 }

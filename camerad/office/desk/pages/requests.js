@@ -3,7 +3,7 @@
 import { get, post } from "./api.js";
 import { attempt, make, newest, redraw, tell } from "./dom.js";
 import { linked, rowsOf, smallId } from "./titles.js";
-import { gettext, say } from "./words.js";
+import { N_, gettext } from "./words.js";
 
 /** What waits: one's own, and a supervisor's all. */
 export async function showRequests({ main, me }) {
@@ -30,7 +30,7 @@ function draw(one, rows, me, again) {
   return make(
     "li",
     { class: "card" },
-    make("h2", {}, one.person, " ", make("small", {}, say(one.purpose === "view" ? "view" : "take_along"))),
+    make("h2", {}, one.person, " ", make("small", {}, gettext(one.purpose === "view" ? N_("View") : N_("Save the sealed file")))),
     make(
       "dl",
       {},
@@ -41,7 +41,7 @@ function draw(one, rows, me, again) {
       make("dt", {}, gettext("File number")),
       make("dd", {}, one.case || gettext("without a case")),
     ),
-    make("p", {}, one.approved_by ? say(one.recordings.length > 1 ? "approved_by_all" : "approved_by", { who: one.approved_by }) : gettext("It waits for a supervisor.")),
+    make("p", {}, one.approved_by ? gettext(one.recordings.length > 1 ? N_("Approved by {who}, all together. It is good once: make the package in the case, with this reason and exactly these recordings.") : N_("Approved by {who}. It is good for one viewing: open the recording, with this reason and this case."), { who: one.approved_by }) : gettext("It waits for a supervisor.")),
     approves ? make("div", { class: "buttons" }, make("button", { onclick: () => approve(one, again) }, one.recordings.length > 1 ? gettext("Approve all {count}", { count: one.recordings.length }) : gettext("Approve"))) : null,
   );
 }

@@ -4,8 +4,6 @@ export const TRANSLATIONS = {
  "plural": "10111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111",
  "texts": {
   "1 day after its end on {day}": "Speicherfrist von 1 Tag nach ihrem Ende am {day} abgelaufen",
-  "1 recording": "1 Aufzeichnung",
-  "1 recording still on the camera. Leave it in the dock.": "1 Aufzeichnung noch auf der Kamera. Im Dock lassen.",
   "A case is handed over, with all of its recordings. Choose it, or open one.": "Übergeben wird ein Vorgang, mit allen seinen Aufzeichnungen. Wählen Sie ihn, oder legen Sie einen an.",
   "A file number has up to 60 characters; a note is one line.": "Ein Aktenzeichen hat bis zu 60 Zeichen; eine Notiz ist eine Zeile.",
   "A light fails. To the workshop.": "Eine Leuchte ist gestört. In die Werkstatt.",
@@ -198,8 +196,10 @@ export const TRANSLATIONS = {
   "None of these cameras takes it.": "Keine dieser Kameras nimmt es.",
   "Not every case can be read now. This recording may belong to one of those, or may have left the office with it. The server's log says which file is damaged.": "Gerade sind nicht alle Vorgänge lesbar. Diese Aufzeichnung kann zu einem davon gehören oder damit herausgegeben sein. Welche Datei beschädigt ist, steht im Journal des Servers.",
   "Not in its dock": "Nicht im Dock",
-  "Not in its dock for 1 day. Look for it.": "Seit 1 Tag nicht im Dock. Bitte suchen.",
-  "Not in its dock for {count} days. Look for it.": "Seit {count} Tagen nicht im Dock. Bitte suchen.",
+  "Not in its dock for {number} day. Look for it.": [
+   "Seit {number} Tag nicht im Dock. Bitte suchen.",
+   "Seit {number} Tagen nicht im Dock. Bitte suchen."
+  ],
   "Not kept: {names}": "Ohne Löschschutz geblieben: {names}",
   "Not offered to all": "Nicht allen angeboten",
   "Not since its start": "Nicht seit dem Start",
@@ -334,8 +334,8 @@ export const TRANSLATIONS = {
   "The file names no camera. Write the camera's key into it, and sign it again.": "Die Datei nennt keine Kamera. Schreiben Sie den Schlüssel der Kamera hinein und signieren Sie sie neu.",
   "The file was changed after it was signed. Have it signed again.": "Die Datei wurde nach dem Signieren geändert. Lassen Sie sie neu signieren.",
   "The file's number is not above that of the settings that the camera has.": "Die Nummer der Datei ist nicht höher als die der Einstellungen, die die Kamera hat.",
-  "The first {count} of more than 10,000 recordings": "Die ersten {count} von mehr als 10.000 Aufzeichnungen",
-  "The first {count} of {total} recordings": "Die ersten {count} von {total} Aufzeichnungen",
+  "The first {number} of more than 10,000 recordings": "Die ersten {number} von mehr als 10.000 Aufzeichnungen",
+  "The first {number} of {total} recordings": "Die ersten {number} von {total} Aufzeichnungen",
   "The index does not answer: it is being made, or its storage is full or away. Try again in a moment; if it stays so, tell whoever runs the server.": "Das Verzeichnis antwortet nicht: Es wird gerade erstellt, oder sein Speicher ist voll oder fehlt. Versuchen Sie es gleich noch einmal; bleibt es so, sagen Sie es dem, der den Server betreut.",
   "The last check found a fault:": "Die letzte Prüfung fand einen Fehler:",
   "The last day has to be over for a day. The same period gives the same report.": "Der letzte Tag muss seit einem Tag vorbei sein. Derselbe Zeitraum ergibt denselben Bericht.",
@@ -540,9 +540,11 @@ export const TRANSLATIONS = {
   "offered to a camera": "Angebot an eine Kamera",
   "office": "Dienststelle",
   "on {day}": "am {day}",
-  "on {day}, 1 day after its end": "am {day}, 1 Tag nach ihrem Ende",
   "on {day}, about {time}": "am {day} gegen {time}",
-  "on {day}, {days} days after its end": "am {day}, {days} Tage nach ihrem Ende",
+  "on {day}, {number} day after its end": [
+   "am {day}, {number} Tag nach ihrem Ende",
+   "am {day}, {number} Tage nach ihrem Ende"
+  ],
   "other": "anderes",
   "passkey added": "Passkey angelegt",
   "person added, with a link": "Person hinzugefügt, mit Link",
@@ -604,7 +606,6 @@ export const TRANSLATIONS = {
   "{count} recordings": "{count} Aufzeichnungen",
   "{count} recordings are checked and opened in this tab, with the office's key. For each of them the ledger then has that it was you, and your reason: without names.": "{count} Aufzeichnungen werden in diesem Tab geprüft und mit dem Schlüssel der Dienststelle geöffnet. Im Protokoll steht dann bei jeder, dass Sie es waren, und Ihr Grund: ohne Namen.",
   "{count} recordings are not deleted until the day below is over or a supervisor releases them. The reason is in the ledger for good, with each: no names.": "{count} Aufzeichnungen werden nicht gelöscht, bis der Tag unten vorbei ist oder die Aufsicht den Löschschutz aufhebt. Der Grund steht bei jeder dauerhaft im Protokoll: keine Namen.",
-  "{count} recordings still on the camera. Leave it in the dock.": "{count} Aufzeichnungen noch auf der Kamera. Im Dock lassen.",
   "{days} days after its end on {day}": "Speicherfrist von {days} Tagen nach ihrem Ende am {day} abgelaufen",
   "{length}, of these {missing} without pictures": "{length}, davon {missing} ohne Bild",
   "{name} counts again.": "{name} gilt wieder.",
@@ -620,6 +621,18 @@ export const TRANSLATIONS = {
   "{name} may sign in again, with the roles: {roles}. Former passkeys and a connected account count no more. Whoever runs the server makes the link for a new passkey.": "{name} darf sich wieder anmelden, mit den Rollen: {roles}. Frühere Passkeys und ein verbundenes Konto gelten nicht mehr. Den Link für einen neuen Passkey macht, wer den Server betreut.",
   "{name} runs this version.": "{name} läuft mit dieser Version.",
   "{name} was not made from an image, and takes no updates.": "{name} wurde nicht aus einem Image gemacht und nimmt keine Updates.",
+  "{number} day after its end on {day}": [
+   "Speicherfrist von {number} Tag nach ihrem Ende am {day} abgelaufen",
+   "Speicherfrist von {number} Tagen nach ihrem Ende am {day} abgelaufen"
+  ],
+  "{number} recording": [
+   "{number} Aufzeichnung",
+   "{number} Aufzeichnungen"
+  ],
+  "{number} recording still on the camera. Leave it in the dock.": [
+   "{number} Aufzeichnung noch auf der Kamera. Im Dock lassen.",
+   "{number} Aufzeichnungen noch auf der Kamera. Im Dock lassen."
+  ],
   "{ready} of {all} can be handed out.": "{ready} von {all} können ausgegeben werden.",
   "{version} is installed, its trial is to come": "{version} ist installiert, der Probelauf steht aus",
   "{version} is on offer": "{version} liegt bereit",

@@ -2,9 +2,11 @@
 // has the other languages.
 
 import { coming } from "./api.js";
-import { Words } from "./player/gettext.js";
+import { N_, Words } from "./player/gettext.js";
 import { TEXTS } from "./texts.js";
 import { TRANSLATIONS } from "./translations.js";
+
+export { N_ };
 
 const KEPT = "camerad-desk-language";
 const LANGUAGES = ["en", ...Object.keys(TRANSLATIONS)];
