@@ -6,14 +6,14 @@ version of camerad from elsewhere can compare what a server sends with it (`page
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Final
 
-from camerad.evidence import player_modules
+from camerad.evidence import player_modules, sheet_page
 from camerad.evidence.player_page import NAME, player_page
-from camerad.evidence.sheet_page import STYLE
 
 START: Final = "index.html"
 PAGE: Final = "/page/"
@@ -27,7 +27,7 @@ POLICY: Final = "; ".join(
     (
         "default-src 'none'",
         f"script-src 'self' {player_modules.csp_hash(IMPORT_MAP)}",
-        f"style-src 'self' {player_modules.csp_hash(STYLE)}",
+        f"style-src 'self' {player_modules.csp_hash(sheet_page.STYLE)}",
         "img-src 'self' data:",
         "media-src blob:",
         "connect-src 'self'",
@@ -50,9 +50,12 @@ _IMPORTS: Final = "IMPORT_MAP"
 @cache
 def maker_files() -> dict[str, bytes]:
     """The modules that make a package for the prosecutor in a tab, by their names. They have the
-    office's key in their hands: so their SHA-256 are published with those of the player."""
+    office's key in their hands: so their SHA-256 are published with those of the player. The page
+    of the sheet is that of `camerad evidence export`."""
     folder = Path(__file__).parent / "package_maker"
-    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.js"))}
+    page = f"export const SHEET_PAGE = {json.dumps(sheet_page.PAGE.template)};\n"
+    made = {path.name: path.read_bytes() for path in folder.glob("*.js")}
+    return dict(sorted((made | {"sheet_page.js": page.encode()}).items()))
 
 
 @cache

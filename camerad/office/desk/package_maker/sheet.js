@@ -1,11 +1,12 @@
 // The sheet that goes to the public prosecutor with a recording (camerad/evidence/cover_sheet.py): the
-// same page with the same words, made of what the judge in this tab found.
+// same page with the same words, made of what the judge in this tab found. The server makes no sheet:
+// the paper has to say what was found where the key is. sheet_page.js is made of sheet_page.py.
 
 import { Exit, inSeconds } from "../player/evidence/verdict.js";
 import { FindingKind, Severity } from "../player/evidence/findings.js";
 import { printable } from "../player/evidence/text.js";
 import { LocalTime, format } from "./sheet_format.js";
-import { SHEET_PAGE } from "./sheet_texts.js";
+import { SHEET_PAGE } from "./sheet_page.js";
 import { wordFor } from "../player/word_for.js";
 
 const SECOND = 1_000_000;
