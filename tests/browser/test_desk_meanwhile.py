@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from desk_helpers import ONE, THREE, TWO
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from desk_helpers import THREE, TWO
+from playwright.sync_api import Browser, Page, Route, expect
 
 from camerad.office.desk.roles import DeskRole
-from tests.browser.test_desk import FLAGS, at_desk, gives_reason, holding, office, signed_in
+from tests.browser.test_desk import FLAGS, at_desk, holding, office, signed_in
 from tests.browser.test_desk_pages import next_of
 from tests.unit.office.desk.desk_scene import DeskScene
 
@@ -100,89 +100,6 @@ def test_a_package_that_is_in_the_making_goes_on_when_its_case_is_drawn_anew(
         expect(start).to_be_enabled()
 
 
-@pytest.mark.campaign
-def test_what_is_opened_at_a_recording_stays_open_and_what_was_typed_stays(
-    chromium: Browser, scene: DeskScene
-) -> None:
-    held: list[Route] = []
-    checks: list[Route] = []
-    drawn: list[bool] = []
-
-    def waits(route: Route) -> None:
-        if drawn:
-            route.continue_()
-        else:
-            checks.append(route)
-
-    with at_desk(chromium, scene, "while-recording") as one:
-        one.forgives = ("Failed to load resource: the server responded with a status of 4",)
-        signed_in(one, scene, "boss")
-        page = one.page
-        page.goto(f"{scene.origin}/#recording/{ONE}")
-        page.route("**/content", waits)
-        with page.expect_request("**/content"):
-            gives_reason(one, "Prüfen und ansehen", "Az. 3")
-        page.get_by_role("button", name="Löschschutz setzen").click()
-        dialog = page.get_by_role("dialog")
-        dialog.get_by_label("Wofür").select_option("etwas anderes")
-        dialog.get_by_label("Grund").fill("Az. 3")
-        page.route(f"**/api/recordings/{ONE}", holding(held), times=1)
-        with page.expect_request(f"**/api/recordings/{ONE}"):
-            page.locator("dialog button.main").click()
-        page.get_by_text("Technisches").click()
-        next_of(page, held).continue_()
-        expect(page.get_by_role("button", name="Weiteren Löschschutz setzen")).to_be_visible()
-        expect(page.get_by_text("Wer sie öffnen kann")).to_be_visible()
-        # A verdict that comes only now says nothing else of it than what was done meanwhile.
-        drawn.append(True)
-        next_of(page, checks).continue_()
-        expect(page.locator(".camerad-player .verdict strong")).to_have_text("Echt und vollständig")
-        expect(page.locator("main > p > .tags")).to_have_text("Löschschutz")
-        # What is refused is said where it was asked, and can be tried again there.
-        page.get_by_role("button", name="Löschschutz aufheben").click()
-        dialog.get_by_label("Grund").fill("Verfahren eingestellt")
-        page.route("**/release", lambda route: route.fulfill(status=409, json={"error": "busy"}))
-        page.locator("dialog button.main").click()
-        expect(dialog.get_by_role("alert")).to_contain_text("Der Server schreibt gerade anderes.")
-        page.unroute_all()
-        page.locator("dialog button.main").click()
-        expect(page.get_by_text("Der Löschschutz ist aufgehoben.")).to_be_visible()
-        expect(
-            page.get_by_text(re.compile("Grund der Aufhebung .* Verfahren eingestellt"))
-        ).to_have_count(1)
-
-
-@pytest.mark.campaign
-def test_what_is_chosen_while_the_list_comes_stays_chosen(
-    chromium: Browser, scene: DeskScene
-) -> None:
-    held: list[Route] = []
-    with at_desk(chromium, scene, "while-chosen") as one:
-        signed_in(one, scene, "clerk")
-        page = one.page
-
-        def box(recording: str) -> Locator:
-            row = page.get_by_role("row").filter(has=page.locator(f"a[href$='{recording}']"))
-            return row.get_by_role("checkbox").last
-
-        box(ONE).check()
-        page.get_by_role("button", name="Löschschutz für Ausgewählte").click()
-        dialog = page.get_by_role("dialog")
-        dialog.get_by_label("Wofür").select_option("etwas anderes")
-        dialog.get_by_label("Grund").fill("Az. 4")
-        page.route(re.compile(r"/api/recordings\?$"), holding(held))
-        with page.expect_request(re.compile(r"/api/recordings\?$")):
-            page.locator("dialog button.main").click()
-        expect(box(ONE)).not_to_be_checked()
-        box(THREE).check()
-        with page.expect_response(re.compile(r"/api/recordings\?$")):
-            next_of(page, held).continue_()
-        all_has_come(page)
-        expect(box(THREE)).to_be_checked()
-        expect(box(ONE)).not_to_be_checked()
-        expect(page.get_by_role("button", name="Löschschutz für Ausgewählte")).to_be_enabled()
-
-
 def test_what_is_asked_ends_with_its_page_and_begins_on_no_other(
     chromium: Browser, scene: DeskScene
 ) -> None:
@@ -244,115 +161,3 @@ def test_a_late_answer_is_not_drawn_over_the_ledger_s_next(
             next_of(page, held).continue_()
         all_has_come(page)
         expect(rows).to_have_count(shown)
-
-
-@pytest.mark.campaign
-def test_a_late_answer_is_not_drawn_over_what_was_done_to_a_camera(
-    chromium: Browser, scene: DeskScene
-) -> None:
-    held: list[Route] = []
-    with at_desk(chromium, scene, "while-cameras") as one:
-        signed_in(one, scene, "admin")
-        page = one.page
-        page.goto(f"{scene.origin}/#cameras")
-        page.get_by_role("button", name="Zurückziehen").first.click()
-        dialog = page.get_by_role("dialog")
-        dialog.get_by_label("Anlass").select_option("verloren")
-        dialog.get_by_label("Erläuterung").fill("im Wald")
-        # One that was asked for before waits; the one behind it is quicker.
-        page.keyboard.press("Escape")
-        page.route("**/api/cameras", holding(held), times=1)
-        with page.expect_request("**/api/cameras"):
-            page.get_by_role("button", name="Neu laden").click()
-        before = scene.signed_in("admin").ask("GET", "/api/cameras").said
-        page.get_by_role("button", name="Zurückziehen").first.click()
-        dialog.get_by_label("Anlass").select_option("verloren")
-        dialog.get_by_label("Erläuterung").fill("im Wald")
-        page.locator("dialog button.main").click()
-        back = page.get_by_role("button", name="Wieder annehmen")
-        expect(back).to_be_visible()
-        with page.expect_response("**/api/cameras"):
-            next_of(page, held).fulfill(json=before)
-        all_has_come(page)
-        expect(back).to_be_visible()
-        back.click()
-        dialog.get_by_label("Erläuterung").fill("gefunden")
-        page.locator("dialog button.main").click()
-        expect(page.get_by_text("gilt wieder.")).to_be_visible()
-
-
-@pytest.mark.campaign
-def test_a_person_that_cannot_be_added_is_not_typed_again(
-    chromium: Browser, scene: DeskScene
-) -> None:
-    held: list[Route] = []
-    with at_desk(chromium, scene, "while-people") as one:
-        one.forgives = ("Failed to load resource: the server responded with a status of 4",)
-        signed_in(one, scene, "admin")
-        page = one.page
-        page.goto(f"{scene.origin}/#people")
-        page.get_by_role("button", name="Person hinzufügen").click()
-        dialog = page.get_by_role("dialog")
-        dialog.get_by_label("Kurzname").fill("clerk")
-        dialog.get_by_label("Name", exact=True).fill("Carla Clerk")
-        dialog.get_by_role("button", name="Hinzufügen").click()
-        expect(dialog.get_by_role("alert")).to_have_text("Wählen Sie mindestens eine Rolle.")
-        dialog.get_by_label("Beweisstelle: Aufzeichnungen").check()
-        dialog.get_by_role("button", name="Hinzufügen").click()
-        expect(dialog.get_by_role("alert")).to_contain_text("Diesen Kurznamen hat")
-        expect(dialog.get_by_label("Name", exact=True)).to_have_value("Carla Clerk")
-        dialog.get_by_label("Kurzname").fill("c.clerk")
-        dialog.get_by_role("button", name="Hinzufügen").click()
-        expect(page.get_by_role("textbox", name="Link für c.clerk")).to_be_visible()
-        page.get_by_role("button", name="Schließen").click()
-        card = page.get_by_role("listitem").filter(has_text="Carla Clerk")
-        change = card.get_by_role("button", name="Rollen ändern")
-        change.click()
-        dialog.get_by_label("Datenschutz").check()
-        dialog.get_by_role("button", name="Speichern").click()
-        expect(page.get_by_text("Die Rollen von Carla Clerk sind geändert.")).to_be_visible()
-        expect(card).to_contain_text("Datenschutz")
-        expect(change).to_be_focused()
-        # Two changes, and the answer behind the first comes last.
-        expect(card).to_be_visible()
-        before = scene.signed_in("admin").ask("GET", "/api/people").said
-        page.route("**/api/people", holding(held), times=1)
-        card.get_by_role("button", name="Rollen ändern").click()
-        dialog.get_by_label("Aufsicht").check()
-        with page.expect_request("**/api/people"):
-            dialog.get_by_role("button", name="Speichern").click()
-        card.get_by_role("button", name="Zugang entziehen").click()
-        dialog.get_by_role("button", name="Zugang entziehen").click()
-        expect(card).to_contain_text("Zugang entzogen")
-        with page.expect_response("**/api/people"):
-            next_of(page, held).fulfill(json=before)
-        all_has_come(page)
-        expect(card).to_contain_text("Zugang entzogen")
-
-
-@pytest.mark.campaign
-def test_whoever_types_on_while_the_report_is_made_is_not_led_away(
-    chromium: Browser, scene: DeskScene
-) -> None:
-    held: list[Route] = []
-    made = {"report": "r", "files": ["report.html"]}
-    with at_desk(chromium, scene, "while-report") as one:
-        signed_in(one, scene, "boss")
-        page = one.page
-        page.goto(f"{scene.origin}/#report")
-        page.route("**/api/report", holding(held))
-        button = page.get_by_role("button", name="Bericht erstellen")
-        for typing in (True, False):
-            with page.expect_request("**/api/report"):
-                button.click()
-            if typing:
-                page.get_by_text("Von Hand gezählte Werte").click()
-                page.get_by_label("Personen, die Kameras trugen").fill("12")
-            next_of(page, held).fulfill(json=made)
-            expect(page.get_by_role("heading", name="Der Bericht ist da")).to_be_visible()
-            expect(button).to_be_enabled()
-            field = page.get_by_label("Personen, die Kameras trugen")
-            expect(
-                field if typing else page.get_by_role("link", name="In neuem Tab")
-            ).to_be_focused()
-            expect(field).to_have_value("12")

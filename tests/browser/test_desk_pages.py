@@ -16,7 +16,6 @@ from msgspec.structs import replace
 from player_recordings import made_with_holes
 from playwright.sync_api import Browser, Page, Route, expect
 
-from camerad.evidence.case_file import Case, directory_of_cases, name_of
 from camerad.evidence.offload import offload
 from camerad.office.desk.roles import DeskRole
 from camerad.store.device_client import OwnedDevice
@@ -103,62 +102,6 @@ def office_camera(scene: DeskScene, root: Path) -> Iterator[None]:
     yield
 
 
-@pytest.mark.campaign
-def test_a_page_that_comes_late_is_not_drawn_over_the_next(
-    chromium: Browser, scene: DeskScene
-) -> None:
-    held: list[Route] = []
-    with at_desk(chromium, scene, "late") as one:
-        signed_in(one, scene, "clerk")
-        page = one.page
-        page.goto(f"{scene.origin}/#recording/{ONE}")
-        page.get_by_role("button", name="Löschschutz setzen").click()
-        dialog = page.get_by_role("dialog")
-        dialog.get_by_label("Wofür").select_option("Abwehr einer Gefahr")
-        dialog.get_by_label("Grund").fill("Az. 7")
-        page.route(f"**/api/recordings/{ONE}", holding(held))
-        with page.expect_request(f"**/api/recordings/{ONE}"):
-            page.locator("dialog button.main").click()
-        page.get_by_role("link", name="Aufzeichnungen").click()
-        heading = page.get_by_role("heading", level=1)
-        expect(heading).to_have_text("Aufzeichnungen")
-        with page.expect_response(f"**/api/recordings/{ONE}"):
-            next_of(page, held).continue_()
-        # Whatever the answer led to has happened by then.
-        page.evaluate("fetch('/api/me').then((answer) => answer.json())")
-        expect(heading).to_have_text("Aufzeichnungen")
-        # A click on where she is draws it anew.
-        with page.expect_response("**/api/recordings?*"):
-            page.get_by_role("link", name="Aufzeichnungen").click()
-
-
-def test_a_dialog_and_what_was_wrong_end_with_their_page(
-    chromium: Browser, scene: DeskScene
-) -> None:
-    with at_desk(chromium, scene, "dialogs") as one:
-        signed_in(one, scene, "clerk")
-        page = one.page
-        page.get_by_label("Von, Uhrzeit").fill("08:00")
-        page.get_by_role("button", name="Suchen").click()
-        expect(page.locator("#told")).to_have_text("Wählen Sie zur Uhrzeit auch den Tag.")
-        page.locator(f"a[href$='{TWO}']").first.click()
-        title = page.get_by_role("heading", level=1)
-        expect(title).to_contain_text("cam-1")
-        expect(page.locator("#told")).to_be_empty()
-        for button in ("Löschschutz setzen", "Prüfen und ansehen", "Zu einem Vorgang"):
-            page.get_by_role("button", name=button).click()
-            asked = page.get_by_role("dialog").get_by_role("heading")
-            expect(asked).to_have_text(re.compile(rf"{button}: cam-1, [\d.]{{10}}, [\d:]{{8}}"))
-            if button == "Prüfen und ansehen":
-                one.sees("asked")
-            page.go_back()
-            expect(page.locator("dialog")).to_have_count(0)
-            expect(title).to_have_text("Aufzeichnungen")
-            page.go_forward()
-            expect(title).to_contain_text("cam-1")
-        assert not scene.kinds("viewed")
-
-
 def test_what_is_done_while_its_page_is_left_is_said(chromium: Browser, scene: DeskScene) -> None:
     held: list[Route] = []
     with at_desk(chromium, scene, "done") as one:
@@ -212,31 +155,6 @@ def test_a_usual_period_asks_for_nothing_else_and_what_is_asked_is_said(
         page.get_by_label("Bis", exact=True).fill("2026-11-24")
         page.get_by_role("button", name="Suchen").click()
         expect(page.locator("#told")).to_have_text("„Bis“ liegt nicht nach „Von“.")
-        # An id as somebody says it on the phone.
-        page.get_by_role("button", name="Suche zurücksetzen").click()
-        page.get_by_text("Weitere Angaben", exact=True).click()
-        typed = "20261124t153100z-000002-ABCDEF01"
-        with page.expect_request(re.compile("ids=20261124T153100Z-000002-abcdef01")):
-            page.get_by_label("Kennung").fill(typed)
-            page.get_by_role("button", name="Suchen").click()
-        page.get_by_text("Weitere Angaben", exact=True).click()
-        page.get_by_label("Kennung").fill(f" {TWO.lower()} ")
-        page.get_by_role("button", name="Suchen").click()
-        expect(said).to_contain_text("1 Aufzeichnung · Kennung:")
-        expect(page.locator(f"a[href$='{TWO}']")).to_have_count(1)
-        one.sees("id")
-        # Or a part of it: the number, or the last letters.
-        number, letters = TWO.split("-")[1:]
-        for part in (letters[-4:].upper(), str(int(number)), f"{number}-{letters[-5:]}"):
-            page.get_by_text("Weitere Angaben", exact=True).click()
-            page.get_by_label("Kennung").fill(part)
-            with page.expect_response("**/api/recordings?*id=*"):
-                page.get_by_role("button", name="Suchen").click()
-            expect(page.locator(f"a[href$='{TWO}']")).to_have_count(1)
-        page.get_by_text("Weitere Angaben", exact=True).click()
-        page.get_by_label("Kennung").fill("20261124T15")
-        page.get_by_role("button", name="Suchen").click()
-        expect(page.locator("#told")).to_contain_text("So lässt sich keine Kennung finden.")
 
 
 @pytest.mark.parametrize(
@@ -480,61 +398,6 @@ def test_a_case_that_is_there_is_found_and_what_undoes_asks_first(
         expect(page.get_by_role("button", name="Wieder öffnen")).to_be_visible()
 
 
-@pytest.mark.campaign
-def test_one_of_many_cases_is_found_by_a_part_of_its_number(
-    chromium: Browser, scene: DeskScene
-) -> None:
-    """However many there are: the list has more below, and whoever chooses one types."""
-    paths = []
-    directory = Path(directory_of_cases(scene.directory))
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for number in range(60):
-        case = Case(f"{number} Js 4/25", number, "clerk")
-        paths.append(directory / f"{name_of(case.number)}.json")
-        paths[-1].write_bytes(case.encoded)
-    scene.index.refresh()
-    try:
-        with at_desk(chromium, scene, "many") as one:
-            signed_in(one, scene, "clerk")
-            page = one.page
-            page.get_by_role("link", name="Vorgänge").click()
-            cards = page.locator("li.card")
-            expect(cards).to_have_count(50)
-            one.sees("many-cases")
-            page.get_by_role("button", name="Mehr").click()
-            expect(page.get_by_role("link", name="0 Js 4/25", exact=True)).to_be_visible()
-            assert cards.count() > 59
-            expect(page.get_by_role("button", name="Mehr")).to_be_hidden()
-            page.get_by_label("Nummer enthält").fill(" 7 js")
-            page.get_by_role("button", name="Suchen").click()
-            expect(cards).to_have_count(6)
-            page.get_by_role("link", name="37 Js 4/25").click()
-            expect(page.get_by_role("heading", name="Vorgang 37 Js 4/25")).to_be_visible()
-            page.go_back()
-            expect(cards).to_have_count(6)
-            page.get_by_label("Nummer enthält").fill("nirgends")
-            page.get_by_role("button", name="Suchen").click()
-            expect(page.get_by_text("Kein Vorgang passt dazu.")).to_be_visible()
-            page.goto(f"{scene.origin}/#recording/{ONE}")
-            page.get_by_role("button", name="Zu einem Vorgang").click()
-            dialog = page.get_by_role("dialog")
-            choice = dialog.get_by_label("Vorgang")
-            expect(choice.locator("option")).to_have_count(52)
-            one.sees("search-case")
-            dialog.get_by_label("Nummer enthält").press_sequentially("3 Js 4")
-            expect(choice.locator("option")).to_have_count(8)
-            dialog.get_by_label("Nummer enthält").fill("03 Js")
-            expect(choice.locator("option")).to_have_count(2)
-            dialog.get_by_label("Nummer enthält").fill("13 JS")
-            expect(choice).to_have_value("13 Js 4/25")
-            dialog.get_by_role("button", name="Hinzufügen").click()
-            expect(page.get_by_role("link", name="13 Js 4/25")).to_be_visible()
-    finally:
-        for path in paths:
-            path.unlink()
-        scene.index.refresh()
-
-
 def test_a_small_screen_shows_the_list_first_and_days_are_typed_as_the_page_spells_them(
     chromium: Browser, scene: DeskScene
 ) -> None:
@@ -771,54 +634,6 @@ def test_whoever_skips_comes_to_the_list(chromium: Browser, scene: DeskScene) ->
         expect(one.page.get_by_role("region", name="Aufzeichnungen")).to_be_focused()
 
 
-def test_a_day_that_is_over_is_said_once_and_a_second_hold_is_named(
-    chromium: Browser, scene: DeskScene
-) -> None:
-    with at_desk(chromium, scene, "again") as one:
-        one.forgives = ("Failed to load resource: the server responded with a status of 400",)
-        signed_in(one, scene, "clerk")
-        page = one.page
-        dialog = page.get_by_role("dialog")
-        for recording in (ONE, THREE):
-            row = page.get_by_role("row").filter(has=page.locator(f"a[href$='{recording}']"))
-            row.get_by_role("checkbox").check()
-        page.get_by_role("button", name="Löschschutz für Ausgewählte").click()
-        expect(dialog).to_contain_text("2 Aufzeichnungen werden nicht gelöscht")
-        dialog.get_by_label("Wofür").select_option("Abwehr einer Gefahr")
-        dialog.get_by_label("Aktenzeichen oder Grund").fill("Az. 11")
-        dialog.get_by_label("Löschschutz bis").fill("2020-01-01")
-        asked = len(one.asked)
-        dialog.get_by_role("button", name="Löschschutz setzen").click()
-        expect(dialog.get_by_role("alert")).to_contain_text(re.compile(r"^Dieser Tag ist vorbei"))
-        assert len(one.asked) == asked + 1
-        dialog.get_by_label("Löschschutz bis").fill("")
-        dialog.get_by_role("button", name="Löschschutz setzen").click()
-        expect(page.get_by_text("Löschschutz gesetzt: 2.")).to_be_visible()
-        page.goto(f"{scene.origin}/#recording/{THREE}")
-        page.get_by_role("button", name="Weiteren Löschschutz setzen").click()
-        expect(dialog).to_contain_text("Löschschutz besteht schon: Az. 11 (clerk).")
-        one.sees("second")
-
-
-def test_that_two_are_needed_is_said_before_and_what_waits_is_named(
-    chromium: Browser, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    with office(tmp_path_factory.mktemp("both"), two_for_viewing=True) as scene:
-        scene.add("desk", DeskRole.DESK)
-        with at_desk(chromium, scene, "both") as one:
-            signed_in(one, scene, "desk")
-            page = one.page
-            page.goto(f"{scene.origin}/#recording/{TWO}")
-            page.get_by_role("button", name="Prüfen und ansehen").click()
-            dialog = page.get_by_role("dialog")
-            expect(dialog).to_contain_text("Diese Dienststelle verlangt dafür zwei Personen")
-            dialog.get_by_label("Aktenzeichen oder Grund").fill("Az. 5")
-            dialog.get_by_role("button", name="Prüfen und ansehen").click()
-            page.get_by_role("link", name="Ihre Anfrage läuft (Az. 5)").click()
-            expect(page.get_by_role("heading", level=1)).to_have_text("Anfragen")
-            expect(page.get_by_text("zwei Personen verlangt")).to_be_visible()
-
-
 @pytest.mark.parametrize("size", [NARROW, campaign((1280, 900))], ids=["360", "1280"])
 def test_more_comes_below_what_is_there_and_leaves_that_alone(
     chromium: Browser, scene: DeskScene, size: tuple[int, int]
@@ -917,87 +732,3 @@ def test_more_answers_what_the_rows_above_it_answer(
         with page.expect_response(re.compile(rf"/api/{what}\?")):
             more.click()
         assert "cam-7" in asked[-1]
-
-
-@pytest.mark.campaign
-def test_a_late_answer_is_not_drawn_over_the_next_question(
-    chromium: Browser, scene: DeskScene
-) -> None:
-    held: list[Route] = []
-    with at_desk(chromium, scene, "overtaken") as one:
-        signed_in(one, scene, "clerk")
-        page = one.page
-        said = page.get_by_role("main").get_by_role("status")
-        expect(said).to_have_text("3 Aufzeichnungen")
-        page.route("**/api/recordings?*camera=cam-7*", holding(held))
-        page.get_by_label("Kamera", exact=True).fill("cam-7")
-        with page.expect_request("**/api/recordings?*camera=cam-7*"):
-            page.get_by_role("button", name="Suchen").click()
-        page.get_by_label("Kamera", exact=True).fill("cam-1")
-        page.get_by_role("button", name="Suchen").click()
-        expect(said).to_contain_text("Kamera: cam-1")
-        shown = said.inner_text()
-        with page.expect_response("**/api/recordings?*camera=cam-7*"):
-            next_of(page, held).continue_()
-        # Whatever the answer led to has happened by then.
-        page.evaluate("fetch('/api/me').then((answer) => answer.json())")
-        expect(said).to_have_text(shown)
-        assert page.locator("main a[href*='#recording/']").count() > 0
-
-
-@pytest.mark.campaign
-def test_a_search_that_is_opened_stays_open_whenever_the_list_comes(
-    chromium: Browser, scene: DeskScene
-) -> None:
-    held: list[Route] = []
-    with at_desk(chromium, scene, "cleared", size=NARROW) as one:
-        signed_in(one, scene, "clerk")
-        page = one.page
-        page.get_by_text("Weitere Angaben", exact=True).click()
-        page.get_by_label("Kamera", exact=True).fill("cam-7")
-        page.get_by_role("button", name="Suchen").click()
-        clear = page.get_by_role("button", name="Suche zurücksetzen")
-        expect(clear).to_be_visible()
-        page.route(re.compile(r"/api/recordings\?$"), holding(held))
-        with page.expect_request(re.compile(r"/api/recordings\?$")):
-            clear.click()
-        page.get_by_text("Weitere Angaben", exact=True).click()
-        page.get_by_label("Kamera", exact=True).fill("cam-1")
-        next_of(page, held).continue_()
-        expect(page.get_by_role("main").get_by_role("status")).to_contain_text("3 Aufzeichnungen")
-        expect(page.get_by_label("Kamera", exact=True)).to_be_visible()
-        expect(page.get_by_label("Kamera", exact=True)).to_have_value("cam-1")
-
-
-@pytest.mark.campaign
-def test_a_list_that_cannot_be_had_to_where_it_was_left_says_so_and_is_not_asked_for_again(
-    chromium: Browser, scene: DeskScene
-) -> None:
-    said = scene.signed_in("clerk").ask("GET", "/api/recordings").said
-    broken: list[str] = []
-
-    def in_two(route: Route) -> None:
-        """Two recordings first; the rest once, and then no more."""
-        if "after=" not in route.request.url:
-            route.fulfill(json=said | {"rows": said["rows"][:2], "next": "1"})
-        elif broken:
-            broken.append(route.request.url)
-            route.abort()
-        else:
-            route.fulfill(json=said | {"rows": said["rows"][2:], "next": "2"})
-
-    with at_desk(chromium, scene, "cut") as one:
-        one.forgives = ("Failed to load resource",)
-        page = one.page
-        page.route(re.compile(r"/api/recordings\?(?!flagged)|/api/recordings$"), in_two)
-        signed_in(one, scene, "clerk")
-        links = page.locator("main tbody:last-of-type a[href*='#recording/']")
-        page.get_by_role("button", name="Mehr", exact=True).click()
-        expect(links).to_have_count(3)
-        broken.append("from now on")
-        links.first.click()
-        page.get_by_role("button", name="Zurück").click()
-        expect(page.get_by_role("heading", level=1)).to_have_text("Aufzeichnungen")
-        expect(links).to_have_count(2)
-        expect(page.locator("#told")).to_contain_text("Der Server antwortet nicht")
-        assert len(broken) == 2

@@ -16,7 +16,6 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 import yaml
-from between import Exchange, tell_the_truth
 from desk_office import DeskOffice
 from hw_mocks import worldclock
 from lemonldap import CLIENT, Lemonldap
@@ -152,15 +151,6 @@ def test_a_link_connects_the_account_and_each_sign_in_asks_for_the_password(
         is_in(one)
 
 
-def test_an_account_that_nobody_connected_opens_nothing(
-    chromium: Browser, both: tuple[DeskOffice, Lemonldap]
-) -> None:
-    with at_the_desk(chromium, both, both[0].origin, "unknown", f"{REFUSED} 403") as one:
-        goes_to_provider(one)
-        logs_in(one, "rtyler")
-        is_told(one, "Nobody here has connected this account.")
-
-
 def test_clocks_that_differ_by_half_a_minute_keep_nobody_out_and_an_old_log_in_does(
     chromium: Browser, both: tuple[DeskOffice, Lemonldap]
 ) -> None:
@@ -188,64 +178,3 @@ def test_clocks_that_differ_by_half_a_minute_keep_nobody_out_and_an_old_log_in_d
         goes_to_provider(one)
         is_told(one, "You signed in there too long ago.")
         one.page.unroute_all()
-
-
-def test_a_provider_that_changes_its_key_keeps_nobody_out(
-    chromium: Browser, both: tuple[DeskOffice, Lemonldap]
-) -> None:
-    """Twice at once, so that neither of the keys that the desk knows is used."""
-    office, provider = both
-    with at_the_desk(chromium, both, office.add("k.clerk", "desk"), "keys") as one:
-        connects(one)
-        logs_in(one, "dwho")
-        is_in(one)
-        signs_out(one)
-        known = time.time()
-        before = provider.key_names()
-        until(lambda: time.time() > known + KEYS_KNOWN, what="the desk asks for keys again")
-        provider.rotate_keys()
-        until(
-            lambda: provider.key_names()[0] not in before,
-            what="it signs by a key that it did not publish before",
-        )
-        goes_to_provider(one)
-        logs_in_again(one, "dwho")
-        is_in(one)
-
-
-def test_a_provider_that_is_down_is_said_and_comes_back(
-    chromium: Browser, both: tuple[DeskOffice, Lemonldap]
-) -> None:
-    office, provider = both
-
-    def goes_down(exchange: Exchange) -> None:
-        """As soon as the browser has come back."""
-        if exchange.path.startswith(f"{RETURN_PATH}?"):
-            provider.stop()
-
-    link = office.add("k.clerk", "desk")
-    with at_the_desk(chromium, both, link, "down", f"{REFUSED} 503") as one:
-        connects(one)
-        logs_in(one, "dwho")
-        is_in(one)
-        signs_out(one)
-        one.page.context.clear_cookies(domain=urlsplit(provider.issuer).hostname)
-        office.between.lie = goes_down
-        goes_to_provider(one)
-        logs_in(one, "dwho")
-        is_told(one, "The sign-in of the city does not answer.")
-        office.between.lie = tell_the_truth
-        office.server.kill()
-        with pytest.MonkeyPatch.context() as outside:
-            outside.delenv(worldclock.CLOCK_VARIABLE, raising=False)
-            office.start()
-        until(lambda: "nobody can sign in by OpenID Connect now" in office.server.log.read_text())
-        one.page.goto(office.origin)
-        goes_to_provider(one)
-        is_told(one, "The sign-in of the city does not answer.")
-        provider.start()
-        began = time.time()
-        until(lambda: time.time() > began + LEFT_ALONE, what="the desk asks the provider again")
-        goes_to_provider(one)
-        logs_in_again(one, "dwho")
-        is_in(one)

@@ -35,49 +35,31 @@ def scene(tmp_path: Path) -> Iterator[DeskScene]:
         yield made_scene
 
 
-def test_what_was_put_apart_of_a_recording_does_not_stand_for_it(
+def test_a_recording_s_title_and_tags_are_of_the_file_that_it_is(
     chromium: Browser, scene: DeskScene
 ) -> None:
-    apart = Path(scene.directory, "office/apart", KEY.public.thumbprint)
-    apart.mkdir(parents=True)
+    """Not of one in quarantine, and not of a copy of what it was; however many files there are."""
+    quarantine = Path(scene.directory, "office/apart", KEY.public.thumbprint)
+    quarantine.mkdir(parents=True)
     for one in (ONE, TWO, THREE):
-        (apart / f"{one}.tar").write_bytes(b"odd")
+        (quarantine / f"{one}.tar").write_bytes(b"odd")
         facts = {"why": "other bytes", "sha256": "0" * 64, "bytes": 3}
-        (apart / f"{one}.json").write_text(json.dumps(facts))
-    scene.index.refresh()
-    with at_desk(chromium, scene, "apart") as one:
-        signed_in(one, scene, "clerk")
-        page = one.page
-        page.goto(f"{scene.origin}/#cases/5%2F26")
-        listed = page.locator("#main li").filter(has_text="cam-1")
-        expect(listed).to_have_count(3)
-        assert [text for text in listed.all_inner_texts() if "nicht echt" in text] == []
-
-
-def test_a_copy_of_a_recording_does_not_stand_for_it(chromium: Browser, scene: DeskScene) -> None:
-    """Its file is another one by now, beside a copy of what it was."""
+        (quarantine / f"{one}.json").write_text(json.dumps(facts))
     (path,) = Path(scene.directory).glob(f"*/recordings/{ONE}.tar")
     path.with_name("copy.tar").write_bytes(path.read_bytes())
     path.write_bytes(made(SHORT, identity=ONE).file)
     scene.index.refresh()
-    with at_desk(chromium, scene, "copy") as one:
-        signed_in(one, scene, "clerk")
-        one.page.goto(f"{scene.origin}/#cases/5%2F26")
-        listed = one.page.locator("#main li").filter(has_text="cam-1")
-        expect(listed).to_have_count(3)
-        expect(listed.filter(has_text="nicht mehr dieselbe Datei")).to_have_count(1)
 
-
-def test_a_case_names_all_of_its_recordings_however_many_files_these_are(
-    chromium: Browser, scene: DeskScene
-) -> None:
     def in_small_pages(route: Route) -> None:
         route.continue_(url=f"{route.request.url}&limit=2")
 
-    with at_desk(chromium, scene, "many") as one:
+    with at_desk(chromium, scene, "titles") as one:
         page = one.page
         page.route("**/api/recordings?ids=*", in_small_pages)
         signed_in(one, scene, "clerk")
         page.goto(f"{scene.origin}/#cases/5%2F26")
         expect(page.get_by_role("heading", level=1)).to_contain_text(CASE)
-        expect(page.locator("#main li").filter(has_text="cam-1")).to_have_count(3)
+        listed = page.locator("#main li").filter(has_text="cam-1")
+        expect(listed).to_have_count(3)
+        assert [text for text in listed.all_inner_texts() if "nicht echt" in text] == []
+        expect(listed.filter(has_text="nicht mehr dieselbe Datei")).to_have_count(1)

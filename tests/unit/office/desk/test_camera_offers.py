@@ -27,13 +27,12 @@ from camerad.evidence.camera_register import Register, RegisteredCamera
 from camerad.evidence.provisioning_files import ServerSpec, read_authority, section_text
 from camerad.office.desk import camera_offers
 from camerad.office.desk.desk_ledger import DeskLedger
-from camerad.office.desk.desk_locks import WAITING, WaitingRoom
+from camerad.office.desk.desk_locks import WAITING
 from camerad.office.desk.roles import DeskRole
 from camerad.office.desk.sessions import COOKIE
 from camerad.office.server import update_offers
 from camerad.office.server.cameras import Cameras
 from camerad.office.server.check_ins import CheckIns
-from camerad.office.server.directory_locks import DirectoryLocks
 from camerad.office.server.withdrawn_cameras import Withdrawal, WithdrawnCameras
 from camerad.provisioning import settings_offer, signing
 from camerad.store.check_in import RefusedOffer, RunningSettings
@@ -256,23 +255,6 @@ def test_of_two_at_once_the_last_entry_is_about_what_lies_there(
     assert lies_there(scene) == ("" if other == "takes back" else last.sha256)
     if other == "takes back":
         assert (last.what, last.sha256) == ("withdrawn", first.sha256)
-
-
-def test_an_offer_waits_no_longer_than_a_while_for_its_lock(
-    scene: DeskScene, admin: Browser, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("camerad.office.desk.desk_locks.WAITING", WaitingRoom(0, 0))
-    assert offer(admin, *settings(scene)).said["cameras"] == ["cam-1"]
-    before = len(scene.entries())
-    with DirectoryLocks(scene.directory).hold(f"offer-{KID}"):
-        answers = [
-            offer(admin, *settings(scene, 7)),
-            admin.ask("POST", "/api/offers/back", {"kid": KID, "offer": "settings"}),
-        ]
-    for answer in answers:
-        assert (answer.status, answer.why) == (503, "busy")
-        assert int(answer.headers["Retry-After"]) > 0
-    assert len(scene.entries()) == before
 
 
 # ------------------------------------------------------------------ updates

@@ -5,15 +5,19 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 
 from camerad.base import durable_files
+from camerad.base.clock import SECOND
 from camerad.base.storage_errors import explain
 from camerad.ledger.ledger import Ledger
+from camerad.office.desk import people
 from camerad.office.desk.desk_state import DeskState
 from camerad.office.desk.roles import DeskRole
 from camerad.office.desk.sessions import Sessions
@@ -77,14 +81,6 @@ def test_on_a_full_disk_one_reads_and_is_signed_out(
     assert len([one for one in said if one.startswith("that somebody uses the desk")]) == 1
     assert any("signed out, and the ledger does not say so: /office" in one for one in said)
     assert "clerk" not in caplog.text
-
-
-def test_an_administrator_signs_somebody_out_on_a_full_disk(
-    tabs: tuple[Browser, Browser],
-) -> None:
-    tab, admin = tabs
-    assert admin.ask("POST", "/api/people/sign-out", {"id": "clerk"}).said["sessions"] == 0
-    assert tab.ask("GET", "/api/recordings").why == "not_signed_in"
 
 
 def test_a_session_that_cannot_be_noted_ends_when_it_was_idle(
@@ -156,19 +152,6 @@ def test_while_the_storage_is_not_mounted_nothing_is_made_in_its_place(
     assert tab.ask("POST", "/api/sign-out").status == 200
 
 
-def test_one_reads_where_nothing_may_be_written(
-    scene: DeskScene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tab, admin = scene.signed_in("clerk"), scene.signed_in("admin")
-    scene.index.refresh()
-    make_read_only(monkeypatch)
-    scene.clock.advance(2 * MINUTE)
-    assert tab.ask("GET", "/api/me").said["id"] == "clerk"
-    for path in ("/api/recordings", "/api/cases"):
-        assert tab.ask("GET", path).status == 200, path
-    assert admin.ask("GET", "/api/people").status == 200
-
-
 def test_on_storage_that_became_read_only_one_is_signed_out_all_the_same(
     scene: DeskScene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -228,3 +211,109 @@ def test_a_busy_database_keeps_nobody_signed_in(
         assert tab.ask("POST", "/api/sign-out").status == 200
     assert Browser(scene, secret).ask("GET", "/api/recordings").why == "not_signed_in"
     assert Browser(scene, secret).ask("GET", "/api/me").said is None
+
+
+DEEP = b'{"unknown":' + b"[" * 5000
+NAME = "ab" * 32 + ".json"
+
+
+def spoil(scene: DeskScene, place: str, content: bytes) -> Path:
+    path = Path(scene.directory, "office/desk", place)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def test_a_person_whose_record_was_lost_may_nothing_until_somebody_decides(
+    scene: DeskScene,
+) -> None:
+    scene.add("lost", DeskRole.SUPERVISOR)
+    tab, admin = scene.signed_in("lost"), scene.signed_in("admin")
+    link = scene.sessions.make_link("lost", "")
+    scene.people.write(people.lost("lost"))
+    assert tab.ask("GET", "/api/recordings").why == "not_signed_in"
+    assert scene.anybody().ask("POST", "/api/link/sign-in", {"link": link}).why == "link_used"
+    listed = {one["id"]: one for one in admin.ask("GET", "/api/people").said}
+    assert [one for one in listed if listed[one]["lost"]] == ["lost"]
+    assert admin.ask("POST", "/api/people/link", {"id": "lost"}).why == "not_allowed"
+    new = {"id": "lost", "name": "New", "roles": ["desk"]}
+    assert admin.ask("POST", "/api/people/add", new).why == "id_taken"
+    said = {"id": "lost", "roles": ["desk"]}
+    assert admin.ask("POST", "/api/people/roles", said).said["lost"] is False
+    assert admin.ask("POST", "/api/people/link", {"id": "lost"}).why == "link_by_command"
+    scene.people.write(people.lost("lost"))
+    answer = admin.ask("POST", "/api/people/withdraw", {"id": "lost"})
+    assert answer.status == 200 and answer.said["withdrawn_us"] is not None
+
+
+@pytest.mark.parametrize("damage", ["rubbish", "version"])
+def test_a_damaged_database_keeps_the_desk_closed_and_is_left_alone(
+    scene: DeskScene, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is not made anew: people would be gone. Its remedy is in the log."""
+    tab = scene.signed_in("clerk")
+    file = Path(scene.directory, "office/state.sqlite")
+    scene.desk._parts.state.close()
+    scene.state.close()
+    if damage == "rubbish":
+        file.write_bytes(b"rubbish" * 1000)
+    else:
+        with closing(sqlite3.connect(file)) as connection:
+            connection.execute("UPDATE camerad_state_version SET version_num = '9999'")
+            connection.commit()
+        scene.desk._parts.state._ready = False
+    before = file.read_bytes()
+    assert tab.ask("GET", "/api/me").why == "storage"
+    assert "restore it from a backup" in caplog.text
+    assert file.read_bytes() == before
+
+
+def test_one_damaged_case_keeps_no_other_from_being_shown(scene: DeskScene) -> None:
+    tab = scene.signed_in("clerk")
+    assert tab.ask("POST", "/api/cases/open", {"number": "7 Js 1"}).status == 200
+    spoil(scene, f"cases/{NAME}", DEEP)
+    scene.index.refresh()
+    assert [one["number"] for one in tab.ask("GET", "/api/cases").said["rows"]] == ["7 Js 1"]
+    assert tab.ask("GET", "/api/cases/unreadable").said == {"count": 1}
+
+
+def test_a_case_whose_file_is_gone_is_missed_and_opens_as_no_other(scene: DeskScene) -> None:
+    tab = scene.signed_in("clerk")
+    for what in ("open", "close"):
+        assert tab.ask("POST", f"/api/cases/{what}", {"number": "7 Js 1"}).status == 200
+    assert tab.ask("POST", "/api/cases/open", {"number": "8 Js 1"}).status == 200
+    scene.index.refresh()
+    assert tab.ask("GET", "/api/cases/lost").said == {"count": 0, "numbers": []}
+    for file in Path(scene.directory, "office/desk/cases").iterdir():
+        file.unlink()
+    scene.index.refresh()
+    assert tab.ask("GET", "/api/cases/lost").said == {"count": 1, "numbers": ["7 Js 1"]}
+    assert tab.ask("GET", "/api/cases").said == {"rows": [], "next": None}
+    answer = tab.ask("POST", "/api/cases/open", {"number": "7 js 1"})
+    assert (answer.status, answer.why) == (409, "case_lost")
+    assert tab.ask("GET", "/api/cases/one?number=7+Js+1").why == "no_such_case"
+    # Of one that had nothing, nothing is lost.
+    assert tab.ask("POST", "/api/cases/open", {"number": "8 Js 1"}).status == 200
+
+
+def test_a_list_of_cases_comes_by_the_page_and_one_by_its_number(scene: DeskScene) -> None:
+    tab = scene.signed_in("clerk")
+    for number in range(1, 4):
+        assert tab.ask("POST", "/api/cases/open", {"number": f"{number} Js 1/26"}).status == 200
+        scene.clock.advance(SECOND)
+    scene.index.refresh()
+    first = tab.ask("GET", "/api/cases?limit=2&open=true&said=js+1").said
+    assert [one["number"] for one in first["rows"]] == ["3 Js 1/26", "2 Js 1/26"]
+    last = tab.ask("GET", f"/api/cases?limit=2&after={first['next']}").said
+    assert [one["number"] for one in last["rows"]] == ["1 Js 1/26"] and last["next"] is None
+    assert last["rows"][0] | {"opened_us": 0} == {
+        "number": "1 Js 1/26",
+        "opened_us": 0,
+        "recordings": 0,
+        "handed_over": False,
+        "closed": False,
+    }
+    found = tab.ask("GET", "/api/cases/one?number=3+JS+1%2F26").said
+    assert (found["number"], found["notes"], found["closed_us"]) == ("3 Js 1/26", [], None)
+    for wrong in ("?limit=51", "?limit=0", "?open=perhaps", "?after=!", "?else=1", "/one"):
+        assert tab.ask("GET", f"/api/cases{wrong}").why == "not_understood", wrong

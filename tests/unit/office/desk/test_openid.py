@@ -13,31 +13,42 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from http.cookies import SimpleCookie
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from aiohttp.test_utils import make_mocked_request
 from city_provider import CityProvider, Lies, known_key, send
 from joserfc import jwt
 from msgspec.structs import replace
 
+from camerad.base.clock import ManualClock
 from camerad.container.keys import encode_base64url
 from camerad.office.desk.challenges import Challenges
 from camerad.office.desk.desk_ledger import DeskLedger
 from camerad.office.desk.desk_refusals import DeskRefusal
+from camerad.office.desk.desk_state import DeskState
 from camerad.office.desk.openid_routes import (
     FLOW_COOKIE,
     FLOW_US,
     KNOWN_COOKIE,
     KNOWN_US,
+    MOST_KNOWN,
     MOST_OF_ONE,
+    MOST_STRANGE,
     MOST_TRIES,
+    Asker,
+    Redeeming,
 )
 from camerad.office.desk.people import restored
 from camerad.office.desk.roles import DeskRole
 from camerad.office.desk.sessions import COOKIE
-from camerad.office.server.directory_locks import LockHeldError
+from camerad.office.server.entrance import network_of
+from camerad.office.server.refusals import RefusedRequestError
+from camerad.office.state.database_settings import IndexSettings
 
 from .desk_scene import DEADLINE, MINUTE, Authenticator, Browser, DeskScene
 from .openid_scene import begin, come_back, desk_and_city, question, settings_of, sign_in
@@ -466,19 +477,6 @@ def test_a_link_that_is_used_up_meanwhile_connects_nothing(
     assert sign_in(scene.anybody(), city, person).why == "openid_unknown"
 
 
-def test_an_account_is_connected_again_by_another_link(
-    scene: DeskScene, city: CityProvider, known: str
-) -> None:
-    """Whoever runs the server made it: `camerad office people link`."""
-    for account, shown in ((known, 1), (f"{known}-new", 2)):
-        link = scene.sessions.make_link(known, "")
-        assert sign_in(scene.anybody(), city, account, link).said["id"] == known
-        assert scene.anybody().ask("POST", "/api/link/look", {"link": link}).why == "link_used"
-        assert about(scene, known).count(("rights", "openid_connected", "")) == shown + 1
-    assert sign_in(scene.anybody(), city, known).why == "openid_unknown"
-    assert sign_in(scene.anybody(), city, f"{known}-new").said["id"] == known
-
-
 def test_another_account_ends_what_the_former_one_opened(
     scene: DeskScene, city: CityProvider, known: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -507,24 +505,6 @@ def test_another_account_ends_what_the_former_one_opened(
     assert now.ask("GET", "/api/me").said["id"] == known, "all is as before"
     assert sign_in(scene.anybody(), city, known, link).status == 200
     assert now.ask("GET", "/api/me").said is None
-
-
-def test_a_busy_store_uses_no_link_up(
-    scene: DeskScene, city: CityProvider, person: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tab, link = scene.anybody(), scene.sessions.make_link(person, "")
-
-    def be_busy(*_: object, **__: object) -> None:
-        raise LockHeldError("somebody else works with the store")
-
-    with monkeypatch.context() as busy:
-        busy.setattr(DeskLedger, "_with_store", be_busy)
-        answer = sign_in(tab, city, person, link)
-    assert (answer.status, answer.why, tab.cookie) == (503, "busy", "")
-    found = scene.people.find(person)
-    assert found is not None
-    assert found.openid is None
-    assert sign_in(scene.anybody(), city, person, link).status == 200
 
 
 def test_the_second_factor_that_the_office_wants_is_asked_for_and_looked_at(
@@ -733,3 +713,78 @@ def test_a_provider_that_is_away_at_the_start_is_said_and_keeps_nobody(
         tab = scene.anybody()
         assert tab.ask("GET", "/").status == 200
         assert tab.ask("POST", "/api/openid/ask", {"link": ""}).why == "openid_away"
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def browsers(tmp_path: Path, clock: ManualClock) -> Iterator[Challenges]:
+    (tmp_path / "office").mkdir()
+    state = DeskState(IndexSettings(), str(tmp_path))
+    yield Challenges(state, clock, DeskRefusal.OPENID_STALE, KNOWN_US)
+    state.close()
+
+
+@pytest.fixture
+def redeeming(browsers: Challenges, clock: ManualClock) -> Redeeming:
+    return Redeeming(browsers, clock)
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_there_are_places_for_each_kind_and_few_for_one(
+    redeeming: Redeeming, is_known: bool
+) -> None:
+    most = MOST_KNOWN if is_known else MOST_STRANGE
+    with ExitStack() as held:
+        for number in range(most):
+            held.enter_context(redeeming.turn(Asker(is_known, str(number // MOST_OF_ONE))))
+        for name in ("0", "another"):
+            with pytest.raises(RefusedRequestError, match="openid_busy"):
+                held.enter_context(redeeming.turn(Asker(is_known, name)))
+        held.enter_context(redeeming.turn(Asker(not is_known, "of the other kind")))
+    with redeeming.turn(Asker(is_known, "another")):
+        """There is room again."""
+
+
+def test_who_is_known_is_counted_by_browser_or_link(
+    redeeming: Redeeming, browsers: Challenges, clock: ManualClock
+) -> None:
+    def asker(cookie: str, link: str = "") -> Asker:
+        said = {"Cookie": f"{KNOWN_COOKIE}={cookie}"} if cookie else {}
+        return redeeming.asker(make_mocked_request("POST", "/", headers=said), link)
+
+    one, two = (encode_base64url(browsers.make("known browser")) for _ in range(2))
+    assert asker(one).known
+    assert asker(one) == asker(one) == asker(one, "link") != asker(two)
+    assert one not in asker(one).name, "what is counted by is no secret"
+    assert asker("", "link").known
+    assert asker("", "link") == asker("none", "link") != asker("", "another")
+    strangers = [
+        "",
+        "none",
+        "\xff",
+        encode_base64url(browsers.make("openid:")),
+        one[:-1],
+        one + "A",
+    ]
+    assert not any(asker(cookie).known for cookie in strangers)
+    assert len({asker(cookie) for cookie in strangers}) == 1
+    clock.advance(KNOWN_US)
+    assert not asker(one).known
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("None", "None"),
+    ],
+)
+def test_a_stranger_is_counted_by_address_or_network(address: str, counted: str) -> None:
+    assert network_of(address) == counted
