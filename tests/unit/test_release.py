@@ -70,7 +70,7 @@ def test_an_office_installs_from_the_sdist_alone(built: Path) -> None:
     assert not [name for name in names if name.endswith(".pyc")]
 
 
-def test_the_wheel_says_whose_it_is_and_by_which_licences(built: Path) -> None:
+def test_the_wheel_says_whose_it_is_by_which_licences_and_has_every_language(built: Path) -> None:
     (path,) = built.glob("*.whl")
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
@@ -80,6 +80,7 @@ def test_the_wheel_says_whose_it_is_and_by_which_licences(built: Path) -> None:
     assert said["Author"] and said.get_all("Classifier")
     vendored = list((ROOT / "camerad/evidence/player/vendor").rglob("LICENSE"))
     assert vendored
+    assert "camerad/locale/de/LC_MESSAGES/camerad.mo" in names
     licences = {name for name in names if ".dist-info/licenses/" in name}
     assert len(licences) == 1 + len(vendored)
     manifest = (ROOT / "camerad/evidence/player/vendor/manifest.json").read_text()

@@ -12,6 +12,7 @@ from types import ModuleType
 from zoneinfo import ZoneInfo
 
 import pytest
+from longest_words import LONGEST
 from msgspec.structs import replace
 from sealed_helpers import (
     KEY,
@@ -373,7 +374,7 @@ def test_without_a_header_there_is_no_sheet() -> None:
         render(a_sheet(a_result(header=None)), ENGLISH)
 
 
-@BOTH
+@pytest.mark.parametrize("words", [words_in("en"), LONGEST], ids=["en", "longest"])
 def test_the_fullest_sheet_prints_on_one_page_of_a4(words: Words, tmp_path: Path) -> None:
     chromium = shutil.which("chromium-headless-shell")
     if chromium is None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from longest_words import LONGEST
 
 from camerad.base.words import Words, languages, words_in
 from camerad.config.sections import DEVICE_ID
@@ -77,7 +78,7 @@ def test_what_stands_in_the_register_as_a_day_and_is_none_is_shown_as_it_is() ->
     assert "As of yesterday &lt;b&gt;" in page
 
 
-@BOTH
+@pytest.mark.parametrize("words", [words_in("en"), LONGEST], ids=["en", "longest"])
 def test_all_of_every_name_is_on_paper_however_long_it_is(words: Words, tmp_path: Path) -> None:
     chromium = shutil.which("chromium-headless-shell")
     if chromium is None:
