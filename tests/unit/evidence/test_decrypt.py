@@ -108,15 +108,29 @@ def test_age_opens_the_members_and_ffmpeg_copies_the_same_pictures(
     assert decoded(str(tmp_path / "plain.mp4")) == decoded(str(desk.output))
 
 
-def test_a_damaged_recording_is_not_opened(desk: Desk) -> None:
-    data = pack(altered(made().members, "000005.m4s.age", lambda old: flipped(old, 200)))
-    report = desk.open(data)
-    assert (report.verdict, report.output, desk.left()) == (Verdict.NOT_AUTHENTIC, None, [])
+STRANGER = KeyRing([SigningKey.generate().public])
 
 
-def test_damage_at_the_very_end_leaves_nothing_behind(desk: Desk) -> None:
-    report = desk.open(made().file + b"x")
-    assert (report.verdict, report.output, desk.left()) == (Verdict.NOT_AUTHENTIC, None, [])
+@pytest.mark.parametrize(
+    ("data", "keys", "verdict"),
+    [
+        (
+            pack(altered(made().members, "000005.m4s.age", lambda old: flipped(old, 200))),
+            *(KEYS, Verdict.NOT_AUTHENTIC),
+        ),
+        (made().file + b"x", KEYS, Verdict.NOT_AUTHENTIC),
+        (made().file, STRANGER, Verdict.NOT_AUTHENTIC),
+        (b"hello", KEYS, Verdict.UNREADABLE),
+    ],
+    ids=["damaged", "damaged at the very end", "of another key", "no recording"],
+)
+def test_what_is_not_authentic_is_not_opened(
+    desk: Desk, data: bytes, keys: KeyRing, verdict: Verdict
+) -> None:
+    report = desk.open(data, keys=keys)
+    assert (report.verdict, report.output, desk.left()) == (verdict, None, [])
+    if keys is STRANGER:
+        assert desk.open(data, keys=keys, salvage=True).output is None
 
 
 def test_a_recording_that_does_not_become_a_video_is_told_in_words(
@@ -188,16 +202,6 @@ def test_a_wrong_private_key_names_the_right_ones(desk: Desk) -> None:
     with pytest.raises(UnsealError, match=str(office().to_public())):
         open_recording(str(desk.recording), KEYS, [stranger], str(desk.output))
     assert desk.left() == []
-
-
-def test_an_untrusted_device_is_not_opened(desk: Desk) -> None:
-    report = desk.open(made().file, keys=KeyRing([SigningKey.generate().public]), salvage=True)
-    assert (report.verdict, desk.left()) == (Verdict.NOT_AUTHENTIC, [])
-
-
-def test_what_is_no_recording_is_unreadable(desk: Desk) -> None:
-    report = desk.open(b"hello")
-    assert (report.verdict, desk.left()) == (Verdict.UNREADABLE, [])
 
 
 def test_what_is_there_already_is_left_as_it_is(desk: Desk) -> None:
@@ -282,17 +286,6 @@ def test_on_a_stick_what_a_killed_run_left_is_removed_by_the_next_and_nothing_el
     assert desk.left() == ["opened.mp4.part"]
 
 
-@pytest.mark.usefixtures("no_unnamed")
-def test_on_a_stick_an_interrupt_leaves_nothing_behind(desk: Desk) -> None:
-    def interrupt(_: int, __: int) -> None:
-        raise KeyboardInterrupt
-
-    desk.recording.write_bytes(made().file)
-    with pytest.raises(KeyboardInterrupt):
-        open_recording(str(desk.recording), KEYS, [office()], str(desk.output), progress=interrupt)
-    assert desk.left() == []
-
-
 @pytest.mark.parametrize("call", ["write", "sync"])
 def test_a_full_disk_is_said_and_leaves_nothing_behind(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, call: str
@@ -313,23 +306,20 @@ def test_a_missing_directory_is_said(desk: Desk, tmp_path: Path) -> None:
         desk.open(made().file)
 
 
-def test_an_interrupt_leaves_nothing_behind(desk: Desk) -> None:
-    def interrupt(_: int, __: int) -> None:
-        raise KeyboardInterrupt
-
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("on_a_stick", [False, True])
+def test_an_interrupt_leaves_nothing_behind(
+    desk: Desk, request: pytest.FixtureRequest, number: signal.Signals, on_a_stick: bool
+) -> None:
+    if on_a_stick:
+        request.getfixturevalue("no_unnamed")
     desk.recording.write_bytes(made().file)
-    with pytest.raises(KeyboardInterrupt):
-        open_recording(str(desk.recording), KEYS, [office()], str(desk.output), progress=interrupt)
-    assert desk.left() == []
-
-
-def test_sigterm_is_an_interrupt_while_a_recording_is_opened(desk: Desk) -> None:
-    def terminate(_: int, __: int) -> None:
-        signal.raise_signal(signal.SIGTERM)
-
-    desk.recording.write_bytes(made().file)
-    with pytest.raises(Terminated):
-        open_recording(str(desk.recording), KEYS, [office()], str(desk.output), progress=terminate)
+    with pytest.raises(KeyboardInterrupt) as raised:
+        open_recording(
+            *(str(desk.recording), KEYS, [office()], str(desk.output)),
+            progress=lambda *_: signal.raise_signal(number),
+        )
+    assert raised.type is (Terminated if number is signal.SIGTERM else KeyboardInterrupt)
     assert desk.left() == []
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
@@ -388,25 +378,18 @@ def process(desk: Desk, data: bytes, pace: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
 
-def test_a_terminated_process_leaves_nothing_behind(desk: Desk) -> None:
-    with process(desk, made().file, "slow") as running:
-        assert running.stdout is not None
-        assert running.stdout.readline()
-        running.terminate()
-        running.communicate(timeout=DEADLINE_S)
-    assert running.returncode != 0
-    assert desk.left() == []
-
-
-def test_a_killed_process_leaves_nothing_in_the_clear_behind(desk: Desk) -> None:
-    """Nothing can be done any more by whoever gets SIGKILL, or when the power is lost."""
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_a_process_that_is_ended_leaves_nothing_in_the_clear_behind(
+    desk: Desk, end: signal.Signals
+) -> None:
+    """After SIGKILL, as after a loss of power, the process can do nothing any more."""
     with process(desk, made().file, "slow") as running:
         assert running.stdout is not None
         assert running.stdout.readline()
         assert desk.left() == []
-        running.kill()
+        running.send_signal(end)
         running.communicate(timeout=DEADLINE_S)
-    assert running.returncode == -signal.SIGKILL
+    assert running.returncode == -signal.SIGKILL if end is signal.SIGKILL else running.returncode
     assert desk.left() == []
 
 
