@@ -88,9 +88,11 @@ function fits(value, type) {
       return Array.isArray(value) && value.length >= (type.least ?? 0) && value.every((one) => fits(one, type.of));
     case "object": {
       if (typeof value !== "object" || Array.isArray(value)) return false;
-      const known = Object.keys(value).every((name) => Object.hasOwn(type.fields, name));
-      const all = Object.entries(type.fields);
-      return known && all.every(([name, field]) => (Object.hasOwn(value, name) ? fits(value[name], field.type) : field.optional === true));
+      for (const name of Object.keys(value)) if (!Object.hasOwn(type.fields, name)) return false;
+      for (const [name, field] of Object.entries(type.fields)) {
+        if (Object.hasOwn(value, name) ? !fits(value[name], field.type) : !field.optional) return false;
+      }
+      return true;
     }
   }
 }
