@@ -35,7 +35,8 @@ LOST_BY_QUEUE: Final = "send queue full"
 class Picture(msgspec.Struct):
     """One frame of the sensor.
 
-    frame: the sensor's frame number, modulo 2**32. pts_us: when it was exposed, microseconds of
+    frame: the sensor's frame number, modulo 2**32; of a camera that does not number its frames, a
+    count of them. pts_us: when it was exposed, microseconds of
     CLOCK_BOOTTIME. lost: how many frames the camera failed to deliver just before it. stale: how
     many were left out just before it because their time had not advanced.
     """
@@ -69,6 +70,7 @@ class Pictures:
         self._delivered = 0
         self._encoded = 0
         self._last_seen: Picture | None = None
+        self._last_number = 0
         self._last_duration_us = 0
         self._rest_frame = 0
         self._stale = 0
@@ -124,38 +126,43 @@ class Pictures:
 
     def delivered(
         self,
-        frame: int,
+        number: int,
         pts_us: int,
         duration_us: int,
         luma: Callable[[], int | None] | None = None,
     ) -> Picture | None:
-        """A frame has arrived; duration_us: how long the sensor says it took, 0 if it does not say.
-        luma: tells how bright it is; asked a few times a second.
+        """A frame has arrived. number: the camera's, which may stand still. duration_us: how long
+        the sensor says it took, 0 if it does not say. luma: tells how bright it is; asked a few
+        times a second.
 
         Returns what to encode, or None if its time is not later than that of the frame before.
         """
         last = self._last_seen
         self._delivered += 1
         if last is None:
-            picture = Picture(frame, pts_us)
+            picture = Picture(number, pts_us)
         elif pts_us <= last.pts_us:
             self._stale += 1
             return None
         else:
             # The sensor's number can stand still while the sensor does, so time counts as well.
-            by_number = (frame - last.frame - 1 - self._stale) & 0xFFFF_FFFF
+            by_number = (number - self._last_number - 1 - self._stale) & 0xFFFF_FFFF
             if by_number & 0x8000_0000:
                 by_number = 0
             late_us = pts_us - last.pts_us
             # Where the rate changes, the sensor's word for one of the two is that of the other.
             took_us = max(duration_us, self._last_duration_us)
-            if not took_us and frame == last.frame:
+            numbered = number != self._last_number
+            if not took_us and not numbered:
                 took_us = self._frame_us
             # A USB camera takes longer in the dark and does not say so: its number tells alone.
             by_time = round(late_us / took_us) - 1 if took_us and late_us > took_us * 1.5 else 0
-            picture = Picture(frame, pts_us, max(by_number, by_time - self._stale), self._stale)
+            lost = max(by_number, by_time - self._stale)
+            counted = (last.frame + 1 + lost + self._stale) & 0xFFFF_FFFF
+            picture = Picture(number if numbered else counted, pts_us, lost, self._stale)
             self._stale = 0
-        self._last_seen, self._last_duration_us = picture, duration_us
+        self._last_seen, self._last_number = picture, number
+        self._last_duration_us = duration_us
         if self._beat_us is None or pts_us - self._beat_us >= BEAT_US:
             self._beat_us = pts_us
             self._beat(picture, None if luma is None else luma())

@@ -104,6 +104,31 @@ def test_another_rate_of_the_sensor_is_no_loss(behind: int) -> None:
     assert late.lost == 2
 
 
+@pytest.mark.parametrize(
+    ("numbers", "late_us", "lost", "frames"),
+    [
+        # Neither number nor duration: counted, and what is late is lost.
+        ((0, 0, 0), 0, 0, [0, 1, 2]),
+        ((0, 0, 0), 2 * FRAME_US, 2, [0, 1, 4]),
+        # Numbers without a duration, as by USB: in the dark a picture takes longer.
+        ((7, 8, 9), 2 * FRAME_US, 0, [7, 8, 9]),
+        ((7, 8, 11), 2 * FRAME_US, 2, [7, 8, 11]),
+    ],
+)
+def test_a_camera_may_tell_neither_numbers_nor_how_long_a_picture_takes(
+    numbers: tuple[int, ...], late_us: int, lost: int, frames: list[int]
+) -> None:
+    bench = Bench()
+    times = (START_US, START_US + FRAME_US, START_US + 2 * FRAME_US + late_us)
+    found = [
+        bench.pictures.delivered(number, pts_us, 0)
+        for number, pts_us in zip(numbers, times, strict=True)
+    ]
+    assert [picture and picture.frame for picture in found] == frames
+    assert found[-1] is not None
+    assert found[-1].lost == lost
+
+
 def packet(size: int = 100) -> memoryview:
     return memoryview(bytearray(b"p" * size))
 
