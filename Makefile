@@ -70,7 +70,7 @@ hours := --timeout=14400 -o faulthandler_timeout=21600
 ifndef side_by_side
 .NOTPARALLEL:
 endif
-.PHONY: help run test single unit states realtime lint types generated generate announcements pictures cards bench
+.PHONY: help run test single unit states realtime real lint types generated generate announcements pictures cards bench
 .PHONY: bench-index bench-office fleet campaign soak image image-check image-test image-cuts arm64-test
 .PHONY: clean distclean dist
 
@@ -78,12 +78,14 @@ help:
 	@echo 'make run        a body camera on this machine, simulated: http://127.0.0.1:$(PORT)/'
 	@echo '                FOOTAGE=vtest.avi|carphone_pristine.mp4|bikes.mp4|bigbuckbunny.mp4|FILE'
 	@echo '                PORT=8480  CONFIG=$(CONFIG)  STATE=$(STATE)'
+	@echo '                CAMERA=real: the libcamera of Debian, with a virtual camera that plays the film'
 	@echo '                HOST=ADDRESS of this machine, for guests with a phone: TLS, and a token in the address'
 	@echo 'make test       everything that must hold, in these parts: types, lint and generated side by'
 	@echo '                side, then unit, states, realtime; PYTEST_ARGS="-k ring" picks some tests of each'
 	@echo 'make unit       every part of camerad by itself'
 	@echo 'make states     crash states, changed recordings, and the other verifier'
 	@echo 'make realtime   the whole daemon, the simulated hardware, and the page in a browser'
+	@echo 'make real       the whole daemon on the real libcamera alone; a part of realtime'
 	@echo 'make lint       ruff and shellcheck'
 	@echo 'make types      mypy --strict'
 	@echo 'make generate   writes what is made from the code: docs/stages.md, tables of'
@@ -123,8 +125,9 @@ help:
 	@echo 'Each sets the machine up first if need be. PYTHON=/path/to/python3 names the interpreter.'
 
 run:
-	$(prepare) run
-	@exec .venv/bin/bodycam-sim --host '$(HOST)' --port '$(PORT)' --footage '$(FOOTAGE)' --state-dir '$(STATE)' \
+	$(prepare) $(if $(filter real,$(CAMERA)),real,run)
+	@exec $(if $(filter real,$(CAMERA)),.cache/real/bin/bodycam-sim --camera real,.venv/bin/bodycam-sim) \
+		--host '$(HOST)' --port '$(PORT)' --footage '$(FOOTAGE)' --state-dir '$(STATE)' \
 		--config '$(CONFIG)' --office --browse
 
 # Every part runs, whatever the ones before said, so that one run tells everything.
@@ -147,7 +150,14 @@ states: $(compiled)
 
 realtime: $(compiled)
 	$(prepare) test
-	$(world) $(pytest) -n 6 tests/system tests/browser tests/bench hw-mocks/tests $(timekeeping:%=--ignore=%) $(picked)
+	$(prepare) real
+	$(world) $(pytest) -n 6 tests/real tests/system tests/browser tests/bench hw-mocks/tests $(timekeeping:%=--ignore=%) $(picked)
+
+# The simulator on Debian's libcamera, which plays a film by its virtual pipeline handler.
+real: $(compiled)
+	$(prepare) test
+	$(prepare) real
+	$(world) $(pytest) -n 2 tests/real $(picked)
 
 lint:
 	$(prepare) test

@@ -5,6 +5,8 @@
 #   sh hw-mocks/prepare.sh test    that, and what `make test` needs
 #   sh hw-mocks/prepare.sh bench   that, and what `make bench` needs
 #   sh hw-mocks/prepare.sh campaign   what `make test` needs, and what `make campaign` needs
+#   sh hw-mocks/prepare.sh real    a second environment, .cache/real, that sees the system's packages:
+#                                  the simulator on the real libcamera
 #   sh hw-mocks/prepare.sh image   what `make image` needs
 #
 # It installs missing system packages with apt, makes the virtual environment .venv in the checkout,
@@ -70,6 +72,13 @@ case $level in
             libemail-address-xs-perl libemail-sender-perl starman faketime"
         extras=device,office,test
         ;;
+    real)
+        system_packages="$running libcamera-ipa python3-libcamera"
+        extras=device,office
+        # python3-libcamera is for this interpreter alone.
+        venv=$root/.cache/real
+        PYTHON=/usr/bin/python3
+        ;;
     image)
         # What makes a root of packages for another processor; file systems and tables of a card,
         # without mounting any; its compression; and the Python of the image, which compiles its modules.
@@ -80,7 +89,7 @@ case $level in
         system_packages="$system_packages qemu-system-arm qemu-utils device-tree-compiler cpio"
         extras=device,image
         ;;
-    *) die 'usage: sh hw-mocks/prepare.sh run|test|bench|campaign|image' ;;
+    *) die 'usage: sh hw-mocks/prepare.sh run|test|bench|campaign|real|image' ;;
 esac
 
 # ------------------------------------------------------------------------------------- interpreters
@@ -280,14 +289,17 @@ fi
 
 # ------------------------------------------------------------------------------- virtual environment
 
-say '[2/4] Virtual environment .venv'
+say "[2/4] Virtual environment ${venv#"$root"/}"
 if venv_is_sound && "$venv/bin/python" -m pip --version >>"$log" 2>&1; then
     say "      there already, with Python $(supported "$python")"
 else
     say "      made with $python, Python $(supported "$python")"
-    # Never with --system-site-packages: among those a Raspberry Pi keeps the real libcamera, which
-    # the simulated one of the same name must neither meet nor hide.
-    follow '' "$python" -m venv --clear "$venv" ||
+    # Elsewhere never with --system-site-packages: among those a Raspberry Pi keeps the real libcamera,
+    # which the simulated one of the same name must neither meet nor hide.
+    system=''
+    [ "$level" != real ] || system=--system-site-packages
+    # shellcheck disable=SC2086 # nothing, or one word
+    follow '' "$python" -m venv --clear $system "$venv" ||
         die_with_log "$python could not make a virtual environment."
     printf '%s\n' "$root" >"$venv/made-in"
 fi
@@ -320,6 +332,6 @@ say '[4/4] Film clips for the simulated sensor'
 "$venv/bin/python" -m hw_mocks.clips list >"$venv/clips"
 
 printf '%s\n' "$key" >"$venv/prepared-$level"
-[ "$level" = run ] || printf '%s\n' "$key" >"$venv/prepared-run"
+case $level in run | real) ;; *) printf '%s\n' "$key" >"$venv/prepared-run" ;; esac
 case $level in bench | campaign) printf '%s\n' "$key" >"$venv/prepared-test" ;; esac
 say "Set up in $(($(date +%s) - started)) s."

@@ -8,16 +8,24 @@ USB camera's handler offers what it has instead, and so does this one then.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import cv2
+import numpy as np
+
+from hw_mocks import barcode
+from hw_mocks.footage import MAIN, PreparedSource, load_info, picture_bytes
+
 CAMERAS_VARIABLE: Final = "VIRTUAL_CAMERAS"
 FRAME_VARIABLE: Final = "VIRTUAL_FRAME_US"
 MODEL: Final = "virtual"
+IMAGES: Final = 24
+"""Images of a film. libcamera keeps each three times, without compression."""
 REPEATED: Final = 4
-"""Pictures for which libcamera shows each image of a film (image_frame_generator.h)."""
+"""Pictures for which it shows each (image_frame_generator.h)."""
+_QUALITY: Final = 90
 
 
 def library() -> Path:
@@ -27,32 +35,47 @@ def library() -> Path:
     return compiled("virtualcamera", ".so", "-shared", "-fPIC")
 
 
-def environment(
-    directory: Path, film: Path, sizes: Sequence[tuple[int, int]], fps: int
-) -> dict[str, str]:
+def environment(directory: Path, footage: Path, fps: int, preloaded: str = "") -> dict[str, str]:
     """Variables of a process that is to have the camera.
 
-    directory: gets the list of cameras. film: a folder with JPEG images, in the order of their
-    names, and nothing else. sizes: what the streams can be, width and height in pixels. fps:
-    pictures per second that it delivers.
+    directory: gets the list of cameras and the film. footage: what `hw_mocks.footage.prepare` made;
+    its sizes are those of the streams. fps: pictures per second. preloaded: other libraries.
     """
-    formats = [
+    film = directory / "film"
+    film.mkdir(parents=True)
+    _write_film(footage, film)
+    formats = "".join(
         f"    - {{width: {width}, height: {height}, frame_rates: [{fps}]}}\n"
-        for width, height in sizes
-    ]
+        for width, height in load_info(footage).sizes.values()
+    )
     cameras = directory / "cameras.yaml"
     cameras.write_text(
-        f'"{MODEL}":\n  supported_formats:\n{"".join(formats)}'
-        f'  frames:\n    path: "{film}/"\n'
+        f'"{MODEL}":\n  supported_formats:\n{formats}  frames:\n    path: "{film}/"\n'
         f'  location: "CameraLocationBack"\n  model: "{MODEL}"\n'
     )
     return {
         CAMERAS_VARIABLE: str(cameras),
         FRAME_VARIABLE: str(round(1_000_000 / fps)),
-        "LD_PRELOAD": " ".join(
-            one for one in (os.environ.get("LD_PRELOAD"), str(library())) if one
-        ),
+        "LD_PRELOAD": f"{preloaded} {library()}".strip(),
     }
+
+
+def _write_film(footage: Path, film: Path) -> None:
+    """The first pictures of the footage as JPEG images, each with its number as a barcode."""
+    source = PreparedSource(footage, MAIN)
+    try:
+        width, height = source.width, source.height
+        picture = np.empty(picture_bytes(width, height), np.uint8)
+        for number in range(min(IMAGES, load_info(footage).frames)):
+            source.read(number, picture)
+            rows = picture.reshape(height * 3 // 2, width)
+            if width >= barcode.WIDTH:
+                barcode.draw(rows[:height], number)
+            colours = cv2.cvtColor(rows, cv2.COLOR_YUV2BGR_I420)
+            _, image = cv2.imencode(".jpg", colours, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+            (film / f"{number}.jpg").write_bytes(image.tobytes())
+    finally:
+        source.close()
 
 
 def answer_raw() -> None:

@@ -230,11 +230,13 @@ def body_camera(
     page: bool = False,
     prefix: Sequence[str] = (),
     options: Sequence[str] = (),
+    python: str | None = None,
 ) -> Iterator[BodyCamera]:
     """A body camera that is ready, unless told not to wait; ended in order afterwards.
 
     page: whether the simulator serves its web page. prefix: the command that the simulator's is
     handed to, as its last arguments. options: more of the simulator's own, such as --sound clapper.
+    python: the interpreter of simulator and daemon, if it is another one than this.
     """
     state_dir, log = directory / "state", directory / "log"
     words = ["--footage", footage, "--config", str(config)]
@@ -243,9 +245,9 @@ def body_camera(
     with log.open("wb") as output:
         process: Copy | subprocess.Popen[bytes]
         # What is read from the environment while a module is imported is told no copy.
-        if environment or prefix or not simulator_copies.possible():
+        if environment or prefix or python or not simulator_copies.possible():
             process = subprocess.Popen(
-                [*prefix, sys.executable, "-m", "hw_mocks.sim", *words],
+                [*prefix, python or sys.executable, "-m", "hw_mocks.sim", *words],
                 stdout=output,
                 stderr=output,
                 env={**os.environ, **(environment or {})},

@@ -17,6 +17,7 @@ from hw_mocks.sim.setup import DEMONSTRATION_POLICY
 from hw_mocks.sim.simulator import Options, Simulator, say
 
 DEFAULT_STATE: Final = Path(".state/bodycam-sim")
+CAMERAS: Final = ("simulated", "real")
 PLATFORMS: Final = ("vc4", "pisp")
 SOUNDS: Final = ("film", "speech", "clapper", "silence", "none")
 
@@ -82,6 +83,13 @@ def parser() -> argparse.ArgumentParser:
         choices=PLATFORMS,
         default="vc4",
         help="vc4: Raspberry Pi up to 4 and Zero 2 W; pisp: from 5 on; default: %(default)s",
+    )
+    top.add_argument(
+        "--camera",
+        choices=CAMERAS,
+        default="simulated",
+        help="real: Debian's libcamera, with a virtual camera that plays the first pictures of the "
+        "film; default: %(default)s",
     )
     top.add_argument(
         "--sound",
@@ -152,6 +160,7 @@ def main(arguments: list[str] | None = None) -> int:
         sound_ppm=given.sound_ppm,
         browse=given.browse,
         office=given.office,
+        camera=given.camera,
         doctor=doctor,
         faults=tuple(given.fault) if doctor is not None else (),
     )

@@ -67,6 +67,7 @@ class Options:
     `sound`: what the microphone hears; None: there is none. `sound_ppm`: how much too fast its
     clock runs. `doctor`: arguments of ``camerad doctor``, which then runs in place of the daemon.
     `faults`: that hold from before the start. `office`: whether there is one behind the dock.
+    `camera`: "simulated", or "real" for Debian's libcamera (see `hw_mocks.virtualcamera`).
     """
 
     state_dir: Path
@@ -83,6 +84,7 @@ class Options:
     doctor: tuple[str, ...] | None = None
     faults: tuple[str, ...] = ()
     office: bool = False
+    camera: str = "simulated"
 
 
 def _browse(url: str) -> bool:
@@ -255,6 +257,14 @@ class Simulator:
         parts.callback(upload.forget)
         machine = Machine(self.options.platform, footage, state, upload.memory.path)
         environment = machine.environment()
+        if self.options.camera == "real" and footage is not None:
+            # Needs OpenCV, which no other part of the simulator does.
+            from hw_mocks import virtualcamera
+
+            preloaded = environment.get("LD_PRELOAD", "")
+            environment |= virtualcamera.environment(
+                state.root / "camera", footage, camera.fps, preloaded
+            )
         # Before anything that may have them: a microphone that is silent has never heard anything.
         for name in self.options.faults:
             board.fault(name, FAULT_SECONDS)

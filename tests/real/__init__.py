@@ -1,0 +1,1 @@
+"""The whole camera on Debian's own libcamera: see `hw_mocks.virtualcamera`."""
