@@ -40,7 +40,7 @@ POLICY: Final = "; ".join(
         "trusted-types 'none'",
     )
 )
-"""Content-Security-Policy of every answer, but a document of its own (`report_routes`). The one
+"""Content-Security-Policy of every answer, but a document of its own (`oversight_routes`). The one
 style that may be inline is that of a sheet (`sheet_page`), which the page opens in a tab of its
 own, to be printed."""
 _IMPORTS: Final = "IMPORT_MAP"

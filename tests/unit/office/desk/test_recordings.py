@@ -22,7 +22,7 @@ from camerad.ledger.entries import LedgerLine, parse_entry, read_lines
 from camerad.ledger.entry_types import Carried
 from camerad.ledger.ledger import Ledger
 from camerad.ledger.recording_changes import Ended
-from camerad.office.desk import entry_routes, recording_routes
+from camerad.office.desk import oversight_routes, recording_routes
 from camerad.office.desk.roles import DeskRole
 from camerad.office.index.index import RecordingIndex
 from camerad.office.index.recording_query import spell_mark
@@ -578,7 +578,7 @@ def test_whatever_is_held_past_its_day_is_shown_however_much_is_held(
     scene: DeskScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The oldest are those past their day, and the newest come first."""
-    monkeypatch.setattr(entry_routes, "MOST", 1)
+    monkeypatch.setattr(oversight_routes, "MOST", 1)
     for one in (ONE, TWO):
         there = f"/api/recordings/{one}/hold"
         assert scene.signed_in("desk").ask("POST", there, {"reason": "Az. 7"}).status == 200

@@ -14,7 +14,7 @@ import pytest
 from report_year import SyntheticYear
 
 from camerad.cli.main import main
-from camerad.office.desk import report_routes
+from camerad.office.desk import oversight_routes
 from camerad.office.desk.roles import DeskRole
 from camerad.office.report.report_maker import make_report
 
@@ -130,8 +130,8 @@ def test_who_was_given_a_camera_s_recordings_is_found_also_of_deleted_ones(
 def test_its_page_is_in_a_sandbox_and_everything_else_as_any_answer(scene: DeskScene) -> None:
     tab = scene.signed_in("dpo")
     page = fetch(tab, make(tab).said["report"], ".html")
-    assert page.headers["Content-Security-Policy"] == report_routes.POLICY
-    assert "sandbox;" in report_routes.POLICY and "script" not in report_routes.POLICY
+    assert page.headers["Content-Security-Policy"] == oversight_routes.POLICY
+    assert "sandbox;" in oversight_routes.POLICY and "script" not in oversight_routes.POLICY
     assert page.headers["X-Frame-Options"] == "DENY"
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
     assert page.headers["Cache-Control"] == "no-store"
@@ -164,7 +164,7 @@ def test_one_is_made_at_a_time_and_whoever_else_asks_hears_that(
         assert go_on.wait(20)
         return make_report(*how)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(report_routes, "make_report", slow)
+    monkeypatch.setattr(oversight_routes, "make_report", slow)
     first = threading.Thread(target=make, args=(scene.signed_in("dpo"),))
     first.start()
     try:
@@ -215,7 +215,7 @@ def test_an_earlier_report_is_compared_with_if_the_office_signed_it(scene: DeskS
 
 
 def test_only_so_many_are_kept(scene: DeskScene) -> None:
-    routes = report_routes.ReportRoutes(scene.desk._parts)
-    for number in range(report_routes.MOST + 5):
+    routes = oversight_routes.ReportRoutes(scene.desk._parts)
+    for number in range(oversight_routes.MOST_REPORTS + 5):
         routes._keep(f"person-{number}", {})
-    assert len(routes._kept) == report_routes.MOST
+    assert len(routes._kept) == oversight_routes.MOST_REPORTS
