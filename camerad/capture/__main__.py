@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from camerad.base import process
 from camerad.base.clock import SystemClock
 from camerad.base.errors import EX_SOFTWARE, EX_USAGE, CameradError, WireError
-from camerad.capture import capture_settings, preview, stills
+from camerad.capture import capture_settings, stills
 from camerad.capture.resting import TICK_SECONDS
 from camerad.capture.send_queue import Outbox
 from camerad.stream import wire
@@ -79,7 +79,7 @@ class CaptureServer:
     def run(self) -> None:
         """Open the camera and carry out commands until the end."""
         # Imported here, so that a wrong argument or a missing library is reported like the rest.
-        preview.stand_in()
+        stills.stand_in()
         with stills.left_out():
             from camerad.capture.camera import Camera  # noqa: PLC0415
         from camerad.capture.microphone import MicrophoneReader  # noqa: PLC0415

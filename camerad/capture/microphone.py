@@ -20,7 +20,9 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import os
 import re
+import sysconfig
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -29,7 +31,7 @@ from typing import Any, Final, Protocol
 import av
 
 from camerad.base.clock import SECOND, Clock
-from camerad.capture import alsa, sound_encoder
+from camerad.capture import sound_encoder
 from camerad.capture.capture_settings import SoundSettings
 from camerad.capture.sampling import Placed, SampleClock
 from camerad.capture.send_queue import Outbox, overwrite
@@ -62,7 +64,7 @@ class AlsaDevice:
     """An ALSA device opened for reading. Raises OSError if it cannot be opened."""
 
     def __init__(self, settings: SoundSettings) -> None:
-        alsa.use_system()
+        use_system()
         _silence_alsa()
         options = {"sample_rate": str(settings.rate), "channels": str(settings.channels)}
         self._container: Any = av.open(settings.device, format="alsa", options=options)
@@ -310,3 +312,17 @@ class MicrophoneReader:
                 if self._doing is not None and silent:
                     name = self._settings.device
                     self._say(SoundState.FAILED, f"the microphone {name} {self._doing}")
+
+
+CONFIGURATION: Final = "/usr/share/alsa"
+_TRIPLET: Final = sysconfig.get_config_var("MULTIARCH") or ""
+PLUGINS: Final = f"/usr/lib/{_TRIPLET}/alsa-lib"
+
+
+def use_system() -> None:
+    """Let libraries of this process use the system's; variables that are set stay as they are.
+
+    Has to be called before the first device is opened.
+    """
+    os.environ.setdefault("ALSA_CONFIG_DIR", CONFIGURATION)
+    os.environ.setdefault("ALSA_PLUGIN_DIR", PLUGINS)

@@ -165,9 +165,9 @@ def _choosable() -> str:
 
 
 def _of_the_system(name: str) -> str:
-    from camerad.update import running_system  # noqa: PLC0415
+    from camerad.update import backend  # noqa: PLC0415
 
-    return str(getattr(running_system, name))
+    return str(getattr(backend, name))
 
 
 def _ready_seconds() -> str:

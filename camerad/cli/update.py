@@ -17,13 +17,12 @@ from camerad.behaviour.update import CameraStatus
 from camerad.cli.console import print_line
 from camerad.control.client import request
 from camerad.update import update_file
-from camerad.update.backend import Backend
+from camerad.update.backend import Backend, running_slot, running_version
 from camerad.update.boot_selection import BootSelection
 from camerad.update.errors import TrialFailedError, UpdateNotNowError
 from camerad.update.image_version import image_version
 from camerad.update.offered_bundles import OfferedBundles
 from camerad.update.rauc import Rauc
-from camerad.update.running_system import running_slot, running_version
 from camerad.update.update_file import UpdateFile
 from camerad.update.updater import Updater
 

@@ -4,9 +4,9 @@ Imports `base` and `behaviour`.
 
 Begin with `sections`, `controls` (buttons, lights, display), `control_section` (the control socket)
 and `office_section` (the office's server), where the settings are declared, and with `loader`,
-which reads a file. The limits of the law are files, config/policies/NAME.yaml: `policy_file`
-declares what they may say, `policies` finds them and holds the settings against them.
-`provisioning` is the office's file that sets a camera up.
+which reads a file. The limits of the law are files, config/policies/NAME.yaml: `policies`
+declares what they may say, finds them and holds the settings against them. `provisioning` is the
+office's file that sets a camera up.
 """
 
 from camerad.config.controls import Lights, OutputSettings, SelfViewSettings

@@ -2,7 +2,7 @@
 
 `ConfigFile` is the whole file. The loader's checks and the JSON Schema are made from these classes
 and from nothing else. camerad.config.fields explains how a setting is declared. Buttons, lights and
-display are in camerad.config.controls, a policy's file in camerad.config.policy_file. The daemon
+display are in camerad.config.controls, a policy's file in camerad.config.policies. The daemon
 uses camerad.config.settings.
 """
 

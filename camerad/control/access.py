@@ -44,7 +44,7 @@ HAND_OVER_PATHS: Final = (
     "/dock/progress",
 )
 """What is asked by POST there needs a role of its own (`camerad.control.dock_routes`,
-`camerad.control.progress_routes`)."""
+`camerad.control.routes`)."""
 MAX_USERS: Final = 256
 """Users whose rate is remembered."""
 

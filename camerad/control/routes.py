@@ -15,6 +15,7 @@ from msgspec.structs import asdict
 
 from camerad.base import typed_json
 from camerad.base.errors import CameradError, StorageError
+from camerad.behaviour.dock_progress import HandoverProgress, HandoverState, HandoverTrouble
 
 if TYPE_CHECKING:
     from camerad.container.keys import SigningKey
@@ -164,3 +165,79 @@ async def parse_body(request: web.Request, kind: Any) -> Any:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             said = str(error)
     raise web.HTTPBadRequest(text=f"this request needs another body: {said}")
+
+
+class _Shift(msgspec.Struct, forbid_unknown_fields=True):
+    wearer: str | None
+
+
+class CurrentShift(Protocol):
+    """The shift manager."""
+
+    def begin(self, wearer: str) -> str | None:
+        """Begin a shift; returns why it does not count, or None."""
+
+    def end(self) -> str | None:
+        """End the shift; returns why that does not count, or None."""
+
+    def status(self) -> dict[str, Any] | None:
+        """The present shift, ready for JSON; None if there is none."""
+
+
+class ShiftRequests:
+    """Answers them. What cannot be becomes 409, with the reason."""
+
+    def __init__(self, shifts: Callable[[], CurrentShift]) -> None:
+        self._shifts = shifts
+
+    def add_to(self, router: web.UrlDispatcher) -> None:
+        """Have `router` route to these requests."""
+        router.add_post("/shift", self._shift)
+
+    async def _shift(self, request: web.Request) -> web.Response:
+        asked = await parse_body(request, _Shift)
+        shifts = self._shifts()
+        refused = shifts.end() if asked.wearer is None else shifts.begin(asked.wearer)
+        if refused is not None:
+            return web.json_response({"refused": refused}, status=409)
+        return web.json_response({"shift": shifts.status()})
+
+
+_Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+
+
+class _Progress(msgspec.Struct, forbid_unknown_fields=True):
+    state: HandoverState
+    done: _Count
+    total: _Count
+    trouble: HandoverTrouble | None = None
+
+
+class DockProgress(Protocol):
+    """Who keeps it; see `camerad.daemon.handover_monitor.HandoverMonitor`."""
+
+    async def hear(self, word: HandoverProgress) -> dict[str, Any] | None:
+        """Take the process's word; what is shown of handing over then, ready for JSON."""
+
+
+class ProgressRequests:
+    """Answers them with what is shown, which may be less than what was told."""
+
+    def __init__(self, progress: Callable[[], DockProgress]) -> None:
+        self._progress = progress
+
+    def add_to(self, router: web.UrlDispatcher) -> None:
+        """Have `router` route to these requests."""
+        router.add_post("/dock/progress", self._tell)
+
+    async def _tell(self, request: web.Request) -> web.Response:
+        told = await parse_body(request, _Progress)
+        if told.done > told.total or (told.state is HandoverState.FAILED) is (told.trouble is None):
+            raise web.HTTPBadRequest(
+                text="done is at most total, and failed has a trouble, which nothing else has"
+            )
+        word = HandoverProgress(told.state, told.done, told.total, told.trouble)
+        try:
+            return web.json_response({"shown": await self._progress().hear(word)})
+        except CameradError as error:
+            raise refusal_of(error) from error

@@ -72,9 +72,14 @@ from camerad.control.client import SOCKET_NAME
 from camerad.control.dock_routes import LARGEST_OFFER, SETTINGS_PATH, DockRequests
 from camerad.control.listener import BACKLOG, ControlSocket, claim_socket
 from camerad.control.metrics import CONTENT_TYPE
-from camerad.control.progress_routes import DockProgress, ProgressRequests
-from camerad.control.routes import StoreRequests, refusal_of
-from camerad.control.shift_routes import CurrentShift, ShiftRequests
+from camerad.control.routes import (
+    CurrentShift,
+    DockProgress,
+    ProgressRequests,
+    ShiftRequests,
+    StoreRequests,
+    refusal_of,
+)
 
 if TYPE_CHECKING:
     from camerad.container.keys import SigningKey

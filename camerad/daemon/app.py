@@ -19,7 +19,10 @@ import contextlib
 import logging
 import os
 import signal
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import msgspec
 
 from camerad import __version__
 from camerad.base import process
@@ -32,7 +35,7 @@ from camerad.base.wall_clock import TimeKeeper
 from camerad.behaviour import liveness, stages
 from camerad.behaviour.budget import LINK_END_SECONDS, STALLED_SECONDS, STOP_SECONDS, Part
 from camerad.behaviour.dock_progress import HandoverProgress
-from camerad.behaviour.stages import Condition
+from camerad.behaviour.stages import Condition, Intent
 from camerad.config import Settings
 from camerad.control import listener
 from camerad.control.on_demand import ControlOnDemand
@@ -41,26 +44,23 @@ from camerad.daemon.buffers import make_rings
 from camerad.daemon.button_input import ButtonInput
 from camerad.daemon.camera_supervisor import CameraSupervisor
 from camerad.daemon.clock_monitor import ClockMonitor
-from camerad.daemon.control_target import ControlTarget
 from camerad.daemon.core import Core
 from camerad.daemon.dispatcher import log_stage
 from camerad.daemon.early_start import EarlyStart
 from camerad.daemon.effects import Effects
 from camerad.daemon.handover_monitor import HandoverMonitor
-from camerad.daemon.light_monitor import LightMonitor
 from camerad.daemon.metrics_store import MetricsStore
 from camerad.daemon.microphone_control import MicrophoneControl
 from camerad.daemon.open_store import WhatIsKnown
 from camerad.daemon.power_monitor import Levers, PowerMonitor
-from camerad.daemon.presentation import Presentation
+from camerad.daemon.presentation import LightMonitor, Presentation
 from camerad.daemon.reboot_log import RebootLog
 from camerad.daemon.recorders import import_recorder
 from camerad.daemon.recording_manager import RecordingManager
 from camerad.daemon.shift_manager import ShiftManager
 from camerad.daemon.shift_note import ShiftNote
-from camerad.daemon.shutdown import ShutdownSequence
+from camerad.daemon.shutdown import ShutdownSequence, Watchdog
 from camerad.daemon.status_reporter import StatusReporter
-from camerad.daemon.watchdog import Watchdog
 from camerad.hardware import from_settings
 from camerad.hardware.badges import BadgeProcess
 from camerad.hardware.lights import Indicators
@@ -71,7 +71,48 @@ from camerad.stream.link import CaptureLink
 from camerad.stream.sound_messages import SoundNews
 
 if TYPE_CHECKING:
+    from camerad.container.keys import SigningKey
     from camerad.control.server import Control
+    from camerad.store.store import Store
+
+_T = TypeVar("_T")
+
+
+class ControlTarget(msgspec.Struct, frozen=True):
+    """The parts that answer, all of them on the event loop.
+
+    device: its id. status, health: ready for JSON. counting: its counters.
+    """
+
+    device: str
+    core: Core
+    recordings: RecordingManager
+    shifts: ShiftManager
+    handover: HandoverMonitor
+    counting: MetricsStore
+    status: Callable[[], dict[str, Any]]
+    health: Callable[[], dict[str, Any]]
+
+    def metrics(self) -> str:
+        """Counters in Prometheus' text format."""
+        return self.counting.text()
+
+    def counters(self) -> dict[str, Any]:
+        """The same, as `camerad.control.metrics.Metrics.dump` gives them."""
+        return self.counting.reading()
+
+    def intend(self, intent: Intent, source: str) -> str | None:
+        """Carry out an intent; returns why it was refused, or None."""
+        return self.core.dispatcher.intend(intent, source)
+
+    async def list_recordings(self) -> list[dict[str, Any]]:
+        """The recordings in the store, flagged first, then the newest, ready for JSON."""
+        return await self.recordings.listing()
+
+    def ask(self, work: Callable[[Store, SigningKey], _T]) -> Awaitable[_T]:
+        """Have `work` done with the store and the device's key, on the store's thread."""
+        return self.recordings.ask(work)
+
 
 log = logging.getLogger(__name__)
 

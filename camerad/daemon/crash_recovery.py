@@ -15,16 +15,22 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from msgspec import UNSET
+
 from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
+from camerad.config import Settings
 from camerad.container.recording_ids import RecordingId
 from camerad.daemon.core import Note
 from camerad.daemon.heartbeat import Heartbeat, WantedNote
 
 if TYPE_CHECKING:
+    from camerad.base.clock import Clock
+    from camerad.container.encryption import Sealer
     from camerad.container.keys import SigningKey
     from camerad.container.statements import Closing
+    from camerad.daemon.heartbeat import WantedNote
     from camerad.store.recovery import Repaired
     from camerad.store.store import Store
     from camerad.store.unwritten_end import UnwrittenEnd
@@ -328,3 +334,48 @@ def _has_no_end(path: str) -> bool:
         return skeleton.end_of(path) is None
     except StorageError:
         return True
+
+
+def make_missing_file(
+    directory: str,
+    recording: RecordingId,
+    note: WantedNote,
+    settings: Settings,
+    *,
+    key: SigningKey,
+    sealer: Sealer,
+    clock: Clock,
+) -> str:
+    """Make the file of the recording in `directory`, with its end; returns the SHA-256 of its
+    header. Raises StorageError; then there is no file, or one without an end, which repair closes.
+
+    note: what is known of it, in this boot.
+    """
+    from camerad.container.skeleton import ChainProgress  # noqa: PLC0415 - slow to import
+    from camerad.recording.container_writer import ContainerWriter  # noqa: PLC0415
+    from camerad.recording.recording_spec import RecordingSpec  # noqa: PLC0415
+    from camerad.store.unwritten_end import UnwrittenEnd, make_closing  # noqa: PLC0415
+
+    wanted = RecordingSpec.from_settings(
+        settings,
+        note.trigger or "",
+        note.until_us if note.trigger_us is None else note.trigger_us,
+        pre_event=False,
+        continues=note.continues,
+        wearer=note.wearer,
+    )
+    header = wanted.header(
+        lambda _: recording,
+        clock.boot_id,
+        clock.moment(),
+        origin_us=wanted.trigger_us,
+        shortfall=None,
+        sound=False,
+        microphone=UNSET,
+    )
+    container = ContainerWriter(directory, header, b"", key, sealer)
+    progress = ChainProgress(0, "", 0, 0, 0, 0, wanted.trigger_us)
+    unwritten_end = UnwrittenEnd(note.owed_us, note.why)
+    closing = make_closing(header, progress, unwritten_end, clock.boot_id, clock.moment())
+    container.close(closing)
+    return container.header_sha256

@@ -1,6 +1,6 @@
 """Follows the upload's progress: `camerad.behaviour.dock_progress` beside the stage machine.
 
-The process in the dock tells it (`camerad.control.progress_routes`). "All handed over" is never
+The process in the dock tells it (`camerad.control.routes`). "All handed over" is never
 taken on trust: the ledger has to have every recording acknowledged, and no recording may have begun
 while it was asked. Used on the event loop.
 """

@@ -6,14 +6,20 @@ from what has just happened; the stamp in the pictures says what will be asked o
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Callable
 
-from camerad.behaviour import stages
-from camerad.behaviour.stages import Condition
+from camerad.base.async_utils import until_next
+from camerad.base.message_ids import MessageId
+from camerad.behaviour import cue_queue, signals, stages
+from camerad.behaviour.budget import BEAT_SECONDS
+from camerad.behaviour.cue_queue import STILL_MS, CueQueue
+from camerad.behaviour.signals import BETWEEN_MS
+from camerad.behaviour.stages import Condition, CueKind
 from camerad.daemon.announcer import Announcer
 from camerad.daemon.clock_monitor import ClockMonitor
-from camerad.daemon.core import Core
-from camerad.daemon.cue_player import CuePlayer
+from camerad.daemon.core import Core, Note
 from camerad.daemon.dispatcher import Step
 from camerad.daemon.shift_manager import ShiftManager
 from camerad.daemon.status_reporter import StatusReporter
@@ -21,6 +27,98 @@ from camerad.hardware.lights import Indicators
 from camerad.hardware.selfview_process import NoDisplay, SelfViewProcess
 from camerad.stream.capture_process import StampState
 from camerad.stream.desired_state import DesiredState
+
+
+class CuePlayer:
+    """indicators: where motor and buzzer are, once there are any."""
+
+    def __init__(self, core: Core, indicators: Callable[[], Indicators]) -> None:
+        self._core = core
+        self._indicators = indicators
+        self._queue = CueQueue()
+        self._pause: asyncio.TimerHandle | None = None
+        """What ends the stillness before an answer, or the rest behind a cue."""
+
+    def play(self, kind: CueKind) -> None:
+        """Tell it: an answer now, and news when its turn comes."""
+        core, before = self._core, self._queue
+        if kind not in signals.ANSWERS:
+            self._queue = cue_queue.add(before, kind, core.state)
+            if before.playing is None and self._pause is None:
+                self._turn()
+            return
+        self._queue = cue_queue.answer(before, kind, core.state, core.detail)
+        if before.playing is None:
+            self._end_pause()  # a rest: it was still for long enough
+            self._begin()
+        elif self._pause is None:
+            still_ms = self._indicators().hush() * 1000
+            self._wait(max(0.0, STILL_MS - still_ms), self._begin)
+
+    def _begin(self) -> None:
+        """Tell what is to be told now, if anything is."""
+        core, kind = self._core, self._queue.playing
+        if kind is None:
+            return
+        sounding = signals.sounding(kind, core.state, core.detail)
+        if not self._indicators().sound(sounding, self._over):
+            self._turn()  # a board without motor, and a cue without tone
+
+    def _over(self) -> None:
+        self._queue = cue_queue.rest(self._queue)
+        self._wait(BETWEEN_MS, self._turn)
+
+    def _turn(self) -> None:
+        self._queue = cue_queue.turn(self._queue, self._core.state, self._core.detail)
+        self._begin()
+
+    def _wait(self, milliseconds: float, then: Callable[[], None]) -> None:
+        def over() -> None:
+            self._pause = None
+            then()
+
+        self._pause = asyncio.get_running_loop().call_later(milliseconds / 1000, over)
+
+    def _end_pause(self) -> None:
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
+
+
+log = logging.getLogger(__name__)
+
+
+class LightMonitor:
+    """Used on the event loop. `indicators` come first. note: has the ledger say so. play: plays a
+    cue."""
+
+    indicators: Indicators
+
+    def __init__(self, core: Core, note: Note, *, play: Callable[[CueKind], None]) -> None:
+        self._core = core
+        self._note = note
+        self._play = play
+
+    def fault(self, output: str, what: str | None) -> None:
+        """An output cannot be driven, or can again (None). It may be told of while lights are being
+        set, so the condition follows afterwards."""
+        if what is not None:
+            log.error("%s cannot be driven: %s", output, what, extra=MessageId.LIGHT.extra)
+        if what is not None and output == "red" and Condition.LIGHT_DOWN in self._core.conditions:
+            # That of another light was told; this one is the one that says that footage is kept.
+            self._play(CueKind.LIGHT_DOWN)
+            self._note("fault", condition=Condition.LIGHT_DOWN.value, holds=True)
+        if output in Indicators.LIGHTS:
+            asyncio.get_running_loop().call_soon(self._judge)
+
+    async def watch(self) -> None:
+        """Look at them again and again, until cancelled."""
+        while True:
+            self.indicators.check_lines()
+            await until_next(BEAT_SECONDS)
+
+    def _judge(self) -> None:
+        self._core.conditions.set(Condition.LIGHT_DOWN, holds=self.indicators.lights_faulty)
 
 
 class Presentation:

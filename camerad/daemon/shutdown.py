@@ -5,13 +5,23 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import math
+from collections.abc import Callable
 from typing import Any, Final
 
-from camerad.base.clock import SECOND
+from camerad.base.async_utils import until_next
+from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import EX_REBOOT, EX_SOFTWARE
 from camerad.base.message_ids import MessageId
-from camerad.behaviour import stages
-from camerad.behaviour.budget import END_SECONDS, LEDGER_END_SECONDS, SHUTDOWN_SECONDS
+from camerad.base.sd_notify import notify
+from camerad.behaviour import liveness, stages
+from camerad.behaviour.budget import (
+    BEAT_SECONDS,
+    END_SECONDS,
+    LEDGER_END_SECONDS,
+    SHUTDOWN_SECONDS,
+    Part,
+)
 from camerad.behaviour.events import RESTARTED
 from camerad.behaviour.stages import Condition, Stage
 from camerad.daemon.core import Core
@@ -85,3 +95,43 @@ class ShutdownSequence:
             )
             self.exit_code = self.exit_code or EX_SOFTWARE
             self.ended.set()
+
+
+Signs = Callable[[], tuple[liveness.Sign, ...]]
+
+
+class Watchdog:
+    """signs: asks every part for its sign; called on the loop. on_stuck: called once, with the
+    parts that do not live; no beat comes after it."""
+
+    def __init__(
+        self, clock: Clock, signs: Signs, on_stuck: Callable[[tuple[Part, ...]], None]
+    ) -> None:
+        self._clock = clock
+        self._signs = signs
+        self._on_stuck = on_stuck
+        self._given_up = False
+
+    async def run(self) -> None:
+        """Beat until a part is stuck, or cancelled."""
+        seen = liveness.NOTHING
+        while True:
+            seen, stuck = liveness.find_stuck(seen, self._signs(), self._clock.now_us())
+            if stuck:
+                log.critical(
+                    "stuck: %s; the daemon is given up",
+                    ", ".join(stuck),
+                    extra=MessageId.STUCK.extra,
+                )
+                self._given_up = True
+                self._on_stuck(stuck)
+                return
+            notify("WATCHDOG=1")
+            await until_next(BEAT_SECONDS)
+
+    async def see_out(self) -> None:
+        """Beat while the parts end, until the longest end is over, or cancelled."""
+        beats = 0 if self._given_up else math.ceil(END_SECONDS / BEAT_SECONDS)
+        for _ in range(beats):
+            notify("WATCHDOG=1")
+            await asyncio.sleep(BEAT_SECONDS)

@@ -21,27 +21,27 @@ again; epochs of the ledger begin and expire.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from camerad.base.clock import SECOND, Clock, Moment
-from camerad.base.errors import StorageError
+from camerad.base.errors import CameradError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.wall_clock import KnownTime
 from camerad.behaviour.budget import PROOF_SECONDS, Part
 from camerad.config import Settings
 from camerad.container.recording_ids import RecordingId
-from camerad.daemon import fileless, open_store
+from camerad.daemon import crash_recovery, open_store
 from camerad.daemon.crash_recovery import CrashRecovery
 from camerad.daemon.heartbeat import Heartbeat, WantedNote
-from camerad.daemon.kept_sink import KeptSink
 from camerad.daemon.open_store import OpenedStore
 from camerad.daemon.shift_note import ShiftNote
 from camerad.recording.write_retry import PASSING
@@ -49,10 +49,78 @@ from camerad.recording.write_retry import PASSING
 if TYPE_CHECKING:
     from camerad.container.encryption import Sealer
     from camerad.container.keys import SigningKey
-    from camerad.container.statements import Closing, Header
+    from camerad.container.statements import Closing, FragmentFacts, Header
     from camerad.recording.container_writer import Sink
     from camerad.store.store import Store
     from camerad.update.update_outbox import UpdateOutbox
+
+
+class _LedgerSink:
+    """The file of a recording; the ledger hears of its end and of its loss. A `Sink`."""
+
+    def __init__(self, sink: Sink, header: Header, worker: StoreWorker) -> None:
+        self._sink = sink
+        self._header = header
+        self._worker = worker
+        self._flagged = False
+        self._committed = False
+
+    @property
+    def path(self) -> str:
+        """The file."""
+        return self._sink.path
+
+    @property
+    def sealed_bytes(self) -> int:
+        """As its sink says."""
+        return self._sink.sealed_bytes
+
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        from camerad.recording.container_writer import FileGoneError  # noqa: PLC0415 - it is loaded by now
+
+        try:
+            yield
+        except FileGoneError:
+            self._worker.lost_its_name(self._header.id)
+            raise
+
+    def append(self, fragment: bytes, facts: FragmentFacts) -> None:
+        """As its sink does."""
+        # Also of a fragment that is tried again: only `retry` goes on from it.
+        self._flagged = self._flagged or bool(facts.marks)
+        with self._named():
+            self._sink.append(fragment, facts)
+        if not self._committed:
+            self._committed = True
+            self._worker.committed()
+
+    def retry(self) -> None:
+        """As its sink does."""
+        with self._named():
+            self._sink.retry()
+
+    def close(self, closing: Closing) -> str:
+        """As its sink does; where that fails, it is for repair to close the file."""
+        # Before the file is let go: a repair may come at once.
+        self._worker.ending(self._header.id, closing)
+        try:
+            with self._named():
+                final = self._sink.close(closing)
+        except CameradError:
+            self._worker.interrupted(self._header.id, closing)
+            raise
+        self._worker.note(
+            "closed",
+            id=self._header.id,
+            final=final,
+            retention_days=self._header.retention_days,
+            ended=closing.clock,
+            flagged=self._flagged or bool(closing.marks),
+            reason=closing.reason,
+        )
+        return final
+
 
 log = logging.getLogger(__name__)
 
@@ -184,7 +252,7 @@ class StoreWorker:
         self.note("opened", id=header.id, header=container.header_sha256)
         with self._naming:
             self._named.pop(threading.get_ident(), None)
-        return KeptSink(container, header, self)
+        return _LedgerSink(container, header, self)
 
     def new_id(self, wall_us: int) -> RecordingId:
         """A name for the recording that this thread makes. Raises StorageError."""
@@ -407,12 +475,12 @@ class StoreWorker:
         self.expiring = tuple(known.id for known in soon)
 
     def _make_fileless(self, recording: RecordingId, note: WantedNote) -> None:
-        """As `camerad.daemon.fileless.make_missing_file`."""
+        """As `camerad.daemon.crash_recovery.make_missing_file`."""
         store, key, sealer = self._store, self._key, self._sealer
         if store is None or key is None or sealer is None:
             raise StorageError(f"{recording}: nothing can be kept: no identity or no recipient")
         at, settings, clock = self._recordings_dir, self._settings, self._clock
-        header = fileless.make_missing_file(
+        header = crash_recovery.make_missing_file(
             at, recording, note, settings, key=key, sealer=sealer, clock=clock
         )
         store.ledger.append("opened", id=recording, header=header)

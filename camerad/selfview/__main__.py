@@ -67,11 +67,11 @@ def _show(settings: ViewerSettings, frame_fd: int, control: socket.socket) -> No
     # It is dark, so there is nothing to be done last. Nor could it be: a library that is told of
     # something while it loads says that it could not be loaded.
     signal.signal(_ORPHANED, signal.SIG_DFL)
-    from camerad.selfview import serving  # noqa: PLC0415 - slow to import
+    from camerad.selfview import viewer  # noqa: PLC0415 - slow to import
 
     signal.signal(_ORPHANED, _orphaned)
     try:
-        serving.run(display, panel, settings, frame_fd=frame_fd, control=control, alive=_alive)
+        viewer.run(display, panel, settings, frame_fd=frame_fd, control=control, alive=_alive)
         # It is dark, and about to end. One that has just come would be told on standard error if it
         # found no function.
         signal.signal(_ORPHANED, _too_late)

@@ -9,12 +9,15 @@ as it is.
 
 from __future__ import annotations
 
+import configparser
+import re
 from typing import Final
 
 from camerad.behaviour import update
-from camerad.behaviour.update import SLOTS, Effect, UpdatePhase
+from camerad.behaviour.update import SLOTS, Effect, RunningVersion, UpdatePhase
 from camerad.update.boot_selection import BootSelection
 from camerad.update.errors import UpdateError
+from camerad.update.image_version import image_version
 from camerad.update.update_file import UpdateFile
 
 GOOD: Final = "good"
@@ -79,3 +82,43 @@ class Backend:
         now = self._kept.state
         if (now.phase, now.slot) != (UpdatePhase.INSTALLING, slot):
             raise UpdateError("use 'camerad update install': nothing else writes a slot")
+
+
+SYSTEM_CONF: Final = "/etc/rauc/system.conf"
+CMDLINE: Final = "/proc/cmdline"
+
+
+def running_slot(cmdline: str = CMDLINE) -> str:
+    """The slot that runs. Raises UpdateError if this is no system in a slot."""
+    try:
+        with open(cmdline, encoding="utf-8", errors="replace") as file:
+            words = file.read()
+    except OSError as error:
+        raise UpdateError(f"{cmdline}: cannot be read: {error.strerror}") from error
+    match = re.search(rf"(?:^|\s)rauc\.slot=({'|'.join(SLOTS)})(?:\s|$)", words)
+    if match is None:
+        raise UpdateError(
+            "this camera's card was not made from an image with updates: flash it anew, or install "
+            "the packages by hand"
+        )
+    return match[1]
+
+
+def running_version(
+    card: BootSelection, conf: str = SYSTEM_CONF, cmdline: str = CMDLINE
+) -> RunningVersion:
+    """Raises UpdateError."""
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        with open(conf, encoding="utf-8") as file:
+            parser.read_file(file)
+        compatible = parser["system"]["compatible"]
+        minimum = parser["system"]["min-bundle-version"]
+    except (OSError, configparser.Error, KeyError) as error:
+        raise UpdateError(
+            f"{conf}: the system does not say which updates are for it ({error}): it was built "
+            "without a keyring (KEYRING=), so it takes no updates"
+        ) from error
+    return RunningVersion(
+        compatible, image_version() or "", minimum, running_slot(cmdline), card.primary
+    )

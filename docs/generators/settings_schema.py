@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from camerad.config import fields
 from camerad.config.fields import Setting
-from camerad.config.policy_file import PolicyFile
+from camerad.config.policies import PolicyFile
 from camerad.config.provisioning import NAME, ProvisionFile
 from camerad.config.sections import ConfigFile
 from generators import written_page

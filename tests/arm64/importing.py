@@ -71,10 +71,10 @@ def libraries() -> list[str]:
 
 def main(rooms: list[str]) -> None:
     if "capture" in rooms:
-        from camerad.capture import preview
+        from camerad.capture import stills
 
         # As the capture process does, before it imports picamera2.
-        preview.stand_in()
+        stills.stand_in()
     mine = list(modules(camerad, rooms))
     others = libraries() if LIBRARIES in rooms else []
     failed = {}

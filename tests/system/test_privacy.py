@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from camerad.stream.rest import REST_US
+from camerad.stream.link import REST_US
 from tests.system import memory, watching
 from tests.system.harness import (
     PATIENCE,

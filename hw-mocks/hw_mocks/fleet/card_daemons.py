@@ -21,9 +21,8 @@ from camerad.behaviour.stages import Condition, Intent, Stage
 from camerad.config.office_section import Office
 from camerad.container.keys import SigningKey
 from camerad.control.metrics import Metrics
-from camerad.control.progress_routes import DockProgress
+from camerad.control.routes import CurrentShift, DockProgress
 from camerad.control.server import Control
-from camerad.control.shift_routes import CurrentShift
 from camerad.store.locations import place_of
 from camerad.store.store import PlaceClaim, Store
 

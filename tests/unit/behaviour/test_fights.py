@@ -117,7 +117,7 @@ class Fight:
     # --------------------------------------------------------------------------------- the motor
 
     def play(self, kind: CueKind) -> None:
-        """As `camerad.daemon.cue_player` does."""
+        """As `camerad.daemon.presentation` does."""
         before = self.queue
         if kind not in ANSWERS:
             self.queue = cue_queue.add(before, kind, self.state)

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from camerad.capture import alsa
+from camerad.capture import microphone
 
 OPEN = """
 from camerad.capture.microphone import AlsaDevice
@@ -35,6 +35,6 @@ def test_a_device_of_alsa_s_own_configuration_is_opened_in_a_bare_environment() 
 def test_what_somebody_has_named_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALSA_CONFIG_DIR", "/elsewhere")
     monkeypatch.delenv("ALSA_PLUGIN_DIR", raising=False)
-    alsa.use_system()
+    microphone.use_system()
     assert os.environ["ALSA_CONFIG_DIR"] == "/elsewhere"
     assert os.environ["ALSA_PLUGIN_DIR"].endswith("/alsa-lib")

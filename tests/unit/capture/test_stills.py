@@ -1,4 +1,4 @@
-"""picamera2 without what it has for still pictures."""
+"""Imports of picamera2 without still pictures, and without a screen."""
 
 from __future__ import annotations
 
@@ -9,19 +9,34 @@ import pytest
 
 pytest.importorskip("libcamera", reason="no libcamera, real or simulated")
 
+# The simulated hardware has the bindings as well; a camera without a screen has not.
+_MISSING = """
+import importlib.abc, sys
+
+class Missing(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name in ("kms", "pykms") and name not in sys.modules:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+import importlib.util
+hidden, real = ("kms", "pykms"), importlib.util.find_spec
+importlib.util.find_spec = lambda name, *more: None if name in hidden else real(name, *more)
+sys.meta_path.insert(0, Missing())
+"""
+
 LOOK = (
     "import sys\n"
-    "from camerad.capture import preview, stills\n"
-    "preview.stand_in()\n"
+    "from camerad.capture import stills\n"
+    "stills.stand_in()\n"
     "with stills.left_out():\n"
     "    from picamera2 import request\n"
     "    from picamera2.encoders import JpegEncoder\n"
 )
 
 
-def run(code: str) -> str:
+def run(code: str, before: str = "") -> str:
     done = subprocess.run(
-        [sys.executable, "-c", LOOK + code],
+        [sys.executable, "-c", before + LOOK + code],
         capture_output=True,
         text=True,
         check=False,
@@ -63,3 +78,12 @@ def test_what_is_loaded_already_stays() -> None:
         "print(again is piexif, sys.modules['piexif'] is piexif)"
     )
     assert run(code) == "True True\n"
+
+
+def test_without_the_bindings_of_a_screen_picamera2_is_imported_all_the_same() -> None:
+    shown = "import picamera2; print(picamera2.previews.DrmPreview.FMT_MAP['RGB888'])"
+    assert run(shown, before=_MISSING) == "RGB888\n"
+
+
+def test_bindings_that_are_there_are_left_alone() -> None:
+    assert run("import pykms; print(pykms.__file__ is not None)") == "True\n"

@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 
 from camerad.config import check_file, fields, policies
 from camerad.config.fields import Setting, settings_of
-from camerad.config.policy_file import PolicyFile
+from camerad.config.policies import PolicyFile
 from camerad.config.provisioning import ProvisionFile
 from camerad.config.scalars import describe_allowed
 from camerad.config.sections import ConfigFile

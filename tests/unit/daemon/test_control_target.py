@@ -15,7 +15,7 @@ from camerad.behaviour.shift import ShiftRules
 from camerad.behaviour.stages import Condition, Stage
 from camerad.config import load
 from camerad.control.server import Control
-from camerad.daemon.control_target import ControlTarget
+from camerad.daemon.app import ControlTarget
 from camerad.daemon.handover_monitor import HandoverMonitor
 from camerad.daemon.metrics_store import MetricsStore
 from camerad.daemon.recording_manager import RecordingManager

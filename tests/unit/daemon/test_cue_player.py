@@ -14,7 +14,7 @@ from camerad.behaviour import signals
 from camerad.behaviour.cue_queue import STILL_MS
 from camerad.behaviour.signals import ANSWERS, BETWEEN_MS, LONG_MS, PAUSE_MS, QUICK_MS
 from camerad.behaviour.stages import Condition, CueKind, Intent
-from camerad.daemon.cue_player import CuePlayer
+from camerad.daemon.presentation import CuePlayer
 from camerad.hardware.lights import Indicators, Output
 from tests.system.virtual_time import VirtualLoop
 from tests.unit.core_helpers import idle_core

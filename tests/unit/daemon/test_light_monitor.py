@@ -14,7 +14,7 @@ from camerad.base.clock import ManualClock
 from camerad.behaviour.budget import BEAT_SECONDS
 from camerad.behaviour.signals import ANSWERS, OFF, ON, Indication
 from camerad.behaviour.stages import Condition, CueKind
-from camerad.daemon.light_monitor import LightMonitor
+from camerad.daemon.presentation import LightMonitor
 from camerad.hardware.lights import Indicators, Output
 from tests.system.virtual_time import VirtualLoop
 from tests.unit.core_helpers import Heard, idle_core

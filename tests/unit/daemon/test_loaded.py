@@ -65,8 +65,8 @@ sys.exit(main())
 """
 IMPORT: Final = """
 import sys
-from camerad.capture import __main__, preview, stills
-preview.stand_in()
+from camerad.capture import __main__, stills
+stills.stand_in()
 with stills.left_out():
     import camerad.capture.camera
 import camerad.capture.microphone
@@ -116,7 +116,7 @@ def test_the_capture_process_has_loaded_no_more_than_it_needs() -> None:
 
 
 def test_the_selfview_process_has_loaded_no_more_than_it_needs() -> None:
-    code = "import sys, camerad.selfview.serving\nprint(*sys.modules)"
+    code = "import sys, camerad.selfview.viewer\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert "cv2" in loaded

@@ -27,7 +27,7 @@ from camerad.container.encryption import Sealer
 from camerad.container.gaps import CUT_OFF, NO_ANSWER, NOT_STORED, Gap
 from camerad.container.recording_files import number_of
 from camerad.container.severity import Severity
-from camerad.daemon import fileless, open_store
+from camerad.daemon import crash_recovery, open_store
 from camerad.daemon import store_worker as keeping
 from camerad.daemon.crash_recovery import RESUME_US, CrashRecovery
 from camerad.daemon.heartbeat import Heartbeat, WantedNote
@@ -652,7 +652,7 @@ def test_a_file_that_the_card_refuses_to_a_recording_without_one_is_made_later(
         def refuse(*_: object, **__: object) -> str:
             raise StorageError("the card is away")
 
-        refusing.setattr(fileless, "make_missing_file", refuse)
+        refusing.setattr(crash_recovery, "make_missing_file", refuse)
         second = scenes(clock)
         housekept(second)
         assert list((tmp_path / "recordings").iterdir()) == []

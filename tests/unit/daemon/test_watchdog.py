@@ -16,7 +16,7 @@ import pytest
 from camerad.base.clock import ManualClock
 from camerad.behaviour.budget import BEAT_SECONDS, END_SECONDS, PROOF_SECONDS, Part
 from camerad.behaviour.liveness import Sign
-from camerad.daemon.watchdog import Watchdog
+from camerad.daemon.shutdown import Watchdog
 from tests.system.virtual_time import VirtualLoop
 
 SECOND = 1_000_000

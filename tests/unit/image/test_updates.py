@@ -13,7 +13,7 @@ import pytest
 
 from camerad.behaviour import update
 from camerad.cli import defaults, main
-from camerad.update import offered_bundles, running_system
+from camerad.update import backend, offered_bundles
 from camerad.update.update_file import FOLDER, PENDING
 from camerad_image import configure, layout, signing, updates
 from camerad_image.errors import ImageError
@@ -93,8 +93,8 @@ def test_what_units_look_at_is_what_the_command_writes() -> None:
         "camerad-update-try.path",
     ):
         text = (UNITS / name).read_text()
-        assert f"ConditionPathExists={running_system.SYSTEM_CONF}" in text.splitlines()
-    assert running_system.SYSTEM_CONF == updates.CONF
+        assert f"ConditionPathExists={backend.SYSTEM_CONF}" in text.splitlines()
+    assert backend.SYSTEM_CONF == updates.CONF
     assert set(updates.UNITS) <= set(NAMES)
 
 

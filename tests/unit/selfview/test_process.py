@@ -531,7 +531,7 @@ import pathlib, sys, time
 from camerad.selfview import __main__ as selfview
 class Library:
     def find_spec(self, name, path, target=None):
-        if name == "camerad.selfview.serving":
+        if name == "camerad.selfview.viewer":
             pathlib.Path({0!r}).touch()
             try:
                 time.sleep(600)

@@ -27,7 +27,7 @@ from msgspec.structs import replace
 
 from camerad.base.clock import SECOND, SystemClock
 from camerad.behaviour.supervision import Budget, ProcessPhase
-from camerad.stream import capture_process, frame, link, newest, rest
+from camerad.stream import capture_process, frame, link, newest
 from camerad.stream.callbacks import Callbacks
 from camerad.stream.capture_process import CaptureProcess, StampState
 from camerad.stream.link import CaptureLink
@@ -412,7 +412,7 @@ def stop(link: CaptureLink) -> int:
 @pytest.fixture
 def resting(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> CaptureLink:
     """A link that has its first key frame, nobody who reads it, and packets in its socket."""
-    monkeypatch.setattr(rest, "REST_US", REST_US)
+    monkeypatch.setattr(link, "REST_US", REST_US)
     running = rig.run([HELLO, {"do": "armed"}, A_SECOND, PLAY], GOOD)
     running.wanted.arm()
     until(lambda: rig.ring.lies_since_us is not None)
@@ -488,7 +488,7 @@ def test_a_wipe_ends_the_rest_and_empties_the_socket(rig: Rig, resting: CaptureL
 def test_wiped_is_told_when_nothing_lies_in_the_socket_however_much_it_was(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rest, "REST_US", REST_US)
+    monkeypatch.setattr(link, "REST_US", REST_US)
     fast = {"do": "play", "interval": 0.002, "beats": False}
     running = rig.run([HELLO, {"do": "armed"}, fast], GOOD)
     running.wanted.arm()
@@ -505,7 +505,7 @@ def test_of_a_process_that_is_not_understood_nothing_lies_in_the_socket(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Though it does not die, as one whose driver hangs."""
-    monkeypatch.setattr(rest, "REST_US", REST_US)
+    monkeypatch.setattr(link, "REST_US", REST_US)
     kills: list[CaptureProcess] = []
 
     def survive(process: CaptureProcess) -> None:
@@ -572,7 +572,7 @@ def test_what_lies_in_the_socket_of_a_process_that_is_killed_is_kept(
 def test_a_frame_that_came_during_a_rest_is_as_old_as_its_picture(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rest, "REST_US", REST_US)
+    monkeypatch.setattr(link, "REST_US", REST_US)
     running = rig.run([HELLO, {"do": "armed"}, A_SECOND, PLAY])
     running.wanted.arm()
     until(lambda: rig.ring.lies_since_us is not None)
@@ -619,7 +619,7 @@ def test_a_rest_is_no_longer_than_two_fifths_of_the_silence_that_counts(rig: Rig
 def test_footage_that_grows_too_old_during_a_rest_goes_when_it_is_due(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rest, "REST_US", REST_US)
+    monkeypatch.setattr(link, "REST_US", REST_US)
     monkeypatch.setattr(link, "_AGE_EVERY_US", REST_US)
     rig.ring.close()
     rig.ring = Ring(4_000_000, 0.1, 100_000, lock=False)
@@ -632,19 +632,19 @@ def test_footage_that_grows_too_old_during_a_rest_goes_when_it_is_due(
 def test_a_socket_with_little_room_makes_short_rests(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rest, "REST_US", REST_US)
+    monkeypatch.setattr(link, "REST_US", REST_US)
     monkeypatch.setattr(
         capture_process, "SOCKET_BYTES", 75_000
     )  # The kernel doubles it: socket(7).
     running = rig.run(GOOD)
     running.wanted.arm()
     until(lambda: running._rest.until_us)
-    assert running._rest.until_us - CLOCK.now_us() <= REST_US * 150_000 // rest.REST_ROOM
+    assert running._rest.until_us - CLOCK.now_us() <= REST_US * 150_000 // link.REST_ROOM
 
 
 def test_after_beats_alone_there_is_no_rest(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     # Or a packet that comes just in time to show that the encoder lives would be seen too late.
-    monkeypatch.setattr(rest, "REST_US", REST_US)
+    monkeypatch.setattr(link, "REST_US", REST_US)
     once = {"do": "play", "frames": 1, "beats": False}
     told = {"do": "told", "command": "view"}
     running = rig.run([HELLO, {"do": "armed"}, once, told, {"do": "play", "packets": False}])
@@ -659,7 +659,7 @@ def test_after_beats_alone_there_is_no_rest(rig: Rig, monkeypatch: pytest.Monkey
 @pytest.fixture
 def idle(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> CaptureLink:
     """A link with nothing armed, of which nothing was wanted lately, and beats in its socket."""
-    monkeypatch.setattr(rest, "CALM_US", 0)
+    monkeypatch.setattr(link, "CALM_US", 0)
     slowly = [HELLO, {"do": "play", "interval": 0.05}]
     running = rig.run(slowly, budget=replace(BUDGET, frame_age_us=2_000_000))
     rig.wait_for("up")
@@ -683,7 +683,7 @@ def test_among_beats_the_link_wakes_when_the_ladder_is_due_and_the_camera_lives(
 def test_what_is_wanted_ends_a_rest_among_beats_and_keeps_it_from_coming_back(
     idle: CaptureLink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rest, "CALM_US", REST_US)
+    monkeypatch.setattr(link, "CALM_US", REST_US)
     idle.wanted.arm()
     until(lambda: idle._ring.bytes_held)
     idle.wanted.disarm()
@@ -696,7 +696,7 @@ def test_what_is_wanted_ends_a_rest_among_beats_and_keeps_it_from_coming_back(
 def test_a_camera_that_stalls_during_a_rest_is_missed_no_later(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rest, "CALM_US", 0)
+    monkeypatch.setattr(link, "CALM_US", 0)
     frames_us: list[int] = []
     seen_us = CaptureProcess.seen_us
 
@@ -716,13 +716,13 @@ def test_what_lies_in_the_socket_is_heard_before_the_camera_is_judged(
     rig: Rig, idle: CaptureLink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A thread that is held up after it was woken finds that the ladder's patience is over."""
-    disturb = rest.Rest.disturb
+    disturb = link.Rest.disturb
 
-    def late(self: rest.Rest, now_us: int) -> None:
+    def late(self: link.Rest, now_us: int) -> None:
         time.sleep(2.5)
         disturb(self, now_us)
 
-    monkeypatch.setattr(rest.Rest, "disturb", late)
+    monkeypatch.setattr(link.Rest, "disturb", late)
     first, beats = idle.pid, idle._intake.body["frame"]
     idle.wanted.set_view(True)
     until(lambda: idle._intake.body["frame"] > beats + 40)

@@ -16,7 +16,6 @@ import test_link
 from capture_child import footage
 from test_link import BUDGET, GOOD, HELLO, PATIENCE, PLAY, Rig, scan, until
 
-from camerad.stream import rest
 from camerad.stream.callbacks import Callbacks
 from camerad.stream.link import CaptureLink
 from camerad.stream.ring import CAPTURE_RESTARTED, PacketInfo, Ring
@@ -193,7 +192,7 @@ def test_sound_grows_old_though_none_comes(heard: Heard) -> None:
 @pytest.fixture
 def resting(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> CaptureLink:
     """A link with pictures and sound in its socket, and nobody who waits for any."""
-    monkeypatch.setattr(rest, "REST_US", test_link.REST_US)
+    monkeypatch.setattr(test_link.link, "REST_US", test_link.REST_US)
     played = [HELLO, {"do": "armed"}, {"do": "loud"}, test_link.A_SECOND, PLAY]
     link = heard.run(played)
     link.wanted.set_sound(SoundMode.ON)

@@ -8,7 +8,7 @@ import pytest
 
 from camerad import __version__
 from camerad.behaviour import update
-from camerad.update import image_version, running_system
+from camerad.update import backend, image_version
 from camerad.update.boot_selection import NAME, Autoboot, BootSelection
 from camerad_image import updates
 
@@ -27,7 +27,7 @@ def test_a_system_knows_itself_by_what_the_recipe_wrote(
     (tmp_path / "system.conf").write_text(updates.system_conf("camerad-debian-all"))
     (tmp_path / "cmdline").write_text("quiet rauc.slot=B ro\n")
     (tmp_path / NAME).write_bytes(Autoboot("A").text())
-    found = running_system.running_version(
+    found = backend.running_version(
         BootSelection(str(tmp_path)), str(tmp_path / "system.conf"), str(tmp_path / "cmdline")
     )
     assert found == update.RunningVersion("camerad-debian-all", release, updates.MINIMUM, "B", "A")
@@ -40,15 +40,15 @@ def parsed(path: Path) -> dict[str, str]:
 @pytest.mark.parametrize("cmdline", ["", "rauc.slot=C", "xrauc.slot=A", "rauc.slot=AB"])
 def test_a_system_in_no_slot_has_no_updates(tmp_path: Path, cmdline: str) -> None:
     (tmp_path / "cmdline").write_text(cmdline)
-    with pytest.raises(running_system.UpdateError, match="flash it anew"):
-        running_system.running_slot(str(tmp_path / "cmdline"))
-    with pytest.raises(running_system.UpdateError, match="cannot be read"):
-        running_system.running_slot(str(tmp_path / "none"))
+    with pytest.raises(backend.UpdateError, match="flash it anew"):
+        backend.running_slot(str(tmp_path / "cmdline"))
+    with pytest.raises(backend.UpdateError, match="cannot be read"):
+        backend.running_slot(str(tmp_path / "none"))
 
 
 def test_a_system_without_a_keyring_says_so(tmp_path: Path) -> None:
-    with pytest.raises(running_system.UpdateError, match="KEYRING="):
-        running_system.running_version(BootSelection(str(tmp_path)), str(tmp_path / "system.conf"))
+    with pytest.raises(backend.UpdateError, match="KEYRING="):
+        backend.running_version(BootSelection(str(tmp_path)), str(tmp_path / "system.conf"))
 
 
 def test_a_recording_says_by_which_camerad_and_which_image_it_was_made(
