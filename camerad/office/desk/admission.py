@@ -1,9 +1,9 @@
-"""Somebody is let in: what every way of signing in has in common, after it knows who it is.
+"""Lets people in: the part that all ways of signing in share, once it is known who signs in.
 
 The order: entries of the ledger, then the session, then its cookie; entries and session are one
 decision (`DeskLedger.deciding`). A session that the browser had before ends (session fixation),
-with an entry. That somebody known was refused is an entry once a
-minute, person and way at the most, so that nobody can fill the ledger.
+with an entry. The refusal of a known person is an entry once a minute, person and way at the most,
+so that a stranger cannot fill the ledger.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Admission:
         self._refused_us: dict[tuple[str, str], int] = {}
 
     def describe(self, person: DeskPerson, end_us: int | None = None) -> Me:
-        """Somebody, as the page is told. end_us: when the session ends in any case, wall time; None
+        """A person, as the page is told. end_us: when the session ends in any case, wall time; None
         if it begins now."""
         settings = self._desk.desk
         left = settings.longest_hours * 3600
@@ -96,7 +96,7 @@ class Admission:
 
     def write_end(self, entries: Sequence[Entry]) -> None:
         """The entries of a session's end, before it. Where the storage takes them no more, the log
-        says that they are missing: nobody stays signed in because it is full. Raises
+        says that they are missing: a full disk keeps no person signed in. Raises
         LockHeldError."""
         try:
             self._desk.ledger.append_all(entries)
@@ -108,7 +108,7 @@ class Admission:
             )
 
     def write_refused(self, person: str, how: str) -> None:
-        """The entry that somebody known was refused. Raises LockHeldError and StorageError."""
+        """The entry that a known person was refused. Raises LockHeldError and StorageError."""
         now, which = self._desk.clock.now_us(), (person, how)
         with self._lock:
             if now < self._refused_us.get(which, now - _REFUSED_US) + _REFUSED_US:

@@ -1,15 +1,15 @@
 """Requests by which an administrator offers cameras their settings or an update, and takes it back.
 
 The server signs nothing: settings are signed with the office's key, where that is, and a bundle by
-whoever builds systems. What is sent here is judged as the commands do (``camerad office offer``):
-settings as their camera would, by signature, number and key, and so that the camera stays with this
-server; a bundle by its form alone, since what cameras trust for it is in their systems. What is not
-offered is no mistake of the request: the answer says why.
+the person who builds systems. What is sent here is judged as the commands do (``camerad office
+offer``): settings as their camera would, by signature, number and key, and so that the camera stays
+with this server; a bundle by its form alone, since what cameras trust for it is in their systems.
+What is not offered is no mistake of the request: the answer says why.
 
 A bundle goes to the storage as it comes, one at a time, with no more in memory than a piece of it.
 Its name comes from its content. Each offer is an entry of the ledger before it is there, one for
 each camera, and in one turn with it (`camerad.office.server.offer_kinds`). While a bundle comes,
-whoever sends it is at work here: their session goes on. Once it has ended all the same, or they are
+its sender is at work here: their session goes on. Once it has ended all the same, or they are
 withdrawn, no more of it is taken, and the place is free for others.
 """
 
@@ -176,7 +176,7 @@ class CameraOffers:
             await asyncio.to_thread(copying.__exit__, None, None, None)
 
     async def _pieces(self, visit: Visit, length: int) -> AsyncIterator[bytes]:
-        """The body, for as long as whoever sends it is signed in: to ask for that keeps their
+        """The body, for as long as its sender is signed in: to ask for that keeps their
         session. The slowest that `bodies.pieces` takes has a piece in a minute and a half."""
         asked_us = self._desk.clock.now_us()
         coming = bodies.pieces(visit.request, length)

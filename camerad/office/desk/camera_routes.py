@@ -1,10 +1,10 @@
-"""Requests about cameras: how each is, as far as the office knows, and who has withdrawn which.
+"""Requests about cameras: their state, as far as the office knows, revocation, labels and badges.
 
 It rests on what `camerad office status` rests on (`camerad.office.server.camera_overview`), and
 besides on the copies of the cameras' ledgers (`camerad.office.server.camera_courses`). Those name
-who wore a camera last: that is shown to whoever hands cameras out, and to nobody else.
+who wore a camera last: that is shown to people who hand cameras out, and to no others.
 
-A camera is withdrawn at once by whoever hands it out or manages it, and taken back by an
+A camera is revoked at once by people who hand it out or manage it, and taken back by an
 administrator alone. Either is an entry of the ledger before it takes effect.
 """
 
@@ -100,7 +100,7 @@ class CameraRow(msgspec.Struct, frozen=True):
 
 
 class CameraList(msgspec.Struct, frozen=True):
-    """rows: those first that need somebody. now_us: the server's time, by which ages count.
+    """rows: those first that need a person. now_us: the server's time, by which ages count.
     wearers: whether the last shift's wearer is in them."""
 
     now_us: int
@@ -253,7 +253,7 @@ class CameraRoutes:
 
 
 def _state(one: CameraOverview, now_us: int) -> str:
-    """A camera that is out is nobody's to mend, until it has been silent for a day."""
+    """A camera that is out needs no attention, until it has been silent for a day."""
     if one.withdrawn is not None:
         return "withdrawn"
     silent = any(reason.code == "silent" for reason in one.why_not)

@@ -2,21 +2,22 @@
 
 Each has a file (`camerad.evidence.case_file`), published whole. Each change is an entry of the
 office's ledger, written before, which names the SHA-256 of the file that follows: with the ledger
-at hand, `sha256sum` tells whether somebody else has changed it since. A case holds nothing: what
-has to stay is held (`camerad.store.holds`), and the page offers both.
+at hand, `sha256sum` tells whether it was changed since. A case holds nothing: what has to stay is
+held (`camerad.store.holds`), and the page offers both.
 
 A case is never removed. It names the office's people: who opened it, added a recording, noted
-something or handed it over, each by the id that the ledger has for good. It names nobody else of
-its own: its number, notes in a line each, and to whom something went are what people type in, and
-the page asks them for no names. What a case may have is bounded, and a change after which its file
-could not be read again is refused before its entry is written. A file that cannot be read keeps no
-other case from being shown. One that is gone, though the ledger tells of it, opens as no other.
+something or handed it over, each by the id that the ledger has for good. It names no other person
+of its own: its number, notes in a line each, and to whom something went are what people type in,
+and the page asks them for no names. What a case may have is bounded, and a change after which its
+file could not be read again is refused before its entry is written. A file that cannot be read
+keeps no other case from being shown. One that is gone, though the ledger tells of it, opens as no
+other.
 
 How many cases there are costs nothing: one is found by its number, and which there are and which
 are about a recording the index says (`camerad.office.index.case_query`). Where it is behind what
-this server has written, the files themselves are read; it is behind another server, or whoever puts
-a file back, for some seconds. An index that has read no case yet hides none of a recording's: then
-all files are read.
+this server has written, the files themselves are read; it is behind another server, or a restored
+file, for some seconds. An index that has read no case yet hides none of a recording's: then all
+files are read.
 
 The server makes no package: it could not open what goes into it (O1). The person with the key makes
 it, in the browser's tab (``camerad/office/desk/package_maker``) or with ``camerad evidence
@@ -325,7 +326,7 @@ def with_note(case: Case, text: str, by: str, now_us: int) -> Case:
 def with_hand_over(case: Case, to: str, by: str, now_us: int, package: str = "") -> Case:
     """The case after all of its recordings were handed over. Raises RefusalError, and
     RefusedRequestError if it has no recording or is full. The same within a minute is the same
-    hand-over, which somebody clicked twice."""
+    hand-over, clicked twice."""
     if not case.recordings:
         raise refused(DeskRefusal.CASE_EMPTY)
     ids = tuple(one.id for one in case.recordings)

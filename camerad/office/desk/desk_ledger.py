@@ -31,7 +31,7 @@ from camerad.store.locations import office_place
 from camerad.store.store import Store
 
 PATIENCE_US: Final = 10 * SECOND
-"""How long the store is waited for while somebody else works with it."""
+"""How long the store is waited for while another process works with it."""
 _LOOK_SECONDS: Final = 0.05
 
 Entry = tuple[str, Mapping[str, Any]]
@@ -75,8 +75,8 @@ class DeskLedger:
         self.append_all([(kind, facts)])
 
     def append_all(self, entries: Sequence[Entry]) -> None:
-        """Write several, one after the other, of one moment and in one epoch; none if somebody else
-        works with the store. Raises LockHeldError and StorageError."""
+        """Write several, one after the other, of one moment and in one epoch; none if another
+        process works with the store. Raises LockHeldError and StorageError."""
         with self._with_store() as store:
             store.ledger.at = store.ledger.now()
             for kind, facts in entries:
@@ -103,7 +103,7 @@ class DeskLedger:
             store.release(recording, who, reason)
 
     def end(self) -> None:
-        """Have whoever still waits for the store give up."""
+        """Have all who still wait for the store give up."""
         self._ended.set()
 
     @contextlib.contextmanager

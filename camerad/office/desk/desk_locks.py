@@ -1,9 +1,9 @@
 """The desk's locks in the office's directory, for which only some of its threads ever wait.
 
-Another process may keep a lock for long: one that is stopped does. Whoever waits for it keeps a
-thread of the desk. So a few at once may wait for one lock, and half of the threads for any of them;
-whoever comes then is told at once that the desk is busy. The other half go on for whatever needs no
-lock: to find, to see, to play.
+Another process may keep a lock for long: one that is stopped does. A request that waits for it
+keeps a thread of the desk. So a few at once may wait for one lock, and half of the threads for any
+of them; a later one is told at once that the desk is busy. The other half go on for requests that
+need no lock: to find, to see, to play.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ THREADS: Final = 64
 MOST_WAITING: Final = THREADS // 2
 MOST_FOR_ONE: Final = MOST_WAITING // 2
 LOCK_SECONDS: Final = 15.0
-"""How long a lock is waited for: for longer than the store is while somebody has the lock."""
+"""How long a lock is waited for: for longer than the store is while another holds the lock."""
 
 
 class WaitingRoom:

@@ -1,9 +1,9 @@
 """Requests by which people come in with the city's account (OpenID Connect).
 
-A person is somebody whom an administrator has added, as with passkeys. With a one-time link they
+A person is added by an administrator, as with passkeys. With a one-time link they
 connect their account: the desk keeps the provider's name for itself and its `sub` for the account,
-and later that pair alone says who it is. No claim that somebody can edit (user name, mail) is
-looked at. Whoever is `administrator` signs in by passkey: whoever runs the provider can be
+and later that pair alone says who it is. No claim that a person can edit (user name, mail) is
+looked at. An administrator signs in by passkey: the operator of the provider can be
 everybody there, and must not be the one here who says who may what.
 
 The way, with what each step is bound to:
@@ -14,8 +14,8 @@ The way, with what each step is bound to:
 2. The browser goes there, and comes back to the page (`RETURN_PATH`) with a code. The page takes
    that out of its address, and sends it with a request of its own: so, as everywhere, what changes
    something is a POST of this page, and all cookies are ``SameSite=Strict``.
-3. `state` has to belong to the cookie (so nobody is signed in as somebody else by a link that was
-   sent to them), the code is redeemed with the verifier, if it is this browser's turn
+3. `state` has to belong to the cookie (so a link that was sent to a person does not sign them in
+   as another one), the code is redeemed with the verifier, if it is this browser's turn
    (`Redeeming`), and the token has to have the nonce.
 4. Entries of the ledger, then the session, as with a passkey (`camerad.office.desk.admission`).
 
@@ -70,7 +70,7 @@ from camerad.office.server.refusals import RefusedRequestError
 _log = logging.getLogger(__name__)
 FLOW_COOKIE: Final = "__Host-camerad-openid"
 FLOW_US: Final = 600 * SECOND
-"""How long somebody may take at the provider."""
+"""How long a person may take at the provider."""
 _SAID_AGAIN_US: Final = 60 * SECOND
 """How often the log has one and the same trouble."""
 _NO_CODE: Final = frozenset(
@@ -93,7 +93,7 @@ _NO_CODE: Final = frozenset(
 """Why there is no code, as far as that can be here (RFC 6749, 4.1.2.1; Core, 3.1.2.6)."""
 KNOWN_COOKIE: Final = "__Host-camerad-known"
 KNOWN_US: Final = 365 * 86_400 * SECOND
-"""How long a browser is known after somebody signed in by it as a stranger."""
+"""How long a browser is known after a person signed in by it as a stranger."""
 MOST_KNOWN: Final = 8
 """Codes of known browsers that the provider is asked about at once."""
 MOST_STRANGE: Final = 4
@@ -261,7 +261,7 @@ class OpenidRoutes:
 
     def _declined(self, body: ReturnBody) -> RefusedRequestError:
         """Why the provider gave no code. What is no decision of a person is in the log, in a word
-        of the standards' alone: anybody can send this."""
+        of the standards' alone: any stranger can send this."""
         if body.error == "access_denied":
             return refused(DeskRefusal.OPENID_DECLINED)
         word = body.error if body.error in _NO_CODE else "for a reason that no standard has"
@@ -336,7 +336,7 @@ class Redeeming:
             yield
 
     def forgive(self, asker: Asker) -> None:
-        """A code signed somebody in: it does not count as a try. For the event loop."""
+        """A code signed a person in: it does not count as a try. For the event loop."""
         if self._tries[asker.name]:  # else a minute ended meanwhile
             self._tries[asker.name] -= 1
 
@@ -362,7 +362,7 @@ class _Flow(msgspec.Struct, frozen=True):
 
 class _Told:
     """Says in the log what is wrong with the provider, or with what it sends; one and the same
-    thing once a minute, and so many things at the most, so that nobody can fill the log."""
+    thing once a minute, and so many things at the most, so that a stranger cannot fill the log."""
 
     def __init__(self, clock: Clock, most: int) -> None:
         self._clock = clock

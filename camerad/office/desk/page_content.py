@@ -1,7 +1,7 @@
-"""What the desk's page is made of: its files, byte by byte, and what browsers are told to forbid.
+"""The files of the desk's page, byte by byte, and what browsers are told to forbid.
 
-All of it is of the package, and nothing here needs the libraries of a server: so whoever has this
-version of camerad from elsewhere can compare what a server sends with it (`page_check`).
+All of it is of the package, and nothing here needs the libraries of a server: so a person who has
+this version of camerad from elsewhere can compare what a server sends with it (`page_check`).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A challenge is good for five minutes and one answer (`camerad.office.desk.challenges`). The
 authenticator has to know its person (user verification): a passkey alone in a drawer opens nothing.
-Attestation is not asked for: which make of key somebody has is nobody's business.
+Attestation is not asked for: the make of a key is private.
 """
 
 from __future__ import annotations
@@ -146,8 +146,8 @@ class Passkeys:
         return passkey, challenge
 
     def ask_known(self) -> dict[str, Any]:
-        """What a browser is to ask for, so that somebody signs in: the options of
-        ``navigator.credentials.get``. Whoever has a passkey for this page is offered it."""
+        """What a browser is to ask for, so that a person signs in: the options of
+        ``navigator.credentials.get``. A browser offers the passkeys that it has for this page."""
         options, _ = self._server.authenticate_begin(
             user_verification=UserVerificationRequirement.REQUIRED,
             challenge=self._challenges.make(""),

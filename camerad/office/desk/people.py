@@ -52,7 +52,7 @@ class Passkey(msgspec.Struct, frozen=True):
 
 class OpenidAccount(msgspec.Struct, frozen=True):
     """An account at the city's provider. issuer, subject: as its tokens have them (`iss`, `sub`): a
-    provider gives a subject to nobody else later, which holds of no user name and no address of
+    provider gives a subject to no other person later, which holds of no user name and no address of
     mail."""
 
     issuer: str
@@ -83,7 +83,7 @@ class DeskPerson(msgspec.Struct, frozen=True):
 
     @property
     def is_lost(self) -> bool:
-        """Whether nobody knows what they may; see above."""
+        """Whether it is unknown what they may; see above."""
         return not self.roles
 
     @property
@@ -106,7 +106,7 @@ def get(rows: Connection, person: str) -> DeskPerson:
     found = find(rows, person)
     if found is None:
         raise RefusalError(
-            DeskRefusal.NOT_THERE, f"{printable(person)}: there is nobody of this id"
+            DeskRefusal.NOT_THERE, f"{printable(person)}: there is no person of this id"
         )
     return found
 
@@ -159,7 +159,7 @@ def add(
     if any(one.id == person and not one.is_lost for one in there):
         raise RefusalError(
             DeskRefusal.ID_TAKEN,
-            f"{person}: somebody has this id already, or had it; choose another one",
+            f"{person}: a person has this id already, or had it; choose another one",
         )
     name = name.strip()
     if looks_empty(name) or not is_plain(name):
@@ -228,7 +228,7 @@ def with_passkey(person: DeskPerson, passkey: Passkey) -> DeskPerson:
 
 def restored(person: DeskPerson) -> DeskPerson:
     """The person as one who may sign in again, with a link alone: their passkeys may have gone with
-    whoever took them, and their account may be somebody else's by now."""
+    a thief, and their account may be another person's by now."""
     came_us = None if person.is_new else person.came_us or person.added_us
     return msgspec.structs.replace(
         person,

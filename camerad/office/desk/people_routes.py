@@ -92,7 +92,7 @@ class SignInRoutes:
         yield Route("POST", "/api/sign-out", anyone, self._sign_out, Nothing)
 
     def _me(self, visit: Visit) -> Me | None:
-        """Who is signed in, for a page that has just begun; null if nobody is."""
+        """Who is signed in, for a page that has just begun; null if there is none."""
         found = self._desk.sessions.find(visit.secret)
         return None if found is None else self._admission.describe(found[1], found[0].end_us)
 
@@ -202,7 +202,7 @@ class ListedPerson(msgspec.Struct, frozen=True):
 
 
 class AddBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Somebody new."""
+    """A new person."""
 
     id: str
     name: str
@@ -210,7 +210,7 @@ class AddBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RolesBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Somebody's roles from now on."""
+    """The roles of a person from now on."""
 
     id: str
     roles: tuple[str, ...]

@@ -3,7 +3,7 @@ To that comes in which cases it was put, and with which it left the office: the 
 for as long as there is a case, the ledger for as long as it keeps its entries.
 
 Entries are signed, and only those by a known key count; none is judged here. The office's ledger is
-read as it is now, so what somebody has just done is in the answer. For a page, `RecordingHistory`
+read as it is now, so what was just done is in the answer. For a page, `RecordingHistory`
 reads of it only where the index says that there are entries, and what the index has not read yet;
 of the cameras' ledgers, those that can be the recording's.
 """

@@ -52,7 +52,7 @@ _OF_FILE: Final = ("part", "file_time_ns")
 
 class HoldBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A hold. reason: why, in a line for the ledger. until_us: when it ends by itself; None when a
-    supervisor releases it. ground: what it is for, one of `GROUNDS`; "" if nobody said so."""
+    supervisor releases it. ground: what it is for, one of `GROUNDS`; "" if it was not said."""
 
     reason: str
     until_us: int | None = None
@@ -254,7 +254,7 @@ def _row(one: IndexedRecording) -> dict[str, Any]:
 
 def _read(path: str, recording: str) -> tuple[dict[str, Any] | None, bool]:
     """What a file says of itself, and whether there is one that cannot be read as a recording.
-    Whatever it says, it keeps nobody from what else is known."""
+    Whatever it says, what else is known is shown."""
     stages: list[StageChange] = []
 
     def note(facts: FragmentFacts, _size: int) -> None:

@@ -1,7 +1,7 @@
 """Who may do what at the desk (O6): roles, and what each is for.
 
-A person has one role or several. Administration and footage are apart: nobody who manages people
-can also open recordings, so no single person can give themselves a right to look.
+A person has one role or several. Administration and footage are apart: a person who manages people
+cannot also open recordings, so no single person can give themselves a right to look.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def read_roles(names: Collection[str]) -> frozenset[DeskRole]:
         raise _wrong(f"a person needs a role: {', '.join(DeskRole)}")
     if DeskRole.ADMINISTRATOR in roles and roles & WITH_FOOTAGE:
         raise _wrong(
-            "whoever manages people cannot also open recordings: give administrator to one person, "
-            "and desk or supervisor to another"
+            "a person who manages people cannot also open recordings: give administrator to one "
+            "person, and desk or supervisor to another"
         )
     return roles
 

@@ -1,13 +1,13 @@
-"""The one way in: every request is one of a table, and the table says who may make it.
+"""The table of requests: each with the roles that may make it, its input and its handler.
 
 A request that changes something is a POST from the page itself, with JSON or with a file: its
 ``Origin`` is the page's address, which a browser lets no other page say (CSRF). Every request is
-for the page's own name (``Host``), so that no other name leads a browser here (DNS rebinding).
-Whoever is not signed in, or has none of the roles, is refused before anything else of the request
-is looked at. While the office's directory is not there, as when its storage is not mounted, nothing
-is looked for in its place, and nothing made there. Every answer forbids the browser what the page
-does not need: frames, inline code, what is elsewhere, and to keep it; so does the answer to what is
-no request of HTTP at all.
+for the page's own name (``Host``), so that no other name leads a browser here (DNS rebinding). A
+person who is not signed in, or has none of the roles, is refused before anything else of the
+request is looked at. While the office's directory is not there, as when its storage is not mounted,
+nothing is looked for in its place, and nothing made there. Every answer forbids the browser what
+the page does not need: frames, inline code, what is elsewhere, and to keep it; so does the answer
+to what is no request of HTTP at all.
 """
 
 from __future__ import annotations
@@ -274,7 +274,7 @@ def _in_words(refusals: RefusalLog) -> Middleware:
             raise refused(error.why) from error
         except tuple(_WHY) as error:
             why = next(why for kind, why in _WHY.items() if isinstance(error, kind))
-            # Whoever runs the server has to mend that.
+            # The operator of the server has to mend that.
             if why is DeskRefusal.SERVER_FILES and refusals.names_address(request):
                 if isinstance(error, RegisterError):
                     _log.warning("%s", printable(error), extra=MessageId.REGISTER.extra)
@@ -308,7 +308,7 @@ def refuse_no_request(status: int) -> web.Response:
 
 
 async def _forbid_the_rest(request: web.Request, response: web.StreamResponse) -> None:
-    if not request.content.is_eof():  # the next request would stand behind what nobody reads
+    if not request.content.is_eof():  # the next request would stand behind what is never read
         response.headers[hdrs.CONNECTION] = "close"
         response.force_close()
     for name, value in HEADERS.items():

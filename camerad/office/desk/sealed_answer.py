@@ -1,6 +1,6 @@
-"""Sends a recording's file, sealed, in pieces, for as long as whoever asked may have it.
+"""Sends a recording's file, sealed, in pieces, for as long as the person who asked may have it.
 
-A recording can be gigabytes, and an answer can take an hour: somebody who is withdrawn meanwhile,
+A recording can be gigabytes, and an answer can take an hour: a person who is withdrawn meanwhile,
 or signed out, gets no more of it. So every few seconds it is asked again whether they may; if not,
 the connection is cut, and the browser sees that the answer is incomplete.
 
@@ -26,12 +26,12 @@ from camerad.office.server.refusals import RefusedRequestError
 
 PIECE: Final = 256 * 1024
 AGAIN_US: Final = 2 * SECOND
-"""After how long it is asked again whether somebody may have the rest."""
+"""After how long it is asked again whether the person may have the rest."""
 _ANY: Final = "*"
 
 _NOTHING: Final = re.compile(r"\s*bytes=-0+\s*", re.IGNORECASE)
 StillMay = Callable[[], Awaitable[object]]
-"""Raises RefusedRequestError once somebody may not have it any more."""
+"""Raises RefusedRequestError once the person may not have it any more."""
 
 
 async def send_file(
@@ -71,7 +71,7 @@ async def send_pieces(
     clock: Clock,
     still_may: StillMay,
 ) -> web.StreamResponse:
-    """An answer piece by piece. The connection is cut where somebody may not have the rest."""
+    """An answer piece by piece. The connection is cut where the person may not have the rest."""
     await response.prepare(request)
     asked_us = clock.now_us()
     while piece := await asyncio.to_thread(next, pieces, b""):

@@ -10,7 +10,7 @@ given together as well.
 
 Where the office wants two for a viewing (``desk.two_for_viewing``), a supervisor approves it
 before. A request is for one person's one viewing of one recording, or for one package, with the
-reason and the case that the supervisor sees: another reason is another request. Nobody approves
+reason and the case that the supervisor sees: another reason is another request. No person approves
 their own. An approval is an entry of the ledger before it counts. It counts as long as the approver
 is a supervisor here, and not if they were withdrawn since, restored or not; until it is approved
 anew the request waits. Of several recordings each has to be approved; until then none is given, and
@@ -54,7 +54,7 @@ from camerad.store import deletable
 from camerad.store.locations import office_place
 
 _KINDS: Final = {"view": "viewed", "download": "downloaded"}
-"""Entries of the ledger, by what somebody wants a recording for."""
+"""Entries of the ledger, by the purpose of a grant."""
 VIEWING: Final = "Viewing"
 """Header field with the secret of what was granted."""
 _TOGETHER: Final = 200
@@ -72,7 +72,7 @@ _LISTED: Final = ("person", "recording", "recordings", "purpose", "reason", "cas
 
 
 class GrantBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What somebody wants a recording for. purpose: "view" or "download". case: its number, ""
+    """What a recording is wanted for. purpose: "view" or "download". case: its number, ""
     without one."""
 
     reason: str
@@ -81,7 +81,7 @@ class GrantBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TogetherBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which recordings somebody wants together, and what for. purpose: "view", side by side, or
+    """Which recordings are wanted together, and what for. purpose: "view", side by side, or
     "download", in one package. case: as above."""
 
     recordings: tuple[str, ...]
@@ -312,7 +312,7 @@ class ViewingRoutes:
 
 
 def _role(visit: Visit) -> str:
-    """By which role somebody is given a recording."""
+    """By which role a person is given a recording."""
     supervises = DeskRole.SUPERVISOR in visit.roles
     return (DeskRole.SUPERVISOR if supervises else DeskRole.DESK).value
 

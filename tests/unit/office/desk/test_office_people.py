@@ -63,7 +63,7 @@ def test_whoever_has_come_in_gets_a_link_by_the_command_unless_withdrawn(
 
 @pytest.mark.parametrize("person", ["nobody", "", "../nobody"])
 def test_a_link_for_nobody_is_a_mistake_of_who_typed_it(scene: DeskScene, person: str) -> None:
-    with pytest.raises(CameradError, match="there is nobody of this id") as error:
+    with pytest.raises(CameradError, match="there is no person of this id") as error:
         run(scene, "link", person)
     assert error.value.exit_code == EX_USAGE
 
