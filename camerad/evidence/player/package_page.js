@@ -22,7 +22,7 @@ import {
 } from "./package_files.js";
 import { mountPlayer } from "./player.js";
 import { nearestSecond } from "./times.js";
-import { wordsOf } from "./words.js";
+import { nextLanguage, wordsOf } from "./words.js";
 
 const SECOND = 1_000_000;
 const asked = location.hash.slice(1);
@@ -46,10 +46,10 @@ class PackagePage {
     document.documentElement.lang = words.code;
     document.title = said.title;
     document.body.className = "camerad-page";
-    const other = words.code === "de" ? "en" : "de";
-    const language = make("button", { type: "button", lang: other, text: said.other });
+    const other = nextLanguage(words.code);
+    const language = make("button", { type: "button", lang: other.code, text: other.name });
     language.addEventListener("click", () => {
-      location.hash = other;
+      location.hash = other.code;
       location.reload();
     });
     this.#main.append(

@@ -5,7 +5,6 @@ export function packageTexts({ gettext }) {
   return {
     title: gettext("Check and watch a recording of a body-worn camera"),
     claim: gettext("This page works without a network: nothing that you open here leaves this computer."),
-    other: gettext("Deutsch"),
     files: gettext("1. Choose the files of the package"),
     filesHow: gettext("Drag the folder of the package here, or choose it. A page on a disk may not read the files beside it by itself."),
     folder: gettext("Choose the folder"),

@@ -24,7 +24,6 @@ export const TRANSLATIONS = {
    "Choose the key file first.": "Bitte zuerst die Schlüsseldatei wählen.",
    "Continues recording": "Fortsetzung von",
    "Damage": "Schäden",
-   "Deutsch": "English",
    "Drag the folder of the package here, or choose it. A page on a disk may not read the files beside it by itself.": "Ziehen Sie den Ordner des Pakets hierher, oder wählen Sie ihn. Eine Seite auf einem Datenträger darf die Dateien neben sich nicht von selbst lesen.",
    "Each camera's own clock says where its pictures are. Where you see the same moment apart, shift one by pictures.": "Wo die Bilder einer Kamera stehen, sagt ihre eigene Uhr. Sehen Sie denselben Augenblick versetzt, so verschieben Sie eine um einzelne Bilder.",
    "End": "Ende",

@@ -8,7 +8,7 @@ import { showRecording } from "./recording.js";
 import { showRecordings } from "./recordings.js";
 import { finishOpenid, showLink, showSignIn } from "./sign_in.js";
 import { letGo } from "./viewing.js";
-import { gettext, language, say, sentence, switchLanguage } from "./words.js";
+import { gettext, language, nameOf, nextLanguage, say, sentence, switchLanguage } from "./words.js";
 
 let main = document.getElementById("main");
 const bar = document.getElementById("bar");
@@ -126,7 +126,7 @@ function drawBar(mine, view) {
         make("a", { href: `#${one.name}`, "aria-current": one.name === (view?.within ?? view?.name) ? "page" : null, onclick: () => location.hash === `#${one.name}` && show() }, say(one.name)),
       ),
     ),
-    make("button", { class: "quiet", lang: language() === "de" ? "en" : "de", onclick: () => guarded(async () => { await switchLanguage(); await show(); }) }, gettext("Deutsch")),
+    make("button", { class: "quiet", lang: nextLanguage(), onclick: () => guarded(async () => { await switchLanguage(); await show(); }) }, nameOf(nextLanguage())),
     me === null ? null : make("span", { class: "who" }, me.name),
     me === null ? null : make("button", { class: "quiet", onclick: signOut }, gettext("Sign out")),
   );

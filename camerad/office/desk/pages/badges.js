@@ -2,7 +2,7 @@
 
 import { post, RefusalError } from "./api.js";
 import { field, fill, make, tell } from "./dom.js";
-import { gettext, say, sentence } from "./words.js";
+import { gettext, sentence } from "./words.js";
 
 const MOST = 50;
 

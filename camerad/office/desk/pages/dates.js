@@ -2,7 +2,7 @@
 // the browser's language. A calendar is a click away.
 
 import { icon, make } from "./dom.js";
-import { gettext, language } from "./words.js";
+import { gettext, pgettext } from "./words.js";
 
 const FIRST_YEAR = 2000;
 const CALENDAR = "M4 5h16v15H4zM4 9.5h16M8 3v4M16 3v4";
@@ -48,5 +48,5 @@ export function clockOf(typed) {
 
 /** A day of ISO 8601 as the page's language types it. */
 export function spelledDay(iso) {
-  return iso === "" ? "" : iso.split("-").reverse().join(language() === "de" ? "." : "/");
+  return iso === "" ? "" : iso.split("-").reverse().join(pgettext("between the parts of a date", "/"));
 }

@@ -1,7 +1,7 @@
 // Makes elements without ever reading HTML: texts are texts, whatever they say.
 
 import { RefusalError } from "./api.js";
-import { gettext, say, sentence } from "./words.js";
+import { gettext, sentence } from "./words.js";
 
 /**
  * An element. properties: attributes, or functions for events (`onclick`); `null` and `false` leave

@@ -8,7 +8,7 @@ import { mistakeIn, periodFields, questionOf } from "./filters.js";
 import { day, moment, timeOf, zone } from "./format.js";
 import { holdWords } from "./holds.js";
 import { linked, smallId } from "./titles.js";
-import { N_, gettext, language, ngettext, reportWords, say, sentence } from "./words.js";
+import { N_, gettext, ngettext, pgettext, reportWords, say, sentence } from "./words.js";
 
 const KINDS = ["signed", "viewed", "downloaded", "viewing_approved", "judged", "hold", "hold_until", "hold_ground", "release", "release_reason", "case", "rights", "camera", "offer", "report_made", "received", "deleted", "start"];
 
@@ -108,7 +108,7 @@ function draw(row, called) {
 function save(rows, called) {
   const head = [gettext("No."), gettext("When (local time, {zone})", { zone: zone() }), ...COLUMNS.slice(1).map((one) => say(one)), gettext("SHA-256 of the entry")];
   const lines = rows.map((row) => [row.sequence, ...textsOf(row, called).map((one) => (Array.isArray(one) ? one.join("; ") : one)), row.sha256]);
-  const text = csvOf(head, lines, language() === "de" ? ";" : ",");
+  const text = csvOf(head, lines, pgettext("between cells of a table", ","));
   const address = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
   make("a", { href: address, download: gettext("ledger.csv") }).click();
   setTimeout(() => URL.revokeObjectURL(address), 60000);

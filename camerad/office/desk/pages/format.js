@@ -1,9 +1,9 @@
 // Times and lengths for people, exact to the second, always with what they are worth.
 
-import { gettext, language } from "./words.js";
+import { gettext, pgettext } from "./words.js";
 
 /** How dates are spelled: English ones with the day first, since no month is a day. */
-const spelling = () => (language() === "de" ? "de-DE" : "en-GB");
+const spelling = () => pgettext("locale for numbers and dates", "en-GB");
 
 /** One spelling of a day, wherever it stands. */
 const DATE = { year: "numeric", month: "2-digit", day: "2-digit" };

@@ -3,7 +3,7 @@
 import { post, RefusalError, textOf } from "./api.js";
 import { dayField, isoOf } from "./dates.js";
 import { field, fill, make, tell } from "./dom.js";
-import { gettext, language, say, sentence } from "./words.js";
+import { LANGUAGES, gettext, language, nameOf, say, sentence } from "./words.js";
 
 const COUNTED = ["hours", "announced", "persons", "assaults", "insults", "injuries"];
 const SIDES = ["with_camera", "without_camera", "last_year"];
@@ -21,7 +21,7 @@ export async function showReport({ main }) {
       { class: "filters" },
       field(gettext("First day"), dayField("first", { required: true, value: spelled(-1, 1) })),
       field(gettext("Last day"), dayField("last", { required: true, value: spelled(0, 0) })),
-      field(gettext("Language of the report"), make("select", { name: "language" }, ["de", "en"].map((one) => make("option", { value: one, selected: one === language() }, say(`report_language_${one}`))))),
+      field(gettext("Language of the report"), make("select", { name: "language" }, LANGUAGES.map((one) => make("option", { value: one, selected: one === language() }, nameOf(one, language()))))),
     ),
     make("p", { class: "hint" }, gettext("The last day has to be over for a day. The same period gives the same report.")),
     make("details", {}, make("summary", {}, gettext("Figures counted by hand")), typed()),

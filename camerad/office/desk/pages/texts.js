@@ -4,7 +4,6 @@ import { N_, NC_ } from "./player/gettext.js";
 
 export const TEXTS = {
   skip: N_("To the content"),
-  language: N_("Deutsch"),
   day_out: N_("You were signed out: a day's work is over."),
   ended_out: N_("You are signed out: your session was ended, or your roles are others now. What was open is closed."),
   signed_out: N_("You are signed out."),
@@ -275,8 +274,6 @@ export const TEXTS = {
   kind_carried: N_("carried over from the file before"),
   kind_identity: N_("the server's key"),
   report: N_("Report"),
-  report_language_de: N_("German"),
-  report_language_en: N_("English"),
   report_side_with_camera: N_("On duty with a camera"),
   report_side_without_camera: N_("On duty without a camera"),
   report_side_last_year: N_("The same months of the year before"),

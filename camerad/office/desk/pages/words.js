@@ -9,7 +9,8 @@ import { TRANSLATIONS } from "./translations.js";
 export { N_ };
 
 const KEPT = "camerad-desk-language";
-const LANGUAGES = ["en", ...Object.keys(TRANSLATIONS)];
+/** Codes of the languages that the page has. */
+export const LANGUAGES = ["en", ...Object.keys(TRANSLATIONS)];
 
 /** The language of the page: chosen before, else the browser's, else English. */
 export function language() {
@@ -24,9 +25,15 @@ async function fetched(code) {
   return new Words(code, await TRANSLATIONS[code]?.());
 }
 
+/** What a language is called, in itself or in another. */
+export const nameOf = (code, within = code) => new Intl.DisplayNames([within], { type: "language" }).of(code);
+
+/** The language that a click chooses. */
+export const nextLanguage = () => LANGUAGES[(LANGUAGES.indexOf(language()) + 1) % LANGUAGES.length];
+
 /** Chooses the next language, and remembers it once its texts are here. */
 export async function switchLanguage() {
-  const next = LANGUAGES[(LANGUAGES.indexOf(language()) + 1) % LANGUAGES.length];
+  const next = nextLanguage();
   words = await coming(fetched(next));
   localStorage.setItem(KEPT, next);
 }
