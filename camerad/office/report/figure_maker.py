@@ -16,19 +16,24 @@ import msgspec
 
 from camerad.base.clock import SECOND
 from camerad.control.metrics import BOUNDS
-from camerad.office.report import given_recordings as given
 from camerad.office.report import increments as counted
 from camerad.office.report.figures import Cell, Figure, FigureGroup, PeopleFrom, Unit, Why
-from camerad.office.report.indicator_kinds import (
+from camerad.office.report.intervals import poisson_interval, share_interval
+from camerad.office.report.ledger_tally import (
+    ENDED_GIVEN,
+    ENDED_UNSEEN,
+    GIVEN,
+    GIVEN_SECONDS,
     GROUNDS,
     HOLDS,
     INDICATORS,
+    RECORDED,
+    RECORDED_SECONDS,
     WITHDRAWALS,
     WITNESS_REFUSALS,
     LedgerIndicator,
+    LedgerTally,
 )
-from camerad.office.report.intervals import poisson_interval, share_interval
-from camerad.office.report.ledger_tally import LedgerTally
 from camerad.office.report.month_sums import HOUR_US, Month, join
 from camerad.office.report.quantiles import DELAYS, LENGTHS, PERCENTS, count_in, quantile
 from camerad.office.report.report_days import ReportPeriod
@@ -308,23 +313,23 @@ class FigureMaker:
         yield from self._given()
 
     def _given(self) -> Iterator[Figure]:
-        """What was given to somebody at the desk; by `given_recordings`."""
+        """What was given at the desk."""
         group, cells, why = FigureGroup.USE, self._cells, self._nothing
         number = self._events()
-        ended = number[given.ENDED_GIVEN] + number[given.ENDED_UNSEEN]
+        ended = number[ENDED_GIVEN] + number[ENDED_UNSEEN]
         unknown = self._whole.deleted - ended
         hidden = why or (Why.WITHHELD if is_small(unknown) else Why.SHOWN)
-        never = cells.share(number[given.ENDED_UNSEEN], ended, hidden)
+        never = cells.share(number[ENDED_UNSEEN], ended, hidden)
         yield Figure(group, "share_never_given", Unit.SHARE, never)
-        recorded = number[given.RECORDED_SECONDS] / HOUR_S
-        of = number[given.RECORDED]
+        recorded = number[RECORDED_SECONDS] / HOUR_S
+        of = number[RECORDED]
         cell = cells.hours(recorded, of, why)
         yield Figure(group, "hours_recorded", Unit.HOURS, cell)
-        if not cell.why and is_small(abs(of - number[given.GIVEN])):
+        if not cell.why and is_small(abs(of - number[GIVEN])):
             why = Why.WITHHELD
-        hours = number[given.GIVEN_SECONDS] / HOUR_S
+        hours = number[GIVEN_SECONDS] / HOUR_S
         base = None if cell.why else recorded
-        cell = cells.hours(hours, number[given.GIVEN], why, base=base, zero=bool(of))
+        cell = cells.hours(hours, number[GIVEN], why, base=base, zero=bool(of))
         yield Figure(group, "hours_given", Unit.HOURS, cell)
 
     def _events(self) -> Counter[str]:

@@ -33,9 +33,9 @@ from camerad.ledger.entries import parse_entry
 from camerad.ledger.entry_types import ShiftBegun
 from camerad.ledger.log_segments import SegmentReading
 from camerad.office.report.camera_readings import MONTHS, READINGS
-from camerad.office.report.given_recordings import GivenRecordings
 from camerad.office.report.ledger_tally import (
     EntriesBefore,
+    GivenRecordings,
     HoldEnds,
     LedgerTally,
     count_wearers,

@@ -5,6 +5,16 @@ with the next one. So each epoch is added up once it is closed: numbers, and not
 one recording, one camera or one person. A tally names the epoch's entries by their SHA-256, so what
 has not expired yet can be compared.
 
+An *indicator* counts entries of some kinds, apart by one of their fields: a word of a program, and
+never a text that people write. One none of whose kinds the ledger of this version has is reported
+as *not recorded by this version*, never as 0.
+
+The server is blind: it knows that it gave a recording to a person, and neither how much of it was
+watched, nor how often. So a report says how many hours were *given*, each recording once, on the
+day on which it was given first; and of the deleted recordings the share that was never given. What
+the command opens where the key is, the office's ledger does not know. Whether a recording was given
+is known if the ledger's entries go back to its first one.
+
 Recordings count on the day on which the office's ledger took them over. What a recording says of
 itself (length, gaps, pre-event time, why it ended) is read from its own signed statements then; if
 its file is gone by that time, it is `unread`.
@@ -24,24 +34,101 @@ from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.statements import RecordingInfo
 from camerad.ledger.entries import Entry, Head
+from camerad.ledger.entry_types import KINDS
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.people_entries import DownloadedEntry, ViewedEntry
 from camerad.ledger.recording_entries import Deleted, HoldPlacedUntil, HoldReleased, Received
 from camerad.ledger.recording_state import RecordingState
-from camerad.office.report.given_recordings import (
-    ENDED_GIVEN,
-    ENDED_UNSEEN,
-    GIVEN,
-    GIVEN_SECONDS,
-    RECORDED,
-    RECORDED_SECONDS,
-    GivenRecordings,
-)
-from camerad.office.report.indicator_kinds import name_of
 from camerad.office.report.quantiles import DELAYS, LENGTHS, count_in
 from camerad.office.report.report_days import DayOf
 from camerad.store import holds
 from camerad.store.check_in import Count
+
+HOLDS: Final = "holds_placed"
+GROUNDS: Final = "holds_by_ground"
+RELEASES: Final = "holds_released"
+VIEWINGS: Final = "viewings"
+DOWNLOADS: Final = "downloads"
+HAND_OVERS: Final = "hand_overs"
+WITNESS_REFUSALS: Final = "witness_refusals"
+WITHDRAWALS: Final = "cameras_withdrawn"
+
+
+class LedgerIndicator(msgspec.Struct, frozen=True):
+    """name: in the report. kinds: of entries that it counts. part: field that says which part of it
+    an entry is, or `KIND`; "" for none. only: the one part that it counts; "" for all."""
+
+    name: str
+    kinds: tuple[str, ...]
+    part: str = ""
+    only: str = ""
+
+    def is_recorded(self, known: Collection[str] = KINDS) -> bool:
+        """Whether the ledger of this version has such entries."""
+        return any(kind in known for kind in self.kinds)
+
+
+KIND: Final = "kind"
+"""As a part: the kind of the entry."""
+INDICATORS: Final = (
+    LedgerIndicator(HOLDS, ("hold", "hold_until"), KIND),
+    LedgerIndicator(GROUNDS, ("hold_ground",), "ground"),
+    LedgerIndicator(RELEASES, ("release",)),
+    LedgerIndicator(VIEWINGS, ("viewed",), "role"),
+    LedgerIndicator(DOWNLOADS, ("downloaded",), "role"),
+    LedgerIndicator(HAND_OVERS, ("case",), "what", only="handed_over"),
+    LedgerIndicator(WITNESS_REFUSALS, ("witness_refused",)),
+    LedgerIndicator(WITHDRAWALS, ("camera",), "what", only="withdrawn"),
+)
+
+
+def name_of(entry: Entry, indicators: Iterable[LedgerIndicator] = INDICATORS) -> str | None:
+    """The indicator that counts an entry, and after a colon which part of it; None if none does."""
+    for one in indicators:
+        if entry.kind in one.kinds:
+            part = entry.kind if one.part == KIND else getattr(entry.facts, one.part, "")
+            if one.only:
+                return one.name if part == one.only else None
+            return f"{one.name}:{part}" if part else one.name
+    return None
+
+
+GIVEN: Final = "given_first"
+"""Recordings that were given for the first time, and whose length is known."""
+GIVEN_SECONDS: Final = "given_seconds"
+"""Their lengths together."""
+RECORDED: Final = "recorded"
+"""Recordings that the office took over, and whose length is known."""
+RECORDED_SECONDS: Final = "recorded_seconds"
+"""Their lengths together."""
+ENDED_GIVEN: Final = "ended_given"
+"""Recordings that were deleted, and were given to somebody before."""
+ENDED_UNSEEN: Final = "ended_unseen"
+"""Recordings that were deleted, and were never given to anybody."""
+
+
+class GivenRecordings(msgspec.Struct):
+    """What entries say, epoch by epoch. first: sequence number of the first one; 0 before any was
+    read. ids: of the recordings that somebody was given."""
+
+    first: int = 0
+    ids: set[str] = msgspec.field(default_factory=set)
+
+    def read(self, entries: Iterable[Entry]) -> None:
+        """Go on with the entries of an epoch."""
+        for entry in entries:
+            self.first = self.first or entry.sequence
+            if isinstance(entry.facts, ViewedEntry | DownloadedEntry):
+                self.ids.add(entry.facts.id)
+
+    def miss(self) -> None:
+        """What an epoch said cannot be read: nothing is known of what was before."""
+        self.first = 0
+
+    def know_all_of(self, known: RecordingState) -> bool:
+        """Whether the entries go back to the recording's first one."""
+        return 0 < self.first <= known.known_since
+
 
 TALLY: Final = "camerad-tally"
 ON_TIME_US: Final = 3600 * SECOND
@@ -59,7 +146,7 @@ class TalliedDay(msgspec.Struct, frozen=True):
     `quantiles.LENGTHS`. reasons: why they ended. gapped: with a gap. gaps: how many. pre_event_us:
     of all. unread: whose files were gone. on_time, late: deletions on their day, and later.
     offloaded: deletions to make room. largest_delay_us: of a late deletion, beyond its day. events:
-    entries by the names of `indicator_kinds`, and the counts of `given_recordings`.
+    entries by the names of `INDICATORS`, and how many recordings were given.
     """
 
     day: str

@@ -35,12 +35,12 @@ from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.mp4_boxes import Mp4Error
 from camerad.evidence import decrypt as decrypt_module
 from camerad.evidence.decrypt import (
+    MODE,
     Terminated,
     UnsealError,
     open_recording,
     salvage_name,
 )
-from camerad.evidence.unnamed_file import MODE
 from camerad.verify.findings import Span
 from camerad.verify.verdict import Report, Verdict
 

@@ -19,8 +19,7 @@ from camerad.office.report import increments as counted
 from camerad.office.report.figure_maker import FigureMaker
 from camerad.office.report.figures import Figure, PeopleFrom, ReportFigures, Why
 from camerad.office.report.increments import Increment
-from camerad.office.report.indicator_kinds import INDICATORS, LedgerIndicator
-from camerad.office.report.ledger_tally import LedgerTally, TalliedDay
+from camerad.office.report.ledger_tally import INDICATORS, LedgerIndicator, LedgerTally, TalliedDay
 from camerad.office.report.month_sums import Month, sum_months
 from camerad.office.report.quantiles import DELAYS, LENGTHS
 from camerad.office.report.report_days import ReportPeriod, week_until
