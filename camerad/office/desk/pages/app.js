@@ -8,7 +8,15 @@ import { showRecording } from "./recording.js";
 import { showRecordings } from "./recordings.js";
 import { finishOpenid, showLink, showSignIn } from "./sign_in.js";
 import { letGo } from "./viewing.js";
-import { gettext, language, nameOf, nextLanguage, say, sentence, switchLanguage } from "./words.js";
+import { N_, gettext, language, nameOf, nextLanguage, sayFrom, sentence, switchLanguage } from "./words.js";
+
+/** The texts for keys. */
+const say = sayFrom({
+  skip: N_("To the content"),
+  entries: N_("Ledger"),
+  deletions: N_("Deletions"),
+  requests: N_("Requests"),
+});
 
 let main = document.getElementById("main");
 const bar = document.getElementById("bar");

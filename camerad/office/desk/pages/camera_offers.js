@@ -3,7 +3,40 @@
 
 import { file, post, textOf } from "./api.js";
 import { ask, askToDo, attempt, field, make, tell } from "./dom.js";
-import { N_, gettext, say } from "./words.js";
+import { N_, gettext, sayFrom } from "./words.js";
+
+/** The texts for keys. */
+const say = sayFrom({
+  offers: N_("On offer"),
+  left_out_withdrawn: N_("{name} is withdrawn."),
+  left_out_no_image: N_("{name} was not made from an image, and takes no updates."),
+  left_out_runs_it: N_("{name} runs this version."),
+  offer_why_unsigned: N_("The signature is missing. Choose both files."),
+  offer_why_signature_spoilt: N_("The signature is damaged, or is another file. Take it anew from where it was made."),
+  offer_why_changed: N_("The file was changed after it was signed. Have it signed again."),
+  offer_why_other_office: N_("The file is signed by another key than the office's signing key."),
+  offer_why_office_key_changed: N_("The file names another signing key of the office than the one this camera belongs to."),
+  offer_why_mistakes: N_("The file has mistakes. The server names each."),
+  offer_why_other_camera: N_("The file is for another camera."),
+  offer_why_no_camera: N_("The file names no camera. Write the camera's key into it, and sign it again."),
+  offer_why_old: N_("The file's number is not above that of the settings that the camera has."),
+  offer_why_too_large: N_("This is some other file: no settings are so large."),
+  offer_why_reset_offered: N_("A reset goes by the camera's card alone."),
+  offer_why_not_registered: N_("The camera that it is for is not in the server's register."),
+  offer_why_nothing_known: N_("Nothing is known of the settings of this camera. Collect its card, or put the file onto it."),
+  offer_why_newer_image: N_("This camera's image is too old for the policy of the file. Update the camera first."),
+  offer_why_same_file: N_("The camera has these settings already."),
+  offer_why_no_server: N_("By this file the camera would have no server, and hand over nothing more."),
+  offer_why_other_server: N_("By this file the camera would go to another server."),
+  offer_why_no_hand_over: N_("By this file the camera may hand over nothing more."),
+  offer_why_no_authority: N_("There is no certificate in the file's office.ca. Make the file again, with that of the server's authority."),
+  offer_why_withdrawn: N_("This camera is withdrawn. Take it back first."),
+  offer_why_no_bundle: N_("This is no bundle that cameras take, or it is damaged."),
+  offer_why_too_large_bundle: N_("No camera takes a bundle that is so large."),
+  offer_why_no_room: N_("The server's storage has no room for it."),
+  offer_why_none_left: N_("None of these cameras takes it."),
+  offer_why_other: N_("The server does not offer it."),
+});
 
 const REFUSALS = [
   "unsigned", "signature_spoilt", "changed", "other_office", "office_key_changed", "mistakes", "other_camera", "no_camera", "old", "too_large",

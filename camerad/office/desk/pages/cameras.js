@@ -4,7 +4,60 @@ import { coming, get, post } from "./api.js";
 import { askForSettings, askForUpdate, drawOffers } from "./camera_offers.js";
 import { askToDo, attempt, field, fill, make, newest, redraw } from "./dom.js";
 import { age, moment } from "./format.js";
-import { N_, gettext, language, ngettext, pgettext, say } from "./words.js";
+import { NC_, N_, gettext, language, ngettext, pgettext, sayFrom } from "./words.js";
+
+/** The texts for keys. */
+const say = sayFrom({
+  camera_key_text: N_("It is that of {camera} in the register. The same stands on its label."),
+  camera_needs: N_("not ready"),
+  camera_ready: N_("ready"),
+  camera_away: N_("not in its dock"),
+  camera_withdrawn: NC_("of a camera", "withdrawn"),
+  in_dock: N_("Dock"),
+  battery: N_("Battery"),
+  left: N_("Still on the camera"),
+  version: N_("Version"),
+  settings_number: N_("Number {number}"),
+  settings_by_hand: N_("set by hand"),
+  action: N_("Action"),
+  settings_waiting: N_("Others count from its next start on"),
+  doctor: N_("Last check"),
+  last_shift: N_("Last shift"),
+  why_never_seen: N_("It has never been in its dock."),
+  why_no_press: N_("A press would not record. Run the check."),
+  why_percent: N_("The battery has {count} %. Leave it in the dock."),
+  why_doctor: N_("The last check found a fault:"),
+  why_settings_refused: N_("It refused its settings:"),
+  why_storage_low: N_("The card is nearly full. Leave it in the dock."),
+  why_storage_full: N_("The card is full. Leave it in the dock."),
+  why_storage_failed: N_("The card loses what is written. To the workshop."),
+  why_storage_stalled: N_("The card does not answer. To the workshop."),
+  why_storage_read_only: N_("The card can only be read. To the workshop."),
+  why_ledger_failed: N_("Its ledger or key cannot be used. To the workshop."),
+  why_no_recipients: N_("Nobody is named who could open its recordings. Offer it settings."),
+  why_unprovisioned: N_("It is not set up."),
+  why_provision_refused: N_("It refused the file on its card."),
+  why_battery_low: N_("The battery is low. Leave it in the dock."),
+  why_battery_critical: N_("The battery is empty. Leave it in the dock."),
+  why_battery_unknown: N_("The battery's gauge fails. To the workshop."),
+  why_hot: N_("It is too hot. Let it cool down."),
+  why_clock_untrusted: N_("Its clock is not confirmed. Leave it in the dock for a minute."),
+  why_camera_down: N_("The camera module fails. To the workshop."),
+  why_camera_covered: N_("The picture was black in a recording. Look whether the lens is free."),
+  why_display_down: N_("The display fails. To the workshop."),
+  why_light_down: N_("A light fails. To the workshop."),
+  why_microphone_down: N_("The microphone fails. To the workshop."),
+  why: N_("Occasion"),
+  camera_reason: N_("Explanation"),
+  camera_reason_hint: N_("One line, without names. It stays in the ledger."),
+  camera_withdrawn_now: N_("{name} is withdrawn."),
+  camera_back_now: N_("{name} counts again."),
+  settings_on_offer: N_("Settings"),
+  settings_file: N_("Settings (camerad-provision.yaml)"),
+  camera_needed: N_("Choose a camera at least."),
+  why_expired: N_("{days} days after its end on {day}"),
+  why_expired_one: N_("1 day after its end on {day}"),
+});
 
 const WIDE = matchMedia("(min-width: 70rem)");
 const TAGS = { needs: "missing", ready: "good", away: "away", withdrawn: "missing" };

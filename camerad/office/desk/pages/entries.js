@@ -8,7 +8,15 @@ import { mistakeIn, periodFields, questionOf } from "./filters.js";
 import { day, moment, timeOf, zone } from "./format.js";
 import { holdWords } from "./holds.js";
 import { linked, smallId } from "./titles.js";
-import { N_, gettext, ngettext, pgettext, reportWords, say, sentence } from "./words.js";
+import { N_, gettext, ngettext, pgettext, reportWords, sayFrom, sentence } from "./words.js";
+
+/** The texts for keys. */
+const say = sayFrom({
+  entry_when: N_("When"),
+  entry_kind: N_("What"),
+  entry_about: N_("About"),
+  entry_detail: N_("Details and reason"),
+});
 
 const KINDS = ["signed", "viewed", "downloaded", "viewing_approved", "judged", "hold", "hold_until", "hold_ground", "release", "release_reason", "case", "rights", "camera", "offer", "report_made", "received", "deleted", "start"];
 

@@ -3,7 +3,18 @@
 import { clockOf, dayField, isoOf, spelledDay, timeField } from "./dates.js";
 import { field, make } from "./dom.js";
 import { day } from "./format.js";
-import { N_, gettext, say } from "./words.js";
+import { N_, gettext, sayFrom } from "./words.js";
+
+/** The texts for keys. */
+const say = sayFrom({
+  from: N_("From"),
+  to: N_("To"),
+  from_time: N_("From, time"),
+  to_time: N_("To, time"),
+  last_night: N_("Last night"),
+  today: N_("Today"),
+  yesterday: N_("Yesterday"),
+});
 
 /** Fields for a period: days, and times of day that may be left out. */
 export function periodFields() {

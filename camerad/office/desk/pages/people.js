@@ -3,7 +3,17 @@
 import { get, post } from "./api.js";
 import { ask, askToDo, attempt, copy, field, make, newest, redraw, tell } from "./dom.js";
 import { moment } from "./format.js";
-import { gettext, say } from "./words.js";
+import { N_, gettext, sayFrom } from "./words.js";
+
+/** The texts for keys. */
+const say = sayFrom({
+  new_link: N_("New link"),
+  lost_passkey: N_("Lost passkey"),
+  withdraw: N_("Withdraw"),
+  restore: N_("Restore"),
+  change_roles: N_("Change roles"),
+  sign_out_all: N_("Sign out everywhere"),
+});
 
 /** What the server takes, too. */
 const SHORT_NAME = /^[a-z0-9][a-z0-9._-]{0,39}$/;

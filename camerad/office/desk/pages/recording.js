@@ -10,7 +10,31 @@ import { strip } from "./strip.js";
 import { tags } from "./tags.js";
 import { headed, smallId, titleOf } from "./titles.js";
 import { closePlayer, takeAlong, view } from "./viewing.js";
-import { N_, gettext, ngettext, reportWords, say, wordFor } from "./words.js";
+import { NC_, N_, gettext, ngettext, reportWords, sayFrom, wordFor } from "./words.js";
+
+/** The texts for keys. */
+const say = sayFrom({
+  stages: N_("Stages"),
+  stage_starting: N_("starting"),
+  stage_idle: N_("idle"),
+  stage_self_view: N_("self-view"),
+  stage_recording: N_("recording"),
+  stage_stopping: N_("stopping"),
+  stage_off: N_("off"),
+  began: N_("Begin"),
+  ended_by: N_("End"),
+  marks: N_("Marks"),
+  gaps: N_("Gaps"),
+  sound: N_("Sound"),
+  yes: N_("yes"),
+  no: N_("no"),
+  openers: N_("Who can open it"),
+  ledger_camera: NC_("whose ledger", "camera"),
+  ledger_office: N_("office"),
+  ledger_until: N_("As of {when}"),
+  missing_cases: N_("Not every case can be read now. This recording may belong to one of those, or may have left the office with it. The server's log says which file is damaged."),
+  missing_camera_ledger: N_("The ledger of the camera cannot be read now, so its part of what happened is missing here. Whoever runs the server puts the camera's key file back."),
+});
 
 const addToCase = fetched(() => import("./cases.js"), "addToCase");
 const handOver = fetched(() => import("./cases.js"), "handOver");

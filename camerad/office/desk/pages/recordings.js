@@ -8,7 +8,22 @@ import { day, duration, idTime, moment, timeOf, zone } from "./format.js";
 import { holdAll, holdWords } from "./holds.js";
 import { tags } from "./tags.js";
 import { addressOf, titleOf } from "./titles.js";
-import { gettext, ngettext, say, sentence } from "./words.js";
+import { N_, gettext, ngettext, sayFrom, sentence } from "./words.js";
+
+/** The texts for keys. */
+const say = sayFrom({
+  when: N_("Begin"),
+  choose_row: N_("Selection"),
+  only_marked: N_("Marked only"),
+  only_held: N_("Kept only"),
+  only_handed_over: N_("Handed over only"),
+  only_not_authentic: N_("Only not authentic (checked in a browser)"),
+  only_recovered: N_("Only those cut off"),
+  only_gaps: N_("With gaps only"),
+  marked_first: N_("With a mark, and not kept yet"),
+  all_of_them: N_("All, the newest first"),
+  add: N_("Add"),
+});
 
 const FLAGS = [["flagged", "only_marked"], ["held", "only_held"], ["handed_over", "only_handed_over"], ["not_authentic", "only_not_authentic"], ["recovered", "only_recovered"], ["has_gaps", "only_gaps"]];
 const STATES = ["here", "deleted", "missing", "unreadable", "unseen", "apart"];

@@ -3,7 +3,20 @@
 import { post, RefusalError, textOf } from "./api.js";
 import { dayField, isoOf } from "./dates.js";
 import { field, fill, make, tell } from "./dom.js";
-import { LANGUAGES, gettext, language, nameOf, say, sentence } from "./words.js";
+import { LANGUAGES, N_, gettext, language, nameOf, sayFrom, sentence } from "./words.js";
+
+/** The texts for keys. */
+const say = sayFrom({
+  report_side_with_camera: N_("On duty with a camera"),
+  report_side_without_camera: N_("On duty without a camera"),
+  report_side_last_year: N_("The same months of the year before"),
+  report_counted_hours: N_("Hours of duty"),
+  report_counted_announced: N_("Announced recordings"),
+  report_counted_persons: N_("Persons met in conflict"),
+  report_counted_assaults: N_("Assaults on staff"),
+  report_counted_insults: N_("Insults and threats"),
+  report_counted_injuries: N_("Staff injured"),
+});
 
 const COUNTED = ["hours", "announced", "persons", "assaults", "insults", "injuries"];
 const SIDES = ["with_camera", "without_camera", "last_year"];

@@ -1,7 +1,19 @@
 // The time of a recording as a strip: stages, what lies before the press, gaps and marks.
 
 import { make } from "./dom.js";
-import { gettext, say } from "./words.js";
+import { N_, gettext, sayFrom } from "./words.js";
+
+/** The texts for keys. */
+const say = sayFrom({
+  strip: N_("Stages, gaps and marks of the recording; the same stands below as text"),
+  strip_recording: N_("recording"),
+  strip_self_view: N_("self-view"),
+  strip_pre: N_("before the press"),
+  strip_gap: N_("gap: pictures missing"),
+  strip_flag: N_("mark"),
+  strip_press: N_("press"),
+  strip_footage: N_("pictures"),
+});
 
 /** A strip of what a recording says of its time; what is in it stands below it as text. */
 export function strip(said) {

@@ -4,7 +4,13 @@
 import { bytes, coming, get, piece, post, RefusalError, USED } from "./api.js";
 import { ask, attempt, field, fill, make, tell } from "./dom.js";
 import { headed } from "./titles.js";
-import { gettext, language, say } from "./words.js";
+import { N_, gettext, language, sayFrom } from "./words.js";
+
+/** The texts for keys. */
+const say = sayFrom({
+  view_text: N_("It is checked and opened in this tab, with the office's key. The ledger then has that it was you, and your reason: without names."),
+  take_along_text: N_("The file is saved on this computer as it is kept, sealed: only the office's key opens it. The ledger then has that it was you, and your reason: without names."),
+});
 
 const PIECE = 64 << 20;
 

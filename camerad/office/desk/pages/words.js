@@ -2,11 +2,11 @@
 // has the other languages.
 
 import { coming } from "./api.js";
-import { N_, Words } from "./player/gettext.js";
+import { N_, NC_, Words } from "./player/gettext.js";
 import { TEXTS } from "./texts.js";
 import { TRANSLATIONS } from "./translations.js";
 
-export { N_ };
+export { N_, NC_ };
 
 const KEPT = "camerad-desk-language";
 /** Codes of the languages that the page has. */
@@ -47,11 +47,17 @@ export const pgettext = (context, text, values) => words.pgettext(context, text,
 /** As `Words.ngettext`. @type {(one: string, many: string, number: number, values?: Record<string, any>) => string} */
 export const ngettext = (one, many, number, values) => words.ngettext(one, many, number, values);
 
-/** The text of `TEXTS` for a key. A key that is missing is a mistake of ours. */
-export function say(key, values = {}) {
-  if (TEXTS[key] === undefined) throw new Error(`no text for ${key}`);
-  return Array.isArray(TEXTS[key]) ? pgettext(...TEXTS[key], values) : gettext(TEXTS[key], values);
+/** Says texts by their keys: of `own`, and those that several modules say. A key that is missing is a
+ * mistake of ours. @param {Record<string, string | string[]>} own */
+export function sayFrom(own) {
+  return (key, values = {}) => {
+    const text = own[key] ?? TEXTS[key];
+    if (text === undefined) throw new Error(`no text for ${key}`);
+    return Array.isArray(text) ? pgettext(...text, values) : gettext(text, values);
+  };
 }
+
+export const say = sayFrom({});
 
 /** What ends and gaps are called, as on the sheet of a package: they come when they are needed. */
 export async function reportWords() {

@@ -14,8 +14,14 @@ from camerad.office.state.index_tables import STATES
 
 PAGES = Path(__file__).parents[4] / "camerad/office/desk/pages"
 MAKER = PAGES.parent / "package_maker"
-TEXTS = dict(re.findall(r'^  (\w+): N_\("(.+)"\),$', (PAGES / "texts.js").read_text("utf-8"), re.M))
 TRANSLATIONS = re.compile(r"translations(?:_\w+)?\.js")
+MODULES = {
+    one.name: one.read_text(encoding="utf-8")
+    for one in PAGES.glob("*.js")
+    if not TRANSLATIONS.fullmatch(one.name)
+}
+KEY = re.compile(r"^  (\w+): NC?_\(", re.MULTILINE)
+KEYS = {key for source in MODULES.values() for key in KEY.findall(source)}
 
 
 def test_what_is_said_of_signing_does_not_call_its_key_as_the_one_that_opens_recordings() -> None:
@@ -34,20 +40,15 @@ def test_what_is_said_of_signing_does_not_call_its_key_as_the_one_that_opens_rec
 def test_each_refusal_role_and_state_has_its_words() -> None:
     wanted = {f"refused_{one}" for one in DeskRefusal} | {f"role_{one}" for one in DeskRole}
     wanted |= {f"state_{one}" for one in STATES}
-    assert wanted <= TEXTS.keys()
+    assert wanted <= KEYS
 
 
 def test_a_text_with_a_key_is_there_and_said() -> None:
-    source = "".join(
-        one.read_text(encoding="utf-8")
-        for one in PAGES.glob("*.js")
-        if one.name != "texts.js" and not TRANSLATIONS.fullmatch(one.name)
-    )
-    keys = set(re.findall(r"^  (\w+): NC?_\(", (PAGES / "texts.js").read_text("utf-8"), re.M))
-    assert set(re.findall(r'\bsay\("(\w+)"', source)) <= keys
+    source = "".join(text for name, text in MODULES.items() if name != "texts.js")
+    assert set(re.findall(r'\bsay\("(\w+)"', source)) <= KEYS
     quoted = set(re.findall(r'"(\w+)"', source))
     stems = tuple(re.findall(r"`(\w+_)\$\{", source))
-    assert {key for key in keys if key not in quoted and not key.startswith(stems)} == set()
+    assert {key for key in KEYS if key not in quoted and not key.startswith(stems)} == set()
 
 
 def test_the_page_has_no_inline_code_and_nothing_from_elsewhere() -> None:
@@ -87,8 +88,7 @@ def test_each_view_weighs_little_until_somebody_views_something() -> None:
 
 
 def _texts() -> list[str]:
-    source = "".join(one.read_text(encoding="utf-8") for one in PAGES.glob("*.js"))
-    return re.findall(r'\b(?:N_|gettext)\("((?:[^"\\]|\\.)+)"', source)
+    return re.findall(r'\b(?:N_|gettext)\("((?:[^"\\]|\\.)+)"', "".join(MODULES.values()))
 
 
 def _closure(name: str, sources: dict[str, str]) -> set[str]:
