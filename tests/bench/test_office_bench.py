@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -47,14 +46,6 @@ def an_s3_result() -> S3Result:
     return result
 
 
-def test_the_speed_is_the_median_of_pairs_of_one_run() -> None:
-    result = a_result()
-    assert result.ratio == 1.0
-    assert result.rate(RECEIVE) == 2e8  # the median of 10, 10 and 20 s
-    assert result.cpu_per_gb("office") == 5.0
-    assert result.cpu_ratio == pytest.approx(8 / 16)
-
-
 def test_each_goal_is_held_against_its_limit() -> None:
     speed, copies, both, crowd, growth, later, lost = a_result().goals()
     assert speed.reached
@@ -67,29 +58,6 @@ def test_each_goal_is_held_against_its_limit() -> None:
     slow = a_result()
     slow.seconds[RCLONE] = [6.0, 6.0, 6.0]
     assert slow.goals()[0].missed_by == pytest.approx(0.1)
-
-
-def test_a_day_of_twenty_cameras_is_calculated_from_each_bound() -> None:
-    minutes = a_result().minutes_of_a_day()
-    # 100 GB at 117.5 MB/s; 5 s of a processor for each; and at 200 MB/s.
-    assert minutes["link of 1 Gbit/s"] == pytest.approx(14.2, abs=0.05)
-    cores = os.cpu_count() or 1
-    assert minutes["processors of the office"] == pytest.approx(500 / 60 / cores)
-    assert minutes["as measured here"] == pytest.approx(500 / 60)
-
-
-def test_the_table_and_the_object_tell_the_same(tmp_path: Path) -> None:
-    result = a_result()
-    said, table = result.as_json(), result.table()
-    assert said["speed_to_rclone"] == 1.0
-    assert "reached" in table and "missed" in table and "260.0" in table
-    assert said["s3"]["replicas_to_rclone"] == 0.6
-    assert said["s3"]["whole_way_to_rclone_to_both"] == 1.0
-    assert said["s3"]["whole_way_to_rclone_to_s3_alone"] == 0.3  # 6 s beside 20
-    assert said["recording_meanwhile"]["ratio"] == pytest.approx(14 / 3, abs=0.001)
-    assert said["recording_meanwhile"]["later_ms"] == 11.0
-    for row in ("replicas to S3: store", "while it hands over", "1/300", "85 Mbit/s"):
-        assert row in table
 
 
 def test_cards_have_what_was_asked_for(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from camerad.behaviour.bindings import (
 )
 from camerad.behaviour.stages import Intent, Stage
 from camerad.config import check_file, load
+from tests.unit.config.vectors import vectors
 
 Write = Callable[..., Path]
 
@@ -98,115 +99,11 @@ def test_the_status_shows_by_itself_only_where_no_gesture_asks_for_it(write: Wri
     assert load(write(OWN + STOP + elsewhere)).rules.status_at_ready
 
 
-# What stands in lines 8 and following, and what is said about it.
-CASES = {
-    "nothing_stops": (
-        "",
-        "c.yaml:2: buttons: no gesture stops a recording; add one, such as "
-        "{gesture: hold_press, seconds: 2, in: [recording], intent: stop}",
-    ),
-    "a_body_stops": (
-        "      - {gesture: hold, seconds: 3, in: [recording], intent: stop}\n",
-        "c.yaml:5: buttons.trigger.gestures: a hold that stops a recording can be a body's weight; "
-        "write {gesture: hold_press, seconds: 2, in: [recording], intent: stop}",
-    ),
-    "hold_without_length": (
-        "      - {gesture: hold, in: [recording], intent: stop}\n",
-        "c.yaml:8: buttons.trigger.gestures[2].seconds: missing; "
-        "a hold needs its length, 0.3 to 10 seconds",
-    ),
-    "press_hold_without_length": (
-        f"{STOP}      - {{gesture: press_hold, in: [recording], intent: toggle_mute}}\n",
-        "c.yaml:9: buttons.trigger.gestures[3].seconds: missing; "
-        "a press_hold needs its length, 0.3 to 10 seconds",
-    ),
-    "press_with_length": (
-        f"{STOP}      - {{gesture: double_press, seconds: 1, in: [recording], intent: mark}}\n",
-        "c.yaml:9: buttons.trigger.gestures[3].seconds: a double_press has no length; "
-        "remove seconds, or write gesture: hold",
-    ),
-    "no_stages": (
-        f"{STOP}      - {{gesture: double_press, in: [], intent: mark}}\n",
-        "c.yaml:9: buttons.trigger.gestures[3].in: the list is empty; "
-        "name stages: starting, idle, self_view, recording, stopping",
-    ),
-    "two_meanings": (
-        f"{STOP}      - {{gesture: press, in: [stopping, recording], intent: mark}}\n",
-        "c.yaml:9: buttons.trigger.gestures[3].in: press in recording has a meaning already "
-        "(line 6); remove recording from one of the two",
-    ),
-    "two_meanings_of_one_length": (
-        STOP + STOP.replace("2.5", "2.5000001"),
-        "c.yaml:9: buttons.trigger.gestures[3].in: hold_press in recording has a meaning already "
-        "(line 8); remove recording from one of the two",
-    ),
-    "unknown_gesture": (
-        f"{STOP}      - {{gesture: doublepress, in: [recording], intent: mark}}\n",
-        'c.yaml:9: buttons.trigger.gestures[3].gesture: found the text "doublepress"; '
-        "did you mean double_press?",
-    ),
-    "unknown_stage": (
-        f"{STOP}      - {{gesture: double_press, in: [recordings], intent: mark}}\n",
-        'c.yaml:9: buttons.trigger.gestures[3].in[0]: found the text "recordings"; '
-        "did you mean recording?",
-    ),
-    "unknown_intent": (
-        f"{STOP}      - {{gesture: double_press, in: [recording], intent: film}}\n",
-        'c.yaml:9: buttons.trigger.gestures[3].intent: found the text "film"; one of these is '
-        "needed: escalate, record, stop, ask, toggle_self_view, de_escalate, mark, toggle_mute, "
-        "show_status",
-    ),
-    "incomplete_gesture": (
-        f"{STOP}      - {{gesture: double_press, intent: mark}}\n",
-        "c.yaml:9: buttons.trigger.gestures[3].in: missing; "
-        "a list is needed, such as [starting, idle, self_view, recording, stopping]",
-    ),
-    "gesture_that_is_no_section": (
-        f"{STOP}      - press\n",
-        'c.yaml:9: buttons.trigger.gestures[3]: found the text "press"; '
-        "a section is needed, with: gesture, in, intent, seconds",
-    ),
-    "gestures_that_are_no_list": (
-        f"{STOP}  other: {{gpio: 7, gestures: press}}\n",
-        'c.yaml:9: buttons.other.gestures: found the text "press"; '
-        "a list is needed, such as [{...}, {...}]",
-    ),
-    "button_without_a_pin": (
-        f"{STOP}  other:\n    gestures: [{{gesture: press, in: [recording], intent: mark}}]\n",
-        "c.yaml:9: buttons.other.gpio: missing; a GPIO number is needed (0-27)",
-    ),
-    "button_without_gestures": (
-        f"{STOP}  other: {{gpio: 7}}\n",
-        "c.yaml:9: buttons.other.gestures: a button without gestures does nothing; "
-        "list its gestures, or remove the button",
-    ),
-    "button_with_an_empty_list": (
-        f"{STOP}  other:\n    gpio: 7\n    gestures: []\n",
-        "c.yaml:11: buttons.other.gestures: a button without gestures does nothing; "
-        "list its gestures, or remove the button",
-    ),
-    "two_buttons_on_one_pin": (
-        f"{STOP}  other:\n"
-        "    gestures: [{gesture: press, in: [recording], intent: mark}]\n    gpio: 6\n",
-        "c.yaml:11: buttons.other.gpio: GPIO 6 already serves buttons.trigger.gpio (line 4); "
-        "choose a free one: 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 19, 20, 21, 26, 27",
-    ),
-    "name_that_is_none": (
-        f"{STOP}  Der Knopf: {{gpio: 7}}\n",
-        "c.yaml:9: buttons.Der Knopf: this is no name; "
-        "a short word of small letters and digits, such as main, is needed",
-    ),
-    "gestures_beside_a_preset": (
-        f"{STOP}  preset: two-buttons\n  main: {{}}\n",
-        "c.yaml:5: buttons.trigger.gestures: gestures cannot be changed within a preset; "
-        "remove them, or buttons.preset",
-    ),
-}
+CASES = vectors("button_mistakes.txt")
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_a_mistake_in_the_buttons_is_named(name: str, write: Write) -> None:
-    text, message = CASES[name]
+@pytest.mark.parametrize(("text", "message"), CASES)
+def test_a_mistake_in_the_buttons_is_named(text: str, message: str, write: Write) -> None:
     assert check_file(write(OWN + text)) == [message]
 
 
