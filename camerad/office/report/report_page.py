@@ -188,27 +188,22 @@ class _Page:
     def _groups(self) -> Iterator[str]:
         for group in FigureGroup:
             if group is not FigureGroup.TYPED:
-                yield self._table(self._words.gettext(GROUPS[group.value]), group)
+                title = self._words.gettext(GROUPS[group.value])
+                yield _section("group", title, self._figures(self._rows(group)))
 
-    def _table(self, title: str, group: FigureGroup) -> str:
-        rows = "".join(self._row(one) for one in self._report.figures if one.group is group)
-        return (
-            f'<section class="group"><h2>{escape(title)}</h2>'
-            f"{self._head()}{rows}</tbody></table></section>"
-        )
+    def _rows(self, group: FigureGroup) -> list[str]:
+        return [self._row(one) for one in self._report.figures if one.group is group]
 
-    def _head(self) -> str:
+    def _figures(self, rows: Iterable[str]) -> str:
+        """A table of figures. rows: HTML."""
         words = self._words
-        names = "".join(
-            f'<th scope="col"{style}>{escape(name)}</th>'
-            for name, style in (
-                (words.gettext("Figure"), ""),
-                (words.gettext("Value"), ' class="n"'),
-                (words.gettext("95 % interval"), ' class="n"'),
-                (words.gettext("Of"), ""),
-            )
+        names = (
+            _th(words.gettext("Figure"))
+            + _th(words.gettext("Value"), "n")
+            + _th(words.gettext("95 % interval"), "n")
+            + _th(words.gettext("Of"))
         )
-        return f'<table class="figures"><thead><tr>{names}</tr></thead><tbody>'
+        return _table("figures", names, rows)
 
     def _row(self, figure: Figure) -> str:
         words, cell = self._words, figure.total
@@ -224,113 +219,82 @@ class _Page:
         if cell.value is None:
             why = said.shown(cell, figure.unit, words)
             return f'{head}<td class="why" colspan="3">{escape(why)}</td></tr>'
-        between = said.interval(cell, figure.unit, words)
-        return (
-            f'{head}<td class="n">{escape(said.shown(cell, figure.unit, words))}</td>'
-            f'<td class="n">{escape(between)}</td>'
-            f'<td class="base">{escape(said.base(cell, figure.unit, words))}</td></tr>'
-        )
+        return f"{head}{self._cells(cell, figure.unit, base=True)}</tr>"
+
+    def _cells(self, cell: Cell, unit: Unit, *, base: bool = False) -> str:
+        """A figure and its interval. base: and what it is of."""
+        words = self._words
+        cells = _number_cell(cell, unit, words) + _td(said.interval(cell, unit, words), "n")
+        return cells + (_td(said.base(cell, unit, words), "base") if base else "")
 
     def _months(self) -> str:
         words, runs = self._words, self._report.runs
-        title = f'<section class="fine"><h2>{escape(words.gettext("By months"))}</h2>'
+        title = words.gettext("By months")
         if not runs:
             why = words.gettext(WHY[self._by_key["self_views"].total.why.value])
             nothing = words.gettext("Nothing that people did is shown: {why}.", why=why)
-            return f"{title}<p>{escape(nothing)}</p></section>"
-        figures = [one for one in self._report.figures if one.runs and one.unit is not Unit.RATE]
-        names = "".join(
-            f'<th scope="col" class="n">{escape(words.pgettext("column", COLUMNS[one.code]))}</th>'
-            for one in figures
+            return _section("fine", title, _p(nothing))
+        figures = [one for one in self._report.figures if one.runs]
+        counts = [one for one in figures if one.unit is not Unit.RATE]
+        names = (words.pgettext("column", COLUMNS[one.code]) for one in counts)
+        rows = (
+            _tr(
+                said.span(begin, end, words),
+                *(_number_cell(one.runs[number], one.unit, words) for one in counts),
+            )
+            for number, (begin, end) in enumerate(runs)
         )
-        first_column = f'<th scope="col">{escape(words.gettext("By months"))}</th>'
-        rows = []
-        for number, (begin, end) in enumerate(runs):
-            cells = "".join(_number_cell(one.runs[number], one.unit, words) for one in figures)
-            when = escape(said.span(begin, end, words))
-            rows.append(f'<tr><th scope="row">{when}</th>{cells}</tr>')
         text = words.gettext(
             "Months in which a number would be 1 to 4, or in which fewer than 5 people wore "
             "cameras, are put together with those beside them."
         )
-        return (
-            f"{title}<p>{escape(text)}</p>"
-            f"{_wide(words.gettext('By months'), 'months', first_column + names, rows)}"
-            f"{self._monthly_rates()}</section>"
-        )
+        head = _th(title) + "".join(_th(one, "n") for one in names)
+        rates = (self._monthly(one) for one in figures if one.unit is Unit.RATE)
+        return _section("fine", title, _p(text), _wide(title, _table("months", head, rows)), *rates)
 
-    def _monthly_rates(self) -> str:
+    def _monthly(self, figure: Figure) -> str:
         words = self._words
-        found = []
-        for figure in self._report.figures:
-            if figure.runs and figure.unit is Unit.RATE:
-                rows = "".join(
-                    f'<tr><th scope="row">{escape(said.span(one.first, one.last, words))}</th>'
-                    + _number_cell(one, figure.unit, words)
-                    + f'<td class="n">{escape(said.interval(one, figure.unit, words))}</td>'
-                    + f'<td class="base">{escape(said.base(one, figure.unit, words))}</td></tr>'
-                    for one in figure.runs
-                )
-                title = escape(words.gettext(FIGURES[figure.code]))
-                found.append(f"<h3>{title}</h3>{self._head()}{rows}</tbody></table>")
-        return "".join(found)
+        rows = (
+            _tr(said.span(one.first, one.last, words), self._cells(one, figure.unit, base=True))
+            for one in figure.runs
+        )
+        return _h3(words.gettext(FIGURES[figure.code])) + self._figures(rows)
 
     def _compared(self) -> str:
-        words, earlier = self._words, self._earlier
+        words, period, earlier = self._words, self._report.period, self._earlier
         if earlier is None:
             return ""
         first, last = (said.day(one, words) for one in (earlier.first, earlier.last))
         title = words.gettext("Compared with {first} to {last}", first=first, last=last)
-        period = self._report.period
-        spans = (
-            said.span(earlier.first, earlier.last, words),
-            said.span(period.first, period.last, words),
-        )
-        head = "".join(
-            f'<th scope="col" class="n">{escape(one)}</th>'
-            for when in spans
-            for one in (when, words.gettext("95 % interval"))
-        )
-        rows = []
-        for code in _COMPARED:
-            before, now = earlier.cells.get(code), self._by_key[code]
-            if before is None:
-                continue
-            cells = "".join(
-                _number_cell(one, now.unit, words)
-                + f'<td class="n">{escape(said.interval(one, now.unit, words))}</td>'
-                for one in (before, now.total)
+        head = _th(words.gettext("Figure"))
+        for one in (earlier, period):
+            head += _th(said.span(one.first, one.last, words), "n")
+            head += _th(words.gettext("95 % interval"), "n")
+        rows = (
+            _tr(
+                words.gettext(FIGURES[code]),
+                *(self._cells(one, now.unit) for one in (earlier.cells[code], now.total)),
             )
-            name = escape(words.gettext(FIGURES[code]))
-            rows.append(f'<tr><th scope="row">{name}</th>{cells}</tr>')
-        first_column = f'<th scope="col">{escape(words.gettext("Figure"))}</th>'
+            for code, now in ((code, self._by_key[code]) for code in _COMPARED)
+            if code in earlier.cells
+        )
         text = words.gettext(
             "Both periods side by side. Where the intervals overlap widely, the difference may be "
             "chance. A difference has many possible causes."
         )
-        return (
-            f'<section class="fine"><h2>{escape(title)}</h2><p>{escape(text)}</p>'
-            f"{_wide(title, 'compared', first_column + head, rows)}</section>"
-        )
+        return _section("fine", title, _p(text), _wide(title, _table("compared", head, rows)))
 
     def _typed(self) -> str:
         words, surveys = self._words, self._report.surveys
-        rows = "".join(
-            self._row(one) for one in self._report.figures if one.group is FigureGroup.TYPED
-        )
+        rows = self._rows(FigureGroup.TYPED)
         if not rows and not surveys:
             return ""
-        table = f"{self._head()}{rows}</tbody></table>" if rows else ""
-        heard = ""
-        if surveys:
-            heard = f"<h3>{escape(words.gettext('Surveys'))}</h3><ul>{_items(surveys)}</ul>"
         text = words.gettext(
             "No camera counts this. The office counted it by hand and typed it in."
         )
-        return (
-            f'<section class="typed"><h2>{escape(words.gettext("Figures counted by hand"))}</h2>'
-            f"<p>{escape(text)}</p>{table}{heard}</section>"
-        )
+        heard = f"{_h3(words.gettext('Surveys'))}<ul>{_items(surveys)}</ul>" if surveys else ""
+        table = self._figures(rows) if rows else ""
+        return _section("typed", words.gettext("Figures counted by hand"), _p(text), table, heard)
 
     # ------------------------------------------------------------------ what it rests on
 
@@ -404,19 +368,47 @@ def _tile(value: str, small: str, *, in_words: bool) -> str:
 
 
 def _number_cell(cell: Cell, unit: Unit, words: Words) -> str:
-    style = "n" if cell.value is not None else "why"
     if cell.value is None and cell.why is Why.SHOWN:
-        return f'<td class="n">{said.DASH}</td>'  # an earlier report did not show it
-    return f'<td class="{style}">{escape(said.shown(cell, unit, words))}</td>'
+        return _td(said.DASH, "n")  # an earlier report did not show it
+    return _td(said.shown(cell, unit, words), "n" if cell.value is not None else "why")
 
 
-def _wide(name: str, kind: str, head: str, rows: Sequence[str]) -> str:
-    """A table that scrolls by itself where a screen is narrow. kind: of table. head, rows: HTML."""
+def _td(text: str, kind: str) -> str:
+    return f'<td class="{kind}">{escape(text)}</td>'
+
+
+def _th(text: str, kind: str = "") -> str:
+    style = f' class="{kind}"' if kind else ""
+    return f'<th scope="col"{style}>{escape(text)}</th>'
+
+
+def _tr(name: str, *cells: str) -> str:
+    return f'<tr><th scope="row">{escape(name)}</th>{"".join(cells)}</tr>'
+
+
+def _table(kind: str, head: str, rows: Iterable[str]) -> str:
+    """head, rows: HTML."""
     return (
-        f'<div class="wide" tabindex="0" role="group" aria-label="{escape(name)}">'
         f'<table class="{kind}"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
+        f"<tbody>{''.join(rows)}</tbody></table>"
     )
+
+
+def _wide(name: str, table: str) -> str:
+    """A table that scrolls by itself where a screen is narrow."""
+    return f'<div class="wide" tabindex="0" role="group" aria-label="{escape(name)}">{table}</div>'
+
+
+def _section(kind: str, title: str, *parts: str) -> str:
+    return f'<section class="{kind}"><h2>{escape(title)}</h2>{"".join(parts)}</section>'
+
+
+def _h3(text: str) -> str:
+    return f"<h3>{escape(text)}</h3>"
+
+
+def _p(text: str) -> str:
+    return f"<p>{escape(text)}</p>"
 
 
 def _items(texts: Iterable[str] | Sequence[str]) -> str:
