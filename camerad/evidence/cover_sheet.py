@@ -73,6 +73,35 @@ NOT_AUTHENTIC: Final = (
 """Of each verdict: its name, and what it means."""
 
 
+TEXTS: Final = {
+    "heading": N_("Recording of a body-worn camera"),
+    "subtitle": N_("Sheet accompanying the evidence"),
+    "what_it_is": N_(
+        "The camera sealed this recording piece by piece, so that only the office can "
+        "open it, and signed every piece with the camera's own key. Each signature "
+        "includes the fingerprint of the piece before, so without that key no piece "
+        "can be changed, left out, moved or added without being noticed."
+    ),
+    "facts_title": N_("The recording"),
+    "checks_title": N_("Checks made for this export"),
+    "gaps_title": N_("Gaps stated by the camera"),
+    "files_title": N_("Files handed over"),
+    "file_title": N_("File"),
+    "sha256_title": N_("SHA-256 fingerprint"),
+    "again_title": N_("How to check it again, without this software"),
+    "handed_over": N_("Handed over by / to"),
+    "signature": N_("Date, signature"),
+}
+"""What stands on each sheet, by its place on the page."""
+AGAIN: Final = N_(
+    "Compare the files with “sha256sum -c SHA256SUMS”. The original is an "
+    "ordinary tar archive of age files (age-encryption.org) and signed statements "
+    "(RFC 7515, Ed25519); {file} shows the commands. Compare the fingerprint of "
+    "the key above with the one that the office keeps for this camera: the key in "
+    "this package proves nothing by itself."
+)
+
+
 def escape(text: str) -> str:
     """Text for a page of HTML, without whatever would reorder or break its lines."""
     return escape_html(printable(text))
@@ -128,69 +157,39 @@ class _Page:
     def html(self) -> str:
         words, verdict = self._words, self._sheet.report.verdict
         name, text = VERDICTS.get(verdict, NOT_AUTHENTIC)
-        return PAGE.substitute(
-            lang=words.language,
-            title=escape(f"{words.gettext('Recording of a body-worn camera')} {self._header.id}"),
-            heading=escape(words.gettext("Recording of a body-worn camera")),
-            subtitle=escape(words.gettext("Sheet accompanying the evidence")),
-            id=escape(self._header.id),
-            tone="bad" if verdict >= Verdict.NOT_AUTHENTIC else "good",
-            verdict=escape(words.gettext(name)),
-            time=escape(self._time_worth()),
-            verdict_text=escape(words.gettext(text)),
-            what_it_is=escape(
-                words.gettext(
-                    "The camera sealed this recording piece by piece, so that only the office can "
-                    "open it, and signed every piece with the camera's own key. Each signature "
-                    "includes the fingerprint of the piece before, so without that key no piece "
-                    "can be changed, left out, moved or added without being noticed."
-                )
+        texts = {place: words.gettext(one) for place, one in TEXTS.items()} | {
+            "id": self._header.id,
+            "title": f"{words.gettext(TEXTS['heading'])} {self._header.id}",
+            "verdict": words.gettext(name),
+            "verdict_text": words.gettext(text),
+            "time": self._time_worth(),
+            "again": words.gettext(AGAIN, file=self._sheet.instructions),
+            "made": words.gettext(
+                "Made on {when} by {who} with {software}.",
+                when=self._zoned(self._sheet.made_us),
+                who=self._sheet.made_by,
+                software=self._sheet.software,
             ),
-            facts_title=escape(words.gettext("The recording")),
+        }
+        return PAGE.substitute(
+            {place: escape(one) for place, one in texts.items()},
+            lang=words.language,
+            tone="bad" if verdict >= Verdict.NOT_AUTHENTIC else "good",
             facts=self._rows(self._facts()),
-            checks_title=escape(words.gettext("Checks made for this export")),
             checks="".join(self._checks()),
-            gaps_title=escape(words.gettext("Gaps stated by the camera")),
             gaps=self._list(self._gaps(), self._no_gaps()),
             damages=self._section(words.gettext("Damage"), self._findings(Severity.DAMAGE)),
             remarks=self._section(words.gettext("Remarks"), self._findings(Severity.NOTE)),
             contained=self._section(words.gettext("In the video"), self._contained()),
-            files_title=escape(words.gettext("Files handed over")),
-            file_title=escape(words.gettext("File")),
-            sha256_title=escape(words.gettext("SHA-256 fingerprint")),
             files="".join(self._files()),
-            again_title=escape(words.gettext("How to check it again, without this software")),
-            again=escape(
-                words.gettext(
-                    "Compare the files with “sha256sum -c SHA256SUMS”. The original is an "
-                    "ordinary tar archive of age files (age-encryption.org) and signed statements "
-                    "(RFC 7515, Ed25519); {file} shows the commands. Compare the fingerprint of "
-                    "the key above with the one that the office keeps for this camera: the key in "
-                    "this package proves nothing by itself.",
-                    file=self._sheet.instructions,
-                )
-            ),
-            handed_over=escape(words.gettext("Handed over by / to")),
-            signature=escape(words.gettext("Date, signature")),
-            made=escape(
-                words.gettext(
-                    "Made on {when} by {who} with {software}.",
-                    when=self._zoned(self._sheet.made_us),
-                    who=self._sheet.made_by,
-                    software=self._sheet.software,
-                )
-            ),
         )
 
     def _time_worth(self) -> str:
         """What the time is worth, beside the verdict; "" where that is worth nothing."""
-        worth = self._sheet.report.time_worth
-        words = self._words
-        return (
-            ""
-            if worth is None
-            else words.gettext("Time: {worth}", worth=translated(CLOCK, worth, words))
-        )
+        worth, words = self._sheet.report.time_worth, self._words
+        if worth is None:
+            return ""
+        return words.gettext("Time: {worth}", worth=translated(CLOCK, worth, words))
 
     # ------------------------------------------------------------------ what it is
 
