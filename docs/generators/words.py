@@ -200,7 +200,10 @@ def _page_catalogue(catalog: Catalog, folder: str) -> dict[str, Any]:
     texts = {
         f"{one.context}\4{_forms(one.id)[0]}" if one.context else _forms(one.id)[0]: one.string
         for one in catalog
-        if one.id and any(place.startswith(folder) for place, _ in one.locations)
+        if one.id
+        and not one.fuzzy
+        and all(_forms(one.string))
+        and any(place.startswith(folder) for place, _ in one.locations)
     }
     form = gettext.c2py(catalog.plural_expr)
     plural = "".join(str(form(number)) for number in range(200))

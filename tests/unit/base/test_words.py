@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gettext
+import json
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,19 @@ def test_a_removed_text_goes_and_a_changed_one_is_translated_anew(
     text = catalogue(source).read_text(encoding="utf-8")
     assert "Mend it." not in text
     assert "fuzzy" in text
+
+
+def test_a_page_has_its_own_texts_that_are_translated(source: Path) -> None:
+    page = source / "evidence" / "player" / "page.js"
+    page.parent.mkdir(parents=True)
+    page.write_text('gettext("{n} of {m}", { n, m }); gettext("only English");')
+    tool.main([], source)
+    translate(source, ALL)
+    tool.main([], source)
+    made = (page.parent / "translations.js").read_text(encoding="utf-8")
+    found = json.loads(made.partition(" = ")[2].rstrip(";\n"))["de"]
+    assert found["texts"] == {"{n} of {m}": "{n} von {m}"}
+    assert found["plural"].startswith("1011")
 
 
 def test_a_text_is_written_as_it_is(source: Path) -> None:
