@@ -52,7 +52,7 @@ from camerad.evidence.case_file import (
     name_of,
     read_case,
 )
-from camerad.office.desk.desk_locks import DeskLocks
+from camerad.office.desk.desk_ledger import Entry
 from camerad.office.desk.desk_parts import DeskParts
 from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError, refused
 from camerad.office.desk.recording_history import RecordingHistory
@@ -115,10 +115,6 @@ class _Known(msgspec.Struct, frozen=True):
     case: Case
 
 
-Note = Callable[[Case], None]
-"""Writes the entry of a change; is given the case as it will be."""
-
-
 class Cases:
     """root: the office's directory. index: of it. Any thread may use it. Everything raises
     StorageError and, but for `find` and `change`, IndexUnavailableError."""
@@ -126,7 +122,6 @@ class Cases:
     def __init__(self, root: str, index: RecordingIndex) -> None:
         self._directory = directory_of_cases(root)
         self._index = index
-        self._locks = DeskLocks(root)
         self._turn = threading.Lock()
         self._known: dict[str, _Known] = {}
         self._written: dict[str, int] = {}
@@ -170,35 +165,36 @@ class Cases:
         """Those that the ledger tells of and that have no file."""
         return self._index.lost_cases(MOST_LOST)
 
-    def open(self, number: str, by: str, now_us: int, note: Note) -> Case:
-        """Open a case. Raises RefusalError, and RefusedRequestError if there is one of it, or
-        was one whose file is gone."""
-        opened = Case(_read_line(number, LONGEST_NUMBER), now_us, by)
-        name = name_of(opened.number)
-        with self._locks.hold("desk cases"):
-            if self.find(opened.number) is not None:
-                raise refused(DeskRefusal.CASE_TAKEN)
-            if self._index.tells_of_case(name):
-                raise refused(DeskRefusal.CASE_LOST)
-            note(opened)
-            self._write(name, opened)
-        return opened
+    def opened(self, number: str, by: str, now_us: int) -> Case:
+        """A new case, to be written. Raises RefusalError, and RefusedRequestError if there is one
+        of this number, or was one whose file is gone."""
+        case = Case(_read_line(number, LONGEST_NUMBER), now_us, by)
+        if self.find(case.number) is not None:
+            raise refused(DeskRefusal.CASE_TAKEN)
+        if self._index.tells_of_case(name_of(case.number)):
+            raise refused(DeskRefusal.CASE_LOST)
+        return case
 
-    def change(self, number: str, change: Callable[[Case], Case], note: Note) -> Case:
-        """Change a case; returns it as it is then. change: makes it of the present one, and may
-        raise. Raises RefusalError if there is no such case, and RefusedRequestError if its file
-        would become too large."""
-        with self._locks.hold("desk cases"):
-            known = self.find(number)
-            if known is None:
-                raise RefusalError(DeskRefusal.CASE, f"there is no case {number}")
-            changed = change(known)
-            if changed != known:
-                if len(changed.encoded) > LARGEST:
-                    raise refused(DeskRefusal.CASE_FULL)
-                note(changed)
-                self._write(name_of(number), changed)
-        return changed
+    def changed(self, number: str, change: Callable[[Case], Case]) -> tuple[Case, bool]:
+        """A case after a change, to be written, and whether it is another one then. change: makes
+        it of the present one, and may raise. Raises RefusalError if there is no such case, and
+        RefusedRequestError if its file would become too large."""
+        known = self.find(number)
+        if known is None:
+            raise RefusalError(DeskRefusal.CASE, f"there is no case {number}")
+        case = change(known)
+        if len(case.encoded) > LARGEST:
+            raise refused(DeskRefusal.CASE_FULL)
+        return case, case != known
+
+    def write(self, case: Case) -> None:
+        """Write a case, after its entry (`DeskLedger.deciding`)."""
+        name = name_of(case.number)
+        durable_files.make_directory(self._directory, 0o700)
+        durable_files.publish(self._path(name), case.encoded, mode=0o600)
+        with self._turn:
+            self._writes += 1
+            _put(self._written, name, self._writes, _MOST_WRITTEN)
 
     def _look_at_written(self) -> tuple[dict[str, int], Written]:
         """What was written here and may not be in the index: when, and what the files are now."""
@@ -243,13 +239,6 @@ class Cases:
             with self._turn:
                 _put(self._known, name, _Known(version, case), _MOST_KNOWN)
         return case
-
-    def _write(self, name: str, case: Case) -> None:
-        durable_files.make_directory(self._directory, 0o700)
-        durable_files.publish(self._path(name), case.encoded, mode=0o600)
-        with self._turn:
-            self._writes += 1
-            _put(self._written, name, self._writes, _MOST_WRITTEN)
 
     def _names(self) -> list[str]:
         if not file_status.is_directory(self._directory):
@@ -449,8 +438,12 @@ class CaseRoutes:
         return LostNumbers(lost.count, list(lost.some.values()))
 
     def _open(self, visit: Visit) -> Case:
-        note = self._noting(visit, "opened")
-        return self._cases.open(visit.body.number, visit.who, self._desk.clock.wall_us(), note)
+        now_us = self._desk.clock.wall_us()
+        with self._desk.ledger.deciding() as decision:
+            opened = self._cases.opened(visit.body.number, visit.who, now_us)
+            decision.append_all(_entries(visit, opened, "opened"))
+            self._cases.write(opened)
+        return opened
 
     def _add(self, visit: Visit) -> Case:
         recording = recording_id(visit.body.recording)
@@ -503,20 +496,26 @@ class CaseRoutes:
                 raise refused(DeskRefusal.CASE_CLOSED)
             return change(case, now_us=now_us)
 
-        note = self._noting(visit, what, recording=recording, reason=reason.strip())
-        return self._cases.change(visit.body.number, open_only, note)
+        with self._desk.ledger.deciding() as decision:
+            case, is_other = self._cases.changed(visit.body.number, open_only)
+            if is_other:
+                said = {"recording": recording, "reason": reason.strip()}
+                decision.append_all(_entries(visit, case, what, **said))
+                self._cases.write(case)
+        return case
 
-    def _noting(self, visit: Visit, what: str, **said: Any) -> Callable[[Case], None]:
-        def note(case: Case) -> None:
-            facts = {"case": case.number, "who": visit.who, "what": what, "sha256": case.sha256}
-            facts |= {"recording": "", "reason": ""} | said
-            entries = []
-            if what == "handed_over":
-                entries = [
-                    ("case", facts | {"what": HANDED_OVER, "recording": one})
-                    for one in case.handed_over[-1].recordings
-                ]
-            # That the case was handed over stands there only behind all of its recordings.
-            self._desk.ledger.append_all([*entries, ("case", facts)])
 
-        return note
+def _entries(
+    visit: Visit, case: Case, what: str, recording: str = "", reason: str = ""
+) -> list[Entry]:
+    """The entries of a change. case: as it is then."""
+    facts: dict[str, Any] = {"case": case.number, "who": visit.who, "what": what}
+    facts |= {"sha256": case.sha256, "recording": recording, "reason": reason}
+    entries: list[Entry] = []
+    if what == "handed_over":
+        entries = [
+            ("case", facts | {"what": HANDED_OVER, "recording": one})
+            for one in case.handed_over[-1].recordings
+        ]
+    # That the case was handed over stands there only behind all of its recordings.
+    return [*entries, ("case", facts)]

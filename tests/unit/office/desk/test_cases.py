@@ -55,8 +55,16 @@ def cases_of(root: Path) -> Cases:
     return Cases(str(root), RecordingIndex(f"sqlite:///{root}/index.sqlite", files_of(root)))
 
 
-def silent(_case: Case) -> None:
-    """An entry that nobody looks for."""
+def opens(cases: Cases, number: str, by: str = "desk", now_us: int = 1) -> Case:
+    case = cases.opened(number, by, now_us)
+    cases.write(case)
+    return case
+
+
+def changes_it(cases: Cases, number: str, change: Callable[[Case], Case]) -> Case:
+    case, _ = cases.changed(number, change)
+    cases.write(case)
+    return case
 
 
 def refused(work: Callable[[], object]) -> str:
@@ -87,22 +95,20 @@ def test_a_case_is_handed_over_so_often_and_no_more() -> None:
 
 
 def test_what_could_not_be_read_again_is_refused_before_its_entry(cases: Cases) -> None:
-    cases.open("7", "desk", 1, silent)
-    noted: list[Case] = []
+    opens(cases, "7", "desk", 1)
 
     def large(case: Case) -> Case:
         return Case(case.number, 1, "desk", notes=(CaseNote(1, "desk", "x" * (1 << 20)),))
 
-    assert refused(lambda: cases.change("7", large, noted.append)) == "case_full"
-    assert noted == []
+    assert refused(lambda: cases.changed("7", large)) == "case_full"
     assert cases.find("7") == Case("7", 1, "desk")
 
 
 def test_a_case_that_cannot_be_read_hides_no_other(
     cases: Cases, tmp_path: Path, index: RecordingIndex, caplog: pytest.LogCaptureFixture
 ) -> None:
-    cases.open("7", "desk", 1, silent)
-    cases.change("7", lambda case: changes.with_recording(case, ONE, "desk", 2), silent)
+    opens(cases, "7", "desk", 1)
+    changes_it(cases, "7", lambda case: changes.with_recording(case, ONE, "desk", 2))
     (tmp_path / "office/desk/cases/0.json").write_bytes(b"{")
     index.refresh()
     assert numbers(cases) == ["7"]
@@ -133,8 +139,8 @@ def test_cases_come_by_the_page_open_ones_first_then_the_newest(
         put(tmp_path, Case(str(number), number // 2, "desk", closed_us=9 if number < 2 else None))
     index.refresh()
     for number in (7, 8):  # of which the index does not know yet
-        cases.open(str(number), "desk", number // 2, silent)
-    cases.change("6", lambda case: changes.closed(case, 9), silent)
+        opens(cases, str(number), "desk", number // 2)
+    changes_it(cases, "6", lambda case: changes.closed(case, 9))
     expected = sorted(range(9), key=lambda n: (n not in (0, 1, 6), n // 2, name_of(str(n))))
     found: list[str] = []
     query = CaseQuery(limit=2)
@@ -159,8 +165,8 @@ def test_a_part_of_a_number_finds_it_however_it_is_typed(
     for number in ("12 Js 34/26", "ST-Ä%_1", "12 Js 99/26"):
         put(tmp_path, Case(number, 1, "desk"))
     index.refresh()
-    cases.open("12 js 34/27", "desk", 2, silent)
-    cases.change("12 JS 99/26", lambda case: changes.closed(case, 3), silent)
+    opens(cases, "12 js 34/27", "desk", 2)
+    changes_it(cases, "12 JS 99/26", lambda case: changes.closed(case, 3))
     for said, expected in (
         (" js 34", ["12 js 34/27", "12 Js 34/26"]),
         ("99", ["12 Js 99/26"]),
@@ -190,14 +196,14 @@ def test_an_index_that_is_behind_hides_no_case_of_a_recording(
     def with_one(case: Case) -> Case:
         return changes.with_recording(case, ONE, "desk", 2)
 
-    cases.open("7", "desk", 1, silent)
-    cases.change("7", with_one, silent)
+    opens(cases, "7", "desk", 1)
+    changes_it(cases, "7", with_one)
     assert [one.number for one in cases.list_about(ONE)[0]] == ["7"]
     other = cases_of(tmp_path)
     assert other.list_about(ONE) == ([], True), "it is behind another server"
     index.refresh()
     assert [one.number for one in other.list_about(ONE)[0]] == ["7"]
-    cases.change("7", lambda case: changes.without_recording(case, ONE, "desk", 3), silent)
+    changes_it(cases, "7", lambda case: changes.without_recording(case, ONE, "desk", 3))
     assert [one.taken_out[0].by for one in cases.list_about(ONE)[0]] == ["desk"]
     # Of an index that is made anew nobody knows what it will have.
     index.close()
@@ -223,8 +229,8 @@ def test_a_hand_over_that_was_clicked_twice_is_one() -> None:
 
 @pytest.mark.parametrize("number", ["ä/26 SP", "A\u0308/26 sp", "Ä/26 SP"])
 def test_a_number_that_reads_the_same_opens_no_other_case(cases: Cases, number: str) -> None:
-    cases.open("Ä/26 sp", "desk", 1, silent)
+    opens(cases, "Ä/26 sp", "desk", 1)
     with pytest.raises(RefusedRequestError, match="case_taken"):
-        cases.open(number, "desk", 2, silent)
-    cases.open("Ä/27 sp", "desk", 3, silent)
+        opens(cases, number, "desk", 2)
+    opens(cases, "Ä/27 sp", "desk", 3)
     assert cases.find(number) == Case("Ä/26 sp", 1, "desk")
