@@ -39,47 +39,7 @@ def small(capacity: int, seconds: float = 60.0) -> Ring:
     return Ring(capacity, seconds, GROUP_US, lock=False)
 
 
-def test_a_reader_can_tell_that_packets_left_unread_until_it_has_read_on() -> None:
-    ring = small(900)
-    stream = Stream(ring)
-    stream.feed("IPP")
-    with ring.follow() as reader:
-        read(reader)
-        assert not reader.overrun
-        stream.feed("IPP IPP IPP IPP IPP IPP IPP")
-        assert reader.overrun
-        assert reader.take(1, until_us=0) is None
-        assert reader.overrun
-        read(reader)
-        assert not reader.overrun
-    # Without a reader nobody loses anything.
-    stream.feed("IPP IPP IPP IPP")
-    with ring.follow() as reader:
-        assert not reader.overrun
-    ring.close()
-
-
 # 1. Whole groups
-
-
-def test_nothing_is_taken_in_before_the_first_key_frame(ring: Ring) -> None:
-    stream = Stream(ring)
-    assert ring.wants_key
-    assert stream.feed("PP IPP") == "--IPP"
-    assert not ring.wants_key
-    assert held(ring) == "IPP"
-
-
-def test_frames_refused_before_the_first_key_frame_are_no_gap(ring: Ring) -> None:
-    Stream(ring).feed("PP IPP")
-    with ring.follow() as reader:
-        assert gaps(reader) == []
-
-
-def test_a_reader_that_waits_for_the_first_key_frame_misses_nothing_before_it(ring: Ring) -> None:
-    with ring.follow() as reader:
-        Stream(ring).feed("PP IPP")
-        assert read(reader) == "IPP"
 
 
 def test_an_abandoned_packet_leaves_nothing_and_breaks_the_group(ring: Ring) -> None:
@@ -94,27 +54,7 @@ def test_an_abandoned_packet_leaves_nothing_and_breaks_the_group(ring: Ring) -> 
     ring.abandon()  # Nothing is reserved: nothing happens.
 
 
-def test_a_broken_chain_waits_for_a_key_frame_though_no_packet_was_cut(ring: Ring) -> None:
-    stream = Stream(ring)
-    stream.feed("IP")
-    ring.note_gap(CAPTURE_RESTARTED, None, None, None, broken=True)
-    assert stream.feed("PI") == "-I"
-    with ring.follow() as reader:
-        # Frame 2 was refused; the restart hides how many more there were.
-        assert gaps(reader) == [Gap(CAPTURE_RESTARTED, None, 1_100_000, 1_300_000)]
-
-
 # 2. The bound in seconds
-
-
-def test_the_oldest_group_leaves_when_the_rest_covers_the_seconds(ring: Ring) -> None:
-    stream = Stream(ring)
-    stream.feed("IPP IPP IP")
-    # From the second group's key frame to the last packet: 0.4 s, not yet 0.5 s.
-    assert held(ring) == "IPP IPP IP"
-    stream.feed("P")
-    assert held(ring) == "IPP IPP"
-    assert ring.seconds_held == 0.5
 
 
 def test_once_warm_it_covers_the_seconds_and_at_most_a_group_more(ring: Ring) -> None:
@@ -123,14 +63,6 @@ def test_once_warm_it_covers_the_seconds_and_at_most_a_group_more(ring: Ring) ->
     for _ in range(60):
         stream.feed("I" if stream.frame % 3 == 0 else "P")
         assert 0.5 <= ring.seconds_held < 0.5 + 0.3
-
-
-def test_a_ring_of_no_seconds_holds_only_the_open_group() -> None:
-    ring = small(2_000, 0)
-    stream = Stream(ring)
-    stream.feed("IPP IPP I")
-    assert held(ring) == "I"
-    ring.close()
 
 
 def test_the_window_is_measured_to_the_moment_given_with_a_packet(ring: Ring) -> None:
@@ -142,82 +74,12 @@ def test_the_window_is_measured_to_the_moment_given_with_a_packet(ring: Ring) ->
     assert held(ring) == "IP"
 
 
-def test_footage_grows_old_though_the_camera_stands_still(ring: Ring) -> None:
-    stream = Stream(ring)
-    stream.feed("IPP IPP")
-    assert ring.leaves_us == 1_300_000 + 500_000
-    ring.expire(1_300_000 + 500_000 - 1)
-    assert held(ring) == "IPP IPP"
-    ring.expire(1_300_000 + 500_000)
-    assert held(ring) == "IPP"
-    assert ring.leaves_us == 1_300_000 + 500_000 + GROUP_US * 5 // 4 + 1
-    # The last group leaves when it is older than the window and a group (and a quarter).
-    ring.expire(1_300_000 + 500_000 + GROUP_US * 5 // 4)
-    assert held(ring) == "IPP"
-    ring.expire(1_300_000 + 500_000 + GROUP_US * 5 // 4 + 1)
-    assert held(ring) == ""
-    assert ring.bytes_held == 0
-    assert ring.seconds_held == 0
-    assert ring.leaves_us is None
-    assert stream.feed("P I") == "-I"
-
-
-def test_a_group_without_end_leaves_rather_than_stretch_the_window(ring: Ring) -> None:
-    stream = Stream(ring)
-    # At frame 9 the first group is 0.9 s old; 0.5 s + 1.25 groups are 0.875 s.
-    assert stream.feed("IPPPPPPPP") == "IPPPPPPPP"
-    stream.feed("P")
-    assert held(ring) == ""
-    assert ring.wants_key
-
-
-@pytest.mark.parametrize(
-    ("most", "limit_us"), [(0.8, 800_000), (0.875, 875_000), (3.0, 500_000 + GROUP_US * 5 // 4)]
-)
-def test_nothing_is_kept_longer_than_it_may_be_whatever_it_leaves_uncovered(
-    most: float, limit_us: int
-) -> None:
-    ring = Ring(2_000, 0.5, GROUP_US, most, lock=False)
-    stream = Stream(ring)
-    stream.feed("IPP xxx I")  # At 1.0 s, and after a gap at 1.6 s, which cover 0.5 s at 2.1 s.
-    assert ring.leaves_us == 1_000_000 + limit_us + 1
-    ring.expire(1_000_000 + limit_us)
-    assert held(ring) == "IPP I"
-    ring.expire(1_000_000 + limit_us + 1)
-    assert held(ring) == "I"
-    ring.close()
-
-
 def test_a_ring_may_not_have_to_let_go_of_what_it_is_to_cover() -> None:
     with pytest.raises(ValueError, match=r"of 0\.5 s, at most 0\.4 s"):
         Ring(2_000, 0.5, GROUP_US, 0.4, lock=False)
 
 
-def test_an_overlong_group_leaves_though_the_rest_is_short_and_that_is_told(ring: Ring) -> None:
-    stream = Stream(ring)
-    stream.feed("IPPPPPPI P")
-    assert held(ring) == "IPPPPPP IP"
-    stream.feed("P")
-    assert held(ring) == "IPP"
-    with ring.follow() as reader:
-        assert reader.shortfall_us == 300_000  # 0.5 s wanted, 0.2 s held
-
-
 # 3. The bound in bytes
-
-
-def test_the_bound_in_bytes_beats_the_bound_in_seconds() -> None:
-    ring = small(650)
-    stream = Stream(ring)
-    stream.feed("IPP IPP")
-    with ring.follow() as reader:
-        assert reader.shortfall_us == 0  # It is only warming up.
-    stream.feed("I")
-    assert held(ring) == "IPP I"
-    assert ring.bytes_held == 400
-    with ring.follow() as reader:
-        assert reader.shortfall_us == 60_000_000 - 300_000
-    ring.close()
 
 
 def test_a_ring_may_be_closed_again() -> None:
@@ -227,235 +89,7 @@ def test_a_ring_may_be_closed_again() -> None:
     ring.close()
 
 
-def test_a_shortfall_is_told_though_nothing_is_left() -> None:
-    ring = small(300, 1)
-    stream = Stream(ring)
-    stream.feed("IPPP")
-    assert held(ring) == ""
-    with ring.follow() as reader:
-        assert reader.shortfall_us == 1_000_000
-    ring.close()
-
-
-def test_packets_are_never_split_at_the_end_of_the_arena() -> None:
-    ring = small(450)
-    stream = Stream(ring)
-    stream.feed("II")
-    stream.feed("II", size=200)  # 200 to 400, then the tail of 50 bytes is skipped: 0 to 200
-    assert held(ring) == "I I"
-    assert ring.bytes_held == 400
-    stream.feed("I", size=300)
-    assert held(ring) == "I"
-    ring.close()
-
-
-def test_a_packet_may_fill_the_ring_and_no_more() -> None:
-    ring = small(450)
-    stream = Stream(ring)
-    stream.feed("I")
-    assert stream.feed("I", size=450) == "I"
-    assert held(ring) == "I"
-    with pytest.raises(RingError, match="451 bytes finds no room in the ring of 450"):
-        ring.reserve(451)
-    stream.feed("x")
-    assert stream.feed("P", size=10) == "-"
-    ring.close()
-
-
-def test_a_packet_that_finds_no_room_is_missed_by_what_was_before_it() -> None:
-    ring = small(450)
-    stream = Stream(ring)
-    stream.feed("I")
-    with pytest.raises(RingError):
-        ring.reserve(451)
-    stream.feed("xP I")
-    with ring.follow() as reader:
-        assert gaps(reader) == [Gap(RING_FULL, 2, 1_000_000, 1_300_000)]
-    ring.close()
-
-
-def test_a_group_larger_than_the_ring_leaves_and_nothing_undecodable_stays() -> None:
-    ring = small(250)
-    stream = Stream(ring)
-    assert stream.feed("IPP PI") == "IP--I"
-    assert held(ring) == "I"
-    ring.close()
-
-
 # 4. Leases, and what a reader loses
-
-
-def test_a_reader_gets_the_window_and_then_every_packet_that_comes(ring: Ring) -> None:
-    stream = Stream(ring)
-    stream.feed("IPP IPP")
-    with ring.follow() as reader:
-        assert read(reader) == "IPP IPP"
-        stream.feed("IPP I")
-        assert read(reader) == "IPP I"
-        stream.feed("P")
-        assert read(reader) == "P"
-
-
-def test_what_is_not_read_stays_for_as_long_as_it_has_room(ring: Ring) -> None:
-    stream = Stream(ring)
-    stream.feed("IPP IPP")
-    with ring.follow() as reader:
-        stream.feed("IPP IPP IPP")
-        ring.expire(10**9)
-        assert read(reader) == "IPP IPP IPP IPP IPP"
-        # Now it was read, and the next packet lets it go.
-        stream.feed("I")
-        assert ring.bytes_held == 700
-    assert held(ring) == "IPP IPP I"
-
-
-def test_the_open_group_stays_while_a_reader_follows_it(ring: Ring) -> None:
-    stream = Stream(ring)
-    stream.feed("IPP")
-    with ring.follow() as reader:
-        assert read(reader) == "IPP"
-        assert stream.feed("PPPPPPPPPPPP") == "PPPPPPPPPPPP"
-        assert read(reader) == "PPPPPPPPPPPP"
-        # Nor does it matter how long the camera stands still.
-        ring.expire(10**9)
-        assert stream.feed("P") == "P"
-
-
-def test_a_lease_is_not_overwritten_and_the_writer_goes_round_it() -> None:
-    ring = small(900)
-    stream = Stream(ring)
-    stream.feed("IPP IPP IPP")
-    with ring.follow() as reader:
-        lease = reader.take(3 * FRAME_US)
-        assert lease is not None
-        with lease:
-            stream.feed("IPP IPP IPP IPP")
-            assert letters(info for info, _ in lease.packets) == "IPP"
-            assert all(view == payload(info.frame, info.size) for info, view in lease.packets)
-        assert read(reader) == "~ IPP IPP"
-    ring.close()
-
-
-def test_what_a_reader_loses_is_one_gap_that_says_how_much_and_between_what() -> None:
-    ring = small(900)
-    stream = Stream(ring)
-    stream.feed("IPP IPP IPP")
-    with ring.follow() as reader:
-        lease = reader.take(2 * FRAME_US)
-        assert lease is not None
-        with lease:
-            # The lease covers two frames of the first group; its third waits behind it.
-            stream.feed("IPP IPP")
-        # Frames 3 to 8 gave way; frames 2 and 9 are the ones beside the gap.
-        assert gaps(reader) == [Gap(RING_FULL, 6, 1_200_000, 1_900_000)]
-    ring.close()
-
-
-def test_an_unread_rest_of_a_group_may_be_lost_too() -> None:
-    ring = small(600)
-    stream = Stream(ring)
-    stream.feed("IPP IPP")
-    with ring.follow() as reader:
-        with reader.take(2 * FRAME_US) or pytest.fail("nothing to read"):
-            pass
-        stream.feed("I")
-        assert gaps(reader) == [Gap(RING_FULL, 1, 1_100_000, 1_300_000)]
-    ring.close()
-
-
-def test_a_reader_that_was_too_slow_from_the_first_packet_is_told() -> None:
-    ring = small(600)
-    stream = Stream(ring)
-    stream.feed("IPP IPP")
-    with ring.follow() as reader:
-        stream.feed("I")
-        # Nothing was read before: the gap begins with the first picture that is missing.
-        assert gaps(reader) == [Gap(RING_FULL, 3, 1_000_000, 1_300_000)]
-    ring.close()
-
-
-def test_a_gap_that_is_older_than_the_reader_is_not_its_own() -> None:
-    ring = small(600)
-    stream = Stream(ring)
-    stream.feed("IPP")
-    ring.note_gap(FRAMES_LOST, 1, None, None)
-    stream.feed("xIPP I")  # The first group leaves; the gap was before the second.
-    with ring.follow() as reader:
-        stream.feed("PPI")  # The second leaves as well.
-        assert gaps(reader) == [Gap(RING_FULL, 3, 1_400_000, 1_700_000)]
-    ring.close()
-
-
-def test_only_the_gap_before_the_first_packet_is_older_than_the_reader(ring: Ring) -> None:
-    stream = Stream(ring)
-    ring.follow().close()
-    stream.feed("IPP")
-    ring.note_gap(FRAMES_LOST, 1, None, None)
-    stream.feed("xIP")
-    ring.note_gap(FRAMES_LOST, 2, None, None)
-    stream.feed("xxP")
-    with ring.follow(1_300_000) as reader:
-        assert gaps(reader) == [Gap(FRAMES_LOST, 2, 1_500_000, 1_800_000)]
-
-
-def test_a_lost_group_is_missing_from_the_last_packet_that_was_read() -> None:
-    ring = small(600, 0)
-    stream = Stream(ring)
-    stream.feed("IPP")
-    with ring.follow() as reader:
-        read(reader)
-        stream.feed("I")  # The first group leaves, and the reader has nothing left of it.
-        stream.feed("I", size=600)
-        assert gaps(reader) == [Gap(RING_FULL, 1, 1_200_000, 1_400_000)]
-    ring.close()
-
-
-def test_a_group_that_found_no_room_and_one_that_gave_way_are_one_gap() -> None:
-    ring = small(300)
-    stream = Stream(ring)
-    stream.feed("IPP")
-    with ring.follow() as reader:
-        with pytest.raises(RingError):
-            ring.reserve(301)
-        assert stream.feed("xI") == "I"
-        assert gaps(reader) == [Gap(RING_FULL, 4, 1_000_000, 1_400_000)]
-    ring.close()
-
-
-def test_a_gap_before_the_next_group_is_told_after_what_was_lost_before_it() -> None:
-    ring = small(600)
-    stream = Stream(ring)
-    stream.feed("IPP")
-    with ring.follow() as reader:
-        ring.note_gap(FRAMES_LOST, 1, None, None)
-        stream.feed("xI")
-        stream.feed("I", size=300)
-        ring.note_gap("sensor stalled", 1, None, None)
-        assert stream.feed("xI", size=600) == "I"
-        assert gaps(reader) == [
-            Gap(RING_FULL, 3, 1_000_000, 1_400_000),
-            Gap(FRAMES_LOST, 1, 1_200_000, 1_400_000),
-            Gap(RING_FULL, 2, 1_400_000, 1_700_000),
-            Gap("sensor stalled", 1, 1_500_000, 1_700_000),
-        ]
-    ring.close()
-
-
-def test_gaps_among_the_packets_that_were_lost_are_still_told() -> None:
-    ring = small(600)
-    stream = Stream(ring)
-    stream.feed("IPP")
-    with ring.follow() as reader:
-        with reader.take(FRAME_US) or pytest.fail("nothing to read"):
-            pass
-        ring.note_gap(FRAMES_LOST, 2, None, None)
-        stream.feed("xxP IP")
-        stream.feed("I")
-        assert gaps(reader) == [
-            Gap(FRAMES_LOST, 2, 1_200_000, 1_500_000),
-            Gap(RING_FULL, 3, 1_000_000, 1_600_000),
-        ]
-    ring.close()
 
 
 def test_when_all_is_leased_the_packet_is_refused_and_counted() -> None:
@@ -474,60 +108,6 @@ def test_when_all_is_leased_the_packet_is_refused_and_counted() -> None:
             stream.feed("x")
         assert stream.feed("PI") == "-I"
         assert gaps(reader) == [Gap(RING_FULL, 3, 1_500_000, 1_900_000)]
-    ring.close()
-
-
-def test_an_open_group_that_was_read_may_give_way_and_what_follows_is_counted() -> None:
-    ring = small(300)
-    stream = Stream(ring)
-    stream.feed("IPP")
-    with ring.follow() as reader:
-        assert read(reader) == "IPP"
-        assert stream.feed("PP I") == "--I"
-        assert gaps(reader) == [Gap(RING_FULL, 2, 1_200_000, 1_500_000)]
-    ring.close()
-
-
-def test_an_open_group_that_was_not_read_is_counted_with_what_follows() -> None:
-    ring = small(300)
-    stream = Stream(ring)
-    stream.feed("IPP")
-    with ring.follow() as reader:
-        assert stream.feed("PP I") == "--I"
-        assert gaps(reader) == [Gap(RING_FULL, 5, 1_000_000, 1_500_000)]
-    ring.close()
-
-
-def test_a_reader_that_comes_while_another_reads_gets_all_that_it_wants() -> None:
-    """A recording begins while the one before it is still being written, and nothing waits."""
-    ring = small(2_000, 0)
-    stream = Stream(ring)
-    stream.feed("IPP")
-    with ring.follow() as first:
-        stream.feed("IPP")
-        with ring.follow(1_300_000) as second:
-            stream.feed("IPP")
-            assert read(first, until_us=1_400_000) == "IPP IP"
-            first.close()
-            # The oldest group is nobody's any more, and the ring is to cover no seconds.
-            stream.feed("IPP")
-            assert read(second) == "IPP IPP IPP"
-            stream.feed("I")
-            assert held(ring) == "I"
-    ring.close()
-
-
-def test_what_leaves_is_a_gap_of_each_reader_that_wanted_it_and_of_no_other() -> None:
-    ring = small(900)
-    stream = Stream(ring)
-    stream.feed("IPP IPP")
-    with ring.follow() as slow, ring.follow() as quick, ring.follow(1_600_000) as late:
-        read(quick)
-        stream.feed("IPP I")
-        assert (slow.overrun, quick.overrun, late.overrun) == (True, False, False)
-        assert gaps(slow) == [Gap(RING_FULL, 3, 1_000_000, 1_300_000)]
-        assert gaps(quick) == gaps(late) == []
-        assert not slow.overrun
     ring.close()
 
 
@@ -649,42 +229,6 @@ def test_a_wait_that_is_interrupted_ends_with_nothing_and_the_next_one_waits(rin
         lease.give_back()
 
 
-def test_a_lease_spans_no_more_than_asked_and_knows_what_comes_next(ring: Ring) -> None:
-    Stream(ring).feed("IPP IPP")
-    with ring.follow() as reader:
-        spans = [
-            ([info.frame for info, _ in lease.packets], lease.next_pts_us)
-            for lease in iter(lambda: _taken(reader.take(2 * FRAME_US)), None)
-        ]
-    assert spans == [([0, 1], 1_200_000), ([2, 3], 1_400_000), ([4, 5], None)]
-
-
-def _taken(lease):  # type: ignore[no-untyped-def]
-    if lease is not None:
-        lease.give_back()
-    return lease
-
-
-def test_a_lease_has_at_least_one_packet_whatever_was_asked(ring: Ring) -> None:
-    Stream(ring).feed("IPP")
-    with ring.follow() as reader:
-        lease = reader.take(0)
-        assert lease is not None
-        with lease:
-            assert len(lease.packets) == 1
-
-
-def test_the_newest_packet_waits_until_it_is_known_how_long_it_lasts(ring: Ring) -> None:
-    stream = Stream(ring)
-    stream.feed("IP")
-    with ring.follow() as reader:
-        assert reader.take(10**9, min_us=2 * FRAME_US) is None
-        stream.feed("P")
-        with reader.take(10**9, min_us=2 * FRAME_US) or pytest.fail("too little") as lease:
-            assert letters(info for info, _ in lease.packets) == "IP"
-            assert lease.next_pts_us == 1_200_000
-
-
 def test_up_to_the_stop_every_packet_comes_and_none_later(ring: Ring) -> None:
     stream = Stream(ring)
     stream.feed("IPP")
@@ -732,15 +276,6 @@ def test_what_is_before_the_moment_is_not_kept_for_the_reader() -> None:
     ring.close()
 
 
-def test_a_key_frame_before_the_moment_does_not_start_the_reader() -> None:
-    ring = small(2_000)
-    stream = Stream(ring)
-    with ring.follow(1_100_000) as reader:
-        stream.feed("IPP IPP")
-        assert read(reader) == "IPP"
-    ring.close()
-
-
 # Gaps
 
 
@@ -752,80 +287,6 @@ def test_a_gap_lies_between_the_packets_it_was_noted_between(ring: Ring) -> None
     with ring.follow() as reader:
         leases = [(lease.gaps, lease.next_pts_us) for lease in drain(reader)]
     assert leases == [((Gap(FRAMES_LOST, 2, 1_100_000, 1_400_000),), None)]
-
-
-def test_a_gap_keeps_the_times_it_was_given(ring: Ring) -> None:
-    stream = Stream(ring)
-    stream.feed("IP")
-    ring.note_gap("sensor stalled", 2, 5, 6)
-    stream.feed("P")
-    with ring.follow() as reader:
-        assert gaps(reader) == [Gap("sensor stalled", 2, 5, 6)]
-
-
-def test_a_picture_between_two_losses_of_one_kind_parts_their_gaps(ring: Ring) -> None:
-    """Joined, they would cover a picture that is there, and the second hole would have no words."""
-    stream = Stream(ring)
-    stream.feed("IPx")
-    ring.note_gap("sensor stalled", 1, 1_100_000, 1_300_000)
-    stream.feed("Px")
-    ring.note_gap("sensor stalled", 1, 1_300_000, 1_500_000)
-    stream.feed("P")
-    with ring.follow() as reader:
-        assert gaps(reader) == [
-            Gap("sensor stalled", 1, 1_100_000, 1_300_000),
-            Gap("sensor stalled", 1, 1_300_000, 1_500_000),
-        ]
-
-
-def test_the_same_outage_is_stated_once(ring: Ring) -> None:
-    stream = Stream(ring)
-    stream.feed("IP")
-    assert ring.note_gap(CAPTURE_RESTARTED, None, None, None, broken=True)
-    assert not ring.note_gap(CAPTURE_RESTARTED, None, None, None, broken=True)
-    assert ring.note_gap(FRAMES_LOST, 1, None, None)
-    stream.feed("xI")
-    with ring.follow() as reader:
-        assert gaps(reader) == [
-            Gap(CAPTURE_RESTARTED, None, 1_100_000, 1_300_000),
-            Gap(FRAMES_LOST, 1, 1_100_000, 1_300_000),
-        ]
-
-
-def test_a_gap_before_everything_is_none(ring: Ring) -> None:
-    assert not ring.note_gap(CAPTURE_RESTARTED, None, None, None)
-    Stream(ring).feed("I")
-    with ring.follow() as reader:
-        assert gaps(reader) == []
-
-
-def test_a_camera_that_is_down_when_the_recording_starts_is_a_gap_of_it(ring: Ring) -> None:
-    stream = Stream(ring)
-    with ring.follow(1_000_000) as reader:
-        ring.note_gap(CAPTURE_RESTARTED, None, 1_000_000, None)
-        stream.feed("xxI")
-        assert gaps(reader) == [Gap(CAPTURE_RESTARTED, None, 1_000_000, 1_200_000)]
-
-
-def test_a_gap_that_nothing_ends_can_be_asked_for(ring: Ring) -> None:
-    stream = Stream(ring)
-    stream.feed("IP")
-    with ring.follow() as reader:
-        read(reader)
-        ring.note_gap(CAPTURE_RESTARTED, None, None, None)
-        assert reader.open_gaps() == (Gap(CAPTURE_RESTARTED, None, 1_100_000, None),)
-
-
-def test_frames_refused_after_a_finished_gap_are_a_gap_of_their_own(ring: Ring) -> None:
-    stream = Stream(ring)
-    stream.feed("IP")
-    ring.note_gap(FRAMES_LOST, 1, 1_100_000, 1_300_000, broken=True)
-    assert stream.feed("xPPI") == "--I"
-    with ring.follow() as reader:
-        assert gaps(reader) == [
-            Gap(FRAMES_LOST, 1, 1_100_000, 1_300_000),
-            Gap(RING_FULL, 2, 1_100_000, 1_500_000),
-        ]
 
 
 # 5. Nobody waits
@@ -911,13 +372,6 @@ def test_a_waiting_reader_is_woken_by_the_stop(ring: Ring) -> None:
         waiting = Waiting(reader, 10**9, 10**9, 1_150_000, 60.0)
         stream.feed("IPP")
         assert waiting.result() == "IP"
-
-
-def test_what_a_recording_wants_does_not_leave_by_age(ring: Ring) -> None:
-    Stream(ring).feed("IPP IPP")
-    with ring.follow():
-        assert ring.leaves_us is None
-    assert ring.leaves_us is not None
 
 
 @pytest.mark.parametrize(
