@@ -314,11 +314,16 @@ def test_an_interrupt_leaves_nothing_behind(
     if on_a_stick:
         request.getfixturevalue("no_unnamed")
     desk.recording.write_bytes(made().file)
-    with pytest.raises(KeyboardInterrupt) as raised:
-        open_recording(
-            *(str(desk.recording), KEYS, [office()], str(desk.output)),
-            progress=lambda *_: signal.raise_signal(number),
-        )
+    # Where tests are started in the background of a shell, SIGINT is ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt) as raised:
+            open_recording(
+                *(str(desk.recording), KEYS, [office()], str(desk.output)),
+                progress=lambda *_: signal.raise_signal(number),
+            )
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert raised.type is (Terminated if number is signal.SIGTERM else KeyboardInterrupt)
     assert desk.left() == []
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

@@ -103,7 +103,21 @@ def damage(original: Path, name: str = "000001.m4s.age") -> None:
 
 
 def test_the_package_has_everything_and_checks_itself(original: Path) -> None:
-    made = run(an_order(original))
+    told: list[tuple[int, int]] = []
+    asked: list[str] = []
+
+    def hold(recording: str) -> Hold:
+        asked.append(f"hold {recording}")
+        return held(recording)
+
+    def extract(recording: str) -> LedgerExtract:
+        asked.append(f"extract {recording}")
+        return TOKENS
+
+    made = export(an_order(original), hold, extract, lambda *one: told.append(one))
+    assert asked == [f"hold {ONE}", f"extract {ONE}"], "the ledger has the hold already"
+    size = original.stat().st_size
+    assert told == sorted(told) and told[-1] == (3 * size, 3 * size)
     assert made.path is not None
     assert made.report.verdict is Verdict.AUTHENTIC
     package = Path(made.path)
@@ -124,6 +138,10 @@ def test_the_package_has_everything_and_checks_itself(original: Path) -> None:
     assert (package / "ledger.jws").read_bytes() == b"aa.bb.cc\ndd.ee.ff\n"
     for name in ("device-key.pem", "device-key.jwk"):
         assert read_public_key(str(package / name)) == KEY.public
+    text = (package / "how-to-verify.txt").read_text(encoding="utf-8")
+    assert "this package cannot prove" in text and KEY.public.thumbprint in text
+    assert stat.S_IMODE(package.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(one.stat().st_mode) for one in package.glob("*.mp4")} == {0o600}
 
 
 @pytest.mark.parametrize("moment", ["copied", "opened"])
@@ -174,27 +192,6 @@ class _Copying:
         self.copy = copy
 
 
-def test_progress_never_goes_back_and_ends_at_all_of_it(original: Path) -> None:
-    told: list[tuple[int, int]] = []
-    export(an_order(original), held, lambda _: TOKENS, lambda *one: told.append(one))
-    size = original.stat().st_size
-    assert [done for done, _ in told] == sorted(done for done, _ in told)
-    assert told[-1] == (3 * size, 3 * size)
-
-
-def test_instructions_do_not_vouch_for_the_key(original: Path) -> None:
-    package = Path(run(an_order(original)).path or "")
-    text = (package / "how-to-verify.txt").read_text(encoding="utf-8")
-    assert "this package cannot prove" in text
-    assert KEY.public.thumbprint in text
-
-
-def test_only_whoever_made_it_may_read_it(original: Path) -> None:
-    package = Path(run(an_order(original)).path or "")
-    assert stat.S_IMODE(package.stat().st_mode) == 0o700
-    assert stat.S_IMODE((package / f"{ONE}.mp4").stat().st_mode) == 0o600
-
-
 @pytest.mark.parametrize("words", [ENGLISH, GERMAN])
 def test_the_report_names_the_files_by_what_they_contain(original: Path, words: Any) -> None:
     package = Path(run(an_order(original, words=words)).path or "")
@@ -234,21 +231,6 @@ def test_a_name_that_no_document_could_bear_is_refused(original: Path, name: str
     original = original.rename(original.with_name(f"{name}.tar"))
     with pytest.raises(StorageError, match="rename it"):
         run(an_order(original))
-
-
-def test_a_hold_is_placed_before_the_ledger_is_asked(original: Path) -> None:
-    asked = []
-
-    def hold(recording: str) -> Hold:
-        asked.append(("hold", recording))
-        return held(recording)
-
-    def extract(recording: str) -> LedgerExtract:
-        asked.append(("extract", recording))
-        return TOKENS
-
-    export(an_order(original), hold, extract)
-    assert asked == [("hold", ONE), ("extract", ONE)]
 
 
 def test_what_is_not_authentic_is_not_handed_over_unless_salvaged(original: Path) -> None:

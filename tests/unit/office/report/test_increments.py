@@ -6,15 +6,14 @@ from datetime import UTC, date
 
 import pytest
 from check_in_helpers import WALL_US, said
-from msgspec.structs import replace
 
 from camerad.base.clock import DAY, SECOND, ClockSource, Moment
 from camerad.control.check_in_report import counters_of
-from camerad.control.metrics import BOUNDS, Histogram
+from camerad.control.metrics import BOUNDS
 from camerad.office.report.camera_readings import Reading
 from camerad.office.report.increments import Increment, Reset, difference, flatten, increments
 from camerad.office.report.report_days import days_in
-from camerad.store.check_in import Count, Counters
+from camerad.store.check_in import Counters
 
 HOUR = 3600 * SECOND
 DAY_OF = days_in(UTC)
@@ -60,10 +59,7 @@ def test_what_grew_between_two_readings_belongs_to_the_day_of_the_later() -> Non
     assert one.counts["lasted/self_view>recording/0"] == 2
     assert one.counts["running_us"] == 8 * HOUR
     assert (one.reset, one.out) == (None, True)
-
-
-def test_before_the_first_reading_nothing_counts() -> None:
-    assert found_in(reading(0, counters(10, 3))) == []
+    assert found_in(reading(0, counters(10, 3))) == [], "before the first one nothing counts"
 
 
 def test_a_camera_that_begins_anew_counts_from_nothing() -> None:
@@ -124,12 +120,6 @@ def test_a_battery_counts_as_it_was_when_the_camera_was_taken() -> None:
     assert found_in(docked, reading(1, counters(2, 0)))[0].battery is None  # it was not out
     undocked = reading(0, counters(1, 0), battery=77, conditions=())
     assert found_in(undocked, out)[0].battery is None
-
-
-def test_sums_of_times_do_not_matter() -> None:
-    long = replace(counters(1, 1), entered=(Count("idle", 1),))
-    assert not [name for name in flatten(long) if "total" in name]
-    assert Histogram().counts == [0] * (len(BOUNDS) + 1)
 
 
 @pytest.mark.parametrize("wall_us", [-(1 << 60), 1 << 60])

@@ -108,19 +108,6 @@ def test_a_closed_epoch_is_added_up_with_what_recordings_say_of_themselves(offic
     assert not [word for word in forbidden if word in said]
 
 
-def test_people_are_counted_and_not_named(office: Office) -> None:
-    with office.work() as store:
-        # The shifts began on the camera's day, which the office's clock has to be near.
-        office.vault.clock.step_wall(
-            Camera(office.root.parent / "other").clock.wall_us() - office.vault.clock.wall_us()
-        )
-        store.ledger.append("uptime")
-        store.ledger.rotate()
-    office.make()
-    (tally,) = office.read()
-    assert tally.wearers == 2
-
-
 def test_people_of_the_month_before_are_not_counted(office: Office) -> None:
     with office.work() as store:
         office.vault.clock.step_wall(
@@ -337,6 +324,7 @@ def test_without_a_ledger_there_is_nothing_to_keep(office: Office) -> None:
         str(office.root), office.vault.cameras, OFFICE_KEY, office.vault.clock, ReportSettings()
     )
     assert worker.look() == LOOK_SECONDS
+    assert office.read() == []
 
 
 def test_a_damaged_epoch_is_left_out_and_others_count(office: Office) -> None:
@@ -368,14 +356,6 @@ def test_an_open_epoch_of_the_period_is_waited_for(office: Office) -> None:
     check_closed(ledger, KEYS, ReportPeriod(here, here), day)  # whoever verifies it says so
 
 
-def test_an_office_without_a_ledger_has_nothing_to_add_up(tmp_path: Path) -> None:
-    (tmp_path / "archive" / "office").mkdir(parents=True)
-    (tmp_path / "archive" / "office" / "id").write_text("ab")
-    tallies = LedgerTallies(str(tmp_path / "archive"), days_in(UTC))
-    assert tallies.make(place_of(str(tmp_path / "archive")), OFFICE_KEY, CAMERAS) == 0
-    assert list(tallies.read(KEYS)) == []
-
-
 def test_a_damaged_copy_of_a_camera_s_ledger_names_nobody(office: Office) -> None:
     (holding,) = place_of(str(office.root)).holdings
     for path in Path(holding.ledger).glob("*.jws"):
@@ -391,7 +371,7 @@ def test_a_line_that_only_looks_like_a_shift_names_nobody(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ledger_tallies, "_SHIFT", (b"",))  # every line looks like one
-    test_people_are_counted_and_not_named(office)
+    test_people_of_the_month_before_are_not_counted(office)
 
 
 @pytest.mark.parametrize("what", ["ledger", "gone", "odd"])

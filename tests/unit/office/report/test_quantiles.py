@@ -28,22 +28,13 @@ def test_the_true_quantile_is_between_the_bounds_that_are_said(share: float, see
     assert found.low <= found.value <= found.high
 
 
-def test_within_a_bucket_values_count_as_evenly_spread() -> None:
+def test_within_a_bucket_values_count_as_evenly_spread_and_beyond_all_nothing_is_known() -> None:
     counts = count_in((10, 20, 30), [15] * 4 + [25] * 4)
     assert counts == (0, 4, 4, 0)
     found = quantile((10, 20, 30), counts, 0.5)
     assert found == (20.0, 10.0, 20.0)  # the last of the first half ends where its bucket does
     assert quantile((10, 20, 30), counts, 0.25) == (15.0, 10.0, 20.0)
     assert quantile((10, 20, 30), (4, 0, 0, 0), 0.5) == (5.0, 0.0, 10.0)
-
-
-def test_beyond_the_last_bound_only_that_is_known() -> None:
-    assert quantile((10, 20), (0, 1, 9), 0.5) == (None, 20.0, None)
-
-
-def test_of_nothing_there_is_none() -> None:
+    assert quantile((10, 20), (0, 1, 9), 0.5) == (None, 20.0, None)  # beyond the last bound
     assert quantile((10, 20), (0, 0, 0), 0.5) is None
-
-
-def test_a_value_at_a_bound_is_below_it() -> None:
     assert count_in((10, 20), [10, 10.5, 20, 21]) == (1, 2, 1)
