@@ -36,8 +36,17 @@ _KINDS: Final = {".js": "text/javascript", ".css": "text/css"}
 @cache
 def module_files() -> dict[str, bytes]:
     """Every file that a page may ask for, by its path below the folder, in ascending order."""
-    paths = sorted(path for path in FOLDER.rglob("*") if path.suffix in _KINDS)
-    return {path.relative_to(FOLDER).as_posix(): path.read_bytes() for path in paths}
+    paths = [path for path in FOLDER.rglob("*") if path.suffix in _KINDS]
+    found = {path.relative_to(FOLDER).as_posix(): path.read_bytes() for path in paths}
+    return dict(sorted((found | translations(FOLDER)).items()))
+
+
+def translations(folder: Path) -> dict[str, bytes]:
+    """The modules that are made of a folder's translations, by their names."""
+    return {
+        f"{path.stem}.js": b"export const TRANSLATIONS = %b;\n" % path.read_bytes().rstrip()
+        for path in folder.glob("translations*.json")
+    }
 
 
 def media_type(name: str) -> str:

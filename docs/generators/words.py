@@ -166,7 +166,8 @@ def _journal_entries(source: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def page_modules(catalogs: Mapping[str, Catalog], source: Path = CAMERAD) -> dict[Path, str]:
-    """The modules with the translations of each page's texts, by their paths.
+    """The translations of each page's texts as JSON, of which a module is made when it is served
+    (`camerad.evidence.player_modules`), by their paths.
 
     Of ``evidence/player`` and ``office/desk/package_maker`` one for all languages; of
     ``office/desk/pages`` one for each, of which a browser fetches the reader's.
@@ -179,21 +180,22 @@ def page_modules(catalogs: Mapping[str, Catalog], source: Path = CAMERAD) -> dic
             code: _page_catalogue(one, f"{source.name}/{folder}/") for code, one in catalogs.items()
         }
         if folder != "office/desk/pages":
-            made[source / folder / "translations.js"] = _module(found)
+            made[source / folder / "translations.json"] = _json(found)
             continue
         for code, one in found.items():
-            made[source / folder / f"translations_{code}.js"] = _module(one)
+            made[source / folder / f"translations_{code}.json"] = _json(one)
         lines = "".join(
             f'  {code}: async () => (await import("./translations_{code}.js")).TRANSLATIONS,\n'
             for code in found
         )
-        made[source / folder / "translations.js"] = _module(f"{{\n{lines}}}")
+        made[source / folder / "translations.js"] = (
+            f"{_MADE}export const TRANSLATIONS = {{\n{lines}}};\n"
+        )
     return made
 
 
-def _module(value: str | dict[str, Any]) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
-    return f"{_MADE}export const TRANSLATIONS = {text};\n"
+def _json(value: dict[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
 
 
 def _page_catalogue(catalog: Catalog, folder: str) -> dict[str, Any]:

@@ -19,8 +19,8 @@ LONGEST: Final = "longest"
 _CAMERAD: Final = Path(__file__).parents[2] / "camerad"
 _PAGES: Final = _CAMERAD / "office/desk/pages"
 _OF_ALL: Final = {
-    "/page/package/translations.js": _CAMERAD / "office/desk/package_maker/translations.js",
-    "/page/player/translations.js": _CAMERAD / "evidence/player/translations.js",
+    "/page/package/translations.js": _CAMERAD / "office/desk/package_maker/translations.json",
+    "/page/player/translations.js": _CAMERAD / "evidence/player/translations.json",
 }
 
 
@@ -28,7 +28,7 @@ def page_words(language: str) -> dict[str, str]:
     """Every text without a plural, by the English one; none for English."""
     if language == ENGLISH:
         return {}
-    maker = _module(_OF_ALL["/page/package/translations.js"])
+    maker = _read(_OF_ALL["/page/package/translations.js"])
     both = [_catalogue(maker, language), _catalogue(_of_pages(), language)]
     return {
         text: said for one in both for text, said in one["texts"].items() if isinstance(said, str)
@@ -38,7 +38,7 @@ def page_words(language: str) -> dict[str, str]:
 def serve_longest(context: BrowserContext) -> None:
     """Give the page in German the longest texts of all languages."""
     served = {
-        address: {"de": _catalogue(_module(path), LONGEST)} for address, path in _OF_ALL.items()
+        address: {"de": _catalogue(_read(path), LONGEST)} for address, path in _OF_ALL.items()
     }
     served["/page/translations_de.js"] = _catalogue(_of_pages(), LONGEST)
 
@@ -68,10 +68,9 @@ def _catalogue(by_language: dict[str, Any], language: str) -> dict[str, Any]:
 
 def _of_pages() -> dict[str, Any]:
     codes = (one for one in languages() if one != ENGLISH)
-    return {one: _module(_PAGES / f"translations_{one}.js") for one in codes}
+    return {one: _read(_PAGES / f"translations_{one}.json") for one in codes}
 
 
-def _module(path: Path) -> dict[str, Any]:
-    text = path.read_text(encoding="utf-8").partition("TRANSLATIONS = ")[2]
-    module: dict[str, Any] = json.loads(text.rstrip().rstrip(";"))
-    return module
+def _read(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_bytes())
+    return found

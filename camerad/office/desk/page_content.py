@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Final
 
@@ -55,18 +54,18 @@ def maker_files() -> dict[str, bytes]:
     folder = Path(__file__).parent / "package_maker"
     page = f"export const SHEET_PAGE = {json.dumps(sheet_page.PAGE.template)};\n"
     made = {path.name: path.read_bytes() for path in folder.glob("*.js")}
+    made |= player_modules.translations(folder)
     return dict(sorted((made | {"sheet_page.js": page.encode()}).items()))
 
 
 @cache
 def page_content() -> dict[str, bytes]:
     """Every file of the page, by the path of its address; the start is at ``/`` besides."""
-    found = {}
-    for one in (resources.files("camerad.office.desk") / "pages").iterdir():
-        content = one.read_bytes()
-        if one.name == START:
-            content = content.replace(_IMPORTS.encode(), IMPORT_MAP.encode())
-        found[PAGE + one.name] = content
+    folder = Path(__file__).parent / "pages"
+    files = {one.name: one.read_bytes() for one in folder.iterdir() if one.suffix != ".json"}
+    files[START] = files[START].replace(_IMPORTS.encode(), IMPORT_MAP.encode())
+    files |= player_modules.translations(folder)
+    found = {PAGE + name: content for name, content in files.items()}
     found |= {PACKAGE + name: content for name, content in maker_files().items()}
     found[PACKAGE + NAME] = player_page()
     found |= {PLAYER + name: content for name, content in player_modules.module_files().items()}

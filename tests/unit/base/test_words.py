@@ -136,8 +136,7 @@ def test_a_page_has_its_own_texts_that_are_translated(source: Path) -> None:
     tool.main([], source)
     translate(source, ALL)
     tool.main([], source)
-    made = (page.parent / "translations.js").read_text(encoding="utf-8")
-    found = json.loads(made.partition(" = ")[2].rstrip(";\n"))["de"]
+    found = json.loads((page.parent / "translations.json").read_bytes())["de"]
     assert found["texts"] == {"{n} of {m}": "{n} von {m}"}
     assert found["plural"].startswith("1011")
 
