@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.campaign
+from hw_mocks.virtualcamera import CAMERAS_VARIABLE, library
 
 HERE = Path(__file__).parent
 REAL_PYTHON = "/usr/bin/python3"
@@ -149,16 +148,9 @@ def run_simulated(script: str) -> str:
 @pytest.fixture(scope="module")
 def virtual_camera(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment in which the real library finds its virtual camera."""
-    folder = tmp_path_factory.mktemp("virtual-camera")
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if compiler is None:
-        pytest.fail("a C compiler is needed: install Debian's packages gcc and libc6-dev")
-    library = folder / "memfd_heaps.so"
-    command = [compiler, "-shared", "-fPIC", "-O1", "-o", str(library)]
-    subprocess.run([*command, str(HERE / "memfd_heaps.c"), "-ldl"], check=True)
-    configuration = folder / "virtual.yaml"
+    configuration = tmp_path_factory.mktemp("virtual-camera") / "virtual.yaml"
     configuration.write_text(VIRTUAL_CAMERA)
-    return {"LD_PRELOAD": str(library), "VIRTUAL_CAMERA_YAML": str(configuration)}
+    return {"LD_PRELOAD": str(library()), CAMERAS_VARIABLE: str(configuration)}
 
 
 @pytest.fixture(scope="module")
