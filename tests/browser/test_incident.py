@@ -214,30 +214,6 @@ def test_three_recordings_of_one_time_are_seen_side_by_side(
         one.sees("narrow")
 
 
-def test_a_page_is_left_and_nothing_is_shown_any_more(chromium: Browser, scene: DeskScene) -> None:
-    how: Any = {"size": NARROW, "scheme": "dark", "language": "de-DE"}
-    with person(chromium, f"{scene.origin}/#%", "incident-left", **how) as one:
-        one.origin = scene.origin
-        cookie = {"name": COOKIE, "value": scene.signed_in("desk").cookie, "url": scene.origin}
-        more: Any = {"secure": True, "httpOnly": True, "sameSite": "Strict"}
-        one.page.context.add_cookies([cookie | more])
-        one.page.goto(f"{scene.origin}/#recording/{TWO}")
-        one.page.reload()
-        expect(one.page.locator(".strip")).to_be_visible()
-        one.sees("recording")
-        one.page.goto(f"{scene.origin}/#recordings")
-        expect(one.page.get_by_role("link", name=re.compile("2026"))).to_have_count(1 + 3)
-        one.sees("cards")
-        one.page.get_by_text("Weitere Angaben", exact=True).click()
-        expect(one.page.get_by_label("Nur mit Lücken")).to_be_visible()
-        one.sees("filters")
-        one.page.get_by_label("Nur übergebene").check()
-        one.page.get_by_role("button", name="Suchen").click()
-        expect(one.page.get_by_label("Von", exact=True)).to_be_hidden()
-        expect(one.page.get_by_text("Keine Aufzeichnung passt dazu.")).to_be_visible()
-        one.sees("nothing")
-
-
 def test_more_of_that_time_than_a_page_is_said_and_comes_when_asked_for(
     chromium: Browser, scene: DeskScene
 ) -> None:
