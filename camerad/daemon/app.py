@@ -168,7 +168,12 @@ class App:
             settings, clock, recordings, self._resources, self._shifts, handover=handover
         )
         self._presentation = Presentation(
-            core, self._clock_monitor, self._shifts, self._status, lambda: recordings.has_sound
+            core,
+            self._clock_monitor,
+            self._shifts,
+            self._status,
+            handover=handover,
+            has_sound=lambda: recordings.has_sound,
         )
 
     # ------------------------------------------------------------------ life

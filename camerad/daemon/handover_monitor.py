@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from camerad.base.clock import SECOND
 from camerad.base.message_ids import MessageId
-from camerad.behaviour import dock_progress, signals
+from camerad.behaviour import dock_progress
 from camerad.behaviour.dock_progress import (
     SILENCE_US,
     SILENT,
@@ -63,11 +63,6 @@ class HandoverMonitor:
         now_us = self._core.now_us()
         self._heard = dock_progress.follow(self._heard, self._core.state, now_us)
         return dock_progress.shown(self._heard, now_us)
-
-    def lights(self, lights: signals.Indication) -> signals.Indication:
-        """The lights, with what they say of handing over."""
-        progress = self.progress
-        return signals.in_dock(lights, None if progress is None else progress.state)
 
     def report(self) -> dict[str, Any] | None:
         """The same, ready for JSON."""

@@ -21,6 +21,7 @@ from camerad.daemon.announcer import Announcer
 from camerad.daemon.clock_monitor import ClockMonitor
 from camerad.daemon.core import Core, Note
 from camerad.daemon.dispatcher import Step
+from camerad.daemon.handover_monitor import HandoverMonitor
 from camerad.daemon.shift_manager import ShiftManager
 from camerad.daemon.status_reporter import StatusReporter
 from camerad.hardware.lights import Indicators
@@ -135,11 +136,14 @@ class Presentation:
         clock_monitor: ClockMonitor,
         shifts: ShiftManager,
         status: StatusReporter,
+        *,
+        handover: HandoverMonitor,
         has_sound: Callable[[], bool],
     ) -> None:
         self._core = core
         self._clock_monitor = clock_monitor
         self._shifts = shifts
+        self._handover = handover
         self._status = status
         self._has_sound = has_sound
         self._cues = CuePlayer(core, lambda: self.indicators)
@@ -152,7 +156,14 @@ class Presentation:
 
     def show_lights(self, _step: Step | None = None) -> None:
         """Set the lights to the state. They are set before this returns."""
-        self.indicators.show(self._status.lights(self._core.state))
+        self.indicators.show(self.lights())
+
+    def lights(self) -> signals.Indication:
+        """What the lights are to show: state, upload in the dock, search for a badge."""
+        progress = self._handover.progress
+        plain = signals.indication(self._core.state)
+        docked = signals.in_dock(plain, None if progress is None else progress.state)
+        return signals.on_shift(docked, looking=self._shifts.looking or self._status.cut_off)
 
     def show_scene(self, _step: Step | None = None) -> None:
         """Have the display show the state."""

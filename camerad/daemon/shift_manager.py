@@ -84,10 +84,6 @@ class ShiftManager:
         begun, self._begun = self._begun, 0
         return begun
 
-    def lights(self, lights: signals.Indication) -> signals.Indication:
-        """The lights, with what they say of shifts."""
-        return signals.on_shift(lights, looking=self._state.looking)
-
     def status(self) -> dict[str, Any] | None:
         """The present shift, ready for JSON: who, media times of its begin and its end at the
         latest, who said so; None if there is none."""

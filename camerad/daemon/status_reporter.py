@@ -6,7 +6,7 @@ from typing import Any
 
 from camerad import __version__
 from camerad.base.clock import SECOND, Clock
-from camerad.behaviour import scene, signals, stages
+from camerad.behaviour import scene, stages
 from camerad.behaviour.stages import Stage
 from camerad.config import Settings
 from camerad.daemon.buffers import Buffers
@@ -48,11 +48,6 @@ class StatusReporter:
         self.microphone: MicrophoneControl | None = None
         self.cut_off = False
         """Whether the wearer may still believe in a recording that was cut off."""
-
-    def lights(self, state: stages.State) -> signals.Indication:
-        """What the lights are to show."""
-        lights = self._shifts.lights(self._handover.lights(signals.indication(state)))
-        return signals.on_shift(lights, looking=self.cut_off)
 
     def shows(self, state: stages.State) -> scene.Scene:
         """What the display is to show."""

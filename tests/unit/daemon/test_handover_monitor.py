@@ -190,7 +190,9 @@ def test_the_lights_say_it_in_the_dock_alone() -> None:
     bench = Bench()
 
     def lights() -> tuple[signals.Pattern, signals.Pattern]:
-        look = bench.monitor.lights(signals.indication(bench.core.state))
+        progress = bench.monitor.progress
+        plain = signals.indication(bench.core.state)
+        look = signals.in_dock(plain, None if progress is None else progress.state)
         return look.green, look.amber
 
     async def life() -> None:

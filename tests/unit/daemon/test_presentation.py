@@ -115,7 +115,14 @@ class Scene:
             self.shifts,
             handover=self.handover,
         )
-        self.shown = Presentation(core, self.clock_monitor, self.shifts, status, lambda: True)
+        self.shown = Presentation(
+            core,
+            self.clock_monitor,
+            self.shifts,
+            status,
+            handover=self.handover,
+            has_sound=lambda: True,
+        )
         self.outputs = from_settings.outputs(settings)
         self.shown.indicators = Indicators(self.outputs, lambda output, what: None)
         core.dispatcher.listen(
@@ -171,6 +178,17 @@ def test_lights_are_set_before_show_lights_returns(scene: Scene) -> None:
         assert not scene.red
         scene.shown.show_lights()
         assert scene.red
+
+    scene.live(life)
+
+
+def test_green_blinks_while_a_badge_is_looked_for(scene: Scene) -> None:
+    def life() -> None:
+        assert scene.shown.lights().green is signals.ON
+        scene.shifts.look()
+        assert scene.shown.lights().green is signals.BLINK
+        scene.shifts.begin("W-0815")
+        assert scene.shown.lights().green is signals.ON
 
     scene.live(life)
 
@@ -280,7 +298,7 @@ def test_a_recording_that_was_cut_off_is_told_until(scene: Scene, over: str, goe
         said = display.shown[-1]
         assert isinstance(said, scenes.OfficerStatus)
         assert said.cut_off
-        assert scene.status.lights(scene.core.state).green is signals.BLINK
+        assert scene.shown.lights().green is signals.BLINK
         await asyncio.sleep(6)
         assert asked().cut_off
         if over == "another begins":
@@ -291,7 +309,7 @@ def test_a_recording_that_was_cut_off_is_told_until(scene: Scene, over: str, goe
         else:
             scene.core.conditions.raise_(Condition.DOCKED)
         assert not asked().cut_off
-        assert scene.status.lights(scene.core.state).green is not signals.BLINK
+        assert scene.shown.lights().green is not signals.BLINK
 
     run(scene, life())
 
