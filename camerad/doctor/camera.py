@@ -1,6 +1,7 @@
-"""Checks the camera through the capture process of the service, by its figures.
+"""Checks camera and display through the processes that drive them in service.
 
-Nothing is armed, so nothing is encoded, and the self-view is off, so no picture leaves the process.
+The camera is judged by its process's figures: nothing is armed, so nothing is encoded, and the
+self-view is off, so no picture leaves the process. The display shows a test picture.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ import msgspec
 
 from camerad.base.clock import SECOND, SystemClock
 from camerad.behaviour.lens import BLACK
+from camerad.behaviour.scene import PatternPicture
 from camerad.config import Settings
 from camerad.doctor.check_results import CheckResult, FindingId
+from camerad.doctor.prompts import Person
 from camerad.hardware import from_settings
+from camerad.hardware.selfview_process import SelfViewProcess
 from camerad.stream import frame
 from camerad.stream.callbacks import Callbacks
 from camerad.stream.link import CaptureLink
@@ -111,22 +115,65 @@ def judge(
     age_ms, rate, lost = report.get("age_ms"), report.get("rate"), report.get("lost")
     if seen.error is not None or report.get("camera") is None:
         why = seen.error or "the capture process does not run"
-        return CheckResult("camera", FindingId.CAMERA_DOWN, {"why": why})
+        return FindingId.CAMERA_DOWN.found(why=why)
     if age_ms is None or age_ms > SILENCE_SECONDS * 1000:
         age_s = seen.waited if age_ms is None else age_ms / 1000
-        return CheckResult("camera", FindingId.CAMERA_SILENT, values | {"age_s": round(age_s, 1)})
+        return FindingId.CAMERA_SILENT.found(**values, age_s=round(age_s, 1))
     if (report["width"], report["height"]) != (width, height):
         values |= {"wanted_width": width, "wanted_height": height}
-        return CheckResult("camera", FindingId.CAMERA_SIZE, values)
+        return FindingId.CAMERA_SIZE.found(**values)
     values |= {"rate": rate, "wanted": fps}
     most = fps * (1 + RATE_TOLERANCE)
     least = 0.0 if slowed else fps * (1 - RATE_TOLERANCE)
     if rate is not None and not least <= rate <= most:
-        return CheckResult("camera", FindingId.CAMERA_RATE, values)
+        return FindingId.CAMERA_RATE.found(**values)
     if values["luma"] is not None and values["luma"] <= BLACK:
-        return CheckResult("camera", FindingId.CAMERA_BLACK, values)
+        return FindingId.CAMERA_BLACK.found(**values)
     if lost is not None and lost > MOST_LOST:
-        return CheckResult(
-            "camera", FindingId.CAMERA_LOSES, values | {"percent": round(lost * 100)}
-        )
-    return CheckResult("camera", FindingId.CAMERA_OK, values | {"rate": rate or 0.0})
+        return FindingId.CAMERA_LOSES.found(**values, percent=round(lost * 100))
+    return FindingId.CAMERA_OK.found(**(values | {"rate": rate or 0.0}))
+
+
+# ----------------------------------------------------------------------------------------- display
+
+DISPLAY_START_SECONDS: Final = 20.0
+"""What the process may take to start and to show, on the slowest board."""
+DISPLAY_SHOWN_SECONDS: Final = 1.0
+"""How long the picture stays, so that a person sees it and the process is asked again."""
+_SHOWN_BYTES: Final = 4096
+
+
+async def check_display(settings: Settings, person: Person | None) -> CheckResult:
+    """Show the test picture for a moment. person: who is asked whether they see it."""
+    if settings.self_view.driver == "none":
+        return FindingId.DISPLAY_NONE.found()
+    told: asyncio.Queue[str | None] = asyncio.Queue()
+    descriptor = frame.create(_SHOWN_BYTES)
+    view = SelfViewProcess(
+        from_settings.self_view(settings), descriptor, told.put_nowait, quiet=True
+    )
+    try:
+        view.show(PatternPicture())
+        view.start()
+        fault = await asyncio.wait_for(told.get(), DISPLAY_START_SECONDS)
+        seen = True
+        if fault is None:
+            if person is not None:
+                seen = await person.sees_test_picture()
+            else:
+                await asyncio.sleep(DISPLAY_SHOWN_SECONDS)
+            fault = view.fault
+    except TimeoutError:
+        fault, seen = f"the display has not answered for {DISPLAY_START_SECONDS:.0f} s", True
+    finally:
+        await view.close()
+        os.close(descriptor)
+    return judge_display(fault, seen=seen)
+
+
+def judge_display(fault: str | None, *, seen: bool) -> CheckResult:
+    """Judge the display. fault: what the process said. seen: no person has said that it stayed
+    dark."""
+    if fault is not None:
+        return FindingId.DISPLAY_DOWN.found(why=fault)
+    return (FindingId.DISPLAY_OK if seen else FindingId.DISPLAY_UNSEEN).found()

@@ -39,6 +39,11 @@ class FindingId(StrEnum):
         one.level = level
         return one
 
+    def found(self, check: str | None = None, /, **values: Any) -> CheckResult:
+        """The result of a check with this finding. check: None for what it is about. values: what
+        the sentences put in, ready for JSON."""
+        return CheckResult(check or self.value.partition("_")[0], self, values)
+
     CONFIGURATION_OK = "configuration_ok", _OK
     CONFIGURATION_WRONG = "configuration_wrong", _FAIL
     CONFIGURATION_NEEDED = "configuration_needed", _NOT

@@ -59,9 +59,7 @@ def find_owner(directory: str, socket: str) -> PartsOwner:
     Blocks for as long as that may take to answer.
     """
     try:
-        return PartsOwner(
-            CheckResult("daemon", FindingId.DAEMON_STOPPED), claim=disk.claim(directory)
-        )
+        return PartsOwner(FindingId.DAEMON_STOPPED.found(), claim=disk.claim(directory))
     except disk.TakenError:
         pass
     except disk.StateDirectoryError as error:
@@ -69,16 +67,14 @@ def find_owner(directory: str, socket: str) -> PartsOwner:
         if (running := ask_daemon(socket)) is not None:
             return running
         if error.errno in storage_errors.FORBIDDEN:
-            return PartsOwner(
-                CheckResult("daemon", FindingId.DAEMON_FORBIDDEN, {"why": str(error)})
-            )
+            return PartsOwner(FindingId.DAEMON_FORBIDDEN.found(why=str(error)))
         # No store yet, so no daemon has it; `space` says that it is missing.
-        return PartsOwner(CheckResult("daemon", FindingId.DAEMON_STOPPED))
+        return PartsOwner(FindingId.DAEMON_STOPPED.found())
     end = time.monotonic() + PATIENCE_SECONDS
     while (running := ask_daemon(socket)) is None:
         if time.monotonic() > end:
             values = {"why": f"no daemon listens at {socket}"}
-            return PartsOwner(CheckResult("daemon", FindingId.DAEMON_SILENT, values))
+            return PartsOwner(FindingId.DAEMON_SILENT.found(**values))
         time.sleep(_PAUSE_SECONDS)
     end = time.monotonic() + camera.OPENING_SECONDS
     while running.status.get("stage") == Stage.STARTING.value and time.monotonic() < end:
@@ -95,16 +91,16 @@ def ask_daemon(socket: str) -> PartsOwner | None:
         if code != HTTP_OK:
             why = str(health.get("error", code))
             what = FindingId.DAEMON_FORBIDDEN if code == HTTP_FORBIDDEN else FindingId.DAEMON_SILENT
-            return PartsOwner(CheckResult("daemon", what, {"why": why}))
+            return PartsOwner(what.found(why=why))
         found, identity = request(socket, "GET", "/identity")
     except NoDaemonError:
         return None
     except ControlError as error:
         forbidden = isinstance(error.__cause__ or error.__context__, PermissionError)
         what = FindingId.DAEMON_FORBIDDEN if forbidden else FindingId.DAEMON_SILENT
-        return PartsOwner(CheckResult("daemon", what, {"why": str(error)}))
+        return PartsOwner(what.found(why=str(error)))
     except CameradError as error:
-        return PartsOwner(CheckResult("daemon", FindingId.DAEMON_SILENT, {"why": str(error)}))
+        return PartsOwner(FindingId.DAEMON_SILENT.found(why=str(error)))
     return PartsOwner(
         judge_readiness(status),
         health=health,
@@ -121,10 +117,10 @@ def judge_readiness(status: Mapping[str, Any]) -> CheckResult:
     values = {"stage": status.get("stage")}
     armable = {stage.value for stage in ARMABLE}
     if values["stage"] not in armable or status.get("ready") is not False:
-        return CheckResult("daemon", FindingId.DAEMON_RUNS, values)
+        return FindingId.DAEMON_RUNS.found(**values)
     refusing = {condition.value for condition in REFUSES_START}
     matter = [one for one in status.get("conditions", ()) if one in refusing]
-    return CheckResult("daemon", FindingId.DAEMON_REFUSES, {"conditions": ", ".join(matter)})
+    return FindingId.DAEMON_REFUSES.found(conditions=", ".join(matter))
 
 
 def judge_camera(owner: PartsOwner, settings: Settings) -> CheckResult:
@@ -140,39 +136,37 @@ def judge_microphone(health: Mapping[str, Any]) -> CheckResult:
     """The microphone, by the daemon's word."""
     told = health["microphone"]
     if told is None:
-        return CheckResult("microphone", FindingId.MICROPHONE_UNWANTED)
+        return FindingId.MICROPHONE_UNWANTED.found()
     values = {"state": told["state"]}
     if told["why"] is not None:
-        return CheckResult(
-            "microphone", FindingId.MICROPHONE_MISSING, values | {"why": told["why"]}
-        )
+        return FindingId.MICROPHONE_MISSING.found(**values, why=told["why"])
     serves = told["state"] == "on"
     what = FindingId.MICROPHONE_SERVES if serves else FindingId.MICROPHONE_CLOSED
-    return CheckResult("microphone", what, values)
+    return what.found(**values)
 
 
 def judge_loudspeaker(settings: Settings) -> CheckResult:
     """The loudspeaker: the daemon says nothing of it that could be known without a sound."""
     wanted = settings.policy.announcement
     what = FindingId.LOUDSPEAKER_CLOSED if wanted else FindingId.LOUDSPEAKER_UNWANTED
-    return CheckResult("loudspeaker", what)
+    return what.found()
 
 
 def judge_display(health: Mapping[str, Any], settings: Settings) -> CheckResult:
     """The display, by the daemon's word."""
     if settings.self_view.driver == "none":
-        return CheckResult("display", FindingId.DISPLAY_NONE)
+        return FindingId.DISPLAY_NONE.found()
     fault = health["display"]["fault"]
     if fault is not None:
-        return CheckResult("display", FindingId.DISPLAY_DOWN, {"why": fault})
-    return CheckResult("display", FindingId.DISPLAY_SERVES)
+        return FindingId.DISPLAY_DOWN.found(why=fault)
+    return FindingId.DISPLAY_SERVES.found()
 
 
 def judge_output(health: Mapping[str, Any], check: str, gpio: int) -> CheckResult:
     """A light, the vibration or the buzzer, by the daemon's word."""
     if OUTPUTS[check] in health["faulty"]:
-        return CheckResult(check, FindingId.OUTPUT_DEAD, {"gpio": gpio, "state": "on"})
-    return CheckResult(check, FindingId.OUTPUT_SERVES, {"gpio": gpio})
+        return FindingId.OUTPUT_DEAD.found(check, gpio=gpio, state="on")
+    return FindingId.OUTPUT_SERVES.found(check, gpio=gpio)
 
 
 def judge_button(
@@ -181,4 +175,4 @@ def judge_button(
     """A button, by two of the daemon's words some time apart."""
     stuck = before["buttons"].get(name) and after["buttons"].get(name)
     what = FindingId.BUTTON_STUCK if stuck else FindingId.BUTTON_FREE
-    return CheckResult(f"button_{name}", what, {"gpio": gpio})
+    return what.found(f"button_{name}", gpio=gpio)

@@ -164,7 +164,7 @@ def no_answer(settings: Settings) -> CheckResult:
     """The same of a question that came to no end at all."""
     office = settings.office
     url = "" if office is None else office.url
-    return CheckResult("office", FindingId.OFFICE_UNREACHED, {"url": url, "why": "no answer"})
+    return FindingId.OFFICE_UNREACHED.found(url=url, why="no answer")
 
 
 def _signer(settings: Settings, connection: OfficeConnection, socket: str | None) -> Signer:
@@ -185,4 +185,4 @@ def _signer(settings: Settings, connection: OfficeConnection, socket: str | None
 
 
 def _result(what: FindingId, office: Office, **values: str) -> CheckResult:
-    return CheckResult("office", what, {"url": office.url, **values})
+    return what.found(url=office.url, **values)

@@ -16,12 +16,9 @@ from camerad.base.clock import ClockSource, Moment, SystemClock, read_both
 from camerad.config import Settings
 from camerad.control import client
 from camerad.doctor import (
-    card,
-    configuration,
     daemon,
-    identity,
     office_contact,
-    power,
+    store_checks,
     system_checks,
 )
 from camerad.doctor.check_results import CheckResult, FindingId
@@ -49,7 +46,7 @@ _END_SECONDS: Final = 10.0
 
 def no_answer(check: str, error: NoAnswerError) -> CheckResult:
     """A check that has not come to its end."""
-    return CheckResult(check, FindingId.NO_ANSWER, {"seconds": error.seconds})
+    return FindingId.NO_ANSWER.found(check, seconds=error.seconds)
 
 
 class Examination:
@@ -95,7 +92,7 @@ class Examination:
         self._begin("configuration")
         try:
             self.settings, result = await isolated.run(
-                configuration, "check_configuration", self.config, seconds=DEADLINE_SECONDS
+                system_checks, "check_configuration", self.config, seconds=DEADLINE_SECONDS
             )
         except NoAnswerError as error:
             result = no_answer("configuration", error)
@@ -105,7 +102,7 @@ class Examination:
                 if check == "uptime":
                     yield system_checks.judge_uptime(SystemClock().now_us())
                 else:
-                    yield CheckResult(check, FindingId.CONFIGURATION_NEEDED)
+                    yield FindingId.CONFIGURATION_NEEDED.found(check)
             return
         settings = self.settings
         names = [BUTTON + button.name for button in settings.buttons]
@@ -138,7 +135,7 @@ class Examination:
                 return
             for check in devices:
                 self._begin(check)
-                taken = CheckResult(check, FindingId.DEVICES_TAKEN)
+                taken = FindingId.DEVICES_TAKEN.found(check)
                 yield await trials.examine(check) if owner.free else taken
         finally:
             await trials.close()
@@ -184,7 +181,7 @@ class Examination:
                 )
             for check in names:
                 if again is None or again.health is None:  # it ended, or hangs, in that second
-                    yield CheckResult(check, FindingId.DEVICES_TAKEN)
+                    yield FindingId.DEVICES_TAKEN.found(check)
                     continue
                 button = check.removeprefix(BUTTON)
                 yield daemon.judge_button(before, again.health, button, gpios[check])
@@ -255,7 +252,7 @@ class _Trials:
 
     async def _examine(self, check: str) -> CheckResult:
         # They need the camera's libraries, which take their time to be imported.
-        from camerad.doctor import camera, display, io_checks, loudspeaker, microphone  # noqa: PLC0415
+        from camerad.doctor import camera, device_checks  # noqa: PLC0415
 
         settings, person = self._settings, self._person
         if check == "camera":
@@ -263,14 +260,14 @@ class _Trials:
             seen = await camera.observe(settings)
             return camera.judge(seen, wanted.width, wanted.height, wanted.fps)
         if check == "microphone":
-            return await microphone.check_microphone(settings, person)
+            return await device_checks.check_microphone(settings, person)
         if check == "loudspeaker":
-            return await loudspeaker.check_loudspeaker(settings, person)
+            return await device_checks.check_loudspeaker(settings, person)
         if check == "display":
-            return await display.check_display(settings, person)
+            return await camera.check_display(settings, person)
         if check in OUTPUTS:
-            return await io_checks.check_output(settings, check, person)
-        return await io_checks.check_button(settings, check, person)
+            return await device_checks.check_output(settings, check, person)
+        return await device_checks.check_button(settings, check, person)
 
     async def close(self) -> None:
         """Let go of every device."""
@@ -297,18 +294,18 @@ class _Still:
         self._owner = owner
         self._socket = None if owner.health is None else socket
         self._state_dir = str(settings.device.state_dir)
-        self._ledger: identity.LedgerObservation | NoAnswerError | None = None
+        self._ledger: store_checks.LedgerObservation | NoAnswerError | None = None
         self._moment: Moment | None = None
 
     async def examine(self, check: str) -> CheckResult:
         """The result of one check."""
         settings, owner = self._settings, self._owner
         if check == "recipients":
-            return configuration.check_recipients(settings)
+            return system_checks.check_recipients(settings)
         if check == "key":
             return await self._key()
         if check == "ledger":
-            return identity.judge_ledger(await self._read(), self._state_dir)
+            return store_checks.judge_ledger(await self._read(), self._state_dir)
         if check == "clock":
             moment = await self.moment()
             return system_checks.judge_clock(moment.source, moment.wall_us)
@@ -317,28 +314,32 @@ class _Still:
         if check == "office":
             return await self._office()
         if check == "card" and owner.status.get("recording") is not None:
-            return CheckResult("card", FindingId.CARD_BUSY)
+            return FindingId.CARD_BUSY.found()
         if check in ("battery", "temperature"):
-            found = await self._look(check, power, "check_power", settings, check)
+            found = await self._look(check, system_checks, "check_power", settings, check)
         elif check == "space":
-            found = await self._store.look(check, card, "check_space", settings, self._directory)
+            found = await self._store.look(
+                check, store_checks, "check_space", settings, self._directory
+            )
         elif check == "card":
-            found = await self._store.look(check, card, "check_card", settings, self._directory)
+            found = await self._store.look(
+                check, store_checks, "check_card", settings, self._directory
+            )
         else:
-            found = await self._look(check, sys.modules[__name__], "check_service")
+            found = await self._look(check, system_checks, "check_service")
         return cast("CheckResult", found)
 
-    async def _read(self) -> identity.LedgerObservation:
+    async def _read(self) -> store_checks.LedgerObservation:
         if self._ledger is None:
             try:
                 self._ledger = await self._store.look(
-                    "ledger", identity, "observe_ledger", self._state_dir
+                    "ledger", store_checks, "observe_ledger", self._state_dir
                 )
             except NoAnswerError as error:
                 self._ledger = error
         if isinstance(self._ledger, NoAnswerError):
             raise self._ledger
-        return cast("identity.LedgerObservation", self._ledger)
+        return cast("store_checks.LedgerObservation", self._ledger)
 
     async def _look(self, check: str, module: ModuleType, name: str, *values: Any) -> Any:
         """At something that is not the store."""
@@ -358,7 +359,7 @@ class _Still:
 
     async def _office(self) -> CheckResult:
         if self._settings.office is None:
-            return CheckResult("office", FindingId.OFFICE_NONE)
+            return FindingId.OFFICE_NONE.found()
         moment, status = await self.moment(), dict(self._owner.status)
         here = (office_contact, "check_office", self._settings, status, self._socket)
         try:
@@ -370,7 +371,7 @@ class _Still:
     async def _key(self) -> CheckResult:
         known = (await self._read()).known
         if self._owner.key is not None:
-            return identity.compare_key(self._owner.key, known)
+            return store_checks.compare_key(self._owner.key, known)
         here = (sys.modules[__name__], "check_key", self._state_dir, known)
         return cast("CheckResult", await self._store.look("key", *here))
 
@@ -378,11 +379,4 @@ class _Still:
 def check_key(state_dir: str, known: str | None) -> CheckResult:
     """Whether the device has the key that the ledger knows."""
     credential = system_checks.brings_key(system_checks.unit_files())
-    return identity.judge_key(identity.observe_key(state_dir, known, credential=credential))
-
-
-def check_service() -> CheckResult:
-    """How the service is confined, and whether it has what it needs beside it."""
-    return system_checks.judge_hardening(
-        system_checks.analyse_unit(system_checks.unit_files()), system_checks.missing_companions()
-    )
+    return store_checks.check_key(state_dir, known, credential=credential)

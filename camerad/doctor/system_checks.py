@@ -1,5 +1,8 @@
-"""Checks the system around the camera: the clock, the time since boot, and how the service is
-confined."""
+"""Checks the system around the camera: configuration, power, clock, and how the service is
+confined.
+
+Battery and temperature are read as the daemon reads them (`camerad.hardware.power`, `thermal`).
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,17 @@ import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
-
-import msgspec
+from typing import Any, Final
 
 from camerad.base.clock import SECOND, ClockSource, Moment, SystemClock
+from camerad.base.errors import ConfigError
 from camerad.base.wall_clock import KnownTime, TimeKeeper
-from camerad.config import Settings
+from camerad.config import Settings, load
+from camerad.container.encryption import RecipientError, Sealer
 from camerad.container.statements import rfc3339
+from camerad.daemon.power_monitor import RATES, NoRatesError, read_rates
 from camerad.doctor.check_results import CheckResult, FindingId
+from camerad.hardware import power, thermal
 from camerad.ledger.ledger_state import LedgerState
 from camerad.store.identity import KEY_NAME
 
@@ -48,6 +53,92 @@ CREDENTIAL_STORES: Final = tuple(
 )
 """Where the service manager looks for a credential without a path (systemd.exec(5))."""
 
+# ----------------------------------------------------------------------------------- configuration
+
+
+def check_configuration(path: Path) -> tuple[Settings | None, CheckResult]:
+    """The settings in the file at `path`, None if they are not in order; and what is to be said."""
+    try:
+        settings = load(path)
+    except ConfigError as error:
+        values = {"file": str(path), "mistakes": "\n".join(error.mistakes)}
+        return None, FindingId.CONFIGURATION_WRONG.found(**values)
+    values = {"file": str(path), "policy": settings.policy.name}
+    return settings, FindingId.CONFIGURATION_OK.found(**values)
+
+
+def check_recipients(settings: Settings) -> CheckResult:
+    """Whether recordings can be sealed to a recipient."""
+    file = str(settings.path)
+    if not settings.recipients:
+        return FindingId.RECIPIENTS_NONE.found(file=file)
+    try:
+        Sealer(settings.recipients)
+    except RecipientError as error:
+        return FindingId.RECIPIENTS_WRONG.found(file=file, why=str(error))
+    return FindingId.RECIPIENTS_OK.found(count=len(settings.recipients))
+
+
+# ------------------------------------------------------------------------- battery and temperature
+
+
+def check_power(settings: Settings, check: str) -> CheckResult:
+    """One of the two. Blocks as long as a gauge takes to answer."""
+    if check == "battery":
+        watch = settings.battery
+        found = power.read_power(watch.power_supply)
+        critical = watch.critical_percent / 100
+        # The drain that this camera has shown is the daemon's to know; so much is always promised.
+        low = critical + watch.low_minutes / 60 / watch.recording_hours
+        rates = settings.device.state_dir / RATES
+        return judge_battery(
+            found, critical, low, watch.power_supply, rates if _measured(rates) else None
+        )
+    heat = thermal.read_thermal(settings.thermal.zone, settings.thermal.firmware)
+    return judge_temperature(heat, settings.thermal.hot_celsius)
+
+
+def _measured(rates: Path) -> bool:
+    """Whether the camera has measured a battery in an earlier life."""
+    try:
+        return read_rates(str(rates)) != (None, None)
+    except NoRatesError:
+        return False  # what cannot be read says nothing of a battery
+
+
+def judge_battery(
+    found: power.PowerReading, critical: float, low: float, directory: Path, rates: Path | None
+) -> CheckResult:
+    """Judge the gauge. critical, low: levels, 0 to 1, at which the camera ends and warns. rates:
+    the file that says that there was a battery, if there is one."""
+    values: dict[str, Any] = {"directory": str(directory), "external": found.external}
+    if found.why is not None:
+        return FindingId.BATTERY_SILENT.found(**values, why=found.why)
+    if found.level is None and rates is not None:
+        return FindingId.BATTERY_GONE.found(**values, rates=str(rates))
+    if found.level is None:
+        return FindingId.BATTERY_NONE.found(**values)
+    values |= {"percent": round(found.level * 100)}
+    if found.level <= critical and not found.external:
+        return FindingId.BATTERY_CRITICAL.found(**values)
+    what = FindingId.BATTERY_LOW if found.level < low else FindingId.BATTERY_OK
+    return what.found(**values)
+
+
+def judge_temperature(found: thermal.ThermalReading, hot: float) -> CheckResult:
+    """Judge the thermometer and the firmware. hot: degrees Celsius from which the camera takes
+    fewer pictures."""
+    if found.under_voltage:
+        return FindingId.TEMPERATURE_VOLTAGE.found()
+    if found.celsius is None:
+        why = found.why or "-"
+        return FindingId.TEMPERATURE_NONE.found(why=why)
+    values = {"celsius": round(found.celsius, 1), "limit": hot}
+    if found.celsius >= hot or found.throttled:
+        return FindingId.TEMPERATURE_HOT.found(**values)
+    return FindingId.TEMPERATURE_OK.found(**values)
+
+
 # -------------------------------------------------------------------------------------- clock
 
 
@@ -71,7 +162,7 @@ _CLOCKS: Final = {
 
 def judge_clock(source: ClockSource, wall_us: int) -> CheckResult:
     """Whether date and time can be trusted."""
-    return CheckResult("clock", _CLOCKS[source], {"time": rfc3339(wall_us)})
+    return _CLOCKS[source].found(time=rfc3339(wall_us))
 
 
 def judge_uptime(boot_us: int) -> CheckResult:
@@ -85,7 +176,7 @@ def judge_uptime(boot_us: int) -> CheckResult:
         "hours": hours,
         "minutes": minutes,
     }
-    return CheckResult("uptime", FindingId.UPTIME, values)
+    return FindingId.UPTIME.found("uptime", **values)
 
 
 # ------------------------------------------------------------------------------------ service
@@ -130,18 +221,16 @@ def _may_be_there(path: Path) -> bool:
         return True
 
 
-class Analysis(msgspec.Struct, frozen=True):
-    """Judge the report of systemd-analyze. installed: there is a unit. said: its last words, on
-    either output."""
+def check_hardening(files: Sequence[Path], missing: Sequence[str] = ()) -> CheckResult:
+    """Whether the service is confined as the shipped one is, and has what it needs beside it.
 
-    installed: bool
-    said: str = ""
-
-
-def analyse_unit(files: Sequence[Path]) -> Analysis:
-    """Have systemd-analyze judge the unit, as it is installed and without the service manager."""
+    systemd-analyze judges the unit as it is installed, without the service manager. files: of the
+    unit. missing: of its companions.
+    """
     if not files:
-        return Analysis(installed=False)
+        return FindingId.HARDENING_NO_UNIT.found(unit=UNIT)
+    if missing:
+        return FindingId.HARDENING_ALONE.found(missing=", ".join(missing))
     # By its name, so that drop-ins count; from the environment it takes no other place for units.
     command = ("systemd-analyze", "--no-pager", "--offline=true", "security", UNIT)
     environment = {k: v for k, v in os.environ.items() if not k.startswith("SYSTEMD_")}
@@ -155,22 +244,19 @@ def analyse_unit(files: Sequence[Path]) -> Analysis:
             timeout=_ANALYSIS_SECONDS,
             env=environment | {"LC_ALL": "C.UTF-8"},
         )
+        lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        said = lines[-1].strip() if lines else ""
     except (OSError, subprocess.TimeoutExpired) as error:
-        return Analysis(installed=True, said=str(error))
-    said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-    return Analysis(installed=True, said=said[-1].strip() if said else "")
-
-
-def judge_hardening(analysis: Analysis, missing: Sequence[str] = ()) -> CheckResult:
-    """Whether the service is confined as the shipped one is, and has what it needs beside it."""
-    if not analysis.installed:
-        return CheckResult("hardening", FindingId.HARDENING_NO_UNIT, {"unit": UNIT})
-    if missing:
-        return CheckResult("hardening", FindingId.HARDENING_ALONE, {"missing": ", ".join(missing)})
-    found = _OVERALL.search(analysis.said)
+        said = str(error)
+    found = _OVERALL.search(said)
     if found is None:
-        return CheckResult("hardening", FindingId.HARDENING_NO_TOOL, {"why": analysis.said})
+        return FindingId.HARDENING_NO_TOOL.found(why=said)
     exposure = float(found[1])
     what = FindingId.HARDENING_OK if exposure <= MOST_EXPOSED else FindingId.HARDENING_WEAK
     values = {"exposure": exposure, "limit": MOST_EXPOSED, "unit": UNIT}
-    return CheckResult("hardening", what, values)
+    return what.found(**values)
+
+
+def check_service() -> CheckResult:
+    """The same of the installed unit."""
+    return check_hardening(unit_files(), missing_companions())

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from camerad.config import Settings
-from camerad.doctor import card
-from camerad.doctor.card import BUDGET_SECONDS, FRAGMENTS, WriteTimes
+from camerad.doctor import store_checks as card
 from camerad.doctor.check_results import FindingId
+from camerad.doctor.store_checks import BUDGET_SECONDS, FRAGMENTS, WriteTimes
 from camerad.store.disk import FreeSpace
 
 NEEDED = 1_000_000.0  # bytes per second: 8 Mbit/s
@@ -128,3 +128,4 @@ def test_what_a_card_refuses_is_told_apart(
 def test_a_card_that_works_is_well(settings: Settings, tmp_path: Path) -> None:
     # Half a second of 6 Mbit/s are 375 kB; whatever this machine's disk does, it was written.
     assert card.check_card(settings, str(tmp_path)).values["syncs"] >= 1
+    assert card.check_space(settings, str(tmp_path)).values["directory"] == str(tmp_path)

@@ -17,7 +17,14 @@ from types import ModuleType
 import pytest
 
 from camerad.base.errors import ConfigError, StorageError
-from camerad.doctor import card, checks, daemon, identity, isolated_check, runner
+from camerad.doctor import (
+    checks,
+    daemon,
+    isolated_check,
+    runner,
+    store_checks,
+    system_checks,
+)
 from camerad.doctor.check_results import CheckResult, FindingId
 from camerad.doctor.isolated_check import IsolatedChecks, NoAnswerError
 from tests.waiting import ended, reached, until
@@ -180,13 +187,13 @@ def store(config: Path) -> Path:
 @pytest.mark.parametrize(
     ("module", "name", "silent"),
     [
-        (identity, "observe_ledger", {"key", "ledger", "clock"}),
+        (store_checks, "observe_ledger", {"key", "ledger", "clock"}),
         (runner, "check_key", {"key"}),
-        (runner, "check_service", {"hardening"}),
-        (runner.power, "check_power", {"battery", "temperature"}),
-        (runner.system_checks, "read_clock", {"clock"}),
-        (card, "check_space", {"space"}),
-        (card, "check_card", {"card"}),
+        (system_checks, "check_service", {"hardening"}),
+        (system_checks, "check_power", {"battery", "temperature"}),
+        (system_checks, "read_clock", {"clock"}),
+        (store_checks, "check_space", {"space"}),
+        (store_checks, "check_card", {"card"}),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -210,8 +217,8 @@ def test_a_store_that_does_not_answer_is_nobody_s_and_its_daemon_is_asked(
 ) -> None:
     for module, name in (
         (daemon, "find_owner"),
-        (identity, "observe_ledger"),
-        (card, "check_space"),
+        (store_checks, "observe_ledger"),
+        (store_checks, "check_space"),
     ):
         monkeypatch.setattr(module, name, never)
     monkeypatch.setitem(checks.DEADLINES, "daemon", 1.0)
@@ -222,7 +229,7 @@ def test_a_store_that_does_not_answer_is_nobody_s_and_its_daemon_is_asked(
     assert seen["space"].values == seen["ledger"].values == {"seconds": 0.5}
     # Nobody knows whose they are.
     assert seen["camera"].finding is seen["light_red"].finding is FindingId.DEVICES_TAKEN
-    runs = daemon.PartsOwner(CheckResult("daemon", FindingId.DAEMON_RUNS, {"stage": "idle"}))
+    runs = daemon.PartsOwner(FindingId.DAEMON_RUNS.found(stage="idle"))
     monkeypatch.setattr(daemon, "ask_daemon", lambda _: runs)
     monkeypatch.setattr(runner, "AFTERWARDS_SECONDS", LONG)
     assert found(config, "uptime")["daemon"].finding is FindingId.DAEMON_RUNS
@@ -259,7 +266,27 @@ def test_a_device_that_does_not_answer_is_told(
 def test_mistakes_of_a_configuration_are_told_one_by_one(config: Path) -> None:
     config.write_text("policy: nowhere\nbogus: 1\n")
     with pytest.raises(ConfigError) as raised:
-        runner.configuration.load(config)
+        system_checks.load(config)
     assert found(config, "uptime")["configuration"].values["mistakes"].splitlines() == list(
         raised.value.mistakes
     )
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        None,
+        daemon.PartsOwner(CheckResult("daemon", FindingId.DAEMON_SILENT, {"why": "it is late"})),
+    ],
+)
+def test_a_daemon_that_ends_while_the_buttons_are_watched_leaves_them_untested(
+    config: Path, monkeypatch: pytest.MonkeyPatch, again: daemon.PartsOwner | None
+) -> None:
+    health: dict[str, object] = {"buttons": {}}
+    first = daemon.PartsOwner(FindingId.DAEMON_RUNS.found(stage="idle"), health=health)
+    monkeypatch.setattr(daemon, "find_owner", lambda *_: first)
+    monkeypatch.setattr(daemon, "ask_daemon", lambda _: again)
+    monkeypatch.setattr(runner, "STUCK_SECONDS", 0.0)
+
+    seen = {one.finding for name, one in found(config, "buttons").items() if "button_" in name}
+    assert seen == {FindingId.DEVICES_TAKEN}

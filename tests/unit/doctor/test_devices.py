@@ -15,11 +15,11 @@ from msgspec.structs import replace
 
 from camerad.base.words import languages, words_in
 from camerad.config import Settings
-from camerad.doctor import camera, daemon, display, io_checks, microphone
+from camerad.doctor import camera, daemon, device_checks
 from camerad.doctor.camera import CameraObservation
 from camerad.doctor.check_results import CheckResult, FindingId
 from camerad.doctor.daemon import PartsOwner
-from camerad.doctor.microphone import SoundLevels
+from camerad.doctor.device_checks import SoundLevels
 from camerad.doctor.sentences import sentence
 
 REPORT = {
@@ -44,13 +44,10 @@ def seen(error: str | None = None, waited: float = 1.0, **differs: Any) -> Findi
     ).finding
 
 
-def test_a_camera_that_delivers_what_is_wanted_is_well() -> None:
-    assert seen() is FindingId.CAMERA_OK
-
-
 @pytest.mark.parametrize(
     ("differs", "what"),
     [
+        ({}, FindingId.CAMERA_OK),
         ({"error": "no camera found"}, FindingId.CAMERA_DOWN),
         ({"camera": None}, FindingId.CAMERA_DOWN),
         ({"age_ms": None, "rate": None}, FindingId.CAMERA_SILENT),
@@ -99,34 +96,39 @@ class Device:
 
 def heard(samples: np.ndarray[Any, Any]) -> SoundLevels:
     result, device = SoundLevels(), Device(samples)
-    microphone.read_device(device, result, len(samples) + 1)
+    device_checks.read_device(device, result, len(samples) + 1)
     result.ended.set()
     assert device.closed
     assert not any(any(part) for part in device.given), "samples were kept"
     return result
 
 
-def test_a_microphone_that_hears_is_well_and_says_how_loud() -> None:
-    tone = np.sin(np.arange(1000)) * 3276.7
-    found = microphone.judge(heard(tone))
-    # A tenth of full scale is 20 dB below it.
-    assert (found.finding, found.values["peak_db"]) == (FindingId.MICROPHONE_OK, 20.0)
+NOISE = np.arange(1000) % 3 - 1
+"""One bit of a converter's own."""
 
 
-@pytest.mark.parametrize("offset", [0, 500])
-def test_silence_is_no_sound_whatever_its_offset(offset: int) -> None:
-    rushing = np.arange(1000) % 3 - 1 + offset  # one bit of a converter's own noise
-    assert microphone.judge(heard(rushing)).finding is FindingId.MICROPHONE_SILENT
-
-
-def test_what_is_cut_off_is_too_loud() -> None:
-    loud = np.clip(np.sin(np.arange(1000)) * 60_000, -32_767, 32_767)
-    assert microphone.judge(heard(loud)).finding is FindingId.MICROPHONE_CLIPS
+@pytest.mark.parametrize(
+    ("samples", "what"),
+    [
+        (np.sin(np.arange(1000)) * 3276.7, FindingId.MICROPHONE_OK),
+        (NOISE, FindingId.MICROPHONE_SILENT),
+        (NOISE + 500, FindingId.MICROPHONE_SILENT),
+        (np.clip(np.sin(np.arange(1000)) * 60_000, -32_767, 32_767), FindingId.MICROPHONE_CLIPS),
+    ],
+    ids=["tone", "silence", "silence with an offset", "cut off"],
+)
+def test_a_microphone_is_judged_by_how_loud_it_is(
+    samples: np.ndarray[Any, Any], what: FindingId
+) -> None:
+    found = device_checks.judge_microphone(heard(samples))
+    assert found.finding is what
+    if what is FindingId.MICROPHONE_OK:  # a tenth of full scale is 20 dB below it
+        assert found.values["peak_db"] == 20.0
 
 
 def test_a_microphone_is_read_no_longer_than_needed() -> None:
     result, device = SoundLevels(), Device(np.ones(1000))
-    microphone.read_device(device, result, 200)
+    device_checks.read_device(device, result, 200)
     assert (result.samples, device.closed) == (200, True)
 
 
@@ -142,12 +144,12 @@ def test_a_microphone_that_is_not_there_and_one_that_hangs_are_told_apart(
         release.wait(30)
         raise OSError("at last")
 
-    monkeypatch.setattr(microphone, "PATIENCE_SECONDS", 0.05)
-    monkeypatch.setattr(microphone, "LISTEN_SECONDS", 0.0)
+    monkeypatch.setattr(device_checks, "LISTEN_PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(device_checks, "LISTEN_SECONDS", 0.0)
 
     def examined(opening: Callable[[object], Any]) -> CheckResult:
-        monkeypatch.setattr(microphone, "AlsaDevice", opening)
-        return asyncio.run(microphone.check_microphone(settings, None))
+        monkeypatch.setattr(device_checks, "AlsaDevice", opening)
+        return asyncio.run(device_checks.check_microphone(settings, None))
 
     gone = examined(missing)
     assert (gone.finding, gone.values["why"]) == (
@@ -156,6 +158,13 @@ def test_a_microphone_that_is_not_there_and_one_that_hangs_are_told_apart(
     )
     assert examined(hanging).finding is FindingId.MICROPHONE_HANGS
     release.set()
+    monkeypatch.setattr(device_checks, "AlsaDevice", missing)
+    person = Somebody(True)
+    asyncio.run(device_checks.check_microphone(settings, person))
+    assert person.asked == ["microphone"]
+    off = replace(settings, microphone=replace(settings.microphone, enabled=False))
+    unwanted = asyncio.run(device_checks.check_microphone(off, None))
+    assert unwanted.finding is FindingId.MICROPHONE_UNWANTED
 
 
 # ------------------------------------------------------------------------------------- display
@@ -170,7 +179,7 @@ def test_a_microphone_that_is_not_there_and_one_that_hangs_are_told_apart(
     ],
 )
 def test_a_display_shows_or_does_not(fault: str | None, noticed: bool, what: FindingId) -> None:
-    assert display.judge(fault, seen=noticed).finding is what
+    assert camera.judge_display(fault, seen=noticed).finding is what
 
 
 # --------------------------------------------------------------------------------------- touch
@@ -206,7 +215,7 @@ def pins(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedFactory]:
     made = SimulatedFactory()
     gpiozero.Device.pin_factory = made
     for name in ("ON_SECONDS", "STUCK_SECONDS"):
-        monkeypatch.setattr(io_checks, name, 0.01)
+        monkeypatch.setattr(device_checks, name, 0.01)
     yield made
     made.close()
     gpiozero.Device.pin_factory = before
@@ -219,22 +228,18 @@ def run(work: Awaitable[CheckResult]) -> CheckResult:
     return asyncio.run(wait())
 
 
-@pytest.mark.parametrize(
-    ("notices", "what"), [(True, FindingId.OUTPUT_SEEN), (False, FindingId.OUTPUT_UNSEEN)]
-)
-def test_a_person_says_whether_a_light_shines(
-    pins: SimulatedFactory, settings: Settings, notices: bool, what: FindingId
-) -> None:
-    person = Somebody(notices)
-    found = run(io_checks.check_output(settings, "light_red", person))
-    assert (found.finding, found.values["gpio"], person.asked) == (what, 23, ["light_red"])
+def test_a_person_says_whether_a_light_shines(pins: SimulatedFactory, settings: Settings) -> None:
+    for notices, what in ((True, FindingId.OUTPUT_SEEN), (False, FindingId.OUTPUT_UNSEEN)):
+        person = Somebody(notices)
+        found = run(device_checks.check_output(settings, "light_red", person))
+        assert (found.finding, found.values["gpio"], person.asked) == (what, 23, ["light_red"])
 
 
 @pytest.mark.parametrize("check", ["light_green", "light_amber", "vibration", "buzzer"])
 def test_an_output_that_follows_is_well_and_is_off_afterwards(
     pins: SimulatedFactory, settings: Settings, check: str
 ) -> None:
-    found = run(io_checks.check_output(settings, check, None))
+    found = run(device_checks.check_output(settings, check, None))
     assert found.finding is FindingId.OUTPUT_OK
     gpio = found.values["gpio"]
     levels = [one.level for one in pins.history if one.gpio == gpio and one.output]
@@ -247,77 +252,46 @@ def test_an_output_that_does_not_follow_is_dead_and_nobody_is_asked(
 ) -> None:
     pins.short(22, 2**60)
     person = Somebody(True)
-    found = run(io_checks.check_output(settings, "light_green", person))
+    found = run(device_checks.check_output(settings, "light_green", person))
     assert (found.finding, found.values["state"]) == (FindingId.OUTPUT_DEAD, "on")
     assert person.asked == []
+    stays = device_checks.judge_output("light_red", 23, rises=True, falls=False, seen=True)
+    assert (stays.finding, stays.values["state"]) == (FindingId.OUTPUT_DEAD, "off")
 
 
-def test_a_line_that_stays_on_is_dead_as_well() -> None:
-    found = io_checks.judge_output("light_red", 23, rises=True, falls=False, seen=True)
-    assert (found.finding, found.values["state"]) == (FindingId.OUTPUT_DEAD, "off")
+def button(settings: Settings, person: Somebody | None = None) -> FindingId:
+    return run(device_checks.check_button(settings, "button_main", person)).finding
 
 
 def test_lines_that_another_program_has_are_told(
     pins: SimulatedFactory, settings: Settings
 ) -> None:
     with gpiozero.DigitalOutputDevice(22), gpiozero.DigitalInputDevice(17, pull_up=True):
-        assert (
-            run(io_checks.check_output(settings, "light_green", None)).finding
-            is FindingId.OUTPUT_TAKEN
-        )
-        assert (
-            run(io_checks.check_button(settings, "button_main", None)).finding
-            is FindingId.BUTTON_TAKEN
-        )
+        taken = run(device_checks.check_output(settings, "light_green", None))
+        assert taken.finding is FindingId.OUTPUT_TAKEN
+        assert button(settings) is FindingId.BUTTON_TAKEN
 
 
-def test_a_button_that_rests_is_free(pins: SimulatedFactory, settings: Settings) -> None:
-    assert (
-        run(io_checks.check_button(settings, "button_main", None)).finding is FindingId.BUTTON_FREE
-    )
-
-
-def test_a_button_that_is_held_all_the_time_is_stuck(
-    pins: SimulatedFactory, settings: Settings
-) -> None:
-    pins.hold(17, bounce=False)
-    assert (
-        run(io_checks.check_button(settings, "button_main", None)).finding is FindingId.BUTTON_STUCK
-    )
-
-
-def test_a_press_that_is_asked_for_arrives(pins: SimulatedFactory, settings: Settings) -> None:
-    person = Somebody(True, lambda: pins.press(17, 0.1) and None)
-    found = run(io_checks.check_button(settings, "button_main", person))
-    assert (found.finding, person.asked) == (FindingId.BUTTON_WORKS, ["button_main"])
-
-
-def test_a_press_that_is_over_before_anybody_looks_arrives(
+def test_a_button_is_free_or_stuck_and_a_press_arrives_however_short(
     pins: SimulatedFactory, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert button(settings) is FindingId.BUTTON_FREE
+
     def tapped() -> None:
         pins.hold(17, bounce=False)
         pins.release(17)
 
-    monkeypatch.setattr(io_checks, "PRESS_SECONDS", 5.0)
-    found = run(io_checks.check_button(settings, "button_main", Somebody(True, tapped)))
-    assert found.finding is FindingId.BUTTON_WORKS
-
-
-def test_a_press_that_does_not_come_or_does_not_end_is_found(
-    pins: SimulatedFactory, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(io_checks, "PRESS_SECONDS", 0.05)
-    nobody = Somebody(True)
-    assert (
-        run(io_checks.check_button(settings, "button_main", nobody)).finding
-        is FindingId.BUTTON_UNPRESSED
-    )
-    holder = Somebody(True, lambda: pins.hold(17))
-    assert (
-        run(io_checks.check_button(settings, "button_main", holder)).finding
-        is FindingId.BUTTON_STUCK
-    )
+    monkeypatch.setattr(device_checks, "PRESS_SECONDS", 5.0)
+    for press in (lambda: pins.press(17, 0.1) and None, tapped):
+        person = Somebody(True, press)
+        assert (button(settings, person), person.asked) == (
+            FindingId.BUTTON_WORKS,
+            ["button_main"],
+        )
+    monkeypatch.setattr(device_checks, "PRESS_SECONDS", 0.05)
+    assert button(settings, Somebody(True)) is FindingId.BUTTON_UNPRESSED
+    assert button(settings, Somebody(True, lambda: pins.hold(17))) is FindingId.BUTTON_STUCK
+    assert button(settings) is FindingId.BUTTON_STUCK  # it is still held
 
 
 # -------------------------------------------------------------------------- by the daemon's word

@@ -13,13 +13,7 @@ from camerad.config import Settings
 from camerad.container.keys import SigningKey
 from camerad.doctor import system_checks
 from camerad.doctor.check_results import FindingId
-from camerad.doctor.system_checks import (
-    Analysis,
-    analyse_unit,
-    judge_clock,
-    judge_hardening,
-    judge_uptime,
-)
+from camerad.doctor.system_checks import check_hardening, judge_clock, judge_uptime
 from camerad.ledger.claim import Claim
 from camerad.ledger.ledger import Ledger
 
@@ -68,7 +62,7 @@ def test_the_time_since_boot_is_told_in_days_hours_and_minutes() -> None:
 def test_without_a_unit_there_is_nothing_to_be_confined(tmp_path: Path) -> None:
     files = system_checks.unit_files([tmp_path])
     assert files == []
-    assert judge_hardening(analyse_unit(files)).finding is FindingId.HARDENING_NO_UNIT
+    assert check_hardening(files).finding is FindingId.HARDENING_NO_UNIT
 
 
 def test_the_first_unit_counts_and_drop_ins_of_all_directories(tmp_path: Path) -> None:
@@ -128,8 +122,18 @@ def test_a_store_that_this_user_may_not_look_into_may_have_one(
         ("", FindingId.HARDENING_NO_TOOL),
     ],
 )
-def test_a_unit_is_as_confined_as_systemd_says(said: str, what: FindingId) -> None:
-    assert judge_hardening(Analysis(installed=True, said=said)).finding is what
+def test_a_unit_is_as_confined_as_systemd_says_last(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: str, what: FindingId
+) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def run(command: tuple[str, ...], **_: Any) -> Any:
+        asked.append(command)
+        return subprocess.CompletedProcess(command, 0, f"a\n{said}\n\n", "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    assert check_hardening([tmp_path / "camerad.service"]).finding is what
+    assert asked[0][-2:] == ("security", "camerad.service")
 
 
 def test_the_service_needs_what_switches_off_and_reboots_for_it(tmp_path: Path) -> None:
@@ -142,27 +146,16 @@ def test_the_service_needs_what_switches_off_and_reboots_for_it(tmp_path: Path) 
         (lib / name).touch()
     # Installed, and not enabled.
     assert system_checks.missing_companions([etc, lib]) == ("camerad-power-off.path",)
-    found = judge_hardening(Analysis(installed=True), system_checks.missing_companions([etc, lib]))
+    found = check_hardening([lib / "camerad.service"], system_checks.missing_companions([etc, lib]))
     assert (found.finding, found.values) == (FindingId.HARDENING_ALONE, {"missing": names[0]})
     (etc / "multi-user.target.wants" / names[0]).symlink_to(lib / names[0])
     assert system_checks.missing_companions([etc, lib]) == ()
-
-
-def test_what_systemd_says_last_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    asked: list[tuple[str, ...]] = []
-
-    def run(command: tuple[str, ...], **_: Any) -> Any:
-        asked.append(command)
-        return subprocess.CompletedProcess(command, 0, "a\nthe last\n\n", "")
-
-    monkeypatch.setattr(subprocess, "run", run)
-    assert analyse_unit([tmp_path / "camerad.service"]).said == "the last"
-    assert asked[0][-2:] == ("security", "camerad.service")
 
 
 def test_a_machine_without_systemd_is_no_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    found = judge_hardening(analyse_unit([tmp_path / "camerad.service"]))
+    found = check_hardening([tmp_path / "camerad.service"])
     assert found.finding is FindingId.HARDENING_NO_TOOL
+    assert system_checks.check_service().check == "hardening"

@@ -50,6 +50,14 @@ def store(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def taken(store: Path) -> Iterator[str]:
+    """The store, which another process has."""
+    claim = disk.claim(str(store))
+    yield str(store)
+    os.close(claim)
+
+
+@pytest.fixture
 def socket(tmp_path: Path) -> Iterator[str]:
     """The socket of a running daemon."""
     ready, path = threading.Event(), [""]
@@ -89,19 +97,17 @@ def test_a_store_that_nobody_has_is_claimed_until_the_end(store: Path, tmp_path:
     os.close(disk.claim(str(store)))
 
 
-def test_a_daemon_that_has_the_store_is_asked(store: Path, socket: str) -> None:
-    claim = disk.claim(str(store))
-    owner = daemon.find_owner(str(store), socket)
+def test_a_daemon_that_has_the_store_is_asked(taken: str, socket: str) -> None:
+    owner = daemon.find_owner(taken, socket)
     assert (owner.result.finding, owner.free) == (FindingId.DAEMON_RUNS, False)
     assert owner.result.values == {"stage": "idle"}
     assert (owner.health, owner.status["clock"]) == ({"faulty": []}, "rtc")
     # Its key is asked of the store, which is not open yet.
     assert owner.key is None
-    os.close(claim)
 
 
 def test_a_daemon_that_is_about_to_listen_is_waited_for(
-    store: Path, socket: str, monkeypatch: pytest.MonkeyPatch
+    taken: str, socket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tries: list[float] = []
     real = daemon.request
@@ -113,15 +119,13 @@ def test_a_daemon_that_is_about_to_listen_is_waited_for(
 
     monkeypatch.setattr(daemon, "request", early)
     monkeypatch.setattr(time, "sleep", tries.append)
-    claim = disk.claim(str(store))
-    assert daemon.find_owner(str(store), socket).result.finding is FindingId.DAEMON_RUNS
+    assert daemon.find_owner(taken, socket).result.finding is FindingId.DAEMON_RUNS
     assert len(tries) == 3
-    os.close(claim)
 
 
 @pytest.mark.parametrize("comes", [True, False])
 def test_a_daemon_that_is_about_to_have_its_camera_is_waited_for(
-    store: Path, socket: str, monkeypatch: pytest.MonkeyPatch, *, comes: bool
+    taken: str, socket: str, monkeypatch: pytest.MonkeyPatch, *, comes: bool
 ) -> None:
     tries: list[float] = []
     real = daemon.request
@@ -136,21 +140,17 @@ def test_a_daemon_that_is_about_to_have_its_camera_is_waited_for(
     monkeypatch.setattr(time, "sleep", tries.append)
     if not comes:
         monkeypatch.setattr(camera, "OPENING_SECONDS", 0.05)
-    claim = disk.claim(str(store))
-    owner = daemon.find_owner(str(store), socket)
+    owner = daemon.find_owner(taken, socket)
     assert owner.result.values == {"stage": "idle" if comes else "starting"}
     assert len(tries) == 3 if comes else tries
-    os.close(claim)
 
 
 def test_somebody_who_has_the_store_and_does_not_answer_is_told(
-    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    taken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(daemon, "PATIENCE_SECONDS", 0.0)
-    claim = disk.claim(str(store))
-    owner = daemon.find_owner(str(store), str(tmp_path / "none.sock"))
+    owner = daemon.find_owner(taken, str(tmp_path / "none.sock"))
     assert (owner.result.finding, owner.free) == (FindingId.DAEMON_SILENT, False)
-    os.close(claim)
 
 
 def test_before_the_first_start_there_is_nothing_to_claim(tmp_path: Path) -> None:
@@ -170,15 +170,13 @@ def test_before_the_first_start_there_is_nothing_to_claim(tmp_path: Path) -> Non
     ],
 )
 def test_a_daemon_that_may_not_be_asked_and_one_that_hangs_are_told_apart(
-    store: Path, monkeypatch: pytest.MonkeyPatch, cause: Exception, what: FindingId
+    taken: str, monkeypatch: pytest.MonkeyPatch, cause: Exception, what: FindingId
 ) -> None:
     def connect(*_: object) -> None:
         raise cause
 
     monkeypatch.setattr(client._UnixConnection, "connect", connect)
-    claim = disk.claim(str(store))
-    assert daemon.find_owner(str(store), "/s").result.finding is what
-    os.close(claim)
+    assert daemon.find_owner(taken, "/s").result.finding is what
 
 
 def test_whoever_may_not_look_at_the_store_may_still_ask(
@@ -198,19 +196,15 @@ def test_whoever_may_not_look_at_the_store_may_still_ask(
 
 
 def test_a_user_without_the_right_to_read_is_told_to_be_another(
-    store: Path, socket: str, monkeypatch: pytest.MonkeyPatch
+    taken: str, socket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(daemon, "request", lambda *_: (403, {"error": "not for you"}))
-    claim = disk.claim(str(store))
-    found = daemon.find_owner(str(store), socket).result
+    found = daemon.find_owner(taken, socket).result
     assert (found.finding, found.values["why"]) == (FindingId.DAEMON_FORBIDDEN, "not for you")
-    os.close(claim)
 
 
 def test_a_daemon_of_another_version_that_has_no_health_is_not_understood(
-    store: Path, socket: str, monkeypatch: pytest.MonkeyPatch
+    taken: str, socket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(Running, "health")
-    claim = disk.claim(str(store))
-    assert daemon.find_owner(str(store), socket).result.finding is FindingId.DAEMON_SILENT
-    os.close(claim)
+    assert daemon.find_owner(taken, socket).result.finding is FindingId.DAEMON_SILENT

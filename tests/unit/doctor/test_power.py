@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from camerad.config import Settings
 from camerad.doctor.check_results import FindingId
-from camerad.doctor.power import check_power, judge_battery, judge_temperature
+from camerad.doctor.system_checks import check_power, judge_battery, judge_temperature
 from camerad.hardware.power import PowerReading
 from camerad.hardware.thermal import ThermalReading
 
