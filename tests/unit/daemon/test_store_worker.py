@@ -158,23 +158,6 @@ def recorded(scene: Scene, *, ended: bool = True, marks: tuple[int, ...] = ()) -
     return sink.path
 
 
-def test_names_are_given_and_let_go_of_by_one_thread_at_a_time(scenes: Any) -> None:
-    """One recorder makes its file while another one looks for a name."""
-    scene = scenes()
-    until(lambda: scene.kept, WAIT, "the first housekeeping")
-
-    class Names(dict[int, str]):
-        def pop(self, *key: Any) -> Any:
-            assert scene.keeping._naming.locked()
-            return super().pop(*key)
-
-    scene.keeping._named = Names()
-    scene.keeping.new_id(scene.clock.wall_us())
-    assert scene.keeping._named
-    recorded(scene)
-    assert not scene.keeping._named
-
-
 def test_a_first_start_makes_identity_and_ledger(scenes: Any, tmp_path: Path) -> None:
     scene = scenes()
     assert scene.kinds()[-1] == "start"
@@ -866,18 +849,6 @@ def housekept(scene: Scene) -> None:
     until(done, WAIT, "housekeeping")
 
 
-def test_what_is_due_is_deleted_and_leaves_a_tombstone(scenes: Any) -> None:
-    scene = scenes()
-    path = recorded(scene)
-    scene.clock.advance(13 * DAY)
-    housekept(scene)
-    assert os.path.exists(path)
-    scene.clock.advance(2 * DAY)
-    housekept(scene)
-    assert not os.path.exists(path)
-    assert "deleted" in scene.kinds()
-
-
 @pytest.mark.parametrize("name", [f"{ID} (1).tar", f"Kopie von {ID}.tar", "copy.bin"])
 def test_p9_the_daemon_deletes_copies_with_their_recording_and_those_that_come_later(
     scenes: Any, name: str
@@ -892,7 +863,9 @@ def test_p9_the_daemon_deletes_copies_with_their_recording_and_those_that_come_l
     assert copy.exists()
     scene.clock.advance(2 * DAY)
     housekept(scene)
+    assert not path.exists()
     assert not copy.exists()
+    assert "deleted" in scene.kinds()
     copy.write_bytes(content)
     housekept(scene)
     assert not copy.exists()
@@ -914,18 +887,6 @@ def test_uptime_is_noted_every_hour(scenes: Any) -> None:
     scene.clock.advance(3601 * SECOND)
     housekept(scene)
     assert "uptime" in scene.kinds()
-
-
-def test_a_recording_that_failed_is_closed_while_the_daemon_goes_on(
-    scenes: Any, tmp_path: Path
-) -> None:
-    scene = scenes()
-    recorded(scene, ended=False)
-    scene.keeping.interrupted()
-    housekept(scene)
-    (info,) = listing.list_recordings(str(tmp_path / "recordings"))
-    assert info.state == "recovered"
-    assert "recovered" in scene.kinds()
 
 
 def being_made(scene: Scene) -> tuple[Any, list[bytes], Moment]:
@@ -1060,18 +1021,6 @@ def test_whoever_allowed_more_than_the_policy_is_in_the_ledger(scenes: Any) -> N
     assert [one.key for one in said.overridden] == ["retention.days"]
 
 
-def test_a_second_death_before_it_went_on_loses_nothing(scenes: Any) -> None:
-    clock = died(scenes, "recording")
-    first = scenes(clock)
-    first.keeping.ask(lambda _store, _key: None).result(WAIT)
-    assert first.opened[0].resume == ID
-    first.keeping.close(WAIT)
-    clock.advance(2 * SECOND)
-    second = scenes(clock)
-    housekept(second)
-    assert second.opened[0].resume == ID
-
-
 @pytest.mark.parametrize("stage", ["recording", "stopping"])
 def test_what_the_wearer_wanted_is_handed_on_with_a_recording_that_goes_on(
     scenes: Any, stage: str
@@ -1082,6 +1031,7 @@ def test_what_the_wearer_wanted_is_handed_on_with_a_recording_that_goes_on(
         scene.kinds()
         opened = scene.opened[0]
         goes_on = stage == "recording"
+        assert opened.resume == (ID if goes_on else None)
         assert (opened.display, opened.muted_us) == ((True, 12) if goes_on else (None, None))
         scene.keeping.close(WAIT)
 
