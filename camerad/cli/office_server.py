@@ -17,8 +17,8 @@ from camerad.base.text import printable
 from camerad.cli import desk
 from camerad.cli.console import CommandError, print_line
 from camerad.evidence import own_key
+from camerad.office.jobs.alert_channels import SmtpChannel
 from camerad.office.jobs.alert_message import make_test_message
-from camerad.office.jobs.smtp_channel import SmtpChannel
 from camerad.office.replicas.replicas import open_replicas
 from camerad.office.server.directory_locks import DirectoryLocks
 from camerad.office.server.office_settings import OfficeFile, check_file, load
@@ -94,7 +94,8 @@ def send_test_message(options: argparse.Namespace) -> int:
             EX_CONFIG,
         )
     message = make_test_message(settings.notify.language, settings.url)
-    SmtpChannel(settings.notify.smtp, SystemClock()).send(message)
+    for recipient in settings.notify.smtp.recipients:
+        SmtpChannel(settings.notify.smtp, recipient, SystemClock()).send(message)
     print_line("smtp: the message was taken; see whether it arrives")
     return 0
 

@@ -6,6 +6,7 @@ import asyncio
 import ssl
 import threading
 import warnings
+from contextlib import AbstractContextManager, nullcontext
 from email.message import Message
 from email.parser import BytesParser
 from email.policy import default
@@ -15,7 +16,9 @@ from typing import Any, Final
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from camerad.base.clock import DAY
-from camerad.office.jobs.alert_channels import ChannelError, PartlySentError
+from camerad.base.errors import StorageError
+from camerad.office.jobs.alert_channels import ChannelError
+from camerad.office.jobs.alert_memory import Memory, Told
 from camerad.office.jobs.alert_message import AlertMessage
 from camerad.office.jobs.alert_rules import Alert, AlertKind, OfficeFacts, StoreFacts
 from tests.waiting import DEADLINE
@@ -49,38 +52,46 @@ def alert(kind: AlertKind = AlertKind.CAMERA_NOT_SEEN, about: str = "a", **said:
 
 
 class RememberingChannel:
-    """Takes messages, unless it is broken. sent: all that it took. lacking: who did not get it, in
-    words. later: whether it gives it to them as soon as there is nobody lacking. given: how often
-    it did, and tried: how often it was to."""
+    """Takes messages, unless it is broken. sent: all that it took."""
 
     def __init__(self, *, at_once: bool = False) -> None:
-        self.name = "post"
+        self.name, self.recipient = "post", ""
         self.at_once = at_once
-        self.broken = self.lacking = ""
-        self.later = False
-        self.given = self.tried = 0
+        self.broken = ""
         self.sent: list[AlertMessage] = []
 
     def send(self, message: AlertMessage) -> None:
         if self.broken:
             raise ChannelError(self.broken)
         self.sent.append(message)
-        self._lack()
-
-    def _lack(self) -> None:
-        if self.lacking:
-            raise PartlySentError(self.lacking, self._give if self.later else None)
-
-    def _give(self) -> None:
-        self.tried += 1
-        if self.broken:
-            raise ChannelError(self.broken)
-        self._lack()
-        self.given += 1
 
     @property
     def keys(self) -> list[list[str]]:
         return [[one.key for one in message.alerts] for message in self.sent]
+
+
+class RememberingStore:
+    """A channel's memory, as the database has it, of as many servers as use it. unread, full: what
+    it does not let be read or written for. taken: another server tells just now."""
+
+    def __init__(self) -> None:
+        self.told: dict[str, Told] = {}
+        self.unread = self.full = ""
+        self.taken = False
+
+    def claimed(self) -> AbstractContextManager[bool]:
+        return nullcontext(not self.taken)
+
+    def load(self) -> Memory:
+        if self.unread:
+            raise StorageError(self.unread)
+        return dict(self.told)
+
+    def save(self, before: Memory, after: Memory) -> None:
+        assert before == self.told
+        if self.full:
+            raise StorageError(self.full)
+        self.told = dict(after)
 
 
 class MailServer:

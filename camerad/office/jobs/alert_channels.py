@@ -1,16 +1,31 @@
-"""What carries alerts to people: the log and mail."""
+"""Channels that carry alerts to people: the log, and mail (SMTP, RFC 5321).
+
+Mail goes within TLS that is verified. It is plain text with its language, and says that a machine
+wrote it (RFC 3834), so that no absence answers it. Each recipient is a channel, so one whom the
+mail server refuses keeps no other from it.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable
+import smtplib
+import socket
+import ssl
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.utils import format_datetime, make_msgid
 from typing import Final, Protocol
 
+from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import EX_UNAVAILABLE, CameradError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import read_plain
+from camerad.base.send_deadline import deadline
+from camerad.base.text import printable
 from camerad.office.jobs.alert_message import AlertMessage, title_of
 from camerad.office.jobs.alert_rules import LOGGED_ELSEWHERE
+from camerad.office.server.alert_settings import SmtpSettings
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +33,8 @@ SEND_SECONDS: Final = 30.0
 """For each step of sending a message,"""
 WHOLE_SECONDS: Final = 120.0
 """and for all of it."""
-_LONGEST_SECRET: Final = 4096
+_LONGEST_LOGIN: Final = 4096
+_HINT: Final = "see notify.smtp in the office's settings"
 
 
 class ChannelError(CameradError, ConnectionError):
@@ -27,21 +43,12 @@ class ChannelError(CameradError, ConnectionError):
     exit_code = EX_UNAVAILABLE
 
 
-class PartlySentError(ChannelError):
-    """Error raised when some people have the message, and others did not get it; the text says who
-    did not. Sent once more, it would come to the former again. again: sends it to those of the
-    latter who were refused for the moment only, and raises PartlySentError if it cannot reach all
-    of them now, or another ChannelError; None if there is nobody to try again."""
-
-    def __init__(self, text: str, again: Callable[[], None] | None = None) -> None:
-        super().__init__(text)
-        self.again: Final = again
-
-
 class Channel(Protocol):
-    """Carries messages. name: in log and metrics. at_once: nothing waits for the day's message."""
+    """Carries messages. name: in log and metrics. recipient: whom it reaches, "" for everybody.
+    at_once: nothing waits for the day's message."""
 
     name: str
+    recipient: str
     at_once: bool
 
     def send(self, message: AlertMessage) -> None:
@@ -52,27 +59,141 @@ class LogChannel:
     """The log, in English, whether anything else is set up or not."""
 
     name = "log"
+    recipient = ""
     at_once = True
 
     def send(self, message: AlertMessage) -> None:
-        """Log each alert that nobody else logs."""
+        """Log each alert that nothing else logs."""
         for one, line in zip(message.alerts, message.lines, strict=True):
             if one.kind not in LOGGED_ELSEWHERE:
                 title = title_of(one.kind, message.language)
                 log.warning("%s: %s", title, line, extra=MessageId.ALERT.extra)
 
 
-def read_secret(path: str, what: str) -> list[str]:
-    """The lines of a file with a secret, without what is empty. Raises ChannelError, which never
-    repeats it."""
+class SmtpChannel:
+    """settings: the section ``notify.smtp``. recipient: one of its. clock: dates the mail."""
+
+    name = "smtp"
+    at_once = False
+
+    def __init__(self, settings: SmtpSettings, recipient: str, clock: Clock) -> None:
+        self._settings = settings
+        self.recipient = recipient
+        self._clock = clock
+
+    def send(self, message: AlertMessage) -> None:
+        """Give the mail to the server. Raises ChannelError."""
+        where = f"the mail server {self._settings.host}, port {self._settings.port}"
+        try:
+            self._send(self._mail(message))
+        except ChannelError:
+            raise
+        except ssl.SSLCertVerificationError as error:
+            raise ChannelError(
+                f"{where}: its certificate does not hold: {error.verify_message}; name its "
+                "authority with notify.smtp.ca, or its name as the certificate has it"
+            ) from error
+        except smtplib.SMTPAuthenticationError as error:
+            raise ChannelError(
+                f"{where}: it refuses user and password ({_said(error.smtp_error)}); correct "
+                f"{self._settings.login_file}"
+            ) from error
+        except smtplib.SMTPNotSupportedError as error:
+            raise ChannelError(
+                f"{where}: it does not offer what is needed ({printable(error)}); {_HINT}"
+            ) from error
+        except smtplib.SMTPRecipientsRefused as error:
+            code, answer = error.recipients[self.recipient]
+            # The server may take it later, or never (RFC 5321, 4.2.1).
+            remedy = "; correct notify.smtp.recipients" if code >= 500 else ""
+            raise ChannelError(
+                f"{where}: it does not take mail for {printable(self.recipient)}: {code} "
+                f"{_said(answer)}{remedy}"
+            ) from error
+        except smtplib.SMTPResponseException as error:
+            said = f"{error.smtp_code} {_said(error.smtp_error)}"
+            raise ChannelError(f"{where}: it does not take the mail ({said}); {_HINT}") from error
+        except (OSError, smtplib.SMTPException) as error:
+            said = printable(error) or type(error).__name__
+            raise ChannelError(f"{where}: it cannot be reached ({said}); {_HINT}") from error
+
+    def _mail(self, message: AlertMessage) -> EmailMessage:
+        sender = self._settings.sender
+        mail = EmailMessage()
+        mail["Subject"] = message.subject
+        mail["From"] = sender
+        mail["To"] = self.recipient
+        mail["Date"] = format_datetime(datetime.fromtimestamp(self._clock.wall_us() / SECOND, UTC))
+        mail["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])
+        mail["Auto-Submitted"] = "auto-generated"
+        mail.set_content(message.text)
+        mail["Content-Language"] = message.language
+        return mail
+
+    def _send(self, mail: EmailMessage) -> None:
+        settings = self._settings
+        context = _context(settings)
+        login = None if settings.login_file is None else _login(str(settings.login_file))
+        connection = socket.create_connection((settings.host, settings.port), SEND_SECONDS)
+        server: _Conversation | None = None
+        with deadline(WHOLE_SECONDS, lambda: connection if server is None else server.sock):
+            try:
+                if settings.encryption == "tls":
+                    connection = context.wrap_socket(connection, server_hostname=settings.host)
+                server = _Conversation(connection, settings)
+                if settings.encryption == "starttls":
+                    server.starttls(context=context)
+                if login is not None:
+                    server.login(*login)
+                server.send_message(mail, to_addrs=[self.recipient])
+            except BaseException:
+                (connection if server is None else server).close()
+                raise
+            with contextlib.suppress(OSError, smtplib.SMTPException):
+                server.quit()  # it has taken the mail
+
+
+class _Conversation(smtplib.SMTP):
+    """Speaks over a connection that is there. The standard library's makes its own, and waits for
+    the greeting before its socket can be reached."""
+
+    def __init__(self, connection: socket.socket, settings: SmtpSettings) -> None:
+        self._connection = connection
+        # The name that a mail server is greeted with is not looked up: that may take as long as all
+        # the rest.
+        own = settings.sender.rpartition("@")[2]
+        super().__init__(settings.host, settings.port, own, SEND_SECONDS)
+
+    def connect(self, *_: object, **__: object) -> tuple[int, bytes]:
+        """Takes the connection, and returns the greeting."""
+        self.sock, self.file = self._connection, None
+        return self.getreply()
+
+
+def _context(settings: SmtpSettings) -> ssl.SSLContext:
+    ca = None if settings.ca is None else str(settings.ca)
     try:
-        content = read_plain(path, what, _LONGEST_SECRET, linked=True)
-        lines = [line.strip() for line in content.decode("utf-8").splitlines()]
+        context = ssl.create_default_context(cafile=ca)
+    except (OSError, ssl.SSLError) as error:
+        raise ChannelError(f"{ca}: this is no authority's certificate in PEM: {error}") from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def _login(path: str) -> tuple[str, str]:
+    """User and password. Raises ChannelError, which never repeats them."""
+    try:
+        content = read_plain(path, "user and password", _LONGEST_LOGIN, linked=True)
+        lines = [one for line in content.decode("utf-8").splitlines() if (one := line.strip())]
     except StorageError as error:
         raise ChannelError(str(error)) from error
     except UnicodeDecodeError:
-        raise ChannelError(f"{path}: this is no text (UTF-8), and no {what}") from None
-    found = [line for line in lines if line]
-    if not found:
-        raise ChannelError(f"{path}: there is no {what} in this file; write it there")
-    return found
+        raise ChannelError(f"{path}: this is no text (UTF-8)") from None
+    if len(lines) != 2:
+        raise ChannelError(f"{path}: write two lines there, the user and the password")
+    return lines[0], lines[1]
+
+
+def _said(answer: bytes | str) -> str:
+    text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
+    return printable(text)[:200]

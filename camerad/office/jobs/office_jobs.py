@@ -28,9 +28,9 @@ from typing import Final
 from camerad.base.clock import SECOND, Clock
 from camerad.base.message_ids import MessageId
 from camerad.container.keys import Thumbprint
-from camerad.office.jobs import alert_memory
-from camerad.office.jobs.alert_channels import Channel, LogChannel
+from camerad.office.jobs.alert_channels import Channel, LogChannel, SmtpChannel
 from camerad.office.jobs.alert_delivery import AlertDelivery
+from camerad.office.jobs.alert_memory import AlertStore
 from camerad.office.jobs.alert_rules import StoreFacts
 from camerad.office.jobs.alert_watch import AlertWatch
 from camerad.office.jobs.index_job import IndexJob
@@ -39,7 +39,6 @@ from camerad.office.jobs.periodic_job import LEAST_PAUSE_SECONDS, PeriodicJob, e
 from camerad.office.jobs.readings_job import ReadingsJob
 from camerad.office.jobs.replica_job import ReplicaJob
 from camerad.office.jobs.retention_job import RetentionJob
-from camerad.office.jobs.smtp_channel import SmtpChannel
 from camerad.office.server.certificates import read_certificate
 from camerad.office.server.ledger_copy import LedgerCopies
 from camerad.office.server.office_server import Beside, ServerParts, Vault
@@ -48,7 +47,9 @@ from camerad.office.server.start_check import check_directory
 from camerad.office.server.takeover_events import TakeoverEvent
 from camerad.office.server.upload_files import Declaration
 from camerad.office.server.uploads import Uploads
-from camerad.office.state.database_settings import url_of
+from camerad.office.state.database import Database
+from camerad.office.state.database_settings import state_url, url_of
+from camerad.office.state.state_tables import STATE
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +74,7 @@ class OfficeJobs:
         self._clock = clock
         self._tidy = tidy
         self._metrics: JobMetrics
+        self._state = Database(state_url(settings.index, self._directory), STATE)
         self._works: list[PeriodicJob] = []
         self._index: IndexJob | None = None
         self._replicas: ReplicaJob | None = None
@@ -92,6 +94,7 @@ class OfficeJobs:
         if self._replicas is not None:
             self._replicas.end()
         end_all(self._works, self._clock, seconds)
+        self._state.close()
 
     def prepare(self, parts: ServerParts) -> None:
         """Put the jobs together."""
@@ -155,20 +158,19 @@ class OfficeJobs:
     def _add_channels(self, watch: AlertWatch) -> None:
         settings, clock = self._settings, self._clock
         channels: list[Channel] = [LogChannel()]
-        if settings.notify.smtp is not None:
-            channels.append(SmtpChannel(settings.notify.smtp, clock))
+        if (smtp := settings.notify.smtp) is not None:
+            channels += [SmtpChannel(smtp, one, clock) for one in smtp.recipients]
         for channel in channels:
             self._metrics.show_channel(channel.name)
             delivery = AlertDelivery(
                 channel,
                 watch.present,
                 settings.notify,
-                memory_path=alert_memory.path_in(str(settings.directory), channel.name),
+                store=AlertStore(self._state, f"{channel.name} {channel.recipient}".strip()),
                 office=settings.url,
                 clock=clock,
                 watch=self._metrics,
                 unknown=watch.unknown,
-                there=self._check_there,
             )
             self._add_work(CHANNELS + channel.name, delivery.deliver, away=True)
 

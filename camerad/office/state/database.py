@@ -13,13 +13,16 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import quote
+from weakref import WeakValueDictionary
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool, QueuePool
@@ -45,6 +48,9 @@ _ELSEWHERE: Final = frozenset(
 _DAMAGE: Final = ("42P01", "42703", "42P07", "42804", "23502", "23505", "XX001", "XX002")
 """SQLSTATE of tables, columns and rows that are not there or are others, and of damage."""
 _DISK_FULL: Final = "53100"
+_CLAIMS: Final[WeakValueDictionary[tuple[str, str], threading.Lock]] = WeakValueDictionary()
+_CLAIMING: Final = threading.Lock()
+"""SQLite is for one server, so its claims are locks of this process, by file and name."""
 
 
 class DatabaseUnavailableError(StorageError):
@@ -129,6 +135,32 @@ class Database:
                 if alone:
                     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({self.schema.lock})")
             yield connection
+
+    @contextlib.contextmanager
+    def claiming(self, name: str, *, wait: bool) -> Iterator[bool]:
+        """Hold the claim of a name, which excludes threads, and with PostgreSQL other servers;
+        yields whether it is held. wait: until it is. A process that ends holds nothing any more."""
+        if self.path is not None:
+            with _CLAIMING:
+                claim = _CLAIMS.setdefault((self.path, name), threading.Lock())
+            held = claim.acquire(blocking=wait)
+            try:
+                yield held
+            finally:
+                if held:
+                    claim.release()
+            return
+        number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
+        take = func.pg_advisory_lock if wait else func.pg_try_advisory_lock
+        with self._explaining(), self._engine.connect() as connection:
+            held = connection.execute(select(take(number))).scalar() is not False
+            connection.commit()  # it is held by the session, in no transaction
+            try:
+                yield held
+            finally:
+                if held:
+                    connection.execute(select(func.pg_advisory_unlock(number)))
+                    connection.commit()
 
     def prepare(self, *, checked: bool = False) -> None:
         """Make the tables, or bring them to the present version. checked: SQLite searches the

@@ -8,6 +8,7 @@
 `answers`           challenges that were answered, until they are too old to count
 `viewings`          recordings that were given to somebody, for some hours
 `viewing_requests`  requests that wait for a supervisor's approval
+`alerts_told`       alerts that were sent, by channel
 `server_secrets`    keys that all servers of the office share
 `imports`           files of older versions whose content is here
 ==================  ================================================================================
@@ -29,7 +30,7 @@ metadata: Final = MetaData()
 STATE: Final = Schema(
     "state",
     metadata,
-    ("0001",),
+    ("0001", "0002"),
     lock=0x63616D6572616473,  # "camerads"
     durable=True,
 )
@@ -125,6 +126,17 @@ def _grants(name: str) -> Table:
 
 viewings: Final = _grants("viewings")
 viewing_requests: Final = _grants("viewing_requests")
+
+alerts_told: Final = Table(
+    "alerts_told",
+    metadata,
+    text_column("channel", key=True),
+    text_column("key", key=True),
+    text_column("state"),
+    number_column("told_us"),
+    number_column("again_us"),
+    number_column("gone_us"),
+)
 
 server_secrets: Final = Table(
     "server_secrets",

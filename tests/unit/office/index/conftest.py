@@ -6,26 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from postgresql import PostgreSQL
 
 from camerad.office.state.database_settings import IndexSettings, url_of
 from tests.breadth import campaign
 from tests.unit.office.index.office_scene_indexed import IndexedOffice
-
-
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[PostgreSQL]:
-    made = PostgreSQL()
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def postgresql(cluster: PostgreSQL) -> Iterator[PostgreSQL]:
-    """It runs for one file of tests: after each of them no process may be left."""
-    cluster.start()
-    yield cluster
-    cluster.stop()
 
 
 @pytest.fixture

@@ -8,10 +8,15 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 
 import pytest
-from alert_helpers import NOW_US, RememberingChannel, alert, office_facts
+from alert_helpers import (
+    NOW_US,
+    RememberingChannel,
+    RememberingStore,
+    alert,
+    office_facts,
+)
 
 from camerad.base.clock import DAY, SECOND, ManualClock
 from camerad.base.errors import StorageError
@@ -23,7 +28,7 @@ from camerad.office.jobs.alert_delivery import (
     LAST_RETRY_SECONDS,
     AlertDelivery,
 )
-from camerad.office.jobs.alert_memory import DAILY_SLACK_US, AlertMemory
+from camerad.office.jobs.alert_memory import DAILY_SLACK_US
 from camerad.office.jobs.alert_rules import (
     AT_ONCE,
     Alert,
@@ -58,9 +63,9 @@ class Counts:
 class Post:
     """A channel with its delivery. present: what is so."""
 
-    def __init__(self, root: Path, channel: RememberingChannel | None = None) -> None:
-        self.channel = channel or RememberingChannel()
-        self.path = str(root / "alerts" / "post.json")
+    def __init__(self, other: Post | None = None) -> None:
+        self.channel = RememberingChannel() if other is None else other.channel
+        self.store = RememberingStore() if other is None else other.store
         self.clock = ManualClock(now_us=DAY, wall_us=NOW_US)
         self.settings = NotifySettings()
         self.present: tuple[Alert, ...] | None = ()
@@ -72,7 +77,7 @@ class Post:
             self.channel,
             lambda: self.present,
             self.settings,
-            memory_path=self.path,
+            store=self.store,
             office="https://office.example",
             clock=self.clock,
             watch=self.counts,
@@ -84,9 +89,9 @@ class Post:
 
 
 @pytest.fixture
-def post(tmp_path: Path) -> Post:
+def post() -> Post:
     """Its day's message was sent already."""
-    made = Post(tmp_path)
+    made = Post()
     made.deliver()
     return made
 
@@ -147,118 +152,28 @@ def test_a_channel_that_fails_gets_it_when_it_works_again(
     assert post.channel.keys == [[URGENT.key]]
 
 
-def test_what_some_people_have_is_not_sent_again_and_the_log_says_each_time_who_lacks_it(
-    post: Post, caplog: pytest.LogCaptureFixture
-) -> None:
-    post.channel.lacking = "nobody takes mail for b@office.example"
-    with caplog.at_level(logging.WARNING):
-        for one in range(3):
-            for _ in range(3):
-                post.deliver(*(alert(AlertKind.PUT_APART, str(n)) for n in range(one + 1)))
-                post.clock.advance(HOUR)
-    assert len(post.channel.sent) == 3
-    assert caplog.text.count("not everybody was told: nobody takes mail for b@") == 3
-    assert post.counts.failed == 0
-
-
-def test_who_is_refused_for_the_moment_gets_it_later_and_alone(
-    post: Post, caplog: pytest.LogCaptureFixture
-) -> None:
-    post.channel.lacking, post.channel.later = "b@office.example: 450", True
-    with caplog.at_level(logging.WARNING):
-        for minute in range(8):
-            post.channel.broken = "away" if minute == 3 else ""
-            post.deliver(URGENT)
-            post.clock.advance(60 * SECOND)
-    assert post.channel.tried == 3, "after one minute, two and four"
-    assert caplog.text.count("not everybody was told yet: b@office.example: 450") == 2
-    assert caplog.text.count("not everybody was told yet: away") == 1
-    post.channel.lacking = ""
-    for _ in range(20):
-        post.deliver(URGENT)
-        post.clock.advance(60 * SECOND)
-    assert (post.channel.tried, post.channel.given) == (4, 1)
-    assert len(post.channel.sent) == 1
-
-
-def test_who_is_refused_for_five_days_does_not_get_it_any_more(
-    post: Post, caplog: pytest.LogCaptureFixture
-) -> None:
-    post.channel.lacking, post.channel.later = "b@office.example: 452", True
-    with caplog.at_level(logging.WARNING):
-        for _ in range(6 * 24 * 2):
-            post.deliver(URGENT)
-            post.clock.advance(HOUR // 2)
-    assert 100 < post.channel.tried <= 5 * 24 + 6
-    assert caplog.text.count("not everybody was told yet: b@") == 1
-    assert caplog.text.count("not everybody was told: b@") == 1
-    assert len(post.channel.sent) == 1
-
-
-def test_who_is_refused_for_ever_meanwhile_is_said(
-    post: Post, caplog: pytest.LogCaptureFixture
-) -> None:
-    post.channel.lacking, post.channel.later = "b@office.example: 450", True
-    post.deliver(URGENT)
-    post.channel.lacking, post.channel.later = "b@office.example: 550", False
-    with caplog.at_level(logging.WARNING):
-        for _ in range(5):
-            post.clock.advance(HOUR)
-            post.deliver(URGENT)
-    assert post.channel.tried == 1
-    assert caplog.text.count("not everybody was told: b@office.example: 550") == 1
-
-
-def test_what_was_sent_is_known_after_a_restart_and_a_lost_memory_repeats(
-    post: Post, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_was_sent_is_known_after_a_restart_and_a_lost_memory_repeats(post: Post) -> None:
     post.deliver(URGENT)
     post.restart()
     post.clock.advance(HOUR)
     post.deliver(URGENT)
     assert len(post.channel.sent) == 1
-    Path(post.path).write_bytes(b"{")
+    post.store.told = {}
     post.restart()
     post.deliver(URGENT)
     assert len(post.channel.sent) == 2
-    assert "told again" in caplog.text
 
 
-def test_a_memory_that_cannot_be_written_floods_nobody(
-    post: Post, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object) -> None:
-        raise StorageError("no room")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(alert_delivery.alert_memory, "save", fail)
+def test_a_memory_that_cannot_be_written_floods_nobody_and_is_written_later(post: Post) -> None:
+    post.store.full = "no room"
+    for _ in range(2):
         with pytest.raises(StorageError):
             post.deliver(URGENT)
         post.clock.advance(HOUR)
-        with pytest.raises(StorageError):
-            post.deliver(URGENT)
     assert len(post.channel.sent) == 1
-
-
-def failing_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The storage does not take the next memory, and takes those behind it."""
-    save, left = alert_memory.save, [StorageError("no room")]
-
-    def fail(path: str, memory: AlertMemory) -> None:
-        if left:
-            raise left.pop()
-        save(path, memory)
-
-    monkeypatch.setattr(alert_memory, "save", fail)
-
-
-def test_what_could_not_be_remembered_is_when_the_storage_works_again(
-    post: Post, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    failing_once(monkeypatch)
     with pytest.raises(StorageError):
-        post.deliver(URGENT)
-    post.clock.advance(HOUR)
+        post.deliver()  # that it is over has to be remembered
+    post.store.full = ""
     post.deliver(URGENT)
     post.restart()
     post.deliver(URGENT)
@@ -266,39 +181,33 @@ def test_what_could_not_be_remembered_is_when_the_storage_works_again(
 
 
 def test_a_memory_that_cannot_be_read_for_a_moment_is_not_replaced(
-    post: Post, monkeypatch: pytest.MonkeyPatch
+    post: Post, caplog: pytest.LogCaptureFixture
 ) -> None:
     apart = alert(AlertKind.PUT_APART, "b")
     post.deliver(URGENT, apart)
     post.clock.advance(HOUR)
-
-    def fail(_: str) -> AlertMemory:
-        raise StorageError("an error of the storage")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(alert_memory, "load", fail)
-        post.deliver(URGENT)
-        post.clock.advance(60 * SECOND)
-        post.deliver(URGENT)
+    post.store.unread = "an error of the storage"
+    post.deliver(URGENT)
+    post.clock.advance(60 * SECOND)
+    post.deliver(URGENT)
     assert post.channel.keys[1:] == [[URGENT.key]], "told again, and once"
+    assert caplog.text.count("told again") == 1
+    post.store.unread = ""
     post.deliver(URGENT, apart)
     post.restart()
     post.clock.advance(DAY - HOUR)
     post.deliver(URGENT, apart)
-    assert len(post.channel.sent) == 2, "the file knows what was told before and meanwhile"
+    assert len(post.channel.sent) == 2, "the database knows what was told before and meanwhile"
 
 
 @pytest.mark.parametrize("ahead_us", [HOUR, 3 * DAY])
 def test_a_clock_that_was_ahead_floods_nobody_while_nothing_can_be_written(
-    post: Post, monkeypatch: pytest.MonkeyPatch, ahead_us: int
+    post: Post, ahead_us: int
 ) -> None:
-    def fail(*_: object) -> None:
-        raise StorageError("no room")
-
     post.clock.step_wall(ahead_us)
     post.deliver(alert(AlertKind.PUT_APART, "a", state="1"))
     post.clock.step_wall(-ahead_us)
-    monkeypatch.setattr(alert_memory, "save", fail)
+    post.store.full = "no room"
     for _ in range(30):
         with pytest.raises(StorageError):
             post.deliver(alert(AlertKind.PUT_APART, "a", state="2"))
@@ -307,13 +216,14 @@ def test_a_clock_that_was_ahead_floods_nobody_while_nothing_can_be_written(
 
 
 def test_what_could_not_be_remembered_displaces_nothing_that_another_server_did(
-    post: Post, monkeypatch: pytest.MonkeyPatch
+    post: Post,
 ) -> None:
-    other = Post(Path(post.path).parents[1], post.channel)
+    other = Post(post)
     apart = alert(AlertKind.PUT_APART, "b")
-    failing_once(monkeypatch)
+    post.store.full = "no room"
     with pytest.raises(StorageError):
         post.deliver(URGENT)
+    post.store.full = ""
     other.clock.advance(HOUR)
     other.deliver(apart)
     post.clock.advance(2 * HOUR)
@@ -324,17 +234,18 @@ def test_what_could_not_be_remembered_displaces_nothing_that_another_server_did(
 
 
 def test_of_several_servers_one_tells(post: Post) -> None:
-    other = Post(Path(post.path).parents[1], post.channel)
+    other = Post(post)
     post.deliver(URGENT)
     other.deliver(URGENT)
     assert len(post.channel.sent) == 1
     other.clock.advance(SECOND)
     other.deliver(URGENT, alert(AlertKind.PUT_APART, "b"))
     assert len(post.channel.sent) == 1, "ten minutes are for both"
-    with alert_memory.claimed(post.path):
-        other.clock.advance(DAY)
-        assert other.deliver(URGENT, WAITS) == CHECK_SECONDS
-    assert len(post.channel.sent) == 1, "somebody is at it"
+    post.store.taken = True
+    other.clock.advance(DAY)
+    assert other.deliver(URGENT, WAITS) == CHECK_SECONDS
+    assert len(post.channel.sent) == 1, "another one is at it"
+    post.store.taken = False
     other.deliver(URGENT, WAITS)
     assert post.channel.keys[1:] == [[WAITS.key]]
 
@@ -369,9 +280,9 @@ def test_what_is_told_every_day_is_told_on_the_day_behind_a_late_message_too(
 
 
 def test_the_log_gets_what_nobody_else_logs_at_once_and_in_english(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    post = Post(tmp_path)
+    post = Post()
     post.channel = LogChannel()  # type: ignore[assignment]
     post.settings = NotifySettings(language="de")
     post.restart()
@@ -396,23 +307,6 @@ def test_what_went_away_and_comes_back_is_told_again_at_most_once_a_day(post: Po
     assert len(post.channel.sent) == 9
 
 
-def test_what_cannot_be_remembered_keeps_nothing_from_being_told(
-    post: Post, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    post.deliver(URGENT)
-
-    def refuse(*_: object) -> None:
-        raise StorageError("no room")
-
-    monkeypatch.setattr(alert_memory, "save", refuse)
-    with pytest.raises(StorageError):
-        post.deliver()  # that it is over has to be remembered
-    post.clock.advance(DAY)
-    with pytest.raises(StorageError):
-        post.deliver(URGENT)
-    assert len(post.channel.sent) == 2
-
-
 # ------------------------------------------------------------------------------------ a year
 
 STEP_US = HOUR
@@ -422,9 +316,9 @@ class YearOfAlerts:
     """An office's year: recordings come and go, cameras stay away, the certificate ends, and the
     server and its mail fail now and then."""
 
-    def __init__(self, root: Path, seed: int) -> None:
+    def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
-        self.post = Post(root)
+        self.post = Post()
         self.seen = dict.fromkeys(("cam-1", "cam-2", "cam-3"), NOW_US)
         self.away_until = dict.fromkeys(self.seen, 0)
         self.marked: list[DatedRecording] = []
@@ -533,10 +427,8 @@ class YearOfAlerts:
 
 @pytest.mark.breadth
 @pytest.mark.parametrize("seed", range(breadth(1, 50)))
-def test_through_a_year_nothing_is_told_twice_and_nothing_is_forgotten(
-    tmp_path: Path, seed: int
-) -> None:
-    year = YearOfAlerts(tmp_path, seed)
+def test_through_a_year_nothing_is_told_twice_and_nothing_is_forgotten(seed: int) -> None:
+    year = YearOfAlerts(seed)
     year.live(365)
     kinds = {key.partition(":")[0] for key, _ in year.told if year.told[key, _]}
     assert len(kinds) >= 6, "most kinds come up in a year"
@@ -549,17 +441,17 @@ def test_through_a_year_nothing_is_told_twice_and_nothing_is_forgotten(
 
 
 def test_the_year_notices_a_memory_that_tells_twice_and_one_that_keeps_silent(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The judge of the test before would fail."""
     with monkeypatch.context() as patched:
         patched.setattr(alert_delivery.alert_memory, "untold", lambda _, alerts, *__, **___: alerts)
         with pytest.raises(AssertionError, match="twice"):
-            YearOfAlerts(tmp_path / "a", 0).live(60)
+            YearOfAlerts(0).live(60)
     right = alert_memory.untold
     with monkeypatch.context() as patched:
         patched.setattr(
             alert_delivery.alert_memory, "untold", lambda *what, **how: right(*what, **how)[:1]
         )
         with pytest.raises(AssertionError, match="forgotten"):
-            YearOfAlerts(tmp_path / "b", 0).live(300)
+            YearOfAlerts(0).live(300)

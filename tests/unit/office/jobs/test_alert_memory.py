@@ -11,11 +11,11 @@ import pytest
 from alert_helpers import NOW_US, alert, office_facts
 
 from camerad.base.clock import DAY, SECOND
-from camerad.base.state_file import StateFileError
-from camerad.office.jobs import alert_memory
 from camerad.office.jobs.alert_memory import (
+    DAILY,
     GONE_US,
-    AlertMemory,
+    MESSAGE,
+    AlertStore,
     Told,
     after_looking,
     after_telling,
@@ -25,13 +25,20 @@ from camerad.office.jobs.alert_memory import (
 )
 from camerad.office.jobs.alert_rules import AlertKind, decide
 from camerad.office.server.alert_settings import NotifySettings
+from camerad.office.state.database import Database
+from camerad.office.state.state_tables import STATE
 
 HOUR = DAY // 24
 ONE = alert(about="one", state="s")
 
 
-def told(now_us: int = NOW_US) -> AlertMemory:
-    return after_telling(AlertMemory(), [ONE], now_us, daily=False)
+def told(now_us: int = NOW_US) -> dict[str, Told]:
+    return after_telling({}, [ONE], now_us, daily=False)
+
+
+def daily_at(at_us: int) -> dict[str, Told]:
+    """The day's message was sent then."""
+    return {DAILY: Told("", at_us, at_us + 999 * DAY)}
 
 
 @pytest.fixture
@@ -44,7 +51,7 @@ def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_what_was_told_is_told_again_after_its_days_and_not_before() -> None:
-    assert untold(AlertMemory(), [ONE], NOW_US) == (ONE,)
+    assert untold({}, [ONE], NOW_US) == (ONE,)
     assert untold(told(), [ONE], NOW_US) == ()
     assert untold(told(), [ONE], NOW_US + 7 * DAY - 1) == ()
     assert untold(told(), [ONE], NOW_US + 7 * DAY) == (ONE,)
@@ -54,7 +61,7 @@ def test_where_it_waits_for_the_day_s_message_that_may_come_sooner_than_the_last
     """As it does behind a late one, and on the day that has 23 hours."""
     urgent = alert(AlertKind.STORAGE_FULL, "one", again_days=1)
     waits = alert(about="two", again_days=1)
-    memory = after_telling(AlertMemory(), [urgent, waits], NOW_US, daily=True)
+    memory = after_telling({}, [urgent, waits], NOW_US, daily=True)
     now_us = NOW_US + DAY - HOUR
     assert untold(memory, [urgent, waits], now_us, daily=True) == (waits,)
     assert untold(memory, [urgent, waits], now_us) == (), "in a log each has its own days"
@@ -76,10 +83,10 @@ def test_what_is_told_more_often_from_now_on_is_told_by_the_new_days() -> None:
 def test_by_a_clock_that_was_set_back_it_is_rather_told_again() -> None:
     assert untold(told(), [ONE], NOW_US - DAY) == ()
     assert untold(told(), [ONE], NOW_US - DAY - 1) == (ONE,)
-    assert after_telling(told(), [], NOW_US - DAY - 1, daily=False).told == {}
+    assert after_telling(told(), [], NOW_US - DAY - 1, daily=False) == {}
 
 
-def went(memory: AlertMemory, away_us: int, back_us: int) -> AlertMemory:
+def went(memory: dict[str, Told], away_us: int, back_us: int) -> dict[str, Told]:
     """It was not so at one time, and is so again at another one."""
     return after_looking(after_looking(memory, [], away_us), [ONE], back_us)
 
@@ -99,8 +106,7 @@ def test_of_two_memories_that_counts_which_was_told_last() -> None:
     now_us = NOW_US + 3 * HOUR
     both = merged(first, second, now_us)
     assert both == merged(second, first, now_us)
-    assert (both.daily_us, both.sent_us) == (NOW_US + HOUR, NOW_US + 2 * HOUR)
-    assert both.told == {ONE.key: second.told[ONE.key], two.key: first.told[two.key]}
+    assert both == {**first, ONE.key: second[ONE.key], MESSAGE: second[MESSAGE]}
     gone = after_looking(first, [], now_us)
     assert merged(first, gone, now_us) == gone, "of the same message, what was seen since"
 
@@ -109,10 +115,9 @@ def test_of_two_memories_that_counts_which_was_told_last() -> None:
 def test_what_a_clock_that_was_ahead_has_written_displaces_nothing(ahead_us: int) -> None:
     two = alert(about="two")
     ahead = after_telling(told(), [ONE, two], NOW_US + ahead_us, daily=True)
-    right = after_telling(AlertMemory(), [ONE], NOW_US, daily=True)
+    right = after_telling({}, [ONE], NOW_US, daily=True)
     for both in (merged(ahead, right, NOW_US), merged(right, ahead, NOW_US)):
-        assert (both.daily_us, both.sent_us) == (NOW_US, NOW_US)
-        assert both.told == {ONE.key: right.told[ONE.key], two.key: ahead.told[two.key]}
+        assert both == {**right, two.key: ahead[two.key]}
 
 
 def test_what_comes_and_goes_is_told_once_a_day() -> None:
@@ -129,7 +134,8 @@ def test_what_comes_and_goes_is_told_once_a_day() -> None:
 
 def test_a_place_that_is_full_and_not_full_in_turns_is_told_twice_a_day() -> None:
     """Its percentage is of the free room as well, which goes up and down by the hour."""
-    memory, times = AlertMemory(), 0
+    memory: dict[str, Told] = {}
+    times = 0
     for minute in range(0, 3 * 24 * 60, 10):
         now_us = NOW_US + minute * HOUR // 60
         fills = (("cam-1", 99 + minute // 10 % 2),)
@@ -154,24 +160,24 @@ def test_what_nobody_can_look_at_is_not_gone() -> None:
 
 
 def test_a_memory_of_another_version_has_kinds_that_this_one_does_not_know() -> None:
-    other = AlertMemory(told={"later:one": Told("", NOW_US, NOW_US + DAY)})
-    assert after_looking(other, [], NOW_US, frozenset(AlertKind)).told["later:one"].gone_us
+    other = {"later:one": Told("", NOW_US, NOW_US + DAY)}
+    assert after_looking(other, [], NOW_US, frozenset(AlertKind))["later:one"].gone_us
 
 
 def test_what_went_away_is_forgotten_after_its_days() -> None:
     memory = after_telling(told(), [], NOW_US + 6 * DAY, daily=True)
-    assert memory.told
-    assert after_telling(memory, [], NOW_US + 7 * DAY, daily=True).told == {}
+    assert ONE.key in memory
+    assert after_telling(memory, [], NOW_US + 7 * DAY, daily=True).keys() <= {MESSAGE, DAILY}
 
 
 def test_the_day_s_message_is_due_once_a_day_and_late_rather_than_never(berlin: None) -> None:
     at = round(datetime(2026, 11, 24, 7, 0).astimezone().timestamp()) * SECOND
-    assert is_daily_due(AlertMemory(daily_us=at - DAY), at, "07:00")
-    assert not is_daily_due(AlertMemory(daily_us=at - DAY), at - 1, "07:00")
-    assert not is_daily_due(AlertMemory(daily_us=at), at + DAY - 1, "07:00")
-    assert is_daily_due(AlertMemory(daily_us=at), at + 3 * DAY + HOUR, "07:00")
-    assert is_daily_due(AlertMemory(), at - HOUR, "07:00")
-    assert is_daily_due(AlertMemory(daily_us=at + 2 * DAY), at + HOUR, "07:00"), "from the future"
+    assert is_daily_due(daily_at(at - DAY), at, "07:00")
+    assert not is_daily_due(daily_at(at - DAY), at - 1, "07:00")
+    assert not is_daily_due(daily_at(at), at + DAY - 1, "07:00")
+    assert is_daily_due(daily_at(at), at + 3 * DAY + HOUR, "07:00")
+    assert is_daily_due({}, at - HOUR, "07:00")
+    assert is_daily_due(daily_at(at + 2 * DAY), at + HOUR, "07:00"), "from the future"
 
 
 def test_the_day_on_which_clocks_are_set_has_one_message_too(berlin: None) -> None:
@@ -179,7 +185,7 @@ def test_the_day_on_which_clocks_are_set_has_one_message_too(berlin: None) -> No
     for day in (datetime(2026, 3, 29), datetime(2026, 10, 25)):
         sent = 0
         before = datetime(day.year, day.month, day.day - 1, 7, 0, 30)
-        memory = AlertMemory(daily_us=round(before.timestamp()) * SECOND)
+        memory = daily_at(round(before.timestamp()) * SECOND)
         for minutes in range(0, 26 * 60, 10):
             now_us = round(day.timestamp() * SECOND) + minutes * 60 * SECOND
             local = datetime.fromtimestamp(now_us / SECOND)
@@ -190,15 +196,32 @@ def test_the_day_on_which_clocks_are_set_has_one_message_too(berlin: None) -> No
         assert sent == 1
 
 
-def test_the_memory_survives_and_one_that_is_damaged_says_so(tmp_path: Path) -> None:
-    path = alert_memory.path_in(str(tmp_path), "smtp")
-    assert alert_memory.load(path) == AlertMemory()
-    with alert_memory.claimed(path):
-        alert_memory.save(path, told())
-        with pytest.raises(BlockingIOError), alert_memory.claimed(path):
-            pass
-    with alert_memory.claimed(path):
-        assert alert_memory.load(path) == told()
-    Path(path).write_text('{"told": 7}')
-    with pytest.raises(StateFileError):
-        alert_memory.load(path)
+def exclude_each_other(one: AlertStore, other: AlertStore) -> None:
+    with one.claimed() as held, other.claimed() as also:
+        assert held and not also
+    with other.claimed() as held:
+        assert held
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+def test_two_servers_share_a_channel_s_memory_and_one_tells_at_a_time(
+    tmp_path: Path, engine: str, request: pytest.FixtureRequest
+) -> None:
+    url = f"sqlite:///{tmp_path}/state.sqlite"
+    if engine == "postgresql":
+        url = request.getfixturevalue("postgresql").make()
+    databases = [Database(url, STATE) for _ in range(2)]
+    one, other = (AlertStore(database, "smtp a@office.example") for database in databases)
+    try:
+        assert one.load() == {}
+        one.save({}, told())
+        assert other.load() == told()
+        assert AlertStore(databases[0], "log").load() == {}, "each channel has its own"
+        exclude_each_other(one, other)
+        other.save(told(), told(NOW_US + DAY))
+        assert one.load() == told(NOW_US + DAY)
+        one.save(one.load(), {})
+        assert other.load() == {}
+    finally:
+        for database in databases:
+            database.close()
