@@ -24,6 +24,7 @@ from camerad.evidence.labels import URN
 from camerad.provisioning import publishing, signing
 from tests.unit.cli.conftest import Desk
 from tests.unit.cli.provision_steps import NEW, Camera, made
+from tests.unit.cli.qr_codes import read_qr
 from tests.unit.provisioning.scene import DESK, OTHER_CAMERA
 
 # ------------------------------------------------------------------------------------------ office
@@ -756,61 +757,30 @@ def test_two_cards_with_one_key_are_a_conflict_and_the_others_go_on(
     ]
 
 
-def _empty(card: Path) -> None:
-    (card / publishing.DEVICE).unlink()
-
-
-def _no_json(card: Path) -> None:
-    (card / publishing.DEVICE).write_text("{")
-
-
-def _deep(card: Path) -> None:
-    """Whoever wants a desk to collect no card at all lets one of them have this."""
-    (card / publishing.DEVICE).write_text('{"x": ' + "[" * 60_000)
-
-
-def _another_key(card: Path) -> None:
-    told = json.loads((card / publishing.DEVICE).read_text())
-    told["thumbprint"] = OTHER_CAMERA
-    (card / publishing.DEVICE).write_text(json.dumps(told))
-
-
-def _another_version(card: Path) -> None:
-    told = json.loads((card / publishing.DEVICE).read_text())
-    told["version"] = 2
-    (card / publishing.DEVICE).write_text(json.dumps(told))
-
-
-def _nameless(card: Path) -> None:
-    told = json.loads((card / publishing.DEVICE).read_text())
-    told["device"] = None
-    (card / publishing.DEVICE).write_text(json.dumps(told))
-
-
-def _path(card: Path) -> None:
-    told = json.loads((card / publishing.DEVICE).read_text())
-    told["device"] = "../../somewhere"
-    (card / publishing.DEVICE).write_text(json.dumps(told))
-
-
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("brought", "told"),
     [
-        (_path, "is no name that a camera can have"),
-        (_empty, "there is no such file; put the card into its camera"),
-        (_no_json, "cannot be read"),
-        (_deep, "cannot be read"),
-        (_another_key, "not that of the key"),
-        (_another_version, "another version"),
-        (_nameless, "has not been set up yet"),
+        (None, "there is no such file; put the card into its camera"),
+        ("{", "cannot be read"),
+        # Whoever wants a desk to collect no card at all lets one of them have this.
+        ('{"x": ' + "[" * 60_000, "cannot be read"),
+        ({"thumbprint": OTHER_CAMERA}, "not that of the key"),
+        ({"version": 2}, "another version"),
+        ({"device": None}, "has not been set up yet"),
+        ({"device": "../../somewhere"}, "is no name that a camera can have"),
     ],
 )
 def test_a_card_that_brings_nothing_of_use_is_told(
-    spoil: Any, told: str, desk: Desk, tmp_path: Path
+    brought: Any, told: str, desk: Desk, tmp_path: Path
 ) -> None:
     camera = Camera(desk, tmp_path / "camera")
     camera.life(made(desk, tmp_path / "first"))
-    spoil(camera.boot)
+    path = camera.boot / publishing.DEVICE
+    if isinstance(brought, dict):
+        brought = json.dumps(json.loads(path.read_text()) | brought)
+    path.unlink()
+    if brought is not None:
+        path.write_text(brought)
     book, keys = tmp_path / "register.json", tmp_path / "a" / "b" / "keys"
     said = desk("provision", "collect", camera.boot, "--register", book, "--keys", keys)
     assert said.code == EX_CONFIG
@@ -847,7 +817,7 @@ def test_labels_have_name_thumbprint_and_a_code_of_it(desk: Desk, tmp_path: Path
     page = (tmp_path / "sheet.html").read_text()
     assert "&lt;b&gt;" in page and "<b>" not in page
     assert key.thumbprint in re.sub("<[^>]*>", "", page)
-    assert read_code(page, tmp_path) == URN + key.thumbprint
+    assert read_qr(page) == URN + key.thumbprint
     assert desk("provision", "labels", book, "--output", tmp_path / "sheet.html").code == (
         EX_CANTCREAT
     )
@@ -860,33 +830,6 @@ def test_there_are_no_labels_of_a_register_that_is_not_there(desk: Desk, tmp_pat
     assert said.code == EX_CONFIG
     assert "there is no such register" in said.err
     assert not (tmp_path / "sheet.html").exists()
-
-
-def read_code(page: str, _: Path) -> str:
-    """What the page's code says, by a library that did not draw it."""
-    import cv2
-    import numpy as np
-
-    drawn = re.search(r"<svg.*?</svg>", page, re.DOTALL)
-    assert drawn is not None
-    size = int(re.search(r'viewBox="0 0 (\d+)', drawn[0])[1])  # type: ignore[index]
-    picture = np.full((size, size), 255, np.uint8)
-    (path,) = re.findall(r'class="qrline"[^>]* d="([^"]+)"', drawn[0])
-    # segno draws runs of dark modules: M x y, then h for one and m to go on.
-    x = y = 0.0
-    for command, numbers in re.findall(r"([Mmh])([^Mmh]+)", path):
-        values = [float(one) for one in re.findall(r"-?[\d.]+", numbers)]
-        if command == "M":
-            x, y = values
-        elif command == "m":
-            x, y = x + values[0], y + values[1]
-        else:
-            picture[int(y), int(x) : int(x + values[0])] = 0
-            x += values[0]
-    text, _points, _code = cv2.QRCodeDetector().detectAndDecode(
-        cv2.resize(picture, None, fx=8, fy=8, interpolation=cv2.INTER_NEAREST)
-    )
-    return str(text)
 
 
 # ------------------------------------------------------------------------------------------ camera
