@@ -346,19 +346,3 @@ def test_labels_are_a_page_with_nothing_inline(scene: DeskScene) -> None:
     style = scene.anybody().ask("GET", "/page/labels.css")
     assert style.headers["Content-Type"].startswith("text/css") and b"@page" in style.body
     assert URN.startswith("urn:")
-
-
-def test_badges_are_drawn_and_kept_nowhere(scene: DeskScene) -> None:
-    tab = scene.signed_in("lead")
-    before = len(scene.entries())
-    answer = tab.ask("POST", "/api/badges", {"wearers": ["W-0815", "x" * 32]})
-    assert [one["wearer"] for one in answer.said] == ["W-0815", "x" * 32]
-    assert all("<svg" in one["svg"] for one in answer.said)
-    assert len(scene.entries()) == before
-    for wearers, why in (
-        ([], "not_understood"),
-        (["a"] * 51, "not_understood"),
-        (["W 1"], "bad_wearer"),
-        (["-a"], "bad_wearer"),
-    ):
-        assert tab.ask("POST", "/api/badges", {"wearers": wearers}).why == why

@@ -14,7 +14,6 @@ from typing import Any, NoReturn
 import pytest
 
 from camerad.base import durable_files
-from camerad.base.clock import SECOND
 from camerad.base.storage_errors import explain
 from camerad.ledger.ledger import Ledger
 from camerad.office.desk import people
@@ -117,16 +116,6 @@ def test_a_mistake_of_ours_has_a_word_of_its_own(
         answer = admin.ask("GET", "/api/people")
     assert (answer.status, answer.why) == (500, "mistake")
     assert "GET /api/people failed" in caplog.text
-
-
-def test_the_ledger_says_which_administrator_signed_somebody_out(scene: DeskScene) -> None:
-    scene.signed_in("clerk")
-    admin = scene.signed_in("admin")
-    assert admin.ask("POST", "/api/people/sign-out", {"id": "clerk"}).status == 200
-    (by,) = scene.kinds("rights")
-    assert (by.person, by.who, by.what, by.roles) == ("clerk", "admin", "signed_out", ("desk",))
-    (out,) = scene.kinds("signed")
-    assert (out.who, out.what, out.how) == ("clerk", "out", "by_administrator")
 
 
 def test_while_the_storage_is_not_mounted_nothing_is_made_in_its_place(
@@ -294,26 +283,3 @@ def test_a_case_whose_file_is_gone_is_missed_and_opens_as_no_other(scene: DeskSc
     assert tab.ask("GET", "/api/cases/one?number=7+Js+1").why == "no_such_case"
     # Of one that had nothing, nothing is lost.
     assert tab.ask("POST", "/api/cases/open", {"number": "8 Js 1"}).status == 200
-
-
-def test_a_list_of_cases_comes_by_the_page_and_one_by_its_number(scene: DeskScene) -> None:
-    tab = scene.signed_in("clerk")
-    for number in range(1, 4):
-        assert tab.ask("POST", "/api/cases/open", {"number": f"{number} Js 1/26"}).status == 200
-        scene.clock.advance(SECOND)
-    scene.index.refresh()
-    first = tab.ask("GET", "/api/cases?limit=2&open=true&said=js+1").said
-    assert [one["number"] for one in first["rows"]] == ["3 Js 1/26", "2 Js 1/26"]
-    last = tab.ask("GET", f"/api/cases?limit=2&after={first['next']}").said
-    assert [one["number"] for one in last["rows"]] == ["1 Js 1/26"] and last["next"] is None
-    assert last["rows"][0] | {"opened_us": 0} == {
-        "number": "1 Js 1/26",
-        "opened_us": 0,
-        "recordings": 0,
-        "handed_over": False,
-        "closed": False,
-    }
-    found = tab.ask("GET", "/api/cases/one?number=3+JS+1%2F26").said
-    assert (found["number"], found["notes"], found["closed_us"]) == ("3 Js 1/26", [], None)
-    for wrong in ("?limit=51", "?limit=0", "?open=perhaps", "?after=!", "?else=1", "/one"):
-        assert tab.ask("GET", f"/api/cases{wrong}").why == "not_understood", wrong

@@ -158,17 +158,6 @@ def test_an_idle_session_ends_and_a_used_one_goes_on_but_not_for_ever(scene: Des
     assert idle.ask("GET", "/api/me").said is None
 
 
-def test_other_roles_and_withdrawal_end_every_session(scene: DeskScene) -> None:
-    scene.add("leaves", DeskRole.DESK)
-    admin, tab = scene.signed_in("is-administrator"), scene.signed_in("leaves")
-    said = {"id": "leaves", "roles": ["shift_lead"]}
-    assert admin.ask("POST", "/api/people/roles", said).status == 200
-    assert tab.ask("GET", "/api/recordings").why == "not_signed_in"
-    tab = scene.signed_in("leaves")
-    assert admin.ask("POST", "/api/people/withdraw", {"id": "leaves"}).status == 200
-    assert tab.ask("GET", "/api/recordings").why == "not_signed_in"
-
-
 def test_whoever_is_withdrawn_while_they_still_send_a_request_does_nothing_by_it(
     scene: DeskScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,17 +192,6 @@ def test_whoever_is_withdrawn_while_they_still_send_a_request_does_nothing_by_it
         answer = json.loads(said.read())
     assert (said.status, answer) == (401, {"error": "not_signed_in"})
     assert scene.people.find("door") is None
-
-
-def test_nobody_changes_their_own_roles_and_somebody_can_always_manage(scene: DeskScene) -> None:
-    admin = scene.signed_in("is-administrator")
-    own = {"id": "is-administrator", "roles": ["desk"]}
-    assert admin.ask("POST", "/api/people/roles", own).why == "not_allowed"
-    assert admin.ask("POST", "/api/people/withdraw", own | {}).status in (400, 403)
-    scene.add("second", DeskRole.ADMINISTRATOR)
-    other = scene.signed_in("second")
-    assert other.ask("POST", "/api/people/withdraw", {"id": "is-administrator"}).status == 200
-    assert other.ask("POST", "/api/people/restore", {"id": "is-administrator"}).status == 200
 
 
 def test_o6_administration_and_footage_are_apart(scene: DeskScene) -> None:

@@ -432,20 +432,6 @@ def test_whoever_is_withdrawn_and_restored_while_they_sign_in_has_no_session(
     assert scene.sessions.count_of(person) == 0
 
 
-def test_an_administrator_makes_links_for_those_alone_who_have_never_come_in(
-    scene: DeskScene, person: str, boss: Browser
-) -> None:
-    link = boss.ask("POST", "/api/people/link", {"id": person}).said["link"]
-    assert scene.anybody().ask("POST", "/api/link/sign-in", {"link": link}).status == 200
-    written = about(scene, person)
-    assert boss.ask("POST", "/api/people/link", {"id": person}).why == "link_by_command"
-    assert boss.ask("POST", "/api/people/withdraw", {"id": person}).status == 200
-    assert boss.ask("POST", "/api/people/link", {"id": person}).why == "not_allowed"
-    assert boss.ask("POST", "/api/people/restore", {"id": person}).status == 200
-    assert boss.ask("POST", "/api/people/link", {"id": person}).why == "link_by_command"
-    assert [what for _, what in about(scene, person)[len(written) :]] == ["withdrawn", "restored"]
-
-
 @pytest.mark.parametrize("by", ["passkey", "account"])
 def test_whoever_had_a_way_in_has_come_in_also_when_it_was_taken_from_them(
     scene: DeskScene, person: str, boss: Browser, by: str
@@ -469,15 +455,6 @@ def test_whoever_is_added_in_the_place_of_a_lost_record_has_no_session_of_before
     scene.people.add(person, "Another", frozenset((DeskRole.DESK,)), scene.clock.wall_us())
     assert tab.ask("GET", "/api/me").said is None
     scene.sessions.make_link(person, "")  # as the command does
-    assert scene.anybody().ask("POST", "/api/link/look", {"link": link}).why == "link_used"
-
-
-@pytest.mark.parametrize("change", ["withdraw", "roles"])
-def test_links_go_with_rights(scene: DeskScene, person: str, boss: Browser, change: str) -> None:
-    link = scene.sessions.make_link(person, "")
-    said = {"id": person} | ({"roles": ["shift_lead"]} if change == "roles" else {})
-    assert boss.ask("POST", f"/api/people/{change}", said).status == 200
-    boss.ask("POST", "/api/people/restore", {"id": person})
     assert scene.anybody().ask("POST", "/api/link/look", {"link": link}).why == "link_used"
 
 
@@ -517,12 +494,6 @@ def test_a_clock_that_is_set_back_ends_sessions(scene: DeskScene, person: str) -
         scene.clock.step_wall(-back)
         said = tab.ask("GET", "/api/me").said
         assert (said and said["id"]) == who
-
-
-def test_who_cannot_be_added_is_no_entry(scene: DeskScene, boss: Browser) -> None:
-    said = {"id": "ghost", "name": "two\nlines", "roles": ["desk"]}
-    assert boss.ask("POST", "/api/people/add", said).why == "bad_id"
-    assert about(scene, "ghost") == []
 
 
 def test_one_passkey_too_many_is_no_entry_and_uses_no_link_up(

@@ -83,66 +83,6 @@ def viewing(scene: DeskScene, tab: Browser) -> dict[str, str]:
     return {"Viewing": ask(tab).said["viewing"]}
 
 
-def test_an_approval_is_for_the_reason_and_case_that_were_approved(scene: DeskScene) -> None:
-    tab = scene.signed_in("desk")
-    assert tab.ask("POST", "/api/cases/open", {"number": "999"}).status == 200
-    boss = approved(scene, tab)
-    kind, facts = scene.entries()[-1]
-    assert (kind, facts.id, facts.who, facts.person, facts.reason, facts.case) == (
-        *("viewing_approved", ONE, "boss", "desk", "Az. 7", ""),
-    )
-    before = len(scene.kinds("viewed"))
-    assert ask(tab, reason="the neighbour").said["viewing"] == ""
-    assert ask(tab, case="999").said["viewing"] == ""
-    assert (len(scene.kinds("viewed")), len(waiting(boss))) == (before, 3)
-    assert ask(tab).said["viewing"]
-    assert scene.kinds("viewed")[-1].reason == "Az. 7"
-    (one,) = (one for one in waiting(boss) if one["case"] == "999")
-    assert approve(boss, one["name"]).status == 200
-    assert ask(tab, case="999").said["viewing"]
-    told = tab.ask("GET", THERE).said["history"]
-    assert [one["reason"] for one in told if one["kind"] == "viewed"][-1] == "999, Az. 7"
-
-
-def test_whoever_gets_the_name_of_somebody_who_was_withdrawn_has_none_of_their_approvals(
-    scene: DeskScene,
-) -> None:
-    scene.add("leaver", DeskRole.DESK)
-    approved(scene, scene.signed_in("leaver"))
-    root = scene.signed_in("root")
-    for action in ("withdraw", "restore"):
-        assert root.ask("POST", f"/api/people/{action}", {"id": "leaver"}).status == 200
-    successor = scene.signed_in("leaver")
-    assert waiting(successor) == [], "nor the reasons of whoever had the name"
-    assert ask(successor).said["viewing"] == ""
-    assert len(waiting(successor)) == 1
-
-
-@pytest.mark.parametrize("roles", [None, ["desk"]], ids=["withdrawn", "other roles"])
-def test_an_approval_ends_with_the_supervisor_who_gave_it(
-    scene: DeskScene, roles: list[str] | None
-) -> None:
-    scene.add(gone := f"gone-{len(roles or ())}", DeskRole.SUPERVISOR)
-    tab, boss, root = scene.signed_in("desk"), scene.signed_in("boss"), scene.signed_in("root")
-    assert ask(tab).said["viewing"] == ""
-    (one,) = waiting(boss)
-    assert approve(scene.signed_in(gone), one["name"]).status == 200
-    assert waiting(boss)[0]["approved_by"] == gone
-    if roles is None:
-        for action in ("withdraw", "restore"):
-            assert root.ask("POST", f"/api/people/{action}", {"id": gone}).status == 200
-    else:
-        said = {"id": gone, "roles": roles}
-        assert root.ask("POST", "/api/people/roles", said).status == 200
-    before = len(scene.kinds("viewed"))
-    assert ask(tab).said["viewing"] == ""
-    (one,) = waiting(boss)
-    assert (one["approved_by"], len(scene.kinds("viewed"))) == ("", before)
-    assert approve(boss, one["name"]).status == 200
-    assert ask(tab).said["viewing"]
-    assert scene.kinds("viewed")[-1].approved_by == "boss"
-
-
 def test_a_recording_that_was_looked_at_goes_on_its_day_all_the_same(scene: DeskScene) -> None:
     """Its file counts as there: the list keeps its day, and nothing is taken over again."""
     tab = scene.signed_in("desk")
@@ -163,99 +103,14 @@ def together(tab: Browser, *recordings: str, **said: str) -> Answer:
     return tab.ask("POST", "/api/viewings", wanted | said)
 
 
-def test_several_are_given_for_one_reason_when_each_was_approved(scene: DeskScene) -> None:
-    tab, boss = scene.signed_in("desk"), scene.signed_in("boss")
-    before = len(scene.kinds("viewed"))
-    assert together(tab).said == {"viewings": [], "waiting": 2}
-    assert together(tab).said == {"viewings": [], "waiting": 2}
-    first, second = waiting(boss)
-    assert approve(boss, first["name"]).status == 200
-    # The one that was approved is not used up while the other one waits.
-    assert together(tab).said == {"viewings": [], "waiting": 1}
-    assert together(tab, reason="the neighbour").said["waiting"] == 2
-    assert len(scene.kinds("viewed")) == before
-    assert approve(boss, second["name"]).status == 200
-    viewings = together(tab).said["viewings"]
-    given = scene.kinds("viewed")[before:]
-    assert [(one.id, one.reason, one.approved_by) for one in given] == [
-        (ONE, "Az. 7", "boss"),
-        (TWO, "Az. 7", "boss"),
-    ]
-    for recording, other, viewing in zip((ONE, TWO), (TWO, ONE), viewings, strict=True):
-        fields = {"Viewing": viewing, "Range": "bytes=0-9"}
-        content = f"/api/recordings/{recording}/content"
-        assert tab.ask("GET", content, headers=fields).body == b"header.jws"
-        assert tab.ask("GET", content.replace(recording, other), headers=fields).status == 403
-    assert together(tab).said == {"viewings": [], "waiting": 2}, "an approval is good once"
-
-
-def test_a_package_is_asked_for_once_and_given_whole_or_not_at_all(
-    scene: DeskScene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tab, boss = scene.signed_in("desk"), scene.signed_in("boss")
-    before, taken = len(scene.kinds("viewing_approved")), len(scene.kinds("downloaded"))
-
-    def package(*recordings: str, **said: str) -> Any:
-        return together(tab, *recordings, purpose="download", **said).said
-
-    with monkeypatch.context() as patch:
-        patch.setattr(viewing_routes, "SHARE", 1)  # one request, however much it is for
-        assert package(TWO, ONE) == {"viewings": [], "waiting": 2}
-        assert package(ONE, TWO) == {"viewings": [], "waiting": 2}
-    (one,) = waiting(boss)
-    assert (one["recordings"], one["purpose"]) == ([ONE, TWO], "download")
-    assert approve(tab, one["name"]).why == "not_allowed"
-    assert approve(boss, one["name"]).status == 200
-    approvals = scene.kinds("viewing_approved")[before:]
-    assert [(it.id, it.who, it.person) for it in approvals] == [
-        (ONE, "boss", "desk"),
-        (TWO, "boss", "desk"),
-    ]
-    # What was approved is that package: no other one, and not one of its recordings alone.
-    assert package(ONE) == {"viewings": [], "waiting": 1}
-    assert ask(tab, purpose="download").said["viewing"] == ""
-    assert together(tab).said["waiting"] == 2
-    assert len(scene.kinds("downloaded")) == taken
-    viewings = package(TWO, ONE)["viewings"]
-    given = scene.kinds("downloaded")[taken:]
-    assert sorted((it.id, it.approved_by) for it in given) == [(ONE, "boss"), (TWO, "boss")]
-    for recording, viewing in zip((TWO, ONE), viewings, strict=True):
-        fields = {"Viewing": viewing, "Range": "bytes=0-9"}
-        content = f"/api/recordings/{recording}/content"
-        assert tab.ask("GET", content, headers=fields).body == b"header.jws"
-    assert package(ONE, TWO)["waiting"] == 2, "an approval is good once"
-    assert together(tab, purpose="print").why == "not_understood"
-
-
-@pytest.mark.parametrize(
-    ("recordings", "why"),
-    [
-        ((ONE,), "not_understood"),
-        ((ONE, ONE), "not_understood"),
-        ((ONE, TWO, *("x",) * 3), "not_understood"),
-        ((ONE, "../../office"), "not_there"),
-        ((ONE, ONE.replace("1-", "9-")), "not_there"),
-    ],
-)
-def test_what_is_seen_together_is_two_to_four_that_are_here(
-    scene: DeskScene, recordings: tuple[str, ...], why: str
-) -> None:
-    tab = scene.signed_in("desk")
-    assert together(tab, *recordings).why == why
-    assert together(tab, reason=" ").why == "reason_needed"
-    assert waiting(scene.signed_in("boss")) == []
-
-
 def test_there_is_room_for_all_or_for_none(
     scene: DeskScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(viewing_routes, "SHARE", 1)
     assert together(scene.signed_in("desk")).why == "too_many"
     assert waiting(scene.signed_in("boss")) == []
-
-
-def test_a_viewing_names_a_case_that_there_is(scene: DeskScene) -> None:
-    assert ask(scene.signed_in("desk"), case="never").why == "no_such_case"
+    package = together(scene.signed_in("desk"), purpose="download")  # one request for both
+    assert package.said == {"viewings": [], "waiting": 2}
 
 
 def test_of_several_recordings_nothing_is_written_unless_all_of_them_can_be_given(
@@ -320,39 +175,6 @@ def test_an_approval_that_comes_while_one_is_used_does_not_come_back(
     again.join()
     assert sorted(one.status for one in answers) == [200, 404]
     assert waiting(boss) == []
-
-
-def test_what_a_tab_found_is_written_once_in_the_name_of_whoever_was_given_it(
-    scene: DeskScene,
-) -> None:
-    tab, other = scene.signed_in("desk"), scene.signed_in("boss2")
-    fields = viewing(scene, tab)
-    before = len(scene.kinds("judged"))
-    found = {"verdict": "not_authentic", "key": KEY.public.thumbprint, "final": "f" * 64}
-
-    def says(who: Browser, recording: str = ONE, **said: str) -> Answer:
-        path = f"/api/recordings/{recording}/verdict"
-        return who.ask("POST", path, found | said, fields)
-
-    # Nobody else, of no other recording, and no other words.
-    assert says(other).why == "not_allowed"
-    assert says(tab, TWO).why == "not_allowed"
-    assert tab.ask("POST", f"{THERE}/verdict", found).why == "not_allowed"
-    for wrong in ({"verdict": "good"}, {"key": "k"}, {"key": "\xdf" * 43}, {"final": "F" * 64}):
-        assert says(tab, **wrong).why == "not_understood"
-    assert len(scene.kinds("judged")) == before
-    assert says(tab).said == {"written": True}
-    assert says(tab, verdict="authentic").said == {"written": False}
-    (one,) = scene.kinds("judged")[before:]
-    assert (one.id, one.who, one.verdict) == (ONE, "desk", "not_authentic")
-    assert (one.key, one.final) == (KEY.public.thumbprint, "f" * 64)
-    told = tab.ask("GET", THERE).said["history"][-1]
-    assert (told["kind"], told["who"], told["reason"]) == ("judged", "desk", "not_authentic")
-    # It goes on being given, and another viewing says anew what it finds.
-    content = tab.ask("GET", f"{THERE}/content", headers=fields | {"Range": "bytes=0-9"})
-    assert content.body == b"header.jws"
-    fields = viewing(scene, tab)
-    assert says(tab, verdict="authentic", final="").said == {"written": True}
 
 
 def test_nobody_takes_all_the_room_and_there_is_room_before_the_entry(
