@@ -1,6 +1,6 @@
 // The sheet that goes to the public prosecutor with a recording (camerad/evidence/cover_sheet.py): the
 // same page with the same words, made of what the judge in this tab found. The server makes no sheet:
-// the paper has to say what was found where the key is. sheet_page.js is made of sheet_page.py.
+// the paper has to say what was found where the key is. sheet_page.js is made of evidence/sheet.html.
 
 import { Exit, inSeconds } from "../player/evidence/verdict.js";
 import { FindingKind, Severity } from "../player/evidence/findings.js";
