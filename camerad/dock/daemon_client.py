@@ -14,8 +14,9 @@ from typing import Any, Final
 
 import msgspec
 
-from camerad.base.errors import CameradError, ControlError
+from camerad.base.errors import ControlError
 from camerad.control.client import refusal, request
+from camerad.dock.errors import OfficeAnswerError
 from camerad.store.listing import INTERRUPTED, RECORDING
 
 PATIENCE_SECONDS: Final = 60.0
@@ -24,10 +25,6 @@ SIGN_SECONDS: Final = 10.0
 MOST_ATTEMPTS: Final = 10
 """At a daemon that says that it was asked too often."""
 BUSY_SECONDS: Final = 1.0
-
-
-class ReceiptRefusedError(CameradError, ValueError):
-    """Error raised when the daemon does not take a receipt for the office's; it says why."""
 
 
 class ToHandOver(msgspec.Struct, frozen=True):
@@ -70,7 +67,7 @@ class DaemonClient:
 
     def accept(self, token: bytes) -> list[str]:
         """Hand in a receipt of the office's; which recordings are acknowledged by it that were not
-        before. Raises ReceiptRefusedError if it is none."""
+        before. Raises OfficeAnswerError if it is none."""
         body = {"receipt": token.decode("ascii", "replace")}
         answer = self._ask("POST", "/dock/receipt", body, PATIENCE_SECONDS)
         return [str(one) for one in answer.get("acknowledged", [])]
@@ -100,7 +97,7 @@ class DaemonClient:
         return self._kid
 
     def sign(self, base: bytes) -> bytes:
-        """See `camerad.dock.signers.Signer`."""
+        """See `camerad.dock.office_client.Signer`."""
         body = {"base": base.decode("ascii", "replace")}
         answer = self._ask("POST", "/dock/signature", body, SIGN_SECONDS)
         try:
@@ -121,7 +118,7 @@ class DaemonClient:
             return answer
         said = answer.get("error", status) if isinstance(answer, dict) else status
         if target == "/dock/receipt" and status == HTTPStatus.CONFLICT:
-            raise ReceiptRefusedError(str(said))
+            raise OfficeAnswerError(str(said))
         raise refusal(status, str(said))
 
     def _stranger(self, error: Exception) -> ControlError:

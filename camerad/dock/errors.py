@@ -1,15 +1,37 @@
-"""Why a hand-over, or a part of it, came to nothing."""
+"""Errors of uploads to the office."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Final
 
 from camerad.base.errors import EX_TEMPFAIL, CameradError
 from camerad.behaviour.dock_progress import HandoverTrouble
 
 
+class OfficeFault(Enum):
+    """Why the office takes nothing, where a technician can mend it."""
+
+    ADDRESS = "address"
+    """The server's name has no address."""
+    AUTHORITY = "authority"
+    """The server's certificate is not by the authority that the camera trusts."""
+    TIME = "time"
+    """That certificate, or its authority's, does not count now, by the camera's clock."""
+    NAME = "name"
+    """That certificate is for another address."""
+    UNREGISTERED = "unregistered"
+    """The office does not take this camera's signature."""
+    WITHDRAWN = "withdrawn"
+    """The office has withdrawn the camera."""
+
+
 class OfficeUnavailableError(CameradError, ConnectionError):
     """Error raised when the office's server cannot be reached, or takes nothing from this camera
     just now. trouble: why; None if it works, and the office only asks to wait. retry_after: seconds
-    that it asks to wait, None if it asks for nothing."""
+    that it asks to wait, None if it asks for nothing. fault: more exactly, if it is known. details:
+    of the certificates, for people."""
 
     exit_code = EX_TEMPFAIL
 
@@ -19,57 +41,38 @@ class OfficeUnavailableError(CameradError, ConnectionError):
         retry_after: float | None = None,
         *,
         trouble: HandoverTrouble | None = HandoverTrouble.OFFICE,
+        fault: OfficeFault | None = None,
+        details: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(text)
-        self.retry_after = retry_after
-        self.trouble = trouble
-
-
-class OfficeAddressError(OfficeUnavailableError):
-    """Error raised when nobody knows the address of the office's server."""
-
-
-class SignatureRefusedError(OfficeUnavailableError):
-    """Error raised when the office does not take this camera's signature. withdrawn: since it has
-    withdrawn the camera."""
-
-    def __init__(self, text: str, *, withdrawn: bool) -> None:
-        super().__init__(text, trouble=HandoverTrouble.REGISTER)
-        self.withdrawn = withdrawn
+        self.retry_after: Final = retry_after
+        self.trouble: Final = trouble
+        self.fault: Final = fault
+        self.details: Final = details or {}
 
 
 class OfficeAnswerError(CameradError, ValueError):
-    """Error raised when the office's server answers one request as docs/office-api.md has not."""
+    """Error raised when the office answers one request as docs/office-api.md does not say."""
 
 
 class RecordingRefusedError(CameradError, ValueError):
     """Error raised when the office will not take a recording; the text is its reason."""
 
 
-class UploadDeferredError(CameradError, RuntimeError):
-    """Error raised when the office begins no further upload just now; those that have begun go on.
-    retry_after: seconds that it asks to wait, None if it asks for nothing."""
-
-    exit_code = EX_TEMPFAIL
-
-    def __init__(self, text: str, retry_after: float | None) -> None:
-        super().__init__(text)
-        self.retry_after = retry_after
-
-
-class OffsetMovedError(CameradError, ValueError):
-    """Error raised when a part did not count; where the upload goes on has to be asked for."""
-
-
-class PartDeferredError(CameradError, RuntimeError):
-    """Error raised when the office takes no part of an upload just now. retry_after: seconds to
-    wait."""
+class DeferredError(CameradError, RuntimeError):
+    """Error raised when the office begins no further upload, or sends or takes no part, just now;
+    uploads that have begun go on. retry_after: seconds that it asks to wait, 0 if it asks for
+    nothing."""
 
     exit_code = EX_TEMPFAIL
 
     def __init__(self, text: str, retry_after: float) -> None:
         super().__init__(text)
-        self.retry_after = retry_after
+        self.retry_after: Final = retry_after
+
+
+class OffsetMovedError(CameradError, ValueError):
+    """Error raised when a part did not count; where the upload goes on has to be asked for."""
 
 
 class HandoverStoppedError(CameradError, InterruptedError):

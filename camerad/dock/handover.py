@@ -33,14 +33,13 @@ from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.behaviour.dock_progress import HandoverProgress, HandoverState, HandoverTrouble
-from camerad.dock.daemon_client import ReceiptRefusedError, ToHandOver
+from camerad.dock.daemon_client import ToHandOver
 from camerad.dock.errors import (
+    DeferredError,
     OfficeAnswerError,
     OfficeUnavailableError,
     OffsetMovedError,
-    PartDeferredError,
     RecordingRefusedError,
-    UploadDeferredError,
 )
 from camerad.dock.ledger_handover import bring_ledger, opened
 from camerad.dock.office_check_in import CheckInMemory
@@ -186,7 +185,7 @@ class Handover:
         self._again: list[str] = []
         self._refused: dict[str, str] = {}
         self._failed: dict[str, str] = {}
-        self._deferred: dict[str, tuple[ToHandOver, float | None]] = {}
+        self._deferred: dict[str, tuple[ToHandOver, float]] = {}
         self._checking: dict[str, tuple[ToHandOver, int]] = {}
         self._with_ledger: set[str] = set()
         self._in_a_row = 0
@@ -227,7 +226,7 @@ class Handover:
         if self._acknowledged or self._again:
             self._check_in.run(again=True)
         if self._deferred:
-            wait = max((wait or 0.0) for _, wait in self._deferred.values())
+            wait = max(wait for _, wait in self._deferred.values())
             raise OfficeUnavailableError(
                 f"the office begins no upload of {len(self._deferred)} recordings just now",
                 wait,
@@ -263,14 +262,14 @@ class Handover:
         except RecordingRefusedError as error:
             self._refused[one.id] = str(error)
             self._say(one.id, f"the office does not take it: {error}")
-        except UploadDeferredError as error:
+        except DeferredError as error:
             self._deferred[one.id] = (one, error.retry_after)
         except StorageError as error:
             if error.errno != errno.ENOENT:  # else it was deleted meanwhile, in time
                 self._failed[one.id] = str(error)
                 if self._memory.is_new(one.id, str(error)):
                     log.warning("%s: %s", one.id, error, extra=MessageId.STORAGE.extra)
-        except (OfficeAnswerError, ReceiptRefusedError) as error:
+        except OfficeAnswerError as error:
             self._failed[one.id] = str(error)
             self._say(one.id, str(error))
             self._in_a_row += 1
@@ -319,7 +318,7 @@ class Handover:
                 following = part_at(offset + part.length)
                 offset = self._client.send_part(one.id, offset, part, following)
                 part.forget()
-            except PartDeferredError as error:
+            except DeferredError as error:
                 deferred += 1
                 if deferred > MOST_DEFERRED:
                     text = f"the office takes no part of {one.id} just now: {error}"

@@ -21,19 +21,17 @@ from http_message_signatures import HTTPMessageSignaturesException
 from camerad.base.clock import SECOND, Clock
 from camerad.base.text import printable
 from camerad.behaviour.dock_progress import HandoverTrouble
+from camerad.container.keys import SigningKey
 from camerad.dock.errors import (
+    DeferredError,
     OfficeAnswerError,
+    OfficeFault,
     OfficeUnavailableError,
     OffsetMovedError,
-    PartDeferredError,
     RecordingRefusedError,
-    SignatureRefusedError,
-    UploadDeferredError,
 )
 from camerad.dock.office_connection import LARGEST_ANSWER, OfficeAnswer, OfficeRequest
-from camerad.dock.part_digests import PartDigests
-from camerad.dock.request_bodies import Body, Text
-from camerad.dock.signers import Signer
+from camerad.dock.request_bodies import Body, PartDigests, Text
 from camerad.exchange import request_signature
 from camerad.exchange.request_signature import NONCE, RequestToSign
 
@@ -64,6 +62,33 @@ _BUSY: Final = (
     HTTPStatus.SERVICE_UNAVAILABLE,
     HTTPStatus.INSUFFICIENT_STORAGE,
 )
+
+
+class Signer(Protocol):
+    """Signs with one device's key."""
+
+    @property
+    def kid(self) -> str:
+        """The key's thumbprint."""
+
+    def sign(self, base: bytes) -> bytes:
+        """The signature, 64 bytes, of a request's signature base. Raises CameradError."""
+
+
+class KeySigner:
+    """Signs with a key that is at hand."""
+
+    def __init__(self, key: SigningKey) -> None:
+        self._key = key
+
+    @property
+    def kid(self) -> str:
+        """The key's thumbprint."""
+        return self._key.public.thumbprint
+
+    def sign(self, base: bytes) -> bytes:
+        """The signature, 64 bytes."""
+        return self._key.sign(base)
 
 
 class Exchange(Protocol):
@@ -142,7 +167,7 @@ class OfficeClient:
 
     def begin_upload(self, recording: str, final: str, length: int) -> int:
         """Begin a recording's upload, or find the one of the same declaration; the offset at which
-        it goes on. Raises RecordingRefusedError and UploadDeferredError."""
+        it goes on. Raises RecordingRefusedError and DeferredError."""
         said = ",".join(
             f"{key} {base64.b64encode(value.encode()).decode('ascii')}"
             for key, value in (("recording", recording), ("final", final))
@@ -157,9 +182,9 @@ class OfficeClient:
         if answer.status in (HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE):
             raise RecordingRefusedError(_said(answer))
         if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-            raise UploadDeferredError(
+            raise DeferredError(
                 f"{self._url}: the office begins no further upload just now: {_said(answer)}",
-                retry_after(answer),
+                retry_after(answer) or 0.0,
             )
         if answer.status != HTTPStatus.CREATED:
             raise self.unexpected(answer, "the beginning of an upload")
@@ -174,7 +199,7 @@ class OfficeClient:
         """Send a part of a recording; the offset behind it, when it is durable. following: what
         comes next, which is hashed meanwhile; it stays open until `digests.end`.
 
-        Raises OffsetMovedError if it did not count, PartDeferredError if the office takes none just
+        Raises OffsetMovedError if it did not count, DeferredError if the office takes none just
         now, and RecordingRefusedError.
         """
         headers = {
@@ -193,7 +218,7 @@ class OfficeClient:
             case HTTPStatus.CONFLICT | HTTPStatus.NOT_FOUND | HTTPStatus.GONE:
                 raise OffsetMovedError(_said(answer))
             case HTTPStatus.LOCKED | HTTPStatus.TOO_MANY_REQUESTS:
-                raise PartDeferredError(_said(answer), retry_after(answer) or PAUSE_SECONDS)
+                raise DeferredError(_said(answer), retry_after(answer) or PAUSE_SECONDS)
             case HTTPStatus.BAD_REQUEST | 460:
                 raise OffsetMovedError(f"it did not arrive as it was sent: {_said(answer)}")
         raise self.unexpected(answer, "a part of a recording")
@@ -270,10 +295,11 @@ class OfficeClient:
                 else "the camera has to be in the office's register ('camerad provision collect'), "
                 "and office.url has to be the url of the office's settings to the letter"
             )
-            raise SignatureRefusedError(
+            raise OfficeUnavailableError(
                 f"{self._url}: the office does not take this camera's signature "
                 f"({_said(answer) or answer.status}): {remedy}",
-                withdrawn=withdrawn,
+                trouble=HandoverTrouble.REGISTER,
+                fault=OfficeFault.WITHDRAWN if withdrawn else OfficeFault.UNREGISTERED,
             )
         return answer
 

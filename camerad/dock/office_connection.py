@@ -23,11 +23,7 @@ from camerad.base.errors import StorageError
 from camerad.base.text import printable
 from camerad.behaviour.dock_progress import HandoverTrouble
 from camerad.config.office_section import Office
-from camerad.dock.errors import (
-    HandoverStoppedError,
-    OfficeAddressError,
-    OfficeUnavailableError,
-)
+from camerad.dock.errors import HandoverStoppedError, OfficeFault, OfficeUnavailableError
 from camerad.dock.request_bodies import Body
 from camerad.dock.timed_socket import TimedSocket
 from camerad.exchange.pace import Pace
@@ -149,16 +145,14 @@ class OfficeConnection:
         If a kept connection turns out to be closed before a byte of the answer came, and the
         request has no body, it is sent once more: servers close what was silent for a while.
         """
-        kept = self._kept is not None
-        try:
-            return self._once(request)
-        except _ClosedByServerError as error:
-            if not kept or request.body is not None:
-                raise self._unreached(str(error)) from error
-        try:
-            return self._once(request)
-        except _ClosedByServerError as error:
-            raise self._unreached(str(error)) from error
+        again = self._kept is not None and request.body is None
+        while True:
+            try:
+                return self._once(request)
+            except ConnectionResetError as error:
+                if not again:
+                    raise self._unreached(_CLOSED) from error
+                again = False
 
     def close(self) -> None:
         """Close the connection, if there is one; the next request makes another."""
@@ -180,7 +174,7 @@ class OfficeConnection:
             raise
         except ConnectionError as error:
             self.raise_if_stopped()
-            raise _ClosedByServerError(_CLOSED) from error
+            raise ConnectionResetError(_CLOSED) from error
         except http.client.IncompleteRead as error:
             self.raise_if_stopped()
             raise self._unreached("the office's server broke off its answer") from error
@@ -193,7 +187,7 @@ class OfficeConnection:
             self.raise_if_stopped()
             broken = isinstance(error, ssl.SSLError) and self._kept is not None
             if broken or isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
-                raise _ClosedByServerError(_CLOSED) from error
+                raise ConnectionResetError(_CLOSED) from error
             raise OfficeUnavailableError(
                 f"{self._url}: what answers there is not the office's server "
                 f"({printable(str(error))}): compare office.url in the camera's configuration with "
@@ -357,15 +351,12 @@ class OfficeConnection:
         if done.is_set() and not failures:
             return found
         why = str(failures[0]) if failures else "no answer in time"
-        raise OfficeAddressError(
+        raise OfficeUnavailableError(
             f"{self._url}: nobody knows the address of {self._host} ({why}): look at the dock's "
             "network, and at office.url in the camera's configuration",
             trouble=HandoverTrouble.NETWORK,
+            fault=OfficeFault.ADDRESS,
         )
 
     def _unreached(self, why: str) -> OfficeUnavailableError:
         return OfficeUnavailableError(f"{self._url}: {why}", trouble=HandoverTrouble.NETWORK)
-
-
-class _ClosedByServerError(Exception):
-    """The server closed the connection, or it broke."""

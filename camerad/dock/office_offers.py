@@ -11,15 +11,10 @@ from typing import Any, Final
 
 import msgspec
 
-from camerad.base.errors import CameradError
-from camerad.dock.errors import OfficeAnswerError, PartDeferredError
+from camerad.dock.errors import DeferredError, OfficeAnswerError
 from camerad.dock.office_client import PAUSE_SECONDS, OfficeClient, retry_after
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
-
-
-class OfferGoneError(CameradError, LookupError):
-    """Error raised when the office offers this no more; the next check-in says what it offers."""
 
 
 class OfferedContent(msgspec.Struct, frozen=True):
@@ -52,7 +47,7 @@ def offered_in(answer: Mapping[str, Any], kind: str, longest: int) -> OfferedCon
 def fetch_range(client: OfficeClient, offer: OfferedContent, offset: int, most: int) -> bytes:
     """What comes at an offset: at least a byte, at most so many.
 
-    Raises OfferGoneError, PartDeferredError if the office sends none just now, OfficeAnswerError,
+    Raises DeferredError if the office sends none just now, OfficeAnswerError,
     and what `OfficeClient.ask` raises.
     """
     wanted = min(most, offer.length - offset)
@@ -69,12 +64,9 @@ def fetch_range(client: OfficeClient, offer: OfferedContent, offset: int, most: 
                     "the office sends another piece of its offer than asked for"
                 )
             return answer.body
-        case HTTPStatus.NOT_FOUND:
-            error = client.unexpected(answer, "the question for what it offers")
-            raise OfferGoneError(str(error)) from error
         case HTTPStatus.TOO_MANY_REQUESTS:
             wait = retry_after(answer) or PAUSE_SECONDS
-            raise PartDeferredError("the office sends no update just now", wait)
+            raise DeferredError("the office sends no update just now", wait)
     raise client.unexpected(answer, "the question for what it offers")
 
 

@@ -30,9 +30,9 @@ from camerad.base.text import room
 from camerad.behaviour.update import BundleStanding
 from camerad.dock import bundle_store
 from camerad.dock.bundle_store import BundleStore
-from camerad.dock.errors import OfficeAnswerError, OfficeUnavailableError, PartDeferredError
+from camerad.dock.errors import DeferredError, OfficeAnswerError, OfficeUnavailableError
 from camerad.dock.office_client import OfficeClient
-from camerad.dock.office_offers import OfferedContent, OfferGoneError, fetch_range
+from camerad.dock.office_offers import OfferedContent, fetch_range
 from camerad.dock.progress_teller import ProgressReport
 from camerad.exchange.agreements import LARGEST_BUNDLE
 from camerad.exchange.pace import Pace
@@ -113,8 +113,8 @@ class UpdateFetch:
     def run(self) -> None:
         """All of it, as far as it comes.
 
-        Raises OfficeUnavailableError, OfficeAnswerError and OfferGoneError if the office does not
-        give it: then it is tried again soon; HandoverStoppedError, StorageError, and what the
+        Raises OfficeUnavailableError and OfficeAnswerError if the office does not give
+        it: then it is tried again soon; HandoverStoppedError, StorageError, and what the
         daemon refuses with.
         """
         if not self._memory.known:
@@ -184,9 +184,9 @@ class UpdateFetch:
         for _ in range(MOST_DEFERRED):
             try:
                 return fetch_range(self._client, offer, offset, RANGE)
-            except PartDeferredError as error:
+            except DeferredError as error:
                 self._pausing.pause(error.retry_after)
-            except OfferGoneError:
+            except OfficeAnswerError:
                 self._forget()
                 raise
         raise OfficeUnavailableError("the office sends no update just now", trouble=None)

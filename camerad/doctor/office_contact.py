@@ -22,8 +22,8 @@ from camerad.hardware import power
 
 if TYPE_CHECKING:
     from camerad.dock.errors import OfficeUnavailableError
+    from camerad.dock.office_client import Signer
     from camerad.dock.office_connection import OfficeConnection
-    from camerad.dock.signers import Signer
 
 _FAILED: Final[Mapping[str, FindingId]] = {
     HandoverTrouble.OFFICE.value: FindingId.OFFICE_TAKES_NOTHING,
@@ -125,39 +125,25 @@ def _ask(
 
 def judge_office(office: Office, error: OfficeUnavailableError, kid: str) -> CheckResult:
     """What it means that the question got no answer. kid: thumbprint of the camera's key."""
-    from camerad.dock.errors import OfficeAddressError, SignatureRefusedError  # noqa: PLC0415
-    from camerad.dock.office_certificate import (  # noqa: PLC0415
-        CertificateFault,
-        OfficeCertificateError,
-    )
+    from camerad.dock.errors import OfficeFault  # noqa: PLC0415
 
-    why = str(error)
-    match error:
-        case OfficeAddressError():
-            return _result(FindingId.OFFICE_NO_ADDRESS, office, why=why)
-        case OfficeCertificateError():
-            what = {
-                CertificateFault.AUTHORITY: FindingId.OFFICE_STRANGER,
-                CertificateFault.TIME: FindingId.OFFICE_OUT_OF_TIME,
-                CertificateFault.NAME: FindingId.OFFICE_OTHER_NAME,
-            }[error.fault]
-            shown = error.shown
-            return _result(
-                what,
-                office,
-                why=why,
-                trusted=error.trusted.sha256,
-                issuer="?" if shown is None else shown.issuer,
-                shown="?" if shown is None else shown.sha256,
-                begins="?" if shown is None else shown.begins,
-                ends="?" if shown is None else shown.ends,
-            )
-        case SignatureRefusedError():
-            what = FindingId.OFFICE_WITHDRAWN if error.withdrawn else FindingId.OFFICE_UNREGISTERED
-            return _result(what, office, why=why, thumbprint=kid)
-        case _ if error.trouble is HandoverTrouble.NETWORK:
-            return _result(FindingId.OFFICE_UNREACHED, office, why=why)
-    return _result(FindingId.OFFICE_REFUSES, office, why=why)
+    what = {
+        OfficeFault.ADDRESS: FindingId.OFFICE_NO_ADDRESS,
+        OfficeFault.AUTHORITY: FindingId.OFFICE_STRANGER,
+        OfficeFault.TIME: FindingId.OFFICE_OUT_OF_TIME,
+        OfficeFault.NAME: FindingId.OFFICE_OTHER_NAME,
+        OfficeFault.UNREGISTERED: FindingId.OFFICE_UNREGISTERED,
+        OfficeFault.WITHDRAWN: FindingId.OFFICE_WITHDRAWN,
+    }
+    found = FindingId.OFFICE_REFUSES
+    if error.fault is not None:
+        found = what[error.fault]
+    elif error.trouble is HandoverTrouble.NETWORK:
+        found = FindingId.OFFICE_UNREACHED
+    values = {"why": str(error), **error.details}
+    if found in (FindingId.OFFICE_UNREGISTERED, FindingId.OFFICE_WITHDRAWN):
+        values["thumbprint"] = kid
+    return _result(found, office, **values)
 
 
 def no_answer(settings: Settings) -> CheckResult:
@@ -171,7 +157,7 @@ def _signer(settings: Settings, connection: OfficeConnection, socket: str | None
     """The signer with the device's key: the running daemon, or its file."""
     from camerad.container.keys import SigningKey  # noqa: PLC0415
     from camerad.dock.daemon_client import DaemonClient  # noqa: PLC0415
-    from camerad.dock.signers import KeySigner  # noqa: PLC0415
+    from camerad.dock.office_client import KeySigner  # noqa: PLC0415
     from camerad.store.identity import KEY_NAME  # noqa: PLC0415
 
     if socket is not None:

@@ -31,10 +31,9 @@ from camerad.config.office_section import Office
 from camerad.container import jws
 from camerad.dock.errors import OfficeAnswerError, OfficeUnavailableError
 from camerad.dock.ledger_handover import bring_ledger
-from camerad.dock.office_client import OfficeClient
+from camerad.dock.office_client import KeySigner, OfficeClient
 from camerad.dock.office_connection import OfficeConnection, trusting
 from camerad.dock.request_bodies import FilePart, Text
-from camerad.dock.signers import KeySigner
 from camerad.ledger.claim import Claim
 from camerad.ledger.ledger import Ledger
 from camerad.office.desk import people

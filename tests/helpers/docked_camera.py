@@ -19,10 +19,9 @@ from camerad.dock.daemon_client import ToHandOver
 from camerad.dock.errors import HandoverStoppedError, OfficeUnavailableError
 from camerad.dock.handover import Handover, HandoverMemory, HandoverResult
 from camerad.dock.office_check_in import OfficeCheckIn
-from camerad.dock.office_client import OfficeClient
+from camerad.dock.office_client import KeySigner, OfficeClient
 from camerad.dock.office_connection import OfficeConnection, trusting
 from camerad.dock.request_bodies import Body
-from camerad.dock.signers import KeySigner
 from camerad.store.device_client import accept_receipt
 
 KINDS = ("network", "client", "office", "network and office")

@@ -19,12 +19,12 @@ from camerad.config.office_section import Office
 from camerad.container.jws import JwsError
 from camerad.container.keys import KeyRing, PublicKey, SigningKey, encode_base64url
 from camerad.dock import handover, office_client
-from camerad.dock.daemon_client import ReceiptRefusedError, ToHandOver
+from camerad.dock.daemon_client import ToHandOver
+from camerad.dock.errors import OfficeAnswerError
 from camerad.dock.handover import Handover, HandoverMemory, HandoverResult
 from camerad.dock.office_check_in import OfficeCheckIn
-from camerad.dock.office_client import OfficeClient
+from camerad.dock.office_client import KeySigner, OfficeClient
 from camerad.dock.office_connection import OfficeConnection, trusting
-from camerad.dock.signers import KeySigner
 from camerad.store import receipts
 
 
@@ -57,7 +57,7 @@ class Daemon:
             said = receipts.parse(token, KeyRing([self.office]))
         except JwsError as error:
             self.refused.append(token)
-            raise ReceiptRefusedError(str(error)) from None
+            raise OfficeAnswerError(str(error)) from None
         new = [
             one.id
             for one in said.recordings

@@ -18,10 +18,10 @@ from camerad.dock import daemon_client
 from camerad.dock.daemon_client import (
     MOST_ATTEMPTS,
     DaemonClient,
-    ReceiptRefusedError,
     ToHandOver,
 )
 from camerad.dock.dock_watch import GONE, DockState
+from camerad.dock.errors import OfficeAnswerError
 from camerad.dock.event_stream import EventStream
 from camerad.dock.handover import HandoverMemory
 
@@ -82,7 +82,7 @@ def test_and_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_receipt_that_the_daemon_refuses_is_told_from_a_daemon_that_refuses(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with pytest.raises(ReceiptRefusedError, match="not by the key"):
+    with pytest.raises(OfficeAnswerError, match="not by the key"):
         Bench([(409, {"error": "not by the key"})], monkeypatch).client.accept(b"a.b.c")
     with pytest.raises(NotAllowedError):
         Bench([(403, {"error": "may not"})], monkeypatch).client.accept(b"a.b.c")

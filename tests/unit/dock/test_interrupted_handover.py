@@ -14,8 +14,7 @@ from small_office import CuttingWire, Fault
 from camerad.base.errors import CameradError
 from camerad.dock.errors import HandoverStoppedError, OfficeUnavailableError
 from camerad.dock.handover import Handover
-from camerad.dock.part_digests import PartDigests
-from camerad.dock.request_bodies import Body, FilePart
+from camerad.dock.request_bodies import Body, FilePart, PartDigests
 from tests.breadth import breadth
 from tests.unit.dock.scene import PART, Scene
 

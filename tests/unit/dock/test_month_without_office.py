@@ -28,10 +28,9 @@ from camerad.dock.dock_watch import DockState, DockWatch
 from camerad.dock.errors import OfficeUnavailableError
 from camerad.dock.handover import Handover, HandoverMemory, HandoverResult
 from camerad.dock.office_check_in import OfficeCheckIn
-from camerad.dock.office_client import OfficeClient
+from camerad.dock.office_client import KeySigner, OfficeClient
 from camerad.dock.office_connection import OfficeConnection, trusting
 from camerad.dock.progress_teller import NoReport
-from camerad.dock.signers import KeySigner
 from camerad.evidence.own_key import load_public_key
 from camerad.office.jobs.office_jobs import server_with_jobs
 from camerad.office.server.office_settings import ListenSettings, OfficeFile

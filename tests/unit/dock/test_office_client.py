@@ -10,16 +10,16 @@ from small_office import Fault
 
 from camerad.base.clock import ClockSource, ManualClock
 from camerad.container.keys import SigningKey
-from camerad.dock.errors import OfficeAnswerError, OfficeUnavailableError, SignatureRefusedError
+from camerad.dock.errors import OfficeAnswerError, OfficeFault, OfficeUnavailableError
 from camerad.dock.office_client import (
     LARGEST_LIST,
     LARGEST_MISSING,
     LONGEST_PAUSE_SECONDS,
+    KeySigner,
     OfficeClient,
 )
 from camerad.dock.office_connection import OfficeAnswer, OfficeRequest
 from camerad.dock.request_bodies import Text
-from camerad.dock.signers import KeySigner
 from camerad.exchange import request_signature
 from tests.unit.dock.scene import Scene
 
@@ -191,17 +191,17 @@ def test_an_office_s_server_takes_what_is_signed(scene: Scene) -> None:
 def test_a_camera_that_is_not_registered_is_told_what_to_do(scene: Scene) -> None:
     asking = scene.client(scene.connection(), SigningKey.generate())
     with pytest.raises(
-        SignatureRefusedError, match=r"camerad provision collect.*office.url"
+        OfficeUnavailableError, match=r"camerad provision collect.*office.url"
     ) as said:
         asking.ledger()
-    assert not said.value.withdrawn
+    assert said.value.fault is OfficeFault.UNREGISTERED
 
 
 def test_a_camera_that_was_withdrawn_is_told_so(scene: Scene) -> None:
     scene.office.faults = [Fault("GET", "/v1/ledger", 403)]
-    with pytest.raises(SignatureRefusedError, match="why it withdrew") as said:
+    with pytest.raises(OfficeUnavailableError, match="why it withdrew") as said:
         scene.client(scene.connection()).ledger()
-    assert said.value.withdrawn
+    assert said.value.fault is OfficeFault.WITHDRAWN
 
 
 # ------------------------------------------------------------------- an office that says too much

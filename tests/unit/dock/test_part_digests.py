@@ -10,8 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from camerad.dock.errors import HandoverStoppedError
-from camerad.dock.part_digests import PartDigests
-from camerad.dock.request_bodies import Text
+from camerad.dock.request_bodies import PartDigests, Text
 
 
 class Slow:

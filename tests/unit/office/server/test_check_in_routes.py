@@ -25,9 +25,8 @@ from camerad.dock import handover, office_client
 from camerad.dock.daemon_client import ToHandOver
 from camerad.dock.handover import Handover, HandoverMemory
 from camerad.dock.office_check_in import OfficeCheckIn
-from camerad.dock.office_client import OfficeClient
+from camerad.dock.office_client import KeySigner, OfficeClient
 from camerad.dock.office_connection import OfficeConnection, trusting
-from camerad.dock.signers import KeySigner
 from camerad.evidence.office_store import open_office_store
 from camerad.ledger.ledger_state import LedgerState
 from camerad.office.server import lost_recordings

@@ -19,9 +19,8 @@ from camerad.control.check_in_report import PresentState, make_check_in
 from camerad.control.metrics import Metrics
 from camerad.dock.handover import HandoverMemory
 from camerad.dock.office_check_in import OfficeCheckIn
-from camerad.dock.office_client import OfficeClient
+from camerad.dock.office_client import KeySigner, OfficeClient
 from camerad.dock.office_connection import OfficeConnection, trusting
-from camerad.dock.signers import KeySigner
 from camerad.evidence import camera_register
 from camerad.evidence.camera_register import Register, RegisteredCamera
 from camerad.office.server.camera_overview import CameraOverview, overview

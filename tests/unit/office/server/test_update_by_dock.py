@@ -21,7 +21,6 @@ from camerad.behaviour.update import UpdatePhase
 from camerad.container.keys import SigningKey
 from camerad.dock import bundle_store, office_check_in, update_fetch
 from camerad.dock.errors import HandoverStoppedError, OfficeAnswerError, OfficeUnavailableError
-from camerad.dock.office_offers import OfferGoneError
 from camerad.evidence import camera_register
 from camerad.evidence.camera_register import Register
 from camerad.exchange.pace import BURST
@@ -363,7 +362,7 @@ def test_a_bundle_that_is_replaced_while_it_is_fetched_is_none_of_the_two(
 
     with monkeypatch.context() as patched:
         patched.setattr(bundle_store.BundleStore, "append", replaced)
-        assert isinstance(way.dock(), OfferGoneError)
+        assert isinstance(way.dock(), OfficeAnswerError)
     assert way.go_on() is None, "the next pass asks what is offered now"
     name = f"{hashlib.sha256(other).hexdigest()}.raucb"
     assert way.handed_in == {name, READY}
@@ -428,7 +427,7 @@ def test_an_offer_of_a_terabyte_is_none(
     way: UpdateWay, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     way.offer(BUNDLE)
-    monkeypatch.setattr(office_check_in, "LONGEST", len(BUNDLE) - 1)
+    monkeypatch.setattr(office_check_in, "LARGEST_BUNDLE", len(BUNDLE) - 1)
     assert way.dock() is None
     assert "cannot be any" in caplog.text
     assert (way.handed_in, way.fetched) == (set(), 0)

@@ -21,11 +21,9 @@ from camerad.dock.bundle_store import BundleStore
 from camerad.dock.errors import OfficeAnswerError, OfficeUnavailableError
 from camerad.dock.handover import HandoverMemory
 from camerad.dock.office_check_in import OfficeCheckIn
-from camerad.dock.office_client import OfficeClient
+from camerad.dock.office_client import KeySigner, OfficeClient
 from camerad.dock.office_connection import OfficeConnection, trusting
-from camerad.dock.office_offers import OfferGoneError
 from camerad.dock.progress_teller import NoReport
-from camerad.dock.signers import KeySigner
 from camerad.dock.update_fetch import UpdateFetch, UpdatePlace
 from camerad.evidence import camera_register
 from camerad.office.server.camera_overview import CameraOverview, overview
@@ -175,7 +173,7 @@ class UpdateWay:
                 forget=memory.forget,
             ).run()
             return None
-        except (OfficeUnavailableError, OfficeAnswerError, OfferGoneError) as error:
+        except (OfficeUnavailableError, OfficeAnswerError) as error:
             return error
         finally:
             self.fetched += client.fetched
