@@ -9,6 +9,7 @@ import pytest
 
 from camerad.behaviour.stages import Stage
 from camerad.config import Overridden, check_file, load, policies
+from tests.unit.config.vectors import vectors
 
 Write = Callable[..., Path]
 
@@ -229,95 +230,18 @@ def test_a_buffer_of_no_seconds_is_armed_nowhere(write: Write) -> None:
 
 GIVE = "or give overrides.reason and overrides.authorised_by"
 
-# What is added to "policy: NAME" in line 1; what is said; which key, value and limit are kept.
-BEYOND = {
-    "seconds_and_a_group_beyond_the_limit": (
-        "bundespolizei",
-        "pre_event:\n  seconds: 30\n",
-        "c.yaml:3: pre_event.seconds: 30 seconds with one group of pictures more "
-        "(camera.key_interval_s: 1) is beyond policy bundespolizei, which allows at most "
-        f"30 seconds in all; set pre_event.seconds to 29 or less, {GIVE}",
-        Overridden(
-            "pre_event.seconds",
-            "30 seconds with one group of pictures more (camera.key_interval_s: 1)",
-            "at most 30 seconds in all",
-        ),
-    ),
-    "longer_groups_with_the_policys_own_seconds": (
-        "bundespolizei",
-        "camera: {key_interval_s: 1.5}\n",
-        "c.yaml:2: camera.key_interval_s: 29 seconds with one group of pictures more "
-        "(camera.key_interval_s: 1.5) is beyond policy bundespolizei, which allows at most "
-        f"30 seconds in all; set pre_event.seconds to 28.5 or less, {GIVE}",
-        Overridden(
-            "camera.key_interval_s",
-            "29 seconds with one group of pictures more (camera.key_interval_s: 1.5)",
-            "at most 30 seconds in all",
-        ),
-    ),
-    "any_buffer_where_there_must_be_none": (
-        "nrw-ordnungsamt",
-        "pre_event: {seconds: 0.5}\n",
-        "c.yaml:2: pre_event.seconds: 0.5 seconds is beyond policy nrw-ordnungsamt, which allows "
-        f"no pre-event buffer; set pre_event.seconds to 0, {GIVE}",
-        Overridden("pre_event.seconds", "0.5 seconds", "no pre-event buffer"),
-    ),
-    "sound_before_the_press": (
-        "generic",
-        "pre_event: {sound: true}\n",
-        "c.yaml:2: pre_event.sound: true is beyond policy generic, which allows no sound before "
-        f"the press; set it to false, {GIVE}",
-        Overridden("pre_event.sound", "true", "no sound before the press"),
-    ),
-    "muting": (
-        "nrw-ordnungsamt",
-        "sound: {may_mute: true}\n",
-        "c.yaml:2: sound.may_mute: true is beyond policy nrw-ordnungsamt, which allows no muting; "
-        f"set it to false, {GIVE}",
-        Overridden("sound.may_mute", "true", "no muting"),
-    ),
-    "no_announcement": (
-        "nrw-ordnungsamt",
-        "announcements: {enabled: false}\n",
-        "c.yaml:2: announcements.enabled: false is beyond policy nrw-ordnungsamt, which allows no "
-        f"recording without an announcement; set it to true, {GIVE}",
-        Overridden("announcements.enabled", "false", "no recording without an announcement"),
-    ),
-    "armed_in_more_stages": (
-        "generic",
-        "pre_event: {armed_in: [idle, self_view]}\n",
-        "c.yaml:2: pre_event.armed_in: idle, self_view is beyond policy generic, which allows "
-        f"self_view; set it to [self_view], {GIVE}",
-        Overridden("pre_event.armed_in", "idle, self_view", "self_view"),
-    ),
-    "kept_too_long": (
-        "generic",
-        "retention: {days: 15}\n",
-        "c.yaml:2: retention.days: 15 days is beyond policy generic, which allows at most "
-        f"14 days; set it to 14, {GIVE}",
-        Overridden("retention.days", "15 days", "at most 14 days"),
-    ),
-    "deleted_too_early": (
-        "bundespolizei",
-        "retention: {days: 29}\n",
-        "c.yaml:2: retention.days: 29 days is beyond policy bundespolizei, which allows at least "
-        f"30 days; set it to 30, {GIVE}",
-        Overridden("retention.days", "29 days", "at least 30 days"),
-    ),
-}
+# What is said about it, and which key, value and limit are kept.
+BEYOND = vectors("beyond_policies.txt")
 
 
-@pytest.mark.parametrize("name", BEYOND)
-def test_a_value_beyond_the_policy_is_refused_with_what_is_allowed(name: str, write: Write) -> None:
-    policy, text, message, _ = BEYOND[name]
-    assert check_file(write(f"policy: {policy}\n{text}")) == [message]
-
-
-@pytest.mark.parametrize("name", BEYOND)
-def test_with_a_reason_and_a_name_it_holds_and_is_exposed(name: str, write: Write) -> None:
-    policy, text, _, overridden = BEYOND[name]
-    settings = load(write(f"policy: {policy}\n{text}{OVERRIDE}"))
-    assert settings.overridden == (overridden,)
+@pytest.mark.parametrize(("text", "message"), BEYOND)
+def test_a_value_beyond_the_policy_is_refused_unless_a_person_allows_it(
+    text: str, message: str, write: Write
+) -> None:
+    text, _, kept = text.rpartition("= ")
+    assert check_file(write(text)) == [message]
+    settings = load(write(f"{text}{OVERRIDE}"))
+    assert settings.overridden == (Overridden(*kept.rstrip("\n").split(" | ")),)
     assert settings.overrides is not None
     assert settings.overrides.reason == "Trial until June"
     assert settings.overrides.authorised_by == "E. Mustermann"
