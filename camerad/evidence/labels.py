@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 from datetime import datetime, tzinfo
 from html import escape as escape_html
+from pathlib import Path
 from string import Template
 from typing import Final
 
@@ -33,28 +34,9 @@ _WIDE: Final = frozenset("MWmw")
 
 _SIZES: Final = tuple(half / 2 for half in range(4, 29))
 """Points of a name: a class of the style for each."""
-STYLE: Final = """\
-@page { size: A4; margin: 0 }
-:root { color-scheme: light }
-* { box-sizing: border-box }
-body { margin: 0; background: #fff; color: #111;
-  font-family: "Liberation Sans", "DejaVu Sans", Arial, Helvetica, sans-serif }
-article { width: 210mm; height: 296.9mm; padding: 12.9mm 7.2mm 0; position: relative;
-  break-after: page; display: grid; grid-template-columns: repeat(3, 63.5mm);
-  grid-auto-rows: 33.9mm; column-gap: 2.5mm; align-content: start }
-article:last-child { break-after: auto }
-header { position: absolute; top: 6mm; left: 9.2mm; right: 9.2mm; display: flex;
-  justify-content: space-between; font-size: 7.5pt; color: #555 }
-section { padding: 1.6mm 2mm; border: 0.1mm solid #bbb; border-radius: 2mm; overflow: hidden }
-h1 { margin: 0; height: 7.6mm; line-height: 1.1; font-weight: 700; overflow-wrap: anywhere;
-  display: flex; align-items: center }
-div { display: flex; gap: 2mm; align-items: center }
-svg { width: 22.5mm; height: 22.5mm; margin: 0 0 0 -1.8mm; flex: none }
-p { margin: 0; font-size: 7pt; line-height: 1.25; color: #555 }
-code { display: block; margin: 0.6mm 0; color: #111;
-  font: 8.5pt/1.25 "Liberation Mono", "DejaVu Sans Mono", monospace }
-code span { display: inline-block; margin-right: 0.7em }
-""" + "".join(f".pt{round(size * 2)} {{ font-size: {size:g}pt }}\n" for size in _SIZES)
+STYLE: Final = Path(__file__).with_name("labels.css").read_text(encoding="utf-8") + "".join(
+    f".pt{round(size * 2)} {{ font-size: {size:g}pt }}\n" for size in _SIZES
+)
 """CSS of the page."""
 
 _PAGE: Final = Template("""\

@@ -81,6 +81,10 @@ def test_the_wheel_says_whose_it_is_by_which_licences_and_has_every_language(bui
     vendored = list((ROOT / "camerad/evidence/player/vendor").rglob("LICENSE"))
     assert vendored
     assert "camerad/locale/de/LC_MESSAGES/camerad.mo" in names
+    assert {
+        *("camerad/evidence/sheet.html", "camerad/evidence/labels.css"),
+        *("camerad/office/report/report.html", "camerad/office/report/typed_form.yaml"),
+    } <= set(names)
     licences = {name for name in names if ".dist-info/licenses/" in name}
     assert len(licences) == 1 + len(vendored)
     manifest = (ROOT / "camerad/evidence/player/vendor/manifest.json").read_text()

@@ -88,26 +88,4 @@ def parse_form(name: str, content: bytes) -> TypedForm:
     return read
 
 
-EMPTY: Final = """\
-# What no camera counts, for 'camerad office report --typed FILE'. Leave out what nobody counted.
-# All numbers are of the whole period of the report. Write no names and nothing about one person.
-
-surveys: []              # results, a line each
-#   - "31 of 40 members of staff feel safer with a camera (2026-11)"
-# wearers: 24            # how many people wore cameras
-#
-# with_camera:           # on duty with a camera
-#   hours: 10400         # hours of duty that this covers
-#   announced: 61        # recordings that were announced
-#   persons: 210         # persons that were met in conflict
-#   assaults: 9
-#   insults: 74
-#   injuries: 6
-# without_camera:        # on duty without one; the same keys
-#   hours: 8000
-# last_year:             # the same months of the year before; the same keys
-#   hours: 18100
-#
-# occasions:             # how often a camera was used at which occasion
-#   parking: 40
-"""
+EMPTY: Final = Path(__file__).with_name("typed_form.yaml").read_text(encoding="utf-8")
