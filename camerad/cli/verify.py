@@ -19,13 +19,6 @@ from camerad.base.storage_errors import ForbiddenError
 from camerad.base.text import count, printable
 from camerad.cli import desk
 from camerad.cli.console import CommandError, ProgressBar, print_json, warn
-from camerad.cli.cross_check import (
-    CheckedLedger,
-    CheckedPlace,
-    check_holding,
-    describe_absent,
-    find_disagreements,
-)
 from camerad.cli.target import Target, find_target
 from camerad.container import jws
 from camerad.container.keys import KeyRing
@@ -33,6 +26,13 @@ from camerad.container.recording_files import SUFFIX
 from camerad.container.recording_ids import is_id
 from camerad.container.severity import Severity
 from camerad.evidence import own_key
+from camerad.evidence.cross_check import (
+    CheckedLedger,
+    CheckedPlace,
+    check_holding,
+    describe_absent,
+    find_disagreements,
+)
 from camerad.ledger.audit import LedgerFinding, Witnessed, audit_ledger
 from camerad.ledger.entries import Head
 from camerad.ledger.ledger_state import LedgerState
