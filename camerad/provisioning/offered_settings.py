@@ -38,7 +38,8 @@ from camerad.provisioning.provisioning_state import (
     OfferOutcome,
     read_offer_outcome,
 )
-from camerad.provisioning.settings_offer import FOLDER, SettingsOfferError, judge_offer
+from camerad.provisioning.settings_offer import FOLDER, judge_offer
+from camerad.provisioning.signing import SignatureFileError
 from camerad.provisioning.validation import (
     ADVICE,
     FileAccepted,
@@ -202,7 +203,7 @@ def _key_in(offer: bytes, thumbprint: str) -> str:
     """The key with this thumbprint as a file names it; "" if it does not."""
     try:
         content, _ = settings_offer.split(offer)
-    except SettingsOfferError:
+    except SignatureFileError:
         return ""
     for found in set(_KEYS.findall(content)):
         key = parse_key(found.decode("ascii"))

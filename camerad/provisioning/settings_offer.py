@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Final
 
 from camerad.base import file_status
-from camerad.base.errors import CameradError
 from camerad.base.safe_read import read_plain
 from camerad.config.provisioning import MAX_BYTES
 from camerad.container.keys import decode_base64url, encode_base64url
 from camerad.provisioning import signing
 from camerad.provisioning.provisioning_state import AcceptedFile
 from camerad.provisioning.provisioning_status import OFFERED
+from camerad.provisioning.signing import SignatureFileError
 from camerad.provisioning.validation import (
     FileAccepted,
     FileRefused,
@@ -36,10 +36,6 @@ FOLDER, NAME = os.path.split(OFFERED)
 """In the daemon's state directory."""
 LONGEST: Final = signing.LONGEST + MAX_BYTES * 4 // 3 + 4
 """Bytes of the longest offer."""
-
-
-class SettingsOfferError(CameradError, ValueError):
-    """Error raised when bytes are no settings file with its signature; the text says why."""
 
 
 def offer_path(state_dir: str) -> str:
@@ -64,16 +60,16 @@ def join(content: bytes, token: bytes) -> bytes:
 
 
 def split(offer: bytes) -> tuple[bytes, bytes]:
-    """File and signature, the latter in its one spelling. Raises SettingsOfferError."""
+    """File and signature, the latter in its one spelling. Raises SignatureFileError."""
     if len(offer) > LONGEST:
-        raise SettingsOfferError(f"more than {LONGEST} bytes are no settings file")
+        raise SignatureFileError(f"more than {LONGEST} bytes are no settings file")
     parts = offer.split(b".")
     if len(parts) != 3:
-        raise SettingsOfferError("a compact JWS has three parts")
+        raise SignatureFileError("a compact JWS has three parts")
     try:
         content = decode_base64url(parts[1])
     except ValueError as error:
-        raise SettingsOfferError(str(error)) from None
+        raise SignatureFileError(str(error)) from None
     return content, b".".join((parts[0], b"", parts[2])) + b"\n"
 
 
@@ -84,7 +80,7 @@ def judge_offer(
     try:
         content, token = split(offer)
         signature = signing.parse(token)
-    except (SettingsOfferError, signing.SignatureFileError):
+    except SignatureFileError:
         return FileRefused(RefusalReason.SIGNATURE_SPOILT)
     sha256, pinned = digest(content), parse_key(pin.office_key)
     if pinned is None or not signature.is_by(pinned, content):

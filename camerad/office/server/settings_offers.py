@@ -22,7 +22,7 @@ from camerad.container.keys import Thumbprint
 from camerad.office.server.directory_locks import DirectoryLocks, NamedLocks
 from camerad.office.server.offer_kinds import LOCK_SECONDS, offer_path, take_back, taken_away
 from camerad.provisioning import settings_offer
-from camerad.provisioning.settings_offer import SettingsOfferError
+from camerad.provisioning.signing import SignatureFileError
 from camerad.provisioning.validation import digest
 from camerad.store.check_in import SETTINGS, CheckIn
 from camerad.store.locations import OFFICE
@@ -64,7 +64,7 @@ class SettingsOffers:
         content = read_plain(path, "offered settings", settings_offer.LONGEST + 1)
         try:
             file = digest(settings_offer.split(content)[0])
-        except SettingsOfferError:
+        except SignatureFileError:
             file = ""  # the camera says so, and so does `camerad office status`
         return SettingsOffer(content, sha256_of(content), file)
 

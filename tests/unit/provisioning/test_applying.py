@@ -23,9 +23,8 @@ from camerad.provisioning import (
     provisioning_status,
     signing,
 )
-from camerad.provisioning.apply import ApplyOutcome, camera_thumbprint
+from camerad.provisioning.apply import ApplyOutcome, camera_thumbprint, host_name
 from camerad.provisioning.card_report import NAME as REPORT
-from camerad.provisioning.derived_files import host_name
 from camerad.provisioning.provisioning_status import PENDING, ProvisioningStatus
 from camerad.provisioning.validation import ADVICE, RefusalReason, digest
 from camerad.store import identity
@@ -136,7 +135,7 @@ def test_a_system_that_can_do_it_all_has_nothing_told_of_it(scene: Scene) -> Non
 
 def test_a_network_s_key_is_that_of_the_standard() -> None:
     """IEEE 802.11-2020, J.4.2 ("Test vectors"): the first of them."""
-    from camerad.provisioning.derived_files import pre_shared_key
+    from camerad.provisioning.apply import pre_shared_key
 
     wanted = "f42c6fc52df0ebef9ebb4b90b38a5f902e83fe1b135a70e23aed762e9710a12e"
     assert pre_shared_key("IEEE", "password") == wanted

@@ -19,7 +19,7 @@ from camerad.provisioning.offered_settings import BY_HAND, MOST, OfferedSettings
 from camerad.provisioning.order_execution import OrderExecution
 from camerad.provisioning.provisioning_state import OFFER, PENDING, ProvisioningState
 from camerad.provisioning.provisioning_status import ProvisioningStatus
-from camerad.provisioning.settings_offer import SettingsOfferError
+from camerad.provisioning.signing import SignatureFileError
 from camerad.provisioning.validation import RefusalReason, digest
 from tests.unit.provisioning.scene import (
     CAMERA,
@@ -312,7 +312,7 @@ def test_file_and_signature_are_the_same_again() -> None:
     token = signing.sign(OFFICE, content)
     assert settings_offer.split(settings_offer.join(content, token)) == (content, token)
     for offer in (b"", b"a.b", b"a.b.c.d", b"a.*.c"):
-        with pytest.raises(SettingsOfferError):
+        with pytest.raises(SignatureFileError):
             settings_offer.split(offer)
 
 
