@@ -104,12 +104,6 @@ def test_one_button_never_leaves_self_view_by_a_gesture() -> None:
     assert intents == {Intent.ESCALATE, Intent.RECORD}
 
 
-# ---------------------------------------------------------------------------- one hold, one intent
-
-
-# ---------------------------------------------------------------------------------------- bounce
-
-
 # ----------------------------------------------------------------------------- levels and lateness
 
 

@@ -72,9 +72,6 @@ def test_what_is_no_id_begins_nothing(life: Life, wearer: str) -> None:
     assert life.state.shift is None
 
 
-# --------------------------------------------------------------------------------------- by itself
-
-
 # ---------------------------------------------------------------------------------------- restarts
 
 
@@ -99,9 +96,6 @@ def test_it_is_not_looked_for_in_a_shift_nor_where_nobody_wants_it(life: Life) -
     other = Life(replace(RULES, badge_us=0))
     other.does(ShiftLook(0))
     assert not other.state.looking
-
-
-# --------------------------------------------------------------------------------------- reminders
 
 
 # ----------------------------------------------------------------------------------------- always

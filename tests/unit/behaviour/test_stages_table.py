@@ -174,12 +174,6 @@ def test_an_intent_without_meaning_changes_nothing() -> None:
             assert camera.state == before
 
 
-# ------------------------------------------------------------------------ idle, self-view, record
-
-
-# ------------------------------------------------------------------------------------- in its time
-
-
 # --------------------------------------------------------------------------------- mute, status
 
 
@@ -197,15 +191,6 @@ def test_a_press_in_a_recording_that_is_over_when_it_is_decided_means_nothing(
     before = camera.state
     assert camera.take(decided(intent, Stage.RECORDING)) == []
     assert camera.state == before
-
-
-# --------------------------------------------------------------------------------------- wiping
-
-
-# ---------------------------------------------------------------------------------- remembered
-
-
-# ------------------------------------------------------------------------ while a file is closed
 
 
 # --------------------------------------------------------------------------------- conditions
@@ -281,9 +266,6 @@ def test_what_makes_it_impossible_later_is_told_with_its_end(condition: Conditio
     waits = condition is Condition.CAMERA_DOWN
     assert camera.raise_(condition) == (told if waits else [CUT_OFF, *told])
     assert camera.state.goes_on is waits
-
-
-# ------------------------------------------------------------------------------------- shutdown
 
 
 # ------------------------------------------------------------------------------------- mistakes
