@@ -18,13 +18,15 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from office_fuzz import MOVES, OTHERS, Fuzzer, Move
 
 from camerad.container.keys import SigningKey
+from tests.breadth import breadth
 
 MINUTES = float(os.environ.get("CAMERAD_FUZZ_MINUTES", "0"))
-EXAMPLES = 80
+EXAMPLES = breadth(40, 80)
 GROWTH_MEGABYTES = 60.0
 """What requests of 1 KB may have the server take beyond what it has after its first ones."""
 
 
+@pytest.mark.breadth
 @pytest.mark.timeout(600 + 60 * MINUTES)
 def test_o7_no_request_breaks_the_server_or_keeps_an_honest_camera_out(tmp_path: Path) -> None:
     taken_over = SigningKey.generate()

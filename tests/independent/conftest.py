@@ -5,5 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from remembered_signatures import remembered_signatures
+
+__all__ = ["remembered_signatures"]
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "evidence"))
 sys.path.insert(0, str(Path(__file__).parent))

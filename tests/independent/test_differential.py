@@ -61,7 +61,7 @@ def both(directory: Path, change: Change) -> tuple[int, int]:
 FAMILIES: Final = {
     "tampered": (tampered, {2, 3}, 2000),
     "said": (lambda chance: said(chance, VALUES), {0, 1, 2}, 20000),
-    "numbers": (lambda _: numbers(SOME), {0, 1, 2}, 2000),
+    "numbers": (lambda _: numbers(3 * SOME if SOME > 1 else 1), {0, 1, 2}, 2000),
     "texts": (lambda _: texts(), {0, 2}, 150),
     "wrapped": (wrapped, {0, 1, 2, 3}, 1000),
     "running": (running, {0, 1, 2, 3}, 1000),

@@ -25,7 +25,7 @@ from verifier_stores import check_ledger, check_office
 from camerad.base.clock import DAY
 
 SEED: Final = os.environ.get("CAMERAD_DIFFERENTIAL", "")
-OFFICES: Final = 1000 if SEED else 60
+OFFICES: Final = 1000 if SEED else 40
 SOME: Final = 1 if SEED else 6
 """Every so-manieth is tried."""
 

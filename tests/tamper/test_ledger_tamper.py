@@ -26,9 +26,10 @@ from camerad.ledger import entries, log_segments
 from camerad.ledger.claim import Claim
 from camerad.ledger.entries import Payload
 from camerad.ledger.ledger import Head, Ledger, read_ledger
+from tests.breadth import breadth
 
 SEED: Final = 20261124
-FLIPS: Final = 40
+FLIPS: Final = breadth(16, 40)
 """Bytes that are flipped in each line or checkpoint, besides its first and its last."""
 KEY: Final = SigningKey.generate()
 KEYS: Final = KeyRing([KEY.public])
@@ -306,10 +307,11 @@ def carried_otherwise(original: Original) -> Iterator[Mutation]:
                 yield what, chained_anew(original.files, changed)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(
     ("mutations", "least"),
     [
-        (flips, 800),
+        (flips, breadth(330, 800)),
         (lines_moved, 200),
         (files_moved, 50),
         (cut, 190),
@@ -370,11 +372,13 @@ def test_a_ledger_put_back_is_found_by_a_witnessed_head(original: Original, tmp_
     assert count >= 6
 
 
+@pytest.mark.breadth
 def test_the_newest_epoch_cut_anywhere_is_found_by_a_witnessed_head(
     original: Original, tmp_path: Path
 ) -> None:
     content = original.files[original.newest]
-    for length in range(0, len(content), 11):
+    ends = [at + step for at, byte in enumerate(content) if byte == 10 for step in (0, 1)]
+    for length in sorted({*range(0, len(content), breadth(89, 11)), *ends[:-1]}):
         files = original.files | {original.newest: content[:length]}
         damage, _ = check(tmp_path / "ledger", files, original.head)
         assert damage
