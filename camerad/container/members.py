@@ -58,13 +58,14 @@ class Located(NamedTuple):
 class NotARecordingError(CameradError, ValueError):
     """Error raised when a file does not even have the header of a recording.
 
-    blank: there is nothing in it but zeros, or nothing at all.
+    blank: there is nothing in it but zeros, or nothing at all. renamed: it is a recording, under
+    another one's name.
     """
 
     exit_code = 3  # of `camerad evidence`: unreadable
 
-    def __init__(self, path: str, text: str, *, blank: bool = False) -> None:
-        self.blank = blank
+    def __init__(self, path: str, text: str, *, blank: bool = False, renamed: bool = False) -> None:
+        self.blank, self.renamed = blank, renamed
         super().__init__(f"{path}: {text}")
 
 

@@ -13,7 +13,6 @@ import struct
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from camerad.base.errors import CameradError
 from camerad.stream.packets import Buffer
 
 SLICES: Final = range(1, 6)
@@ -28,10 +27,6 @@ _RICH_PROFILES: Final = (100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134
 """Those whose sequence parameter set tells of chroma and depth, 7.3.2.1.1."""
 _CROP_UNITS: Final = ((1, 1), (2, 2), (2, 1), (1, 1))
 """SubWidthC and SubHeightC by chroma_format_idc, table 6-1; 1 where there is no chroma."""
-
-
-class AvcError(CameradError, ValueError):
-    """Error raised when a parameter set cannot be read."""
 
 
 class NalUnit(NamedTuple):
@@ -82,7 +77,7 @@ class _Bits:
         for _ in range(count):
             byte, bit = divmod(self._at, 8)
             if byte >= len(self._data):
-                raise AvcError("a sequence parameter set ends too early")
+                raise ValueError("a sequence parameter set ends too early")
             value = value << 1 | self._data[byte] >> 7 - bit & 1
             self._at += 1
         return value
@@ -93,7 +88,7 @@ class _Bits:
         while not self.take(1):
             zeros += 1
             if zeros > 31:
-                raise AvcError("a sequence parameter set has a number that is too large")
+                raise ValueError("a sequence parameter set has a number that is too large")
         return (1 << zeros) - 1 + self.take(zeros)
 
     def signed(self) -> int:
@@ -103,7 +98,7 @@ class _Bits:
 
 
 def picture_format(sequence_set: bytes) -> PictureFormat:
-    """Parse a sequence parameter set, from its NAL header on (7.3.2.1.1). Raises AvcError."""
+    """Parse a sequence parameter set, from its NAL header on (7.3.2.1.1). Raises ValueError."""
     bits = _Bits(sequence_set[1:])
     profile = bits.take(8)
     bits.take(16)
@@ -112,7 +107,7 @@ def picture_format(sequence_set: bytes) -> PictureFormat:
     if profile in _RICH_PROFILES:
         chroma = bits.unsigned()
         if chroma > 3:
-            raise AvcError(f"a sequence parameter set has the unknown chroma format {chroma}")
+            raise ValueError(f"a sequence parameter set has the unknown chroma format {chroma}")
         planes = chroma == 3 and bool(bits.take(1))
         luma_bits, chroma_bits = 8 + bits.unsigned(), 8 + bits.unsigned()
         bits.take(1)
@@ -162,7 +157,7 @@ def _skip_scaling_list(bits: _Bits, size: int) -> None:
 
 def decoder_configuration(sequence_sets: Sequence[bytes], picture_sets: Sequence[bytes]) -> bytes:
     """The AVCDecoderConfigurationRecord (ISO/IEC 14496-15, 5.3.3.1) of access units whose NAL units
-    have their length in four bytes before them. Raises AvcError."""
+    have their length in four bytes before them. Raises ValueError."""
     first = sequence_sets[0]
     said = picture_format(first)
     lists = [bytes([1, *first[1:4], 0xFF, 0xE0 | len(sequence_sets)])]

@@ -27,7 +27,6 @@ from camerad.recording.avc import (
     PICTURE_SET,
     SEQUENCE_SET,
     SLICES,
-    AvcError,
     NalUnit,
     decoder_configuration,
     nal_units,
@@ -110,7 +109,7 @@ class FragmentMaker:
         try:
             size = picture_format(of_sequence[0])[:2]
             configuration = decoder_configuration(of_sequence, of_pictures)
-        except AvcError as error:
+        except ValueError as error:
             raise FragmentError(f"the first key frame cannot be read: {error}") from error
         if size != (width, height):
             raise FragmentError(

@@ -9,6 +9,7 @@ end: its ledger is read by cameras and offices of every age.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import StrEnum
 from typing import ClassVar, Final, NamedTuple
 
 from msgspec.structs import replace
@@ -35,22 +36,27 @@ ENDED: Final = "camerad, by itself: the hold ended"
 """Who released a recording whose holds have all ended; when that was follows."""
 
 
+class HoldRefusal(StrEnum):
+    """Reasons for refusing to place or release a hold."""
+
+    TEXT = "text"
+    """A reason or a person is missing, or cannot be kept."""
+    NOT_HELD = "not_held"
+    """There is no hold to release."""
+    END = "end"
+    """A hold cannot end then."""
+    TOO_MANY = "too_many"
+    """The recording is held `MOST_HOLDS` times."""
+
+
 class HoldError(CameradError, ValueError):
     """Error raised when a hold cannot be placed or released as it was asked for."""
 
     exit_code: ClassVar[int] = EX_USAGE
 
-
-class NotHeldError(HoldError):
-    """Error raised when holds are to end and there is none."""
-
-
-class HoldEndError(HoldError):
-    """Error raised when a hold cannot end as it is asked for."""
-
-
-class TooManyHoldsError(HoldError):
-    """Error raised when a recording is held as often as it may be."""
+    def __init__(self, text: str, refusal: HoldRefusal = HoldRefusal.TEXT) -> None:
+        self.refusal = refusal
+        super().__init__(text)
 
 
 class EndedHold(NamedTuple):
@@ -92,9 +98,10 @@ def place_hold(
     if known is not None and hold in known.holds:
         return
     if known is not None and len(known.holds) >= MOST_HOLDS:
-        raise TooManyHoldsError(
+        raise HoldError(
             f"{recording} is held {MOST_HOLDS} times, which is the most, and stays held: release "
-            "it, then hold it again for each reason that remains"
+            "it, then hold it again for each reason that remains",
+            HoldRefusal.TOO_MANY,
         )
     if until_us is None:
         ledger.append("hold", id=recording, reason=reason, who=who)
@@ -105,17 +112,19 @@ def place_hold(
 
 
 def _check_end(ledger: Ledger, place: Place, until_us: int) -> None:
-    """Raises HoldEndError unless a hold may end then."""
+    """Raises HoldError unless a hold may end then."""
     if place.kind is not PlaceKind.OFFICE:
-        raise HoldEndError(
+        raise HoldError(
             "a hold on a camera has no end: leave the end out, or place the hold in the office's "
-            "directory"
+            "directory",
+            HoldRefusal.END,
         )
     _, now = ledger.now()
     if not now.wall_us < until_us <= GREATEST:
-        raise HoldEndError(
+        raise HoldError(
             "a hold ends in the future, and before the year 2255: name another day, and see "
-            "whether this computer's date is right"
+            "whether this computer's date is right",
+            HoldRefusal.END,
         )
 
 
@@ -155,7 +164,7 @@ def release_holds(ledger: Ledger, recording: str, who: str, reason: str | None =
     reason = None if reason is None else one_line("a reason", reason)
     known = ledger.state.recordings.get(recording)
     if known is None or not known.held:
-        raise NotHeldError(f"{recording} is not held; list what is")
+        raise HoldError(f"{recording} is not held; list what is", HoldRefusal.NOT_HELD)
     enter_release(ledger, recording, who, reason)
 
 

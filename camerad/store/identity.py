@@ -40,9 +40,10 @@ import msgspec
 
 from camerad.base import durable_files, file_status, state_file, storage_errors
 from camerad.base.erasing import erase
-from camerad.base.errors import EX_CANTCREAT, EX_CONFIG, CameradError, StorageError
+from camerad.base.errors import EX_CONFIG, CameradError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.container.keys import KeyFileError, KeyRing, PublicKey, SigningKey, read_public_key
+from camerad.store.disk import StateDirectoryError
 
 _log = logging.getLogger(__name__)
 
@@ -55,12 +56,6 @@ _CURRENT: Final = "current"
 _JWK: Final = ".jwk"
 _PRIVATE_MODE: Final = 0o600
 _LARGEST: Final = 64 * 1024
-
-
-class IdentityError(StorageError):
-    """Error raised when the device's key cannot be used or kept; the text says what helps."""
-
-    exit_code: ClassVar[int] = EX_CANTCREAT
 
 
 class NoIdentityError(CameradError, LookupError):
@@ -91,8 +86,8 @@ def load_or_create(state_dir: str, retired: Collection[str] = ()) -> Identity:
     """The device's key, made if there is none; its public half is published when this returns.
 
     retired: thumbprints of keys that were given up; none of them signs any more. Raises
-    IdentityError if others could read the key, or if it cannot be read although it may be sound,
-    and StorageError if the storage refuses. Nothing is overwritten then.
+    StateDirectoryError if others could read the key, or if it cannot be read although it may be
+    sound, and StorageError if the storage refuses. Nothing is overwritten then.
     """
     directory = keys_directory(state_dir)
     durable_files.make_directory(directory)
@@ -220,8 +215,8 @@ def _kept(path: str, retired: Collection[str]) -> SigningKey:
 def _read(path: str, *, private: bool) -> bytes:
     """Content of a key's file. private: refuse one that others could read.
 
-    Raises FileNotFoundError, ValueError if there is nothing that could be a key, and IdentityError
-    if a person has to decide.
+    Raises FileNotFoundError, ValueError if there is nothing that could be a key, and
+    StateDirectoryError if a person has to decide.
     """
     try:
         # Without waiting for a writer of a pipe of this name.
@@ -233,16 +228,16 @@ def _read(path: str, *, private: bool) -> bytes:
     try:
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
-            raise IdentityError(f"{path}: this is not a file; move it away, and start again")
+            raise StateDirectoryError(f"{path}: this is not a file; move it away, and start again")
         if private and stat.S_IMODE(mode) & 0o077:
-            raise IdentityError(
+            raise StateDirectoryError(
                 f"{path}: others than its owner may read this private key (mode "
                 f"{stat.S_IMODE(mode):04o}); if it cannot have been copied: chmod 600 {path}; "
                 "otherwise move it away, and a new key will be made"
             )
         return os.read(descriptor, _LARGEST)
     except OSError as error:
-        if isinstance(error, IdentityError):
+        if isinstance(error, StateDirectoryError):
             raise
         if error.errno == errno.EIO:
             raise ValueError("the storage cannot read it any more") from error
@@ -251,8 +246,8 @@ def _read(path: str, *, private: bool) -> bytes:
         os.close(descriptor)
 
 
-def _refusal(path: str, error: OSError) -> IdentityError:
-    refusal = IdentityError(
+def _refusal(path: str, error: OSError) -> StateDirectoryError:
+    refusal = StateDirectoryError(
         f"{path}: the device's key cannot be read: {error.strerror}; make it a file of the user "
         "that camerad runs as, with mode 600"
     )

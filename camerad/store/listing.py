@@ -39,10 +39,6 @@ INTERRUPTED: Final = "interrupted"
 _Key = tuple[int, int]
 
 
-class RenamedError(NotARecordingError):
-    """Error raised when a file has the name of another recording than it is."""
-
-
 class OtherFiles(msgspec.Struct, frozen=True):
     """Other files in a directory of recordings.
 
@@ -134,7 +130,7 @@ class Listing:
                 raise NotARecordingError(path, "this is no regular file")
             return key, read_info(path)
         except NotARecordingError as error:
-            if isinstance(error, RenamedError):
+            if error.renamed:
                 self._renamed.add(path)
             _log.warning(
                 "this recording cannot be listed: %s",
@@ -217,8 +213,8 @@ def list_recordings(directory: str) -> list[RecordingInfo]:
 def read_info(path: str) -> RecordingInfo:
     """Facts of the recording at `path`, from its own file.
 
-    Raises NotARecordingError if it is none, RenamedError if it has another name than its own;
-    StorageError if it cannot be read.
+    Raises NotARecordingError if it is none, or has another name than its own; StorageError if it
+    cannot be read.
     """
     return _info(path, os.path.basename(path).removesuffix(SUFFIX))
 
@@ -244,7 +240,8 @@ def read_file(
     runs = _runs(path)
     header = header_of(path)
     if name is not None and header.id != name:
-        raise RenamedError(path, f"this is the recording {header.id}, renamed")
+        text = f"this is the recording {header.id}, renamed"
+        raise NotARecordingError(path, text, renamed=True)
     tally = Tally(header, path, 0)
 
     def add(facts: FragmentFacts, size: int) -> None:

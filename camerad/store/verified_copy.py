@@ -29,15 +29,11 @@ class Digest(NamedTuple):
     bytes: int
 
 
-class CopyError(StorageError):
-    """Error raised when a copy reads back as other bytes than were written."""
-
-
 def copy(source: str, target: str, progress: Progress | None = None) -> Digest:
     """Copy a file durably, over what is at `target`; returns what both contain.
 
     The copy is read back from the storage, not from memory, before it gets its name. Raises
-    StorageError, and CopyError if other bytes come back; then `target` is as it was.
+    StorageError, also if other bytes come back; then `target` is as it was.
     """
     temporary = target + durable_files.TEMPORARY
     durable_files.discard(temporary, missing_ok=True)  # what a former run left
@@ -45,7 +41,7 @@ def copy(source: str, target: str, progress: Progress | None = None) -> Digest:
         written = _write(source, temporary, progress)
         back = digest(temporary, progress, fresh=True)
         if back != written:
-            raise CopyError(
+            raise StorageError(
                 f"{target}: the copy reads back with other bytes than were written; do not use "
                 "this storage: take another one"
             )

@@ -61,13 +61,13 @@ _TRIES: Final = 3
 
 class UnreadableError(CameradError, ValueError):
     """Error raised when a file has no recording that could be judged; `verify` makes a `Report` of
-    it."""
+    it. read: the file could be read, and is no recording."""
 
     exit_code = Verdict.UNREADABLE
 
-
-class NoRecordingError(UnreadableError):
-    """Error raised when a file could be read, and is no recording."""
+    def __init__(self, text: str, *, read: bool = False) -> None:
+        self.read = read
+        super().__init__(text)
 
 
 class MemberReader:
@@ -76,7 +76,7 @@ class MemberReader:
     path: the file. keep_sealed: sealed members are handed over too. whole: hashes all of the file
     in the same reading, which is then done from the storage and not from memory
     (``posix_fadvise(2)``). locked: whether somebody has locked the file, as a recorder does. Raises
-    UnreadableError when entered if the file cannot be read, and NoRecordingError if it is none.
+    UnreadableError when entered if the file cannot be read, or is none.
     """
 
     def __init__(
@@ -102,11 +102,15 @@ class MemberReader:
         try:
             found = os.fstat(self._descriptor)
             if stat.S_ISDIR(found.st_mode):
-                raise NoRecordingError("this is a directory; name a recording's file (.tar)")
+                raise UnreadableError(
+                    "this is a directory; name a recording's file (.tar)", read=True
+                )
             if not stat.S_ISREG(found.st_mode):
-                raise NoRecordingError("this is not a file; name a recording's file (.tar)")
+                raise UnreadableError(
+                    "this is not a file; name a recording's file (.tar)", read=True
+                )
             if found.st_size == 0:
-                raise NoRecordingError("the file is empty: there is no recording in it")
+                raise UnreadableError("the file is empty: there is no recording in it", read=True)
             self.size = found.st_size
             if self._whole is not None:
                 os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
@@ -179,14 +183,14 @@ def judge(
 ) -> Report:
     """Let `checker` judge everything that `reader` has. step: called after each member.
 
-    Raises NoRecordingError if nothing in the file belongs to a recording, and UnreadableError if
+    Raises UnreadableError if nothing in the file belongs to a recording, and if
     the storage fails.
     """
     ours = False
     for found in reader:
         if isinstance(found, Tail):
             if not ours and not (found.kind is TailKind.CUT and found.name == HEADER_NAME):
-                raise NoRecordingError(_foreign(found, reader.size))
+                raise UnreadableError(_foreign(found, reader.size), read=True)
             header = checker.result.header
             running = reader.locked and header is not None and may_run(header)
             checker.finish(found, running=running)
@@ -247,7 +251,7 @@ def unreadable(
 ) -> Report:
     """The report on a file in which nothing can be judged. final, begun: as in `verify`."""
     report = Report(path, reader.size, problem=str(error))
-    if isinstance(error, NoRecordingError) and (begun or final is not None):
+    if error.read and (begun or final is not None):
         end = "" if final is None else f", with the end {final}"
         text = f"the ledger knows a recording here{end}: its file was wiped or replaced"
         report.ledger.append((Severity.DAMAGE, text))

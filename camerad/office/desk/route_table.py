@@ -52,7 +52,7 @@ from camerad.office.server.refusals import (
 )
 from camerad.office.server.start_check import NotMountedError, check_directory
 from camerad.office.state.database import IndexUnavailableError
-from camerad.store.holds import HoldEndError, HoldError, NotHeldError, TooManyHoldsError
+from camerad.store.holds import HoldError, HoldRefusal
 from camerad.store.locations import NotThereError
 
 _log = logging.getLogger(__name__)
@@ -254,12 +254,14 @@ _WHY: Final[Mapping[type[CameradError], DeskRefusal]] = {
     OfficeKeyError: DeskRefusal.SERVER_FILES,
     CertificateError: DeskRefusal.SERVER_FILES,
     QueryError: DeskRefusal.NOT_UNDERSTOOD,
-    NotHeldError: DeskRefusal.NOT_HELD,
-    HoldEndError: DeskRefusal.HOLD_END,
-    TooManyHoldsError: DeskRefusal.HELD_TOO_OFTEN,
     HoldError: DeskRefusal.REASON_NEEDED,
 }
 """What any route may come to; of a kind and its own kinds the narrower one first."""
+_HOLDS: Final = {
+    HoldRefusal.NOT_HELD: DeskRefusal.NOT_HELD,
+    HoldRefusal.END: DeskRefusal.HOLD_END,
+    HoldRefusal.TOO_MANY: DeskRefusal.HELD_TOO_OFTEN,
+}
 
 
 def _in_words(refusals: RefusalLog) -> Middleware:
@@ -274,6 +276,8 @@ def _in_words(refusals: RefusalLog) -> Middleware:
             raise refused(error.why) from error
         except tuple(_WHY) as error:
             why = next(why for kind, why in _WHY.items() if isinstance(error, kind))
+            if isinstance(error, HoldError):
+                why = _HOLDS.get(error.refusal, why)
             # The operator of the server has to mend that.
             if why is DeskRefusal.SERVER_FILES and refusals.names_address(request):
                 if isinstance(error, RegisterError):

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from camerad.base import durable_files, file_status
-from camerad.base.errors import CameradError
+from camerad.base.errors import CameradError, StorageError
 from camerad.container.keys import KeyRing, PublicKey
 from camerad.container.recording_files import SUFFIX
 from camerad.container.recording_ids import RecordingId, is_id
@@ -40,7 +40,7 @@ from camerad.office.server.upload_files import Declaration
 from camerad.store import verified_copy
 from camerad.store.disk import TakenError
 from camerad.store.locations import OFFICE, NotThereError, office_place
-from camerad.store.verified_copy import CopyError, Digest
+from camerad.store.verified_copy import Digest
 
 RESTORING: Final = "restoring"
 """Where a recording lies below the office's own part until it was checked."""
@@ -169,7 +169,7 @@ class Restorer:
             durable_files.close(descriptor, path)
         got = verified_copy.digest(path, fresh=True)
         if got != Digest(written.hexdigest(), offset):
-            raise CopyError(
+            raise StorageError(
                 f"{path}: it reads back with other bytes than were written; do not use this "
                 "storage: take another one"
             )

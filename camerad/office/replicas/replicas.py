@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from camerad.base.async_utils import EventLoop
 from camerad.base.clock import DAY, Clock, Moment
+from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.container.skeleton import skeleton
@@ -29,7 +30,7 @@ from camerad.office.replicas.replica_store import (
     read_back,
 )
 from camerad.store.receipts import CopiedRecording
-from camerad.store.verified_copy import CopyError, Digest
+from camerad.store.verified_copy import Digest
 
 if TYPE_CHECKING:
     from camerad.office.replicas.replica_settings import ReplicaSettings
@@ -123,7 +124,7 @@ class Replicas:
     def secure(self, path: str, copied: CopiedRecording, unknown_at: Moment | None) -> None:
         """Make the replica of a recording that is being taken over. path: the office's own
         copy, which was read back. unknown_at: a moment at which the office's ledger did not know it
-        yet; None if it knows it. Raises ReplicaError, CopyError and StorageError: then no
+        yet; None if it knows it. Raises ReplicaError, StorageError and StorageError: then no
         receipt may be signed."""
         lock = lock_at_takeover(skeleton(path), unknown_at)
         name = name_of(copied.id, copied.final)
@@ -150,7 +151,7 @@ class Replicas:
             return
         self.store.put(name, path, content.bytes, lock, again=True)
         if read_back(self.store, name) != content:
-            raise CopyError(
+            raise StorageError(
                 f"{self.store.describe()}: {name} reads back with other bytes than were "
                 "written; do not use this store: take another one"
             )

@@ -18,9 +18,10 @@ from typing import Final
 import msgspec
 
 from camerad.base import storage_errors
+from camerad.base.errors import StorageError
 from camerad.container.keys import Thumbprint
 from camerad.container.recording_ids import RecordingId
-from camerad.store.verified_copy import CopyError, Digest
+from camerad.store.verified_copy import Digest
 
 MOST_PARTS: Final = 2048
 """Of one upload: 16 GiB, by camerad's own client."""
@@ -95,13 +96,13 @@ class CameContent(msgspec.Struct, frozen=True):
     read: Digest | None = None
 
     def compare(self, path: str, written: Digest) -> None:
-        """Raises CopyError if a file that reads as `written` is another than came."""
+        """Raises StorageError if a file that reads as `written` is another than came."""
         if self.arrivals is None:
             same = self.read == written
         else:
             same = self.arrivals.is_as_it_came(self.name, path)
         if not same:
-            raise CopyError(
+            raise StorageError(
                 f"{path}: it reads back with other bytes than came; do not use this storage: take "
                 "another one"
             )

@@ -124,9 +124,9 @@ class Takeover:
 
         kid: thumbprint of the camera's key. Returns when everything is durable; `receipt` and
         `refusal` say what became of it. Nothing is done if there is no such upload any more. Raises
-        OfficeKeyError if the office's ledger is
-        not by its key, TakenElsewhereError, NotMountedError, and CopyError if the storage returns
-        other bytes than were written; then nothing is acknowledged, and another call begins again.
+        OfficeKeyError if the office's ledger is not by its key, TakenElsewhereError,
+        NotMountedError, and StorageError, also if the storage returns other bytes than were
+        written; then nothing is acknowledged, and another call begins again.
         """
         check_directory(self._root)
         with self._taking.try_of(kid) as own:

@@ -19,7 +19,8 @@ from camerad.base import durable_files
 from camerad.base.errors import StorageError
 from camerad.container.keys import KeyFileError, KeyRing, SigningKey
 from camerad.store import identity
-from camerad.store.identity import IdentityError, NoIdentityError, confirm, load_or_create
+from camerad.store.disk import StateDirectoryError
+from camerad.store.identity import NoIdentityError, confirm, load_or_create
 
 
 @pytest.fixture(autouse=True)
@@ -150,7 +151,7 @@ def test_a_key_that_others_can_read_is_refused_and_left_alone(tmp_path: Path, mo
     path = tmp_path / "identity.pem"
     path.chmod(mode)
     before = path.read_bytes()
-    with pytest.raises(IdentityError, match=rf"mode {mode:04o}.*chmod 600 {path}"):
+    with pytest.raises(StateDirectoryError, match=rf"mode {mode:04o}.*chmod 600 {path}"):
         load_or_create(str(tmp_path))
     assert path.read_bytes() == before
     path.chmod(0o600)
@@ -160,16 +161,16 @@ def test_a_key_that_others_can_read_is_refused_and_left_alone(tmp_path: Path, mo
 def test_what_is_no_file_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "identity.pem"
     path.mkdir()
-    with pytest.raises(IdentityError, match="this is not a file"):
+    with pytest.raises(StateDirectoryError, match="this is not a file"):
         load_or_create(str(tmp_path))
     path.rmdir()
     # Nobody writes into it: reading would wait for ever.
     os.mkfifo(path, 0o600)
-    with pytest.raises(IdentityError, match="this is not a file"):
+    with pytest.raises(StateDirectoryError, match="this is not a file"):
         load_or_create(str(tmp_path))
     path.unlink()
     path.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(IdentityError, match="cannot be read"):
+    with pytest.raises(StateDirectoryError, match="cannot be read"):
         load_or_create(str(tmp_path))
     assert path.is_symlink()
 
@@ -187,7 +188,9 @@ def test_a_key_that_this_user_may_not_read_is_left_alone(
     settled(tmp_path)
     with monkeypatch.context() as patched:
         patched.setattr(os, "read", fail(errno.EACCES))
-        with pytest.raises(IdentityError, match="Permission denied; make it a file of the user"):
+        with pytest.raises(
+            StateDirectoryError, match="Permission denied; make it a file of the user"
+        ):
             load_or_create(str(tmp_path))
     assert not load_or_create(str(tmp_path)).created
 

@@ -537,7 +537,7 @@ def test_o2_a_copy_that_reads_back_otherwise_is_not_acknowledged(
         vault.restart()
     with monkeypatch.context() as patched:
         worn_out(patched)
-        with pytest.raises(verified_copy.CopyError, match="take another"):
+        with pytest.raises(StorageError, match="take another"):
             vault.takeover.take(KID, declaration)
     assert list(vault.root.glob("*/receipts/*")) == []
     assert vault.takeover.receipt(KID, ONE) is None
