@@ -161,3 +161,48 @@ def test_a_late_answer_is_not_drawn_over_the_ledger_s_next(
             next_of(page, held).continue_()
         all_has_come(page)
         expect(rows).to_have_count(shown)
+
+
+@pytest.mark.campaign
+def test_a_late_list_is_not_drawn_over_what_was_done_to_a_person_or_a_camera(
+    chromium: Browser, scene: DeskScene
+) -> None:
+    held: list[Route] = []
+    with at_desk(chromium, scene, "while-lists") as one:
+        signed_in(one, scene, "admin")
+        page = one.page
+        dialog = page.get_by_role("dialog")
+        page.goto(f"{scene.origin}/#people")
+        card = page.get_by_role("listitem").filter(has_text="clerk")
+        expect(card).to_be_visible()
+        before = scene.signed_in("admin").ask("GET", "/api/people").said
+        page.route("**/api/people", holding(held), times=1)
+        card.get_by_role("button", name="Rollen ändern").click()
+        dialog.get_by_label("Datenschutz").check()
+        with page.expect_request("**/api/people"):
+            dialog.get_by_role("button", name="Speichern").click()
+        card.get_by_role("button", name="Zugang entziehen").click()
+        dialog.get_by_role("button", name="Zugang entziehen").click()
+        expect(card).to_contain_text("Zugang entzogen")
+        with page.expect_response("**/api/people"):
+            next_of(page, held).fulfill(json=before)
+        all_has_come(page)
+        expect(card).to_contain_text("Zugang entzogen")
+
+        page.goto(f"{scene.origin}/#cameras")
+        withdraw = page.get_by_role("button", name="Zurückziehen").first
+        expect(withdraw).to_be_visible()
+        page.route("**/api/cameras", holding(held), times=1)
+        with page.expect_request("**/api/cameras"):
+            page.get_by_role("button", name="Neu laden").click()
+        before = scene.signed_in("admin").ask("GET", "/api/cameras").said
+        withdraw.click()
+        dialog.get_by_label("Anlass").select_option("verloren")
+        dialog.get_by_label("Erläuterung").fill("im Wald")
+        page.locator("dialog button.main").click()
+        back = page.get_by_role("button", name="Wieder annehmen")
+        expect(back).to_be_visible()
+        with page.expect_response("**/api/cameras"):
+            next_of(page, held).fulfill(json=before)
+        all_has_come(page)
+        expect(back).to_be_visible()
