@@ -30,11 +30,25 @@ from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import Hold
 from camerad.office.index import ledger_rows
 from camerad.office.index.recording_rows import Knowledge, Row, plain
-from camerad.office.state.index_tables import LEDGER
+from camerad.office.state.index_tables import APART, LEDGER
 from camerad.store import camera_holds
 from camerad.store.camera_ledgers import has_recordings
 from camerad.store.held_on_camera import held_in
-from camerad.store.locations import Holding, Place, holding_ending, holding_stem
+from camerad.store.locations import (
+    DIRECTORY_ID,
+    EARLIER_LEDGER,
+    KEYS,
+    OFFICE,
+    RECEIPTS,
+    RECORDINGS,
+    Holding,
+    Place,
+    holding_ending,
+    holding_stem,
+)
+from camerad.store.locations import (
+    LEDGER as CAMERA_LEDGER,
+)
 from camerad.store.newest_copy import with_newest_copies
 
 REGISTERED: Final = "registered"
@@ -232,3 +246,44 @@ def _brought(place: Place) -> _Brought:
         with contextlib.suppress(KeyFileError):
             found.append((holding, holding_key(holding)))
     return found
+
+
+_LEDGERS: Final = (CAMERA_LEDGER, EARLIER_LEDGER)
+_OFFICE_PARTS: Final = (DIRECTORY_ID, KEYS, "apart", os.path.join("desk", "cases"))
+
+
+def look_version(files: OfficeFiles) -> str:
+    """What tells the directory from how it was before: a cheap look, some system calls for each
+    camera. Raises StorageError.
+
+    A file that is put into a directory, renamed or removed changes the directory's time. The
+    ledgers grow in place, so their files are looked at themselves. A recording that is changed in
+    place is not seen here; the comparison of files and ledgers writes it into the office's ledger,
+    and that is.
+    """
+    root = files.root
+    found: list[object] = []
+    for name, *_ in list_versions(root):
+        holding = os.path.join(root, name)
+        if not file_status.is_directory(holding):
+            continue
+        found.append(name)
+        found += [_time(os.path.join(holding, part)) for part in (RECORDINGS, RECEIPTS)]
+        found += [
+            list_versions(os.path.join(holding, part)) for part in (CAMERA_LEDGER, EARLIER_LEDGER)
+        ]
+    found += [_time(os.path.join(root, OFFICE, part)) for part in _OFFICE_PARTS]
+    for name, *_ in list_versions(os.path.join(root, APART)):
+        found.append((name, _time(os.path.join(root, APART, name))))
+    if files.register is not None:
+        found.append(_time(files.register))
+    return digest(found)
+
+
+def _time(path: str) -> tuple[int, int, int] | None:
+    """What a change of a file or directory changes; None if there is none."""
+    if not file_status.exists(path):
+        return None
+    with explaining("look at it", path):
+        state = os.stat(path)
+    return state.st_ino, state.st_size, state.st_mtime_ns

@@ -17,7 +17,7 @@ Wall times are microseconds since the Unix epoch.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Final
@@ -60,23 +60,25 @@ _FOR_EVER: Final = (1 << 62) - 1
 
 
 class AlertStore:
-    """The memory of one channel, in the office's database. channel: its name there."""
+    """The memory of one channel, in the office's database. database: opens it; a database that is
+    away, or whose library is missing, keeps no server from starting. channel: its name there."""
 
-    def __init__(self, database: Database, channel: str) -> None:
+    def __init__(self, database: Callable[[], Database], channel: str) -> None:
         self._database = database
         self._channel = channel
 
     def claimed(self) -> AbstractContextManager[bool]:
         """Exclude other servers; yields False, at once, if one of them tells just now. Raises
         DatabaseUnavailableError."""
-        return self._database.claiming(f"alerts {self._channel}", wait=False)
+        return self._database().claiming(f"alerts {self._channel}", wait=False)
 
     def load(self) -> dict[str, Told]:
         """What was told. Raises DatabaseUnavailableError and DatabaseDamagedError."""
-        self._database.prepare()
+        database = self._database()
+        database.prepare()
         table = alerts_told.c
         asked = select(table.key, table.state, table.told_us, table.again_us, table.gone_us)
-        with self._database.reading() as rows:
+        with database.reading() as rows:
             found = rows.execute(asked.where(table.channel == self._channel))
             return {row[0]: Told(*row[1:]) for row in found}
 
@@ -89,7 +91,7 @@ class AlertStore:
             for key in changed
             if key in after
         ]
-        with self._database.writing(alone=False) as rows:
+        with self._database().writing(alone=False) as rows:
             for key in changed:
                 rows.execute(
                     delete(alerts_told).where(table.channel == self._channel, table.key == key)

@@ -8,18 +8,23 @@ at. The same facts are the metrics.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Final, TypeVar
 
+import msgspec
+
+from camerad.base import typed_json
 from camerad.base.clock import SECOND, Clock
-from camerad.base.errors import CameradError
+from camerad.base.errors import CameradError, StorageError
 from camerad.base.message_ids import MessageId
-from camerad.base.storage_errors import explaining
+from camerad.base.safe_read import read_plain
+from camerad.base.storage_errors import explain, explaining
 from camerad.base.text import printable
-from camerad.container.keys import PublicKey
+from camerad.container.keys import PublicKey, Thumbprint
 from camerad.evidence.camera_register import RegisteredCamera
 from camerad.office.jobs.alert_rules import (
     APART,
@@ -34,15 +39,15 @@ from camerad.office.jobs.alert_rules import (
     find_unknown,
 )
 from camerad.office.jobs.job_metrics import JobMetrics
-from camerad.office.jobs.last_seen import last_seen_us
 from camerad.office.server.alert_settings import NotifySettings
 from camerad.office.server.apart import list_apart, measure_apart
 from camerad.office.server.camera_quotas import fills_percent
 from camerad.office.server.cameras import Cameras, UnregisteredError
+from camerad.office.server.check_ins import CHECK_INS
 from camerad.office.server.start_check import check_directory
 from camerad.office.server.uploads import Uploads
 from camerad.office.server.withdrawn_cameras import WithdrawnCameras
-from camerad.store.locations import holding_name, office_place
+from camerad.store.locations import OFFICE, Holding, holding_name, office_place
 
 log = logging.getLogger(__name__)
 
@@ -211,3 +216,51 @@ def _collected_us(camera: RegisteredCamera) -> int | None:
         return round(datetime.fromisoformat(camera.collected).timestamp() * SECOND)
     except ValueError:
         return None
+
+
+_LARGEST: Final = 1 << 20
+
+
+class _Arrived(msgspec.Struct):
+    """What is read of a check-in. arrived_us: wall time of the server."""
+
+    arrived_us: int
+
+
+def last_seen_us(root: str, kid: Thumbprint, holdings: Iterable[Holding]) -> int | None:
+    """When anything last came of a camera: its last check-in, its ledger or its receipts. Of the
+    latter two the file's own time counts, which is when the server, or an offload, wrote it.
+    Returns wall time in microseconds, None if nothing ever came. root: the office's directory. kid:
+    thumbprint of the camera's key. holdings: what the directory has of it. Raises StorageError."""
+    times = [
+        *_checked_in(os.path.join(root, OFFICE, CHECK_INS, f"{kid}.json")),
+        *(
+            time_us
+            for holding in holdings
+            for directory in (holding.ledger, holding.receipts)
+            for time_us in _times_in(directory)
+        ),
+    ]
+    return max(times, default=None)
+
+
+def _checked_in(path: str) -> Iterator[int]:
+    try:
+        yield typed_json.decode(read_plain(path, "check-in", _LARGEST), _Arrived).arrived_us
+    except StorageError as error:
+        if error.errno != errno.ENOENT:
+            raise
+    except (msgspec.MsgspecError, RecursionError):
+        return  # a check-in of another version: the rest counts
+
+
+def _times_in(directory: str) -> Iterator[int]:
+    try:
+        with os.scandir(directory) as entries:
+            for one in entries:
+                if one.is_file(follow_symlinks=False):
+                    yield one.stat(follow_symlinks=False).st_mtime_ns // 1000
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise explain("look at the files", directory, error) from error

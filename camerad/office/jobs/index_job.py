@@ -28,8 +28,7 @@ from camerad.evidence.case_file import ENDING
 from camerad.office.index.case_query import LostCases
 from camerad.office.index.index import RecordingIndex
 from camerad.office.index.ledger_rows import Lost
-from camerad.office.index.office_knowledge import OfficeFiles
-from camerad.office.index.office_version import look_version
+from camerad.office.index.office_knowledge import OfficeFiles, look_version
 from camerad.office.index.refresh import InterruptedRefreshError
 from camerad.office.jobs.periodic_job import JobFailedError
 

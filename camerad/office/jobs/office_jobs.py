@@ -22,6 +22,7 @@ Each is `camerad.office.jobs.periodic_job`, so each has a thread of its own.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Collection
 from typing import Final
 
@@ -74,7 +75,8 @@ class OfficeJobs:
         self._clock = clock
         self._tidy = tidy
         self._metrics: JobMetrics
-        self._state = Database(state_url(settings.index, self._directory), STATE)
+        self._state: Database | None = None
+        self._opening = threading.Lock()
         self._works: list[PeriodicJob] = []
         self._index: IndexJob | None = None
         self._replicas: ReplicaJob | None = None
@@ -94,7 +96,8 @@ class OfficeJobs:
         if self._replicas is not None:
             self._replicas.end()
         end_all(self._works, self._clock, seconds)
-        self._state.close()
+        if self._state is not None:
+            self._state.close()
 
     def prepare(self, parts: ServerParts) -> None:
         """Put the jobs together."""
@@ -166,13 +169,19 @@ class OfficeJobs:
                 channel,
                 watch.present,
                 settings.notify,
-                store=AlertStore(self._state, f"{channel.name} {channel.recipient}".strip()),
+                store=AlertStore(self._open_state, f"{channel.name} {channel.recipient}".strip()),
                 office=settings.url,
                 clock=clock,
                 watch=self._metrics,
                 unknown=watch.unknown,
             )
             self._add_work(CHANNELS + channel.name, delivery.deliver, away=True)
+
+    def _open_state(self) -> Database:
+        with self._opening:
+            if self._state is None:
+                self._state = Database(state_url(self._settings.index, self._directory), STATE)
+            return self._state
 
     def _add_work(
         self,

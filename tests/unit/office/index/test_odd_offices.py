@@ -16,7 +16,7 @@ from camerad.container.keys import SigningKey
 from camerad.evidence import camera_register
 from camerad.evidence.apart_reasons import UNKNOWN
 from camerad.evidence.camera_register import Register, RegisteredCamera
-from camerad.office.index import ledger_rows, office_version, recording_rows, refresh
+from camerad.office.index import ledger_rows, office_knowledge, recording_rows, refresh
 from camerad.office.index.index import RecordingIndex
 from camerad.office.index.office_knowledge import OfficeFiles
 from camerad.store import listing
@@ -108,7 +108,7 @@ def test_what_is_in_no_ledger_and_no_register_is_found_as_well(office: IndexedOf
     assert answers(index) == [A]
     assert row(index, A)["in_ledger"] is False
     assert [one["standing"] for one in table(index, "cameras")] == ["unknown"]
-    assert office_version.look_version(files) == office_version.look_version(files)
+    assert office_knowledge.look_version(files) == office_knowledge.look_version(files)
 
 
 def test_the_register_names_keys_of_today_and_before(
@@ -355,10 +355,10 @@ def test_an_ids_time_orders_a_list(recording: str, expected: int) -> None:
 
 def test_the_cheap_look_sees_what_comes_and_goes(office: IndexedOffice) -> None:
     office.take(A)
-    seen = [office_version.look_version(office.files)]
+    seen = [office_knowledge.look_version(office.files)]
 
     def changed() -> bool:
-        seen.append(office_version.look_version(office.files))
+        seen.append(office_knowledge.look_version(office.files))
         return seen[-1] != seen[-2]
 
     assert not changed()

@@ -26,7 +26,7 @@ from postgresql import PostgreSQL
 from camerad.base.clock import DAY, ClockSource
 from camerad.evidence.case_file import Case, CaseRecording
 from camerad.office.index.index import RecordingIndex
-from camerad.office.index.office_version import look_version
+from camerad.office.index.office_knowledge import look_version
 from tests.breadth import breadth
 from tests.unit.office.index.office_scene_indexed import IndexedOffice, identity
 

@@ -18,9 +18,8 @@ from camerad.container.skeleton import skeleton
 from camerad.evidence.office_store import open_office_store
 from camerad.office.jobs import alert_watch
 from camerad.office.jobs.alert_rules import Alert, AlertKind, StoreFacts
-from camerad.office.jobs.alert_watch import AlertWatch
+from camerad.office.jobs.alert_watch import AlertWatch, last_seen_us
 from camerad.office.jobs.job_metrics import JobMetrics
-from camerad.office.jobs.last_seen import last_seen_us
 from camerad.office.jobs.retention_job import RetentionJob
 from camerad.office.server.alert_settings import NotifySettings
 from camerad.office.server.apart import list_apart
