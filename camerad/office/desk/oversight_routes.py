@@ -312,5 +312,5 @@ def _earlier(said: EarlierBody | None, keys: KeyRing) -> EarlierFigures | None:
     try:
         check_signed(said.name, content, said.signature.strip().encode(), keys)
         return read_table(content, said.name)
-    except NoReportError as error:
+    except (ConfigError, NoReportError) as error:
         raise refused(DeskRefusal.REPORT_EARLIER) from error

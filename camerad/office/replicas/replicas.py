@@ -92,16 +92,21 @@ class Replicas:
             try:
                 asked.result()
             except ReplicasAwayError as error:
-                _warn("%s. No recording is acknowledged until it answers", printable(error))
+                _log.warning(
+                    "%s. No recording is acknowledged until it answers",
+                    printable(error),
+                    extra=MessageId.REPLICA.extra,
+                )
             return
         self._asked = asked
         asked.add_done_callback(_report_late)
-        _warn(
+        _log.warning(
             "replicas do not answer: the %s said nothing for %.0f seconds. Cameras bring their "
             "recordings meanwhile, and none is acknowledged. See whether the store runs, and "
             "whether this computer reaches it",
             self.store.describe(),
             seconds,
+            extra=MessageId.REPLICA.extra,
         )
 
     def probe(self) -> None:
@@ -180,10 +185,6 @@ class Replicas:
     def close(self) -> None:
         """Give up connections."""
         self.store.close()
-
-
-def _warn(text: str, *arguments: object) -> None:
-    _log.warning(text, *arguments, extra=MessageId.REPLICA.extra)
 
 
 def _report_late(asked: asyncio.Future[None]) -> None:

@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from camerad.base.errors import CameradError
+from camerad.base.errors import CameradError, ConfigError
 from camerad.office.report.figures import Cell, Figure, ReportFigures
 
 COLUMNS: Final = (
@@ -31,7 +31,7 @@ _FORMULA: Final = re.compile(r"""(^|[;,|\t\r\n])(?=[\s\ufeff"']*[=+\-@\uff0b\uff
 
 
 class NoReportError(CameradError, ValueError):
-    """Error raised when a file is no report or no table of one, or nothing says whose it is."""
+    """Error raised when a file is no report, or nothing says whose it is."""
 
     exit_code = 3  # as where `camerad evidence verify` finds nothing to judge
 
@@ -57,7 +57,7 @@ def write_table(report: ReportFigures) -> bytes:
 
 
 def read_table(content: bytes, path: str) -> EarlierFigures:
-    """What `write_table` wrote. path: for messages. Raises NoReportError."""
+    """What `write_table` wrote. path: for messages. Raises ConfigError."""
     cells: dict[str, Cell] = {}
     bounds: set[tuple[date, date]] = set()
     try:
@@ -78,7 +78,7 @@ def read_table(content: bytes, path: str) -> EarlierFigures:
             cells[key] = Cell(first, last, value, low, high, count, base)
         ((first, last),) = bounds
     except (ValueError, KeyError, TypeError, csv.Error) as error:
-        raise NoReportError(
+        raise ConfigError(
             f"{path}: this is no table of a report: {error}; name the .csv that 'camerad office "
             "report' wrote"
         ) from error

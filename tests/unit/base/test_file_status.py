@@ -69,7 +69,7 @@ def test_no_command_and_nothing_of_evidence_takes_no_answer_for_no() -> None:
         r"os\.path\.(exists|lexists|isdir|isfile|islink)\(|\.(exists|is_dir|is_file)\(\)"
     )
     package = Path(file_status.__file__).parents[1]
-    rooms = ("container", "ledger", "store", "verify", "office", "cli")
+    rooms = ("container", "ledger", "store", "verify", "evidence", "office/report", "cli")
     assert all((package / room).is_dir() for room in rooms)
     found = [
         f"{path.relative_to(package)}: {line.strip()}"

@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from msgspec.structs import replace
 
+from camerad.base.errors import ConfigError
 from camerad.base.words import Words, words_in
 from camerad.behaviour.dock_progress import HandoverTrouble
 from camerad.behaviour.stages import Condition
@@ -40,7 +41,6 @@ from camerad.office.report.report_page import Imprint, render_report
 from camerad.office.report.report_plots import plot_rates
 from camerad.office.report.report_table import (
     EarlierFigures,
-    NoReportError,
     read_table,
     write_table,
 )
@@ -242,7 +242,7 @@ def test_the_table_of_an_earlier_version_is_read() -> None:
 )
 def test_what_is_no_table_is_told(content: bytes) -> None:
     header = write_table(report_of(BUSY)).split(b"\r\n")[0] + b"\r\n"
-    with pytest.raises(NoReportError, match=r"r\.csv: this is no table"):
+    with pytest.raises(ConfigError, match=r"r\.csv: this is no table"):
         read_table(content.replace(b"{header}", header), "r.csv")
 
 
