@@ -13,7 +13,7 @@ import pytest
 from ledger_helpers import DAYS, KEY, KEYS, OTHER, Book, damage_in, ended, failing, notes_in
 from msgspec.structs import replace
 
-from camerad.base.clock import DAY, SECOND, ClockSource, ManualClock
+from camerad.base.clock import DAY, ClockSource, ManualClock
 from camerad.base.errors import StorageError
 from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey
@@ -37,12 +37,6 @@ def known(book: Book, name: str) -> RecordingState:
     return book.state.recordings[name]
 
 
-def test_a_ledger_begins_with_its_epoch_and_its_key(book: Book) -> None:
-    assert book.kinds() == ["epoch", "carried", "identity"]
-    assert book.state.kid == KEY.public.thumbprint
-    assert book.damage() == []
-
-
 def test_every_entry_names_the_one_before_also_across_epochs(book: Book) -> None:
     book.record("a")
     book.ledger.rotate()
@@ -60,12 +54,6 @@ def test_an_append_is_one_write_and_one_synchronisation(
     with failing(monkeypatch, -1) as fails:
         book.ledger.append("uptime")
     assert fails.calls == 2  # pwritev, fdatasync
-
-
-def test_an_entry_says_when_it_was_written(book: Book) -> None:
-    book.clock.advance(5 * SECOND)
-    entry = book.ledger.append("stage", stage="idle", display=False)
-    assert (entry.clock, entry.boot_id) == (book.clock.moment(), book.clock.boot_id)
 
 
 def test_a_start_finds_the_state_as_it_was(book: Book) -> None:
@@ -323,20 +311,6 @@ def test_every_kind_can_be_read_back(book: Book) -> None:
     assert book.entries()[-len(written) :] == written
     assert book.state.recordings["c"].device == "d"
     assert book.damage() == []
-
-
-@pytest.mark.parametrize("kind", ["viewed", "downloaded", "viewing_approved"])
-def test_who_is_given_a_recording_changes_nothing_about_it(book: Book, kind: str) -> None:
-    book.record("a")
-    book.hold("a")
-    before = book.state.recordings
-    role = {"person": "p"} if kind == "viewing_approved" else {"role": "desk", "approved_by": ""}
-    for name in ("a", "nobody knows it"):
-        book.ledger.append(kind, id=name, who="w", reason="r", case="", **role)
-    assert book.state.recordings == before
-    book.ledger.rotate()
-    book.open()
-    assert book.state.recordings == before
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])

@@ -7,18 +7,15 @@ import shutil
 from pathlib import Path
 
 import pytest
-from desk_helpers import DAYS, KEYS, ONE, TWO, Camera, open_office
+from desk_helpers import DAYS, KEYS, ONE, TWO, Camera
 from ledger_helpers import Book
 from sealed_helpers import made
 
 from camerad.base.clock import DAY
-from camerad.container.keys import SigningKey
 from camerad.container.limits import MOST_DAYS
 from camerad.ledger.entry_types import Damaged
 from camerad.ledger.ledger import LedgerFinding, read_ledger
 from camerad.store import identity
-from camerad.store.locations import place_of
-from camerad.store.store import PlaceClaim, Store
 from tests.unit.ledger.test_ledger_repair import flip
 
 HOUR = DAY // 24
@@ -132,21 +129,6 @@ def test_what_the_office_has_makes_no_room_while_a_hold_may_be_lost(
         assert store.make_room(1 << 40) == []
         camera.clock.advance(DAYS * DAY)
         assert [one.id for one in store.make_room(1 << 40)] == [ONE]
-
-
-def test_an_office_whose_ledger_was_lost_counts_anew_as_well(
-    camera: Camera, tmp_path: Path
-) -> None:
-    camera.put(ONE)
-    office = tmp_path / "office"
-    camera.offload(office)
-    own = SigningKey.generate()
-    with open_office(office, own, camera.clock) as store:
-        assert store.ledger.state.lost is None  # the first to work there after an offload
-    shutil.rmtree(office / "office" / "ledger")
-    place = place_of(str(office))
-    with Store.open(PlaceClaim(place), own, camera.clock, trusted=KEYS, expected=True) as store:
-        assert store.ledger.state.lost is not None
 
 
 # --------------------------------------------------------------- a part that is gone

@@ -228,13 +228,6 @@ def test_an_epoch_without_anything_that_can_be_read_is_replaced(book: Book) -> N
     assert book.open().state == book.state
 
 
-def test_an_epoch_that_was_emptied_is_damage(book: Book) -> None:
-    book.file().write_bytes(b"")
-    assert book.damage() == ["000001.jws: there is no entry of the epoch in it"]
-    book.open()
-    assert book.names() == ["000001.damaged", "000002.jws"]
-
-
 @pytest.mark.parametrize("tail", [b"eyJ.e.A-_9", b"eyJ", b"e" * 600 + bytes(9), bytes(512)])
 def test_what_an_interrupted_append_can_leave_is_no_damage(book: Book, tail: bytes) -> None:
     with book.file().open("ab") as file:
@@ -285,11 +278,6 @@ def test_a_ledger_of_which_only_checkpoints_are_left_goes_on_behind_a_gap(
     assert any("000002.jws: the epoch is missing" in text for text in book.damage())
     book.record("b")
     assert book.open().state == book.state
-
-
-def test_a_directory_with_nothing_in_it_begins_a_ledger(tmp_path: Path) -> None:
-    (tmp_path / "ledger").mkdir()
-    assert Book(tmp_path / "ledger").kinds() == ["epoch", "carried", "identity"]
 
 
 def test_a_key_that_was_replaced_while_the_ledger_was_damaged_is_stated(book: Book) -> None:

@@ -106,16 +106,6 @@ def test_a_ledger_s_files_are_looked_into_once_until_one_is_another(
     assert sorted(read) == ["000001.jws", "000001.jws", "000002.jws", "000002.jws"]
 
 
-def test_what_is_no_entry_tells_of_no_key(office: Office) -> None:
-    """Two cameras with a damaged file each have nothing in common."""
-    for name, key in (("cam-1", KEY), ("cam-2", OTHER)):
-        ledger = Path(office.add(name, key).ledger)
-        (ledger / "000001.jws").rename(ledger / "000001.damaged")
-        (ledger / "000001.damaged").write_bytes(b"x" * 300)
-        (ledger / "000003.jws").mkdir()
-    assert len(office.together()) == 2
-
-
 def test_what_cannot_be_read_is_known_by_its_name_and_looked_at_again(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:

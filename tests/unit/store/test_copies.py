@@ -18,7 +18,6 @@ from camerad.base.errors import StorageError
 from camerad.container import jws, recording_files
 from camerad.container.chain import HEADER_NAME, Chain
 from camerad.container.keys import SigningKey
-from camerad.container.limits import MOST_DAYS
 from camerad.ledger.ledger import read_ledger
 from camerad.store import listing
 from camerad.store.copies import is_copy
@@ -397,28 +396,6 @@ def test_what_cannot_be_looked_at_is_named_and_left(camera: Camera, tmp_path: Pa
         assert [gone.id for gone in store.purge()] == [ONE]
     assert set(there(copies)) == odd | {".DS_Store", f"{TWO}.unreadable"}
     assert elsewhere.exists()
-
-
-def test_what_was_put_aside_goes_by_its_own_name_whatever_is_in_it(camera: Camera) -> None:
-    aside = camera.recordings / f"{TWO}.unreadable"
-    aside.write_bytes(recording(ONE).file)
-    with camera.open() as store:
-        store.reconcile()
-        assert there(camera.recordings) == [aside.name]
-        camera.clock.advance(MOST_DAYS * DAY)
-        assert [gone.id for gone in store.purge()] == [aside.name]
-    assert there(camera.recordings) == []
-
-
-def test_a_sparse_file_with_a_recording_in_it_is_a_copy_and_stops_nobody(camera: Camera) -> None:
-    path = camera.put(ONE)
-    with (camera.recordings / "copy.tar").open("wb") as file:
-        file.write(path.read_bytes()[:-1024])
-        file.truncate(1 << 40)
-    with camera.open() as store:
-        camera.clock.advance(DAYS * DAY)
-        store.purge()
-    assert there(camera.recordings) == []
 
 
 def test_a_directory_that_cannot_be_listed_keeps_no_other_recording_from_being_deleted(

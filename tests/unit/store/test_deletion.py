@@ -10,11 +10,11 @@ import pytest
 from desk_helpers import DAYS, KEYS, ONE, THREE, TWO, Camera, open_office
 
 from camerad.base import durable_files, storage_errors
-from camerad.base.clock import DAY, ClockSource
+from camerad.base.clock import DAY
 from camerad.base.errors import StorageError
 from camerad.container.keys import SigningKey
 from camerad.container.recording_files import SUFFIX
-from camerad.ledger.ledger import HeldError, read_ledger
+from camerad.ledger.ledger import read_ledger
 from camerad.ledger.recording_entries import EXPIRED, OFFLOADED
 
 
@@ -38,15 +38,6 @@ def test_purge_deletes_what_is_due_and_nothing_else(camera: Camera) -> None:
         assert [one.id for one in store.purge()] == [TWO]
     state, _ = read_ledger(str(camera.root / "ledger"), KEYS)
     assert all(known.deleted is not None for known in state.recordings.values())
-
-
-def test_nothing_is_deleted_by_a_clock_that_is_not_trusted(camera: Camera) -> None:
-    path = camera.put(ONE, source=ClockSource.UNKNOWN)
-    camera.clock.source = ClockSource.UNKNOWN
-    with camera.open() as store:
-        camera.clock.step_wall(1000 * DAY)
-        assert store.purge() == []
-        assert path.exists()
 
 
 def test_the_tombstone_is_durable_before_the_file_goes(
@@ -118,14 +109,6 @@ def test_what_no_office_has_makes_no_room(camera: Camera) -> None:
     camera.put(ONE)
     with camera.open() as store:
         assert store.make_room(1 << 40) == []
-
-
-def test_a_tombstone_for_what_is_held_is_refused(camera: Camera) -> None:
-    camera.put(ONE)
-    with camera.open() as store:
-        store.hold(ONE, "prosecutor", "Desk")
-        with pytest.raises(HeldError):
-            store.ledger.append("deleted", id=ONE, final=None, why=EXPIRED, age_us=0)
 
 
 def test_the_receipt_of_a_lost_recording_goes_on_its_day_unless_that_is_held(

@@ -78,14 +78,6 @@ def test_every_later_start_finds_the_same_key(tmp_path: Path) -> None:
     assert (again.created, again.replaced) == (False, None)
 
 
-def test_a_key_is_new_until_the_ledger_knows_it(tmp_path: Path) -> None:
-    first = load_or_create(str(tmp_path))
-    again = load_or_create(str(tmp_path))
-    assert again.created and again.key.public == first.key.public
-    confirm(str(tmp_path), again)
-    assert not load_or_create(str(tmp_path)).created
-
-
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_key_is_kept_aside_and_another_one_records(
     tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture

@@ -40,12 +40,6 @@ def directory(tmp_path: Path) -> str:
     return str(tmp_path)
 
 
-def test_a_receipt_gets_the_number_behind_the_highest(directory: str) -> None:
-    receipts.write(directory, token())
-    Path(directory, "0007.jws").write_bytes(token(TWO))
-    assert os.path.basename(receipts.write(directory, token())) == "0008.jws"
-
-
 def test_receipts_are_in_the_order_of_their_numbers_beyond_four_digits(directory: str) -> None:
     Path(directory, "9999.jws").write_bytes(token())
     last = receipts.write(directory, token(key=OTHER))

@@ -39,16 +39,6 @@ def acknowledge(book: Book, name: str) -> None:
     book.ledger.append("acknowledged", id=name, final=f"final of {name}", receipt="receipt")
 
 
-def test_a_recording_is_due_to_the_microsecond(book: Book) -> None:
-    book.record("a")
-    book.clock.advance(DAYS * DAY - 1)
-    assert due(book) == []
-    book.clock.advance(1)
-    assert due(book) == ["a"]
-    (candidate,) = retention.list_due(book.state, *book.ledger.now())
-    assert candidate.age_us == DAYS * DAY
-
-
 def test_what_is_due_comes_oldest_first(book: Book) -> None:
     for name in "cab":
         book.record(name)
@@ -100,29 +90,6 @@ def test_an_acknowledged_recording_may_make_room_unless_held(book: Book) -> None
     book.ledger.append("deleted", id="c", final="final of c", why="offloaded", age_us=0)
     assert room(book) == ["a"]
     assert due(book) == []
-
-
-def test_what_was_changed_since_the_office_had_it_makes_no_room_until_it_is_as_it_was(
-    book: Book,
-) -> None:
-    book.record("cut", "spoilt")
-    for name in ("cut", "spoilt"):
-        acknowledge(book, name)
-    book.ledger.append("changed", id="cut", final="another")
-    book.ledger.append("changed", id="spoilt", final=None)
-    assert room(book) == []
-    book.ledger.append("changed", id="cut", final="final of cut")
-    assert room(book) == ["cut"]
-    book.clock.advance(DAYS * DAY)
-    assert due(book) == ["cut", "spoilt"], "it goes by its own days"
-
-
-def test_what_makes_room_goes_oldest_first(book: Book) -> None:
-    for name in "ba":
-        book.record(name)
-        acknowledge(book, name)
-        book.clock.advance(DAY)
-    assert room(book) == ["b", "a"]
 
 
 def test_the_time_left_is_told_in_whole_days_rounded_up(book: Book) -> None:

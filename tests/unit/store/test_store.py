@@ -78,14 +78,6 @@ def test_what_json_says_of_a_recording_is_complete(camera: Camera) -> None:
 # ------------------------------------------------------------------------- files against the ledger
 
 
-def test_where_files_and_ledger_agree_nothing_is_written(camera: Camera) -> None:
-    camera.put(ONE)
-    with camera.open() as store:
-        head = store.ledger.head
-        assert store.reconcile() == []
-        assert store.ledger.head == head
-
-
 def test_a_file_that_the_ledger_does_not_know_is_found_once(camera: Camera) -> None:
     camera.put(ONE, known=False)
     with camera.open() as store:
@@ -203,15 +195,6 @@ def test_of_two_files_with_one_id_a_changed_one_is_noted_once(
         head = store.ledger.head
         assert differences(store) == found
         assert store.ledger.head == head
-
-
-def test_a_deletion_that_was_interrupted_is_completed(camera: Camera) -> None:
-    path = camera.put(ONE)
-    with camera.open() as store:
-        store.ledger.append("deleted", id=ONE, final=None, why=EXPIRED, age_us=0)
-        assert differences(store) == [(DiscrepancyKind.DELETED, ONE, False)]
-        assert not path.exists()
-        assert store.reconcile() == []
 
 
 def test_a_recording_that_runs_is_left_alone(camera: Camera) -> None:
@@ -349,25 +332,6 @@ def test_a_device_that_has_not_recorded_yet_is_a_store(tmp_path: Path) -> None:
 
 
 # --------------------------------------------------------------------------------------- an office
-
-
-def test_an_office_deletes_its_copies_on_time_too(camera: Camera, tmp_path: Path) -> None:
-    for name in (ONE, TWO):
-        camera.put(name)
-    office = tmp_path / "office"
-    camera.offload(office)
-    own = SigningKey.generate()
-    with open_office(office, own, camera.clock) as store:
-        assert [one.what for one in store.reconcile()] == [DiscrepancyKind.RECEIVED] * 2
-        assert store.reconcile() == []
-        assert {one.info.device for one in store.recordings()} == {"cam-1"}
-        store.hold(TWO, "prosecutor", "Desk")
-        camera.clock.advance(DAYS * DAY)
-        assert [one.id for one in store.purge()] == [ONE]
-        assert [one.info.id for one in store.recordings()] == [TWO]
-        # The receipt of what was deleted has gone with it.
-        (holding,) = store.place.holdings
-        assert os.listdir(holding.receipts) == ["0002.jws"]
 
 
 def test_a_file_is_in_the_place_that_its_directory_belongs_to(
