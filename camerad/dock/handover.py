@@ -24,7 +24,7 @@ import errno
 import logging
 import os
 from collections.abc import Callable, Collection, Mapping
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
@@ -33,7 +33,7 @@ from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.behaviour.dock_progress import HandoverProgress, HandoverState, HandoverTrouble
-from camerad.dock.daemon_client import ToHandOver
+from camerad.dock.daemon_client import DaemonClient, ToHandOver
 from camerad.dock.errors import (
     DeferredError,
     OfficeAnswerError,
@@ -42,8 +42,9 @@ from camerad.dock.errors import (
     RecordingRefusedError,
 )
 from camerad.dock.ledger_handover import bring_ledger, opened
-from camerad.dock.office_check_in import CheckInMemory
+from camerad.dock.office_check_in import CheckInMemory, OfficeCheckIn
 from camerad.dock.office_client import OfficeClient
+from camerad.dock.office_connection import OfficeConnection
 from camerad.dock.progress_teller import NoReport, ProgressReport
 from camerad.dock.request_bodies import FilePart
 from camerad.store import receipts
@@ -69,40 +70,9 @@ PATIENCE_US: Final = 600 * SECOND
 """A check that brings nothing for so long is left to the next pass."""
 
 
-class DaemonToAsk(Protocol):
-    """The camera's daemon; see `camerad.dock.daemon_client.DaemonClient`."""
-
-    def to_hand_over(self, also: Collection[str] = ()) -> list[ToHandOver]:
-        """The recordings without acknowledgement, and those of `also`, in the order in which they
-        are handed over."""
-
-    def accept(self, token: bytes) -> list[str]:
-        """Hand in a receipt; which recordings are acknowledged by it."""
-
-
-class CheckInStep(Protocol):
-    """The camera's check-in; see `camerad.dock.office_check_in.OfficeCheckIn`."""
-
-    def run(self, *, again: bool = False) -> Collection[str]:
-        """Check in, if it is time; the recordings that the office lacks although it signed for
-        them. again: it is time, since something has changed."""
-
-    def has(self, recording: str) -> None:
-        """The office has one of these again."""
-
-
-class Pause(Protocol):
-    """What can be told to stop; see `camerad.dock.office_connection.OfficeConnection`."""
-
-    def raise_if_stopped(self) -> None:
-        """Raises HandoverStoppedError if it was."""
-
-    def pause(self, seconds: float) -> None:
-        """Wait so long, or until it is."""
-
-
 class HandoverMemory(msgspec.Struct):
-    """What a process remembers from pass to pass, for good manners and not for safety.
+    """What a process remembers from pass to pass, only to avoid repeats; correctness does not
+    depend on it.
 
     postponed: recordings at which a pass broke off; the others go first. said: what was logged, the
     last `MOST_SAID` of it: an office could say something else each time. check_in: of check-ins.
@@ -163,12 +133,12 @@ class Handover:
     def __init__(
         self,
         ledger: str,
-        daemon: DaemonToAsk,
+        daemon: DaemonClient,
         client: OfficeClient,
-        pausing: Pause,
+        pausing: OfficeConnection,
         clock: Clock,
         *,
-        check_in: CheckInStep,
+        check_in: OfficeCheckIn,
         memory: HandoverMemory,
         report: ProgressReport | None = None,
     ) -> None:

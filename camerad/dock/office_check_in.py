@@ -16,13 +16,14 @@ import logging
 import threading
 from collections.abc import Callable, Collection
 from http import HTTPStatus
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import CameradError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.container.recording_ids import is_id
+from camerad.dock.daemon_client import DaemonClient
 from camerad.dock.errors import HandoverStoppedError, OfficeAnswerError, OfficeUnavailableError
 from camerad.dock.office_client import OfficeClient
 from camerad.dock.office_offers import OfferedContent, fetch_range, offered_in
@@ -39,16 +40,6 @@ PIECE: Final = 32 * 1024
 MOST_LACKING: Final = 1000
 """Recordings that one answer may name."""
 _ABOUT: Final = "the check-in"
-
-
-class CheckInDaemon(Protocol):
-    """The camera's daemon; see `camerad.dock.daemon_client.DaemonClient`."""
-
-    def check_in(self) -> bytes:
-        """What the camera says of itself, signed."""
-
-    def offer_settings(self, offer: bytes) -> str | None:
-        """Hand in a settings file; why it is not taken, None if it is."""
 
 
 class CheckInMemory:
@@ -90,7 +81,7 @@ class OfficeCheckIn:
 
     def __init__(
         self,
-        daemon: CheckInDaemon,
+        daemon: DaemonClient,
         client: OfficeClient,
         clock: Clock,
         memory: CheckInMemory,
@@ -103,7 +94,8 @@ class OfficeCheckIn:
         self._is_new = is_new
 
     def run(self, *, again: bool = False) -> Collection[str]:
-        """See `camerad.dock.handover.CheckInStep`."""
+        """Check in, if it is time; returns the recordings that the office lacks although it signed
+        for them. again: it is time, since something has changed."""
         if again or self._memory.is_due(self._clock.now_us()):
             try:
                 answer = self._send(self._daemon.check_in())

@@ -30,7 +30,12 @@ from camerad.dock.errors import (
     OffsetMovedError,
     RecordingRefusedError,
 )
-from camerad.dock.office_connection import LARGEST_ANSWER, OfficeAnswer, OfficeRequest
+from camerad.dock.office_connection import (
+    LARGEST_ANSWER,
+    OfficeAnswer,
+    OfficeConnection,
+    OfficeRequest,
+)
 from camerad.dock.request_bodies import Body, PartDigests, Text
 from camerad.exchange import request_signature
 from camerad.exchange.request_signature import NONCE, RequestToSign
@@ -91,16 +96,6 @@ class KeySigner:
         return self._key.sign(base)
 
 
-class Exchange(Protocol):
-    """Sends requests; see `camerad.dock.office_connection.OfficeConnection`."""
-
-    def exchange(self, request: OfficeRequest) -> OfficeAnswer:
-        """Send one, and read its answer."""
-
-    def raise_if_stopped(self) -> None:
-        """Raises HandoverStoppedError if it was interrupted."""
-
-
 class ReceiptAnswer(msgspec.Struct, frozen=True):
     """What the office says of a recording. token: its receipt, if it has it safe. wait: seconds
     after which to ask again, if it is being checked. Both None: the office does not have it.
@@ -119,7 +114,9 @@ class OfficeClient:
     and what connection and signer raise.
     """
 
-    def __init__(self, url: str, connection: Exchange, signer: Signer, clock: Clock) -> None:
+    def __init__(
+        self, url: str, connection: OfficeConnection, signer: Signer, clock: Clock
+    ) -> None:
         self._url = url
         self._connection = connection
         self._signer = signer

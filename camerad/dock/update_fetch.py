@@ -20,7 +20,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
@@ -32,6 +32,7 @@ from camerad.dock import bundle_store
 from camerad.dock.bundle_store import BundleStore
 from camerad.dock.errors import DeferredError, OfficeAnswerError, OfficeUnavailableError
 from camerad.dock.office_client import OfficeClient
+from camerad.dock.office_connection import OfficeConnection
 from camerad.dock.office_offers import OfferedContent, fetch_range
 from camerad.dock.progress_teller import ProgressReport
 from camerad.exchange.agreements import LARGEST_BUNDLE
@@ -49,16 +50,6 @@ MOST_DEFERRED: Final = 20
 """Times in a row that the office puts a range off before it is left to the next pass."""
 MOST_SPOILT: Final = 2
 """Times that a bundle may arrive with another SHA-256, from one docking to the next."""
-
-
-class Pausing(Protocol):
-    """What can be told to stop; see `camerad.dock.office_connection.OfficeConnection`."""
-
-    def raise_if_stopped(self) -> None:
-        """Raises HandoverStoppedError if it was."""
-
-    def pause(self, seconds: float) -> None:
-        """Wait so long, or until it is."""
 
 
 class UpdateMemory(msgspec.Struct):
@@ -92,7 +83,7 @@ class UpdateFetch:
         self,
         place: UpdatePlace,
         client: OfficeClient,
-        pausing: Pausing,
+        pausing: OfficeConnection,
         clock: Clock,
         *,
         mbit_per_second: float,
