@@ -66,7 +66,7 @@ def open_office_store(
                 return
             for difference in store.reconcile() if about is None else store.reconcile_for(*about):
                 differs(difference)
-            for text in camera_holds.take_over(
+            for text in camera_holds.ingest(
                 store, camera_keys(store.place, trusted), trusted, about
             ):
                 say(text)
@@ -80,12 +80,12 @@ def _look_at_cameras(
     keys = camera_keys(place, trusted)
     if about is not None:
         near = with_newest_copies(camera_holds.near(place, about), keys)
-        camera_holds.look(near, LedgerState(), keys, trusted, clock.moment())
+        camera_holds.read_ahead(near, LedgerState(), keys, trusted, clock.moment())
         return
     own = own_key.ledger_keys(place, key.public).ring
     there = file_status.is_directory(place.ledger)
     state = read_state(place.ledger, own) if there else LedgerState()
-    camera_holds.look(place, state, keys, trusted, clock.moment())
+    camera_holds.read_ahead(place, state, keys, trusted, clock.moment())
     find_doubtful(place, state, trusted)
 
 

@@ -1,10 +1,10 @@
 """Holds that were placed on a camera, and count in an office too.
 
 A camera's ledger comes to an office as a copy, with the recordings. What it holds, the office holds
-too. The office's ledger takes over each hold once, with the reason ``on the camera: REASON`` and
-the same person. Such a hold ends when the camera's ledger has a release, which is taken over by
+too. The office's ledger ingests each hold once, with the reason ``on the camera: REASON`` and
+the same person. Such a hold ends when the camera's ledger has a release, which is ingested as
 ``on the camera: PERSON``: the same hold counts again when it is placed on the camera again. Or it
-ends by a release in the office; then it is not taken over again. A copy of a ledger that was put
+ends by a release in the office; then it is not ingested again. A copy of a ledger that was put
 back to before the hold does not end it, nor does damage that hides it: every hold counts that a
 signed entry placed and no signed release ended, also in what was set aside of the copy, or beside
 it.
@@ -69,7 +69,7 @@ _ENDED: Final = LedgerMemory[list[_Release]]([], 20_000, len)
 def pending(
     place: Place, state: LedgerState | None, own: KeyRing, keys: KeyRing
 ) -> dict[str, tuple[Hold, ...]]:
-    """The holds in cameras' ledgers that an office has to take over, by the recordings' ids.
+    """The holds in cameras' ledgers that an office has to ingest, by the recordings' ids.
 
     state: what the office's ledger says, None if there is none. own: the keys to read that with.
     keys: those to read the cameras' ledgers with. Raises StorageError if one of them cannot be
@@ -85,7 +85,7 @@ def pending(
 def not_ours(
     place: Place, held: Mapping[str, tuple[Hold, ...]], state: LedgerState | None, own: KeyRing
 ) -> dict[str, tuple[Hold, ...]]:
-    """Of the holds on a camera, those that the office has to take over. held: as `held_in` says;
+    """Of the holds on a camera, those that the office has to ingest. held: as `held_in` says;
     the rest, and raises: as `pending`."""
     found: dict[str, tuple[Hold, ...]] = {}
     for recording, holds in held.items():
@@ -106,9 +106,11 @@ def not_ours(
     return {recording: holds for recording, holds in left.items() if holds}
 
 
-def look(place: Place, state: LedgerState, keys: KeyRing, trusted: KeyRing, now: Moment) -> None:
-    """Read the cameras' ledgers for `take_over`, before the office's ledger is claimed. state: what
-    that says. The rest: as there. What cannot be read is told there."""
+def read_ahead(
+    place: Place, state: LedgerState, keys: KeyRing, trusted: KeyRing, now: Moment
+) -> None:
+    """Read the cameras' ledgers for `ingest`, before the office's ledger is claimed. state:
+    what that says. The rest: as there. What cannot be read is told there."""
     place = with_newest_copies(place, keys)
     for holding in _with_ledger(place):
         with contextlib.suppress(StorageError):
@@ -117,14 +119,14 @@ def look(place: Place, state: LedgerState, keys: KeyRing, trusted: KeyRing, now:
             _released(_only(place, holding), state, now, keys, trusted)
 
 
-def take_over(
+def ingest(
     store: Store, keys: KeyRing, trusted: KeyRing, about: Collection[str] | None = None
 ) -> Iterator[str]:
-    """Take the holds of an office's cameras over into its store; yields a sentence on each change,
+    """Ingest the holds of an office's cameras into its store; yields a sentence on each change,
     for the log: who holds what and why stands in the ledger alone.
 
     What cannot be read is added to the store's `unread`. keys: any that may sign a hold. trusted:
-    those that may end one. about: only the holds on these recordings are taken over, and none is
+    those that may end one. about: only the holds on these recordings are ingested, and none is
     ended: no other camera's ledger is looked at.
     """
     place = store.place if about is None else near(store.place, about)

@@ -51,8 +51,8 @@ class Discrepancy(msgspec.Struct, frozen=True):
         return printable(f"{self.id}: {self.text}")
 
 
-def describe_takeover(info: RecordingInfo, kind: str, known: RecordingState | None) -> Discrepancy:
-    """What the ledger took over from a file, by an entry of that kind. known: what it knew
+def describe_ingest(info: RecordingInfo, kind: str, known: RecordingState | None) -> Discrepancy:
+    """What the ledger ingested from a file, by an entry of that kind. known: what it knew
     before."""
     if known is not None and known.missing:
         return Discrepancy(DiscrepancyKind.FOUND, info.id, "its file, which had vanished, is back")

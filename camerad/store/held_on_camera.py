@@ -162,10 +162,10 @@ def held_in(holding: Holding, keys: KeyRing) -> Held:
 
 def _read(holding: Holding, keys: KeyRing) -> Held:
     tally = _Tally(holding)
-    for lines in _lineages(holding, keys):
+    for lines in _forks(holding, keys):
         for entry in about_holds(lines, keys):
             tally.take(entry)
-        tally.end_lineage()
+        tally.end_fork()
     if file_status.is_directory(holding.ledger):
         for one in read_state(holding.ledger, keys).recordings.values():
             tally.add(one.id, one.holds)
@@ -185,7 +185,7 @@ class _Tally:
         self.complete = True
 
     def take(self, entry: Entry) -> None:
-        """Take an entry of the lineage that is read."""
+        """Take an entry of the fork that is read."""
         facts = entry.facts
         if isinstance(facts, HoldReleased) and self._has_room(facts.id, self._released):
             self._released[facts.id] = max(self._released.get(facts.id, 0), entry.sequence)
@@ -195,7 +195,7 @@ class _Tally:
                 placed[hold] = max(placed.get(hold, 0), entry.sequence)
                 self._placed[recording] = placed
 
-    def end_lineage(self) -> None:
+    def end_fork(self) -> None:
         """Nothing more follows of it: a release counts only behind the hold that it ends."""
         for recording, placed in self._placed.items():
             released = self._released.get(recording, 0)
@@ -263,9 +263,9 @@ def lines_in(directory: str, names: Iterable[str]) -> Iterator[bytes]:
         yield from ledger_lines.read_tokens(directory, name)
 
 
-def _lineages(holding: Holding, keys: KeyRing) -> Iterator[Iterator[bytes]]:
-    """All lines of a camera's ledger, by what goes on from what: a release counts only behind the
-    hold that it ends. The copy; what the camera said instead; and each part that was set aside with
+def _forks(holding: Holding, keys: KeyRing) -> Iterator[Iterator[bytes]]:
+    """All lines of a camera's ledger, fork by fork: a release counts only behind the hold that it
+    ends. The copy; what the camera said instead; and each part that was set aside with
     that of both which has its last entry, else alone."""
     aside = holding.earlier_ledger
     copy, branch = entry_files(holding.ledger), entry_files(aside)

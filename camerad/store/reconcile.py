@@ -24,7 +24,7 @@ from camerad.ledger.ledger import Ledger
 from camerad.ledger.ledger_state import UNSAID_US
 from camerad.ledger.recording_state import RecordingState
 from camerad.store.deletable import is_another
-from camerad.store.discrepancies import Discrepancy, DiscrepancyKind, describe_takeover
+from camerad.store.discrepancies import Discrepancy, DiscrepancyKind, describe_ingest
 from camerad.store.listing import RECORDING, read_info
 from camerad.store.locations import Place, PlaceKind
 from camerad.store.receipt_memory import ReceiptedCopy, copied_by
@@ -147,7 +147,7 @@ class Comparison:
             self._ledger.append(kind, **facts)
         except ValueError as error:
             return Discrepancy(DiscrepancyKind.UNREADABLE, info.id, str(error), alarm=True)
-        return describe_takeover(info, kind, known)
+        return describe_ingest(info, kind, known)
 
     def _unlisted(self, known: RecordingState, paths: Sequence[str]) -> Discrepancy:
         """The difference for files that have a recording's name and are not listed as one.

@@ -166,5 +166,5 @@ def test_another_cameras_release_ends_no_hold(tmp_path: Path) -> None:
     two.vault.bring_ledger(two.other, two.kid)
     for _ in range(2):
         with two.desk() as store:
-            list(camera_holds.take_over(store, BOTH, BOTH))
+            list(camera_holds.ingest(store, BOTH, BOTH))
             assert store.ledger.state.recordings[ONE].held
