@@ -85,7 +85,6 @@ class Camera:
         self._picture: Picture | None = None
         self._viewing = False
         self._fps = round(settings.fps)
-        self._view_lock = threading.Lock()
         self._encoder: SoftwareEncoder | HardwareEncoder | None = None
         self._stamp: Stamp | None = None
         if settings.stamp is not None:
@@ -105,7 +104,7 @@ class Camera:
             self._fail,
             opening,
         )
-        self._encoding = threading.Lock()
+        self._taking = threading.Lock()
         try:
             self._writer = FrameWriter(frame_fd, self._source.small)
             self._stream = self._picam2.stream_map["main"]
@@ -151,30 +150,31 @@ class Camera:
         """picamera2 calls this with every frame, right before the hardware's encoder; never
         raises."""
         try:
-            self._source.take(request)
-            if (self._pictures.armed or self._viewing) and not self._source.whole():
-                # Not delivered; the next picture's number and time say so.
-                self._picture = None
-                return
-            metadata = request.request.metadata
-            pts_us = metadata[controls.SensorTimestamp] // 1000
-            self._picture = self._pictures.delivered(
-                request.request.buffers[self._stream].metadata.sequence,
-                pts_us,
-                metadata.get(controls.FrameDuration, 0),
-                self._luma,
-            )
-            if self._picture is None:
-                return
-            if self._viewing:
-                with self._view_lock:
-                    if self._viewing:
-                        self._writer.put(self._source.view(), pts_us)
-            with self._encoding:
-                if isinstance(self._encoder, SoftwareEncoder):
-                    self._encoder.encode_picture()
+            with self._taking:
+                self._take_picture(request)
         except Exception as error:  # noqa: BLE001 - picamera2's event loop would die of it
             self._fail(error)
+
+    def _take_picture(self, request: Any) -> None:
+        self._source.take(request)
+        if (self._pictures.armed or self._viewing) and not self._source.whole():
+            # Not delivered; the next picture's number and time say so.
+            self._picture = None
+            return
+        metadata = request.request.metadata
+        pts_us = metadata[controls.SensorTimestamp] // 1000
+        self._picture = self._pictures.delivered(
+            request.request.buffers[self._stream].metadata.sequence,
+            pts_us,
+            metadata.get(controls.FrameDuration, 0),
+            self._luma,
+        )
+        if self._picture is None:
+            return
+        if self._viewing:
+            self._writer.put(self._source.view(), pts_us)
+        if isinstance(self._encoder, SoftwareEncoder):
+            self._encoder.encode_picture()
 
     def _luma(self) -> int | None:
         """How bright the present picture is; None if it is damaged."""
@@ -215,7 +215,7 @@ class Camera:
             encoder = SoftwareEncoder(self._settings, self._wiring, self._source.pixels)
         except Exception as error:
             raise CaptureError(f"the encoder cannot be started: {error}") from error
-        with self._encoding:
+        with self._taking:
             self._encoder = encoder
 
     def disarm(self) -> None:
@@ -224,7 +224,7 @@ class Camera:
         if isinstance(self._encoder, HardwareEncoder):
             self._encoder.wipe()
         else:
-            with self._encoding:
+            with self._taking:
                 if isinstance(self._encoder, SoftwareEncoder):
                     self._encoder.close()
                 self._encoder = None
@@ -237,10 +237,12 @@ class Camera:
         """Share the low-resolution frames, or overwrite them and share no more."""
         if on and self._resting is not None:
             self._resting.want()
-        with self._view_lock:
+        with self._taking:
             self._viewing = on
             if not on:
                 self._writer.blacken()
+                if not self._pictures.armed:
+                    self._source.forget()
 
     def key_frame(self) -> None:
         """Make the next frame a key frame."""
@@ -283,6 +285,7 @@ class Camera:
         except Exception as error:
             raise CaptureError(f"the camera cannot be stopped: {error}") from error
         self._pictures.rests()
+        self._source.forget()
         # No frame comes that would overwrite the last ones.
         for buffer, memory in self._picam2.allocator.mapped_buffers.items():
             with writing(buffer):

@@ -38,6 +38,8 @@ _ENCODED_AS: Final = {"YUV420": "yuv420p", "NV12": "nv12"}
 """Formats that the encoder takes as they are, and libav's names of them."""
 _CONVERTED: Final = ("MJPEG", "YUYV")
 """Formats that are converted, the better one first: by USB 2, YUYV has few pictures per second."""
+_DAMAGED: Final = (av.error.InvalidDataError, av.error.PatchWelcomeError)
+"""What libav says of a damaged picture; the second if its header now tells of what no one uses."""
 _USB: Final = re.compile(r"-[0-9a-f]{4}:[0-9a-f]{4}$")
 """libcamera's id of a USB camera ends with its vendor and product (uvcvideo.cpp, `generateId`)."""
 _ON_BOARD: Final = "/base/"
@@ -178,12 +180,12 @@ class OneStream:
     def whole(self) -> bool:
         try:
             self.image()
-        except av.error.InvalidDataError:
+        except _DAMAGED:
             return False
         return True
 
     def image(self) -> Any:
-        """Raises av.error.InvalidDataError if the picture is damaged."""
+        """Raises one of `_DAMAGED` if the picture is damaged."""
         if self._image is None:
             used = self._request.request.buffers[self._stream].metadata.planes[0].bytes_used
             with MappedArray(self._request, "main", reshape=False, write=False) as mapped:
@@ -200,8 +202,11 @@ class OneStream:
 
     def _decoded(self, content: Any) -> Any:
         if self.format == "YUYV":
+            rows = self._size[1]
+            if len(content) < rows * self._stride:
+                raise _damaged("a part of it is missing")
             frame = av.VideoFrame(*self._size, "yuyv422")
-            plane, rows = frame.planes[0], self._size[1]
+            plane = frame.planes[0]
             packed = content[: rows * self._stride].reshape(rows, self._stride)
             target = _bytes_of(plane).reshape(rows, plane.line_size)
             target[:, : 2 * self._size[0]] = packed[:, : 2 * self._size[0]]
@@ -209,9 +214,12 @@ class OneStream:
         if self._decoder is None:
             self._decoder = av.CodecContext.create("mjpeg", "r")
             self._decoder.thread_count = 1
-        frames = self._decoder.decode(av.Packet(content))
+            # By itself libav fills in what a picture that was cut short or garbled lacks.
+            self._decoder.options = {"err_detect": "explode"}
+        # An empty packet would be the end of all pictures to libav.
+        frames = self._decoder.decode(av.Packet(content)) if len(content) else []
         if not frames:
-            raise av.error.InvalidDataError(0, "no picture in it")
+            raise _damaged("no picture in it")
         return frames[0]
 
     def view(self) -> Frame:
@@ -228,6 +236,11 @@ class OneStream:
 
     def close(self) -> None:
         self.forget()
+
+
+def _damaged(why: str) -> Exception:
+    error: Exception = av.error.InvalidDataError(0, why)
+    return error
 
 
 def _bytes_of(plane: Any) -> Frame:

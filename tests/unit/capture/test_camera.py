@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import fcntl
+import threading
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -59,3 +61,46 @@ def test_a_kernel_that_refuses_is_an_error(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(fcntl, "ioctl", refuse)
     with pytest.raises(OSError, match="no"), camera_source.writing(BUFFER):
         pytest.fail("written without leave")
+
+
+def bare(source: Any, **given: Any) -> Any:
+    """A camera that was not opened."""
+    made: Any = camera.Camera.__new__(camera.Camera)
+    made._taking, made._source, made._writer = threading.Lock(), source, mock.Mock()
+    made._outbox, made._fail, made._encoder = mock.Mock(), mock.Mock(), None
+    made._pictures = mock.Mock(armed=False)
+    made._viewing = False
+    vars(made).update(given)
+    return made
+
+
+def test_a_picture_is_not_forgotten_while_it_is_taken() -> None:
+    source, forgotten = mock.Mock(), threading.Event()
+    source.forget.side_effect = forgotten.set
+    made = bare(source, _pictures=mock.Mock(armed=True))
+    other = threading.Thread(target=made.disarm)
+
+    def whole() -> bool:
+        other.start()
+        assert not forgotten.wait(0.2)
+        return False
+
+    source.whole.side_effect = whole
+    made._take(mock.Mock())
+    other.join()
+    assert forgotten.is_set()
+    made._fail.assert_not_called()
+
+
+@pytest.mark.parametrize("armed", [False, True])
+def test_at_the_end_of_the_self_view_its_pictures_are_forgotten(armed: bool) -> None:
+    source = mock.Mock()
+    bare(source, _viewing=True, _pictures=mock.Mock(armed=armed)).view(False)
+    assert source.forget.called is not armed
+
+
+def test_a_sensor_at_rest_leaves_no_picture() -> None:
+    source, picam2 = mock.Mock(), mock.Mock()
+    picam2.allocator.mapped_buffers = {}
+    bare(source, _picam2=picam2)._stop_stream()
+    source.forget.assert_called_once_with()

@@ -61,6 +61,13 @@ def delivered(
     **contents: Bytes,
 ) -> PictureSource:
     """A source that has just been given a request with these contents of its streams."""
+    request = request_of(format_, stride, used, **contents)
+    source = kind(request.picam2, SETTINGS)
+    source.take(request)
+    return source
+
+
+def request_of(format_: str, stride: int, used: int | None = None, **contents: Bytes) -> Any:
     sizes = {"main": (WIDTH, HEIGHT), "lores": (32, 24)}
     configured = {
         name: {"format": format_, "size": sizes[name], "stride": stride if name == "main" else 32}
@@ -68,6 +75,7 @@ def delivered(
     }
     picam2 = SimpleNamespace(
         allocator=Memory(contents),
+        helpers=Helpers(),
         stream_map={name: name for name in contents},
         stream_configuration=configured.__getitem__,
     )
@@ -80,16 +88,12 @@ def delivered(
         )
         for name, content in contents.items()
     }
-    source = kind(picam2, SETTINGS)
-    source.take(
-        SimpleNamespace(
-            request=SimpleNamespace(buffers={name: Key(one) for name, one in buffers.items()}),
-            picam2=SimpleNamespace(allocator=picam2.allocator, helpers=Helpers()),
-            stream_map=picam2.stream_map,
-            config=configured,
-        )
+    return SimpleNamespace(
+        request=SimpleNamespace(buffers={name: Key(one) for name, one in buffers.items()}),
+        picam2=picam2,
+        stream_map=picam2.stream_map,
+        config=configured,
     )
-    return source
 
 
 class Key:
@@ -152,9 +156,35 @@ def test_mjpeg_is_decoded_to_limited_range_and_what_lies_behind_it_is_no_part_of
     assert (source.image().to_ndarray()[:4, :4] == 17).all()
 
 
-@pytest.mark.parametrize("content", [b"", bytes(200), b"\xff\xd8\xff\xe0 no picture"])
-def test_a_damaged_picture_is_none(content: bytes) -> None:
+def garbled(at: slice, value: int) -> bytes:
+    content = bytearray(jpeg())
+    content[at] = bytes([value]) * len(content[at])
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        bytes(200),
+        b"\xff\xd8\xff\xe0 no picture",
+        bytes(jpeg())[:-100],
+        garbled(slice(-100, -2), 0),
+        # Its header tells of 17 bits for each value, and of a way of sampling that no one uses.
+        bytes(jpeg()).replace(b"\xff\xc0\x00\x11\x08", b"\xff\xc0\x00\x11\x11"),
+        bytes(jpeg()).replace(b"\x03\x01\x22\x00", b"\x03\x01\x41\x00"),
+    ],
+)
+def test_a_damaged_picture_is_none_and_the_next_is_one(content: bytes) -> None:
     source = delivered(OneStream, "MJPEG", 0, main=np.frombuffer(content, np.uint8))
+    assert not source.whole()
+    source.take(request_of("MJPEG", 0, main=jpeg()))
+    assert source.whole()
+
+
+def test_a_picture_of_which_rows_are_missing_is_none() -> None:
+    content = np.full(HEIGHT * 2 * WIDTH, 128, np.uint8)
+    source = delivered(OneStream, "YUYV", 2 * WIDTH, used=len(content) - 2 * WIDTH, main=content)
     assert not source.whole()
 
 
