@@ -12,6 +12,7 @@ import os
 import pwd
 import tarfile
 from collections.abc import Sequence
+from enum import Enum
 from typing import IO, Final, NamedTuple
 
 import msgspec
@@ -55,6 +56,10 @@ class _Entry(msgspec.Struct, frozen=True):
     """What counts here of an entry of a ledger."""
 
     sequence: int
+
+
+class _Step(Enum):
+    LOOK, WRITE, FINISH = range(3)
 
 
 class Restored(NamedTuple):
@@ -132,7 +137,10 @@ def restore(path: str, root: str = "/") -> Restored:
             f"{more}. Nothing was written: move away what is not needed any more, and try again"
         )
     with explaining("read the backup", path), open_plain(path, "backup", linked=True) as file:
-        for wet in (False, True):  # owners are looked up before anything is written
+        # Owners are looked up before anything is written. The id comes last: a directory that has
+        # it stays as it is, and one whose restoration broke off is completed.
+        identity = os.path.join(state, OFFICE, DIRECTORY_ID)
+        for step in _Step:
             file.seek(0)
             with tarfile.open(fileobj=file, mode="r:") as archive:
                 for member in archive:
@@ -141,7 +149,7 @@ def restore(path: str, root: str = "/") -> Restored:
                     if member.name == MANIFEST or member.name in there or keeps:
                         continue
                     owner = _owner(member)
-                    if wet:
+                    if step is (_Step.FINISH if member.name == identity else _Step.WRITE):
                         _put(archive, member, os.path.join(root, member.name), owner)
     return Restored(manifest, len(names) - len(there), len(there), kept)
 

@@ -183,6 +183,29 @@ def test_with_recordings_it_is_the_whole_office(machine: Path, desk: Desk, tmp_p
         assert without(after, "office/state.sqlite") == expected
 
 
+def test_a_restoration_that_broke_off_goes_on(
+    machine: Path, backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = tmp_path / "whole"
+    written = backup_restore.restore(str(backup), str(whole)).written
+    expected, move = everything(whole), backup_restore.durable_files.move
+    for number in range(written):
+        root, done = tmp_path / str(number), [0]
+
+        def breaking(*paths: str, done: list[int] = done, number: int = number) -> None:
+            if done[0] == number:
+                raise KeyboardInterrupt
+            move(*paths)
+            done[0] += 1
+
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr(backup_restore.durable_files, "move", breaking)
+            backup_restore.restore(str(backup), str(root))
+        again = backup_restore.restore(str(backup), str(root))
+        assert (again.written, again.same, again.kept) == (written - number, number, False)
+        assert everything(root) == expected
+
+
 def test_the_restored_office_goes_on_and_says_what_is_left_to_do(
     machine: Path, backup: Path, desk: Desk, postgresql: PostgreSQL
 ) -> None:
