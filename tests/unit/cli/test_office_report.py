@@ -169,7 +169,7 @@ def test_an_earlier_report_stands_beside_and_has_to_be_the_office_s(
     assert said.code == 3 and "was changed since" in said.err
     page_beside = table.with_suffix(".html")
     said = make(desk, "out", "--last-year", page_beside)
-    assert said.code == 3 and "no table of a report" in said.err
+    assert said.code == EX_CONFIG and "no table of a report" in said.err
 
 
 def test_what_is_typed_in_is_marked(desk: Desk, year: SyntheticYear, tmp_path: Path) -> None:
