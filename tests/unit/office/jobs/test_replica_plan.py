@@ -9,8 +9,8 @@ from camerad.base.clock import DAY, ClockSource, Moment
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import RecordingState, Tombstone
 from camerad.ledger.timeline import Instant
-from camerad.office.jobs.replica_job import LocalCopy, ReplicaPlan, plan
-from camerad.office.replicas.replica_store import StoredReplica, name_of
+from camerad.office.jobs.replica_plan import LocalCopy, ReplicaPlan, hold_wanted, plan
+from camerad.office.replicas.replica_store import Lock, StoredReplica, name_of
 
 FINAL = "ab" * 32
 NAME = name_of(ONE, FINAL)
@@ -79,3 +79,18 @@ def test_another_recording_of_the_same_id_is_strange_and_one_that_nobody_vouches
         secure={other[0].name: known(final=None)}
     )
     assert plan(state(), [StoredReplica(name_of(TWO, FINAL), 1)], {}).strange
+
+
+def test_a_hold_ends_only_where_nothing_speaks_for_it() -> None:
+    whole, lost = state(), state(lost=Instant(1, 0))
+    for wanted, there, of, held in (
+        (Lock(5), Lock(5, hold=True), whole, False),
+        (Lock(None), Lock(None, hold=True), whole, False),
+        (Lock(5), Lock(None, hold=True), whole, True),
+        (Lock(None, hold=True), Lock(None), whole, True),
+        (Lock(None, hold=True), Lock(5), whole, False),
+        (Lock(5), Lock(5, hold=True), lost, True),
+        (Lock(5), Lock(5, hold=True), state(unread=("token",)), True),
+    ):
+        assert hold_wanted(wanted, there, of, held=False) is held, (wanted, there)
+    assert hold_wanted(Lock(5), Lock(5), whole, held=True)
