@@ -16,6 +16,7 @@ from desk_helpers import KEY, ONE, TWO, Camera
 from postgresql import PostgreSQL
 from sqlalchemy import insert, select
 
+from camerad.base import durable_files
 from camerad.base.clock import SystemClock
 from camerad.base.errors import EX_CANTCREAT
 from camerad.container.keys import SigningKey
@@ -188,7 +189,7 @@ def test_a_restoration_that_broke_off_goes_on(
 ) -> None:
     whole = tmp_path / "whole"
     written = backup_restore.restore(str(backup), str(whole)).written
-    expected, move = everything(whole), backup_restore.durable_files.move
+    expected, move = everything(whole), durable_files.move
     for number in range(written):
         root, done = tmp_path / str(number), [0]
 
@@ -199,7 +200,7 @@ def test_a_restoration_that_broke_off_goes_on(
             done[0] += 1
 
         with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-            patched.setattr(backup_restore.durable_files, "move", breaking)
+            patched.setattr(durable_files, "move", breaking)
             backup_restore.restore(str(backup), str(root))
         again = backup_restore.restore(str(backup), str(root))
         assert (again.written, again.same, again.kept) == (written - number, number, False)
