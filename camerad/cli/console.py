@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import getpass
 import json
-import locale
 import os
+import re
 import sys
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -66,8 +66,12 @@ def format_table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def system_language() -> str:
-    """This computer's language if there is a catalogue for it, else English (ISO 639-1)."""
-    code = (locale.getlocale(locale.LC_CTYPE)[0] or os.environ.get("LANG", ""))[:2].lower()
+    """This computer's language if there is a catalogue for it, else English (ISO 639-1).
+
+    As the environment names it for messages (POSIX): the system need not have a locale of it.
+    """
+    named = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    code = re.split("[_.@]", next(filter(None, named), ""))[0].lower()
     return code if code in languages() else ENGLISH
 
 

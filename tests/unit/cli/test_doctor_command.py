@@ -44,6 +44,29 @@ def test_where_all_is_well_it_says_so_and_ends_with_nothing(desk: Desk) -> None:
     assert said.err == ""
 
 
+@pytest.mark.usefixtures("found")
+@pytest.mark.parametrize(
+    ("variables", "german"),
+    [
+        ({"LANG": "de"}, True),
+        ({"LANG": "de_AT.UTF-8@euro"}, True),
+        ({"LC_ALL": "", "LC_MESSAGES": "de_DE", "LANG": "en_GB.UTF-8"}, True),
+        ({"LC_ALL": "C.UTF-8", "LANG": "de_DE.UTF-8"}, False),
+        ({"LANG": "den_NO"}, False),
+        ({"LANG": "xx/../de"}, False),
+        ({}, False),
+    ],
+)
+def test_the_computer_s_language_need_not_be_installed_on_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], german: bool
+) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert ("Laufzeit" in desk("doctor").out) is german
+
+
 def test_what_failed_is_told_with_its_cure_and_by_the_exit_code(
     desk: Desk, found: list[CheckResult]
 ) -> None:
