@@ -7,6 +7,7 @@ endif
 HOST ?= 127.0.0.1
 PORT ?= 8480
 FOOTAGE ?= vtest.avi
+CAMERA ?= simulated
 CONFIG ?= hw-mocks/bodycam.yaml
 # Each configuration is a camera of its own, with its own key and recordings.
 STATE ?= .state/$(if $(filter hw-mocks/bodycam.yaml,$(CONFIG)),bodycam-sim,$(subst /,-,$(basename $(CONFIG:/%=%))))

@@ -214,7 +214,7 @@ def test_what_no_camera_takes_or_the_storage_has_no_room_for_is_not_offered(
     path.write_bytes(BUNDLE)
     with pytest.raises(BundleTooLargeError, match="free for recordings"):
         UpdateOffers(str(root)).put(str(path), [KID], reserve=1 << 60)
-    monkeypatch.setattr(update_offers, "LONGEST", len(BUNDLE) - 1)
+    monkeypatch.setattr(update_offers, "LARGEST_BUNDLE", len(BUNDLE) - 1)
     with pytest.raises(BundleTooLargeError, match="no camera takes more"):
         put(root)
     assert UpdateOffers(str(root)).offered(KID) is None
