@@ -45,6 +45,7 @@ def kernel_synchronised() -> bool | None:
 def office_clock(
     last_known_us: int | None,
     *,
+    boot_us: int,
     wall_us: int,
     was_set: bool = False,
     synchronised: Path = SYNCHRONISED,
@@ -63,13 +64,25 @@ def office_clock(
     the past. Not of a moment that this rule called ``rtc``: a clock that runs ahead would vouch for
     itself year by year. An office without any network is served too, as long as cameras come in.
 
-    wall_us: the time to judge, in microseconds since the Unix epoch. was_set: since the start of
-    the machine wall time was set. Then the file of the time service may be from before; the kernel
-    forgets a synchronisation when the clock is set.
+    wall_us: the time to judge, in microseconds since the Unix epoch; boot_us: boot time then.
+    was_set: since the start of the machine wall time was set. Then the file of the time service may
+    be from before; the kernel forgets a synchronisation when the clock is set. So it is where the
+    file, which each start makes anew, was touched before this start or is yet to be.
     """
-    if kernel() or (synchronised.exists() and not was_set):
+    touched_us = _touched_us(synchronised)
+    set_by_service = (
+        touched_us is not None and -SPARED_US <= wall_us - touched_us <= boot_us + SPARED_US
+    )
+    if kernel() or (set_by_service and not was_set):
         return ClockSource.SYNCHRONISED
     return ClockSource.RTC if is_plausible(wall_us, last_known_us) else ClockSource.UNKNOWN
+
+
+def _touched_us(path: Path) -> int | None:
+    try:
+        return path.stat().st_mtime_ns // 1000
+    except OSError:
+        return None
 
 
 class OfficeClock(SystemClock):
@@ -100,7 +113,7 @@ class OfficeClock(SystemClock):
         boot_us, wall_us = read_both(self)
         low_us, high_us = self._with(wall_us - boot_us)
         was_set = high_us - low_us > SPARED_US
-        return self._rule(self._last_known_us, wall_us=wall_us, was_set=was_set)
+        return self._rule(self._last_known_us, boot_us=boot_us, wall_us=wall_us, was_set=was_set)
 
     def _with(self, offset_us: int) -> tuple[int, int]:
         low_us, high_us = self._seen or (offset_us, offset_us)
