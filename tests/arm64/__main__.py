@@ -41,7 +41,7 @@ EMULATORS: Final = (
 )
 """Tests of these rooms that would judge the emulator: its memory counts as the program's, 40 MB
 more than without it."""
-OFFICE: Final = ("desk", "index", "office", "state", "vault")
+OFFICE: Final = ("evidence", "office")
 """Rooms that only an office's machine has to be able to import."""
 BOTH: Final = ("camerad", "cli")
 """What both have: the package's own modules, and its command."""
