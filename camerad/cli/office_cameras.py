@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from camerad.base.clock import SystemClock
 from camerad.base.safe_read import read_plain
@@ -23,11 +23,12 @@ from camerad.office.server.cameras import Cameras
 from camerad.office.server.check_ins import CheckIns
 from camerad.office.server.offer_check import make_offer
 from camerad.office.server.offered_server import check_server
+from camerad.office.server.offers import KINDS, Offers, offer_of
 from camerad.office.server.office_settings import OfficeFile, load
-from camerad.office.server.settings_offers import SettingsOffers
+from camerad.office.server.revoked_cameras import RevokedCameras
 from camerad.office.server.start_check import check_directory
-from camerad.office.server.update_offers import UpdateOffers
-from camerad.office.server.withdrawn_cameras import WithdrawnCameras
+from camerad.office.server.state_import import open_state
+from camerad.office.state.office_state import OfficeState
 from camerad.provisioning import signing
 
 _MINUTE: Final = 60 * 1_000_000
@@ -42,11 +43,10 @@ def status(options: argparse.Namespace) -> int:
     """Print which cameras are ready to hand out, and why others are not."""
     settings = load(options.config, with_files=False)
 
-    register, check_ins = _office(settings)
+    office = _open(settings)
     now_us = SystemClock().wall_us()
-    root = str(settings.directory)
-    offers = SettingsOffers(root), UpdateOffers(root)
-    found = overview(register, check_ins, *offers, now_us, withdrawn=WithdrawnCameras(root))
+    revoked = RevokedCameras(office.state)
+    found = overview(office.register, office.check_ins, office.offers, revoked, now_us)
     if options.json:
         print_json([_as_json(one) for one in found], indent=2)
         return 0
@@ -152,15 +152,16 @@ def offer_settings(options: argparse.Namespace) -> int:
     """Offer a camera its signed settings file."""
     settings = load(options.config, with_files=False)
 
-    register, check_ins = _office(settings)
+    office = _open(settings)
     file = options.file
     beside = options.signature or os.path.join(os.path.dirname(os.path.abspath(file)), signing.NAME)
     content = read_plain(file, "settings", MAX_BYTES + 1, linked=True)
     token = read_plain(beside, "signature", signing.LONGEST + 1, linked=True)
     if not options.leave_this_server:
         check_server(file, content, settings)
-    camera, offer = make_offer(file, content, token, register, check_ins)
-    SettingsOffers(str(settings.directory)).put(camera.thumbprint, offer)
+    camera, offer = make_offer(file, content, token, office.register, office.check_ins)
+    with office.state.writing() as rows:
+        office.offers.put(rows, [camera.thumbprint], offer_of(offer))
     print_line(
         f"{camera.name}: on offer. The camera fetches it in its dock, and runs by it "
         "from its next start on; see: camerad office status"
@@ -172,9 +173,9 @@ def offer_update(options: argparse.Namespace) -> int:
     """Offer cameras another version of their system."""
     settings = load(options.config, with_files=False)
 
-    register, check_ins = _office(settings)
-    cameras = _named(register, options)
-    offer = UpdateOffers(str(settings.directory)).put(
+    office = _open(settings)
+    cameras = _named(office.register, options)
+    offer = office.offers.put_file(
         options.bundle,
         [camera.thumbprint for camera in cameras],
         reserve=settings.receive.reserve_gib * GIB,
@@ -185,7 +186,7 @@ def offer_update(options: argparse.Namespace) -> int:
         "over, and tries it; see: camerad office status"
     )
     for camera in cameras:
-        last = check_ins.last(camera.thumbprint)
+        last = office.check_ins.last(camera.thumbprint)
         if last is not None and last.said.image in (None, offer.version):
             why = "runs it already" if last.said.image else "was not made from an image"
             print_line(f"{camera.name} {why}, and fetches nothing")
@@ -196,15 +197,12 @@ def withdraw_offers(options: argparse.Namespace) -> int:
     """Offer cameras nothing any more."""
     settings = load(options.config, with_files=False)
 
-    register, _ = _office(settings)
-    root = str(settings.directory)
-    kinds = [
-        one
-        for one in (SettingsOffers(root), UpdateOffers(root))
-        if options.kind in (None, one.kind)
-    ]
-    for camera in _named(register, options):
-        gone = [one.kind for one in kinds if one.withdraw(camera.thumbprint)]
+    office = _open(settings)
+    kinds = KINDS if options.kind is None else (options.kind,)
+    for camera in _named(office.register, options):
+        with office.state.writing() as rows:
+            gone = [one for one in kinds if office.offers.withdraw(rows, camera.thumbprint, one)]
+        office.offers.remove_unoffered()
         said = (
             f"offered no more ({', '.join(gone)}); a camera that has fetched it keeps it"
             if gone
@@ -236,12 +234,24 @@ def _named(register: Register, options: argparse.Namespace) -> list[RegisteredCa
     return found
 
 
-def _office(settings: OfficeFile) -> tuple[Register, CheckIns]:
-    """The register and the check-ins. Raises NotMountedError if the office's directory is away,
-    RegisterError and StorageError."""
+class _Office(NamedTuple):
+    """What these commands work on. register: as it is now."""
 
-    check_directory(str(settings.directory))
-    path = str(settings.register)
-    cameras = Cameras(path)
-    check_ins = CheckIns(str(settings.directory), cameras, SystemClock())
-    return camera_register.read(path, made=True), check_ins
+    state: OfficeState
+    register: Register
+    check_ins: CheckIns
+    offers: Offers
+
+
+def _open(settings: OfficeFile) -> _Office:
+    """Raises NotMountedError if the office's directory is away,
+    RegisterError and StorageError."""
+    directory, path = str(settings.directory), str(settings.register)
+    check_directory(directory)
+    state = open_state(settings.index, directory)
+    return _Office(
+        state,
+        camera_register.read(path, made=True),
+        CheckIns(state, directory, Cameras(path), SystemClock()),
+        Offers(state, directory),
+    )

@@ -24,13 +24,14 @@ from camerad.evidence import own_key
 from camerad.evidence.player_page import NAME, player_hash
 from camerad.office.desk import page_check, people
 from camerad.office.desk.desk_ledger import DeskLedger
-from camerad.office.desk.desk_state import DeskState
+from camerad.office.desk.file_import import open_state
 from camerad.office.desk.page_content import page_content
 from camerad.office.desk.roles import read_roles
 from camerad.office.desk.sessions import Sessions
 from camerad.office.server.cameras import Cameras
 from camerad.office.server.office_settings import OfficeFile, load
 from camerad.office.server.start_check import check_directory
+from camerad.office.state.office_state import OfficeState
 
 DIFFERS: Final = 1
 """Exit code if something is another than this version has it."""
@@ -60,10 +61,10 @@ def link_person(options: argparse.Namespace) -> int:
     return _make_link(options, added=False)
 
 
-def _open(config: str) -> tuple[OfficeFile, DeskState]:
+def _open(config: str) -> tuple[OfficeFile, OfficeState]:
     settings = load(config)
     check_directory(str(settings.directory))
-    return settings, DeskState(settings.index, str(settings.directory))
+    return settings, open_state(settings.index, str(settings.directory))
 
 
 def _make_link(options: argparse.Namespace, *, added: bool) -> int:

@@ -8,6 +8,7 @@ checked here.
 from __future__ import annotations
 
 import argparse
+import contextlib
 from datetime import UTC, datetime
 from typing import Final
 
@@ -28,7 +29,8 @@ from camerad.office.index.index import RecordingIndex
 from camerad.office.index.office_knowledge import OfficeFiles
 from camerad.office.index.recording_query import IndexedRecording, RecordingQuery
 from camerad.office.server.office_settings import load
-from camerad.office.server.withdrawn_cameras import WithdrawnCameras
+from camerad.office.server.revoked_cameras import RevokedCameras
+from camerad.office.server.state_import import open_state
 from camerad.office.state.database_settings import url_of
 
 _HEAD: Final = ("ID", "CAMERA", "WEARER", "START", "LENGTH", "STATE", "MARK", "KEPT UNTIL")
@@ -176,7 +178,9 @@ def _put_back(config: str) -> list[str]:
 
     settings = load(config, with_files=False)
     key = load_public_key(str(settings.office_key))
-    return sorted(WithdrawnCameras(str(settings.directory)).put_back(key).values())
+    directory = str(settings.directory)
+    with contextlib.closing(open_state(settings.index, directory)) as state:
+        return RevokedCameras(state).rebuild(directory, key)
 
 
 def _open_index(config: str) -> RecordingIndex:

@@ -33,6 +33,7 @@ from camerad.store.locations import office_place
 
 if TYPE_CHECKING:
     from camerad.office.server.office_server import Beside
+    from camerad.office.state.office_state import OfficeState
 
 _LEFT_SECONDS = 3.0
 """At the end: how long threads have that wait for storage."""
@@ -57,15 +58,18 @@ def serve(options: argparse.Namespace) -> int:
     clock = desk.clock_of(
         argparse.Namespace(trust_clock=False, office_key=str(settings.office_key)), place
     )
-    desk_page = _desk_page(settings, clock)
+    from camerad.office.desk.file_import import open_state  # noqa: PLC0415
+
+    state = open_state(settings.index, str(settings.directory))
+    desk_page = _desk_page(settings, clock, state)
     with asyncio.Runner() as runner:
-        runner.run(server_with_jobs(settings, clock, desk_page).run())
+        runner.run(server_with_jobs(settings, clock, desk_page, state).run())
         # What is acknowledged is durable. Whoever still waits for storage keeps nobody here.
         process.end_within(_LEFT_SECONDS, 0)
     return 0
 
 
-def _desk_page(settings: OfficeFile, clock: Clock) -> Beside | None:
+def _desk_page(settings: OfficeFile, clock: Clock, state: OfficeState) -> Beside | None:
     """The desk's part of the server; None if its settings have none. Raises OfficeKeyError."""
     if settings.desk is None:
         return None
@@ -74,7 +78,7 @@ def _desk_page(settings: OfficeFile, clock: Clock) -> Beside | None:
     key = own_key.load_key(str(settings.office_key))
     if key is None:
         raise CommandError(f"{settings.office_key}: there is no key of the office", EX_CONFIG)
-    return Desk(settings, settings.desk, key, clock)
+    return Desk(settings, settings.desk, key, clock, state)
 
 
 def _checked(settings: OfficeFile, config: str) -> list[str]:

@@ -13,6 +13,7 @@ import pytest
 from check_in_helpers import token
 from desk_helpers import KEY
 from playwright.sync_api import Browser, expect
+from state_helpers import check_ins_in, offer_settings, offers_in
 
 from camerad.base.clock import SECOND, ManualClock
 from camerad.container.keys import SigningKey
@@ -24,10 +25,8 @@ from camerad.office.desk.roles import DeskRole
 from camerad.office.desk.sessions import COOKIE
 from camerad.office.server.camera_holdings import CameraHoldings
 from camerad.office.server.cameras import Cameras
-from camerad.office.server.check_ins import CheckIns
-from camerad.office.server.settings_offers import SettingsOffers, sha256_of
-from camerad.office.server.update_offers import UpdateOffers
-from camerad.office.server.withdrawn_cameras import Withdrawal, WithdrawnCameras
+from camerad.office.server.offers import offer_of
+from camerad.office.server.revoked_cameras import Revocation, RevokedCameras
 from camerad.provisioning import settings_offer, signing
 from camerad.store.check_in import DoctorResult, RecordingCounts, RefusedOffer, RunningSettings
 from tests.browser.person import NARROW, WIDE, Person, person
@@ -64,7 +63,7 @@ def scene(tmp_path: Path) -> Iterator[DeskScene]:
 
         def checks_in(number: int, **how: Any) -> None:
             key = KEYS[number]
-            known = CheckIns(made.directory, Cameras(str(made.office.register)), made.clock)
+            known = check_ins_in(made.directory, Cameras(str(made.office.register)), made.clock)
             said = {"image": OLD, "settings": running, "doctor": well} | how
             known.take(key.public.thumbprint, token(key=key, kid=key.public.thumbprint, **said))
 
@@ -75,19 +74,20 @@ def scene(tmp_path: Path) -> Iterator[DeskScene]:
         checks_in(1, battery=31, conditions=faults, recordings=counts, doctor=doctor)
         content = document(6, camera=KEYS[2].public.thumbprint, device=NAMES[2])
         offer = settings_offer.join(content, signing.sign(OFFICE, content))
-        SettingsOffers(made.directory).put(KEYS[2].public.thumbprint, offer)
+        offer_settings(made.directory, KEYS[2].public.thumbprint, offer)
         text = "provision.serial is not above that of the last file"
-        refused = RefusedOffer(sha256_of(offer), "settings", "old", text)
+        refused = RefusedOffer(offer_of(offer).sha256, "settings", "old", text)
         checks_in(2, refused_offers=(refused,))
         bundle = tmp_path / "new.raucb"
         bundle.write_bytes(a_bundle())
         kids = [KEYS[3].public.thumbprint]
-        UpdateOffers(made.directory).put(str(bundle), kids, reserve=0)
+        offers_in(made.directory).put_file(str(bundle), kids, reserve=0)
         checks_in(3)
         checks_in(4)
         worn(made, KEYS[4])
-        gone = Withdrawal(made.clock.wall_us() - 3600 * SECOND, "lead", "stolen", "from a car")
-        WithdrawnCameras(made.directory).put(KEYS[6].public.thumbprint, gone)
+        gone = Revocation(made.clock.wall_us() - 3600 * SECOND, "lead", "stolen", "from a car")
+        with made.state.writing() as rows:
+            RevokedCameras(made.state).put(rows, KEYS[6].public.thumbprint, gone)
         yield made
 
 

@@ -37,7 +37,7 @@ from camerad.dock.request_bodies import FilePart, Text
 from camerad.ledger.claim import Claim
 from camerad.ledger.ledger import Ledger
 from camerad.office.desk import people
-from camerad.office.desk.desk_state import DeskState
+from camerad.office.desk.file_import import open_state
 from camerad.office.desk.roles import DeskRole
 from camerad.office.desk.sessions import COOKIE, Sessions
 from camerad.office.server.desk_settings import DeskSettings
@@ -195,7 +195,7 @@ class Scene:
     def clerk(self) -> None:
         """List, look, and hold, every two seconds."""
         directory = str(self.office.directory)
-        state, clock = DeskState(IndexSettings(), directory), SystemClock()
+        state, clock = open_state(IndexSettings(), directory), SystemClock()
         settings = DeskSettings(self.office.desk, "127.0.0.1", 0)
         with state.writing() as rows:
             roles = frozenset((DeskRole.DESK,))

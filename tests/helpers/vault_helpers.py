@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from desk_helpers import KEY, Camera
+from state_helpers import uploads_in
 
 from camerad.base.clock import ManualClock
 from camerad.container.keys import KeyRing, PublicKey, SigningKey
@@ -18,7 +19,6 @@ from camerad.office.server.ledger_copy import AdoptResult, LedgerCopies
 from camerad.office.server.takeover import Takeover
 from camerad.office.server.upload_files import Declaration
 from camerad.office.server.upload_limits import UploadLimits
-from camerad.office.server.uploads import Uploads
 from camerad.store.device_client import accept_receipt
 from camerad.store.locations import Holding, place_of
 
@@ -55,7 +55,7 @@ class Vault:
     def restart(self) -> None:
         """Begin anew on what is on the storage."""
         self.cameras = Cameras(str(self.register))
-        self.uploads = Uploads(str(self.root), UploadLimits(reserve=0), self.clock)
+        self.uploads = uploads_in(self.root, UploadLimits(reserve=0), self.clock)
         self.uploads.tidy()
         self.copies = LedgerCopies(str(self.root), self.cameras)
         self.takeover = Takeover(str(self.root), self.uploads, self.cameras, self.key, self.clock)

@@ -15,9 +15,10 @@ from random import Random
 import pytest
 
 from camerad.behaviour.update import Offer, UpdatePhase
-from camerad.office.server import update_offers
+from camerad.office.server import offers
 from camerad.office.server.camera_overview import OfferedUpdateState
 from camerad.office.server.update_bundle import BundleError, BundleManifest
+from camerad.store.check_in import UPDATE
 from camerad.update.errors import BundleRefusedError
 from camerad.update.rauc import Rauc
 from camerad_image import updates
@@ -96,7 +97,7 @@ def test_an_update_goes_from_the_office_into_the_slot(
     way: UpdateWay, authority: pki.Authority, bus: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The plain format has its manifest in a file system, where no office looks.
-    monkeypatch.setattr(update_offers, "read_manifest", lambda *_: BundleManifest(COMPATIBLE, NEW))
+    monkeypatch.setattr(offers, "read_manifest", lambda *_: BundleManifest(COMPATIBLE, NEW))
     way.offer(make_bundle(way, authority.signer, "plain"))
     assert way.dock() is None
     way.install(Rauc(configure(way, "plain")))
@@ -109,7 +110,7 @@ def test_an_update_goes_from_the_office_into_the_slot(
     way.dock()
     said = way.status.said
     assert said is not None and said.image == NEW
-    assert way.offers.offered(KID) is None
+    assert way.offers.find(KID, UPDATE) is None
 
 
 def test_a_bundle_of_the_format_that_cameras_take_says_what_it_is(
@@ -181,7 +182,7 @@ def test_a_bundle_that_is_not_whole_is_not_offered_and_refused_all_the_same(
     if not bundle:
         return
     # A server that somebody has taken over offers it nevertheless.
-    monkeypatch.setattr(update_offers, "read_manifest", lambda *_: BundleManifest(COMPATIBLE, NEW))
+    monkeypatch.setattr(offers, "read_manifest", lambda *_: BundleManifest(COMPATIBLE, NEW))
     way.offer(bundle)
     way.dock()
     with pytest.raises(BundleRefusedError, match="not a bundle that this camera trusts"):

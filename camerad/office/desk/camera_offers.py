@@ -8,7 +8,7 @@ What is not offered is no mistake of the request: the answer says why.
 
 A bundle goes to the storage as it comes, one at a time, with no more in memory than a piece of it.
 Its name comes from its content. Each offer is an entry of the ledger before it is there, one for
-each camera, and in one turn with it (`camerad.office.server.offer_kinds`). While a bundle comes,
+each camera, and in one turn with it (`camerad.office.server.offers`). While a bundle comes,
 its sender is at work here: their session goes on. Once it has ended all the same, or they are
 withdrawn, no more of it is taken, and the place is free for others.
 """
@@ -21,34 +21,37 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from typing import Final, Literal
 
 import msgspec
+from sqlalchemy import Connection
 
 from camerad.base.errors import ConfigError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.config.provisioning import NAME
-from camerad.container.keys import Thumbprint
 from camerad.evidence import camera_register
 from camerad.evidence.camera_register import Register, RegisteredCamera
 from camerad.exchange.agreements import LARGEST_BUNDLE
 from camerad.office.desk.camera_routes import MANAGES_CAMERAS
-from camerad.office.desk.desk_locks import DeskLocks
+from camerad.office.desk.desk_ledger import Decision
 from camerad.office.desk.desk_parts import DeskParts
 from camerad.office.desk.desk_refusals import DeskRefusal, refused
 from camerad.office.desk.route_table import LONGEST_BODY, Route, Visit
 from camerad.office.desk.sealed_answer import AGAIN_US
 from camerad.office.server import bodies
-from camerad.office.server.bundle_copy import BundleCopy
 from camerad.office.server.camera_quotas import GIB
 from camerad.office.server.check_ins import CheckIns
 from camerad.office.server.offer_check import OfferRefusedError, make_offer
 from camerad.office.server.offered_server import check_server
+from camerad.office.server.offers import (
+    BundleCopy,
+    BundleTooLargeError,
+    CameraOffer,
+    Offers,
+    offer_of,
+)
 from camerad.office.server.refusals import RefusedRequestError
-from camerad.office.server.settings_offers import SettingsOffer, SettingsOffers, sha256_of
+from camerad.office.server.revoked_cameras import RevokedCameras
 from camerad.office.server.update_bundle import BundleError
-from camerad.office.server.update_offers import BundleTooLargeError, OfferedUpdate, UpdateOffers
-from camerad.office.server.withdrawn_cameras import WithdrawnCameras
 from camerad.provisioning.validation import RefusalReason
-from camerad.store.check_in import SETTINGS, UPDATE
 
 _log = logging.getLogger(__name__)
 
@@ -103,11 +106,9 @@ class CameraOffers:
 
     def __init__(self, desk: DeskParts) -> None:
         self._desk = desk
-        locks = DeskLocks(desk.directory)
-        self._check_ins = CheckIns(desk.directory, desk.cameras, desk.clock)
-        self._settings = SettingsOffers(desk.directory, locks)
-        self._updates = UpdateOffers(desk.directory, locks)
-        self._withdrawn = WithdrawnCameras(desk.directory)
+        self._check_ins = CheckIns(desk.state, desk.directory, desk.cameras, desk.clock)
+        self._offers = Offers(desk.state, desk.directory)
+        self._revoked = RevokedCameras(desk.state)
         self._reserve = desk.settings.receive.reserve_gib * GIB
         self._receiving = False
 
@@ -130,13 +131,10 @@ class CameraOffers:
             return OfferAnswer(why=error.why, text=str(error))
         except ConfigError as error:
             return OfferAnswer(why=RefusalReason.MISTAKES.value, text=str(error))
-        if self._withdrawn.find(camera.thumbprint) is not None:
+        if self._revoked.is_revoked(camera.thumbprint):
             return OfferAnswer(why="withdrawn", text=f"{camera.name} is withdrawn")
-
-        def note() -> None:
-            self._note(visit, [camera], "offered", SETTINGS, sha256_of(made))
-
-        self._settings.put(camera.thumbprint, made, note)
+        with self._desk.ledger.deciding() as decision:
+            self._put(decision, visit, [camera], offer_of(made))
         return OfferAnswer((camera.name,))
 
     # ------------------------------------------------------------------ updates
@@ -164,7 +162,7 @@ class CameraOffers:
     async def _copy(
         self, visit: Visit, cameras: list[RegisteredCamera], length: int
     ) -> OfferAnswer:
-        copying = self._updates.copying(BUNDLE, length, self._reserve)
+        copying = self._offers.copying(BUNDLE, length, self._reserve)
         copy = await asyncio.to_thread(copying.__enter__)
         try:
             async for piece in self._pieces(visit, length):
@@ -203,40 +201,41 @@ class CameraOffers:
         self._check_signed_in(visit)
         version = copy.manifest(BUNDLE).version
 
-        def put(kids: list[Thumbprint], note: Callable[[OfferedUpdate], None]) -> None:
-            self._updates.put_copy(BUNDLE, copy, kids, reserve=self._reserve, note=note)
+        def add(_rows: Connection) -> CameraOffer:
+            return self._offers.add_bundle(BUNDLE, copy, self._reserve)
 
-        return self._offer_version(visit, cameras, version, put)
+        return self._offer_version(visit, cameras, version, add)
 
     def _offer_more(self, visit: Visit) -> OfferAnswer:
         """Offer a bundle that is here already to more cameras."""
         sha256 = visit.body.sha256
         cameras = self._named(frozenset(visit.body.cameras))
-        found = self._updates.find_bundle(sha256)
+        found = self._offers.find_bundle(sha256)
         if found is None:
             raise refused(DeskRefusal.NOT_THERE)
 
-        def put(kids: list[Thumbprint], note: Callable[[OfferedUpdate], None]) -> None:
-            if self._updates.put_present(sha256, kids, note) is None:
+        def still(rows: Connection) -> CameraOffer:
+            if not self._offers.is_offered(rows, found):
                 raise refused(DeskRefusal.NOT_THERE)
+            return found
 
-        return self._offer_version(visit, cameras, found.version, put)
+        answer = self._offer_version(visit, cameras, found.version, still)
+        self._offers.remove_unoffered()
+        return answer
 
     def _offer_version(
         self,
         visit: Visit,
         cameras: list[RegisteredCamera],
         version: str,
-        put: Callable[[list[Thumbprint], Callable[[OfferedUpdate], None]], None],
+        find: Callable[[Connection], CameraOffer],
     ) -> OfferAnswer:
         taking, left_out = self._divided(cameras, version)
         if not taking:
             return OfferAnswer(left_out=left_out, why="none_left", version=version)
 
-        def note(offer: OfferedUpdate) -> None:
-            self._note(visit, taking, "offered", UPDATE, offer.sha256, version=offer.version)
-
-        put([one.thumbprint for one in taking], note)
+        with self._desk.ledger.deciding() as decision:
+            self._put(decision, visit, taking, find(decision.rows))
         return OfferAnswer(tuple(one.name for one in taking), left_out, version=version)
 
     def _divided(
@@ -246,7 +245,7 @@ class CameraOffers:
         taking, left_out = [], []
         for camera in cameras:
             last = self._check_ins.last(camera.thumbprint)
-            if self._withdrawn.find(camera.thumbprint) is not None:
+            if self._revoked.is_revoked(camera.thumbprint):
                 left_out.append(LeftOut(camera.name, "withdrawn"))
             elif last is not None and last.said.image is None:
                 left_out.append(LeftOut(camera.name, "no_image"))
@@ -262,13 +261,12 @@ class CameraOffers:
         body: OfferBackBody = visit.body
         (camera,) = self._named(frozenset((body.kid,)))
 
-        def note(gone: SettingsOffer | OfferedUpdate) -> None:
-            version = gone.version if isinstance(gone, OfferedUpdate) else ""
-            self._note(visit, [camera], "withdrawn", body.offer, gone.sha256, version=version)
-
-        offers = self._settings if body.offer == SETTINGS else self._updates
-        if not offers.withdraw(camera.thumbprint, note):
-            raise refused(DeskRefusal.NOT_THERE)
+        with self._desk.ledger.deciding() as decision:
+            gone = self._offers.withdraw(decision.rows, camera.thumbprint, body.offer)
+            if gone is None:
+                raise refused(DeskRefusal.NOT_THERE)
+            _note(decision, visit, [camera], "withdrawn", gone)
+        self._offers.remove_unoffered()
 
     def _named(self, kids: Collection[str]) -> list[RegisteredCamera]:
         found = [one for one in self._read_register().cameras if one.thumbprint in kids]
@@ -279,20 +277,18 @@ class CameraOffers:
     def _read_register(self) -> Register:
         return camera_register.read(self._desk.register, made=True)
 
-    def _note(
-        self,
-        visit: Visit,
-        cameras: list[RegisteredCamera],
-        what: str,
-        offer: str,
-        sha256: str,
-        *,
-        version: str = "",
+    def _put(
+        self, decision: Decision, visit: Visit, cameras: list[RegisteredCamera], offer: CameraOffer
     ) -> None:
-        said = {"who": visit.who, "what": what, "offer": offer, "sha256": sha256}
-        self._desk.ledger.append_all(
-            [
-                ("offer", said | {"kid": one.thumbprint, "name": one.name, "version": version})
-                for one in cameras
-            ]
-        )
+        self._offers.put(decision.rows, [one.thumbprint for one in cameras], offer)
+        _note(decision, visit, cameras, "offered", offer)
+
+
+def _note(
+    decision: Decision, visit: Visit, cameras: list[RegisteredCamera], what: str, offer: CameraOffer
+) -> None:
+    said = {"who": visit.who, "what": what, "offer": offer.kind, "sha256": offer.sha256}
+    said["version"] = offer.version
+    decision.append_all(
+        [("offer", said | {"kid": one.thumbprint, "name": one.name}) for one in cameras]
+    )

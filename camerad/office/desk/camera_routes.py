@@ -10,8 +10,7 @@ administrator alone. Either is an entry of the ledger before it takes effect.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
@@ -23,14 +22,12 @@ from camerad.base.clock import SECOND
 from camerad.base.errors import CameradError
 from camerad.base.words import languages, words_in
 from camerad.behaviour.badge import is_wearer
-from camerad.container.keys import Thumbprint
 from camerad.evidence import camera_register
 from camerad.evidence.badge_drawing import draw_badge
 from camerad.evidence.camera_register import Register
 from camerad.evidence.labels import STYLE, render_labels
 from camerad.evidence.provisioning_files import parse_file
 from camerad.exchange.agreements import CHECK_IN_SECONDS
-from camerad.office.desk.desk_locks import DeskLocks
 from camerad.office.desk.desk_parts import DeskParts
 from camerad.office.desk.desk_refusals import DeskRefusal, refused
 from camerad.office.desk.roles import EVERY_ROLE, DeskRole
@@ -38,11 +35,10 @@ from camerad.office.desk.route_table import Open, Route, Visit
 from camerad.office.server.camera_courses import CameraCourse, CameraCourses
 from camerad.office.server.camera_overview import CameraOverview, NotReady, overview
 from camerad.office.server.check_ins import CheckIns
-from camerad.office.server.settings_offers import SettingsOffers
-from camerad.office.server.update_offers import OfferedUpdate, UpdateOffers
-from camerad.office.server.withdrawn_cameras import Withdrawal, WithdrawnCameras, lock_of
+from camerad.office.server.offers import CameraOffer, Offers
+from camerad.office.server.revoked_cameras import Revocation, RevokedCameras
 from camerad.provisioning import settings_offer
-from camerad.store.check_in import DoctorResult
+from camerad.store.check_in import SETTINGS, UPDATE, DoctorResult
 from camerad.store.holds import one_line
 
 SEES_CAMERAS: Final = EVERY_ROLE - {DeskRole.DATA_PROTECTION}
@@ -70,6 +66,15 @@ class SettingsOnOffer(msgspec.Struct, frozen=True):
     serial: int | None
 
 
+class UpdateOnOffer(msgspec.Struct, frozen=True):
+    """An update on offer; see `camerad.office.server.offers.CameraOffer`."""
+
+    sha256: str
+    bytes: int
+    compatible: str
+    version: str
+
+
 class CameraRow(msgspec.Struct, frozen=True):
     """One camera, as of its last check-in. seen_us: when that came, None if it never did.
 
@@ -93,10 +98,10 @@ class CameraRow(msgspec.Struct, frozen=True):
     update: str
     update_text: str
     offered_settings: SettingsOnOffer | None
-    offered_update: OfferedUpdate | None
+    offered_update: UpdateOnOffer | None
     doctor: DoctorResult | None
     course: CameraCourse
-    withdrawn: Withdrawal | None
+    withdrawn: Revocation | None
 
 
 class CameraList(msgspec.Struct, frozen=True):
@@ -141,11 +146,9 @@ class CameraRoutes:
 
     def __init__(self, desk: DeskParts) -> None:
         self._desk = desk
-        locks = self._locks = DeskLocks(desk.directory)
-        self._check_ins = CheckIns(desk.directory, desk.cameras, desk.clock)
-        self._settings = SettingsOffers(desk.directory, locks)
-        self._updates = UpdateOffers(desk.directory, locks)
-        self._withdrawn = WithdrawnCameras(desk.directory)
+        self._check_ins = CheckIns(desk.state, desk.directory, desk.cameras, desk.clock)
+        self._offers = Offers(desk.state, desk.directory)
+        self._revoked = RevokedCameras(desk.state)
         self._courses = CameraCourses(desk.directory, desk.cameras)
 
     def routes(self) -> Iterator[Route]:
@@ -161,48 +164,38 @@ class CameraRoutes:
         wearers = bool(SEES_WEARERS & visit.roles)
         register = camera_register.read(self._desk.register, made=True)
         now_us = self._desk.clock.wall_us()
-        known = overview(
-            register,
-            self._check_ins,
-            self._settings,
-            self._updates,
-            now_us,
-            withdrawn=self._withdrawn,
-        )
+        known = overview(register, self._check_ins, self._offers, self._revoked, now_us)
+        offered = self._offers.list_all()
         courses = self._courses.read_all()
         rows = []
         for one in known:
             course = courses.get(one.kid, CameraCourse())
             if not wearers:
                 course = replace(course, shift=None)
-            rows.append(self._row(one, course, now_us))
+            rows.append(self._row(one, course, offered, now_us))
         rows.sort(key=lambda row: _ORDER.index(row.state))
         return CameraList(now_us, wearers, rows)
 
-    def _withdraw(self, visit: Visit) -> Withdrawal:
+    def _withdraw(self, visit: Visit) -> Revocation:
         body: WithdrawCameraBody = visit.body
-        with self._changing(visit, "withdrawn", body.why) as (kid, reason):
-            made = Withdrawal(self._desk.clock.wall_us(), visit.who, body.why, reason)
-            self._withdrawn.put(kid, made)
+        reason = one_line("a reason", body.reason)
+        camera = self._desk.cameras.find(body.kid)
+        made = Revocation(self._desk.clock.wall_us(), visit.who, body.why, reason)
+        with self._desk.ledger.deciding() as decision:
+            if not self._revoked.put(decision.rows, camera.thumbprint, made):
+                raise refused(DeskRefusal.WITHDRAWN_ALREADY)
+            said = {"who": visit.who, "what": "withdrawn", "why": body.why, "reason": reason}
+            decision.append("camera", kid=camera.thumbprint, name=camera.name, **said)
         return made
 
     def _return(self, visit: Visit) -> None:
-        with self._changing(visit, "returned", "") as (kid, _):
-            self._withdrawn.remove(kid)
-
-    @contextlib.contextmanager
-    def _changing(self, visit: Visit, what: str, why: str) -> Iterator[tuple[Thumbprint, str]]:
-        """Write the entry of a camera that is revoked, or returned, before that takes effect."""
         reason = one_line("a reason", visit.body.reason)
         camera = self._desk.cameras.find(visit.body.kid)
-        with self._locks.hold(lock_of(camera.thumbprint)):
-            if (self._withdrawn.find(camera.thumbprint) is None) == (what == "returned"):
-                returns = what == "returned"
-                word = DeskRefusal.NOT_WITHDRAWN if returns else DeskRefusal.WITHDRAWN_ALREADY
-                raise refused(word)
-            said = {"who": visit.who, "what": what, "why": why, "reason": reason}
-            self._desk.ledger.append("camera", kid=camera.thumbprint, name=camera.name, **said)
-            yield camera.thumbprint, reason
+        with self._desk.ledger.deciding() as decision:
+            if not self._revoked.remove(decision.rows, camera.thumbprint):
+                raise refused(DeskRefusal.NOT_WITHDRAWN)
+            said = {"who": visit.who, "what": "returned", "why": "", "reason": reason}
+            decision.append("camera", kid=camera.thumbprint, name=camera.name, **said)
 
     def _style(self, _visit: Visit) -> web.Response:
         return web.Response(text=STYLE, content_type="text/css", charset="utf-8")
@@ -225,9 +218,15 @@ class CameraRoutes:
             raise refused(DeskRefusal.BAD_WEARER)
         return [DrawnBadge(one, draw_badge(one).decode()) for one in wearers]
 
-    def _row(self, one: CameraOverview, course: CameraCourse, now_us: int) -> CameraRow:
+    def _row(
+        self,
+        one: CameraOverview,
+        course: CameraCourse,
+        offers: Mapping[tuple[str, str], CameraOffer],
+        now_us: int,
+    ) -> CameraRow:
         said, offered = one.said, None
-        settings, update = self._settings.find(one.kid), self._updates.offered(one.kid)
+        settings, update = offers.get((one.kid, SETTINGS)), offers.get((one.kid, UPDATE))
         if settings is not None:
             offered = SettingsOnOffer(settings.sha256, _serial(settings.content))
         running = None if said is None else said.settings
@@ -245,11 +244,15 @@ class CameraRoutes:
             update=one.update.state.name.lower(),
             update_text=one.update.text,
             offered_settings=offered,
-            offered_update=update,
+            offered_update=None if update is None else _update_on_offer(update),
             doctor=None if said is None else said.doctor,
             course=course,
             withdrawn=one.withdrawn,
         )
+
+
+def _update_on_offer(offer: CameraOffer) -> UpdateOnOffer:
+    return UpdateOnOffer(offer.sha256, offer.length, offer.compatible, offer.version)
 
 
 def _state(one: CameraOverview, now_us: int) -> str:

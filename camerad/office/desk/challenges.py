@@ -17,8 +17,8 @@ from sqlalchemy import Connection, insert, select
 from camerad.base.clock import SECOND, Clock
 from camerad.container.keys import encode_base64url
 from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError
-from camerad.office.desk.desk_state import DeskState
 from camerad.office.desk.tokens import Answered, Tokens
+from camerad.office.state.office_state import OfficeState
 from camerad.office.state.state_tables import answers, server_secrets
 
 MOST_ANSWERED: Final = 10_000
@@ -39,7 +39,7 @@ class Challenges:
     Thread-safe. Everything raises StorageError and LockHeldError."""
 
     def __init__(
-        self, state: DeskState, clock: Clock, why: DeskRefusal, lasts_us: int = CHALLENGE_US
+        self, state: OfficeState, clock: Clock, why: DeskRefusal, lasts_us: int = CHALLENGE_US
     ) -> None:
         self._state = state
         self._clock = clock

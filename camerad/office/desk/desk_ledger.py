@@ -22,10 +22,10 @@ from sqlalchemy import Connection
 from camerad.base.clock import SECOND, Clock
 from camerad.container.keys import SigningKey
 from camerad.evidence.office_store import open_office_store
-from camerad.office.desk import desk_locks
-from camerad.office.desk.desk_state import DeskState
 from camerad.office.server.cameras import Cameras
-from camerad.office.server.directory_locks import LockHeldError
+from camerad.office.state import waiting_room
+from camerad.office.state.office_state import OfficeState
+from camerad.office.state.waiting_room import LockHeldError
 from camerad.store.disk import TakenError
 from camerad.store.locations import office_place
 from camerad.store.store import Store
@@ -60,7 +60,7 @@ class DeskLedger:
     the office's ledger."""
 
     def __init__(
-        self, directory: str, state: DeskState, cameras: Cameras, key: SigningKey, clock: Clock
+        self, directory: str, state: OfficeState, cameras: Cameras, key: SigningKey, clock: Clock
     ) -> None:
         self._directory = directory
         self._state = state
@@ -134,7 +134,7 @@ class DeskLedger:
     def _in_turn(self) -> Iterator[None]:
         """One after the other, of this desk. Raises LockHeldError."""
         if not self._turn.acquire(blocking=False):
-            with desk_locks.WAITING.place(f"{self._directory} ledger"):
+            with waiting_room.WAITING.place(f"{self._directory} ledger"):
                 if not self._turn.acquire(timeout=PATIENCE_US / SECOND):
                     raise LockHeldError("others write in the office's ledger for too long")
         try:

@@ -7,12 +7,12 @@ import msgspec
 from camerad.base.clock import Clock
 from camerad.container.keys import PublicKey, SigningKey
 from camerad.office.desk.desk_ledger import DeskLedger
-from camerad.office.desk.desk_state import DeskState
 from camerad.office.desk.sessions import Sessions
 from camerad.office.index.index import RecordingIndex
 from camerad.office.server.cameras import Cameras
 from camerad.office.server.desk_settings import DeskSettings
 from camerad.office.server.office_settings import OfficeFile
+from camerad.office.state.office_state import OfficeState
 
 
 class DeskParts(msgspec.Struct, frozen=True):
@@ -24,7 +24,7 @@ class DeskParts(msgspec.Struct, frozen=True):
     key: SigningKey
     clock: Clock
     cameras: Cameras
-    state: DeskState
+    state: OfficeState
     sessions: Sessions
     ledger: DeskLedger
     index: RecordingIndex

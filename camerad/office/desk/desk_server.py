@@ -11,7 +11,7 @@
 `camera_routes`, `camera_offers`       how cameras are, labels and badges; settings and updates
 `oversight_routes`                     who did what; deletions; the report, which names nobody
 `page_content`                         the page itself
-`desk_ledger`, `desk_state`            entries and rows, written as one decision
+`desk_ledger`, `office_state`          entries and rows, written as one decision
 `tokens`, `file_import`                secrets of sessions and links; files of older versions
 `desk_locks`                           not all threads for requests that wait
 =====================================  =======================================================
@@ -44,10 +44,9 @@ from camerad.office.desk.camera_offers import CameraOffers
 from camerad.office.desk.camera_routes import CameraRoutes
 from camerad.office.desk.cases import CaseRoutes, Cases
 from camerad.office.desk.desk_ledger import DeskLedger
-from camerad.office.desk.desk_locks import THREADS
 from camerad.office.desk.desk_parts import DeskParts
 from camerad.office.desk.desk_refusals import RefusalError
-from camerad.office.desk.desk_state import DeskState
+from camerad.office.desk.file_import import open_state
 from camerad.office.desk.openid_provider import OpenidProvider
 from camerad.office.desk.openid_routes import OpenidRoutes
 from camerad.office.desk.oversight_routes import EntryRoutes, ReportRoutes
@@ -71,6 +70,8 @@ from camerad.office.server.refusal_log import RefusalLog
 from camerad.office.server.start_check import check_directory
 from camerad.office.state.database import DatabaseUnavailableError
 from camerad.office.state.database_settings import url_of
+from camerad.office.state.office_state import OfficeState
+from camerad.office.state.waiting_room import THREADS
 
 _log = logging.getLogger(__name__)
 END_SECONDS: Final = 3.0
@@ -93,11 +94,17 @@ class Desk:
     it listens."""
 
     def __init__(
-        self, settings: OfficeFile, desk: DeskSettings, key: SigningKey, clock: Clock
+        self,
+        settings: OfficeFile,
+        desk: DeskSettings,
+        key: SigningKey,
+        clock: Clock,
+        state: OfficeState | None = None,
     ) -> None:
         self.port = desk.port
         directory, register = str(settings.directory), str(settings.register)
-        cameras, state = Cameras(register), DeskState(settings.index, directory)
+        cameras = Cameras(register)
+        state = state or open_state(settings.index, directory)
         self._parts = DeskParts(
             settings,
             desk,

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy import Connection, Table, insert
 
 from camerad.base import durable_files, file_status, state_file
 from camerad.base.message_ids import MessageId
@@ -25,8 +25,12 @@ from camerad.base.text import printable
 from camerad.office.desk import people
 from camerad.office.desk.people import PERSON_ID, DeskPerson
 from camerad.office.desk.tokens import Answered, Grant, Link, Session
+from camerad.office.server.state_import import import_server_files
 from camerad.office.state import state_tables
 from camerad.office.state.database import Database
+from camerad.office.state.database_settings import IndexSettings
+from camerad.office.state.office_state import OfficeState
+from camerad.office.state.state_copy import is_imported, mark_import
 from camerad.store.locations import OFFICE
 
 _log = logging.getLogger(__name__)
@@ -46,6 +50,11 @@ _KINDS: Final[dict[str, tuple[Table, type[Any]]]] = {
 """Tables, and types of their rows, by the directory of the files: ``KIND/SHA256.json``."""
 
 
+def open_state(settings: IndexSettings, directory: str) -> OfficeState:
+    """The office's state for a desk: files of the server are imported too."""
+    return OfficeState(settings, directory, import_server_files, import_files)
+
+
 def import_files(root: str, database: Database) -> None:
     """Import, once, and remove the files. root: the office's directory. Raises StorageError, before
     any file is removed."""
@@ -54,11 +63,10 @@ def import_files(root: str, database: Database) -> None:
     there = [one for one in names if file_status.exists(os.path.join(directory, one))]
     if not there:
         return
-    mark = select(state_tables.imports.c.name).where(state_tables.imports.c.name == _MARK)
     with database.writing() as rows:
-        if rows.execute(mark).scalar() is None:
+        if not is_imported(rows, _MARK):
             _import(rows, directory)
-            rows.execute(insert(state_tables.imports).values(name=_MARK))
+            mark_import(rows, _MARK)
             _log.warning(
                 "%s: people, sessions and requests are in the office's database from now on",
                 printable(directory),

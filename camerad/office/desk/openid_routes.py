@@ -55,7 +55,6 @@ from camerad.container.keys import decode_base64url, encode_base64url
 from camerad.office.desk import people
 from camerad.office.desk.admission import Admission, drop_cookie, rights_entry, set_cookie
 from camerad.office.desk.challenges import Challenges
-from camerad.office.desk.desk_locks import WaitingRoom
 from camerad.office.desk.desk_parts import DeskParts
 from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError, refused
 from camerad.office.desk.openid_provider import OpenidProvider
@@ -63,9 +62,9 @@ from camerad.office.desk.people import DeskPerson, OpenidAccount
 from camerad.office.desk.roles import DeskRole
 from camerad.office.desk.route_table import Open, Route, Visit, json_answer
 from camerad.office.desk.sessions import BY_OPENID
-from camerad.office.server.directory_locks import LockHeldError
 from camerad.office.server.entrance import network_of
 from camerad.office.server.refusals import RefusedRequestError
+from camerad.office.state.waiting_room import LockHeldError, WaitingRoom
 
 _log = logging.getLogger(__name__)
 FLOW_COOKIE: Final = "__Host-camerad-openid"

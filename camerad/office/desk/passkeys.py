@@ -36,8 +36,8 @@ from camerad.container.keys import decode_base64url, encode_base64url
 from camerad.office.desk import people
 from camerad.office.desk.challenges import Challenges
 from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError
-from camerad.office.desk.desk_state import DeskState
 from camerad.office.desk.people import DeskPerson, Passkey
+from camerad.office.state.office_state import OfficeState
 
 _LABEL: Final = 60
 _ALGORITHM: Final = 3
@@ -91,7 +91,7 @@ class Passkeys:
     """state: has the people whose passkeys count. url: of the page, to whose name they belong.
     Thread-safe. Everything raises StorageError and RefusalError."""
 
-    def __init__(self, state: DeskState, url: str, clock: Clock) -> None:
+    def __init__(self, state: OfficeState, url: str, clock: Clock) -> None:
         self._state = state
         name = urlsplit(url).hostname or ""
         self._server = Fido2Server(

@@ -3,7 +3,7 @@
 Of a passkey only its public half is there. A person is withdrawn and never removed, since the
 ledger names them, and no other person gets their id. Every change is an entry of the office's
 ledger besides (`camerad.ledger.people_entries`), before the change is committed
-(`camerad.office.desk.desk_state`).
+(`camerad.office.state.office_state`).
 
 What a person holds for a while (a session, a request that was approved) is theirs by their
 `handle`. A restored person has another one, so nothing of before counts.

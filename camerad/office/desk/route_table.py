@@ -40,7 +40,6 @@ from camerad.office.desk.sessions import COOKIE, Sessions
 from camerad.office.index.recording_query import QueryError
 from camerad.office.server.cameras import UnregisteredError
 from camerad.office.server.certificates import CertificateError
-from camerad.office.server.directory_locks import LockHeldError
 from camerad.office.server.refusal_log import RefusalLog
 from camerad.office.server.refusals import (
     NO_ROOM,
@@ -52,6 +51,7 @@ from camerad.office.server.refusals import (
 )
 from camerad.office.server.start_check import NotMountedError, check_directory
 from camerad.office.state.database import IndexUnavailableError
+from camerad.office.state.waiting_room import LockHeldError
 from camerad.store.holds import HoldError, HoldRefusal
 from camerad.store.locations import NotThereError
 

@@ -32,12 +32,12 @@ from camerad.base.errors import StorageError
 from camerad.base.state_file import SkippedFiles
 from camerad.office.desk import people
 from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError
-from camerad.office.desk.desk_state import DeskState
 from camerad.office.desk.people import DeskPerson
 from camerad.office.desk.tokens import SECRET, Link, Session, Tokens, name_of
 from camerad.office.server.desk_settings import DeskSettings
-from camerad.office.server.directory_locks import LockHeldError
 from camerad.office.state import state_tables
+from camerad.office.state.office_state import OfficeState
+from camerad.office.state.waiting_room import LockHeldError
 
 COOKIE: Final = "__Host-camerad-desk"
 BY_OPENID: Final = "openid"
@@ -56,7 +56,7 @@ class Sessions:
     """settings: how long a session lasts. Thread-safe. Methods with `rows` are part of the caller's
     transaction. Everything raises StorageError and LockHeldError."""
 
-    def __init__(self, state: DeskState, settings: DeskSettings, clock: Clock) -> None:
+    def __init__(self, state: OfficeState, settings: DeskSettings, clock: Clock) -> None:
         self._state = state
         self._idle_us = settings.idle_minutes * 60 * SECOND
         self._longest_us = settings.longest_hours * 3600 * SECOND

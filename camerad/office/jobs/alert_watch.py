@@ -8,23 +8,18 @@ at. The same facts are the metrics.
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Final, TypeVar
 
-import msgspec
-
-from camerad.base import typed_json
 from camerad.base.clock import SECOND, Clock
-from camerad.base.errors import CameradError, StorageError
+from camerad.base.errors import CameradError
 from camerad.base.message_ids import MessageId
-from camerad.base.safe_read import read_plain
 from camerad.base.storage_errors import explain, explaining
 from camerad.base.text import printable
-from camerad.container.keys import PublicKey, Thumbprint
+from camerad.container.keys import PublicKey
 from camerad.evidence.camera_register import RegisteredCamera
 from camerad.office.jobs.alert_rules import (
     APART,
@@ -43,11 +38,12 @@ from camerad.office.server.alert_settings import NotifySettings
 from camerad.office.server.apart import list_apart, measure_apart
 from camerad.office.server.camera_quotas import fills_percent
 from camerad.office.server.cameras import Cameras, UnregisteredError
-from camerad.office.server.check_ins import CHECK_INS
+from camerad.office.server.check_ins import arrival_times
+from camerad.office.server.revoked_cameras import RevokedCameras
 from camerad.office.server.start_check import check_directory
 from camerad.office.server.uploads import Uploads
-from camerad.office.server.withdrawn_cameras import WithdrawnCameras
-from camerad.store.locations import OFFICE, Holding, holding_name, office_place
+from camerad.office.state.office_state import OfficeState
+from camerad.store.locations import Holding, holding_name, office_place
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +63,7 @@ class AlertWatch:
     def __init__(
         self,
         root: str,
+        state: OfficeState,
         cameras: Cameras,
         uploads: Uploads,
         *,
@@ -79,7 +76,8 @@ class AlertWatch:
     ) -> None:
         self._root = os.path.abspath(root)
         self._cameras = cameras
-        self._withdrawn = WithdrawnCameras(root)
+        self._state = state
+        self._revoked = RevokedCameras(state)
         self._uploads = uploads
         self._settings = settings
         self._metrics = metrics
@@ -194,12 +192,13 @@ class AlertWatch:
     def _seen(self) -> tuple[CameraSeen, ...]:
         found = []
         holdings = office_place(self._root).holdings
+        revoked, arrivals = self._revoked.list_all(), arrival_times(self._state)
         for camera in self._cameras.list_all():
-            if self._withdrawn.find(camera.thumbprint) is not None:
-                continue  # whoever withdrew it knows that it is away
+            if camera.thumbprint in revoked:
+                continue
             ending = holding_name("", PublicKey.from_jwk(camera.jwk))
             own = [one for one in holdings if one.root.endswith(ending)]
-            seen_us = last_seen_us(self._root, camera.thumbprint, own)
+            seen_us = last_seen_us(arrivals.get(camera.thumbprint), own)
             found.append(CameraSeen(camera.thumbprint, camera.name, seen_us, _collected_us(camera)))
         return tuple(found)
 
@@ -218,22 +217,13 @@ def _collected_us(camera: RegisteredCamera) -> int | None:
         return None
 
 
-_LARGEST: Final = 1 << 20
-
-
-class _Arrived(msgspec.Struct):
-    """What is read of a check-in. arrived_us: wall time of the server."""
-
-    arrived_us: int
-
-
-def last_seen_us(root: str, kid: Thumbprint, holdings: Iterable[Holding]) -> int | None:
+def last_seen_us(checked_in_us: int | None, holdings: Iterable[Holding]) -> int | None:
     """When anything last came of a camera: its last check-in, its ledger or its receipts. Of the
     latter two the file's own time counts, which is when the server, or an offload, wrote it.
-    Returns wall time in microseconds, None if nothing ever came. root: the office's directory. kid:
-    thumbprint of the camera's key. holdings: what the directory has of it. Raises StorageError."""
+    Returns wall time in microseconds, None if nothing ever came. checked_in_us: when its last
+    check-in arrived. holdings: what the directory has of it. Raises StorageError."""
     times = [
-        *_checked_in(os.path.join(root, OFFICE, CHECK_INS, f"{kid}.json")),
+        *(() if checked_in_us is None else (checked_in_us,)),
         *(
             time_us
             for holding in holdings
@@ -242,16 +232,6 @@ def last_seen_us(root: str, kid: Thumbprint, holdings: Iterable[Holding]) -> int
         ),
     ]
     return max(times, default=None)
-
-
-def _checked_in(path: str) -> Iterator[int]:
-    try:
-        yield typed_json.decode(read_plain(path, "check-in", _LARGEST), _Arrived).arrived_us
-    except StorageError as error:
-        if error.errno != errno.ENOENT:
-            raise
-    except (msgspec.MsgspecError, RecursionError):
-        return  # a check-in of another version: the rest counts
 
 
 def _times_in(directory: str) -> Iterator[int]:

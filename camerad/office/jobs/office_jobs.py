@@ -50,6 +50,7 @@ from camerad.office.server.upload_files import Declaration
 from camerad.office.server.uploads import Uploads
 from camerad.office.state.database import Database
 from camerad.office.state.database_settings import state_url, url_of
+from camerad.office.state.office_state import OfficeState
 from camerad.office.state.state_tables import STATE
 
 log = logging.getLogger(__name__)
@@ -107,6 +108,7 @@ class OfficeJobs:
         certificate = read_certificate(str(settings.tls.certificate))
         watch = AlertWatch(
             directory,
+            parts.state,
             cameras,
             uploads,
             settings=settings.notify,
@@ -257,8 +259,12 @@ def _expire(
     return EXPIRY_SECONDS
 
 
-def server_with_jobs(settings: OfficeFile, clock: Clock, desk: Beside | None = None) -> Vault:
-    """The server with all of its jobs. desk: as `Vault` takes it."""
-    return Vault(
-        settings, clock, desk, OfficeJobs(settings, clock, None if desk is None else desk.tidy)
-    )
+def server_with_jobs(
+    settings: OfficeFile,
+    clock: Clock,
+    desk: Beside | None = None,
+    state: OfficeState | None = None,
+) -> Vault:
+    """The server with all of its jobs. desk, state: as `Vault` takes them."""
+    jobs = OfficeJobs(settings, clock, None if desk is None else desk.tidy)
+    return Vault(settings, clock, desk, jobs, state)

@@ -30,8 +30,8 @@ from camerad.office.server.cameras import Cameras, UnregisteredError
 from camerad.office.server.nonces import NonceError, Nonces, NoncesFullError
 from camerad.office.server.refusal_log import RefusalLog
 from camerad.office.server.refusals import Handler, RefusedRequestError, later
+from camerad.office.server.revoked_cameras import RevokedCameras
 from camerad.office.server.start_check import check_directory
-from camerad.office.server.withdrawn_cameras import WithdrawnCameras
 
 OVERRIDE: Final = "X-HTTP-Method-Override"
 UNPROVEN: Final = (
@@ -52,7 +52,7 @@ _ONCE: Final = (
 """Header fields that a request has once: of two, the signature might cover one and the server obey
 the other."""
 
-_WITHDRAWN: Final = (
+_REVOKED: Final = (
     "the office has withdrawn this camera, so nothing of it counts; if it is back, an "
     "administrator takes it back on the desk's page"
 )
@@ -89,6 +89,7 @@ class Authentication:
         refusals: RefusalLog,
         *,
         directory: str,
+        revoked: RevokedCameras,
     ) -> None:
         self._url = url
         self._cameras = cameras
@@ -96,7 +97,7 @@ class Authentication:
         self._clock = clock
         self._refusals = refusals
         self._directory = directory
-        self._withdrawn = WithdrawnCameras(directory)
+        self._revoked = revoked
         self._nobodys = SigningKey.generate().public
 
     async def add_nonce(self, _request: web.Request, response: web.StreamResponse) -> None:
@@ -119,24 +120,24 @@ class Authentication:
                 )
                 raise
             # What anybody may cause asks no storage; a camera's own request may.
-            await self.check_not_withdrawn(request)
+            await self.check_not_revoked(request)
         try:
             return await handler(request)
         except UnregisteredError as error:  # it was taken out of the register just now
             raise RefusedRequestError(HTTPStatus.UNAUTHORIZED, UNPROVEN) from error
 
-    async def check_not_withdrawn(self, request: web.Request) -> None:
+    async def check_not_revoked(self, request: web.Request) -> None:
         """That the camera of a request that came through was not withdrawn since. Raises
         RefusedRequestError, and the log says why; NotMountedError and StorageError."""
         caller = request[CALLER]
-        if await asyncio.to_thread(self._is_withdrawn, caller.kid):
-            gone = RefusedRequestError(HTTPStatus.FORBIDDEN, _WITHDRAWN)
+        if await asyncio.to_thread(self._is_revoked, caller.kid):
+            gone = RefusedRequestError(HTTPStatus.FORBIDDEN, _REVOKED)
             self._refusals.tell_of_camera(request, caller.kid, caller.camera.name, gone)
             raise gone
 
-    def _is_withdrawn(self, kid: Thumbprint) -> bool:
+    def _is_revoked(self, kid: Thumbprint) -> bool:
         check_directory(self._directory)
-        return self._withdrawn.find(kid) is not None
+        return self._revoked.is_revoked(kid)
 
     def _caller(self, request: web.Request) -> Caller:
         """Raises RefusedRequestError."""

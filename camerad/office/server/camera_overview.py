@@ -19,10 +19,9 @@ from camerad.container.keys import Thumbprint
 from camerad.evidence.camera_register import Register
 from camerad.office.server.cameras import UnregisteredError
 from camerad.office.server.check_ins import ArrivedCheckIn, CheckIns
-from camerad.office.server.settings_offers import SettingsOffer, SettingsOffers
-from camerad.office.server.update_offers import OfferedUpdate, UpdateOffers
-from camerad.office.server.withdrawn_cameras import Withdrawal, WithdrawnCameras
-from camerad.store.check_in import CheckIn
+from camerad.office.server.offers import CameraOffer, Offers
+from camerad.office.server.revoked_cameras import Revocation, RevokedCameras
+from camerad.store.check_in import SETTINGS, UPDATE, CheckIn
 
 LOW_BATTERY: Final = 50
 """Percent: with less, a camera is not handed out for a shift."""
@@ -119,7 +118,7 @@ class CameraOverview(msgspec.Struct, frozen=True):
     settings: SettingsState
     update: UpdateOverview
     why_not: tuple[NotReady, ...]
-    withdrawn: Withdrawal | None = None
+    withdrawn: Revocation | None = None
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -135,15 +134,14 @@ class CameraOverview(msgspec.Struct, frozen=True):
 def overview(
     register: Register,
     check_ins: CheckIns,
-    offers: SettingsOffers,
-    updates: UpdateOffers,
+    offers: Offers,
+    revoked: RevokedCameras,
     now_us: int,
-    *,
-    withdrawn: WithdrawnCameras,
 ) -> list[CameraOverview]:
     """All cameras: first those never seen, then those that are not ready, each by name, and at last
     those that were withdrawn. now_us: microseconds since 1970. Raises StorageError."""
     found = []
+    offered, gone_ones = offers.list_all(), revoked.list_all()
     for camera in register.cameras:
         kid, gone = camera.thumbprint, None
         try:
@@ -153,10 +151,10 @@ def overview(
             last, state = None, SettingsState.UNKNOWN
             update = UpdateOverview(OfferedUpdateState.NONE)
         else:
-            gone = withdrawn.find(kid)
-            offer = offers.find(kid)
+            gone = gone_ones.get(kid)
+            offer = offered.get((kid, SETTINGS))
             state = _settings(last, offer)
-            update = _update(last, updates.offered(kid))
+            update = _update(last, offered.get((kid, UPDATE)))
             why_not = list(_reasons(last, offer, now_us))
         if gone is not None:
             # Whatever it said before, nobody goes by it any more.
@@ -169,7 +167,7 @@ def _urgency(one: CameraOverview) -> tuple[bool, bool, bool, str]:
     return one.withdrawn is not None, one.last is not None, not one.why_not, one.name
 
 
-def _settings(last: ArrivedCheckIn | None, offer: SettingsOffer | None) -> SettingsState:
+def _settings(last: ArrivedCheckIn | None, offer: CameraOffer | None) -> SettingsState:
     if last is None:
         return SettingsState.UNKNOWN
     said = last.said
@@ -186,7 +184,7 @@ def _settings(last: ArrivedCheckIn | None, offer: SettingsOffer | None) -> Setti
     return SettingsState.BY_HAND if said.settings is None else SettingsState.CURRENT
 
 
-def _update(last: ArrivedCheckIn | None, offer: OfferedUpdate | None) -> UpdateOverview:
+def _update(last: ArrivedCheckIn | None, offer: CameraOffer | None) -> UpdateOverview:
     if offer is None:
         return UpdateOverview(OfferedUpdateState.NONE)
     state, text = OfferedUpdateState.OFFERED, ""
@@ -203,7 +201,7 @@ def _update(last: ArrivedCheckIn | None, offer: OfferedUpdate | None) -> UpdateO
 
 
 def _reasons(
-    last: ArrivedCheckIn | None, offer: SettingsOffer | None, now_us: int
+    last: ArrivedCheckIn | None, offer: CameraOffer | None, now_us: int
 ) -> Iterator[NotReady]:
     if last is None:
         yield NotReady("never_seen", "it has never checked in")

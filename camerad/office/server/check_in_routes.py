@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
@@ -26,7 +25,7 @@ from camerad.office.server.authentication import CALLER
 from camerad.office.server.camera_turns import CameraTurns
 from camerad.office.server.check_ins import CheckIns, StaleCheckInError
 from camerad.office.server.lost_recordings import LostRecordings
-from camerad.office.server.offer_kinds import OfferKind
+from camerad.office.server.offers import Offers
 from camerad.office.server.refusal_log import RefusalLog
 from camerad.office.server.refusals import RefusedRequestError
 from camerad.store import check_in
@@ -43,7 +42,7 @@ _STATUS: Final = {
 
 
 class CheckInRoutes:
-    """offers: of every kind. still: raises RefusedRequestError if the camera of a request was
+    """still: raises RefusedRequestError if the camera of a request was
     withdrawn since. turns: of cameras, for what takes a thread. refusals: where the log says what a
     registered camera was refused. clock: the server's."""
 
@@ -51,7 +50,7 @@ class CheckInRoutes:
         self,
         check_ins: CheckIns,
         lost: LostRecordings,
-        offers: Sequence[OfferKind],
+        offers: Offers,
         *,
         still: Callable[[web.Request], Awaitable[None]],
         turns: CameraTurns,
@@ -91,10 +90,8 @@ class CheckInRoutes:
         # The statement counts. Nothing of the rest keeps the camera from handing over.
         lost = _unless_unread(lambda: self._lost.find(kid))
         answer: dict[str, Any] = {"time_us": self._clock.wall_us(), "lacks": lost or []}
-        for one in self._offers:
-            offer = _unless_unread(partial(one.for_camera, kid, said))
-            if offer is not None:
-                answer[one.kind] = {"sha256": offer.sha256, "bytes": offer.length}
+        for offer in _unless_unread(lambda: list(self._offers.for_camera(kid, said))) or ():
+            answer[offer.kind] = {"sha256": offer.sha256, "bytes": offer.length}
         return answer
 
 

@@ -25,8 +25,9 @@ from typing import Final, Protocol
 
 from camerad.base import durable_files, file_status
 from camerad.base.bounded_wait import wait_until
-from camerad.base.errors import CameradError, StorageError
+from camerad.base.errors import StorageError
 from camerad.base.storage_errors import explain, explaining
+from camerad.office.state.waiting_room import LockHeldError
 from camerad.store.locations import OFFICE
 
 LOCK: Final = "lock"
@@ -34,10 +35,6 @@ LOCK: Final = "lock"
 _FLAGS: Final = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _RANGE: Final = "hhqqi0q"
 """struct flock of fcntl(2) on 64 bits: type, whence, start, length, and a process that stays 0."""
-
-
-class LockHeldError(CameradError, RuntimeError):
-    """Error raised when somebody else keeps a lock for longer than one waits for it."""
 
 
 class NamedLocks(Protocol):

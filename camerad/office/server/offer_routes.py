@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Final
 
@@ -25,7 +25,7 @@ from camerad.exchange.pace import Pace
 from camerad.office.server import bodies
 from camerad.office.server.authentication import CALLER
 from camerad.office.server.camera_turns import CameraTurns
-from camerad.office.server.offer_kinds import OfferContent, OfferKind
+from camerad.office.server.offers import CameraOffer, Offers
 from camerad.office.server.refusals import RefusedRequestError, later
 from camerad.office.server.update_settings import UpdateSettings
 
@@ -39,12 +39,12 @@ SEND_SECONDS: Final = 60.0
 
 
 class OfferRoutes:
-    """offers: of every kind. settings: how many at once, and how fast. turns: of cameras. clock:
+    """settings: how many at once, and how fast. turns: of cameras. clock:
     the server's."""
 
     def __init__(
         self,
-        offers: Sequence[OfferKind],
+        offers: Offers,
         settings: UpdateSettings,
         turns: CameraTurns,
         clock: Clock,
@@ -83,10 +83,10 @@ class OfferRoutes:
                 )
             self._sending.add(kid)
             try:
-                return await self._give(request, response, found.pieces(begin, end))
+                return await self._give(request, response, self._offers.pieces(found, begin, end))
             finally:
                 self._sending.discard(kid)
-        return await self._give(request, response, found.pieces(begin, end))
+        return await self._give(request, response, self._offers.pieces(found, begin, end))
 
     async def _give(
         self, request: web.Request, response: web.StreamResponse, pieces: Iterator[bytes]
@@ -123,19 +123,16 @@ class OfferRoutes:
     def _is_full(self, kid: Thumbprint) -> bool:
         return kid in self._sending or len(self._sending) >= self._most
 
-    def _find(self, kid: Thumbprint, sha256: str) -> OfferContent | None:
-        for kind in self._offers:
-            found = kind.find(kid)
-            if found is not None and found.sha256 == sha256:
-                return found
-        return None
+    def _find(self, kid: Thumbprint, sha256: str) -> CameraOffer | None:
+        found = (one for one in self._offers.list_of(kid) if one.sha256 == sha256)
+        return next((one for one in found if self._offers.is_there(one)), None)
 
 
 def _next(pieces: Iterator[bytes]) -> bytes:
     return next(pieces, b"")
 
 
-def _range_of(request: web.Request, found: OfferContent) -> tuple[int, int, HTTPStatus]:
+def _range_of(request: web.Request, found: CameraOffer) -> tuple[int, int, HTTPStatus]:
     """Which bytes are sent, and with which status: all, or the one range that is asked for (RFC
     9110, 14), unless that was asked of another version (13.1.5)."""
     ranged = hdrs.RANGE in request.headers

@@ -41,8 +41,8 @@ from camerad.base.clock import Clock
 from camerad.base.errors import EX_UNAVAILABLE, CameradError
 from camerad.base.message_ids import MessageId
 from camerad.base.sd_notify import notify
-from camerad.base.text import count, room
-from camerad.container.keys import SigningKey, Thumbprint
+from camerad.base.text import count, printable, room
+from camerad.container.keys import PublicKey, SigningKey, Thumbprint
 from camerad.container.recording_ids import RecordingId
 from camerad.evidence import own_key
 from camerad.evidence.own_key import OfficeKeyError
@@ -62,22 +62,25 @@ from camerad.office.server.lost_recordings import LostRecordings
 from camerad.office.server.metrics_listener import MetricsListener
 from camerad.office.server.nonces import Nonces
 from camerad.office.server.offer_routes import OfferRoutes
+from camerad.office.server.offers import Offers
 from camerad.office.server.office_settings import OfficeFile
 from camerad.office.server.receipt_routes import ReceiptRoutes
 from camerad.office.server.refusal_log import RefusalLog
 from camerad.office.server.refusals import plain_errors, refuse_bytes
+from camerad.office.server.revoked_cameras import RevokedCameras
 from camerad.office.server.server_metrics import ServerMetrics
-from camerad.office.server.settings_offers import SettingsOffers
 from camerad.office.server.standstill import free_room
+from camerad.office.server.state_import import open_state
 from camerad.office.server.takeover import Takeover
 from camerad.office.server.takeover_ends import TakeoverEnds
 from camerad.office.server.takeover_events import TakeoverEvent
 from camerad.office.server.takeover_queue import THREADS, THREADS_WITH_COPIES, TakeoverQueue
-from camerad.office.server.update_offers import UpdateOffers
 from camerad.office.server.upload_files import Declaration
 from camerad.office.server.upload_limits import UploadLimits
 from camerad.office.server.upload_routes import UploadRoutes
 from camerad.office.server.uploads import INCOMING, Uploads
+from camerad.office.state.database import DatabaseUnavailableError
+from camerad.office.state.office_state import OfficeState
 from camerad.store.locations import OFFICE, check_directories, office_place
 
 log = logging.getLogger(__name__)
@@ -119,9 +122,10 @@ class Beside(Protocol):
 
 
 class ServerParts(msgspec.Struct, frozen=True):
-    """Parts of the server that jobs work with. queue: has a complete upload taken over. replicas:
-    None without any. registry: of the metrics."""
+    """Parts of the server that jobs work with. state: of the office. queue: has a complete upload
+    taken over. replicas: None without any. registry: of the metrics."""
 
+    state: OfficeState
     cameras: Cameras
     uploads: Uploads
     key: SigningKey
@@ -146,7 +150,8 @@ class Jobs(Protocol):
 
 class Vault:
     """The server. settings: as `camerad.office.server.office_settings.load` read them. clock: whose
-    moments say whether wall time is trusted. beside: begins and ends with it, as do the jobs."""
+    moments say whether wall time is trusted. beside: begins and ends with it, as do the jobs.
+    state: of the office, shared with `beside`; closed at the end."""
 
     def __init__(
         self,
@@ -154,8 +159,10 @@ class Vault:
         clock: Clock,
         beside: Beside | None = None,
         jobs: Jobs | None = None,
+        state: OfficeState | None = None,
     ) -> None:
         self._settings = settings
+        self._state = state or open_state(settings.index, str(settings.directory))
         self._beside = beside
         self._clock = clock
         self._claim: int | None = None
@@ -214,7 +221,10 @@ class Vault:
         free = room(await threads.in_thread(lambda: free_room(directory)))
         known = count(len(cameras.list_all()), "camera")
         self._begins_with = f"{known} in the register, {free} free"
-        uploads = Uploads(directory, limits, self._clock)
+        state = self._state
+        revoked = RevokedCameras(state)
+        await threads.in_thread(lambda: _prepare(revoked, directory, key.public))
+        uploads = Uploads(directory, revoked, limits, self._clock)
         await threads.in_thread(uploads.tidy)
         copies = self._copies = await threads.in_thread(
             lambda: open_replicas(settings.second_copy, self._clock, DirectoryLocks(directory))
@@ -239,13 +249,19 @@ class Vault:
         refusals, turns = RefusalLog(self._clock), CameraTurns()
         nonces = Nonces(self._clock.wall_us(), one_of_several=settings.several_servers)
         guard = Authentication(
-            settings.url, cameras, nonces, self._clock, refusals, directory=directory
+            settings.url,
+            cameras,
+            nonces,
+            self._clock,
+            refusals,
+            directory=directory,
+            revoked=revoked,
         )
         app = self._make_app(guard, refusals)
         UploadRoutes(
             uploads,
             lambda kid, declared: _queue_up(takeover, queue, kid, declared),
-            still=guard.check_not_withdrawn,
+            still=guard.check_not_revoked,
             refusals=refusals,
             turns=turns,
             most=receive.uploads,
@@ -256,13 +272,13 @@ class Vault:
         )
         if copies is not None:
             copies.when_back(queue.wake_failed)
-        offers = (SettingsOffers(directory), UpdateOffers(directory))
+        offers = Offers(state, directory)
         OfferRoutes(offers, settings.updates, turns, self._clock).add_to(app.router)
         CheckInRoutes(
-            CheckIns(directory, cameras, self._clock),
+            CheckIns(state, directory, cameras, self._clock),
             LostRecordings(CameraHoldings(directory, cameras), takeover, uploads),
             offers,
-            still=guard.check_not_withdrawn,
+            still=guard.check_not_revoked,
             turns=turns,
             refusals=refusals,
             clock=self._clock,
@@ -271,7 +287,7 @@ class Vault:
             LedgerCopies(directory, cameras, uploads.has_room),
             lambda kid: self._ledger_came(takeover, queue, kid),
             refusals,
-            guard.check_not_withdrawn,
+            guard.check_not_revoked,
         )
         self._ledgers.add_to(app.router)
         await self._listen(app, context)
@@ -282,6 +298,7 @@ class Vault:
         if self._jobs is not None:
             self._jobs.start(
                 ServerParts(
+                    state=state,
                     cameras=cameras,
                     uploads=uploads,
                     key=key,
@@ -364,6 +381,7 @@ class Vault:
         if self._copies is not None:
             self._copies.close()
             self._copies = None
+        self._state.close()
         if self._claim is not None:
             os.close(self._claim)
             self._claim = None
@@ -408,6 +426,15 @@ async def _close_behind_what_is_not_read(
     if not request.content.is_eof():
         response.headers[hdrs.CONNECTION] = "close"
         response.force_close()
+
+
+def _prepare(revoked: RevokedCameras, directory: str, key: PublicKey) -> None:
+    """Open the database; cameras of the ledger stay revoked in a new one. While it does not answer,
+    the server runs, and each request tries again."""
+    try:
+        revoked.rebuild(directory, key, once=True)
+    except DatabaseUnavailableError as error:
+        log.warning("%s", printable(error), extra=MessageId.STORAGE.extra)
 
 
 def _claim(directory: str, several: bool) -> int:

@@ -25,8 +25,9 @@ from camerad.container.jws import SHA256
 from camerad.container.keys import Thumbprint, is_thumbprint
 from camerad.container.recording_ids import RecordingId, is_id
 from camerad.office.server.arrivals import Arrivals
-from camerad.office.server.directory_locks import DirectoryLocks, LockHeldError
+from camerad.office.server.directory_locks import DirectoryLocks
 from camerad.office.server.part_upload import PartUpload
+from camerad.office.server.revoked_cameras import RevokedCameras
 from camerad.office.server.upload_claims import claim, claim_there
 from camerad.office.server.upload_errors import (
     BadDeclarationError,
@@ -52,7 +53,7 @@ from camerad.office.server.upload_limits import (
     check_room,
 )
 from camerad.office.server.upload_times import UploadTimes
-from camerad.office.server.withdrawn_cameras import WithdrawnCameras
+from camerad.office.state.waiting_room import LockHeldError
 from camerad.store.locations import OFFICE
 
 log = logging.getLogger(__name__)
@@ -82,7 +83,11 @@ class Uploads:
     """All of them. directory: the office's. clock: for when a part came."""
 
     def __init__(
-        self, directory: str, limits: UploadLimits = DEFAULT_LIMITS, clock: Clock | None = None
+        self,
+        directory: str,
+        revoked: RevokedCameras,
+        limits: UploadLimits = DEFAULT_LIMITS,
+        clock: Clock | None = None,
     ) -> None:
         self._above = os.path.abspath(directory)
         self._office = os.path.join(self._above, OFFICE)
@@ -90,7 +95,7 @@ class Uploads:
         self._limits = limits
         self._clock = clock or SystemClock()
         self._locks = DirectoryLocks(self._above)
-        self._withdrawn = WithdrawnCameras(self._above)
+        self._revoked = revoked
         self.arrivals: Final = Arrivals()
         self._times = UploadTimes(limits, self._clock)
         self._told: set[_Name] = set()
@@ -281,14 +286,14 @@ class Uploads:
         """How many uploads lack bytes that their camera may bring, and how many are complete and
         not taken over yet. Raises StorageError."""
         unfinished = complete = 0
-        withdrawn = self._withdrawn.kids()
+        revoked = self._revoked.list_all()
         for name in self._names():
             # Of those that cannot be read, whoever works on them tells.
             with contextlib.suppress(NoUploadError, StorageError):
                 files, declaration = self._there(*name)
                 whole = files.progress().offset >= declaration.bytes
                 complete += whole
-                unfinished += not whole and name[0] not in withdrawn
+                unfinished += not whole and name[0] not in revoked
         return unfinished, complete
 
     def has_room(self, length: int) -> bool:
@@ -340,13 +345,13 @@ class Uploads:
 
     def _each(self, kid: Thumbprint | None = None) -> Iterator[UploadHere]:
         """Yields every upload that can be read."""
-        now, withdrawn = self._clock.moment(), self._withdrawn.kids()
+        now, revoked = self._clock.moment(), self._revoked.list_all()
         for name in self._names(kid):
             # What is left of one is none.
             with _told(), contextlib.suppress(NoUploadError):
                 files, declaration = self._there(*name)
                 progress = files.progress()
-                promised = name[0] not in withdrawn
+                promised = name[0] not in revoked
                 promised = promised and self._times.is_promised(name, progress, now)
                 yield UploadHere(name[0], declaration, progress.offset, promised)
 

@@ -162,6 +162,23 @@ class Database:
                     connection.execute(select(func.pg_advisory_unlock(number)))
                     connection.commit()
 
+    def has_row(self, statement: str, *values: object) -> bool:
+        """Whether a query finds a row. Without SQLAlchemy's layers it costs a third of `reading`,
+        for what is asked at every request. values: of the question marks in it."""
+        if self.path is None:
+            statement = statement.replace("?", "%s")
+        with self._explaining():
+            connection = self._engine.raw_connection()
+            try:
+                cursor = connection.cursor()
+                try:
+                    cursor.execute(statement, values)
+                    return cursor.fetchone() is not None
+                finally:
+                    cursor.close()
+            finally:
+                connection.close()
+
     def prepare(self, *, checked: bool = False) -> None:
         """Make the tables, or bring them to the present version. checked: SQLite searches the
         whole file for damage."""
@@ -234,14 +251,15 @@ class Database:
     def _explaining(self) -> Iterator[None]:
         try:
             yield
-        except DBAPIError as error:
-            said = printable(" ".join(str(error.orig).split()))[:300]
-            if _is_damage(error.orig):
+        except (DBAPIError, self._engine.dialect.loaded_dbapi.Error) as error:
+            cause = error.orig if isinstance(error, DBAPIError) else error
+            said = printable(" ".join(str(cause).split()))[:300]
+            if _is_damage(cause):
                 raise self._damaged(said) from error
             away = self._unavailable(
                 f"{self._name}: the {self.schema.name} does not answer: {said}"
             )
-            away.errno = errno.ENOSPC if _is_full(error.orig) else errno.EIO
+            away.errno = errno.ENOSPC if _is_full(cause) else errno.EIO
             raise away from error
         except (SQLAlchemyError, ImportError) as error:
             said = printable(" ".join(str(error).split()))[:300]

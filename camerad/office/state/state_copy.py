@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, insert, select
 
 from camerad.base import file_status
 from camerad.office.state.database import Database, DatabaseUnavailableError
-from camerad.office.state.state_tables import STATE, metadata, people
+from camerad.office.state.state_tables import STATE, imports, metadata, people
 
+OPENED: Final = "opened"
+"""The mark of a database that a server has used."""
 _ROWS: Final = 1000
 """That are written at once."""
 
@@ -46,21 +48,36 @@ def write_copy(url: str, path: str) -> bool:
 
 
 def read_copy(path: str, database: Database) -> bool:
-    """Put the state of such a file into a database that has no people; returns False if it has
-    some, and changes nothing then. All of it counts, or nothing. Raises DatabaseUnavailableError
-    and DatabaseDamagedError."""
+    """Put the state of such a file into a database that no server has used; returns False if one
+    has, and changes nothing then. All of it counts, or nothing. Raises DatabaseUnavailableError and
+    DatabaseDamagedError."""
     source = Database(f"sqlite:///{path}", STATE)
     try:
-        source.prepare(checked=True)
-        with source.reading() as copies, database.writing() as rows:
-            if rows.execute(select(func.count()).select_from(people)).scalar():
-                return False
-            for table in reversed(metadata.sorted_tables):
-                rows.execute(table.delete())
-            _copy(copies, rows)
+        with database.writing() as rows:
+            # Another server may have read and removed the file while this one waited.
+            for one in (imports.c.name, people.c.id):
+                if rows.execute(select(one)).first() is not None:
+                    return False
+            source.prepare(checked=True)
+            with source.reading() as copies:
+                for table in reversed(metadata.sorted_tables):
+                    rows.execute(table.delete())
+                _copy(copies, rows)
+            mark_import(rows, OPENED)
         return True
     finally:
         source.close()
+
+
+def is_imported(rows: Connection, mark: str) -> bool:
+    """Whether an import is done."""
+    return rows.execute(select(imports.c.name).where(imports.c.name == mark)).first() is not None
+
+
+def mark_import(rows: Connection, mark: str) -> None:
+    """Note that an import is done; in its transaction."""
+    if not is_imported(rows, mark):
+        rows.execute(insert(imports).values(name=mark))
 
 
 def _copy(source: Connection, target: Connection) -> None:

@@ -10,6 +10,9 @@
 `viewing_requests`  requests that wait for a supervisor's approval
 `alerts_told`       alerts that were sent, by channel
 `server_secrets`    keys that all servers of the office share
+`offers`            settings and updates that cameras are to fetch; a bundle is a file
+`revoked_cameras`   cameras whose requests are refused; rebuilt from the ledger if lost
+`check_ins`         the last report of each camera, as it signed it
 `imports`           files of older versions whose content is here
 ==================  ================================================================================
 
@@ -30,7 +33,7 @@ metadata: Final = MetaData()
 STATE: Final = Schema(
     "state",
     metadata,
-    ("0001", "0002"),
+    ("0001", "0002", "0003"),
     lock=0x63616D6572616473,  # "camerads"
     durable=True,
 )
@@ -143,6 +146,36 @@ server_secrets: Final = Table(
     metadata,
     text_column("name", key=True),
     Column("value", LargeBinary, nullable=False),
+)
+
+offers: Final = Table(
+    "offers",
+    metadata,
+    text_column("camera", key=True),
+    text_column("kind", key=True),
+    text_column("sha256"),
+    number_column("length"),
+    text_column("compatible"),
+    text_column("version"),
+    Column("content", LargeBinary, nullable=False),
+)
+
+revoked_cameras: Final = Table(
+    "revoked_cameras",
+    metadata,
+    text_column("camera", key=True),
+    number_column("at_us"),
+    text_column("who"),
+    text_column("why"),
+    text_column("reason"),
+)
+
+check_ins: Final = Table(
+    "check_ins",
+    metadata,
+    text_column("camera", key=True),
+    number_column("arrived_us"),
+    text_column("statement"),
 )
 
 imports: Final = Table("imports", metadata, text_column("name", key=True))

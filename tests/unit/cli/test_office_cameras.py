@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from check_in_helpers import said, token
 from desk_helpers import KEY
+from state_helpers import check_ins_in, offers_in, revoke, revoked_in
 
 from camerad.base.clock import DAY, SECOND, ManualClock, SystemClock
 from camerad.base.errors import EX_CONFIG, EX_TEMPFAIL, EX_USAGE
@@ -23,10 +24,6 @@ from camerad.evidence.provisioning_files import ServerSpec, read_authority, sect
 from camerad.office.server.camera_overview import WORDS, SettingsState, overview
 from camerad.office.server.cameras import Cameras
 from camerad.office.server.certificates import KeyPairFiles, make_authority
-from camerad.office.server.check_ins import CheckIns
-from camerad.office.server.settings_offers import SettingsOffers
-from camerad.office.server.update_offers import UpdateOffers
-from camerad.office.server.withdrawn_cameras import Withdrawal, WithdrawnCameras
 from camerad.provisioning import signing
 from camerad.provisioning.validation import digest
 from camerad.store.check_in import (
@@ -64,14 +61,13 @@ class Office:
         ]
         camera_register.write(str(self.register), Register(tuple(known)))
         self.cameras = Cameras(str(self.register))
-        self.offers = SettingsOffers(str(self.directory))
-        self.updates = UpdateOffers(str(self.directory))
+        self.offers = offers_in(self.directory)
         self.number = 0
 
     def check_in(self, ago_us: int = 0, **other: Any) -> None:
         self.number += 1
         clock = ManualClock(wall_us=SystemClock().wall_us() - ago_us)
-        check_ins = CheckIns(str(self.directory), self.cameras, clock)
+        check_ins = check_ins_in(self.directory, self.cameras, clock)
         check_ins.take(KID, token(100 + self.number, **other))
 
     def status(self) -> list[dict[str, Any]]:
@@ -154,7 +150,7 @@ def test_what_keeps_a_camera_from_being_handed_out_is_told(
 
 def test_a_withdrawn_camera_comes_last_and_says_no_more_than_that(office: Office) -> None:
     office.check_in(battery=3)
-    WithdrawnCameras(str(office.directory)).put(KID, Withdrawal(1, "w", "lost", "in a train"))
+    revoke(office.directory, KID, "lost", "in a train")
     assert [one["name"] for one in office.status()] == ["cam-2", "cam-1"]
     assert office.one["reasons"] == ["it was withdrawn (lost): in a train"]
 
@@ -206,9 +202,9 @@ def test_a_camera_whose_key_is_none_is_named(office: Office) -> None:
     known = RegisteredCamera("cam-3", "A" * 43, {}, None, None, None, "")
     register = Register((known,))
     camera_register.write(str(office.register), register)
-    check_ins = CheckIns(str(office.directory), Cameras(str(office.register)), ManualClock())
-    gone = WithdrawnCameras(str(office.directory))
-    (found,) = overview(register, check_ins, office.offers, office.updates, 0, withdrawn=gone)
+    check_ins = check_ins_in(office.directory, Cameras(str(office.register)), ManualClock())
+    gone = revoked_in(office.directory)
+    (found,) = overview(register, check_ins, office.offers, gone, 0)
     assert (found.last, found.settings) == (None, SettingsState.UNKNOWN)
     assert "is not in the server's register (0 cameras)" in found.reasons[0]
 
@@ -222,7 +218,7 @@ def test_settings_go_from_offered_to_current(office: Office) -> None:
     assert office.one["settings"] == "current"
     answer = office.desk("office", "offer", "settings", path)
     assert (answer.code, "from its next start on" in answer.out) == (0, True)
-    offer = office.offers.find(KID)
+    offer = office.offers.find(KID, SETTINGS)
     assert offer is not None
     assert office.one["settings"] == "on offer"
     office.check_in(waiting=(offer.sha256,))
@@ -259,18 +255,18 @@ def test_what_the_camera_would_refuse_is_not_offered(
     path, _ = office.file(**other)
     answer = office.desk("office", "offer", "settings", path)
     assert (answer.code, reason in answer.err) == (EX_CONFIG, True), answer.err
-    assert office.offers.find(KID) is None
+    assert office.offers.find(KID, SETTINGS) is None
 
 
 def test_a_file_without_the_offices_server_is_not_offered_by_mistake(office: Office) -> None:
     """By it the camera would hand over nothing more, and no dock could give it another one."""
     path, _ = office.file(server="")
     answer = office.desk("office", "offer", "settings", path)
-    assert (answer.code, office.offers.find(KID)) == (EX_CONFIG, None)
+    assert (answer.code, office.offers.find(KID, SETTINGS)) == (EX_CONFIG, None)
     assert f"{path}: this file names no office's server (section office)." in answer.err
     assert "Make it again with --office-url and --office-ca" in answer.err
     meant = office.desk("office", "offer", "settings", path, "--leave-this-server")
-    assert (meant.code, office.offers.find(KID) is not None) == (0, True)
+    assert (meant.code, office.offers.find(KID, SETTINGS) is not None) == (0, True)
 
 
 def test_a_file_for_another_server_is_not_offered_by_mistake(office: Office) -> None:
@@ -287,7 +283,7 @@ def test_a_file_for_another_server_is_not_offered_by_mistake(office: Office) -> 
         path, _ = office.file(server=server)
         answer = office.desk("office", "offer", "settings", path)
         assert (answer.code, what in answer.err) == (EX_CONFIG, True), answer.err
-        assert office.offers.find(KID) is None
+        assert office.offers.find(KID, SETTINGS) is None
     assert office.desk("office", "offer", "settings", path, "--leave-this-server").code == 0
 
 
@@ -305,7 +301,7 @@ def test_a_file_by_which_the_camera_may_not_hand_over_is_not_offered_by_mistake(
 ) -> None:
     path, _ = office.file(server=office.server().replace("[user:camerad-upload]", named))
     answer = office.desk("office", "offer", "settings", path)
-    assert (answer.code == 0, office.offers.find(KID) is not None) == (fits, fits)
+    assert (answer.code == 0, office.offers.find(KID, SETTINGS) is not None) == (fits, fits)
     assert fits or "the user camerad-upload may not hand over (access.hand_over)" in answer.err
     assert office.desk("office", "offer", "settings", path, "--leave-this-server").code == 0
 
@@ -359,7 +355,7 @@ def test_a_camera_that_nobody_knows_the_office_of_is_collected_first(office: Off
 
 def test_the_statement_of_the_tests_is_one(office: Office) -> None:
     office.check_in()
-    last = CheckIns(str(office.directory), office.cameras, ManualClock()).last(KID)
+    last = check_ins_in(office.directory, office.cameras, ManualClock()).last(KID)
     assert last is not None and last.said == said(101)
 
 
@@ -378,7 +374,7 @@ def test_an_update_goes_from_offered_to_running(office: Office) -> None:
     answer = office.desk("office", "offer", "update", bundle_file(office), "--camera", "cam-1")
     assert answer.code == 0, answer.err
     assert f"version {NEW_VERSION}, for {COMPATIBLE}, is on offer to 1 camera." in answer.out
-    offer = office.updates.offered(KID)
+    offer = office.offers.find(KID, UPDATE)
     assert offer is not None
     told = {"version": NEW_VERSION, "state": "on offer", "why": ""}
     assert office.one["update"] == told
@@ -416,7 +412,7 @@ def test_what_is_no_bundle_is_not_offered(office: Office) -> None:
         path.write_bytes(content)
         answer = office.desk("office", "offer", "update", path, "--all")
         assert (answer.code, why in answer.err) == (EX_CONFIG, True), answer.err
-    assert office.updates.offered(KID) is None
+    assert office.offers.find(KID, UPDATE) is None
     assert office.desk("office", "offer", "update", office.root / "none", "--all").code != 0
 
 

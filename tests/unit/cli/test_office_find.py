@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from desk_helpers import KEY, ONE, THREE, TWO, Camera
+from state_helpers import revoked_in
 
 from camerad.base.clock import DAY, ManualClock
 from camerad.base.errors import EX_CONFIG, EX_USAGE
@@ -17,7 +18,6 @@ from camerad.evidence import camera_register
 from camerad.evidence.camera_register import Register
 from camerad.evidence.office_store import open_office_store
 from camerad.evidence.own_key import load_key
-from camerad.office.server.withdrawn_cameras import WithdrawnCameras
 from camerad.store.locations import office_place
 from tests.unit.cli.conftest import Desk
 
@@ -141,7 +141,7 @@ def test_reindex_withdraws_a_camera_whose_withdrawal_was_lost(
         )
     said = desk("office", "reindex")
     assert (said.code, "cam-1 is withdrawn again" in said.err) == (0, True)
-    found = WithdrawnCameras(str(directory)).find(kid)
+    found = revoked_in(directory).find(kid)
     assert found is not None
     assert (found.who, found.why, found.reason) == ("w", "lost", "r")
     assert "withdrawn" not in desk("office", "reindex").err

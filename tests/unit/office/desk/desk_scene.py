@@ -27,13 +27,14 @@ from camerad.evidence.holdings import directory_id
 from camerad.ledger.entries import read_lines
 from camerad.office.desk import people
 from camerad.office.desk.desk_server import Desk
-from camerad.office.desk.desk_state import DeskState
+from camerad.office.desk.file_import import open_state
 from camerad.office.desk.roles import DeskRole
 from camerad.office.desk.sessions import COOKIE, Sessions
 from camerad.office.index.index import RecordingIndex
 from camerad.office.index.office_knowledge import OfficeFiles
 from camerad.office.server.desk_settings import DeskSettings
 from camerad.office.state.database_settings import url_of
+from camerad.office.state.office_state import OfficeState
 from tests.unit.office.server.office_scene import OfficeScene
 
 ORIGIN: Final = "https://localhost:8444"
@@ -100,7 +101,7 @@ class Browser:
 class InTransactions:
     """Functions of `of`, each in a transaction of its own, whose rows it is given."""
 
-    def __init__(self, state: DeskState, of: object) -> None:
+    def __init__(self, state: OfficeState, of: object) -> None:
         self._state = state
         self._of = of
 
@@ -131,7 +132,7 @@ class DeskScene:
             port = 0 if origin == ORIGIN else urlsplit(origin).port or 0
         self.settings = DeskSettings(origin, "127.0.0.1", port, **desk)
         self.directory = str(self.office.directory)
-        self.state = DeskState(self.office.settings.index, self.directory)
+        self.state = open_state(self.office.settings.index, self.directory)
         self.people = InTransactions(self.state, people)
         self.sessions = InTransactions(self.state, Sessions(self.state, self.settings, self.clock))
         self.tls = ssl.create_default_context(cafile=self.office.authority.certificate)

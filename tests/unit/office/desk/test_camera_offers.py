@@ -19,6 +19,7 @@ import msgspec
 import pytest
 from check_in_helpers import token
 from desk_helpers import KEY
+from state_helpers import check_ins_in, forget_cameras, offers_in, revoke
 
 from camerad.base import durable_files
 from camerad.container.keys import SigningKey
@@ -26,16 +27,14 @@ from camerad.evidence import camera_register
 from camerad.evidence.camera_register import Register, RegisteredCamera
 from camerad.evidence.provisioning_files import ServerSpec, read_authority, section_text
 from camerad.office.desk import camera_offers
-from camerad.office.desk.desk_ledger import DeskLedger
-from camerad.office.desk.desk_locks import WAITING
+from camerad.office.desk.desk_ledger import Decision
 from camerad.office.desk.roles import DeskRole
 from camerad.office.desk.sessions import COOKIE
-from camerad.office.server import update_offers
+from camerad.office.server import offers
 from camerad.office.server.cameras import Cameras
-from camerad.office.server.check_ins import CheckIns
-from camerad.office.server.withdrawn_cameras import Withdrawal, WithdrawnCameras
+from camerad.office.state.waiting_room import WAITING
 from camerad.provisioning import settings_offer, signing
-from camerad.store.check_in import RefusedOffer, RunningSettings
+from camerad.store.check_in import SETTINGS, RefusedOffer, RunningSettings
 from tests.unit.office.server.office_scene import URL
 from tests.unit.office.server.update_scene import a_bundle
 from tests.unit.provisioning.scene import OFFICE, STRANGER, document
@@ -72,7 +71,8 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
 
 @pytest.fixture(autouse=True)
 def nothing_known(scene: DeskScene) -> None:
-    for part in ("check-ins", "withdrawn", "readings", "offers", "updates"):
+    forget_cameras(scene.directory)
+    for part in ("readings", "updates"):
         shutil.rmtree(Path(scene.directory, "office", part), ignore_errors=True)
 
 
@@ -82,7 +82,7 @@ def admin(scene: DeskScene) -> Browser:
 
 
 def checks_in(scene: DeskScene, key: SigningKey = KEY, **how: Any) -> None:
-    known = CheckIns(scene.directory, Cameras(str(scene.office.register)), scene.clock)
+    known = check_ins_in(scene.directory, Cameras(str(scene.office.register)), scene.clock)
     known.take(key.public.thumbprint, token(key=key, kid=key.public.thumbprint, **how))
 
 
@@ -178,10 +178,9 @@ def test_a_file_that_was_changed_or_has_no_signature_is_not_offered(
     assert offer(admin, content + b"#" * 70_000, signature).said["why"] == "mistakes"
     assert offer(admin, content + b"#" * 300_000, signature).why == "not_understood"
     assert offer(admin, b"[", signature).said["why"] == "mistakes"
-    gone = WithdrawnCameras(scene.directory)
-    gone.put(KID, Withdrawal(1, "w", "lost", "r"))
+    revoke(scene.directory, KID)
     assert offer(admin, content, signature).said["why"] == "withdrawn"
-    assert not Path(scene.directory, "office/offers", KID, "settings.jws").exists()
+    assert lies_there(scene) == ""
 
 
 @pytest.mark.parametrize(
@@ -217,8 +216,8 @@ def test_what_the_server_cannot_read_is_told_in_words_and_in_its_log(
 
 
 def lies_there(scene: DeskScene) -> str:
-    path = Path(scene.directory, "office/offers", KID, "settings.jws")
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
+    found = offers_in(scene.directory).find(KID, SETTINGS)
+    return "" if found is None else found.sha256
 
 
 @pytest.mark.parametrize("other", ["offers", "takes back"])
@@ -227,26 +226,27 @@ def test_of_two_at_once_the_last_entry_is_about_what_lies_there(
 ) -> None:
     """The second comes when the first has written, and has put nothing there yet."""
     assert offer(admin, *settings(scene)).said["cameras"] == ["cam-1"]
-    written, seconds = DeskLedger.append_all, list[threading.Thread]()
+    written, seconds = Decision.append_all, list[threading.Thread]()
     before, answers = len(scene.kinds("offer")), list[Answer]()
     back = {"kid": KID, "offer": "settings"}
 
+    tab = scene.signed_in("admin")
+
     def come() -> None:
-        tab = scene.signed_in("admin")
         answers.append(
             offer(tab, *settings(scene, 8))
             if other == "offers"
             else tab.ask("POST", "/api/offers/back", back)
         )
 
-    def write(ledger: DeskLedger, entries: Any) -> None:
-        written(ledger, entries)
+    def write(decision: Decision, entries: Any) -> None:
+        written(decision, entries)
         if not seconds:
             seconds.append(threading.Thread(target=come))
             seconds[0].start()
             waits(lambda: bool(answers) or WAITING.count() > 0)
 
-    monkeypatch.setattr(DeskLedger, "append_all", write)
+    monkeypatch.setattr(Decision, "append_all", write)
     assert offer(admin, *settings(scene, 7)).said["cameras"] == ["cam-1"]
     seconds[0].join(20)
     assert [one.status for one in answers] == [200]
@@ -312,7 +312,7 @@ def test_cameras_that_could_not_take_it_are_left_out_by_name(
     left = [(one["name"], one["why"]) for one in answer.said["left_out"]]
     assert left == [("cam-1", "runs_it"), ("cam-2", "no_image")]
     checks_in(scene, seconds=200, image=OLD)
-    WithdrawnCameras(scene.directory).put(OTHER_KID, Withdrawal(1, "w", "lost", "r"))
+    revoke(scene.directory, OTHER_KID)
     answer = send(admin, BUNDLE, KID, OTHER_KID)
     assert answer.said["cameras"] == ["cam-1"]
     assert answer.said["left_out"] == [{"name": "cam-2", "why": "withdrawn"}]
@@ -330,9 +330,9 @@ def test_what_is_no_bundle_for_these_cameras_leaves_nothing(
     for kids in ((), ("A" * 43,), (KID, "../../x")):
         assert send(admin, BUNDLE, *kids).why == "not_there"
     with monkeypatch.context() as patched:
-        patched.setattr(update_offers, "free_room", lambda _: 0)
+        patched.setattr(offers, "free_room", lambda _: 0)
         assert send(admin, BUNDLE, KID).said["why"] == "no_room"
-        patched.setattr(update_offers, "LARGEST_BUNDLE", 10)
+        patched.setattr(offers, "LARGEST_BUNDLE", 10)
         patched.setattr(camera_offers, "LARGEST_BUNDLE", 10)
         assert send(admin, BUNDLE, KID).said["why"] == "too_large_bundle"
     assert bundles(scene) == [] and len(scene.entries()) == before

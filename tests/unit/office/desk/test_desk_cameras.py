@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from check_in_helpers import token
 from desk_helpers import KEY, Camera
+from state_helpers import check_ins_in, forget_cameras, revoked_in
 
 from camerad.base.clock import DAY, Moment
-from camerad.base.errors import StorageError
 from camerad.container.keys import SigningKey
 from camerad.evidence.labels import URN
 from camerad.evidence.own_key import OfficeKeyError
@@ -23,8 +23,6 @@ from camerad.office.desk.roles import DeskRole
 from camerad.office.server.camera_courses import PIECE, CameraCourse, CameraCourses
 from camerad.office.server.camera_holdings import CameraHoldings
 from camerad.office.server.cameras import Cameras
-from camerad.office.server.check_ins import CheckIns
-from camerad.office.server.withdrawn_cameras import Withdrawal, WithdrawnCameras
 from camerad.store.check_in import DoctorResult, RecordingCounts
 from camerad.store.locations import holding_name
 from tests.unit.office.server.office_scene import NAME, write_register
@@ -51,8 +49,8 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
 @pytest.fixture(autouse=True)
 def one_camera(scene: DeskScene) -> None:
     """Each test begins with one camera, of which nothing is known."""
-    for part in ("check-ins", "withdrawn", "readings"):
-        shutil.rmtree(Path(scene.directory, "office", part), ignore_errors=True)
+    forget_cameras(scene.directory)
+    shutil.rmtree(Path(scene.directory, "office", "readings"), ignore_errors=True)
     registered(scene, (NAME, KEY))
 
 
@@ -61,7 +59,7 @@ def registered(scene: DeskScene, *cameras: tuple[str, SigningKey]) -> None:
 
 
 def checks_in(scene: DeskScene, key: SigningKey = KEY, **how: Any) -> None:
-    known = CheckIns(scene.directory, Cameras(str(scene.office.register)), scene.clock)
+    known = check_ins_in(scene.directory, Cameras(str(scene.office.register)), scene.clock)
     known.take(key.public.thumbprint, token(key=key, kid=key.public.thumbprint, **how))
 
 
@@ -156,7 +154,7 @@ def test_a_withdrawn_camera_is_refused_until_an_administrator_takes_it_back(
 
 
 def test_a_withdrawal_that_was_lost_follows_from_the_ledger(scene: DeskScene) -> None:
-    gone, key = WithdrawnCameras(scene.directory), scene.office.office_key.public
+    gone, key = revoked_in(scene.directory), scene.office.office_key.public
     (other,) = OTHERS[:1]
     registered(scene, (NAME, KEY), ("cam-2", other))
     tab = scene.signed_in("admin")
@@ -170,36 +168,18 @@ def test_a_withdrawal_that_was_lost_follows_from_the_ledger(scene: DeskScene) ->
     ask("return", other.public.thumbprint)
     before = gone.find(KID)
     assert before is not None
-    gone.put_back(key)  # what other tests have withdrawn, and removed
-    assert gone.put_back(key) == {}, "nothing is lost now"
-    shutil.rmtree(Path(scene.directory, "office", "withdrawn"))
+    gone.rebuild(scene.directory, key)  # what other tests have withdrawn, and removed
+    assert gone.rebuild(scene.directory, key) == [], "nothing is lost now"
+    forget_cameras(scene.directory)
     with pytest.raises(OfficeKeyError):
-        gone.put_back(other.public)
-    found = gone.put_back(key)
-    assert found[KID] == NAME
-    assert other.public.thumbprint not in found, "this one was taken back"
+        gone.rebuild(scene.directory, other.public)
+    assert NAME in gone.rebuild(scene.directory, key)
+    assert not gone.is_revoked(other.public.thumbprint), "this one was taken back"
     again = gone.find(KID)
     assert again is not None
     assert (again.who, again.why, again.reason) == (before.who, before.why, before.reason)
     ask("return", KID)
-    assert (gone.put_back(key), gone.find(KID)) == ({}, None)
-
-
-def test_a_withdrawal_that_cannot_be_read_lets_nothing_through(tmp_path: Path) -> None:
-    (tmp_path / "office").mkdir()
-    gone = WithdrawnCameras(str(tmp_path))
-    gone.put(KID, Withdrawal(1, "w", "lost", "r"))
-    assert gone.find(KID) == Withdrawal(1, "w", "lost", "r")
-    (tmp_path / "office/withdrawn" / f"{KID}.json").write_text("{")
-    with pytest.raises(StorageError, match="withdrawal of a camera cannot be read"):
-        gone.find(KID)
-    gone.remove(KID)
-    assert gone.find(KID) is None
-    with pytest.raises(ValueError, match="no thumbprint"):
-        gone.find("../x")
-
-
-# ------------------------------------------------------------------ what the ledger says
+    assert (gone.rebuild(scene.directory, key), gone.find(KID)) == ([], None)
 
 
 @pytest.fixture

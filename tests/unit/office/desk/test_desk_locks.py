@@ -16,14 +16,14 @@ from urllib.parse import urlsplit
 import pytest
 
 from camerad.base.clock import SECOND
-from camerad.office.desk import desk_locks
 from camerad.office.desk.desk_ledger import DeskLedger
-from camerad.office.desk.desk_locks import MOST_FOR_ONE, THREADS, DeskLocks, WaitingRoom
+from camerad.office.desk.desk_locks import DeskLocks
 from camerad.office.desk.roles import DeskRole
 from camerad.office.desk.sessions import COOKIE
 from camerad.office.jobs.office_jobs import server_with_jobs
 from camerad.office.server.cameras import Cameras
-from camerad.office.server.directory_locks import LockHeldError
+from camerad.office.state import waiting_room
+from camerad.office.state.waiting_room import MOST_FOR_ONE, THREADS, LockHeldError, WaitingRoom
 from tests.unit.office.server.office_scene import Running
 from tests.waiting import DEADLINE, until
 
@@ -31,9 +31,9 @@ from .desk_scene import ORIGIN, DeskScene
 
 HOLD = """
 import sys
-from camerad.office.desk.desk_state import DeskState
+from camerad.office.desk.file_import import open_state
 from camerad.office.state.database_settings import IndexSettings
-with DeskState(IndexSettings(), sys.argv[1]).writing():
+with open_state(IndexSettings(), sys.argv[1]).writing():
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -129,7 +129,7 @@ def test_docks_are_answered_though_every_thread_of_the_desk_waits(
     scene, port = office
     reader, room = scene.signed_in("admin"), WaitingRoom(2 * ASKED, 2 * ASKED)
     monkeypatch.setattr("camerad.office.desk.desk_ledger.PATIENCE_US", 60 * SECOND)
-    monkeypatch.setattr(desk_locks, "WAITING", room)
+    monkeypatch.setattr(waiting_room, "WAITING", room)
     with stopped_holder(scene.directory):
         crowd = Crowd(scene, reader.cookie)
         until(lambda: room.count() == THREADS - 1, DEADLINE, "every thread waits")
@@ -158,7 +158,7 @@ def test_half_of_the_threads_may_wait_whatever_for(tmp_path: Path) -> None:
 def test_a_lock_that_is_free_is_had_though_the_room_is_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(desk_locks, "WAITING", WaitingRoom(0, 0))
+    monkeypatch.setattr(waiting_room, "WAITING", WaitingRoom(0, 0))
     locks = DeskLocks(str(tmp_path))
     with locks.hold("one"):
         with pytest.raises(LockHeldError, match="0 requests"), locks.hold("one"):
@@ -173,12 +173,12 @@ def test_who_waits_for_a_turn_in_the_ledger_is_counted_too(
     scene = DeskScene(tmp_path / "office")
     cameras = Cameras(str(scene.office.register))
     ledger = DeskLedger(scene.directory, scene.state, cameras, scene.office.office_key, scene.clock)
-    monkeypatch.setattr(desk_locks, "WAITING", WaitingRoom(0, 0))
+    monkeypatch.setattr(waiting_room, "WAITING", WaitingRoom(0, 0))
     with ledger._in_turn(), pytest.raises(LockHeldError, match="0 requests"):
         ledger.append("signed", who="clerk", what="in", how="link")
     ledger.append("signed", who="clerk", what="in", how="link")
     assert [facts.who for facts in scene.kinds("signed")] == ["clerk"]
-    monkeypatch.setattr(desk_locks, "WAITING", WaitingRoom(1, 1))
+    monkeypatch.setattr(waiting_room, "WAITING", WaitingRoom(1, 1))
     monkeypatch.setattr("camerad.office.desk.desk_ledger.PATIENCE_US", 10_000)
     with ledger._in_turn(), pytest.raises(LockHeldError, match="for too long"):
         ledger.append("signed", who="clerk", what="in", how="link")

@@ -17,12 +17,13 @@ from camerad.base import durable_files
 from camerad.base.storage_errors import explain
 from camerad.ledger.ledger import Ledger
 from camerad.office.desk import people
-from camerad.office.desk.desk_state import DeskState
 from camerad.office.desk.roles import DeskRole
 from camerad.office.desk.sessions import Sessions
-from camerad.office.server.directory_locks import DirectoryLocks, LockHeldError
+from camerad.office.server.directory_locks import DirectoryLocks
 from camerad.office.server.start_check import NotMountedError
 from camerad.office.state.database import Database
+from camerad.office.state.office_state import OfficeState
+from camerad.office.state.waiting_room import LockHeldError
 
 from .desk_scene import MINUTE, Browser, DeskScene
 
@@ -196,7 +197,7 @@ def test_a_busy_database_keeps_nobody_signed_in(
     tab = scene.signed_in("clerk")
     secret = tab.cookie
     with monkeypatch.context() as patch:
-        patch.setattr(DeskState, "writing", held)
+        patch.setattr(OfficeState, "writing", held)
         assert tab.ask("POST", "/api/sign-out").status == 200
     assert Browser(scene, secret).ask("GET", "/api/recordings").why == "not_signed_in"
     assert Browser(scene, secret).ask("GET", "/api/me").said is None

@@ -16,13 +16,14 @@ from camerad.base.clock import ManualClock
 from camerad.office.desk import file_import, people
 from camerad.office.desk.challenges import CHALLENGE_US, Challenges
 from camerad.office.desk.desk_refusals import DeskRefusal
-from camerad.office.desk.desk_state import DeskState
+from camerad.office.desk.file_import import open_state
 from camerad.office.desk.people import OpenidAccount, Passkey
 from camerad.office.desk.roles import DeskRole
 from camerad.office.desk.tokens import Grant, Link, Session, Tokens, name_of
 from camerad.office.state import state_tables
 from camerad.office.state.database import Database
 from camerad.office.state.database_settings import IndexSettings
+from camerad.office.state.office_state import OfficeState
 
 CLERK = {
     "id": "clerk",
@@ -98,7 +99,7 @@ def office(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def check(state: DeskState) -> None:
+def check(state: OfficeState) -> None:
     """All of it is there, once."""
     with state.reading() as rows:
         found = {one.id: one for one in people.list_all(rows)}
@@ -144,7 +145,7 @@ def test_files_become_rows_whenever_the_power_goes(office: Path) -> None:
     while left:
         with pytest.MonkeyPatch.context() as patch:
             steps = crash_at(patch, step)
-            state = DeskState(IndexSettings(), str(office))
+            state = open_state(IndexSettings(), str(office))
             try:
                 state.open()
                 left = False
@@ -155,7 +156,7 @@ def test_files_become_rows_whenever_the_power_goes(office: Path) -> None:
             assert len(steps) == step or not left
         step += 1
     assert step > 8
-    again = DeskState(IndexSettings(), str(office))
+    again = open_state(IndexSettings(), str(office))
     check(again)
     desk = office / "office/desk"
     there = sorted(str(one.relative_to(desk)) for one in desk.rglob("*"))
@@ -168,11 +169,11 @@ def test_what_changed_since_is_not_undone_by_files_that_were_left(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(durable_files, "remove", lambda *_, **__: None)
-        first = DeskState(IndexSettings(), str(office))
+        first = open_state(IndexSettings(), str(office))
         with first.writing() as rows:
             people.change(rows, "clerk", people.restored)
         first.close()
-    second = DeskState(IndexSettings(), str(office))
+    second = open_state(IndexSettings(), str(office))
     with second.reading() as rows:
         found = people.find(rows, "clerk")
         assert found is not None and found.handle != "h" * 43 and not found.passkeys
@@ -182,7 +183,7 @@ def test_what_changed_since_is_not_undone_by_files_that_were_left(
 
 def test_a_challenge_from_before_is_answered_after(office: Path) -> None:
     clock = ManualClock()
-    state = DeskState(IndexSettings(), str(office))
+    state = open_state(IndexSettings(), str(office))
     made = Challenges(state, clock, DeskRefusal.PASSKEY, CHALLENGE_US)
     assert made.check(made.make("x"), "x")
     assert made._shared == b"k" * 32
@@ -201,12 +202,12 @@ def test_postgresql_takes_over_what_a_file_of_sqlite_had(
     office: Path, postgresql: PostgreSQL, caplog: pytest.LogCaptureFixture
 ) -> None:
     """As when an office names PostgreSQL, and as a backup has it. Two servers share it then."""
-    state = DeskState(IndexSettings(), str(office))
+    state = open_state(IndexSettings(), str(office))
     check(state)
     state.close()
     file = office / "office/state.sqlite"
     settings, kept = IndexSettings(postgresql.make()), file.read_bytes()
-    one, other = DeskState(settings, str(office)), DeskState(settings, str(office))
+    one, other = open_state(settings, str(office)), open_state(settings, str(office))
     check(one)
     check(other)
     assert not file.exists()
@@ -216,16 +217,16 @@ def test_postgresql_takes_over_what_a_file_of_sqlite_had(
     with other.writing() as rows:
         assert tokens.take(rows, SECRET["links"], 1) is None
     file.write_bytes(kept)  # an older one
-    third = DeskState(settings, str(office))
+    third = open_state(settings, str(office))
     with third.reading() as rows:
         assert tokens.find(rows, SECRET["links"], 1) is None
-    assert "not imported, since the database has people already" in caplog.text
+    assert "not imported, since the database has state already" in caplog.text
     for state in (one, other, third):
         state.close()
 
 
 def test_files_go_to_postgresql_too(office: Path, postgresql: PostgreSQL) -> None:
-    state = DeskState(IndexSettings(postgresql.make()), str(office))
+    state = open_state(IndexSettings(postgresql.make()), str(office))
     check(state)
     state.close()
     base = Database(postgresql.url("index"), state_tables.STATE)

@@ -18,7 +18,7 @@ from camerad.container.keys import KeyRing
 from camerad.container.severity import Severity
 from camerad.ledger.ledger import Ledger, read_ledger
 from camerad.office.desk.desk_ledger import DeskLedger
-from camerad.office.desk.desk_state import DeskState
+from camerad.office.desk.file_import import open_state
 from camerad.office.jobs.retention_job import AGAIN_SECONDS
 from camerad.office.server.cameras import Cameras
 from camerad.office.state.database_settings import IndexSettings
@@ -81,7 +81,7 @@ class SharedOffice(Office):
         self.key.write_bytes(OFFICE.pem)
         self.key.chmod(0o600)
         self.asked = 0
-        self.state = DeskState(IndexSettings(), str(self.directory))
+        self.state = open_state(IndexSettings(), str(self.directory))
 
     def opener(self, who: str) -> Callable[[], None]:
         """What `who` does, until it is done."""

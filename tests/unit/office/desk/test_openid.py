@@ -30,7 +30,7 @@ from camerad.container.keys import encode_base64url
 from camerad.office.desk.challenges import Challenges
 from camerad.office.desk.desk_ledger import DeskLedger
 from camerad.office.desk.desk_refusals import DeskRefusal
-from camerad.office.desk.desk_state import DeskState
+from camerad.office.desk.file_import import open_state
 from camerad.office.desk.openid_routes import (
     FLOW_COOKIE,
     FLOW_US,
@@ -723,7 +723,7 @@ def clock() -> ManualClock:
 @pytest.fixture
 def browsers(tmp_path: Path, clock: ManualClock) -> Iterator[Challenges]:
     (tmp_path / "office").mkdir()
-    state = DeskState(IndexSettings(), str(tmp_path))
+    state = open_state(IndexSettings(), str(tmp_path))
     yield Challenges(state, clock, DeskRefusal.OPENID_STALE, KNOWN_US)
     state.close()
 

@@ -20,13 +20,13 @@ from camerad.office.desk import people as people_module
 from camerad.office.desk.challenges import CHALLENGE_US, Challenges
 from camerad.office.desk.desk_ledger import DeskLedger
 from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError
-from camerad.office.desk.desk_state import DeskState
 from camerad.office.desk.passkeys import BrowserAnswer, Passkeys
 from camerad.office.desk.people import MOST_PASSKEYS, DeskPerson, OpenidAccount, Passkey
 from camerad.office.desk.roles import DeskRole
 from camerad.office.desk.sessions import LINK_US, MOST_OF_ONE
-from camerad.office.server.directory_locks import LockHeldError
 from camerad.office.server.office_settings import load
+from camerad.office.state.office_state import OfficeState
+from camerad.office.state.waiting_room import LockHeldError
 from tests.unit.office.server.office_scene import OfficeScene
 
 from .desk_scene import (
@@ -474,14 +474,14 @@ def test_a_session_that_ends_while_it_is_used_stays_ended(
 ) -> None:
     tab = scene.signed_in(person)
     scene.clock.advance(2 * MINUTE)
-    notes = DeskState.noting
+    notes = OfficeState.noting
 
-    def note(state: DeskState) -> Any:
+    def note(state: OfficeState) -> Any:
         scene.sessions.end(tab.cookie)
         return notes(state)
 
     with monkeypatch.context() as between:
-        between.setattr(DeskState, "noting", note)
+        between.setattr(OfficeState, "noting", note)
         assert scene.sessions.find(tab.cookie) is None
     assert scene.sessions.find(tab.cookie) is None
     assert scene.sessions.count_of(person) == 0

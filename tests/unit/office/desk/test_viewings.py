@@ -16,8 +16,8 @@ from camerad.evidence.offload import offload
 from camerad.office.desk import sealed_answer, viewing_routes
 from camerad.office.desk.desk_ledger import DeskLedger
 from camerad.office.desk.roles import DeskRole
-from camerad.office.server.directory_locks import LockHeldError
 from camerad.office.state import state_tables
+from camerad.office.state.waiting_room import LockHeldError
 from camerad.store import deletable
 from camerad.store.device_client import OwnedDevice
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
 import pytest
 from desk_helpers import DAYS, ONE, TWO, Camera
 from prometheus_client import CollectorRegistry
+from state_helpers import revoke, state_in
 from vault_helpers import KID, Vault, register
 
 from camerad.base.clock import DAY, SECOND
@@ -25,7 +25,6 @@ from camerad.office.server.alert_settings import NotifySettings
 from camerad.office.server.apart import list_apart
 from camerad.office.server.camera_quotas import CameraQuotas
 from camerad.office.server.upload_limits import UploadLimits
-from camerad.office.server.withdrawn_cameras import Withdrawal, WithdrawnCameras
 from camerad.store.locations import Holding, office_place
 
 MARK = {"marks": (SECOND // 2,)}
@@ -43,6 +42,7 @@ class Watched:
         self.metrics = JobMetrics(CollectorRegistry())
         self.watch = AlertWatch(
             str(self.vault.root),
+            state_in(self.vault.root),
             self.vault.cameras,
             self.vault.uploads,
             settings=NotifySettings(free_percent=1),
@@ -209,8 +209,7 @@ def test_a_camera_that_never_came_is_told_by_the_day_it_was_collected(watched: W
     """The register of these tests says 2026-11-24, which the clock is at."""
     watched.clock.advance(9 * DAY)
     assert [one.camera for one in watched.look()[AlertKind.CAMERA_NOT_SEEN]] == ["cam-1"]
-    withdrawn = WithdrawnCameras(str(watched.vault.root))
-    withdrawn.put(KID, Withdrawal(1, "w", "lost", "r"))
+    revoke(watched.vault.root, KID)
     assert AlertKind.CAMERA_NOT_SEEN not in watched.look(), "whoever withdrew it knows"
 
 
@@ -261,47 +260,25 @@ def holding(root: Path) -> Holding:
     return Holding(str(root / "cam"), str(root / "cam" / "recordings"))
 
 
-def check_in(root: Path, content: str) -> None:
-    path = root / "office" / "check-ins" / "KID.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content)
-
-
 def test_the_newest_of_check_in_ledger_and_receipts_counts(tmp_path: Path) -> None:
     one = holding(tmp_path)
-    assert last_seen_us(str(tmp_path), "KID", []) is None
-    assert last_seen_us(str(tmp_path), "KID", [one]) is None
+    assert last_seen_us(None, []) is None
+    assert last_seen_us(None, [one]) is None
     for number, name in enumerate(("ledger/1.jws", "receipts/a.jws"), 1):
         path = tmp_path / "cam" / name
         path.touch()
         os.utime(path, (0, number * 1000))
-    assert last_seen_us(str(tmp_path), "KID", [one]) == 2000 * SECOND
-    check_in(tmp_path, json.dumps({"arrived_us": 5000 * SECOND, "statement": "a.b.c"}))
-    assert last_seen_us(str(tmp_path), "KID", [one]) == 5000 * SECOND
-    assert last_seen_us(str(tmp_path), "KID", []) == 5000 * SECOND
-
-
-@pytest.mark.parametrize("content", ["", "{", "7", '{"arrived": 7}', '{"arrived_us": "7"}'])
-def test_a_check_in_that_makes_no_sense_hides_nothing(tmp_path: Path, content: str) -> None:
-    one = holding(tmp_path)
-    path = tmp_path / "cam" / "ledger" / "1.jws"
-    path.touch()
-    os.utime(path, (0, 1000))
-    check_in(tmp_path, content)
-    assert last_seen_us(str(tmp_path), "KID", [one]) == 1000 * SECOND
+    assert last_seen_us(None, [one]) == 2000 * SECOND
+    assert last_seen_us(5000 * SECOND, [one]) == 5000 * SECOND
+    assert last_seen_us(5000 * SECOND, []) == 5000 * SECOND
 
 
 def test_what_cannot_be_read_is_an_error_and_not_an_absence(tmp_path: Path) -> None:
-    check_in(tmp_path, "{}")
-    (tmp_path / "office" / "check-ins" / "KID.json").unlink()
-    (tmp_path / "office" / "check-ins" / "KID.json").symlink_to("/etc/passwd")
-    with pytest.raises(StorageError):
-        last_seen_us(str(tmp_path), "KID", [])
     one = holding(tmp_path)
     (tmp_path / "cam" / "ledger").rmdir()
     (tmp_path / "cam" / "ledger").touch()
     with pytest.raises(StorageError):
-        last_seen_us(str(tmp_path), "OTHER", [one])
+        last_seen_us(None, [one])
 
 
 def test_uploads_are_counted_and_odd_ones_left_out(watched: Watched) -> None:

@@ -12,6 +12,7 @@ import pytest
 from check_in_helpers import LATER_BOOT, WALL_US, said, token
 from desk_helpers import KEY
 from msgspec.structs import replace
+from state_helpers import check_ins_in, forget_cameras
 from vault_helpers import KID, Vault
 
 from camerad.base import durable_files
@@ -41,7 +42,7 @@ class Office:
         self.sequence = 5
 
     def restart(self) -> None:
-        self.check_ins = CheckIns(str(self.vault.root), self.vault.cameras, self.vault.clock)
+        self.check_ins = check_ins_in(self.vault.root, self.vault.cameras, self.vault.clock)
         self.readings = CameraReadings(str(self.vault.root))
 
     @property
@@ -126,7 +127,7 @@ def test_an_old_or_a_repeated_statement_adds_nothing(office: Office) -> None:
         with pytest.raises(StaleCheckInError):
             office.check_ins.take(KID, sent)
     # Somebody removed the last check-in, so that an old one counts as the last again.
-    (office.vault.root / "office" / "check-ins" / f"{KID}.json").unlink()
+    forget_cameras(office.vault.root)
     office.check_ins.take(KID, old)
     assert office.kept() == before
 
@@ -141,7 +142,7 @@ def test_a_loss_of_power_costs_nothing_and_doubles_nothing(
         raise StorageError("the power is gone")
 
     with monkeypatch.context() as patched:
-        patched.setattr("camerad.office.server.check_ins.durable_files.publish", lost)
+        patched.setattr("camerad.office.server.check_ins.insert", lost)
         with pytest.raises(StorageError):
             office.check_ins.take(KID, sent)
     kept = office.kept()
@@ -238,7 +239,7 @@ def test_the_time_is_the_cameras_if_its_clock_was_confirmed(office: Office) -> N
 def test_several_servers_on_one_directory_keep_each_reading_once(office: Office) -> None:
     """A camera goes on at whichever server it reaches; what one refuses, the other does, too."""
     others = [
-        CheckIns(str(office.vault.root), office.vault.cameras, office.vault.clock) for _ in range(3)
+        check_ins_in(office.vault.root, office.vault.cameras, office.vault.clock) for _ in range(3)
     ]
     tokens = [token(200 + number, 200 + number, counters=used(number)) for number in range(12)]
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from state_helpers import uploads_in
 
 from camerad.office.server import upload_errors as errors
 from camerad.office.server.apart import Apart, measure_apart
@@ -20,7 +21,6 @@ from camerad.office.server.camera_quotas import (
 )
 from camerad.office.server.upload_files import Declaration
 from camerad.office.server.upload_limits import UploadLimits
-from camerad.office.server.uploads import Uploads
 from camerad.store import verified_copy
 from camerad.store.locations import OFFICE
 from tests.unit.office.server.test_uploads import FINAL, ID, KID, OTHER, declare, number, send
@@ -101,13 +101,14 @@ class Disk:
 
     def __init__(self, free: int) -> None:
         self.f_bavail = free
+        self.f_flag = 0
 
 
 def test_no_camera_reserves_the_room_of_all_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Declarations of the largest recording, without a byte of any; the first one too."""
-    uploads = Uploads(str(tmp_path), UploadLimits(reserve=0))
+    uploads = uploads_in(tmp_path, UploadLimits(reserve=0))
     monkeypatch.setattr(os, "statvfs", lambda _path: Disk(65 * GIB))
     with pytest.raises(errors.CameraQuotaError, match="half of the room"):
         declare(uploads, 64 * GIB, number(0))
@@ -123,7 +124,7 @@ def test_no_camera_reserves_the_room_of_all_others(
 
 def test_what_does_not_verify_fills_the_place_of_its_camera_and_stays(tmp_path: Path) -> None:
     limits = UploadLimits(reserve=0, quotas=CameraQuotas(camera=25, apart=1 << 40))
-    uploads = Uploads(str(tmp_path), limits)
+    uploads = uploads_in(tmp_path, limits)
     apart = Apart(str(tmp_path))
     for count in range(2):
         declare(uploads, 10, number(count))
@@ -142,7 +143,7 @@ def test_what_does_not_verify_fills_the_place_of_its_camera_and_stays(tmp_path: 
 
 def test_what_all_have_apart_stops_those_that_have_some(tmp_path: Path) -> None:
     limits = UploadLimits(reserve=0, quotas=CameraQuotas(apart=10))
-    uploads = Uploads(str(tmp_path), limits)
+    uploads = uploads_in(tmp_path, limits)
     declare(uploads, 10)
     send(uploads, b"0123456789")
     path = uploads.content_path(KID, ID)

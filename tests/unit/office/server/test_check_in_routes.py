@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from check_in_helpers import WALL_US, said, token
 from desk_helpers import KEY, KEYS, ONE, TWO, Camera, facts_of
+from state_helpers import check_ins_in, offer_settings, offers_in, uploads_in, withdraw_offer
 from vault_helpers import Vault
 
 from camerad.base.clock import DAY, ManualClock, SystemClock
@@ -33,11 +34,9 @@ from camerad.office.server import lost_recordings
 from camerad.office.server.camera_holdings import CameraHoldings
 from camerad.office.server.cameras import Cameras
 from camerad.office.server.lost_recordings import LostRecordings
-from camerad.office.server.settings_offers import SettingsOffers
 from camerad.office.server.takeover import Takeover
 from camerad.office.server.upload_files import Declaration
 from camerad.office.server.upload_limits import UploadLimits
-from camerad.office.server.uploads import Uploads
 from camerad.provisioning.validation import digest
 from camerad.store import check_in
 from camerad.store.check_in import SETTINGS, RefusedOffer, RunningSettings
@@ -66,8 +65,8 @@ def test_a_check_in_is_durable_before_its_answer(office: OfficeScene) -> None:
     with office.serving() as client:
         answer = check_in_by(client)
     assert answer == {"time_us": office.clock.wall_us(), "lacks": []}
-    kept = json.loads((office.directory / "office" / "check-ins" / f"{KID}.json").read_bytes())
-    assert kept["statement"] == token().decode()
+    kept = check_ins_in(office.directory, Cameras(str(office.register)), office.clock).last(KID)
+    assert kept is not None and kept.said == said()
 
 
 @pytest.mark.parametrize(
@@ -106,9 +105,9 @@ def test_without_the_cameras_signature_nothing_is_said(office: OfficeScene) -> N
 
 
 def test_settings_are_offered_until_the_camera_has_decided(office: OfficeScene) -> None:
-    offers = SettingsOffers(str(office.directory))
+    offers = offers_in(office.directory)
     file, offer = an_offer(office.office_key, KID)
-    offers.put(KID, offer)
+    offer_settings(office.directory, KID, offer)
     sha256 = hashlib.sha256(offer).hexdigest()
     offered = {"sha256": sha256, "bytes": len(offer)}
     with office.serving() as client:
@@ -117,16 +116,16 @@ def test_settings_are_offered_until_the_camera_has_decided(office: OfficeScene) 
         assert SETTINGS not in check_in_by(client, 102, waiting=(sha256,))
         refused = (RefusedOffer(sha256, SETTINGS, "old", "why"),)
         assert SETTINGS not in check_in_by(client, 103, refused_offers=refused)
-        assert offers.find(KID) is not None
+        assert offers.find(KID, SETTINGS) is not None
         running = RunningSettings(digest(file), 2, "")
         assert SETTINGS not in check_in_by(client, 104, settings=running)
     # It may have a passphrase, and is of no use any more.
-    assert offers.find(KID) is None
+    assert offers.find(KID, SETTINGS) is None
 
 
 def test_an_offer_is_fetched_whole_or_in_ranges(office: OfficeScene) -> None:
     _, offer = an_offer(office.office_key, KID)
-    SettingsOffers(str(office.directory)).put(KID, offer)
+    offer_settings(office.directory, KID, offer)
     path = f"/v1/offers/{hashlib.sha256(offer).hexdigest()}"
     with office.serving() as client:
         whole = client.ask("GET", path)
@@ -147,14 +146,13 @@ def test_an_offer_is_fetched_whole_or_in_ranges(office: OfficeScene) -> None:
 
 def test_what_lies_there_and_is_no_offer_is_offered_all_the_same(office: OfficeScene) -> None:
     """The camera judges it, and says so."""
-    offers = SettingsOffers(str(office.directory))
-    offers.put(KID, b"nothing")
-    found = offers.find(KID)
+    offers = offers_in(office.directory)
+    offer_settings(office.directory, KID, b"nothing")
+    found = offers.find(KID, SETTINGS)
     assert found is not None and found.file == ""
-    assert offers.for_camera(KID, said()) == found
-    assert offers.withdraw(KID) and not offers.withdraw(KID)
-    with pytest.raises(ValueError, match="no thumbprint"):
-        offers.find("../x")
+    assert list(offers.for_camera(KID, said())) == [found]
+    assert withdraw_offer(office.directory, KID, SETTINGS) == found
+    assert withdraw_offer(office.directory, KID, SETTINGS) is None
 
 
 def test_an_offer_that_cannot_be_read_keeps_no_camera_from_its_dock(office: OfficeScene) -> None:
@@ -383,7 +381,7 @@ def test_an_office_whose_ledger_is_by_another_key_asks_for_nothing(
 def test_what_is_on_its_way_is_not_asked_for(dock: Dock, tmp_path: Path) -> None:
     cameras = Cameras(str(dock.office.register))
     root, clock = str(dock.office.directory), ManualClock()
-    uploads = Uploads(root, UploadLimits(reserve=0), clock)
+    uploads = uploads_in(root, UploadLimits(reserve=0), clock)
     takeover = Takeover(root, uploads, cameras, dock.office.office_key, clock)
     lost = LostRecordings(CameraHoldings(root, cameras), takeover, uploads)
     assert lost.find(KID) == []
@@ -435,7 +433,7 @@ def test_the_ledger_is_read_once_however_much_was_lost(
 def test_no_more_is_looked_at_than_is_named(dock: Dock, monkeypatch: pytest.MonkeyPatch) -> None:
     cameras = Cameras(str(dock.office.register))
     root, clock = str(dock.office.directory), ManualClock()
-    uploads = Uploads(root, UploadLimits(reserve=0), clock)
+    uploads = uploads_in(root, UploadLimits(reserve=0), clock)
     takeover = Takeover(root, uploads, cameras, dock.office.office_key, clock)
     lost = LostRecordings(CameraHoldings(root, cameras), takeover, uploads)
     for path in dock.files("receipts").values():

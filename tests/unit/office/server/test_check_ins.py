@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 from pathlib import Path
 
 import pytest
 from check_in_helpers import LATER_BOOT, WALL_US, said, token
 from desk_helpers import KEY
 from msgspec.structs import replace
+from state_helpers import check_ins_in, state_in
 from vault_helpers import KID, NAME, Vault
 
 from camerad.base.clock import DAY, SECOND, ClockSource, ManualClock, Moment
-from camerad.base.errors import StorageError
 from camerad.container import jws
 from camerad.container.jws import JwsError
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.ledger.entries import Head
 from camerad.office.server.cameras import UnregisteredError
 from camerad.office.server.check_ins import CheckIns, StaleCheckInError
+from camerad.office.state import state_tables
 from camerad.store import check_in
 from camerad.store.check_in import Count, RefusedOffer
 
@@ -32,19 +31,12 @@ def vault(tmp_path: Path) -> Vault:
 
 @pytest.fixture
 def check_ins(vault: Vault) -> CheckIns:
-    return CheckIns(str(vault.root), vault.cameras, vault.clock)
+    return check_ins_in(vault.root, vault.cameras, vault.clock)
 
 
-def file_of(vault: Vault) -> Path:
-    return vault.root / "office" / "check-ins" / f"{KID}.json"
-
-
-def test_the_file_is_the_statement_and_when_it_came(vault: Vault, check_ins: CheckIns) -> None:
+def test_the_row_is_the_statement_and_when_it_came(vault: Vault, check_ins: CheckIns) -> None:
     assert check_ins.last(KID) is None
-    sent = token()
-    assert check_ins.take(KID, sent) == said()
-    kept = json.loads(file_of(vault).read_bytes())
-    assert kept == {"arrived_us": vault.clock.wall_us(), "statement": sent.decode()}
+    assert check_ins.take(KID, token()) == said()
     last = check_ins.last(KID)
     assert last is not None
     assert (last.arrived_us, last.said) == (vault.clock.wall_us(), said())
@@ -86,11 +78,11 @@ def test_an_older_one_or_the_same_counts_for_nothing(
     vault: Vault, check_ins: CheckIns, older: bytes
 ) -> None:
     check_ins.take(KID, token())
-    before = file_of(vault).read_bytes()
+    before = check_ins.last(KID)
     vault.clock.advance(SECOND)
     with pytest.raises(StaleCheckInError, match="not newer"):
         check_ins.take(KID, older)
-    assert file_of(vault).read_bytes() == before
+    assert check_ins.last(KID) == before
 
 
 STRANGER = SigningKey.generate()
@@ -117,7 +109,7 @@ def test_what_is_no_statement_of_this_camera_counts_for_nothing(
 ) -> None:
     with pytest.raises(JwsError):
         check_ins.take(KID, wrong)
-    assert not file_of(vault).exists()
+    assert check_ins.last(KID) is None
 
 
 def test_only_registered_cameras_have_one(check_ins: CheckIns) -> None:
@@ -128,25 +120,18 @@ def test_only_registered_cameras_have_one(check_ins: CheckIns) -> None:
         check_ins.take(STRANGER.public.thumbprint, token(key=STRANGER))
 
 
-def test_a_damaged_file_is_told_and_replaced(
+def test_a_row_that_its_camera_did_not_sign_is_told_and_replaced(
     vault: Vault, check_ins: CheckIns, caplog: pytest.LogCaptureFixture
 ) -> None:
     check_ins.take(KID, token())
-    for content in (b"{", b'{"arrived_us": 1, "statement": "a.b.c"}', b"\xff"):
-        file_of(vault).write_bytes(content)
-        with caplog.at_level(logging.WARNING):
-            assert check_ins.last(KID) is None
-        assert "no check-in of its camera" in caplog.text
+    state = state_in(vault.root)
+    with state.writing() as rows:
+        rows.execute(state_tables.check_ins.update().values(statement="a.b.c"))
+    with caplog.at_level(logging.WARNING):
+        assert check_ins.last(KID) is None
+    assert "none of its camera" in caplog.text
     check_ins.take(KID, token())
     assert check_ins.last(KID) is not None
-
-
-def test_no_link_is_followed(vault: Vault, check_ins: CheckIns, tmp_path: Path) -> None:
-    (vault.root / "office").mkdir(exist_ok=True)
-    os.symlink(tmp_path, vault.root / "office" / "check-ins")
-    with pytest.raises(StorageError):
-        check_ins.take(KID, token())
-    assert not (tmp_path / f"{KID}.json").exists()
 
 
 def test_what_a_camera_refused_since_is_told_once(
@@ -163,7 +148,7 @@ def test_what_a_camera_refused_since_is_told_once(
 
 def test_a_restart_keeps_them(vault: Vault, check_ins: CheckIns) -> None:
     check_ins.take(KID, token())
-    again = CheckIns(str(vault.root), vault.cameras, ManualClock())
+    again = check_ins_in(vault.root, vault.cameras, ManualClock())
     with pytest.raises(StaleCheckInError):
         again.take(KID, token())
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from camerad.office.server.directory_locks import DirectoryLocks, LockHeldError
+from camerad.office.server.directory_locks import DirectoryLocks
+from camerad.office.state.waiting_room import LockHeldError
 
 
 def test_who_only_tries_is_told_at_once_whether_it_is_held(tmp_path: Path) -> None:

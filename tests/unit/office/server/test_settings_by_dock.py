@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from check_in_helpers import said
 from desk_helpers import KEY, Camera
+from state_helpers import check_ins_in, offer_settings, offers_in, revoked_in
 
 from camerad.base.clock import SystemClock
 from camerad.config import policies
 from camerad.config.office_section import Office
 from camerad.config.provisioning import NAME
-from camerad.container.keys import SigningKey, encode_base64url
+from camerad.container.keys import SigningKey, Thumbprint, encode_base64url
 from camerad.control.check_in_report import PresentState, make_check_in
 from camerad.control.metrics import Metrics
 from camerad.dock.handover import HandoverMemory
@@ -27,16 +28,14 @@ from camerad.office.server.camera_overview import CameraOverview, overview
 from camerad.office.server.cameras import Cameras
 from camerad.office.server.check_ins import CheckIns
 from camerad.office.server.offer_check import OfferRefusedError, make_offer
-from camerad.office.server.settings_offers import SettingsOffer, SettingsOffers
-from camerad.office.server.update_offers import UpdateOffers
-from camerad.office.server.withdrawn_cameras import WithdrawnCameras
+from camerad.office.server.offers import CameraOffer, Offers
 from camerad.provisioning import settings_offer, signing
 from camerad.provisioning.apply import ApplyOutcome, apply
 from camerad.provisioning.boot_partition import BootPartition
 from camerad.provisioning.offered_settings import OfferedSettings
 from camerad.provisioning.provisioning_state import ProvisioningState
 from camerad.store import check_in
-from camerad.store.check_in import RunningSettings
+from camerad.store.check_in import SETTINGS, RunningSettings
 from tests.unit.provisioning.scene import OFFICE, document
 
 from .office_scene import URL, OfficeScene
@@ -49,23 +48,20 @@ STATUS = {"version": "0.1.0", "image": None, "conditions": ["docked"], "ready": 
 def test_what_the_desk_offers_while_an_earlier_offer_goes_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    offers = SettingsOffers(str(tmp_path))
-    offers.put(KID, b"the first")
-    found = offers.find(KID)
-    assert found is not None
-    find = offers.find
+    offers = offers_in(tmp_path)
+    offer_settings(tmp_path, KID, b"the first")
+    found = offers.list_of
 
-    def offered_meanwhile(kid: str) -> SettingsOffer | None:
-        monkeypatch.setattr(offers, "find", find)
-        there = find(kid)
-        offers.put(KID, b"the second")
+    def offered_meanwhile(kid: Thumbprint) -> list[CameraOffer]:
+        there = found(kid)
+        offer_settings(tmp_path, KID, b"the second")
         return there
 
-    monkeypatch.setattr(offers, "find", offered_meanwhile)
-    runs = said(settings=RunningSettings(found.file, 1, "by whom"))
-    assert offers.for_camera(KID, runs) is None
-    left = offers.find(KID)
-    assert left is not None and left.content == b"the second"
+    monkeypatch.setattr(offers, "list_of", offered_meanwhile)
+    runs = said(settings=RunningSettings("", 1, "by whom"))
+    assert list(offers.for_camera(KID, runs)) == []
+    (left,) = found(KID)
+    assert left.content == b"the second"
 
 
 @dataclass
@@ -133,24 +129,24 @@ class Way:
         """As `camerad office offer settings`."""
         register = camera_register.read(str(self.office.register))
         camera, offer = make_offer(NAME, content, signing.sign(by, content), register, self.known)
-        self.offers.put(camera.thumbprint, offer)
+        offer_settings(self.office.directory, camera.thumbprint, offer)
 
     @property
     def known(self) -> CheckIns:
         cameras = Cameras(str(self.office.register))
-        return CheckIns(str(self.office.directory), cameras, self.office.clock)
+        return check_ins_in(self.office.directory, cameras, self.office.clock)
 
     @property
-    def offers(self) -> SettingsOffers:
-        return SettingsOffers(str(self.office.directory))
+    def offers(self) -> Offers:
+        return offers_in(self.office.directory)
 
     @property
     def status(self) -> CameraOverview:
         """As `camerad office status`."""
         register = camera_register.read(str(self.office.register))
-        now_us, updates = self.office.clock.wall_us(), UpdateOffers(str(self.office.directory))
-        gone = WithdrawnCameras(str(self.office.directory))
-        (found,) = overview(register, self.known, self.offers, updates, now_us, withdrawn=gone)
+        now_us = self.office.clock.wall_us()
+        gone = revoked_in(self.office.directory)
+        (found,) = overview(register, self.known, self.offers, gone, now_us)
         return found
 
 
@@ -178,7 +174,7 @@ def test_a_file_goes_all_the_way(way: Way) -> None:
     said = way.status.said
     assert said is not None and said.settings is not None and said.settings.serial == 2
     assert way.status.settings.value == "current"
-    assert way.offers.find(KID) is None
+    assert way.offers.find(KID, SETTINGS) is None
 
 
 def test_a_policy_that_the_camera_s_image_does_not_have_is_said_before_it_is_offered(
@@ -191,10 +187,10 @@ def test_a_policy_that_the_camera_s_image_does_not_have_is_said_before_it_is_off
     path.write_text((own / "policies" / "generic.yaml").read_text() + "since: 99.0.0\n")
     with pytest.raises(OfferRefusedError, match=r"cam-1: .* comes with camerad 99\.0\.0") as caught:
         way.offer(NEW_POLICY)
-    assert (caught.value.why, way.offers.find(KID)) == ("newer_image", None)
+    assert (caught.value.why, way.offers.find(KID, SETTINGS)) == ("newer_image", None)
     path.write_text(path.read_text().replace("99.0.0", "0.1.0"))
     way.offer(NEW_POLICY)
-    assert way.offers.find(KID) is not None
+    assert way.offers.find(KID, SETTINGS) is not None
 
 
 @pytest.mark.parametrize(
@@ -210,7 +206,9 @@ def test_what_an_office_s_server_offers_of_its_own_is_refused(
     way: Way, offer: bytes, why: str
 ) -> None:
     """Whoever took the server over puts there what they like, signed once by the office or not."""
-    way.offers.put(KID, settings_offer.join(offer, signing.sign(OFFICE, offer)))
+    offer_settings(
+        way.office.directory, KID, settings_offer.join(offer, signing.sign(OFFICE, offer))
+    )
     way.dock()
     (refused,) = way.daemon.refusals
     assert refused is not None and why in refused
@@ -226,7 +224,7 @@ def test_a_key_of_the_server_s_own_opens_nothing(way: Way) -> None:
     offer = document(2, camera=KID, office=own, device="cam-1")
     with pytest.raises(OfferRefusedError, match="another key"):
         way.offer(offer, own)
-    way.offers.put(KID, settings_offer.join(offer, signing.sign(own, offer)))
+    offer_settings(way.office.directory, KID, settings_offer.join(offer, signing.sign(own, offer)))
     way.dock()
     (refused,) = way.daemon.refusals
     assert refused is not None and "another key" in refused

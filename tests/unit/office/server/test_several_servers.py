@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from desk_helpers import KEY, ONE, TWO, Camera
 from msgspec.structs import replace
+from state_helpers import uploads_in
 
 from camerad.base.clock import SECOND, ManualClock
 from camerad.base.errors import CameradError
@@ -26,7 +27,6 @@ from camerad.office.server.nonces import NonceError, Nonces
 from camerad.office.server.office_server import OccupiedError
 from camerad.office.server.upload_files import Declaration
 from camerad.office.server.upload_limits import UploadLimits
-from camerad.office.server.uploads import Uploads
 from tests.unit.office.server.office_scene import ID, DockClient, OfficeScene, Running
 
 PART = 3_000
@@ -140,7 +140,7 @@ def test_what_a_server_left_that_ended_is_taken_over_by_another_one(
     content = path.read_bytes()
     with serving(scene, 1) as (client,):
         assert client.bring_ledger(camera.root / "ledger").status == 200
-        left = Uploads(str(scene.directory), UploadLimits(reserve=0), scene.clock)
+        left = uploads_in(scene.directory, UploadLimits(reserve=0), scene.clock)
         left.declare(KEY.public.thumbprint, Declaration(ONE, final_of(path), len(content)))
         part = left.begin(KEY.public.thumbprint, ONE, 0)
         part.write(content)
@@ -183,7 +183,7 @@ def test_one_upload_is_taken_over_once_whoever_begins(
     # As if it had ended behind the last step but one.
     for path in paths:
         (copy,) = scene.directory.glob(f"*/recordings/{path.name}")
-        left = Uploads(str(scene.directory), UploadLimits(reserve=0), scene.clock)
+        left = uploads_in(scene.directory, UploadLimits(reserve=0), scene.clock)
         left.declare(
             KEY.public.thumbprint, Declaration(path.stem, final_of(path), copy.stat().st_size)
         )
@@ -206,7 +206,7 @@ def test_one_upload_is_taken_over_once_whoever_begins(
 def test_uploads_of_two_servers_share_room_and_names(tmp_path: Path) -> None:
     """What one declares counts at the other, too."""
     kid = "k" * 43
-    two = [Uploads(str(tmp_path), UploadLimits(reserve=0, unfinished=1)) for _ in range(2)]
+    two = [uploads_in(tmp_path, UploadLimits(reserve=0, unfinished=1)) for _ in range(2)]
     two[0].declare(kid, Declaration(ID, "ab" * 32, 10))
     assert two[1].declare(kid, Declaration(ID, "ab" * 32, 10)) == 0
     with pytest.raises(CameradError, match="unfinished uploads"):
@@ -224,8 +224,11 @@ DECLARES = """
 import sys
 from camerad.base import durable_files
 from camerad.office.server.upload_files import Declaration, UploadFiles
+from camerad.office.server.revoked_cameras import RevokedCameras
+from camerad.office.server.state_import import open_state
 from camerad.office.server.upload_limits import UploadLimits
 from camerad.office.server.uploads import Uploads
+from camerad.office.state.database_settings import IndexSettings
 
 make = UploadFiles.make
 
@@ -235,7 +238,8 @@ def stopped(self, *declared):
     make(self, *declared)
 
 UploadFiles.make = stopped
-uploads = Uploads(sys.argv[1], UploadLimits(reserve=0))
+revoked = RevokedCameras(open_state(IndexSettings(), sys.argv[1]))
+uploads = Uploads(sys.argv[1], revoked, UploadLimits(reserve=0))
 print(uploads.declare(sys.argv[2], Declaration(sys.argv[3], "ab" * 32, 10)), flush=True)
 sys.stdin.readline()
 """
@@ -282,7 +286,7 @@ def test_a_server_starts_and_tidies_while_another_one_is_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(uploads_module, "DECLARING_SECONDS", 0.05)
-    uploads = Uploads(str(tmp_path), UploadLimits(reserve=0))
+    uploads = uploads_in(tmp_path, UploadLimits(reserve=0))
     left = tmp_path / "office" / "incoming" / ("k" * 43) / ID
     left.mkdir(parents=True)
     with DirectoryLocks(str(tmp_path)).hold("declaring"):
@@ -341,7 +345,7 @@ def test_what_waited_for_a_ledger_that_came_by_another_server_waits_no_more(
 
 def test_what_a_server_knows_of_uploads_goes_with_them(tmp_path: Path) -> None:
     kid = "k" * 43
-    one, other = (Uploads(str(tmp_path), UploadLimits(reserve=0), ManualClock()) for _ in range(2))
+    one, other = (uploads_in(tmp_path, UploadLimits(reserve=0), ManualClock()) for _ in range(2))
     one.declare(kid, Declaration(ID, "ab" * 32, 10))
     part = one.begin(kid, ID, 0)
     part.write(b"0123456789")

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from desk_helpers import KEY
 from small_office import CuttingWire
+from state_helpers import offer_settings, withdraw_offer
 
 from camerad.base import durable_files
 from camerad.base.errors import ControlError
@@ -26,7 +27,7 @@ from camerad.evidence.camera_register import Register
 from camerad.exchange.pace import BURST
 from camerad.office.server import offer_routes
 from camerad.office.server.camera_overview import OfferedUpdateState
-from camerad.office.server.settings_offers import SettingsOffers
+from camerad.store.check_in import UPDATE
 from camerad.update.errors import BundleRefusedError, UpdateNotNowError
 from camerad.update.offered_bundles import READY
 from tests.unit.update.scene import NEW, OLD
@@ -171,7 +172,7 @@ def test_without_the_office_s_word_nothing_is_fetched_or_removed(
 def test_what_is_offered_no_more_takes_no_room(way: UpdateWay) -> None:
     way.offer(BUNDLE)
     way.dock()
-    assert way.offers.withdraw(KID)
+    assert withdraw_offer(way.office.directory, KID, UPDATE)
     way.dock()
     assert way.handed_in == set()
     other = a_bundle(seed=1)
@@ -440,8 +441,7 @@ def test_so_many_are_sent_an_update_at_once_and_settings_are_no_update(
     way: UpdateWay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     way.offer(BUNDLE)
-    settings = SettingsOffers(str(way.office.directory))
-    settings.put(KID, b"settings")
+    offer = offer_settings(way.office.directory, KID, b"settings")
     monkeypatch.setattr(offer_routes, "LONGEST_ANSWER", RANGE)
     waiting, go = threading.Event(), threading.Event()
     pieces = offer_routes._next
@@ -461,8 +461,6 @@ def test_so_many_are_sent_an_update_at_once_and_settings_are_no_update(
     )
     asks.start()
     assert waiting.wait(20)
-    offer = settings.find(KID)
-    assert offer is not None
     # Settings are sent meanwhile, to this very camera; they count for nothing.
     for _ in range(2):
         refused = way.client.ask("GET", path, None, range_)
@@ -481,8 +479,7 @@ def test_settings_that_are_fetched_meanwhile_make_no_room_for_another_update(
     way.offer(BUNDLE)
     monkeypatch.setattr(offer_routes, "LONGEST_ANSWER", RANGE)
     settings = b"a.b.c"
-    offered = way.office.directory / "office" / "offers" / KID / "settings.jws"
-    offered.write_bytes(settings)
+    offer_settings(way.office.directory, KID, settings)
     waiting, go = threading.Event(), threading.Event()
     pieces = offer_routes._next
 

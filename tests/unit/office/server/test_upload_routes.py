@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from state_helpers import revoke, take_back
 
 from camerad.base import durable_files
 from camerad.exchange.request_signature import NONCE
 from camerad.office.server import bodies, upload_routes
 from camerad.office.server.part_upload import PartUpload
-from camerad.office.server.withdrawn_cameras import Withdrawal, WithdrawnCameras
 from tests.unit.office.server.office_scene import (
     DEADLINE,
     FINAL,
@@ -282,11 +282,10 @@ def test_a_part_that_is_just_coming_does_not_count_once_its_camera_is_withdrawn(
     client.declare()
     half = half_part(client, b"0123456789")
     until(lambda: begun, what="it is coming")
-    withdrawn = WithdrawnCameras(str(scene.directory))
-    withdrawn.put(client.key.public.thumbprint, Withdrawal(1, "w", "stolen", "r"))
+    revoke(scene.directory, client.key.public.thumbprint)
     assert half.end() == 403
     half.close()
-    withdrawn.remove(client.key.public.thumbprint)
+    take_back(scene.directory, client.key.public.thumbprint)
     assert client.offset() == 0
     assert client.patch(0, b"0123456789").status == 204, "back, it goes on"
 

@@ -7,12 +7,13 @@ import os
 from pathlib import Path
 
 import pytest
+from state_helpers import uploads_in
 
 from camerad.base.clock import DAY, ClockSource, ManualClock
 from camerad.office.server.upload_errors import CameraQuotaError
 from camerad.office.server.upload_files import Declaration
 from camerad.office.server.upload_limits import UploadLimits
-from camerad.office.server.uploads import ExpiredUpload, Uploads
+from camerad.office.server.uploads import ExpiredUpload
 
 KID, OTHER = "k" * 43, "-" + "o" * 42
 ID, ANOTHER = "20261128T120000Z-000001-0123abcd", "20261128T120000Z-000002-0123abcd"
@@ -29,7 +30,7 @@ class Office:
 
     def restart(self) -> None:
         """Begin anew on what is on the storage."""
-        self.uploads = Uploads(str(self.root), UploadLimits(reserve=0), self.clock)
+        self.uploads = uploads_in(self.root, UploadLimits(reserve=0), self.clock)
 
     def bring(self, body: bytes, length: int, kid: str = KID, recording: str = ID) -> None:
         """Have a part come of an upload, after its declaration."""
@@ -61,6 +62,7 @@ class Office:
 def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
     class Free:
         f_bavail, f_frsize = 120, 1
+        f_flag = 0
 
     monkeypatch.setattr(os, "statvfs", lambda _: Free)
     return Office(tmp_path)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from state_helpers import revoke, take_back, uploads_in
 
 from camerad.base import durable_files
 from camerad.base.clock import DAY, ClockSource, ManualClock
@@ -18,7 +19,6 @@ from camerad.office.server.part_upload import WRITE_OUT
 from camerad.office.server.upload_files import Declaration, UploadFiles
 from camerad.office.server.upload_limits import UploadLimits
 from camerad.office.server.uploads import INCOMING, Uploads
-from camerad.office.server.withdrawn_cameras import Withdrawal, WithdrawnCameras
 from camerad.store.locations import OFFICE
 
 KID, OTHER = "k" * 43, "-" + "o" * 42
@@ -38,7 +38,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def uploads(tmp_path: Path, clock: ManualClock) -> Uploads:
-    return Uploads(str(tmp_path), SMALL, clock)
+    return uploads_in(tmp_path, SMALL, clock)
 
 
 def declare(uploads: Uploads, length: int = 10, recording: str = ID, kid: str = KID) -> int:
@@ -72,7 +72,7 @@ def test_another_server_on_the_same_directory_goes_on_where_this_one_was(
 ) -> None:
     declare(uploads)
     send(uploads, b"0123")
-    again = Uploads(str(tmp_path), SMALL, clock)
+    again = uploads_in(tmp_path, SMALL, clock)
     assert again.offset(KID, ID) == 4
     assert declare(again) == 4
 
@@ -130,7 +130,7 @@ def test_a_part_that_is_given_up_leaves_nothing(uploads: Uploads) -> None:
 def test_a_long_part_is_written_out_while_it_comes_and_counts_when_it_is_synchronised(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    uploads = Uploads(str(tmp_path), UploadLimits(reserve=0))
+    uploads = uploads_in(tmp_path, UploadLimits(reserve=0))
     piece, calls = bytes(WRITE_OUT // 2), list[tuple[str, int, int]]()
     begin_sync, sync = durable_files.begin_sync, durable_files.sync
 
@@ -166,7 +166,7 @@ def test_a_storage_that_fails_before_the_end_makes_nothing_count(
     def failing(*_: object) -> None:
         raise StorageError("the disk is gone")
 
-    uploads = Uploads(str(tmp_path), UploadLimits(reserve=0))
+    uploads = uploads_in(tmp_path, UploadLimits(reserve=0))
     declare(uploads, WRITE_OUT)
     monkeypatch.setattr(durable_files, "begin_sync", failing)
     part = uploads.begin(KID, ID, 0)
@@ -277,7 +277,7 @@ def test_nothing_follows_a_link(tmp_path: Path, place: str) -> None:
     link.parent.mkdir(parents=True)
     link.symlink_to(elsewhere)
     with pytest.raises(StorageError, match="symbolic link"):
-        declare(Uploads(str(root), SMALL))
+        declare(uploads_in(root, SMALL))
     assert list(elsewhere.iterdir()) == []
 
 
@@ -335,10 +335,11 @@ def test_room_is_kept_for_all_that_was_declared(
 
     class Full:
         f_bavail, f_frsize = free // state.f_frsize, state.f_frsize
+        f_flag = 0
 
     monkeypatch.setattr(camera_quotas, "most_of_one", lambda *_: 1 << 60)  # a rule of its own
     monkeypatch.setattr(os, "statvfs", lambda path: Full)
-    uploads = Uploads(str(tmp_path), UploadLimits(reserve=100_000))
+    uploads = uploads_in(tmp_path, UploadLimits(reserve=100_000))
     declare(uploads, free - 200_000)
     with pytest.raises(errors.NoRoomError, match="are promised to uploads that are not complete"):
         declare(uploads, 100_001, number(2), kid=OTHER)
@@ -352,21 +353,22 @@ def test_what_a_withdrawn_camera_does_not_bring_has_no_room_and_is_not_under_way
 
     class Free:
         f_bavail, f_frsize = 1_000_000, 1
+        f_flag = 0
 
     monkeypatch.setattr(camera_quotas, "most_of_one", lambda *_: 1 << 60)  # a rule of its own
     monkeypatch.setattr(os, "statvfs", lambda path: Free)
-    uploads, withdrawn = Uploads(str(tmp_path), SMALL), WithdrawnCameras(str(tmp_path))
+    uploads = uploads_in(tmp_path, SMALL)
     declare(uploads, 1, number(2))
     send(uploads, b"0", rec=number(2))
     declare(uploads, 400_000)
     assert uploads.count() == (1, 1)
     with pytest.raises(errors.NoRoomError, match="are promised to uploads"):
         declare(uploads, 650_000, kid=OTHER)
-    withdrawn.put(KID, Withdrawal(1, "w", "stolen", "r"))
+    revoke(tmp_path, KID)
     assert uploads.count() == (0, 1)
     declare(uploads, 650_000, kid=OTHER)
     assert uploads.count() == (1, 1)
-    withdrawn.remove(KID)
+    take_back(tmp_path, KID)
     assert uploads.count() == (2, 1)
 
 
@@ -408,10 +410,11 @@ def test_room_that_was_promised_and_not_used_is_free_again_after_a_day(
 
     class Free:
         f_bavail, f_frsize = 100, 1
+        f_flag = 0
 
     monkeypatch.setattr(camera_quotas, "most_of_one", lambda *_: 1 << 60)  # a rule of its own
     monkeypatch.setattr(os, "statvfs", lambda _: Free)
-    uploads = Uploads(str(tmp_path), UploadLimits(reserve=0), clock)
+    uploads = uploads_in(tmp_path, UploadLimits(reserve=0), clock)
     declare(uploads, 90)
     send(uploads, b"01234")
     for advance in (0, DAY - 1):
@@ -435,11 +438,12 @@ def test_a_clock_that_is_not_trusted_takes_no_room_back(
 ) -> None:
     class Free:
         f_bavail, f_frsize = 100, 1
+        f_flag = 0
 
     monkeypatch.setattr(camera_quotas, "most_of_one", lambda *_: 1 << 60)  # a rule of its own
     monkeypatch.setattr(os, "statvfs", lambda _: Free)
     clock.source = ClockSource.UNKNOWN
-    uploads = Uploads(str(tmp_path), UploadLimits(reserve=0), clock)
+    uploads = uploads_in(tmp_path, UploadLimits(reserve=0), clock)
     declare(uploads, 90)
     clock.advance(3 * DAY)
     with pytest.raises(errors.NoRoomError):
@@ -466,7 +470,7 @@ def test_a_clock_that_jumps_or_is_not_trusted_removes_nothing(
     clock.source = ClockSource.UNKNOWN
     clock.advance(8 * DAY)
     assert uploads.expire(clock.moment()) == []
-    assert Uploads(str(tmp_path), SMALL, clock).expire(clock.moment()) == []
+    assert uploads_in(tmp_path, SMALL, clock).expire(clock.moment()) == []
 
 
 def test_what_is_being_written_does_not_expire(uploads: Uploads, clock: ManualClock) -> None:
@@ -579,7 +583,7 @@ def _whole(uploads: Uploads, recording: str) -> None:
 
 
 def test_complete_uploads_of_a_camera_are_bounded_and_found_by_name(tmp_path: Path) -> None:
-    uploads = Uploads(str(tmp_path), UploadLimits(reserve=0, complete=2))
+    uploads = uploads_in(tmp_path, UploadLimits(reserve=0, complete=2))
     for count in (1, 2):
         _whole(uploads, number(count))
     with pytest.raises(errors.TooManyUploadsError, match="bring its ledger"):
@@ -601,7 +605,7 @@ def test_a_complete_upload_that_nobody_takes_over_goes_in_its_time(
     assert uploads.expire(clock.moment()) == []
     clock.advance(1)
     # A server that was away meanwhile has a day to take it over.
-    again = Uploads(str(tmp_path), SMALL, clock)
+    again = uploads_in(tmp_path, SMALL, clock)
     assert again.expire(clock.moment()) == []
     clock.advance(DAY)
     assert again.expire(clock.moment())[0][:2] == (KID, ID)

@@ -21,11 +21,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from camerad.base import durable_files
 from camerad.base.clock import ManualClock
 from camerad.base.errors import StorageError
+from camerad.container.keys import Thumbprint
 from camerad.office.server import upload_errors as errors
 from camerad.office.server.part_upload import PartUpload
+from camerad.office.server.revoked_cameras import Revocation, RevokedCameras
 from camerad.office.server.upload_files import Declaration, UploadFiles, UploadProgress
 from camerad.office.server.upload_limits import UploadLimits
 from camerad.office.server.uploads import Uploads
+from camerad.office.state.database_settings import IndexSettings
+from camerad.office.state.office_state import OfficeState
 from tests.crash.model import Disk, Rules, Survey, Tree
 from tests.crash.trace import Op, Recorder
 from tests.crash.workspace import Workspace
@@ -35,6 +39,16 @@ IDS = [f"20261128T120000Z-{count:06d}-0123abcd" for count in (1, 2)]
 LENGTH = 9000
 WHOLE = {one: Random(one).randbytes(LENGTH) for one in IDS}
 LIMITS = UploadLimits(reserve=0)
+
+
+class NoneRevoked(RevokedCameras):
+    """Keeps no rows, so that all operations are those of the uploads."""
+
+    def __init__(self) -> None:
+        super().__init__(OfficeState(IndexSettings(), ""))
+
+    def list_all(self) -> dict[Thumbprint, Revocation]:
+        return {}
 
 
 class Client(RuleBasedStateMachine):
@@ -60,7 +74,7 @@ class Client(RuleBasedStateMachine):
         Workspace(str(directory)).show(tree)
         self.tree = tree
         self.recorder = Recorder(str(directory), sites=False)
-        self.uploads = Uploads(str(directory), LIMITS, ManualClock())
+        self.uploads = Uploads(str(directory), NoneRevoked(), LIMITS, ManualClock())
         self.promised: list[tuple[int, dict[str, int | None]]] = []
         self._promise()
         with self.recorder.recording():
@@ -133,7 +147,7 @@ class Client(RuleBasedStateMachine):
         """How far the uploads are in a state, whose bytes are compared."""
         directory = Path(tempfile.mkdtemp(dir=self.root))
         Workspace(str(directory)).show(tree)
-        uploads = Uploads(str(directory), LIMITS, ManualClock())
+        uploads = Uploads(str(directory), NoneRevoked(), LIMITS, ManualClock())
         found: dict[str, int | None] = {}
         for recording in IDS:
             try:

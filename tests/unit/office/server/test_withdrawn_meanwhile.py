@@ -12,9 +12,10 @@ import pytest
 from aiohttp import web
 from check_in_helpers import token
 from desk_helpers import KEY, ONE, Camera
+from state_helpers import revoke, state_in, take_back
 
 from camerad.office.server.authentication import Authentication
-from camerad.office.server.withdrawn_cameras import Withdrawal, WithdrawnCameras
+from camerad.office.server.check_ins import arrival_times
 from camerad.store.locations import office_place
 from tests.unit.office.server.office_scene import DEADLINE, DockClient, HalfRequest, OfficeScene
 
@@ -33,22 +34,22 @@ def client(scene: OfficeScene) -> Iterator[DockClient]:
 @pytest.fixture
 def admitted(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Set once a request was let in."""
-    found, check = threading.Event(), Authentication.check_not_withdrawn
+    found, check = threading.Event(), Authentication.check_not_revoked
 
     async def checked(guard: Authentication, request: web.Request) -> None:
         await check(guard, request)
         found.set()
 
-    monkeypatch.setattr(Authentication, "check_not_withdrawn", checked)
+    monkeypatch.setattr(Authentication, "check_not_revoked", checked)
     return found
 
 
 def kept(scene: OfficeScene) -> set[str]:
     """All that came from the camera. The server begins the office's own ledger by itself."""
-    parts = ("*.jws", "*.jsonl", "check-ins/*")
-    found = {path for part in parts for path in scene.directory.rglob(part)}
+    found = {path for part in ("*.jws", "*.jsonl") for path in scene.directory.rglob(part)}
     own = Path(office_place(str(scene.directory)).ledger)
-    return {str(path.relative_to(scene.directory)) for path in found if path.parent != own}
+    kept = {str(path.relative_to(scene.directory)) for path in found if path.parent != own}
+    return kept | {str(at_us) for at_us in arrival_times(state_in(scene.directory)).values()}
 
 
 @pytest.mark.parametrize("what", ["check-in", "ledger file", "ledger list"])
@@ -74,12 +75,11 @@ def test_nothing_counts_that_comes_after_its_camera_was_withdrawn(
     admitted.clear()
     half = HalfRequest(client, method, path, body, {"Content-Type": kind})
     assert admitted.wait(DEADLINE)
-    withdrawn, kid = WithdrawnCameras(str(scene.directory)), KEY.public.thumbprint
-    withdrawn.put(kid, Withdrawal(1, "w", "stolen", "r"))
+    revoke(scene.directory, KEY.public.thumbprint)
     assert half.end() == 403
     half.close()
     assert kept(scene) == before
     # Back, it may.
-    withdrawn.remove(kid)
+    take_back(scene.directory, KEY.public.thumbprint)
     assert client.ask(method, path, body, {"Content-Type": kind}).status in (200, 204)
     assert kept(scene) != before

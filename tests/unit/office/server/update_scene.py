@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from desk_helpers import KEY, Camera
+from state_helpers import check_ins_in, offers_in, revoked_in
 
 from camerad.base.clock import SystemClock
 from camerad.config.office_section import Office
@@ -28,10 +29,7 @@ from camerad.dock.update_fetch import UpdateFetch, UpdatePlace
 from camerad.evidence import camera_register
 from camerad.office.server.camera_overview import CameraOverview, overview
 from camerad.office.server.cameras import Cameras
-from camerad.office.server.check_ins import CheckIns
-from camerad.office.server.settings_offers import SettingsOffers
-from camerad.office.server.update_offers import OfferedUpdate, UpdateOffers
-from camerad.office.server.withdrawn_cameras import WithdrawnCameras
+from camerad.office.server.offers import CameraOffer, Offers
 from camerad.provisioning.offered_settings import OfferedSettings
 from camerad.store import check_in
 from camerad.update.offered_bundles import OfferedBundles
@@ -118,24 +116,23 @@ class UpdateWay:
     # ------------------------------------------------------------------ the office
 
     @property
-    def offers(self) -> UpdateOffers:
-        return UpdateOffers(str(self.office.directory))
+    def offers(self) -> Offers:
+        return offers_in(self.office.directory)
 
-    def offer(self, content: bytes, kid: str = KID) -> OfferedUpdate:
+    def offer(self, content: bytes, kid: str = KID) -> CameraOffer:
         """As `camerad office offer update`."""
         path = self.root / "new.raucb"
         path.write_bytes(content)
-        return self.offers.put(str(path), [kid], reserve=0)
+        return self.offers.put_file(str(path), [kid], reserve=0)
 
     @property
     def status(self) -> CameraOverview:
         """As `camerad office status`."""
         register = camera_register.read(str(self.office.register))
         cameras = Cameras(str(self.office.register))
-        known = CheckIns(str(self.office.directory), cameras, self.office.clock)
-        settings = SettingsOffers(str(self.office.directory))
-        gone, now_us = WithdrawnCameras(str(self.office.directory)), self.office.clock.wall_us()
-        found = overview(register, known, settings, self.offers, now_us, withdrawn=gone)
+        known = check_ins_in(self.office.directory, cameras, self.office.clock)
+        gone, now_us = revoked_in(self.office.directory), self.office.clock.wall_us()
+        found = overview(register, known, self.offers, gone, now_us)
         return next(one for one in found if one.kid == KID)
 
     # ------------------------------------------------------------------ the camera
