@@ -16,6 +16,7 @@ from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.office.server.refusal_log import RefusalLog
 from camerad.office.server.start_check import NotMountedError
+from camerad.office.state.waiting_room import LockHeldError
 
 log = logging.getLogger(__name__)
 
@@ -61,9 +62,9 @@ def plain_errors(refusals: RefusalLog) -> Middleware:
             return _answer(error.status, error.text or error.reason, headers)
         except (ConnectionError, asyncio.CancelledError):
             raise
-        except (StorageError, NotMountedError) as error:
+        except (StorageError, NotMountedError, LockHeldError) as error:
             tell_storage(refusals, request, error)
-            if error.errno in NO_ROOM:
+            if getattr(error, "errno", None) in NO_ROOM:
                 return _answer(
                     HTTPStatus.INSUFFICIENT_STORAGE, "the office's storage has no room left", {}
                 )

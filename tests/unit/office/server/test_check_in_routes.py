@@ -37,6 +37,8 @@ from camerad.office.server.lost_recordings import LostRecordings
 from camerad.office.server.takeover import Takeover
 from camerad.office.server.upload_files import Declaration
 from camerad.office.server.upload_limits import UploadLimits
+from camerad.office.state.office_state import OfficeState
+from camerad.office.state.waiting_room import LockHeldError
 from camerad.provisioning.validation import digest
 from camerad.store import check_in
 from camerad.store.check_in import SETTINGS, RefusedOffer, RunningSettings
@@ -59,6 +61,20 @@ def check_in_by(client: DockClient, *given: Any, **other: Any) -> Any:
     answer = client.ask("POST", "/v1/check-in", token(*given, **other), JOSE)
     assert answer.status == 200, answer.body
     return json.loads(answer.body)
+
+
+def test_a_check_in_is_to_come_later_while_the_database_is_locked(
+    office: OfficeScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def held(_: OfficeState) -> None:
+        raise LockHeldError("another request uses the office's database for too long")
+
+    with office.serving() as client:
+        with monkeypatch.context() as patched:
+            patched.setattr(OfficeState, "writing", held)
+            said = client.ask("POST", "/v1/check-in", token(), JOSE)
+        assert (said.status, int(said["Retry-After"]) > 0) == (503, True)
+        check_in_by(client)
 
 
 def test_a_check_in_is_durable_before_its_answer(office: OfficeScene) -> None:
