@@ -84,6 +84,7 @@ class Database:
         self.path: Final = made.database if made.get_backend_name() == "sqlite" else None
         """The file of SQLite; None for another engine."""
         self._name = made.render_as_string(hide_password=True) if self.path is None else self.path
+        self._errors: tuple[type[Exception], ...] = (DBAPIError,)
         # A connection that is kept would keep an index's removed file open.
         pool: dict[str, Any] = {"poolclass": NullPool}
         if schema.durable:
@@ -100,6 +101,9 @@ class Database:
             )
             event.listen(self._engine, "connect", self._set_up)
             event.listen(self._engine, "begin", _begin)
+
+        # `has_row` meets those of the driver itself.
+        self._errors = (DBAPIError, self._engine.dialect.loaded_dbapi.Error)
 
     @property
     def engine(self) -> Engine:
@@ -251,7 +255,7 @@ class Database:
     def _explaining(self) -> Iterator[None]:
         try:
             yield
-        except (DBAPIError, self._engine.dialect.loaded_dbapi.Error) as error:
+        except self._errors as error:
             cause = error.orig if isinstance(error, DBAPIError) else error
             said = printable(" ".join(str(cause).split()))[:300]
             if _is_damage(cause):
