@@ -89,7 +89,7 @@ def test_whoever_is_refused_is_told_why(
         one.tabs_to(".buttons button:nth-child(2)")
         page.keyboard.press("Enter")
         logs_in_at_city(one, city, "stranger")
-        expect(page.get_by_text("Nobody here has connected this account.")).to_be_visible()
+        expect(page.get_by_text("No person here has connected this account.")).to_be_visible()
         expect(page.get_by_role("button", name="Sign in with: City account")).to_be_visible()
         one.sees("unknown")
         page.goto(f"{scene.origin}/openid?error=access_denied&state=x")

@@ -249,7 +249,7 @@ class Office:
 
 def lets_in(admin: Worker, short: str, name: str, role: str) -> str:
     """The administrator adds somebody; the link for them."""
-    admin.button("Add somebody").click()
+    admin.button("Add a person").click()
     admin.field("Short name").fill(short)
     admin.field("Name").fill(name)
     admin.field(role).check()

@@ -88,7 +88,7 @@ class _Page:
         return REPORT_PAGE.substitute(
             lang=words.language,
             title=escape(words.gettext("Body cameras: report")),
-            subtitle=escape(words.gettext("What came of them, in figures that name nobody")),
+            subtitle=escape(words.gettext("Their use, in figures that name no person")),
             period=escape(
                 words.gettext(
                     "{first} to {last} (days in {zone})",

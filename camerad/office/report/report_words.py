@@ -21,7 +21,7 @@ CANNOT: Final = (
         "wear a camera."
     ),
     N_("Cameras count presses, not conflicts. Where no camera was worn, nothing was counted."),
-    N_("What is marked as typed in was counted by hand, and nobody can check it here."),
+    N_("What is marked as typed in was counted by hand, and cannot be checked here."),
 )
 METHOD: Final = (
     N_(
@@ -34,7 +34,7 @@ METHOD: Final = (
         "(1934)."
     ),
     N_(
-        "Medians and percentiles come from counts in classes, since nobody's single value is "
+        "Medians and percentiles come from counts in classes, since no person's single value is "
         "kept: the value is estimated within its class, and the class stands beside it. They need "
         "10 values, percentiles 20."
     ),
@@ -101,7 +101,7 @@ FIGURES: Final = {
     "viewings": N_("viewings by role"),
     "downloads": N_("recordings taken along, sealed, by role"),
     "hand_overs": N_("cases handed over"),
-    "share_never_given": N_("of the deleted: never given to anybody"),
+    "share_never_given": N_("of the deleted: never given out"),
     "hours_recorded": N_("hours recorded"),
     "hours_given": N_("hours given for viewing"),
     "delay_p50": N_("from the end of a recording to the office, median"),
@@ -143,10 +143,10 @@ EXPLAINED: Final = {
     "recordings_received": N_("by dock or stick"),
     "share_never_given": N_("given at the desk, to view or to take along"),
     "hours_recorded": N_("length of the recordings that the office took over"),
-    "hours_given": N_("each recording once; nobody knows how much of it was watched"),
+    "hours_given": N_("each recording once; how much of it was watched is not known"),
 }
 PARTS: Final = {
-    "hold": N_("until somebody releases it"),
+    "hold": N_("until it is released"),
     "hold_until": N_("to a day"),
     "prosecution": N_("a criminal or regulatory offence"),
     "danger": N_("averting a danger"),
@@ -169,7 +169,7 @@ PARTS: Final = {
     "storage_stalled": N_("card did not answer"),
     "storage_read_only": N_("card could only be read"),
     "ledger_failed": N_("ledger or key not usable"),
-    "no_recipients": N_("nobody named who could open recordings"),
+    "no_recipients": N_("no person named who could open recordings"),
     "unprovisioned": N_("not set up"),
     "provision_refused": N_("settings on the card refused"),
     "battery_low": N_("battery low"),

@@ -43,7 +43,7 @@ export function pem(raw) {
 /**
  * What the ledgers say, checked. tokens: the statements; signers: keys that signed them, but the
  * camera's; final: SHA-256 of the recording's end, null if none names it; hold: why the office keeps
- * it until somebody releases it, null if it does not; software: that the server says that it runs.
+ * it until it is released, null if it does not; software: that the server says that it runs.
  * @typedef {{tokens: string[], signers: PublicKey[], final: string | null,
  *   hold: {reason: string, who: string} | null, software: string}} LedgerWords
  *

@@ -8,7 +8,7 @@ import { TRANSLATIONS } from "./translations.js";
 const TEXTS = {
   package_make: N_("Make the package for the prosecutor"),
   package_again: N_("Make one more package"),
-  package_problem_no_key: N_("No camera of the register has its key, so nobody can check it."),
+  package_problem_no_key: N_("No camera of the register has its key, so it cannot be checked."),
   package_problem_unreadable: N_("It cannot be read as a recording."),
   package_problem_no_pictures: N_("It has no pictures."),
   package_file: N_("File"),

@@ -154,7 +154,7 @@ async function leave(why = "refused_not_signed_in") {
 
 /** The server does not answer, so nobody knows whether what is open may be seen still. */
 function closeOpen() {
-  if (letGo()) tell(gettext("The server does not answer. What was open is closed, and the key is forgotten: without the server nobody knows whether you may see it still."), "wrong");
+  if (letGo()) tell(gettext("The server does not answer. What was open is closed, and the key is forgotten: without the server it is not known whether you may still see it."), "wrong");
 }
 
 async function signOut() {
@@ -201,7 +201,7 @@ try {
 } catch (error) {
   unknown = true;
   document.documentElement.lang = language();
-  fill(main, make("h1", {}, gettext("Evidence desk")), make("p", { role: "alert" }, gettext("Nobody knows now whether you are signed in. {why} Then load the page again.", { why: sentence(error) })));
+  fill(main, make("h1", {}, gettext("Evidence desk")), make("p", { role: "alert" }, gettext("It is not known now whether you are signed in. {why} Then load the page again.", { why: sentence(error) })));
 }
 if (!unknown && returned === null) await show();
 else if (!unknown) {

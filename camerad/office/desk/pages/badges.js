@@ -14,7 +14,7 @@ export function showBadges(main) {
   fill(
     main,
     make("h1", {}, gettext("Badges")),
-    make("p", { class: "hint" }, gettext("Whoever holds a badge up to a camera after taking it out of its dock begins a shift. A badge proves nothing about who holds it. The ids are not kept.")),
+    make("p", { class: "hint" }, gettext("A person who takes a camera out of its dock and holds a badge up to it begins a shift. A badge proves nothing about who holds it. The ids are not kept.")),
     make(
       "form",
       { class: "entry", onsubmit: (event) => { event.preventDefault(); draw(ids.value, sheet, printer); } },

@@ -34,7 +34,7 @@ const say = sayFrom({
   why_storage_stalled: N_("The card does not answer. To the workshop."),
   why_storage_read_only: N_("The card can only be read. To the workshop."),
   why_ledger_failed: N_("Its ledger or key cannot be used. To the workshop."),
-  why_no_recipients: N_("Nobody is named who could open its recordings. Offer it settings."),
+  why_no_recipients: N_("No person is named who could open its recordings. Offer it settings."),
   why_unprovisioned: N_("It is not set up."),
   why_provision_refused: N_("It refused the file on its card."),
   why_battery_low: N_("The battery is low. Leave it in the dock."),
@@ -89,7 +89,7 @@ export async function showCameras({ main, me }, [where] = []) {
     main,
     make("h1", {}, gettext("Cameras")),
     make("p", {}, gettext("{ready} of {all} can be handed out.", { ready: list.rows.filter((one) => one.state === "ready").length, all: list.rows.length })),
-    make("p", { class: "hint" }, gettext("As each camera said in its dock, every quarter of an hour. What it does elsewhere nobody here knows.")),
+    make("p", { class: "hint" }, gettext("As each camera said in its dock, every quarter of an hour. What it does elsewhere is not known here.")),
     buttons(list.rows, may),
     body,
     drawOffers(list.rows, may),
@@ -111,7 +111,7 @@ function buttons(rows, { handsOut, manages, again }) {
 }
 
 function draw(rows, may) {
-  if (rows.length === 0) return make("p", {}, gettext("No camera is in the register. Whoever runs the server puts it there."));
+  if (rows.length === 0) return make("p", {}, gettext("No camera is in the register. The server's operator puts it there."));
   return WIDE.matches ? drawTable(rows, may) : make("ul", { class: "people" }, rows.map((one) => drawCard(one, may)));
 }
 
@@ -242,5 +242,5 @@ async function withdraw(one, again) {
 
 async function takeBack(one, again) {
   const work = ({ reason }) => post("/api/cameras/return", { kid: one.kid, reason });
-  await askToDo(gettext("Take {name} back?", one), gettext("From then on the office takes its recordings again, the ones from meanwhile included. If it was out of hand, have it checked first: somebody may have its key."), [reasonField()], gettext("Take back"), work, gettext("{name} counts again.", one), again);
+  await askToDo(gettext("Take {name} back?", one), gettext("From then on the office takes its recordings again, the ones from meanwhile included. If it was out of hand, have it checked first: another person may have its key."), [reasonField()], gettext("Take back"), work, gettext("{name} counts again.", one), again);
 }

@@ -53,8 +53,8 @@ async function drawCases(page, { unreadable, lost }, number, said) {
     page.main,
     make("h1", {}, gettext("Cases")),
     number === "" ? null : make("p", { class: "wrong" }, gettext("There is no case {number} here, or it cannot be read.", { number })),
-    unreadable.count === 0 ? null : make("p", { class: "wrong" }, gettext("Cases that cannot be read and are not shown here: {count}. The server's log says which files are damaged; whoever runs it puts them back from a backup.", unreadable)),
-    lost.count === 0 ? null : make("p", { class: "wrong" }, gettext("Cases that the ledger tells of and whose files are gone: {count} ({numbers}). The server's log names the files; whoever runs it puts them back from a backup.", { numbers: lost.numbers.join(", ") + (lost.count > lost.numbers.length ? ", …" : ""), count: lost.count })),
+    unreadable.count === 0 ? null : make("p", { class: "wrong" }, gettext("Cases that cannot be read and are not shown here: {count}. The server's log says which files are damaged; the server's operator puts them back from a backup.", unreadable)),
+    lost.count === 0 ? null : make("p", { class: "wrong" }, gettext("Cases that the ledger tells of and whose files are gone: {count} ({numbers}). The server's log names the files; the server's operator puts them back from a backup.", { numbers: lost.numbers.join(", ") + (lost.count > lost.numbers.length ? ", …" : ""), count: lost.count })),
     make("div", { class: "buttons" }, make("button", { class: "main", onclick: () => open(page) }, gettext("Open a case"))),
     make("form", { class: "filters", onsubmit: search }, field(gettext("Number contains"), wanted), make("button", {}, gettext("Find"))),
     none,
@@ -190,7 +190,7 @@ async function openNew(number) {
 }
 
 async function close(number, again) {
-  await askToDo(`${gettext("Close the case")}: ${number}`, gettext("After that nothing can be added, taken out or handed over, until somebody opens it again."), [], gettext("Close the case"), () => post("/api/cases/close", { number }), gettext("The case is closed."), again);
+  await askToDo(`${gettext("Close the case")}: ${number}`, gettext("After that nothing can be added, taken out or handed over, until it is opened again."), [], gettext("Close the case"), () => post("/api/cases/close", { number }), gettext("The case is closed."), again);
 }
 
 async function takeOut({ number, handed_over: left }, recording, title, again) {

@@ -64,7 +64,7 @@ const say = sayFrom({
   did_rights_openid_connected: N_("city's account connected"),
   did_rights_withdrawn: N_("access withdrawn"),
   did_rights_restored: N_("access restored, passkeys removed"),
-  did_rights_signed_out: N_("signed out by somebody else"),
+  did_rights_signed_out: N_("signed out by another person"),
   did_case_opened: N_("case opened"),
   did_case_added: N_("put into the case"),
   did_case_removed: N_("taken out of the case"),

@@ -28,7 +28,7 @@ export async function showPeople({ main, me }) {
   redraw(
     main,
     make("h1", {}, gettext("People")),
-    manages ? make("div", { class: "buttons" }, make("button", { class: "main", onclick: () => add(again) }, gettext("Add somebody"))) : null,
+    manages ? make("div", { class: "buttons" }, make("button", { class: "main", onclick: () => add(again) }, gettext("Add a person"))) : null,
     make("ul", { class: "people" }, people.map((one) => drawPerson(one, manages && one.id !== me.id, again))),
   );
 }
@@ -80,7 +80,7 @@ async function add(again) {
     roleFields([]),
   ];
   let given = null;
-  const said = await ask(gettext("Add somebody"), null, fields, gettext("Add"), gettext("Cancel"), async (typed) => {
+  const said = await ask(gettext("Add a person"), null, fields, gettext("Add"), gettext("Cancel"), async (typed) => {
     const wrong = SHORT_NAME.test(typed.id) ? needsRole(typed) : gettext("A short name has up to 40 of a-z, 0-9, dot and dash, and a name is one line.");
     if (wrong === null) given = await post("/api/people/add", { id: typed.id, name: typed.name, roles: chosenRoles(typed) });
     return wrong;
@@ -108,7 +108,7 @@ async function signOutAll(one, again) {
 }
 
 async function restore(one, again) {
-  const text = gettext("{name} may sign in again, with the roles: {roles}. Former passkeys and a connected account count no more. Whoever runs the server makes the link for a new passkey.", { name: one.name, roles: one.roles.map((role) => (ROLES.includes(role) ? say(`role_${role}_short`) : role)).join(", ") });
+  const text = gettext("{name} may sign in again, with the roles: {roles}. Former passkeys and a connected account count no more. The server's operator makes the link for a new passkey.", { name: one.name, roles: one.roles.map((role) => (ROLES.includes(role) ? say(`role_${role}_short`) : role)).join(", ") });
   await askToDo(`${gettext("Restore")}: ${one.name}`, text, [], gettext("Restore"), () => post("/api/people/restore", { id: one.id }), gettext("{name} has access again, and needs a link.", one), again);
 }
 
@@ -116,7 +116,7 @@ async function restore(one, again) {
  * have been done. */
 async function explainLink({ id, name }) {
   const command = make("pre", { tabindex: 0 }, `sudo -u camerad-office /opt/camerad/bin/camerad office people link ${id} --config /etc/camerad-office/office.yaml`);
-  await ask(`${gettext("Lost passkey")}: ${name}`, gettext("{name} has come in before. So whoever runs the server makes a new link: with one of yours an administrator could act in the name of {name}. Pass this command on, and have the link given to {name} alone.", { name }), [command, copier(command), make("p", {}, gettext("Was the device with the passkey stolen? First withdraw the access of {name}, and restore it: no former passkey counts after that.", { name }))], gettext("Close"), null);
+  await ask(`${gettext("Lost passkey")}: ${name}`, gettext("{name} has come in before. So the server's operator makes a new link: with one of yours an administrator could act in the name of {name}. Pass this command on, and have the link given to {name} alone.", { name }), [command, copier(command), make("p", {}, gettext("Was the device with the passkey stolen? First withdraw the access of {name}, and restore it: no former passkey counts after that.", { name }))], gettext("Close"), null);
 }
 
 function copier(element) {

@@ -33,7 +33,7 @@ const say = sayFrom({
   ledger_office: N_("office"),
   ledger_until: N_("As of {when}"),
   missing_cases: N_("Not every case can be read now. This recording may belong to one of those, or may have left the office with it. The server's log says which file is damaged."),
-  missing_camera_ledger: N_("The ledger of the camera cannot be read now, so its part of what happened is missing here. Whoever runs the server puts the camera's key file back."),
+  missing_camera_ledger: N_("The ledger of the camera cannot be read now, so its part of what happened is missing here. The server's operator puts the camera's key file back."),
 });
 
 const addToCase = fetched(() => import("./cases.js"), "addToCase");
@@ -186,8 +186,8 @@ function facts(said, key, row, called) {
   ];
   const technical = [
     ["stages", stages.length ? stages.join(", ") : gettext("none")],
-    ["camera_key", key === null ? gettext("The register has no camera with the key of this recording, so nobody can check it here.") : [make("code", {}, key.thumbprint), " ", gettext("It is that of {camera} in the register. The same stands on its label.", key)]],
-    ["openers", [said.recipients.length === 1 ? gettext("whoever has this key:") : gettext("whoever has one of these {count} keys:", { count: said.recipients.length }), said.recipients.map((one) => make("div", {}, make("code", {}, one)))]],
+    ["camera_key", key === null ? gettext("The register has no camera with the key of this recording, so it cannot be checked here.") : [make("code", {}, key.thumbprint), " ", gettext("It is that of {camera} in the register. The same stands on its label.", key)]],
+    ["openers", [said.recipients.length === 1 ? gettext("a person with this key:") : gettext("a person with one of these {count} keys:", { count: said.recipients.length }), said.recipients.map((one) => make("div", {}, make("code", {}, one)))]],
   ];
   const draw = (rows) => make("dl", {}, rows.map(([key, text]) => [make("dt", {}, say(key)), make("dd", {}, text)]));
   return make(
@@ -202,6 +202,6 @@ function facts(said, key, row, called) {
 
 async function release(id, found, again) {
   const why = field(gettext("Reason"), make("input", { name: "reason", required: true, maxlength: 200, autocomplete: "off" }));
-  await askToDo(headed("release", id, found), gettext("It is kept from deletion no longer, whoever kept it. If its day is over, it is deleted within the hour. The reason is in the ledger for good: no names."), [why], gettext("End the protection"), ({ reason }) => post(`/api/recordings/${encodeURIComponent(id)}/release`, { reason: reason.trim() }), gettext("The recording is kept from deletion no more."), again);
+  await askToDo(headed("release", id, found), gettext("Every protection of this recording from deletion ends. If its day is over, it is deleted within the hour. The reason is in the ledger for good: no names."), [why], gettext("End the protection"), ({ reason }) => post(`/api/recordings/${encodeURIComponent(id)}/release`, { reason: reason.trim() }), gettext("The recording is kept from deletion no more."), again);
 }
 

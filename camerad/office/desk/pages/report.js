@@ -41,7 +41,7 @@ export async function showReport({ main }) {
     make("details", {}, make("summary", {}, gettext("Compare with an earlier report")), earlier()),
     make("div", { class: "buttons" }, button),
   );
-  fill(main, make("h1", {}, gettext("Report")), make("p", {}, gettext("What came of the cameras, in figures that name nobody. The server signs it.")), form, made);
+  fill(main, make("h1", {}, gettext("Report")), make("p", {}, gettext("The use of the cameras, in figures that name no person. The server signs it.")), form, made);
 }
 
 /** A day of a month that is `months` away from this one, as a field of dates has it; 0 is the last before. */
@@ -57,7 +57,7 @@ function number(name) {
 
 function typed() {
   return [
-    make("p", { class: "hint" }, gettext("All numbers are of the whole period. Leave out what nobody counted. No names, and nothing about one person.")),
+    make("p", { class: "hint" }, gettext("All numbers are of the whole period. Leave out what was not counted. No names, and nothing about one person.")),
     make("div", { class: "filters" }, field(gettext("People who wore cameras"), number("wearers"), gettext("With fewer than 5 nothing is shown of what people did."))),
     SIDES.map((side) =>
       make(

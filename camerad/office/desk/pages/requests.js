@@ -14,7 +14,7 @@ export async function showRequests({ main, me }) {
   redraw(
     main,
     make("h1", {}, gettext("Requests")),
-    make("p", { class: "hint" }, gettext("Where the office wants two people for a viewing, a supervisor approves it, for three days. Nobody approves their own.")),
+    make("p", { class: "hint" }, gettext("Where the office wants two people for a viewing, a supervisor approves it, for three days. No person approves their own request.")),
     found.length === 0 ? make("p", {}, gettext("none")) : null,
     make("ul", { class: "people" }, found.map((one) => draw(one, rows, me, again))),
   );

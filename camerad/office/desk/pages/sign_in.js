@@ -88,9 +88,9 @@ export async function showLink({ main, me, enter, show }, link) {
     { onsubmit: (event) => { event.preventDefault(); attempt(enrolling, enrol); } },
     field(gettext("Name of the passkey"), label),
     make("div", { class: "buttons" }, enrolling, mayConnect ? connecting : null, without),
-    mayConnect ? make("p", { class: "hint" }, gettext("From then on you sign in with {label}. It has to be your own account: whoever can use it can act here in your name.", { label: account })) : null,
+    mayConnect ? make("p", { class: "hint" }, gettext("From then on you sign in with {label}. It has to be your own account: each person who can use it can act here in your name.", { label: account })) : null,
   );
-  fill(main, make("section", { class: "card narrow" }, make("h1", {}, gettext("Sign in")), make("p", {}, gettext("This link is for {name} ({id}), and good once. Make a passkey now. It lets this computer know you, by fingerprint or PIN instead of a password.", person)), me === null || me.id === person.id ? null : make("p", { class: "wrong" }, gettext("{name} is signed in here just now. Whoever uses the link signs {name} out on this computer.", me)), form));
+  fill(main, make("section", { class: "card narrow" }, make("h1", {}, gettext("Sign in")), make("p", {}, gettext("This link is for {name} ({id}), and good once. Make a passkey now. It lets this computer know you, by fingerprint or PIN instead of a password.", person)), me === null || me.id === person.id ? null : make("p", { class: "wrong" }, gettext("{name} is signed in here just now. Using the link signs {name} out on this computer.", me)), form));
 
   async function enrol() {
     const asked = await post("/api/link/ask", { link });

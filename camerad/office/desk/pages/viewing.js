@@ -61,7 +61,7 @@ export function keyOfTab(HeldKey) {
 export async function view(found, place, me, again, judged) {
   const { said, key } = found;
   if (key === null) {
-    tell(gettext("The register has no camera with the key of this recording, so nobody can check it here."), "wrong");
+    tell(gettext("The register has no camera with the key of this recording, so it cannot be checked here."), "wrong");
     return;
   }
   const before = turn;
@@ -118,7 +118,7 @@ export async function viewTogether(rows, place, me) {
     await attempt(async () => {
       const found = await Promise.all(rows.map((row) => get(pathOf(row.id))));
       if (found.some(({ key, said }) => key === null || said === null)) {
-        tell(gettext("The register has no camera with the key of this recording, so nobody can check it here."), "wrong");
+        tell(gettext("The register has no camera with the key of this recording, so it cannot be checked here."), "wrong");
         return;
       }
       const ids = rows.map((row) => row.id);
