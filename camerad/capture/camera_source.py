@@ -63,7 +63,8 @@ class PictureSource(Protocol):
         ...
 
     def whole(self) -> bool:
-        """Whether there is a picture in the request; False if it was damaged on its way."""
+        """Whether there is a picture in the request; False if it was damaged on its way. Raises
+        CaptureError if a second of pictures, one after the other, was damaged."""
         ...
 
     def image(self) -> Any:
@@ -173,6 +174,8 @@ class OneStream:
         self._decoder: Any = None
         self._request: Any = None
         self._image: Any = None
+        self._most_damaged = max(2, round(settings.fps))
+        self._damaged = 0
 
     def take(self, request: Any) -> None:
         self._request, self._image = request, None
@@ -180,8 +183,15 @@ class OneStream:
     def whole(self) -> bool:
         try:
             self.image()
-        except _DAMAGED:
+        except _DAMAGED as error:
+            self._damaged += 1
+            if self._damaged >= self._most_damaged:
+                raise CaptureError(
+                    f"every picture of the camera is damaged ({error}): try another cable, "
+                    "another socket, or another camera"
+                ) from error
             return False
+        self._damaged = 0
         return True
 
     def image(self) -> Any:
@@ -336,7 +346,10 @@ def _found(wanted: str) -> Any:
         return fitting[0]
     if wanted == "usb":
         raise CaptureError("no USB camera found: is it plugged in?")
-    raise CaptureError("no camera found: is its ribbon cable seated, and its overlay loaded?")
+    by_usb = "" if wanted == "board" else ", or its USB plug in"
+    raise CaptureError(
+        f"no camera found: is its ribbon cable seated and its overlay loaded{by_usb}?"
+    )
 
 
 def _choice(picam2: Any) -> tuple[str, int]:

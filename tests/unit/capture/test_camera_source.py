@@ -15,6 +15,7 @@ pytest.importorskip("libcamera", reason="no libcamera, real or simulated")
 import av
 from picamera2.allocators.allocator import Allocator
 
+from camerad.base.errors import CaptureError
 from camerad.capture.camera_source import OneStream, PictureSource, TwoStreams
 from camerad.capture.capture_settings import CaptureSettings
 
@@ -186,6 +187,13 @@ def test_a_picture_of_which_rows_are_missing_is_none() -> None:
     content = np.full(HEIGHT * 2 * WIDTH, 128, np.uint8)
     source = delivered(OneStream, "YUYV", 2 * WIDTH, used=len(content) - 2 * WIDTH, main=content)
     assert not source.whole()
+
+
+def test_a_camera_whose_every_picture_is_damaged_has_failed() -> None:
+    source = delivered(OneStream, "MJPEG", 0, main=np.frombuffer(b"\xff\xd8 no picture", np.uint8))
+    assert not any(source.whole() for _ in range(round(SETTINGS.fps) - 1))
+    with pytest.raises(CaptureError, match="every picture of the camera is damaged"):
+        source.whole()
 
 
 def test_nv12_goes_to_the_encoder_as_it_lies_there_and_to_the_display_as_i420() -> None:
