@@ -18,6 +18,7 @@ import pytest
 from camerad.behaviour.bindings import DEFAULT_ONE_BUTTON, DEFAULT_TWO_BUTTONS
 from camerad.behaviour.gestures import DecidedGesture, Edge, GestureTick, LevelsRead
 from camerad.behaviour.stages import Stage
+from tests.scenes import scenes_of
 from tests.unit.behaviour.hand import SECOND, Hand
 
 PRESETS = {"two-buttons": DEFAULT_TWO_BUTTONS, "one-button": DEFAULT_ONE_BUTTON}
@@ -34,10 +35,8 @@ def decided(one: DecidedGesture, stage: str) -> str:
 
 
 def scenes() -> list[Any]:
-    text = Path(__file__).with_name("gestures_scenes.txt").read_text(encoding="utf-8")
     found = []
-    for scene in text.split("\n== ")[1:]:
-        name, *lines = (line for line in scene.splitlines() if line and line[0] != "#")
+    for name, lines in scenes_of(Path(__file__).with_name("gestures_scenes.txt")).items():
         presets, stages, late = lines[0].split()
         for preset, stage in product(presets.split("|"), stages.split("|")):
             found.append(

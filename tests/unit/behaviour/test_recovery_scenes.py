@@ -6,12 +6,10 @@ second since the beginning, and when the next tick is due. `deliver`: frames at 
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import pytest
 
 from camerad.behaviour.supervision import Action, Down, Exited, FrameSeen, ProcessStarted, Reboot
+from tests.scenes import as_parameters
 from tests.unit.behaviour.ladder import SECOND, Ladder
 
 
@@ -43,17 +41,7 @@ def happens(ladder: Ladder, what: str, fact: str) -> None:
             ladder.take(Exited(ladder.now_us, int(fact)))
 
 
-def scenes() -> list[Any]:
-    """The lines of each scene."""
-    text = Path(__file__).with_name("recovery_scenes.txt").read_text(encoding="utf-8")
-    found = []
-    for scene in text.split("\n== ")[1:]:
-        name, *lines = (line for line in scene.splitlines() if line and line[0] != "#")
-        found.append(pytest.param(lines, id=name))
-    return found
-
-
-@pytest.mark.parametrize("lines", scenes())
+@pytest.mark.parametrize("lines", as_parameters(__file__, "recovery_scenes.txt"))
 def test_what_happens_to_the_camera_is_answered_as_in_its_scene(lines: list[str]) -> None:
     ladder, seen = Ladder(), []
     for line in lines:

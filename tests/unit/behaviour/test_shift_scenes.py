@@ -6,9 +6,6 @@ conditions then, all that follows, and who wears the camera behind it, since whe
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import pytest
 from msgspec.structs import replace
 
@@ -31,6 +28,7 @@ from camerad.behaviour.shift import (
 )
 from camerad.behaviour.stages import Condition, Cue, Intent, Stage
 from camerad.behaviour.stages import State as Camera
+from tests.scenes import as_parameters
 
 SECOND = 1_000_000
 RULES = ShiftRules(longest_us=14 * 3600 * SECOND, reminder_us=120 * SECOND, badge_us=60 * SECOND)
@@ -94,17 +92,7 @@ def described(state: ShiftState, seen: Camera) -> str:
     return ", ".join(said + ([] if due_us is None else [f"due {seconds(due_us)}"]))
 
 
-def scenes() -> list[Any]:
-    """The lines of each scene."""
-    text = Path(__file__).with_name("shift_scenes.txt").read_text(encoding="utf-8")
-    found = []
-    for scene in text.split("\n== ")[1:]:
-        name, *lines = (line for line in scene.splitlines() if line and line[0] != "#")
-        found.append(pytest.param(lines, id=name))
-    return found
-
-
-@pytest.mark.parametrize("lines", scenes())
+@pytest.mark.parametrize("lines", as_parameters(__file__, "shift_scenes.txt"))
 def test_each_event_has_the_effects_and_leads_to_the_shift_of_its_scene(lines: list[str]) -> None:
     state, seen = ShiftState(), []
     for line in lines:

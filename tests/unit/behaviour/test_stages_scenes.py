@@ -7,7 +7,6 @@ scene has the rules and the stage in which it begins.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from msgspec.structs import replace
 
 from camerad.behaviour import stages
 from camerad.behaviour.stages import Condition, Effect, Event, Intent, Rules, Stage, State
+from tests.scenes import as_parameters
 
 SECOND = 1_000_000
 PLAIN: dict[str, type[Any]] = {
@@ -122,16 +122,7 @@ def camera_in(stage: Stage, rules: Rules) -> State:
     return state
 
 
-def scenes() -> list[Any]:
-    text = Path(__file__).with_name("stages_scenes.txt").read_text(encoding="utf-8")
-    found = []
-    for scene in text.split("\n== ")[1:]:
-        name, *lines = (line for line in scene.splitlines() if line and line[0] != "#")
-        found.append(pytest.param(lines, id=name))
-    return found
-
-
-@pytest.mark.parametrize("lines", scenes())
+@pytest.mark.parametrize("lines", as_parameters(__file__, "stages_scenes.txt"))
 def test_each_event_has_the_effects_and_leads_to_the_state_of_its_scene(lines: list[str]) -> None:
     buffer, _, stage = lines[0].partition("; begins in ")
     rules = rules_of(buffer.removeprefix("rules").split())

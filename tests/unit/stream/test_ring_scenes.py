@@ -7,28 +7,16 @@ picture comes at 1 s. Readers are named by letters. Groups are "IPP", of 0.3 s.
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import pytest
 from stream_helpers import FRAME_US, Stream, gaps, held, letters, payload, read
 
 from camerad.base.errors import RingError
 from camerad.stream.ring import Gap, Lease, Ring, RingReader
+from tests.scenes import as_parameters
 
 SECOND = 1_000_000
 OPEN = "-"
 """A number or time that is not known."""
-
-
-def scenes() -> list[Any]:
-    """The lines of each scene."""
-    text = Path(__file__).with_name("ring_scenes.txt").read_text(encoding="utf-8")
-    found = []
-    for scene in text.split("\n== ")[1:]:
-        name, *lines = (line for line in scene.splitlines() if line and line[0] != "#")
-        found.append(pytest.param(lines, id=name))
-    return found
 
 
 def seconds(us: int | None) -> str:
@@ -127,7 +115,7 @@ class Scene:
         return ""
 
 
-@pytest.mark.parametrize("lines", scenes())
+@pytest.mark.parametrize("lines", as_parameters(__file__, "ring_scenes.txt"))
 def test_what_is_fed_is_held_read_or_stated_as_in_its_scene(lines: list[str]) -> None:
     capacity, *window = lines[0].split()[1::2]
     scene, seen = Scene(int(capacity), *map(float, window)), [lines[0]]
