@@ -2,7 +2,7 @@
 
 The device signs a receipt over copies that were read back, with the head of its ledger. Only what a
 receipt names is acknowledged (`camerad.evidence.offload`). A receipt that the office's server
-signed (`camerad.office.server.takeover`) counts alike, where the device knows the office's key.
+signed (`camerad.office.server.ingest`) counts alike, where the device knows the office's key.
 """
 
 from __future__ import annotations

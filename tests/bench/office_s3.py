@@ -32,7 +32,7 @@ from camerad.office.replicas.replicas import Replicas
 from camerad.office.replicas.s3_bucket import Bucket
 from camerad.office.replicas.s3_store import S3Store
 from camerad.office.server.directory_locks import DirectoryLocks
-from camerad.office.server.takeover_queue import THREADS_WITH_COPIES
+from camerad.office.server.ingest_queue import THREADS_WITH_COPIES
 from camerad.store import verified_copy
 from tests.bench import machine, rclone_peer
 from tests.bench.office_fleet import (

@@ -24,7 +24,7 @@ from hw_mocks.free_port import free_port
 from hw_mocks.sim.relay import Relay
 from postgresql import PostgreSQL
 
-from camerad.office.server.takeover_queue import THREADS
+from camerad.office.server.ingest_queue import THREADS
 from camerad.verify.verdict import Verdict
 
 CAMERAS = 3

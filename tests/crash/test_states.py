@@ -51,7 +51,7 @@ def test_a_life_is_recorded_whole() -> None:
         assert disk.cached() == Workspace(life.root).read()
         kinds = {event.kind for event in life.events if isinstance(event, Op)}
     # Only the office's server gives a file one more name
-    # (tests/unit/office/server/test_takeover_crash.py).
+    # (tests/unit/office/server/test_ingest_crash.py).
     assert kinds == set(Kind) - {Kind.SYNC_FILE, Kind.LINK}
 
 

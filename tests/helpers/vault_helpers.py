@@ -15,8 +15,8 @@ from camerad.container.skeleton import skeleton
 from camerad.evidence import camera_register
 from camerad.evidence.camera_register import Register, RegisteredCamera
 from camerad.office.server.cameras import Cameras
+from camerad.office.server.ingest import Ingest
 from camerad.office.server.ledger_copy import AdoptResult, LedgerCopies
-from camerad.office.server.takeover import Takeover
 from camerad.office.server.upload_files import Declaration
 from camerad.office.server.upload_limits import UploadLimits
 from camerad.store.device_client import accept_receipt
@@ -58,7 +58,7 @@ class Vault:
         self.uploads = uploads_in(self.root, UploadLimits(reserve=0), self.clock)
         self.uploads.tidy()
         self.copies = LedgerCopies(str(self.root), self.cameras)
-        self.takeover = Takeover(str(self.root), self.uploads, self.cameras, self.key, self.clock)
+        self.ingest = Ingest(str(self.root), self.uploads, self.cameras, self.key, self.clock)
 
     @property
     def holding(self) -> Holding:
@@ -100,8 +100,8 @@ class Vault:
     def hand_over(self, path: Path, kid: str = KID, **said: object) -> bytes | None:
         """The same, and take it over; returns the receipt."""
         declaration = self.upload(path, kid, **said)
-        self.takeover.take(kid, declaration)
-        return self.takeover.receipt(kid, declaration.recording)
+        self.ingest.take(kid, declaration)
+        return self.ingest.receipt(kid, declaration.recording)
 
     def dock(self, camera: Camera) -> list[str]:
         """All that a camera in its dock does; returns what it calls acknowledged since."""

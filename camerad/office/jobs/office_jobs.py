@@ -41,11 +41,11 @@ from camerad.office.jobs.readings_job import ReadingsJob
 from camerad.office.jobs.replica_job import ReplicaJob
 from camerad.office.jobs.retention_job import RetentionJob
 from camerad.office.server.certificates import read_certificate
+from camerad.office.server.ingest_events import IngestEvent
 from camerad.office.server.ledger_copy import LedgerCopies
 from camerad.office.server.office_server import Beside, ServerParts, Vault
 from camerad.office.server.office_settings import OfficeFile
 from camerad.office.server.start_check import check_directory
-from camerad.office.server.takeover_events import TakeoverEvent
 from camerad.office.server.upload_files import Declaration
 from camerad.office.server.uploads import Uploads
 from camerad.office.state.database import Database
@@ -212,11 +212,11 @@ class OfficeJobs:
             if work.name.startswith(name):
                 work.wake()
 
-    def taken_over(self, event: TakeoverEvent) -> None:
+    def ingested(self, event: IngestEvent) -> None:
         """The office's ledger takes a new recording over soon, and what was put apart is told at
         once."""
-        if event is not TakeoverEvent.SIGNED:
-            self._wake(WATCH if event is TakeoverEvent.APART else RETENTION)
+        if event is not IngestEvent.SIGNED:
+            self._wake(WATCH if event is IngestEvent.APART else RETENTION)
 
 
 def _expire(

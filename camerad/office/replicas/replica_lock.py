@@ -38,7 +38,7 @@ NEAR_US: Final = 60 * SECOND
 """An end that is so near is not locked any more: the store's clock may be behind it already."""
 
 
-def lock_at_takeover(said: Skeleton, unknown_at: Moment | None) -> Lock:
+def lock_at_ingest(said: Skeleton, unknown_at: Moment | None) -> Lock:
     """The lock of a recording that is just being taken over, by what its file says.
 
     unknown_at: a moment at which the office's ledger did not know it yet; None if it knows it.

@@ -21,7 +21,7 @@ from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.container.skeleton import skeleton
 from camerad.office.replicas.directory_store import DirectoryStore
-from camerad.office.replicas.replica_lock import lock_at_takeover
+from camerad.office.replicas.replica_lock import lock_at_ingest
 from camerad.office.replicas.replica_store import (
     Lock,
     ReplicasAwayError,
@@ -131,7 +131,7 @@ class Replicas:
         copy, which was read back. unknown_at: a moment at which the office's ledger did not know it
         yet; None if it knows it. Raises ReplicaError, StorageError and StorageError: then no
         receipt may be signed."""
-        lock = lock_at_takeover(skeleton(path), unknown_at)
+        lock = lock_at_ingest(skeleton(path), unknown_at)
         name = name_of(copied.id, copied.final)
         try:
             if lock.hold and self._is_locked(name):

@@ -6,6 +6,6 @@ Imports `base`, `behaviour`, `config`, `container`, `evidence`, `exchange`, `led
 
 It has no key that opens footage. Begin with `office_server`, which lists the parts.
 `authentication` checks the signature of a request, and `cameras` says whose key counts. Uploads
-arrive at `upload_routes`. `takeover` is what a receipt rests on. See docs/office-api.md and
+arrive at `upload_routes`. `ingest` is what a receipt rests on. See docs/office-api.md and
 docs/office.md.
 """

@@ -54,7 +54,7 @@ class _Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class LedgerRoutes:
     """on_adopted: is told, on the event loop, of a camera whose ledger was taken over, by its key.
     What waits for that ledger can be taken then
-    (`camerad.office.server.takeover.Takeover.pending`). refusals: where the log says what a
+    (`camerad.office.server.ingest.Ingest.pending`). refusals: where the log says what a
     registered camera was refused. still: raises RefusedRequestError if the camera of a request was
     withdrawn since. Whoever made it calls `close`."""
 

@@ -19,7 +19,7 @@ from camerad.container.recording_ids import RecordingId, is_id
 from camerad.evidence.own_key import OfficeKeyError
 from camerad.ledger.ledger_state import LedgerState
 from camerad.office.server.camera_holdings import CameraHoldings
-from camerad.office.server.takeover import Takeover
+from camerad.office.server.ingest import Ingest
 from camerad.office.server.uploads import Uploads
 
 _log = logging.getLogger(__name__)
@@ -32,9 +32,9 @@ class LostRecordings:
     """Any thread may ask. kid: thumbprint of a camera's key. Raises UnregisteredError and
     StorageError."""
 
-    def __init__(self, holdings: CameraHoldings, takeover: Takeover, uploads: Uploads) -> None:
+    def __init__(self, holdings: CameraHoldings, ingest: Ingest, uploads: Uploads) -> None:
         self._holdings = holdings
-        self._takeover = takeover
+        self._ingest = ingest
         self._uploads = uploads
 
     def find(self, kid: Thumbprint) -> list[RecordingId]:
@@ -74,14 +74,14 @@ class LostRecordings:
         there: set[str] = set()
         for holding in self._holdings.list_all(kid):
             names = {one for one in wanted if file_status.exists(holding.file(one))}
-            there |= self._takeover.found_receipts.named(holding.receipts, names)
+            there |= self._ingest.found_receipts.named(holding.receipts, names)
         for holding in self._holdings.list_former(kid):
             # What another key signed would not be taken over: nothing of it is asked for.
-            there |= self._takeover.found_receipts.named(holding.receipts, wanted)
+            there |= self._ingest.found_receipts.named(holding.receipts, wanted)
         return wanted - there
 
     def _is_wanted(self, kid: Thumbprint, recording: RecordingId, state: LedgerState) -> bool:
         """Whether it is neither on its way, nor something that the office does not take."""
         if self._uploads.find_complete(kid, recording) is not None:
             return False
-        return self._takeover.refusal(kid, recording, state) is None
+        return self._ingest.refusal(kid, recording, state) is None

@@ -4,7 +4,7 @@
 `entrance`                                  connections, counted; TLS
 `refusals`, `authentication`                every error is one sentence; who asks
 `upload_routes`, `uploads`, `part_upload`   recordings come, by tus
-`takeover_queue`, `takeover`                they are checked, stored, read back and receipted
+`ingest_queue`, `ingest`                they are checked, stored, read back and receipted
 `receipt_routes`, `ledger_routes`           a camera asks for receipts, and brings its ledger
 `check_in_routes`, `check_ins`              a camera says how it is, and hears what there is for it
 `offer_routes`                              it fetches that: settings, an update
@@ -56,6 +56,10 @@ from camerad.office.server.check_in_routes import CheckInRoutes
 from camerad.office.server.check_ins import CheckIns
 from camerad.office.server.directory_locks import DirectoryLocks
 from camerad.office.server.entrance import Entrance, listen, make_runner, open_entrance, tls_context
+from camerad.office.server.ingest import Ingest
+from camerad.office.server.ingest_ends import IngestEnds
+from camerad.office.server.ingest_events import IngestEvent
+from camerad.office.server.ingest_queue import THREADS, THREADS_WITH_COPIES, IngestQueue
 from camerad.office.server.ledger_copy import LedgerCopies
 from camerad.office.server.ledger_routes import LedgerRoutes
 from camerad.office.server.lost_recordings import LostRecordings
@@ -71,10 +75,6 @@ from camerad.office.server.revoked_cameras import RevokedCameras
 from camerad.office.server.server_metrics import ServerMetrics
 from camerad.office.server.standstill import free_room
 from camerad.office.server.state_import import open_state
-from camerad.office.server.takeover import Takeover
-from camerad.office.server.takeover_ends import TakeoverEnds
-from camerad.office.server.takeover_events import TakeoverEvent
-from camerad.office.server.takeover_queue import THREADS, THREADS_WITH_COPIES, TakeoverQueue
 from camerad.office.server.upload_files import Declaration
 from camerad.office.server.upload_limits import UploadLimits
 from camerad.office.server.upload_routes import UploadRoutes
@@ -140,7 +140,7 @@ class Jobs(Protocol):
     def start(self, parts: ServerParts) -> None:
         """Begin all of them."""
 
-    def taken_over(self, event: TakeoverEvent) -> None:
+    def ingested(self, event: IngestEvent) -> None:
         """A recording was dealt with. Any thread may call it, before `start` too."""
 
     def end(self, seconds: float) -> None:
@@ -168,7 +168,7 @@ class Vault:
         self._claim: int | None = None
         self._runner: web.AppRunner | None = None
         self._entrance: Entrance | None = None
-        self._queue: TakeoverQueue | None = None
+        self._queue: IngestQueue | None = None
         self._ledgers: LedgerRoutes | None = None
         self._copies: Replicas | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -231,21 +231,21 @@ class Vault:
         )
         if copies is not None:
             await copies.probe_at_start(threads, PROBE_SECONDS)
-        takeover = await threads.in_thread(
-            lambda: Takeover(
+        ingest = await threads.in_thread(
+            lambda: Ingest(
                 directory,
                 uploads,
                 cameras,
                 key,
                 self._clock,
-                tell=self._taken_over,
+                tell=self._ingested,
                 replica=None if copies is None else copies.secure,
             )
         )
-        ends = TakeoverEnds(asyncio.get_running_loop())
-        take = self._metrics.timed(takeover.take)
+        ends = IngestEnds(asyncio.get_running_loop())
+        take = self._metrics.timed(ingest.take)
         most = THREADS if copies is None else THREADS_WITH_COPIES
-        queue = self._queue = TakeoverQueue(take, self._clock, ends.tell, threads=most)
+        queue = self._queue = IngestQueue(take, self._clock, ends.tell, threads=most)
         refusals, turns = RefusalLog(self._clock), CameraTurns()
         nonces = Nonces(self._clock.wall_us(), one_of_several=settings.several_servers)
         guard = Authentication(
@@ -260,14 +260,14 @@ class Vault:
         app = self._make_app(guard, refusals)
         UploadRoutes(
             uploads,
-            lambda kid, declared: _queue_up(takeover, queue, kid, declared),
+            lambda kid, declared: _queue_up(ingest, queue, kid, declared),
             still=guard.check_not_revoked,
             refusals=refusals,
             turns=turns,
             most=receive.uploads,
-            why_not=lambda kid, recording: _why_not(takeover, kid, recording),
+            why_not=lambda kid, recording: _why_not(ingest, kid, recording),
         ).add_to(app.router)
-        ReceiptRoutes(takeover, uploads, turns, queue.ensure, ends, due_in=queue.due_in).add_to(
+        ReceiptRoutes(ingest, uploads, turns, queue.ensure, ends, due_in=queue.due_in).add_to(
             app.router
         )
         if copies is not None:
@@ -276,7 +276,7 @@ class Vault:
         OfferRoutes(offers, settings.updates, turns, self._clock).add_to(app.router)
         CheckInRoutes(
             CheckIns(state, directory, cameras, self._clock),
-            LostRecordings(CameraHoldings(directory, cameras), takeover, uploads),
+            LostRecordings(CameraHoldings(directory, cameras), ingest, uploads),
             offers,
             still=guard.check_not_revoked,
             turns=turns,
@@ -285,7 +285,7 @@ class Vault:
         ).add_to(app.router)
         self._ledgers = LedgerRoutes(
             LedgerCopies(directory, cameras, uploads.has_room),
-            lambda kid: self._ledger_came(takeover, queue, kid),
+            lambda kid: self._ledger_came(ingest, queue, kid),
             refusals,
             guard.check_not_revoked,
         )
@@ -310,15 +310,15 @@ class Vault:
         if self._beside is not None:
             await self._beside.open()
 
-    def _taken_over(self, event: TakeoverEvent) -> None:
-        self._metrics.count_takeover(event)
+    def _ingested(self, event: IngestEvent) -> None:
+        self._metrics.count_ingest(event)
         if self._jobs is not None:
-            self._jobs.taken_over(event)
+            self._jobs.ingested(event)
 
-    def _ledger_came(self, takeover: Takeover, queue: TakeoverQueue, kid: Thumbprint) -> None:
+    def _ledger_came(self, ingest: Ingest, queue: IngestQueue, kid: Thumbprint) -> None:
         # At once, since the camera's next question is whether it still waits.
-        takeover.ledger_came(kid)
-        self._background(asyncio.to_thread(_queue_pending, takeover, queue, kid))
+        ingest.ledger_came(kid)
+        self._background(asyncio.to_thread(_queue_pending, ingest, queue, kid))
 
     def _background(self, work: Coroutine[Any, Any, None]) -> None:
         """Run `work` beside the requests; a mistake of ours in it is raised on the loop."""
@@ -452,22 +452,22 @@ def _claim(directory: str, several: bool) -> int:
 
 
 def _queue_up(
-    takeover: Takeover, queue: TakeoverQueue, kid: Thumbprint, declaration: Declaration
+    ingest: Ingest, queue: IngestQueue, kid: Thumbprint, declaration: Declaration
 ) -> None:
     # What waits for the ledger is queued when that comes, and not at every question of its client.
-    if not takeover.is_waiting(kid, declaration.recording):
+    if not ingest.is_waiting(kid, declaration.recording):
         queue.add(kid, declaration)
 
 
-def _queue_pending(takeover: Takeover, queue: TakeoverQueue, kid: Thumbprint) -> None:
-    for declaration in takeover.pending(kid):
+def _queue_pending(ingest: Ingest, queue: IngestQueue, kid: Thumbprint) -> None:
+    for declaration in ingest.pending(kid):
         queue.add(kid, declaration)
 
 
-def _why_not(takeover: Takeover, kid: Thumbprint, recording: RecordingId) -> str | None:
+def _why_not(ingest: Ingest, kid: Thumbprint, recording: RecordingId) -> str | None:
     """Why a recording is not to be brought, if it is not."""
-    if takeover.is_waiting(kid, recording):
+    if ingest.is_waiting(kid, recording):
         return None
-    if takeover.receipt(kid, recording) is not None:
+    if ingest.receipt(kid, recording) is not None:
         return HAS_IT
-    return takeover.refusal(kid, recording)
+    return ingest.refusal(kid, recording)

@@ -15,9 +15,9 @@ from camerad.container.recording_ids import RecordingId, is_id
 from camerad.office.server import bodies
 from camerad.office.server.authentication import CALLER
 from camerad.office.server.camera_turns import CameraTurns
+from camerad.office.server.ingest import WAITS, Ingest
+from camerad.office.server.ingest_ends import IngestEnds
 from camerad.office.server.refusals import RefusedRequestError
-from camerad.office.server.takeover import WAITS, Takeover
-from camerad.office.server.takeover_ends import TakeoverEnds
 from camerad.office.server.upload_files import Declaration
 from camerad.office.server.uploads import Uploads
 
@@ -36,25 +36,25 @@ class ReceiptRoutes:
     """Answers with the receipt, or why there is none.
 
     turns: of cameras, for what takes a thread. check: has an upload taken over that is complete, or
-    a copy compared that is here without a receipt (`Takeover.find_unreceipted`), soon.
+    a copy compared that is here without a receipt (`Ingest.find_unreceipted`), soon.
     ends: tell when a recording was dealt with, for whoever prefers to wait (RFC 7240); without
     them nobody does. due_in: seconds until a check that failed is tried again.
     """
 
     def __init__(
         self,
-        takeover: Takeover,
+        ingest: Ingest,
         uploads: Uploads,
         turns: CameraTurns,
         check: Callable[[Thumbprint, Declaration], None] = lambda _kid, _declaration: None,
-        ends: TakeoverEnds | None = None,
+        ends: IngestEnds | None = None,
         *,
         due_in: Callable[[Thumbprint, Declaration], float] = lambda _kid, _declaration: 0.0,
     ) -> None:
         self._due_in = due_in
         self._ends = ends
         self._turns = turns
-        self._takeover = takeover
+        self._ingest = ingest
         self._uploads = uploads
         self._check = check
 
@@ -89,12 +89,12 @@ class ReceiptRoutes:
     def _answer(self, kid: Thumbprint, recording: RecordingId) -> web.Response:
         # Before the receipt is looked for: an upload is gone only when that is there.
         complete = self._uploads.find_complete(kid, recording)
-        token = self._takeover.receipt(kid, recording)
+        token = self._ingest.receipt(kid, recording)
         if token is not None:
             return _signed(token)
-        waiting = self._takeover.is_waiting(kid, recording)
+        waiting = self._ingest.is_waiting(kid, recording)
         if complete is not None and waiting:
-            waits = self._takeover.refusal(kid, recording) or WAITS
+            waits = self._ingest.refusal(kid, recording) or WAITS
             said = {"error": waits, "waits_for": "ledger"}
             return web.json_response(said, status=HTTPStatus.CONFLICT)
         if complete is not None:
@@ -106,18 +106,18 @@ class ReceiptRoutes:
             again = min(max(due, AGAIN_SECONDS), LATEST_SECONDS)
             headers = {hdrs.RETRY_AFTER: str(again)}
             return web.json_response({}, status=HTTPStatus.ACCEPTED, headers=headers)
-        token = self._takeover.receipt(kid, recording)
+        token = self._ingest.receipt(kid, recording)
         if token is not None:  # a copy was compared since the first look
             return _signed(token)
         # What waited too long was removed, and may come again.
-        if not waiting and (why := self._takeover.refusal(kid, recording)) is not None:
+        if not waiting and (why := self._ingest.refusal(kid, recording)) is not None:
             raise RefusedRequestError(HTTPStatus.CONFLICT, why)
         raise RefusedRequestError(HTTPStatus.NOT_FOUND, _MISSING)
 
     def _to_be_compared(self, kid: Thumbprint, recording: RecordingId) -> Declaration | None:
         """The copy that is here and only lacks the office's receipt, if one is; then it is on its
         way."""
-        found = self._takeover.find_unreceipted(kid, recording)
+        found = self._ingest.find_unreceipted(kid, recording)
         if found is not None:
             self._check(kid, found)
         return found

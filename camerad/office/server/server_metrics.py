@@ -20,7 +20,7 @@ from typing import Final, ParamSpec
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from camerad.office.server.takeover_events import TakeoverEvent
+from camerad.office.server.ingest_events import IngestEvent
 
 SECONDS: Final = (0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
 """Upper bounds of the histogram of take-overs: from a short clip to tens of gigabytes."""
@@ -37,7 +37,7 @@ class ServerMetrics:
         def counter(name: str, about: str, *labels: str) -> Counter:
             return Counter(f"camerad_office_{name}", about, labels, registry=own)
 
-        self._takeovers = counter("takeovers", "Uploads that were dealt with.", "outcome")
+        self._ingests = counter("takeovers", "Uploads that were dealt with.", "outcome")
         self._seconds = Histogram(
             "camerad_office_takeover_seconds",
             "How long an upload took to be dealt with.",
@@ -47,14 +47,14 @@ class ServerMetrics:
         self._receipts = counter("receipts_signed", "Receipts that were signed.")
         self._refused = counter("requests_refused", "Requests that were refused.", "status")
         for outcome in ("taken", "compared", "apart", "failed"):
-            self._takeovers.labels(outcome)
+            self._ingests.labels(outcome)
 
-    def count_takeover(self, event: TakeoverEvent) -> None:
+    def count_ingest(self, event: IngestEvent) -> None:
         """A take-over has told of something."""
-        if event is TakeoverEvent.SIGNED:
+        if event is IngestEvent.SIGNED:
             self._receipts.inc()
         else:
-            self._takeovers.labels(str(event)).inc()
+            self._ingests.labels(str(event)).inc()
 
     def timed(self, take: Callable[_P, None]) -> Callable[_P, None]:
         """`take`, with its time measured and its failures counted."""
@@ -64,7 +64,7 @@ class ServerMetrics:
             try:
                 take(*arguments, **named)
             except BaseException:
-                self._takeovers.labels("failed").inc()
+                self._ingests.labels("failed").inc()
                 raise
             finally:
                 self._seconds.observe(time.monotonic() - began)

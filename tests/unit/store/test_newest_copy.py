@@ -166,7 +166,7 @@ def test_what_it_had_handed_over_before_is_not_asked_for_again(pair: Pair) -> No
 
     def lacks(kid: str) -> list[str]:
         holdings = CameraHoldings(str(pair.vault.root), pair.vault.cameras)
-        return LostRecordings(holdings, pair.vault.takeover, pair.vault.uploads).find(kid)
+        return LostRecordings(holdings, pair.vault.ingest, pair.vault.uploads).find(kid)
 
     assert pair.vault.dock(pair.camera) == [ONE]
     pair.look()

@@ -212,7 +212,7 @@ def test_a_mail_server_that_hangs_delays_neither_cameras_nor_the_end(
             # It hangs now, and waits for a greeting.
             assert bring(client, camera, TWO) == 200
             scene.until(lambda: scene.metric("recordings", "here") == 1, hanging="notices-smtp")
-        assert not [one for one in threading.enumerate() if one.name.startswith("takeover")]
+        assert not [one for one in threading.enumerate() if one.name.startswith("ingest")]
         reached[0].close()
         for one in threading.enumerate():
             if one.name == "notices-smtp":

@@ -20,9 +20,9 @@ from camerad.office.jobs.alert_rules import AlertKind, CameraSeen, StoreFacts
 from camerad.office.jobs.job_metrics import MOST_CAMERAS, JobMetrics
 from camerad.office.server.alert_settings import MetricsSettings
 from camerad.office.server.entrance import ListenError
+from camerad.office.server.ingest_events import IngestEvent
 from camerad.office.server.metrics_listener import MetricsListener
 from camerad.office.server.server_metrics import ServerMetrics
-from camerad.office.server.takeover_events import TakeoverEvent
 from camerad.store.discrepancies import DiscrepancyKind
 
 
@@ -55,8 +55,8 @@ def test_everything_that_happens_is_counted() -> None:
     take(None)
     with pytest.raises(ZeroDivisionError):
         take(ZeroDivisionError())
-    for event in TakeoverEvent:
-        metrics.server.count_takeover(event)
+    for event in IngestEvent:
+        metrics.server.count_ingest(event)
     metrics.work_ended("retention", True, 2.5)
     metrics.work_ended("retention", False, 0.5)
     metrics.show_channel("smtp")

@@ -32,7 +32,7 @@ from camerad.office.jobs.replica_job import (
 from camerad.office.jobs.replica_restore import Restorer
 from camerad.office.jobs.retention_job import RetentionJob
 from camerad.office.replicas.directory_store import DirectoryStore
-from camerad.office.replicas.replica_lock import lock_at_takeover, lock_by_ledger
+from camerad.office.replicas.replica_lock import lock_at_ingest, lock_by_ledger
 from camerad.office.replicas.replica_store import (
     Lock,
     ReplicasAwayError,
@@ -670,21 +670,21 @@ def test_what_an_attempt_left_goes_when_it_did_not_go_on_for_a_day(office: Offic
 def test_take_over_and_ledger_come_to_the_same_end(office: Office) -> None:
     office.take(ONE)
     now = office.clock.moment()
-    at_takeover = lock_at_takeover(skeleton(str(office.file(ONE))), now)
+    at_ingest = lock_at_ingest(skeleton(str(office.file(ONE))), now)
     office.retention.look()
     state = read_state(office_place(str(office.directory)).ledger, KeyRing([OFFICE.public]))
     by_ledger = lock_by_ledger(state.recordings[ONE], state, office.clock.boot_id, now)
-    assert at_takeover == by_ledger == Lock(end_us(office, ONE))
+    assert at_ingest == by_ledger == Lock(end_us(office, ONE))
 
 
 def test_an_end_in_the_future_of_a_camera_or_one_that_is_known_is_no_lock(office: Office) -> None:
     office.take(ONE)
     said = skeleton(str(office.file(ONE)))
-    assert lock_at_takeover(said, None) == Lock(None, hold=True)
+    assert lock_at_ingest(said, None) == Lock(None, hold=True)
     office.clock.step_wall(-20 * DAY)
-    assert lock_at_takeover(said, office.clock.moment()) == Lock(None, hold=True)
+    assert lock_at_ingest(said, office.clock.moment()) == Lock(None, hold=True)
     office.clock.step_wall(40 * DAY)
-    assert lock_at_takeover(said, office.clock.moment()) == Lock(None), "it is over"
+    assert lock_at_ingest(said, office.clock.moment()) == Lock(None), "it is over"
 
 
 def test_an_end_that_no_clock_dates_is_counted_from_the_entry_of_a_trusted_one(
@@ -692,7 +692,7 @@ def test_an_end_that_no_clock_dates_is_counted_from_the_entry_of_a_trusted_one(
 ) -> None:
     office.take(ONE, closed=ClockSource.UNKNOWN)
     entered_us = office.clock.wall_us()
-    assert lock_at_takeover(skeleton(str(office.file(ONE))), office.clock.moment()) == Lock(
+    assert lock_at_ingest(skeleton(str(office.file(ONE))), office.clock.moment()) == Lock(
         None, hold=True
     )
     office.retention.look()

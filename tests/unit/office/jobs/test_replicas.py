@@ -34,7 +34,7 @@ from camerad.office.replicas.replica_store import (
 )
 from camerad.office.replicas.replicas import Replicas, open_replicas
 from camerad.office.server.directory_locks import DirectoryLocks
-from camerad.office.server.takeover import Takeover
+from camerad.office.server.ingest import Ingest
 from camerad.store.locations import place_of
 from camerad.store.verified_copy import digest
 from tests.breadth import breadth
@@ -53,7 +53,7 @@ class Office(Vault):
         super().restart()
         self.store = DirectoryStore(str(self.second), self.clock)
         self.copies_made = Replicas(self.store, self.clock, DirectoryLocks(str(self.root)))
-        self.takeover = Takeover(
+        self.ingest = Ingest(
             str(self.root),
             self.uploads,
             self.cameras,
@@ -113,13 +113,13 @@ def test_a_store_that_is_away_leaves_no_receipt_and_the_next_attempt_makes_it(
     office.second.rename(office.second.with_name("unplugged"))
     declared = office.upload(path)
     with pytest.raises(ReplicasAwayError, match="mount"):
-        office.takeover.take(KID, declared)
-    assert office.takeover.receipt(KID, ONE) is None
+        office.ingest.take(KID, declared)
+    assert office.ingest.receipt(KID, ONE) is None
     assert office.uploads.find_complete(KID, ONE) == declared, "the camera asks again"
     office.second.with_name("unplugged").rename(office.second)
     office.restart()
-    office.takeover.take(KID, declared)
-    assert office.takeover.receipt(KID, ONE) is not None
+    office.ingest.take(KID, declared)
+    assert office.ingest.receipt(KID, ONE) is not None
     assert read_back(office.store, name_in(path)).bytes == declared.bytes
 
 
@@ -137,11 +137,11 @@ def test_that_a_store_is_back_is_told_once_by_whoever_asks_it_next(
         str(office.root), office.copies_made, office.cameras, office.key.public, office.clock
     )
     away = office.second.with_name("unplugged")
-    for back in (worker.look, lambda: office.takeover.take(KID, second)):
+    for back in (worker.look, lambda: office.ingest.take(KID, second)):
         told.clear()
         office.second.rename(away)
         with pytest.raises(ReplicasAwayError):
-            office.takeover.take(KID, first)
+            office.ingest.take(KID, first)
         with open_office_store(
             place_of(str(office.root)), office.key, office.clock, KEYS, lambda _: None
         ):
@@ -169,15 +169,15 @@ def test_what_the_ledger_knows_already_is_held_and_the_worker_locks_it_by_the_le
     away = office.second.with_name("unplugged")
     office.second.rename(away)
     with pytest.raises(ReplicasAwayError):
-        office.takeover.take(KID, declared)
+        office.ingest.take(KID, declared)
     place = place_of(str(office.root))
     with open_office_store(place, office.key, office.clock, KEYS, lambda _: None) as store:
         assert ONE in store.ledger.state.recordings
     heard_us = office.clock.wall_us()
     office.clock.advance(days_away * DAY)
     away.rename(office.second)
-    office.takeover.take(KID, declared)
-    assert office.takeover.receipt(KID, ONE) is not None
+    office.ingest.take(KID, declared)
+    assert office.ingest.receipt(KID, ONE) is not None
     assert office.store.lock_of(name_in(path)) == Lock(None, hold=True)
     worker = ReplicaJob(
         str(office.root), office.copies_made, office.cameras, office.key.public, office.clock
@@ -188,9 +188,9 @@ def test_what_the_ledger_knows_already_is_held_and_the_worker_locks_it_by_the_le
     # Taken over once more, as after a kill before the receipt: nothing has to stand in for a lock.
     for one in office.root.glob("*/receipts/*.jws"):
         one.unlink()
-    found = office.takeover.find_unreceipted(KID, ONE)
+    found = office.ingest.find_unreceipted(KID, ONE)
     assert found is not None
-    office.takeover.take(KID, found)
+    office.ingest.take(KID, found)
     assert office.store.lock_of(name_in(path)) == Lock(until_us)
 
 
@@ -200,10 +200,10 @@ def test_a_copy_by_stick_gets_its_replica_before_the_office_vouches_for_it(
     path = camera.put(ONE)
     camera.offload(office.root)
     office.bring_ledger(camera)
-    found = office.takeover.find_unreceipted(KID, ONE)
+    found = office.ingest.find_unreceipted(KID, ONE)
     assert found is not None
-    office.takeover.take(KID, found)
-    assert office.takeover.receipt(KID, ONE) is not None
+    office.ingest.take(KID, found)
+    assert office.ingest.receipt(KID, ONE) is not None
     assert read_back(office.store, name_in(path)).bytes == path.stat().st_size
 
 
@@ -227,13 +227,13 @@ def test_one_that_reads_back_otherwise_is_written_anew_once(
 
     monkeypatch.setattr(DirectoryStore, "put", bad)
     if times == 1:
-        office.takeover.take(KID, declared)
-        assert office.takeover.receipt(KID, ONE) is not None
+        office.ingest.take(KID, declared)
+        assert office.ingest.receipt(KID, ONE) is not None
         assert read_back(office.store, name_in(path)).bytes == declared.bytes
     else:
         with pytest.raises(match="take another one"):
-            office.takeover.take(KID, declared)
-        assert office.takeover.receipt(KID, ONE) is None
+            office.ingest.take(KID, declared)
+        assert office.ingest.receipt(KID, ONE) is None
     assert len(written) == 2
 
 
@@ -252,14 +252,14 @@ def test_o3_killed_anywhere_of_a_take_over_both_copies_and_the_receipt_come(
         office.bring_ledger(camera)
         declared = office.upload(path)
         with scene.killing(at) as count:
-            office.takeover.take(KID, declared)
+            office.ingest.take(KID, declared)
         steps = count() if number == 0 else steps
         made = office.second / name_in(path)
         before = made.stat() if made.exists() else None
         office.restart()
-        office.takeover.take(KID, declared)
+        office.ingest.take(KID, declared)
         assert before is None or before.st_ino == made.stat().st_ino, "it is made once"
-        token = office.takeover.receipt(KID, name)
+        token = office.ingest.receipt(KID, name)
         assert token is not None, at
         assert read_back(office.store, name_in(path)).bytes == declared.bytes, at
         lock = office.store.lock_of(name_in(path))

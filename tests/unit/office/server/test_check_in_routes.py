@@ -33,8 +33,8 @@ from camerad.ledger.ledger_state import LedgerState
 from camerad.office.server import lost_recordings
 from camerad.office.server.camera_holdings import CameraHoldings
 from camerad.office.server.cameras import Cameras
+from camerad.office.server.ingest import Ingest
 from camerad.office.server.lost_recordings import LostRecordings
-from camerad.office.server.takeover import Takeover
 from camerad.office.server.upload_files import Declaration
 from camerad.office.server.upload_limits import UploadLimits
 from camerad.office.state.office_state import OfficeState
@@ -398,8 +398,8 @@ def test_what_is_on_its_way_is_not_asked_for(dock: Dock, tmp_path: Path) -> None
     cameras = Cameras(str(dock.office.register))
     root, clock = str(dock.office.directory), ManualClock()
     uploads = uploads_in(root, UploadLimits(reserve=0), clock)
-    takeover = Takeover(root, uploads, cameras, dock.office.office_key, clock)
-    lost = LostRecordings(CameraHoldings(root, cameras), takeover, uploads)
+    ingest = Ingest(root, uploads, cameras, dock.office.office_key, clock)
+    lost = LostRecordings(CameraHoldings(root, cameras), ingest, uploads)
     assert lost.find(KID) == []
     path = dock.files("recordings")[f"{ONE}.tar"]
     content = path.read_bytes()
@@ -441,7 +441,7 @@ def test_the_ledger_is_read_once_however_much_was_lost(
 
     monkeypatch.setattr(CameraHoldings, "ledger_state", noted)
     holdings = CameraHoldings(str(vault.root), vault.cameras)
-    lost = LostRecordings(holdings, vault.takeover, vault.uploads)
+    lost = LostRecordings(holdings, vault.ingest, vault.uploads)
     assert lost.find(KID) == names
     assert read == [KID]
 
@@ -450,8 +450,8 @@ def test_no_more_is_looked_at_than_is_named(dock: Dock, monkeypatch: pytest.Monk
     cameras = Cameras(str(dock.office.register))
     root, clock = str(dock.office.directory), ManualClock()
     uploads = uploads_in(root, UploadLimits(reserve=0), clock)
-    takeover = Takeover(root, uploads, cameras, dock.office.office_key, clock)
-    lost = LostRecordings(CameraHoldings(root, cameras), takeover, uploads)
+    ingest = Ingest(root, uploads, cameras, dock.office.office_key, clock)
+    lost = LostRecordings(CameraHoldings(root, cameras), ingest, uploads)
     for path in dock.files("receipts").values():
         path.unlink()
     monkeypatch.setattr(lost_recordings, "MOST", 1)

@@ -15,8 +15,8 @@ from camerad.container.keys import KeyRing, SigningKey
 from camerad.evidence import own_key
 from camerad.evidence.offload import offload
 from camerad.office.server.camera_turns import CameraTurns
+from camerad.office.server.ingest import DELETED
 from camerad.office.server.receipt_routes import TYPE, ReceiptRoutes
-from camerad.office.server.takeover import DELETED
 from camerad.office.server.upload_files import Declaration
 from camerad.store import receipts
 from camerad.store.device_client import OwnedDevice, accept_receipt
@@ -56,7 +56,7 @@ def vault(tmp_path: Path, camera: Camera) -> Vault:
 
 def test_what_only_the_device_signed_is_no_receipt_in_the_dock(vault: Vault) -> None:
     assert len(receipts.paths(vault.holding.receipts)) == 1
-    assert vault.takeover.receipt(KID, ONE) is None
+    assert vault.ingest.receipt(KID, ONE) is None
 
 
 def written(path: Path) -> tuple[int, int, int]:
@@ -68,19 +68,19 @@ def written(path: Path) -> tuple[int, int, int]:
 def test_the_copy_is_compared_and_the_daemon_takes_the_receipt(
     vault: Vault, camera: Camera
 ) -> None:
-    found = vault.takeover.find_unreceipted(KID, ONE)
+    found = vault.ingest.find_unreceipted(KID, ONE)
     assert found is not None
     copy = Path(vault.holding.recordings, f"{ONE}.tar")
     before = written(copy)
-    vault.takeover.take(KID, found)
-    token = vault.takeover.receipt(KID, ONE)
+    vault.ingest.take(KID, found)
+    token = vault.ingest.receipt(KID, ONE)
     assert token is not None
     with camera.open() as store:
         assert accept_receipt(store, KeyRing([OFFICE_KEY.public]), token) == [ONE]
     assert written(copy) == before
     # That is all there is to do.
-    assert vault.takeover.find_unreceipted(KID, ONE) is None
-    vault.takeover.take(KID, found)
+    assert vault.ingest.find_unreceipted(KID, ONE) is None
+    vault.ingest.take(KID, found)
     assert len(receipts.paths(vault.holding.receipts)) == 2
 
 
@@ -91,17 +91,17 @@ def test_a_copy_that_is_not_what_the_ledger_names_gets_no_receipt(
     bad = bytearray(copy.read_bytes())
     bad[len(bad) // 2] ^= 1
     copy.write_bytes(bad)
-    found = vault.takeover.find_unreceipted(KID, ONE)
+    found = vault.ingest.find_unreceipted(KID, ONE)
     assert found is not None
     with caplog.at_level(logging.WARNING):
-        vault.takeover.take(KID, found)
+        vault.ingest.take(KID, found)
     assert "a copy that is not acknowledged" in caplog.text
-    assert vault.takeover.receipt(KID, ONE) is None
+    assert vault.ingest.receipt(KID, ONE) is None
     # The camera brings its own, which is kept for a person to compare.
-    assert vault.takeover.find_unreceipted(KID, ONE) is None
+    assert vault.ingest.find_unreceipted(KID, ONE) is None
     assert vault.hand_over(camera.recordings / f"{ONE}.tar") is None
     assert copy.read_bytes() == bad
-    assert "another file" in str(vault.takeover.refusal(KID, ONE))
+    assert "another file" in str(vault.ingest.refusal(KID, ONE))
 
 
 def test_a_copy_that_the_ledger_does_not_know_is_left(tmp_path: Path) -> None:
@@ -109,20 +109,20 @@ def test_a_copy_that_the_ledger_does_not_know_is_left(tmp_path: Path) -> None:
     other.put(ONE, known=False)
     vault.bring_ledger(other)
     os.link(other.recordings / f"{ONE}.tar", os.path.join(vault.holding.recordings, f"{ONE}.tar"))
-    assert vault.takeover.find_unreceipted(KID, ONE) is None
+    assert vault.ingest.find_unreceipted(KID, ONE) is None
 
 
 def test_a_receipt_by_the_office_s_former_key_is_signed_anew(vault: Vault) -> None:
-    found = vault.takeover.find_unreceipted(KID, ONE)
+    found = vault.ingest.find_unreceipted(KID, ONE)
     assert found is not None
-    vault.takeover.take(KID, found)
+    vault.ingest.take(KID, found)
     vault.key = SigningKey.generate()
     vault.restart()
-    assert vault.takeover.receipt(KID, ONE) is None
-    found = vault.takeover.find_unreceipted(KID, ONE)
+    assert vault.ingest.receipt(KID, ONE) is None
+    found = vault.ingest.find_unreceipted(KID, ONE)
     assert found is not None
-    vault.takeover.take(KID, found)
-    token = vault.takeover.receipt(KID, ONE)
+    vault.ingest.take(KID, found)
+    token = vault.ingest.receipt(KID, ONE)
     assert token is not None
     assert receipts.parse(token, KeyRing([vault.key.public])).recordings[0].id == ONE
 
@@ -131,10 +131,10 @@ def test_the_receipt_names_the_camera_as_the_register_does(vault: Vault) -> None
     """A header names whatever its camera likes."""
     register(vault.register, ("a camera", KEY.public, ()))
     vault.restart()
-    found = vault.takeover.find_unreceipted(KID, ONE)
+    found = vault.ingest.find_unreceipted(KID, ONE)
     assert found is not None
-    vault.takeover.take(KID, found)
-    token = vault.takeover.receipt(KID, ONE)
+    vault.ingest.take(KID, found)
+    token = vault.ingest.receipt(KID, ONE)
     assert token is not None
     assert NAME != receipts.parse(token, KeyRing([OFFICE_KEY.public])).device == "a camera"
 
@@ -148,13 +148,13 @@ def bury(vault: Vault, camera: Camera) -> None:
 
 
 def test_a_copy_that_is_about_to_go_gets_no_receipt(vault: Vault, camera: Camera) -> None:
-    found = vault.takeover.find_unreceipted(KID, ONE)
+    found = vault.ingest.find_unreceipted(KID, ONE)
     assert found is not None
     bury(vault, camera)
-    vault.takeover.take(KID, found)
-    assert vault.takeover.receipt(KID, ONE) is None
-    assert vault.takeover.find_unreceipted(KID, ONE) is None
-    assert vault.takeover.refusal(KID, ONE) == DELETED
+    vault.ingest.take(KID, found)
+    assert vault.ingest.receipt(KID, ONE) is None
+    assert vault.ingest.find_unreceipted(KID, ONE) is None
+    assert vault.ingest.refusal(KID, ONE) == DELETED
 
 
 def test_no_receipt_is_filed_for_what_was_deleted_meanwhile(
@@ -163,16 +163,16 @@ def test_no_receipt_is_filed_for_what_was_deleted_meanwhile(
     """A purge may run while the recording is checked."""
     vault = Vault(tmp_path / "another")
     vault.bring_ledger(camera)
-    real = vault.takeover._place
+    real = vault.ingest._place
 
     def purged(*how: object) -> str:
         bury(vault, camera)
         return real(*how)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(vault.takeover, "_place", purged)
+    monkeypatch.setattr(vault.ingest, "_place", purged)
     assert vault.hand_over(camera.recordings / f"{ONE}.tar") is None
     assert receipts.paths(vault.holding.receipts) == []
-    assert vault.takeover.refusal(KID, ONE) == DELETED
+    assert vault.ingest.refusal(KID, ONE) == DELETED
 
 
 def test_the_server_says_that_it_compares_and_then_has_the_receipt(
@@ -194,14 +194,14 @@ def test_a_receipt_that_is_signed_during_the_question_answers_it(
     vault: Vault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else the camera would be told to send what it need not."""
-    find = vault.takeover.find_unreceipted
+    find = vault.ingest.find_unreceipted
 
     def signed_meanwhile(kid: str, recording: str) -> Declaration | None:
         found = find(kid, recording)
         assert found is not None
-        vault.takeover.take(kid, found)
+        vault.ingest.take(kid, found)
         return find(kid, recording)
 
-    monkeypatch.setattr(vault.takeover, "find_unreceipted", signed_meanwhile)
-    answer = ReceiptRoutes(vault.takeover, vault.uploads, CameraTurns())._answer(KID, ONE)
+    monkeypatch.setattr(vault.ingest, "find_unreceipted", signed_meanwhile)
+    answer = ReceiptRoutes(vault.ingest, vault.uploads, CameraTurns())._answer(KID, ONE)
     assert (answer.status, answer.content_type) == (200, TYPE)

@@ -22,11 +22,11 @@ from camerad.container.keys import KeyRing, SigningKey
 from camerad.office.server import ledger_copy
 from camerad.office.server.authentication import CALLER, Caller
 from camerad.office.server.camera_turns import CameraTurns
+from camerad.office.server.ingest_ends import IngestEnds
 from camerad.office.server.ledger_routes import LedgerRoutes
 from camerad.office.server.receipt_routes import ReceiptRoutes
 from camerad.office.server.refusal_log import RefusalLog
 from camerad.office.server.refusals import Handler, plain_errors
-from camerad.office.server.takeover_ends import TakeoverEnds
 from camerad.store import receipts
 
 DEADLINE = 20.0
@@ -90,10 +90,10 @@ class Server:
 
         app = web.Application(middlewares=[plain_errors(RefusalLog(ManualClock())), authenticated])
         ReceiptRoutes(
-            self.vault.takeover,
+            self.vault.ingest,
             self.vault.uploads,
             CameraTurns(),
-            ends=TakeoverEnds(asyncio.get_running_loop()),
+            ends=IngestEnds(asyncio.get_running_loop()),
             due_in=lambda _kid, _declaration: self.due_in,
         ).add_to(app.router)
         refusals = RefusalLog(self.vault.clock)
@@ -179,7 +179,7 @@ def test_what_the_office_does_not_have_is_not_found(server: Server, recording: s
 def test_what_waits_for_the_ledger_says_so(camera: Camera, vault: Vault, server: Server) -> None:
     vault.bring_ledger(camera)
     declaration = vault.upload(camera.put(ONE))
-    vault.takeover.take(KID, declaration)
+    vault.ingest.take(KID, declaration)
     said = server.ask("GET", receipt_of(ONE))
     assert (said.status, said.json["waits_for"]) == (409, "ledger")
     assert "ledger" in said.json["error"]
@@ -190,7 +190,7 @@ def test_what_waited_too_long_for_the_ledger_may_come_again(
 ) -> None:
     vault.bring_ledger(camera)
     path = camera.put(ONE)
-    vault.takeover.take(KID, vault.upload(path))
+    vault.ingest.take(KID, vault.upload(path))
     vault.clock.advance(8 * DAY)
     assert vault.uploads.expire(vault.clock.moment()) == [(KID, ONE, True)]
     assert server.ask("GET", receipt_of(ONE)).status == 404
@@ -254,11 +254,11 @@ def test_what_waited_for_the_ledger_is_taken_when_it_came(
 ) -> None:
     vault.bring_ledger(camera)
     path = camera.put(TWO)
-    vault.takeover.take(KID, vault.upload(path))
+    vault.ingest.take(KID, vault.upload(path))
     bring(server, camera)
     for kid in server.adopted:
-        for declaration in vault.takeover.pending(kid):
-            vault.takeover.take(kid, declaration)
+        for declaration in vault.ingest.pending(kid):
+            vault.ingest.take(kid, declaration)
     assert server.ask("GET", receipt_of(TWO)).status == 200
 
 

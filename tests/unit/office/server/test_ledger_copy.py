@@ -399,16 +399,16 @@ def test_a_camera_with_a_new_key_is_read_by_its_former_one_too(
     ledger.close()
     kid = new.public.thumbprint
     assert vault.bring_ledger(camera, kid) == AdoptResult()
-    keys = vault.takeover._holdings.ledger_keys(kid)
+    keys = vault.ingest._holdings.ledger_keys(kid)
     assert set(keys) == {kid, KID}
-    holding = vault.takeover._holdings.find(kid)
+    holding = vault.ingest._holdings.find(kid)
     assert holding is not None
     state, findings = read_ledger(holding.ledger, keys)
     assert [one for one in findings if one.severity is Severity.DAMAGE] == []
     assert state.recordings[ONE].final is not None
     # What the former key signed is read in the ledger, and no recording is taken over by it.
     assert vault.hand_over(path, kid) is None
-    assert "not authentic" in str(vault.takeover.refusal(kid, ONE))
+    assert "not authentic" in str(vault.ingest.refusal(kid, ONE))
 
 
 def test_one_adoption_of_a_camera_comes_after_another(

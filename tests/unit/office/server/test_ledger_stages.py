@@ -70,7 +70,7 @@ def test_what_did_not_come_whole_goes_after_the_days_of_an_upload_and_comes_agai
     assert office.bring_ledger(camera) == AdoptResult()
 
 
-def test_what_was_taken_over_stays(office: Office, camera: Camera) -> None:
+def test_what_was_ingested_stays(office: Office, camera: Camera) -> None:
     assert office.bring_ledger(camera) == AdoptResult()
     there = office.copies.files(KID)
     office.clock.advance(366 * DAY)
@@ -116,7 +116,7 @@ def test_what_came_by_a_clock_that_was_ahead_goes_in_its_time_from_when_it_is_ri
     assert office.expire() == [KID]
 
 
-def test_what_is_just_coming_and_a_ledger_that_is_being_taken_over_are_left(
+def test_what_is_just_coming_and_a_ledger_that_is_being_ingested_are_left(
     office: Office,
 ) -> None:
     office.clock.advance(DAYS * DAY)

@@ -33,9 +33,9 @@ from camerad.office.server.entrance import (
     listen,
     tls_context,
 )
+from camerad.office.server.ingest import Ingest
 from camerad.office.server.office_server import HAS_IT, OccupiedError
 from camerad.office.server.refusal_log import MOST_LOGGED
-from camerad.office.server.takeover import Takeover
 from camerad.office.server.uploads import Uploads
 from camerad.store.device_client import accept_receipt
 from tests.unit.office.server.office_scene import (
@@ -100,12 +100,12 @@ def test_a_recording_goes_the_whole_way_and_the_camera_calls_it_acknowledged(
     assert (again.status, again.error) == (409, HAS_IT)
 
 
-def test_what_is_taken_over_while_it_is_declared_again_begins_no_other_upload(
+def test_what_is_ingested_while_it_is_declared_again_begins_no_other_upload(
     client: DockClient, scene: OfficeScene, camera: Camera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would stay for a week: whoever asks next is told that the office has the recording."""
     path = camera.put(ONE)
-    declares, files = Uploads.declare, Takeover._file
+    declares, files = Uploads.declare, Ingest._file
     declared_again = threading.Event()
     upload = scene.directory / "office" / "incoming" / KEY.public.thumbprint / ONE
 
@@ -119,7 +119,7 @@ def test_what_is_taken_over_while_it_is_declared_again_begins_no_other_upload(
         return declares(*arguments)
 
     client.bring_ledger(camera.root / "ledger")
-    monkeypatch.setattr(Takeover, "_file", file_late)
+    monkeypatch.setattr(Ingest, "_file", file_late)
     client.upload(path, final_of(path))
     monkeypatch.setattr(Uploads, "declare", declare_late)
     said = client.declare(path.stat().st_size, ONE, final_of(path))
@@ -188,7 +188,7 @@ def test_a_complete_upload_that_nobody_took_is_taken_at_the_start(
 ) -> None:
     path = camera.put(ONE)
     with monkeypatch.context() as patch:
-        patch.setattr("camerad.office.server.takeover_queue.TakeoverQueue.start", lambda _: None)
+        patch.setattr("camerad.office.server.ingest_queue.IngestQueue.start", lambda _: None)
         with scene.serving() as client:
             client.bring_ledger(camera.root / "ledger")
             client.upload(path, final_of(path))

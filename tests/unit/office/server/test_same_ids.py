@@ -19,7 +19,7 @@ from camerad.container.chain import HEADER_NAME
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.evidence import own_key
 from camerad.evidence.offload import offload
-from camerad.office.server.takeover import DELETED
+from camerad.office.server.ingest import DELETED
 from camerad.store import camera_holds
 from camerad.store.device_client import OwnedDevice
 from camerad.store.locations import place_of
@@ -96,10 +96,10 @@ def two(tmp_path: Path) -> Two:
 
 def test_a_tombstone_does_not_count_for_another_cameras_recording(two: Two) -> None:
     assert two.hand_over_other() is not None
-    assert two.vault.takeover.refusal(two.kid, ONE) is None
+    assert two.vault.ingest.refusal(two.kid, ONE) is None
     # For its own it does, whatever has come since.
     assert two.vault.hand_over(two.one.recordings / f"{ONE}.tar") is None
-    assert two.vault.takeover.refusal(KID, ONE) == DELETED
+    assert two.vault.ingest.refusal(KID, ONE) == DELETED
 
 
 def test_what_was_acknowledged_is_not_deleted_by_another_ones_tombstone(two: Two) -> None:
@@ -114,12 +114,12 @@ def test_what_was_acknowledged_is_not_deleted_by_another_ones_tombstone(two: Two
             assert store.purge() == []
         assert two.files() == ["cam-2"]
     assert two.vault.hand_over(two.one.recordings / f"{ONE}.tar") is None
-    assert two.vault.takeover.refusal(KID, ONE) == DELETED
+    assert two.vault.ingest.refusal(KID, ONE) == DELETED
     with two.desk() as store:
         store.release(ONE, "X")
         assert [one.id for one in store.purge()] == [ONE]
     assert two.files() == []
-    assert two.vault.takeover.refusal(two.kid, ONE) == DELETED
+    assert two.vault.ingest.refusal(two.kid, ONE) == DELETED
 
 
 def test_a_deletion_that_was_interrupted_is_completed(two: Two) -> None:

@@ -130,7 +130,7 @@ def test_of_several_servers_none_takes_a_clients_own_nonce() -> None:
         nonces.take("k", "a" * 32, 5000, 5000_000_000, 5000_000_000)
 
 
-def test_what_a_server_left_that_ended_is_taken_over_by_another_one(
+def test_what_a_server_left_that_ended_is_ingested_by_another_one(
     tmp_path: Path, scene: OfficeScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Though its camera never comes again."""
@@ -168,7 +168,7 @@ def test_whoever_expects_no_other_server_gets_none(scene: OfficeScene, shared: b
         pass
 
 
-def test_one_upload_is_taken_over_once_whoever_begins(
+def test_one_upload_is_ingested_once_whoever_begins(
     tmp_path: Path, scene: OfficeScene, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Both servers find it at their start, and begin at the same time."""
@@ -302,7 +302,7 @@ def test_a_server_takes_other_cameras_recordings_while_another_one_is_at_a_long_
     tmp_path: Path, scene: OfficeScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody's thread waits for the other server: what it is asked about is put off."""
-    monkeypatch.setattr("camerad.office.server.takeover_queue.THREADS", 1)
+    monkeypatch.setattr("camerad.office.server.ingest_queue.THREADS", 1)
     camera = Camera(tmp_path / "state")
     path = camera.put(ONE)
     with serving(scene) as (first, second):

@@ -597,7 +597,7 @@ def test_complete_uploads_of_a_camera_are_bounded_and_found_by_name(tmp_path: Pa
     declare(uploads, recording=number(3))
 
 
-def test_a_complete_upload_that_nobody_takes_over_goes_in_its_time(
+def test_a_complete_upload_that_nobody_ingests_goes_in_its_time(
     uploads: Uploads, clock: ManualClock, tmp_path: Path
 ) -> None:
     _whole(uploads, ID)

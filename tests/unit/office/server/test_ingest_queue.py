@@ -10,7 +10,7 @@ import pytest
 
 from camerad.base.clock import SECOND, ManualClock
 from camerad.base.errors import StorageError
-from camerad.office.server.takeover_queue import THREADS, THREADS_WITH_COPIES, TakeoverQueue
+from camerad.office.server.ingest_queue import THREADS, THREADS_WITH_COPIES, IngestQueue
 from camerad.office.server.upload_files import Declaration
 
 KID = "k" * 43
@@ -56,8 +56,8 @@ def taker() -> Taker:
 
 
 @contextmanager
-def working(taker: Taker, clock: ManualClock, threads: int = THREADS) -> Iterator[TakeoverQueue]:
-    queue = TakeoverQueue(taker, clock, threads=threads)
+def working(taker: Taker, clock: ManualClock, threads: int = THREADS) -> Iterator[IngestQueue]:
+    queue = IngestQueue(taker, clock, threads=threads)
     queue.start()
     try:
         yield queue
@@ -70,12 +70,12 @@ def working(taker: Taker, clock: ManualClock, threads: int = THREADS) -> Iterato
             assert not thread.is_alive()
 
 
-def idle(queue: TakeoverQueue) -> bool:
+def idle(queue: IngestQueue) -> bool:
     with queue._changed:
         return not queue._running
 
 
-def settle(queue: TakeoverQueue) -> None:
+def settle(queue: IngestQueue) -> None:
     """Wait until nothing is being taken."""
     pause = threading.Event()
     for _ in range(round(DEADLINE / 0.005)):
@@ -111,7 +111,7 @@ def test_where_a_store_is_waited_for_more_are_taken_at_a_time(taker: Taker) -> N
 
 
 def test_cameras_take_turns_and_none_has_both_threads(taker: Taker) -> None:
-    queue = TakeoverQueue(taker, ManualClock())
+    queue = IngestQueue(taker, ManualClock())
     for number in range(30):
         queue.add("a" * 43, declared(number))
     queue.add("b" * 43, declared(90))
@@ -129,7 +129,7 @@ def test_cameras_take_turns_and_none_has_both_threads(taker: Taker) -> None:
 
 
 def test_what_waits_already_is_not_added_again(taker: Taker) -> None:
-    queue = TakeoverQueue(taker, ManualClock())
+    queue = IngestQueue(taker, ManualClock())
     for _ in range(3):
         queue.add(KID, declared(1))
     queue.add("o" * 43, declared(1))
@@ -176,7 +176,7 @@ def test_what_failed_is_tried_again_later_and_later_and_the_log_says_why(
     taker.failures = [failure] * 8
     # Minutes: it doubles, up to an hour.
     pauses = [60, 120, 240, 480, 960, 1920, 3600, 3600]
-    queue = TakeoverQueue(taker, clock)
+    queue = IngestQueue(taker, clock)
     task = (KID, declared(1))
     queue.add(*task)
     for count, pause in enumerate(pauses, 1):
@@ -200,7 +200,7 @@ def test_what_failed_is_tried_again_later_and_later_and_the_log_says_why(
 def test_what_failed_says_when_it_is_due_and_is_due_at_once_when_woken(taker: Taker) -> None:
     clock = ManualClock()
     taker.failures = [StorageError("away"), StorageError("away")]
-    queue = TakeoverQueue(taker, clock)
+    queue = IngestQueue(taker, clock)
     task = (KID, declared(1))
     assert queue.due_in(*task) == 0, "nobody knows it"
     for pause in (60, 120):

@@ -24,7 +24,7 @@ from camerad.base.errors import CameradError, StorageError
 from camerad.container.keys import KeyRing
 from camerad.container.skeleton import skeleton
 from camerad.container.whole_file import WholeFile
-from camerad.office.server.takeover import Takeover
+from camerad.office.server.ingest import Ingest
 from camerad.office.server.upload_files import Declaration
 from camerad.store import receipts, verified_copy
 from camerad.store.locations import Holding, place_of
@@ -73,8 +73,8 @@ class World:
         with recorder.recording():
             if upload is not None:
                 declaration = upload(vault, path)
-            vault.takeover.take(KID, declaration)
-        assert vault.takeover.receipt(KID, ONE) is not None
+            vault.ingest.take(KID, declaration)
+        assert vault.ingest.receipt(KID, ONE) is not None
         return Life(path.read_bytes(), tree, recorder.numbers, recorder.ops)
 
     def states(self, life: Life, rules: Rules) -> Iterator[tuple[int, Tree]]:
@@ -111,12 +111,12 @@ class World:
             vault = Vault(archive)
             complete = list(vault.uploads.complete())
             for kid, declaration in complete:
-                vault.takeover.take(kid, declaration)
-                vault.takeover.take(kid, declaration)
+                vault.ingest.take(kid, declaration)
+                vault.ingest.take(kid, declaration)
         _check(archive, life.content)
-        if complete or vault.takeover.receipt(KID, ONE) is not None:
-            assert vault.takeover.receipt(KID, ONE) is not None, "it was not completed"
-            assert vault.takeover.refusal(KID, ONE) is None
+        if complete or vault.ingest.receipt(KID, ONE) is not None:
+            assert vault.ingest.receipt(KID, ONE) is not None, "it was not completed"
+            assert vault.ingest.refusal(KID, ONE) is None
         else:
             # Not all of it had come: what counts is there, and is the beginning of it.
             assert not _copies(archive)
@@ -172,7 +172,7 @@ def _interrupted(vault: Vault, path: Path) -> Declaration:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(durable_files, "sync_directory", failing)
         with pytest.raises(StorageError):
-            vault.takeover.take(KID, declaration)
+            vault.ingest.take(KID, declaration)
     return declaration
 
 
@@ -274,7 +274,7 @@ def test_what_goes_apart_is_never_lost_and_never_without_its_reason(
     before = Workspace(str(vault.root)).read()
     recorder = Recorder(str(vault.root), sites=False)
     with recorder.recording():
-        vault.takeover.take(KID, declaration)
+        vault.ingest.take(KID, declaration)
     life = Life(path.read_bytes(), before, recorder.numbers, recorder.ops)
     for _, tree in world.states(life, rules):
         world.tried += 1
@@ -287,9 +287,9 @@ def test_what_goes_apart_is_never_lost_and_never_without_its_reason(
             assert kept.with_suffix(".json").stat().st_size > 0
         again = Vault(archive)
         for kid, declared in list(again.uploads.complete()):
-            again.takeover.take(kid, declared)
+            again.ingest.take(kid, declared)
         assert kept.read_bytes() == life.content
-        assert "not authentic" in str(again.takeover.refusal(KID, ONE))
+        assert "not authentic" in str(again.ingest.refusal(KID, ONE))
         assert sorted(one.name for one in kept.parent.glob("*.tar")) == [f"{ONE}.tar"]
         assert list(again.uploads.complete()) == _copies(archive) == []
     assert world.tried > 8
@@ -319,31 +319,31 @@ def test_a_receipt_before_its_copys_name_is_durable_is_found(
 def test_a_receipt_before_the_copy_has_its_place_is_found(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    take = Takeover._take
-    real = Takeover._place
+    take = Ingest._take
+    real = Ingest._place
 
-    def late(self: Takeover, kid: str, declared: object) -> None:
+    def late(self: Ingest, kid: str, declared: object) -> None:
         placing: list[Callable[[], object]] = []
 
         def remembered(*args: object) -> object:
             placing.append(lambda: real(self, *args))  # type: ignore[arg-type]
             return args[2]
 
-        file = Takeover._file
+        file = Ingest._file
 
-        def hasty(takeover: Takeover, kid: str, _source: str, *rest: object) -> None:
-            holding = takeover._holdings.make(kid)
+        def hasty(ingest: Ingest, kid: str, _source: str, *rest: object) -> None:
+            holding = ingest._holdings.make(kid)
             target = os.path.join(holding.recordings, f"{ONE}.tar")
-            file(takeover, kid, target, *rest)  # type: ignore[arg-type]
+            file(ingest, kid, target, *rest)  # type: ignore[arg-type]
             placing[0]()
 
         with monkeypatch.context() as patched:
-            patched.setattr(Takeover, "_place", lambda _self, *args: remembered(*args))
-            patched.setattr(Takeover, "_file", hasty)
+            patched.setattr(Ingest, "_place", lambda _self, *args: remembered(*args))
+            patched.setattr(Ingest, "_file", hasty)
             take(self, kid, declared)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patched:
-        patched.setattr(Takeover, "_take", late)
+        patched.setattr(Ingest, "_take", late)
         life = world.live()
     with pytest.raises(AssertionError, match="without its copy"):
         world.judge(life, Rules.JOURNAL)

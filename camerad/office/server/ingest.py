@@ -1,7 +1,7 @@
 """Takes a complete upload over into the office's directory, and signs the receipt for it.
 
 What a receipt rests on. Procedure (docs/office-api.md, "A complete upload"); each line is durable
-before the next begins, and what was interrupted anywhere is completed by the next `Takeover.take`:
+before the next begins, and what was interrupted anywhere is completed by the next `Ingest.take`:
 
 1. synchronise the file, and read it back from the storage, once: what is read is checked with the
    camera's registered key alone, and against its declaration and the copy of its ledger. SHA-256 of
@@ -43,9 +43,9 @@ from camerad.ledger.recording_state import RecordingState
 from camerad.office.server.apart import Apart
 from camerad.office.server.arrivals import CameContent
 from camerad.office.server.camera_holdings import CameraHoldings, KnownCameras, Turns, size_of
+from camerad.office.server.ingest_events import IngestEvent, IngestListener, no_op
 from camerad.office.server.judgement import UnfitError, check_recording, has_anothers
 from camerad.office.server.start_check import check_directory
-from camerad.office.server.takeover_events import TakeoverEvent, TakeoverListener, nobody
 from camerad.office.server.tombstones import Tombstones
 from camerad.office.server.upload_errors import TakenElsewhereError
 from camerad.office.server.upload_files import Declaration
@@ -77,7 +77,7 @@ _ANOTHERS: Final = (
 )
 
 
-class Takeover:
+class Ingest:
     """directory: the office's. cameras: its register. key: the office's own, which signs receipts.
     tell: hears what becomes of uploads.
     replica: makes the replica of the file at a path, and raises StorageError if that cannot
@@ -96,7 +96,7 @@ class Takeover:
         key: SigningKey,
         clock: Clock,
         *,
-        tell: TakeoverListener = nobody,
+        tell: IngestListener = no_op,
         replica: Callable[[str, CopiedRecording, Moment | None], None] | None = None,
     ) -> None:
         self._holdings = CameraHoldings(directory, cameras)
@@ -251,7 +251,7 @@ class Takeover:
             _log.info(
                 "%s: taken over from %s", recording, judged.device, extra=MessageId.UPLOAD.extra
             )
-            self._tell(TakeoverEvent.TAKEN)
+            self._tell(IngestEvent.TAKEN)
         self._uploads.remove(kid, recording)
 
     def _vouch_for(self, kid: Thumbprint, declared: Declaration) -> None:
@@ -276,7 +276,7 @@ class Takeover:
         if not self._is_deleted(kid, recording, declared.final):
             self._file(kid, placed, copied, state.head)
             _log.info("%s: its copy was compared", recording, extra=MessageId.UPLOAD.extra)
-            self._tell(TakeoverEvent.COMPARED)
+            self._tell(IngestEvent.COMPARED)
 
     def _what_came(self, kid: Thumbprint, declared: Declaration, source: str) -> CameContent:
         """What to compare a file with that the storage gives back. Of an upload that began before
@@ -356,7 +356,7 @@ class Takeover:
                 clock=self._clock.moment(),
             )
             receipts.write(holding.receipts, receipts.sign(self._key, receipt))
-            self._tell(TakeoverEvent.SIGNED)
+            self._tell(IngestEvent.SIGNED)
 
     def _filed(
         self, kid: Thumbprint, holding: Holding, recording: str
@@ -386,7 +386,7 @@ class Takeover:
                 durable_files.remove(placed, missing_ok=True)
         self._uploads.remove(kid, recording)
         self._warn(kid, recording, f"{why}; it is kept as {kept}: look at it, and at the camera")
-        self._tell(TakeoverEvent.APART)
+        self._tell(IngestEvent.APART)
 
     def _warn(self, kid: Thumbprint, recording: RecordingId, why: str) -> None:
         _log.warning(

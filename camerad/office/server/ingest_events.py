@@ -6,7 +6,7 @@ from collections.abc import Callable
 from enum import StrEnum
 
 
-class TakeoverEvent(StrEnum):
+class IngestEvent(StrEnum):
     """What became of a complete upload."""
 
     TAKEN = "taken"
@@ -19,9 +19,9 @@ class TakeoverEvent(StrEnum):
     """A receipt was signed and published."""
 
 
-TakeoverListener = Callable[[TakeoverEvent], None]
+IngestListener = Callable[[IngestEvent], None]
 """Called on any thread, after everything is durable. It returns at once, and raises nothing."""
 
 
-def nobody(_event: TakeoverEvent) -> None:
+def no_op(_event: IngestEvent) -> None:
     """Listens to nothing."""

@@ -11,8 +11,8 @@ import pytest
 from desk_helpers import ONE, Camera
 
 from camerad.office.server import receipt_routes
-from camerad.office.server.takeover import Takeover
-from camerad.office.server.takeover_ends import TakeoverEnds
+from camerad.office.server.ingest import Ingest
+from camerad.office.server.ingest_ends import IngestEnds
 from camerad.office.server.upload_files import Declaration
 from tests.unit.office.server.office_scene import OfficeScene
 
@@ -31,7 +31,7 @@ def camera(tmp_path: Path) -> Camera:
 
 def test_an_alert_is_for_everybody_who_waits_for_that_camera() -> None:
     async def run() -> None:
-        ends = TakeoverEnds(asyncio.get_running_loop())
+        ends = IngestEnds(asyncio.get_running_loop())
         first, same, other = ends.next("a"), ends.next("a"), ends.next("b")
         thread = threading.Thread(target=ends.tell, args=["a"])
         thread.start()
@@ -47,7 +47,7 @@ def test_an_alert_is_for_everybody_who_waits_for_that_camera() -> None:
 
 def test_an_alert_behind_the_end_of_the_loop_is_nobodys() -> None:
     loop = asyncio.new_event_loop()
-    ends = TakeoverEnds(loop)
+    ends = IngestEnds(loop)
     loop.close()
     ends.tell("a")
 
@@ -57,13 +57,13 @@ def test_who_prefers_to_wait_is_told_as_soon_as_it_is_checked(
 ) -> None:
     path = camera.put(ONE)
     go = threading.Event()
-    take = Takeover.take
+    take = Ingest.take
 
-    def held(self: Takeover, kid: str, declaration: Declaration) -> None:
+    def held(self: Ingest, kid: str, declaration: Declaration) -> None:
         assert go.wait(20)
         take(self, kid, declaration)
 
-    monkeypatch.setattr(Takeover, "take", held)
+    monkeypatch.setattr(Ingest, "take", held)
     with scene.serving() as client:
         client.bring_ledger(camera.root / "ledger")
         final = camera.open()

@@ -41,7 +41,7 @@ class _Due(NamedTuple):
     task: _Task
 
 
-class TakeoverQueue:
+class IngestQueue:
     """Calls `take` for every upload that was added, on threads of its own, never twice at once for
     one camera. After an error it is called again: in a minute at first, in an hour at last.
 
@@ -74,7 +74,7 @@ class TakeoverQueue:
         # Daemons: one that reads 64 GiB does not keep the server from ending; the next start begins
         # again with what it was at.
         self._threads = [
-            threading.Thread(target=self._work, name=f"takeover-{number}", daemon=True)
+            threading.Thread(target=self._work, name=f"ingest-{number}", daemon=True)
             for number in range(threads)
         ]
 

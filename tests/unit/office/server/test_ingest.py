@@ -24,9 +24,9 @@ from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.skeleton import skeleton
 from camerad.evidence import own_key
 from camerad.evidence.own_key import OfficeKeyError
-from camerad.office.server import takeover
+from camerad.office.server import ingest
 from camerad.office.server.cameras import UnregisteredError
-from camerad.office.server.takeover import BRANCHED, DELETED, WAITS
+from camerad.office.server.ingest import BRANCHED, DELETED, WAITS
 from camerad.office.server.upload_errors import TakenElsewhereError
 from camerad.office.server.upload_files import Declaration
 from camerad.store import receipts, verified_copy
@@ -59,7 +59,7 @@ def waiting(vault: Vault) -> list[str]:
     return [declared.recording for _, declared in vault.uploads.complete()]
 
 
-def test_o2_what_is_authentic_is_taken_over_and_receipted(camera: Camera, vault: Vault) -> None:
+def test_o2_what_is_authentic_is_ingested_and_receipted(camera: Camera, vault: Vault) -> None:
     path = camera.put(ONE)
     content = path.read_bytes()
     vault.bring_ledger(camera)
@@ -78,7 +78,7 @@ def test_o2_what_is_authentic_is_taken_over_and_receipted(camera: Camera, vault:
     assert receipt.directory == (vault.root / "office" / "id").read_text().strip()
     assert waiting(vault) == []
     assert not (vault.root / "office" / "incoming" / KID / ONE).exists()
-    assert vault.takeover.refusal(KID, ONE) is None
+    assert vault.ingest.refusal(KID, ONE) is None
 
 
 def test_the_camera_calls_it_acknowledged_and_its_ledger_says_by_which_receipt(
@@ -94,7 +94,7 @@ def test_the_camera_calls_it_acknowledged_and_its_ledger_says_by_which_receipt(
         assert {known[one].acknowledged for one in (ONE, TWO)} == named
 
 
-def test_a_recording_that_was_recovered_is_taken_over(camera: Camera, vault: Vault) -> None:
+def test_a_recording_that_was_recovered_is_ingested(camera: Camera, vault: Vault) -> None:
     """Its remarks are known, and it is authentic."""
     path = camera.put(ONE, torn=b"x" * 100)
     vault.bring_ledger(camera)
@@ -139,9 +139,9 @@ def test_what_does_not_verify_is_kept_apart_with_the_reason(
         declaration = vault.upload(path, final=final) if _readable(path) else None
         if declaration is None:
             declaration = _upload_raw(vault, bad, str(final))
-        vault.takeover.take(KID, declaration)
-    assert vault.takeover.receipt(KID, ONE) is None
-    assert why in str(vault.takeover.refusal(KID, ONE))
+        vault.ingest.take(KID, declaration)
+    assert vault.ingest.receipt(KID, ONE) is None
+    assert why in str(vault.ingest.refusal(KID, ONE))
     found = apart(vault)
     assert found[f"{ONE}.tar"] == bad
     assert why in json.loads(found[f"{ONE}.json"])["why"]
@@ -150,7 +150,7 @@ def test_what_does_not_verify_is_kept_apart_with_the_reason(
     assert any(ONE in one.getMessage() and why in one.getMessage() for one in caplog.records)
     # A server that begins anew says the same.
     vault.restart()
-    assert why in str(vault.takeover.refusal(KID, ONE))
+    assert why in str(vault.ingest.refusal(KID, ONE))
 
 
 def _readable(path: Path) -> bool:
@@ -198,19 +198,19 @@ def test_a_call_that_comes_late_does_nothing_to_what_was_begun_anew(
     content = path.read_bytes()
     vault.bring_ledger(camera)
     declaration = vault.upload(path)
-    vault.takeover.take(KID, declaration)
+    vault.ingest.take(KID, declaration)
     Path(vault.holding.recordings, f"{ONE}.tar").unlink()
     vault.uploads.declare(KID, declaration)
     part = vault.uploads.begin(KID, ONE, 0)
     part.write(content[:1000])
     part.finish(hashlib.sha256(content[:1000]).digest())
     part.close()
-    vault.takeover.take(KID, declaration)
+    vault.ingest.take(KID, declaration)
     assert vault.uploads.offset(KID, ONE) == 1000
     assert apart(vault) == {}
 
 
-def test_another_cameras_recording_is_not_taken_over(
+def test_another_cameras_recording_is_not_ingested(
     camera: Camera, vault: Vault, tmp_path: Path
 ) -> None:
     """By a registered key all the same: only the key of the camera that brings it counts."""
@@ -233,7 +233,7 @@ def test_another_cameras_recording_is_not_taken_over(
     }
     assert vault.copies.adopt(kid, hashes).problems == ()
     assert vault.hand_over(path, kid, final=known.final) is None
-    assert "not authentic" in str(vault.takeover.refusal(kid, ONE))
+    assert "not authentic" in str(vault.ingest.refusal(kid, ONE))
 
 
 def _ledger_that_names(directory: Path, key: SigningKey, camera: Camera, name: str) -> None:
@@ -249,7 +249,7 @@ def _ledger_that_names(directory: Path, key: SigningKey, camera: Camera, name: s
     ledger.close()
 
 
-def test_a_recording_under_another_id_is_not_taken_over(camera: Camera, vault: Vault) -> None:
+def test_a_recording_under_another_id_is_not_ingested(camera: Camera, vault: Vault) -> None:
     one = camera.put(ONE)
     two = camera.put(TWO)
     with camera.open() as store:
@@ -257,20 +257,20 @@ def test_a_recording_under_another_id_is_not_taken_over(camera: Camera, vault: V
     vault.bring_ledger(camera)
     two.write_bytes(one.read_bytes())
     assert vault.hand_over(two, final=final) is None
-    assert "another recording than was declared" in str(vault.takeover.refusal(KID, TWO))
+    assert "another recording than was declared" in str(vault.ingest.refusal(KID, TWO))
 
 
-def test_another_end_than_the_ledger_knows_is_not_taken_over(
+def test_another_end_than_the_ledger_knows_is_not_ingested(
     camera: Camera, vault: Vault, tmp_path: Path
 ) -> None:
     camera.put(ONE)
     vault.bring_ledger(camera)
     other = Camera(tmp_path / "other").put(ONE, marks=(500_000,))
     assert vault.hand_over(other) is None
-    assert "the camera's ledger knows" in str(vault.takeover.refusal(KID, ONE))
+    assert "the camera's ledger knows" in str(vault.ingest.refusal(KID, ONE))
 
 
-def test_an_end_that_only_the_declaration_has_is_not_taken_over(
+def test_an_end_that_only_the_declaration_has_is_not_ingested(
     camera: Camera, vault: Vault, tmp_path: Path
 ) -> None:
     camera.put(ONE)
@@ -279,10 +279,10 @@ def test_an_end_that_only_the_declaration_has_is_not_taken_over(
     vault.bring_ledger(camera)
     other = Camera(tmp_path / "other").put(ONE, marks=(500_000,))
     assert vault.hand_over(other, final=final) is None
-    assert "it ends with" in str(vault.takeover.refusal(KID, ONE))
+    assert "it ends with" in str(vault.ingest.refusal(KID, ONE))
 
 
-def test_a_file_that_is_longer_than_was_declared_is_not_taken_over(
+def test_a_file_that_is_longer_than_was_declared_is_not_ingested(
     camera: Camera, vault: Vault
 ) -> None:
     """Zeros behind the end change nothing that is signed, and the receipt is for the whole file."""
@@ -292,8 +292,8 @@ def test_a_file_that_is_longer_than_was_declared_is_not_taken_over(
     with Path(vault.uploads.content_path(KID, ONE)).open("ab") as file:
         file.write(bytes(512))
     vault.restart()  # which does not know any more what came
-    vault.takeover.take(KID, declaration)
-    assert "were declared" in str(vault.takeover.refusal(KID, ONE))
+    vault.ingest.take(KID, declaration)
+    assert "were declared" in str(vault.ingest.refusal(KID, ONE))
 
 
 def test_a_key_that_is_not_in_the_register_any_more_gets_nothing(
@@ -304,14 +304,14 @@ def test_a_key_that_is_not_in_the_register_any_more_gets_nothing(
     declaration = vault.upload(path)
     register(vault.register)
     with pytest.raises(UnregisteredError):
-        vault.takeover.take(KID, declaration)
+        vault.ingest.take(KID, declaration)
     with pytest.raises(UnregisteredError):
-        vault.takeover.receipt(KID, ONE)
+        vault.ingest.receipt(KID, ONE)
 
 
 def test_a_name_that_leads_elsewhere_is_no_recording(vault: Vault) -> None:
     with pytest.raises(ValueError, match="no recording's id"):
-        vault.takeover.take(KID, Declaration("../../evil", "0" * 64, 1))
+        vault.ingest.take(KID, Declaration("../../evil", "0" * 64, 1))
 
 
 # --------------------------------------------------------------------------------- the ledger first
@@ -321,25 +321,25 @@ def test_what_the_ledger_does_not_know_yet_waits_for_it(camera: Camera, vault: V
     vault.bring_ledger(camera)
     path = camera.put(ONE)
     declaration = vault.upload(path)
-    vault.takeover.take(KID, declaration)
-    assert vault.takeover.refusal(KID, ONE) == WAITS
-    assert vault.takeover.receipt(KID, ONE) is None
+    vault.ingest.take(KID, declaration)
+    assert vault.ingest.refusal(KID, ONE) == WAITS
+    assert vault.ingest.receipt(KID, ONE) is None
     assert (waiting(vault), apart(vault)) == ([ONE], {})
     vault.bring_ledger(camera)
-    assert vault.takeover.pending(KID) == [declaration]
-    vault.takeover.take(KID, declaration)
-    assert vault.takeover.receipt(KID, ONE) is not None
-    assert vault.takeover.refusal(KID, ONE) is None
+    assert vault.ingest.pending(KID) == [declaration]
+    vault.ingest.take(KID, declaration)
+    assert vault.ingest.receipt(KID, ONE) is not None
+    assert vault.ingest.refusal(KID, ONE) is None
 
 
 def test_a_camera_that_never_brought_its_ledger_gets_no_receipt(
     camera: Camera, vault: Vault
 ) -> None:
     assert vault.hand_over(camera.put(ONE)) is None
-    assert vault.takeover.refusal(KID, ONE) == WAITS
+    assert vault.ingest.refusal(KID, ONE) == WAITS
 
 
-def test_what_only_a_ledger_knows_that_was_put_back_is_not_taken_over(
+def test_what_only_a_ledger_knows_that_was_put_back_is_not_ingested(
     camera: Camera, vault: Vault
 ) -> None:
     ledger = {path: path.read_bytes() for path in ledger_files(camera)}
@@ -351,7 +351,7 @@ def test_what_only_a_ledger_knows_that_was_put_back_is_not_taken_over(
     two = camera.put(TWO)
     assert vault.bring_ledger(camera).problems != ()
     assert vault.hand_over(two) is None
-    assert vault.takeover.refusal(KID, TWO) == BRANCHED
+    assert vault.ingest.refusal(KID, TWO) == BRANCHED
     assert (waiting(vault), apart(vault)) == ([TWO], {})
 
 
@@ -379,9 +379,9 @@ def test_o3_a_camera_whose_acknowledgement_was_lost_gets_its_receipt_again(
     path = camera.put(ONE)
     vault.bring_ledger(camera)
     first = vault.hand_over(path)
-    assert vault.takeover.receipt(KID, ONE) == first
+    assert vault.ingest.receipt(KID, ONE) == first
     vault.restart()
-    assert vault.takeover.receipt(KID, ONE) == first
+    assert vault.ingest.receipt(KID, ONE) == first
     # Even if it brings all of it once more, nothing is there twice.
     assert vault.hand_over(path) == first
     assert copies(vault) == [f"{ONE}.tar"]
@@ -397,7 +397,7 @@ def test_of_two_that_take_the_same_at_once_one_does(camera: Camera, vault: Vault
     def work() -> None:
         both.wait(10)
         try:
-            vault.takeover.take(KID, declaration)
+            vault.ingest.take(KID, declaration)
         except TakenElsewhereError:
             pass  # the queue asks again
         except BaseException as error:  # noqa: BLE001 - looked at below
@@ -422,9 +422,9 @@ def test_no_receipt_is_given_for_a_copy_that_is_gone_or_shorter(
     copy = Path(vault.holding.recordings, f"{ONE}.tar")
     content = copy.read_bytes()
     copy.write_bytes(content[:-512])
-    assert vault.takeover.receipt(KID, ONE) is None
+    assert vault.ingest.receipt(KID, ONE) is None
     copy.unlink()
-    assert vault.takeover.receipt(KID, ONE) is None
+    assert vault.ingest.receipt(KID, ONE) is None
 
 
 def test_the_office_never_replaces_a_copy_by_another_file(camera: Camera, vault: Vault) -> None:
@@ -436,7 +436,7 @@ def test_the_office_never_replaces_a_copy_by_another_file(camera: Camera, vault:
     assert vault.hand_over(path) is None
     assert copy.read_bytes() == b"something else"
     assert apart(vault)[f"{ONE}.tar"] == content
-    assert "another file" in str(vault.takeover.refusal(KID, ONE))
+    assert "another file" in str(vault.ingest.refusal(KID, ONE))
 
 
 def test_a_receipt_by_a_stranger_in_the_directory_does_not_count(
@@ -459,7 +459,7 @@ def test_a_receipt_by_a_stranger_in_the_directory_does_not_count(
     )
     receipts.write(vault.holding.receipts, forged)
     own_key.remember_key(place_of(str(vault.root)), stranger.public)
-    assert vault.takeover.receipt(KID, ONE) == genuine
+    assert vault.ingest.receipt(KID, ONE) == genuine
 
 
 def test_what_the_office_has_deleted_does_not_come_back(camera: Camera, vault: Vault) -> None:
@@ -471,17 +471,17 @@ def test_what_the_office_has_deleted_does_not_come_back(camera: Camera, vault: V
         camera.clock.advance(DAYS * DAY)
         assert [one.id for one in store.purge()] == [ONE]
     assert vault.hand_over(path) is None
-    assert vault.takeover.refusal(KID, ONE) == DELETED
+    assert vault.ingest.refusal(KID, ONE) == DELETED
     assert (copies(vault), waiting(vault), apart(vault)) == ([], [], {})
     vault.restart()
-    assert vault.takeover.refusal(KID, ONE) == DELETED
+    assert vault.ingest.refusal(KID, ONE) == DELETED
 
 
 def test_a_deletion_is_known_for_as_long_as_the_ledger_has_it(camera: Camera, vault: Vault) -> None:
     """Two epochs later the ledger's state does not name it any more, and its entries do."""
     path = camera.put(ONE)
     vault.dock(camera)
-    assert vault.takeover.refusal(KID, ONE) is None
+    assert vault.ingest.refusal(KID, ONE) is None
     with open_office(vault.root, OFFICE_KEY, camera.clock) as store:
         own_key.remember_key(place_of(str(vault.root)), OFFICE_KEY.public)
         store.reconcile()
@@ -491,7 +491,7 @@ def test_a_deletion_is_known_for_as_long_as_the_ledger_has_it(camera: Camera, va
             camera.clock.advance(DAY)
             store.ledger.rotate()
         assert ONE not in store.ledger.state.recordings
-    assert vault.takeover.refusal(KID, ONE) == DELETED
+    assert vault.ingest.refusal(KID, ONE) == DELETED
     assert vault.hand_over(path) is None
 
 
@@ -502,7 +502,7 @@ def test_an_office_whose_ledger_is_gone_takes_nothing_over(camera: Camera, vault
     own_key.remember_key(place_of(str(vault.root)), OFFICE_KEY.public)
     declaration = vault.upload(path)
     with pytest.raises(OfficeKeyError, match="gone"):
-        vault.takeover.take(KID, declaration)
+        vault.ingest.take(KID, declaration)
     assert waiting(vault) == [ONE]
 
 
@@ -538,14 +538,14 @@ def test_o2_a_copy_that_reads_back_otherwise_is_not_acknowledged(
     with monkeypatch.context() as patched:
         worn_out(patched)
         with pytest.raises(StorageError, match="take another"):
-            vault.takeover.take(KID, declaration)
+            vault.ingest.take(KID, declaration)
     assert list(vault.root.glob("*/receipts/*")) == []
-    assert vault.takeover.receipt(KID, ONE) is None
+    assert vault.ingest.receipt(KID, ONE) is None
     assert not (vault.root / "office" / "apart").exists()
     # What was a fault of that moment is completed by the next call.
     Path(vault.uploads.content_path(KID, ONE)).write_bytes(path.read_bytes())
-    vault.takeover.take(KID, declaration)
-    assert vault.takeover.receipt(KID, ONE) is not None
+    vault.ingest.take(KID, declaration)
+    assert vault.ingest.receipt(KID, ONE) is not None
 
 
 def test_o2_a_receipt_before_the_reading_back_is_found(
@@ -556,7 +556,7 @@ def test_o2_a_receipt_before_the_reading_back_is_found(
     path = camera.put(ONE)
     vault.bring_ledger(camera)
     declaration = vault.upload(path)
-    real = takeover.check_recording
+    real = ingest.check_recording
 
     def from_memory(path: str, *rest: Any) -> Any:
         with monkeypatch.context() as planted:
@@ -569,9 +569,9 @@ def test_o2_a_receipt_before_the_reading_back_is_found(
 
     with monkeypatch.context() as patched:
         worn_out(patched)
-        patched.setattr(takeover, "check_recording", from_memory)
-        vault.takeover.take(KID, declaration)
-    assert vault.takeover.receipt(KID, ONE) is not None
+        patched.setattr(ingest, "check_recording", from_memory)
+        vault.ingest.take(KID, declaration)
+    assert vault.ingest.receipt(KID, ONE) is not None
     (copy,) = vault.root.glob("*/recordings/*")
     assert copy.read_bytes() != path.read_bytes()
 
@@ -588,15 +588,15 @@ def test_o2_no_byte_of_a_recording_can_be_another_than_the_camera_signed(
     declared = Declaration(ONE, closed.sha256, len(content))
     copy = tmp_path / path.name
     copy.write_bytes(content)
-    judged = takeover.check_recording(str(copy), declared, KEY.public, closed.sha256)
+    judged = ingest.check_recording(str(copy), declared, KEY.public, closed.sha256)
     assert judged.written == verified_copy.digest(str(path))
     for at in range(0, len(content), breadth(97, 1)):
         with copy.open("r+b") as file:
             file.seek(at)
             file.write(bytes([content[at] ^ (1 << at % 8)]))
             file.flush()
-            with pytest.raises(takeover.UnfitError):
-                takeover.check_recording(str(copy), declared, KEY.public, closed.sha256)
+            with pytest.raises(ingest.UnfitError):
+                ingest.check_recording(str(copy), declared, KEY.public, closed.sha256)
             file.seek(at)
             file.write(content[at : at + 1])
 
@@ -624,7 +624,7 @@ def test_o2_the_receipt_comes_after_the_sync_and_the_reading_back(
     for name in ("posix_fadvise", "fdatasync", "fsync"):
         monkeypatch.setattr(os, name, noted(name, getattr(os, name)))
     monkeypatch.setattr(receipts, "write", noted("receipt", receipts.write))
-    vault.takeover.take(KID, declaration)
+    vault.ingest.take(KID, declaration)
     inside = os.path.relpath(copy, vault.root)
     content = f"office/incoming/{KID}/{ONE}/content"
     order = [
@@ -663,13 +663,13 @@ def test_a_storage_that_fails_loses_nothing_and_acknowledges_nothing(
             for name in names:
                 patched.setattr(durable_files, name, failing(getattr(durable_files, name)))
             try:
-                vault.takeover.take(KID, declaration)
+                vault.ingest.take(KID, declaration)
                 finished = True
             except StorageError:
                 at += 1
         assert apart(vault) == {}
     assert at > 3
-    assert vault.takeover.receipt(KID, ONE) is not None
+    assert vault.ingest.receipt(KID, ONE) is not None
     assert copies(vault) == [f"{ONE}.tar"]
 
 
@@ -681,7 +681,7 @@ def test_memory_does_not_grow_with_the_file(camera: Camera, vault: Vault) -> Non
     declaration = _upload_raw(vault, path.read_bytes() + bytes(64 << 20), final)
     tracemalloc.start()
     try:
-        vault.takeover.take(KID, declaration)
+        vault.ingest.take(KID, declaration)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -696,7 +696,7 @@ def test_a_question_for_a_receipt_reads_no_other(
     for one in (ONE, TWO):
         camera.put(one)
     vault.dock(camera)
-    assert vault.takeover.receipt(KID, ONE) is not None
+    assert vault.ingest.receipt(KID, ONE) is not None
     read: list[str] = []
     read_plain = receipts.read_plain
 
@@ -705,5 +705,5 @@ def test_a_question_for_a_receipt_reads_no_other(
         return read_plain(path, what, most)
 
     monkeypatch.setattr(receipts, "read_plain", noted)
-    assert vault.takeover.receipt(KID, TWO) is not None
+    assert vault.ingest.receipt(KID, TWO) is not None
     assert read == ["0002.jws"]

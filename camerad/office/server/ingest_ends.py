@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 
 
-class TakeoverEnds:
+class IngestEnds:
     """Of each camera, that something of it was dealt with. loop: on which requests are answered."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
