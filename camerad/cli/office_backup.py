@@ -66,6 +66,17 @@ def restore_backup(options: argparse.Namespace) -> int:
         print_line(
             f"{said.directory}: was there, with all of the backup's ledger: it stays as it is"
         )
+    for names, text in (
+        (done.different, "here with another content than in the backup, and left as it is"),
+        (done.lacking, "in the backup alone: deleted since, or lost; not put into place"),
+    ):
+        for name in names:
+            print_line(f"{os.path.join(options.root, name)}: {text}")
+    if done.lacking:
+        print_line(
+            "take a lost file out of the backup (NAME: its path without the first slash): "
+            f"tar -xpf {shlex.quote(options.backup)} -C {shlex.quote(options.root)} NAME"
+        )
     if os.path.realpath(options.root) != "/":
         return 0
     left = find_left(load(said.config, with_files=False), said.config)

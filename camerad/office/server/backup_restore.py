@@ -63,13 +63,18 @@ class _Step(Enum):
 
 
 class Restored(NamedTuple):
-    """What a restoration did. same: files that were there already. kept: the office's directory was
-    there, and stayed as it is."""
+    """Result of a restoration. written, same: numbers of files: put into place, and there already
+    with the same content. kept: the office's directory was there, and stayed as it is. different:
+    files of cameras that are there with another content, and stayed. lacking: files that such a
+    directory lacks, since they were deleted lawfully or lost. Both are paths without their first
+    slash, sorted."""
 
     manifest: Manifest
     written: int
     same: int
     kept: bool
+    different: list[str]
+    lacking: list[str]
 
 
 def check(path: str) -> Manifest:
@@ -107,8 +112,9 @@ def restore(path: str, root: str = "/") -> Restored:
     Owners are given by root alone. No file is written over: one with the same content stays, and
     with another one nothing is written at all. An office's directory that is there already, with
     the same id and a ledger that has all that the backup's has, stays as it is, but for the
-    database of the state if that is gone; so does what is there of a camera. Raises BackupError and
-    StorageError.
+    database of the state if that is gone; so does what is there of a camera. The result names
+    files that such a directory lacks, and files of cameras with another content. Raises BackupError
+    and StorageError.
     """
     manifest = check(path)
     state = manifest.directory.lstrip(os.sep)
@@ -125,12 +131,10 @@ def restore(path: str, root: str = "/") -> Restored:
     of_cameras = {
         name for name in names if name.startswith(state + os.sep) and not _of_office(manifest, name)
     }
-    others = [
-        one
-        for one in sorted(there - of_cameras)
-        if _digest(os.path.join(root, one)) != manifest.files[one]
+    different = [
+        one for one in sorted(there) if _digest(os.path.join(root, one)) != manifest.files[one]
     ]
-    if others:
+    if others := [one for one in different if one not in of_cameras]:
         more = f", and {len(others) - 3} more" if len(others) > 3 else ""
         raise BackupError(
             f"here already, with another content: {', '.join('/' + one for one in others[:3])}"
@@ -151,7 +155,15 @@ def restore(path: str, root: str = "/") -> Restored:
                     owner = _owner(member)
                     if step is (_Step.FINISH if member.name == identity else _Step.WRITE):
                         _put(archive, member, os.path.join(root, member.name), owner)
-    return Restored(manifest, len(names) - len(there), len(there), kept)
+    lacking = [
+        name
+        for name in sorted(set(manifest.files).difference(names))
+        # `_check_newer` has seen that such a file of the ledger has expired.
+        if not (_of_office(manifest, name, LEDGER) and name.endswith(".jws"))
+        and not file_status.exists(os.path.join(root, name))
+    ]
+    written, same = len(names) - len(there), len(there) - len(different)
+    return Restored(manifest, written, same, kept, different, lacking)
 
 
 def _missing_database(manifest: Manifest, root: str) -> str:

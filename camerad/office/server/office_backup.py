@@ -11,11 +11,15 @@ comes last, as one file of SQLite, whichever engine it is in (`camerad.office.st
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import functools
 import grp
 import hashlib
+import logging
 import os
 import pwd
+import re
 import stat
 import tarfile
 from collections.abc import Callable, Iterator
@@ -30,6 +34,7 @@ import msgspec
 
 import camerad
 from camerad.base import durable_files, file_status
+from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import open_plain
 from camerad.base.storage_errors import explaining
 from camerad.office.server.backup_restore import (
@@ -84,6 +89,12 @@ DROP_INS: Final = "/etc/systemd/system/camerad-office.service.d"
 _HOME: Final = (".pgpass", ".pg_service.conf", ".postgresql")
 _MOST_FILES, _LARGEST = 10_000, 64 << 20
 """Of the directory of the settings, which may by mistake be a person's home."""
+_LEFTOVER: Final = re.compile(
+    rf"(camerad-office-\d{{8}}T\d{{6}}Z\.tar)(\.state)?{re.escape(durable_files.TEMPORARY)}"
+    r"(-wal|-shm|-journal)?"
+)
+"""Name of a file of a backup that is being made, or was when its process was killed."""
+_log = logging.getLogger(__name__)
 
 
 def make(
@@ -95,7 +106,7 @@ def make(
 ) -> str:
     """Make a backup in the directory `target`, mode 600; returns its path. It was read back.
 
-    Raises BackupError, and StorageError.
+    Removes what killed runs left there. Raises BackupError, and StorageError.
     """
     now = datetime.now(UTC)
     directory = str(settings.directory)
@@ -110,9 +121,13 @@ def make(
             )
     identity = office_id(directory)
     temporary = path + durable_files.TEMPORARY
-    durable_files.remove(temporary, missing_ok=True)
+    _remove_leftovers(target)
     descriptor = durable_files.create(temporary, MODE)
     try:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if not file_status.is_named(descriptor, temporary):
+            raise BackupError(f"{target}: another backup was begun here just now; try again")
         files: dict[str, str] = {}
         found = _sources(settings, config, target, with_recordings=with_recordings)
         with (
@@ -140,11 +155,39 @@ def make(
         check(temporary)
         durable_files.rename(temporary, path)
     except BaseException:
-        durable_files.discard(temporary)
+        durable_files.discard(temporary, missing_ok=True)
         raise
     finally:
         durable_files.close(descriptor, temporary)
     return path
+
+
+def _remove_leftovers(target: str) -> None:
+    """Remove what killed runs left in the directory `target`: there are keys in it. A run under way
+    has locked its file. Logs what cannot be removed. Raises StorageError."""
+    with explaining("list the directory", target):
+        names = sorted(os.listdir(target), reverse=True)  # the locked file last
+    for name in names:
+        if (found := _LEFTOVER.fullmatch(name)) is None:
+            continue
+        path = os.path.join(target, name)
+        locked = os.path.join(target, found[1] + durable_files.TEMPORARY)
+        try:
+            with contextlib.ExitStack() as claim:
+                if file_status.exists(locked):
+                    descriptor = durable_files.open_existing(locked)
+                    claim.callback(os.close, descriptor)
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                durable_files.remove(path, missing_ok=True)
+        except BlockingIOError:
+            continue
+        except OSError as error:
+            _log.warning(
+                "%s: left by a backup that was killed, with keys in it; remove it: %s",
+                ascii(path),
+                error,
+                extra=MessageId.MISTAKE.extra,
+            )
 
 
 def _is_in(path: str, directory: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pwd
 import shutil
@@ -184,6 +185,41 @@ def test_with_recordings_it_is_the_whole_office(machine: Path, desk: Desk, tmp_p
         assert without(after, "office/state.sqlite") == expected
 
 
+def test_a_killed_backup_leaves_no_keys_behind(
+    machine: Path,
+    desk: Desk,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    target = tmp_path / "backups"
+    target.mkdir()
+    killed, running = (f"camerad-office-2026010{day}T000000Z.tar" for day in (1, 2))
+    endings = (".new", ".state.new", ".state.new-wal", ".state.new-shm")
+    stay = {running + ending for ending in endings} | {"mine.tar.new", f"{killed}.new.gz"}
+    for name in (*(killed + ending for ending in endings), *stay):
+        (target / name).write_text("keys")
+    link = target / "camerad-office-20260103T000000Z.tar.new"
+    link.symlink_to(machine / "etc/office/office.pem")
+    held = []
+
+    def checking(path: str) -> backup_restore.Manifest:
+        with open(path, "rb") as file, pytest.raises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        held.append(path)
+        return backup_restore.check(path)
+
+    monkeypatch.setattr(office_backup, "check", checking)
+    with (target / f"{running}.new").open() as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        settings = machine / "etc/office/office.yaml"
+        made = desk("office", "backup", "make", target, "--config", settings)
+    assert made.code == 0, made.err
+    (path,) = held
+    assert {one.name for one in target.iterdir()} == {*stay, Path(path).stem, link.name}
+    assert link.name in caplog.text and "remove it" in caplog.text
+
+
 def test_a_restoration_that_broke_off_goes_on(
     machine: Path, backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,7 +270,13 @@ def test_the_restored_office_goes_on_and_says_what_is_left_to_do(
     # Once more changes nothing: the directory is newer than the backup now.
     again = desk("office", "backup", "restore", backup)
     assert again.code == 0 and "it stays as it is" in again.out
-    assert "0 files put into place" in again.out
+    assert "0 files put into place" in again.out and "in the backup" not in again.out
+    # What it lacks is named: the office may have deleted it lawfully.
+    lost = machine / "archive/office/desk/people/m.json"
+    lost.unlink()
+    again = desk("office", "backup", "restore", backup)
+    (named,) = (line for line in again.out.splitlines() if "in the backup alone" in line)
+    assert named.startswith(f"{lost}: ") and not lost.exists()
     # One that is older, went another way or has lost its ledger is no reason to lose holds; one
     # whose epochs have expired since is none to hold it for older.
     own_ledger = machine / "archive/office/ledger"
@@ -268,8 +310,20 @@ def test_the_restored_office_goes_on_and_says_what_is_left_to_do(
             assert said.code == 0 and "it stays as it is" in said.out, said.err
             continue
         assert said.code == EX_CANTCREAT and "holds may be among them" in said.err, what
+    # So is a camera's file that differs, and does not count as the same.
     (machine / "archive/office").rename(machine / "older")
-    assert desk("office", "backup", "restore", backup).code == 0
+    (changed, *_) = sorted((holding / "ledger").iterdir())
+    content = changed.read_bytes()
+    changed.write_bytes(b"changed")
+    said = desk("office", "backup", "restore", backup)
+    assert said.code == 0
+    (named,) = (line for line in said.out.splitlines() if "another content" in line)
+    assert named.startswith(f"{changed}: ") and changed.read_bytes() == b"changed"
+    with tarfile.open(backup) as archive:
+        files = sum(one.isfile() for one in archive) - 1  # but the manifest
+    first = said.out.splitlines()[0].split()
+    assert int(first[0]) + int(first[-1]) == files - 1
+    changed.write_bytes(content)
     assert newest.read_bytes() == lines
     # A ledger's copy that is away is named, with what brings it back.
     shutil.rmtree(holding / "ledger")
