@@ -103,14 +103,14 @@ def list_recordings(options: argparse.Namespace) -> int:
     ]
     if changed:
         warn(
-            f"{len(changed)} recording(s) whose file is not the one that the ledger names: "
+            f"{count(len(changed), 'recording')} whose file is not the one that the ledger names: "
             f"{', '.join(changed)}; see: camerad evidence verify"
         )
     urgent = [one.info.id for one in everything if one.urgent and not one.copy]
     if urgent:
         warn(
-            f"{len(urgent)} flagged recording(s) will soon be deleted: {', '.join(urgent)}; hold "
-            "what is needed: camerad evidence hold ID --reason TEXT --who PERSON"
+            f"{count(len(urgent), 'flagged recording')} will soon be deleted: {', '.join(urgent)}; "
+            "hold what is needed: camerad evidence hold ID --reason TEXT --who PERSON"
         )
     errors = [*unread.errors, *(one.error for one in target.place.unread)]
     for error in dict.fromkeys(map(str, errors)):

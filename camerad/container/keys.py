@@ -176,6 +176,14 @@ class SigningKey:
         return f"SigningKey(public={self.public.thumbprint})"
 
 
+def parse_jwk(content: bytes) -> Any:
+    """The JSON value of a file that is no PEM, for `PublicKey.from_jwk`. Raises ValueError."""
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ValueError("this is neither PEM nor a JWK") from error
+
+
 def public_half(content: bytes) -> tuple[PublicKey, bool]:
     """The public key in PEM or JWK; of a private key (PKCS #8, or a JWK with ``d``, RFC 8037, 2)
     its public half. Returns also whether it was a private one. Raises ValueError."""
@@ -184,7 +192,7 @@ def public_half(content: bytes) -> tuple[PublicKey, bool]:
         if b"PRIVATE" in text.partition(b"\n")[0]:
             return SigningKey.from_pem(content).public, True
         return PublicKey.from_pem(content), False
-    jwk = json.loads(content)
+    jwk = parse_jwk(content)
     key = PublicKey.from_jwk(jwk)
     d = jwk.get("d")
     if d is None:
@@ -211,8 +219,8 @@ def read_public_key(path: str, *, linked: bool = False) -> PublicKey:
     try:
         if content.lstrip().startswith(b"-----"):
             return PublicKey.from_pem(content)
-        return PublicKey.from_jwk(json.loads(content))
-    except (ValueError, RecursionError) as error:
+        return PublicKey.from_jwk(parse_jwk(content))
+    except ValueError as error:
         raise KeyFileError(
             f"{path}: {error}; it must be the device's public key, PEM or JWK, as "
             "'camerad identity show' prints it"

@@ -103,8 +103,11 @@ class DoctorReport(msgspec.Struct, frozen=True):
     def summary(self, words: Words) -> str:
         """One line for people; ends with a line break."""
         return (
-            words.gettext(
-                "{ok} ok, {warn} warning(s), {fail} failed, {not_tested} not tested", **self.counts
+            words.ngettext(
+                "{ok} ok, {warn} warning, {fail} failed, {not_tested} not tested",
+                "{ok} ok, {warn} warnings, {fail} failed, {not_tested} not tested",
+                self.counts[Level.WARN.value],
+                **self.counts,
             )
             + "\n"
         )

@@ -7,17 +7,18 @@ from typing import Any, Final
 
 import msgspec
 
-from camerad.base.words import N_, NC_, Words
+from camerad.base.words import N_, NC_, NN_, Words
 from camerad.doctor.check_results import CheckResult, FindingId, Level
 
 
 class Sentence(msgspec.Struct, frozen=True):
     """A plain sentence, and its remedy, in up to two texts; "" where nothing is to be done.
 
-    Names in braces are values of the result, filled in by ``str.format``.
+    Names in braces are values of the result, filled in by ``str.format``. A sentence with a number
+    has a singular and a plural, chosen by the value ``count``.
     """
 
-    sentence: str
+    sentence: str | tuple[str, str]
     remedy: str = ""
     more: str = ""
 
@@ -106,7 +107,12 @@ SENTENCES: Final[Mapping[FindingId, Sentence]] = {
     FindingId.DEVICES_TAKEN: Sentence(
         "Another program uses this part and does not say whether it works.",
     ),
-    FindingId.RECIPIENTS_OK: Sentence("Recordings are encrypted for {count} key(s) of the office."),
+    FindingId.RECIPIENTS_OK: Sentence(
+        NN_(
+            "Recordings are encrypted for {count} key of the office.",
+            "Recordings are encrypted for {count} keys of the office.",
+        )
+    ),
     FindingId.RECIPIENTS_NONE: Sentence(
         "No recipient could open a recording, so the camera makes none.",
         "Camera from the image: make a new file (docs/technician.md, step 11). It has to name "
@@ -162,7 +168,10 @@ SENTENCES: Final[Mapping[FindingId, Sentence]] = {
         "There is no ledger yet; the daemon begins it at its first start.",
     ),
     FindingId.LEDGER_DAMAGED: Sentence(
-        "The ledger is damaged ({count} error(s)). The first: {why}",
+        NN_(
+            "The ledger is damaged ({count} error): {why}",
+            "The ledger is damaged ({count} errors). The first: {why}",
+        ),
         "Offload the recordings, then check everything: camerad evidence verify {directory}. "
         "Either the ledger was changed, or the card is failing. If it is the card, replace it.",
     ),
@@ -550,11 +559,13 @@ def remedy(result: CheckResult, words: Words) -> str:
     return " ".join(_filled_in(text, result, words) for text in (told.remedy, told.more) if text)
 
 
-def _filled_in(text: str, result: CheckResult, words: Words) -> str:
+def _filled_in(text: str | tuple[str, str], result: CheckResult, words: Words) -> str:
     values: dict[str, Any] = {"part": check_name(result.check, words), **result.values}
     if values.get("state") == "on":
         # TRANSLATORS: fills {state} in: GPIO 23 was switched on
         values["state"] = words.pgettext("switched", "on")
     elif values.get("state") == "off":
         values["state"] = words.pgettext("switched", "off")
+    if isinstance(text, tuple):
+        return words.ngettext(*text, values["count"], **values)
     return words.gettext(text, **values)

@@ -23,7 +23,7 @@ from camerad.base.safe_read import read_plain
 from camerad.base.storage_errors import FileExistsAlreadyError
 from camerad.base.text import printable
 from camerad.container import jws
-from camerad.container.keys import KeyRing, PublicKey, SigningKey, public_half
+from camerad.container.keys import KeyRing, PublicKey, SigningKey, parse_jwk, public_half
 from camerad.evidence import holdings
 from camerad.ledger.ledger_signers import Signers, signers
 from camerad.store import receipts, verified_copy
@@ -151,8 +151,8 @@ def known_keys(place: Place) -> KeyRing:
     for name in names:
         path = os.path.join(directory, name)
         try:
-            found.append(PublicKey.from_jwk(json.loads(read_plain(path, "key", _LARGEST))))
-        except (StorageError, ValueError, RecursionError) as error:
+            found.append(PublicKey.from_jwk(parse_jwk(read_plain(path, "key", _LARGEST))))
+        except (StorageError, ValueError) as error:
             _log.warning(
                 "not counted as a key: %s: %s",
                 printable(path),

@@ -40,7 +40,7 @@ def test_where_all_is_well_it_says_so_and_ends_with_nothing(desk: Desk) -> None:
     said = desk("doctor", "--language", "de")
     assert said.code == 0
     assert "Laufzeit" in said.out
-    assert said.out.endswith("\n1 in Ordnung, 0 Warnung(en), 0 Fehler, 0 nicht geprüft\n")
+    assert said.out.endswith("\n1 in Ordnung, 0 Warnungen, 0 Fehler, 0 nicht geprüft\n")
     assert said.err == ""
 
 

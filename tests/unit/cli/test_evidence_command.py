@@ -60,9 +60,7 @@ def test_list_shows_what_is_not_as_the_ledger_knows_it(desk: Desk, camera: Camer
         store.reconcile()
     said = desk("evidence", "list")
     assert "interrupted, CHANGED" in said.out
-    assert (
-        f"2 recording(s) whose file is not the one that the ledger names: {ONE}, {TWO}" in said.err
-    )
+    assert f"2 recordings whose file is not the one that the ledger names: {ONE}, {TWO}" in said.err
     assert desk("evidence", "list", "--json").json[0]["changed"] is True
     assert "its file does not end as the ledger says" in desk("evidence", "show", ONE).out
 
@@ -149,6 +147,16 @@ def test_names_cannot_forge_lines(desk: Desk, camera: Camera, tmp_path: Path) ->
 
 
 # ------------------------------------------------------------------------------------------- verify
+
+
+@pytest.mark.parametrize("content", ["", "no key\n", "[" * 4000, "{"])
+def test_a_file_that_is_no_key_is_called_so(
+    desk: Desk, camera: Camera, tmp_path: Path, content: str
+) -> None:
+    camera.put(ONE)
+    (tmp_path / "other.pem").write_text(content)
+    said = desk("evidence", "verify", "--key", tmp_path / "other.pem")
+    assert "other.pem: this is neither PEM nor a JWK; it must be the device's public" in said.err
 
 
 def test_verify_of_an_untouched_device_finds_nothing(desk: Desk, camera: Camera, key: Path) -> None:

@@ -65,7 +65,7 @@ def test_a_list_names_what_is_missing_wiped_or_cut(desk: Desk, archive: Path) ->
     path.write_bytes(whole[: len(whole) // 2])
     said = desk("evidence", "list", archive)
     assert ", CHANGED" in said.out
-    assert f"1 recording(s) whose file is not the one that the ledger names: {TWO}" in said.err
+    assert f"1 recording whose file is not the one that the ledger names: {TWO}" in said.err
 
 
 def test_a_link_to_nothing_is_called_that(desk: Desk, archive: Path, key: Path) -> None:
