@@ -1,6 +1,6 @@
 """The desk: the page on which an office does its evidence work. Its server cannot open footage.
 
-The command runs it beside the office's server, on a port of its own.
+The command runs it in the office's server, on a separate port.
 
 Imports `base`, `behaviour`, `config`, `container`, `evidence`, `exchange`, `ledger`,
 `office/index`, `office/report`, `office/server`, `office/state`, `provisioning` and `store`.

@@ -102,7 +102,7 @@ class Admission:
             self._desk.ledger.append_all(entries)
         except StorageError as error:
             _log.error(
-                "somebody is signed out, and the ledger does not say so: %s",
+                "a person is signed out, and the ledger does not say so: %s",
                 printable(error),
                 extra=MessageId.STORAGE.extra,
             )

@@ -43,7 +43,7 @@ from camerad.store.holds import one_line
 
 SEES_CAMERAS: Final = EVERY_ROLE - {DeskRole.DATA_PROTECTION}
 SEES_WEARERS: Final = frozenset((DeskRole.SHIFT_LEAD,))
-"""Whom the last shift's wearer is named to."""
+"""Roles that see the last shift's wearer."""
 HANDS_OUT: Final = frozenset((DeskRole.SHIFT_LEAD, DeskRole.ADMINISTRATOR))
 MANAGES_CAMERAS: Final = frozenset((DeskRole.ADMINISTRATOR,))
 AWAY_US: Final = round((2 * CHECK_IN_SECONDS + 300) * SECOND)
@@ -82,7 +82,8 @@ class CameraRow(msgspec.Struct, frozen=True):
     as the office knows) or "withdrawn". why_not: what keeps it. settings, update: as
     `camerad.office.server.camera_overview` has them, in one word each; update_text: why it was
     refused. serial: number of the settings that it runs by. offered_settings, offered_update: what
-    is on offer. course: see `CameraCourse`, without the shift for whom no wearer is named to.
+    is on offer. course: see `CameraCourse`, without the shift for a role that is not one of
+    `SEES_WEARERS`.
     """
 
     name: str
@@ -129,13 +130,13 @@ class ReturnCameraBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BadgesBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whom badges are for: wearer's ids."""
+    """wearers: ids of the wearers whose badges are drawn."""
 
     wearers: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=MOST_BADGES)]
 
 
 class DrawnBadge(msgspec.Struct, frozen=True):
-    """svg: of its own size, `camerad.evidence.badge_drawing`."""
+    """svg: with its size, `camerad.evidence.badge_drawing`."""
 
     wearer: str
     svg: str

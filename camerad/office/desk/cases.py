@@ -1,4 +1,4 @@
-"""Cases: what recordings belong to a file of the office's, what was noted, what was handed over.
+"""Cases: the recordings, notes and hand-overs of one file of the office.
 
 Each has a file (`camerad.evidence.case_file`), published whole. Each change is an entry of the
 office's ledger, written before, which names the SHA-256 of the file that follows: with the ledger
@@ -6,12 +6,11 @@ at hand, `sha256sum` tells whether it was changed since. A case holds nothing: w
 held (`camerad.store.holds`), and the page offers both.
 
 A case is never removed. It names the office's people: who opened it, added a recording, noted
-something or handed it over, each by the id that the ledger has for good. It names no other person
-of its own: its number, notes in a line each, and to whom something went are what people type in,
-and the page asks them for no names. What a case may have is bounded, and a change after which its
-file could not be read again is refused before its entry is written. A file that cannot be read
-keeps no other case from being shown. One that is gone, though the ledger tells of it, opens as no
-other.
+something or handed it over, each by the id that the ledger has for good. The desk adds the name of
+no other person: people type in its number, notes in a line each, and to whom something went, and
+the page asks them for no names. What a case may have is bounded, and a change after which its file
+could not be read again is refused before its entry is written. A file that cannot be read keeps no
+other case from being shown. One that is gone, though the ledger tells of it, opens as no other.
 
 How many cases there are costs nothing: one is found by its number, and which there are and which
 are about a recording the index says (`camerad.office.index.case_query`). Where it is behind what

@@ -9,15 +9,15 @@
 `viewing_routes`                       a recording is given to a person, sealed, for a reason
 `cases`                                what belongs to a file of the office's
 `camera_routes`, `camera_offers`       how cameras are, labels and badges; settings and updates
-`oversight_routes`                     who did what; deletions; the report, which names nobody
+`oversight_routes`                     who did what; deletions; the report, without names
 `page_content`                         the page itself
 `desk_ledger`, `office_state`          entries and rows, written as one decision
 `tokens`, `file_import`                secrets of sessions and links; files of older versions
 `desk_locks`                           not all threads for requests that wait
 =====================================  =======================================================
 
-It listens at a port of its own: the docks' network need not reach the desk, nor the desk's network
-the docks. It runs on a loop and threads of its own: people who wait keep no camera waiting. Like
+It listens at a separate port: the docks' network need not reach the desk, nor the desk's network
+the docks. It runs on a separate loop and threads: people who wait keep no camera waiting. Like
 the rest of the server it has no key that opens footage (O1).
 """
 
@@ -224,7 +224,7 @@ class Desk:
             await provider.look()
         except RefusalError as error:
             _log.warning(
-                "nobody can sign in by OpenID Connect now: %s",
+                "sign-in by OpenID Connect does not work now: %s",
                 printable(error),
                 extra=MessageId.OPENID.extra,
             )
@@ -264,7 +264,7 @@ def _answer(name: str) -> Answer:
 
 
 class OwnLoop:
-    """An event loop on a thread of its own, with threads of its own for what waits for storage.
+    """An event loop on a separate thread, with separate threads for what waits for storage.
     name: of its threads. threads: the most at once of ``asyncio.to_thread`` on it.
     """
 

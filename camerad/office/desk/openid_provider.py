@@ -401,7 +401,7 @@ def check_id_token(token: str, keys: TokenKeys, wanted: WantedToken, now_us: int
             "the token was not made in this sign-in (iat); see whether both clocks are right"
         )
     if not _SUBJECT.fullmatch(claims.sub):
-        raise _wrong("the token names nobody (sub)")
+        raise _wrong("the token names no account (sub)")
     if settings.acr and claims.acr not in settings.acr:
         raise RefusalError(
             DeskRefusal.OPENID_FACTOR,

@@ -12,7 +12,7 @@ The way, with what each step is bound to:
    a challenge (`camerad.office.desk.challenges`) and the link, if there is one. `state`, `nonce`
    and the verifier of PKCE are derived from the challenge, so nothing is stored.
 2. The browser goes there, and comes back to the page (`RETURN_PATH`) with a code. The page takes
-   that out of its address, and sends it with a request of its own: so, as everywhere, what changes
+   that out of its address, and sends it with a separate request: so, as everywhere, what changes
    something is a POST of this page, and all cookies are ``SameSite=Strict``.
 3. `state` has to belong to the cookie (so a link that was sent to a person does not sign them in
    as another one), the code is redeemed with the verifier, if it is this browser's turn
@@ -23,15 +23,15 @@ The desk's sign-out ends the desk's session and no other: `prompt` says what the
 time. It hears nothing of what ends at the provider; idle time and longest hours bound a session.
 
 Any stranger can begin a sign-in and come back with a code that is none; only the provider can tell,
-and it is asked with the office's secret. So askers are told apart (`Redeeming`):
+and it is asked with the office's secret. So two kinds of askers are distinguished (`Redeeming`):
 
 - known: a browser by which a person has signed in before, which has a cookie that says so and names
-  nobody, and a browser that came with a link;
+  no person, and a browser that came with a link;
 - a stranger: any other one, counted by its address, with IPv6 by its network.
 
-Each kind has places of its own, and one browser or address few of them: strangers, and a provider
+Each kind has separate places, and one browser or address few of them: strangers, and a provider
 that answers them slowly, take none from who is known. After some codes in a minute that signed
-nobody in, an asker waits for the minute's end, and until then costs the provider nothing.
+no person in, an asker waits for the minute's end, and until then costs the provider nothing.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ MOST_STRANGE: Final = 4
 MOST_OF_ONE: Final = 2
 """Codes of one browser, link or address that it is asked about at once."""
 MOST_TRIES: Final = 10
-"""Codes of one browser, link or address in a minute that signed nobody in."""
+"""Codes of one browser, link or address in a minute that signed no person in."""
 _MINUTE_US: Final = 60 * SECOND
 _ABOUT: Final = "known browser"
 
@@ -376,9 +376,7 @@ class _Told:
         if said in self._said_us or len(self._said_us) >= self._most:
             return
         self._said_us[said] = now
-        _log.warning(
-            "nobody could sign in by OpenID Connect: %s", said, extra=MessageId.OPENID.extra
-        )
+        _log.warning("a sign-in by OpenID Connect failed: %s", said, extra=MessageId.OPENID.extra)
 
 
 def _about(link: str) -> str:

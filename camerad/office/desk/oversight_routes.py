@@ -6,7 +6,7 @@ are told that it is busy. Who was given a report of which period is an entry of 
 is given.
 
 What was made is kept in memory for its person, the last one each and for an hour. Its page is a
-document of its own: it opens in a tab of its own, and its Content-Security-Policy puts it into a
+separate document: it opens in a separate tab, and its Content-Security-Policy puts it into a
 sandbox without scripts, forms or an origin.
 """
 
@@ -176,7 +176,7 @@ POLICY: Final = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-"""Of a report's page, which has a sheet of its own and plots in it, and no script."""
+"""Of a report's page, which has its style sheet and plots in it, and no script."""
 KINDS: Final = {
     HTML: "text/html",
     CSV: "text/csv",

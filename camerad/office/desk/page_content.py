@@ -1,4 +1,4 @@
-"""The files of the desk's page, byte by byte, and what browsers are told to forbid.
+"""The files of the desk's page, byte by byte, and the policy that browsers enforce on it.
 
 All of it is of the package, and nothing here needs the libraries of a server: so a person who has
 this version of camerad from elsewhere can compare what a server sends with it (`page_check`).
@@ -39,9 +39,9 @@ POLICY: Final = "; ".join(
         "trusted-types 'none'",
     )
 )
-"""Content-Security-Policy of every answer, but a document of its own (`oversight_routes`). The one
-style that may be inline is that of a sheet (`sheet_page`), which the page opens in a tab of its
-own, to be printed."""
+"""Content-Security-Policy of every answer, but a separate document (`oversight_routes`). The one
+style that may be inline is that of a sheet (`sheet_page`), which the page opens in a separate tab,
+to be printed."""
 _IMPORTS: Final = "IMPORT_MAP"
 """Where the start has the player's import map."""
 

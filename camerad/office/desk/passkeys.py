@@ -189,7 +189,7 @@ def counter_rose(before: int, now: int) -> bool:
 
 
 def _is_of(answer: AuthenticationResponse, person: DeskPerson) -> bool:
-    """Whether the authenticator names this person, or nobody (a security key of old)."""
+    """Whether the authenticator names this person, or no person (an old security key)."""
     named = answer.response.user_handle
     return not named or encode_base64url(named) == person.handle
 

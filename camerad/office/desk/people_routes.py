@@ -217,7 +217,7 @@ class RolesBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PersonBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whom a request is about."""
+    """The person whom a request is about."""
 
     id: str
 

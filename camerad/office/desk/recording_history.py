@@ -1,6 +1,7 @@
-"""What happened to a recording since the press, by both ledgers: the camera's and the office's.
-To that comes in which cases it was put, and with which it left the office: the cases' files say so
-for as long as there is a case, the ledger for as long as it keeps its entries.
+"""History of a recording since the press, from both ledgers: the camera's and the office's.
+
+It includes the cases that the recording was put in, and those with which it left the office: the
+cases' files say so for as long as there is a case, the ledger for as long as it keeps its entries.
 
 Entries are signed, and only those by a known key count; none is judged here. The office's ledger is
 read as it is now, so what was just done is in the answer. For a page, `RecordingHistory`

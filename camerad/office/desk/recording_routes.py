@@ -254,7 +254,7 @@ def _row(one: IndexedRecording) -> dict[str, Any]:
 
 def _read(path: str, recording: str) -> tuple[dict[str, Any] | None, bool]:
     """What a file says of itself, and whether there is one that cannot be read as a recording.
-    Whatever it says, what else is known is shown."""
+    What else is known is shown in any case."""
     stages: list[StageChange] = []
 
     def note(facts: FragmentFacts, _size: int) -> None:

@@ -80,7 +80,7 @@ HEADERS: Final[Mapping[str, str]] = {
     "Server": "camerad",
 }
 OF_AN_ANSWER: Final = ("Cache-Control", "Content-Security-Policy")
-"""What an answer may say otherwise: a document of its own forbids more than the page does."""
+"""Headers that an answer may set itself: a separate document forbids more than the page does."""
 
 
 class Open(Enum):

@@ -63,8 +63,8 @@ class Sessions:
         self._clock = clock
         self._sessions = Tokens(state_tables.sessions, Session, MOST_SESSIONS)
         self._links = Tokens(state_tables.links, Link, MOST_LINKS)
-        self._unnoted = SkippedFiles("that somebody uses the desk is not noted")
-        self._unremoved = SkippedFiles("somebody is signed out, and the row of their session stays")
+        self._unnoted = SkippedFiles("the use of a session is not noted")
+        self._unremoved = SkippedFiles("a person is signed out, and the row of their session stays")
         self._lock = threading.Lock()
         self._ended: dict[str, int] = {}
         """Names of sessions that ended and whose rows are there still, and when each ends in any

@@ -1,7 +1,7 @@
 """Readings of the cameras' counters, kept for reports.
 
 ``office/readings/KID/YYYY-MM.jsonl``: a line is a check-in as its camera signed it, and when it
-came (`Reading`). ``office/readings/KID/key.jwk`` is the camera's public key, so that anybody can
+came (`Reading`). ``office/readings/KID/key.jwk`` is the camera's public key, so that everyone can
 check the lines, also when the camera has another key by then. A check-in names no wearer.
 
 Of each docking the first and the last check-in are kept, so that what happened in between belongs
@@ -11,8 +11,8 @@ is `office/check-ins` that has it. A camera that only lies in its dock has one l
 A line is appended by one write and synchronised before the check-in counts. What a loss of power
 leaves of it is cut off by the next one. A file has at most `MOST_BYTES`; beyond that nothing is
 appended until the next month, and nothing is lost by it, since counters go on. Files are removed
-`MONTHS` after their month. Nobody but the server's user reads them: with a roster of who had which
-camera they say how often somebody pressed in a shift.
+`MONTHS` after their month. Only the server's user reads them: with a roster of who had which
+camera they say how often a wearer pressed in a shift.
 """
 
 from __future__ import annotations
@@ -174,8 +174,8 @@ class CameraReadings:
         return directory
 
     def _last_line(self, directory: str, key: PublicKey) -> Reading | None:
-        """The newest reading of a camera, in whatever month's file the server's clock had it put;
-        None if there is none, or if what is there is no reading."""
+        """The newest reading of a camera, in any month's file: the server's clock may have been
+        wrong. None if there is none, or if what is there is no reading."""
         newest: Reading | None = None
         for name in _month_files(directory):
             lines = reversed(_lines(os.path.join(directory, name)))

@@ -1,8 +1,8 @@
 """Makes the figures of readings and tallies, and of nothing else; pure.
 
 What people did is shown as `camerad.office.report.suppression` allows. What machines did, and what
-the office itself owes (deletions on time), is always shown: it names nobody, and hiding a late
-deletion would help nobody but the office.
+the office itself owes (deletions on time), is always shown: it names no person, and hiding a late
+deletion would help only the office.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ class Cell(msgspec.Struct, frozen=True):
 
 class Figure(msgspec.Struct, frozen=True):
     """code: its name in tables and texts. part: of what is divided, a word for `code`'s parts, or
-    what somebody typed; "" for none. total: of the period. runs: of its months, as far as they are
+    what a person typed; "" for none. total: of the period. runs: of its months, as far as they are
     shown; none if it is given for the period alone."""
 
     group: FigureGroup
@@ -98,7 +98,7 @@ class PeopleFrom(StrEnum):
     SHIFTS = "shifts"
     """By the shifts that cameras' ledgers name."""
     CAMERAS = "cameras"
-    """No shift names anybody, so by the number of cameras that were out."""
+    """No shift names a person, so by the number of cameras that were out."""
 
 
 class Coverage(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ smaller than before, counters were reset, and what was lost is never made up:
   What is above the reading before counts, and no more. So it is also where it may be either.
 - *Leapt*: more time was counted than has passed. No camera does that: nothing of it counts.
 
-What a camera counted before its first reading does not count: nobody knows when that was.
+What a camera counted before its first reading does not count: when that was is not known.
 """
 
 from __future__ import annotations
@@ -119,8 +119,8 @@ def difference(
 
 
 def _known(grown: dict[str, int], old: Mapping[str, int]) -> dict[str, int]:
-    """Without what the camera had not counted yet at the reading before: nobody knows since when
-    it does."""
+    """Without what the camera had not counted yet at the reading before: since when it
+    does is not known."""
     if SHIFTS in old:
         return grown
     return {

@@ -1,8 +1,8 @@
 """Stores the signed tallies of the office's ledger.
 
 ``office/readings/ledger/NNNNNN.jws``, a file for each epoch, published whole. An epoch is added up
-when it is closed, so its file says the same whoever makes it, and when. A tally is removed when the
-last of its days is `camera_readings.MONTHS` old, and its epoch's entries have gone.
+when it is closed, so its file is the same on every server and at every time. A tally is removed
+when the last of its days is `camera_readings.MONTHS` old, and its epoch's entries have gone.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class LedgerTallies:
             reading = _read(place.ledger, number, keys)
             if reading is None or reading.state is None or not reading.entries:
                 given.miss()
-                continue  # its checkpoint or its damage is told by whoever verifies the directory
+                continue  # verification reports its checkpoint or damage
             before = _read(place.ledger, number - 1, keys)
             entries = [entry for _, entry in reading.entries]
             releases = {} if before is None else _releases(before)
@@ -227,7 +227,7 @@ def _info(place: Place, recording: str) -> RecordingInfo | None:
 
 
 def _worn(place: Place, keys: KeyRing, day_of: DayOf) -> Iterator[_Worn]:
-    """Whoever wore a camera, as far as the copies of cameras' ledgers still say so."""
+    """The wearers of cameras, as far as the copies of cameras' ledgers still say so."""
     for holding in place.holdings:
         if holding.broken or not file_status.is_directory(holding.ledger):
             continue

@@ -102,14 +102,14 @@ RECORDED: Final = "recorded"
 RECORDED_SECONDS: Final = "recorded_seconds"
 """Their lengths together."""
 ENDED_GIVEN: Final = "ended_given"
-"""Recordings that were deleted, and were given to somebody before."""
+"""Recordings that were deleted, and were given to a person before."""
 ENDED_UNSEEN: Final = "ended_unseen"
-"""Recordings that were deleted, and were never given to anybody."""
+"""Recordings that were deleted, and were never given to a person."""
 
 
 class GivenRecordings(msgspec.Struct):
     """What entries say, epoch by epoch. first: sequence number of the first one; 0 before any was
-    read. ids: of the recordings that somebody was given."""
+    read. ids: of the recordings that were given to a person."""
 
     first: int = 0
     ids: set[str] = msgspec.field(default_factory=set)
@@ -229,7 +229,7 @@ class HoldEnds:
 
 class EntriesBefore(msgspec.Struct, frozen=True):
     """What the epochs before say. released_us: when recordings were held no longer (`HoldEnds`).
-    given: which were given to somebody; it goes on with the epoch that is added up."""
+    given: which were given to a person; it goes on with the epoch that is added up."""
 
     released_us: Mapping[str, int] = msgspec.field(default_factory=dict)
     given: GivenRecordings = msgspec.field(default_factory=GivenRecordings)

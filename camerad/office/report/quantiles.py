@@ -1,6 +1,6 @@
 """Medians and other quantiles of what was counted in buckets, pure.
 
-Nobody's single value is kept, only how many fell between which bounds. So a quantile is known to
+No person's single value is kept, only how many fell between which bounds. So a quantile is known to
 lie in one bucket; within it the values are taken as evenly spread (as Prometheus'
 ``histogram_quantile`` does). `Quantile` says the bucket as well, so a reader sees how coarse it is.
 """

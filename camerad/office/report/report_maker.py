@@ -53,7 +53,7 @@ class ReportRequest(msgspec.Struct, frozen=True):
 
 
 def check_period(period: ReportPeriod, today: date) -> None:
-    """Raises ReportRequestError for a period that nobody can mean, and NotYetError for one that is
+    """Raises ReportRequestError for a period that no one can mean, and NotYetError for one that is
     not over."""
     if period.last < period.first:
         raise ReportRequestError("--to is before --from: name the first day with --from")

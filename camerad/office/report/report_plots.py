@@ -40,7 +40,7 @@ _TICKS: Final = 5
 
 def plot_rates(cells: Sequence[tuple[str, Cell]], decimal: str) -> bytes:
     """Bars with their intervals. cells: with what stands below each. decimal: the sign."""
-    etree.to_etree()  # whatever other library is there, the bytes are the same
+    etree.to_etree()  # the same bytes with every other library that is installed
     chart = pygal.Bar(
         style=_STYLE,
         width=_WIDTH,

@@ -1,4 +1,4 @@
-"""The office signs a report, and anybody can find what was changed in it.
+"""Signs a report, and finds changes in a signed one.
 
 Beside ``NAME.html`` and ``NAME.csv`` lies ``NAME.jws``, a statement (`camerad.container.jws`) with
 the SHA-256 of both, the period, and what they rest on: the head of the office's ledger and all
@@ -199,7 +199,7 @@ def _signed_beside(stem: str) -> bytes:
 
 
 def _head_in(ledger: str, keys: KeyRing, head: Head) -> bool | None:
-    """Whether a ledger has this entry; None if nobody can tell any more."""
+    """Whether a ledger has this entry; None if that can no longer be known."""
     if not file_status.is_directory(ledger):
         return False
     shelf = log_segments.list_files(ledger)

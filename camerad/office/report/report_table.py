@@ -102,6 +102,6 @@ def _number(number: float) -> str:
 
 
 def _plain(text: str) -> str:
-    """A text in which no spreadsheet finds a formula, whatever separates its cells."""
+    """A text in which no spreadsheet finds a formula, with any separator of cells."""
     safe = f"'{text}" if text.startswith(("\t", "\r", "\n")) else text
     return _FORMULA.sub(r"\1'", safe)

@@ -1,14 +1,14 @@
 """Suppresses small cells of a report, so that no person can be identified; pure.
 
 A number from 1 to 4 that says what people did is a *small cell*: with a duty roster it may name
-somebody. It is not shown, and nothing is shown by which it could be computed. 0 is shown: it says
-of everybody alike that nothing was done. Five rules:
+a person. It is not shown, and nothing is shown by which it could be computed. 0 is shown: it says
+of all alike that nothing was done. Five rules:
 
 1. **Months are put together** (`join_months`). From the first month on, months become one run until
    the run is safe: enough people wore cameras in it, and each of its numbers is 0 or at least 5.
    What is left at the end joins the runs before it. A single month of a run of several is in no
    figure; every figure is made of sums over whole runs.
-2. **People.** A run of fewer than 5 people is not safe whatever its numbers are: each number would
+2. **People.** A run of fewer than 5 people is not safe with any numbers: each number would
    be about one of few. If all months together are not safe, nothing that people did is shown.
 3. **What is divided is shown for the whole period only** (reasons, conditions), never by month
    (`join_rare`). What of it is small becomes one number with others, of at least 9.
@@ -75,8 +75,8 @@ def join_rare(counts: Mapping[str, int]) -> Joined | None:
     """How a whole is divided, as it may be shown; None if not even the whole may be. Names without
     a number are left out.
 
-    Small numbers are joined with the first names of the alphabet, whatever their numbers are, until
-    there are `ENOUGH`: the choice of a partner by its size would tell its size.
+    Small numbers are joined with the first names of the alphabet, without regard to their numbers,
+    until there are `ENOUGH`: the choice of a partner by its size would tell its size.
     """
     there = {name: count for name, count in sorted(counts.items()) if count}
     shown = {name: count for name, count in there.items() if not is_small(count)}

@@ -1,6 +1,6 @@
-// How the recordings of an open case leave the office: as a package that this tab makes, or by the
+// Hands over the recordings of an open case: as a package that this tab makes, or by the
 // command. That they have left is written down only for a package that is there, or for one of which
-// somebody says that it has really gone out.
+// a person says that it has really gone out.
 
 import { coming, get, post, RefusalError } from "../api.js";
 import { askToDo, copy, field, fill, make, tell } from "../dom.js";
@@ -11,7 +11,7 @@ import { gettext, ngettext, sayHere, size } from "./maker_words.js";
 
 /** Packages that were made in this tab and not handed over yet, by person and case. */
 const made = new Map();
-// Nobody else knows of them: the browser asks before it leaves them behind.
+// Only this tab knows of them: the browser asks before it leaves them behind.
 addEventListener("beforeunload", (event) => {
   if (made.size > 0) event.preventDefault();
 });
@@ -57,7 +57,7 @@ export function handing(one, me, again) {
   );
 }
 
-/** Makes a package in this tab; what does that comes when somebody wants one. */
+/** Makes a package in this tab; what does that comes when a person wants one. */
 async function makePackage(one, me, key, mine) {
   const { start, place } = mine;
   start.disabled = true;
@@ -102,7 +102,7 @@ function drawMade(one, { name, bytes, sha256, sealedOnly, sheets }, key, again) 
   );
 }
 
-/** Opens a cover sheet in a tab of its own, and asks for the printer. */
+/** Opens a cover sheet in a separate tab, and asks for the printer. */
 function printSheet(page) {
   const address = URL.createObjectURL(new Blob([page], { type: "text/html" }));
   const tab = open(address);

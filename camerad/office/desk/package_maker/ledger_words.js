@@ -1,4 +1,4 @@
-// What both ledgers say of a recording: from signed statements, and from nothing else that the
+// Statements of both ledgers on a recording: from signed statements, and from nothing else that the
 // server says (camerad/ledger/entries.py).
 //
 // Each statement has to be by the key that it names, in its one spelling, about this recording, and

@@ -1,6 +1,6 @@
 // Leads through making a package in this tab: a reason first (each recording is an entry before its
 // first byte), then the check, then the key, then the file. What is wrong is said before anything is
-// made; whoever leaves the case gives it up, and nothing half is left.
+// made; leaving the case gives the package up, and nothing half is left.
 
 import { get, post, RefusalError } from "../api.js";
 import { ask, field, fill, make, tell } from "../dom.js";
@@ -123,7 +123,7 @@ class PackageMaking {
     return null;
   }
 
-  /** What each recording is asked for with; null if somebody has to approve all of them first. */
+  /** What each recording is asked for with; null if a supervisor has to approve all of them first. */
   async #granted() {
     const { one, me } = this;
     const ids = one.recordings.map(({ id }) => id);
@@ -186,7 +186,7 @@ class PackageMaking {
     }
   }
 
-  /** Wait for an event, or for somebody to give up. */
+  /** Wait for an event, or for the person to give up. */
   #until(target, name) {
     const { signal } = this.stop;
     return new Promise((resolve, reject) => {
@@ -246,7 +246,7 @@ class PackageMaking {
     this.#state.textContent = text;
   }
 
-  /** Show how far it is; whoever has drawn something else here has given it up. */
+  /** Show how far it is; if something else is drawn here, it was given up. */
   #advance(share) {
     if (!this.place.isConnected) this.stop.abort();
     this.stop.signal.throwIfAborted();

@@ -1,5 +1,5 @@
-// Where a package goes: into a file that a person chose, as it is made, or, in a browser that lets
-// nobody choose one, into memory and then among the downloads.
+// Saves a package: into a file that a person chose, as it is made, or, in a browser where a page
+// cannot ask for one, into memory and then among the downloads.
 //
 // A file has its own content only when all of it is there. What was begun and given up is removed, or
 // emptied.
@@ -93,7 +93,7 @@ class InFile extends Target {
     await Promise.allSettled([this.#writable.abort()]);
     // Choosing a name makes an empty file, and `close` a whole one.
     const [removed] = await Promise.allSettled([(async () => this.#handle.remove())()]);
-    // Where a browser removes no file: nobody may take it for a package.
+    // Where a browser removes no file: no one may take it for a package.
     if (removed.status === "rejected") await Promise.allSettled([this.#handle.createWritable().then((empty) => empty.close())]);
   }
 

@@ -26,7 +26,7 @@ const INCOMPLETE = [
 const BARE = [FindingKind.UNSTATED, FindingKind.SILENT, FindingKind.QUIET];
 const HTML = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;" };
 
-/** Text for a page of HTML, without whatever would reorder or break its lines. @param {string} text */
+/** Text for a page of HTML, without characters that would reorder or break its lines. @param {string} text */
 function escape(text) {
   return printable(String(text)).replace(/[&<>"']/g, (one) => HTML[one]);
 }
@@ -320,7 +320,7 @@ class Page {
   }
 
   #row([name, value]) {
-    // Somebody types the key off the paper: no two of its characters may look alike there.
+    // A person types the key off the paper: no two of its characters may look alike there.
     const cell = name === this.words.key ? '<td class="name">' : "<td>";
     return `<tr><th>${escape(name)}</th>${cell}${escape(value)}</td></tr>`;
   }

@@ -1,5 +1,5 @@
-// Has written down what this tab found of a recording, in the name of whoever sits before it, so that
-// the next one sees it. The server did not see it, and never says it as if it had.
+// Reports this tab's verdict on a recording to the ledger, in the name of the person signed in, so
+// that the next person sees it. The server did not see it, and never says it as if it had.
 
 import { post, RefusalError } from "../api.js";
 import { tell } from "../dom.js";

@@ -2,7 +2,7 @@
 // sealed does not become smaller and a film is compressed already.
 //
 // How long an entry is and its CRC-32 are known when it has ended; they are put into its header
-// then, so that nobody needs a descriptor behind the data. Sizes and offsets of 4 GiB and more stand
+// then, so that no descriptor is needed behind the data. Sizes and offsets of 4 GiB and more stand
 // in the extra field of ZIP64 (4.5.3). Names are UTF-8 (bit 11).
 
 const LOCAL = 0x04034b50;

@@ -1,9 +1,9 @@
 // Asks the server. What it refuses comes as a RefusalError with one word (`why`), for which
 // `words.js` has a sentence.
 
-/** Event of `document`: a request was refused because nobody is signed in any more. */
+/** Event of `document`: a request was refused because the session has ended. */
 export const SIGNED_OUT = "signed-out";
-/** Event of `document`: the server answered somebody who is signed in, or is being sent something by
+/** Event of `document`: the server answered a person who is signed in, or is being sent something by
  * them, so it counts from now how long they do nothing. */
 export const USED = "used";
 
@@ -47,10 +47,10 @@ export function post(path, body = {}, headers = {}) {
   return during(reach(path, options).then(read));
 }
 
-/** How long the server has to say whether somebody is signed in still. */
+/** How long the server has to say whether the session goes on. */
 const STILL_MS = 4000;
 
-/** Whether somebody is signed in still, and as the same; null if the server does not answer. It counts
+/** Whether a person is signed in still, and the same one; null if the server does not answer. It counts
  * as no use. */
 export async function isStill(person) {
   try {
@@ -63,7 +63,7 @@ export async function isStill(person) {
 
 const SENDING_MS = 60_000;
 
-/** Sends a file as it is, without reading it into memory. Whoever sends one does something all the
+/** Sends a file as it is, without reading it into memory. Sending counts as use all the
  * while, for the server too. Throws RefusalError. */
 export async function file(path, content) {
   const sending = setInterval(() => document.dispatchEvent(new Event(USED)), SENDING_MS);
@@ -108,7 +108,7 @@ let sitting = 0;
 /** For each answer, the sitting in which it was asked for: a refusal from before says nothing of who has signed in since. */
 const asked = new WeakMap();
 
-/** Somebody has signed in. */
+/** A person has signed in. */
 export function beginSitting() {
   sitting += 1;
 }

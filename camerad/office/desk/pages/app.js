@@ -36,15 +36,15 @@ const VIEWS = [
   { name: "people", roles: ["administrator", "data_protection"], show: fetched(() => import("./people.js"), "showPeople") },
 ];
 let me = null;
-/** Whose place the address has, since they were signed out there; null if it is nobody's. */
+/** Whose place the address has, since they were signed out there; null if it is no person's. */
 let was = null;
 /** The place that is shown: another one begins at its top. */
 let shown = null;
 /** Counts pages, so that one which comes late is not drawn over the next. */
 let turn = 0;
 
-/** Shows the place that the address names. A page draws in an element of its own, which is in the
- * window from when it is there until the next one is: whatever it draws later is seen by nobody. */
+/** Shows the place that the address names. A page draws in a separate element, which is in the
+ * window from when it is there until the next one is: what it draws later is not seen. */
 export async function show(why = null) {
   document.documentElement.lang = language();
   document.getElementById("skip").textContent = gettext("To the content");
@@ -59,7 +59,7 @@ export async function show(why = null) {
   return guarded(() => view.show(page, view.name === word ? rest : []), page);
 }
 
-/** What somebody may see; nothing, if it is nobody. */
+/** What a person may see; nothing without a person. */
 function viewsOf(person) {
   if (person === null) return [];
   return VIEWS.filter((view) => view.roles.some((role) => person.roles.includes(role)) && (view.when?.(person) ?? true));
@@ -82,7 +82,7 @@ export function go(...words) {
   else location.hash = there;
 }
 
-/** Somebody has signed in: at the place that the address names, unless somebody else left it. */
+/** A person has signed in: at the place that the address names, unless another person left it. */
 function enter(person) {
   letGo();
   beginSitting();
@@ -140,7 +140,7 @@ function drawBar(mine, view) {
   );
 }
 
-/** Nobody is signed in any more: what is open is closed, whatever view it was in. */
+/** The person is signed out: what is open is closed, in every view. */
 async function leave(why = "refused_not_signed_in") {
   letGo();
   unwatchIdle();
@@ -152,7 +152,7 @@ async function leave(why = "refused_not_signed_in") {
   await show(said);
 }
 
-/** The server does not answer, so nobody knows whether what is open may be seen still. */
+/** The server does not answer, so it is not known whether what is open may be seen still. */
 function closeOpen() {
   if (letGo()) tell(gettext("The server does not answer. What was open is closed, and the key is forgotten: without the server it is not known whether you may still see it."), "wrong");
 }
@@ -184,7 +184,7 @@ function takeReturn() {
 }
 
 const returned = takeReturn();
-/** Whether nobody knows who is signed in: a page to sign in on would say that nobody is. */
+/** Whether it is not known who is signed in: a page to sign in on would say that no person is. */
 let unknown = false;
 addEventListener("hashchange", () => show());
 document.getElementById("skip").addEventListener("click", (event) => {

@@ -1,5 +1,5 @@
 // What cameras are offered through their docks: their settings, signed elsewhere, and updates. The
-// server judges what is sent, and says why it offers something to nobody.
+// server judges what is sent, and says why it offers something to no camera.
 
 import { file, post, textOf } from "./api.js";
 import { ask, askToDo, attempt, field, make, tell } from "./dom.js";

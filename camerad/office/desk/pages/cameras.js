@@ -72,7 +72,7 @@ const PASSING = ["left", "percent", "battery_low", "battery_critical", "storage_
 let drawAgain = null;
 WIDE.addEventListener("change", () => drawAgain?.());
 
-/** All cameras, those that need somebody first; or the place to print badges. */
+/** All cameras, those that need attention first; or the place to print badges. */
 export async function showCameras({ main, me }, [where] = []) {
   drawAgain = null;
   const handsOut = ["shift_lead", "administrator"].some((role) => me.roles.includes(role));

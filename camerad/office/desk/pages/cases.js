@@ -71,7 +71,7 @@ async function drawCases(page, { unreadable, lost }, number, said) {
   }
 
   async function load(anew) {
-    // More of what is there, whatever stands in the form by now.
+    // More of what is there, and not by what the form says by now.
     const typed = anew ? wanted.value.trim() : question;
     const asked = new URLSearchParams();
     if (typed !== "") asked.set("said", typed);
@@ -210,7 +210,7 @@ function drawHandOver(left, rows) {
   return make("li", {}, said, left.package ? [" · SHA-256 ", make("code", {}, left.package)] : null, which);
 }
 
-/** Adds a recording to a case that somebody chooses. found: the recording as the server says it. */
+/** Adds a recording to a case that the person chooses. found: the recording as the server says it. */
 export async function addToCase({ main }, recording, found, again) {
   if ((await addedTo("add_to_case", null, main, recording, found)) === null) return;
   tell(gettext(found.held ? N_("The recording is in the case.") : N_("The recording is in the case. So that it stays, keep it from deletion as well.")));

@@ -1,4 +1,4 @@
-// A table as CSV (RFC 4180), so that no table program runs what somebody wrote into it.
+// A table as CSV (RFC 4180), so that no table program runs what a person wrote into it.
 
 const BEGIN = "\ufeff";
 /** A cell begins here, whichever separator a program goes by, and what follows may be a formula. */

@@ -1,4 +1,4 @@
-// Makes elements without ever reading HTML: texts are texts, whatever they say.
+// Makes elements without ever reading HTML: every text stays text.
 
 import { RefusalError } from "./api.js";
 import { gettext, sentence } from "./words.js";
@@ -52,7 +52,7 @@ export async function newest(place, question) {
 /** What each button for more waits for, the last of it. */
 const waits = new WeakMap();
 
-/** Does what puts something else into a list: until it is done nobody has more of what is there, which
+/** Does what puts something else into a list: until it is done, no more of what is there is fetched, which
  * would come instead. more: the list's button for that. */
 export async function withoutMore(more, work) {
   const mine = {};
@@ -65,7 +65,7 @@ export async function withoutMore(more, work) {
   }
 }
 
-/** Draws a page anew. What somebody has opened in it stays open, and what they are at keeps the focus. */
+/** Draws a page anew. What a person has opened in it stays open, and what they are at keeps the focus. */
 export function redraw(main, ...children) {
   const opened = [...main.querySelectorAll("details[open] > summary")].map((one) => one.textContent);
   const focused = main.contains(document.activeElement) ? document.activeElement : null;
@@ -76,7 +76,7 @@ export function redraw(main, ...children) {
   for (const one of main.querySelectorAll("details:not([open]) > summary")) one.parentElement.open = opened.includes(one.textContent);
   if (focused === null) return;
   const after = alike();
-  // Where there are more of them, or fewer, nobody knows which one it was.
+  // Where there are more of them, or fewer, it is not known which one it was.
   const same = after.length === before.length ? after[before.indexOf(focused)] : main;
   (main.contains(focused) ? focused : same).focus({ preventScroll: true });
 }
@@ -95,7 +95,7 @@ export function field(label, input, hint = null) {
 }
 let counter = 0;
 
-/** Says something to whoever sees the page, and to whoever hears it. */
+/** Says something to those who see the page, and to those who hear it. */
 export function tell(text, kind = "done") {
   const told = document.getElementById("told");
   const line = make("p", { class: kind }, text);
@@ -134,7 +134,7 @@ addEventListener("hashchange", () => {
 });
 
 /**
- * Asks in a dialog of its own, and comes to what was typed, or to null. fields: elements with a name.
+ * Asks in a dialog, and comes to what was typed, or to null. fields: elements with a name.
  * The button that does it says what it does. cancel: what the other one says, null for none. work:
  * does it with what was typed; what it says is wrong, or is refused, stays in the dialog with the
  * rest, to be mended. The dialog closes with its page; what it was doing then is done, and said.

@@ -1,4 +1,4 @@
-// What entries of the ledgers are called, whom and what they are about, and why they are there.
+// Names of the ledgers' entries, with their subjects and reasons.
 
 import { GROUNDS } from "./holds.js";
 import { N_, gettext, sayFrom, wordFor } from "./words.js";
@@ -111,7 +111,7 @@ export function aboutWords({ recording, person, case_number: number, facts }) {
   return [person, facts?.name, recording, number && gettext("Case {number}", { number })].filter(Boolean);
 }
 
-/** What else it says: which roles, how somebody came in, to whom something went, and the reason.
+/** What else it says: which roles, how a person came in, to whom something went, and the reason.
  * called: as `reportWords` has it. */
 export function detailWords(row, called) {
   const { kind, facts } = row;

@@ -1,4 +1,4 @@
-// What a form of filters asks for, as an address has it. Times are those of this computer's zone.
+// Turns a form of filters into an address, and back. Times are those of this computer's zone.
 
 import { clockOf, dayField, isoOf, spelledDay, timeField } from "./dates.js";
 import { field, make } from "./dom.js";
@@ -77,7 +77,7 @@ export function mistakeIn(form) {
   return turned ? gettext("“To” is not after “From”.") : null;
 }
 
-/** What somebody put into a form, for an address of this page. */
+/** What a person put into a form, for an address of this page. */
 export function spokenIn(form) {
   return new URLSearchParams([...new FormData(form)].filter(([, value]) => value !== "")).toString();
 }

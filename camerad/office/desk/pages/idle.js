@@ -1,7 +1,7 @@
-// Notices that a session has ended: because nobody did anything, which needs no server; because it was
+// Notices that a session has ended: because it was not used, which needs no server; because it was
 // ended, or roles are others, for which the server is asked every few seconds, which counts as no use;
-// in another tab, since somebody signed out there, or in as somebody else. It is the server that ends
-// the session; the page closes what it shows. If the server does not answer, nobody knows whether the
+// in another tab, since the person signed out there, or another one in. It is the server that ends
+// the session; the page closes what it shows. If the server does not answer, it is not known whether the
 // session counts: then the page closes pictures and forgets the key, and waits.
 
 import { isStill, USED } from "./api.js";
@@ -10,7 +10,7 @@ const LOOK_MS = 3000;
 /** Without an answer for so long, what is open is closed. */
 export const AWAY_MS = 20_000;
 /** Pages of one browser share a session, so what one of them does counts for all. Each says who uses
- * it, "" for nobody. */
+ * it, "" for no one. */
 const others = new BroadcastChannel("camerad-desk-used");
 let mine = "";
 let over = () => {};
@@ -56,7 +56,7 @@ export function watchIdle(me, ended, away) {
   document.onvisibilitychange = look;
 }
 
-/** Nobody is signed in. */
+/** No person is signed in. */
 export function unwatchIdle() {
   mine = "";
   clearInterval(looking);
@@ -72,7 +72,7 @@ document.addEventListener(USED, () => {
   if (mine !== "") others.postMessage(mine);
 });
 
-/** Tells the other tabs that nobody is signed in any more. */
+/** Tells the other tabs that the person is signed out. */
 export function tellSignedOut() {
   others.postMessage("");
 }

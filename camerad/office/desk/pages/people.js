@@ -112,8 +112,8 @@ async function restore(one, again) {
   await askToDo(`${gettext("Restore")}: ${one.name}`, text, [], gettext("Restore"), () => post("/api/people/restore", { id: one.id }), gettext("{name} has access again, and needs a link.", one), again);
 }
 
-/** Who makes a link for somebody who has come in before: nobody of the desk, in whose name something may
- * have been done. */
+/** Says who makes a link for a person who has come in before: the server's operator, and no one at the
+ * desk, who could act in that person's name. */
 async function explainLink({ id, name }) {
   const command = make("pre", { tabindex: 0 }, `sudo -u camerad-office /opt/camerad/bin/camerad office people link ${id} --config /etc/camerad-office/office.yaml`);
   await ask(`${gettext("Lost passkey")}: ${name}`, gettext("{name} has come in before. So the server's operator makes a new link: with one of yours an administrator could act in the name of {name}. Pass this command on, and have the link given to {name} alone.", { name }), [command, copier(command), make("p", {}, gettext("Was the device with the passkey stolen? First withdraw the access of {name}, and restore it: no former passkey counts after that.", { name }))], gettext("Close"), null);

@@ -1,3 +1,3 @@
-// What a sheet does that is there to be printed: it asks for the printer as soon as it is drawn.
+// Asks for the printer as soon as a sheet is drawn.
 
 addEventListener("load", () => print());

@@ -208,7 +208,7 @@ export async function showRecordings({ main, me }, [spoken = ""]) {
     return new Map([...chosen].map((id) => [id, titleOf(id, [...marked, ...rows].find((row) => row.id === id))]));
   }
 
-  /** ids: of those that were chosen, which are left, on whatever page. What is chosen while the list
+  /** ids: of those that were chosen, which are left, on any page. What is chosen while the list
    * comes stays so. */
   async function again(ids) {
     chosen.clear();

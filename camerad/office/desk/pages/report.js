@@ -129,7 +129,7 @@ async function makeOne(form, button, made) {
     fill(made, draw(found));
     button.classList.remove("main");
     tell(gettext("The report is there"));
-    // Whoever types on meanwhile is not led away from it.
+    // A person who types on meanwhile keeps the focus there.
     if (!form.contains(document.activeElement) || document.activeElement === button) made.querySelector("a").focus();
   } catch (error) {
     if (!(error instanceof RefusalError)) throw error;

@@ -1,4 +1,4 @@
-// Requests for a viewing, where the office wants two: a supervisor approves, whoever asked sees it.
+// Requests for a viewing, where the office wants two: a supervisor approves, the person who asked sees it.
 
 import { get, post } from "./api.js";
 import { attempt, make, newest, redraw, tell } from "./dom.js";

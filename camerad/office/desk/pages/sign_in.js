@@ -4,7 +4,7 @@ import { get, post, RefusalError } from "./api.js";
 import { field, fill, make, tell } from "./dom.js";
 import { gettext, sentence } from "./words.js";
 
-/** The page of whoever is not signed in. why: they are no longer; null if they were not. */
+/** The page for a person who is not signed in. why: they are no longer; null if they were not. */
 export async function showSignIn({ main, enter }, why) {
   const label = await accountLabel();
   const byAccount = make("button", { class: "large", onclick: () => attempt(byAccount, () => leaveFor("")) }, gettext("Sign in with: {label}", { label }));
@@ -30,7 +30,7 @@ export async function showSignIn({ main, enter }, why) {
   }
 }
 
-/** Whoever comes back from the city's provider. said: the address's question, which it is out of. */
+/** Goes on with a person who comes back from the city's provider. said: the address's question, which it is out of. */
 export async function finishOpenid({ main, enter, show }, said) {
   fill(main, make("section", { class: "card narrow" }, make("h1", {}, gettext("Sign in")), make("p", {}, gettext("Your account is being checked."))));
   const given = new URLSearchParams(said);
@@ -44,7 +44,7 @@ export async function finishOpenid({ main, enter, show }, said) {
   }
 }
 
-/** What people call the city's account; null if nobody signs in by it, or that is not known now. */
+/** What people call the city's account; null if the desk does not use it, or that is not known now. */
 async function accountLabel() {
   try {
     return (await get("/api/openid")).label;

@@ -1,4 +1,4 @@
-// What is said of a recording in a word or two.
+// Tags of a recording: a word or two each.
 
 import { make } from "./dom.js";
 import { say } from "./words.js";

@@ -1,4 +1,4 @@
-// What a recording is called: its camera and when it began, here; its id stands beneath.
+// Titles of recordings: the camera and when it began, here; its id stands beneath.
 
 import { get } from "./api.js";
 import { make } from "./dom.js";
@@ -43,7 +43,7 @@ export function addressOf(id) {
   return `#recording/${encodeURIComponent(id)}`;
 }
 
-/** A link to it; its title alone for whoever may not see it. */
+/** A link to it; its title alone for a person who may not see it. */
 export function linked(id, row, opens = true) {
   return opens ? make("a", { href: addressOf(id) }, titleOf(id, row)) : titleOf(id, row);
 }

@@ -1,5 +1,5 @@
 // Views a recording in this tab, or takes it along, sealed: each for a reason, which is written down
-// before the first byte. What was opened here is let go of when somebody else may sit before it.
+// before the first byte. What was opened here is let go of when another person may sit before it.
 
 import { bytes, coming, get, piece, post, RefusalError, USED } from "./api.js";
 import { ask, attempt, field, fill, make, tell } from "./dom.js";
@@ -14,7 +14,7 @@ const say = sayFrom({
 
 const PIECE = 64 << 20;
 
-/** Event of `document`: nobody is signed in any more, or somebody else is. Whatever they had begun
+/** Event of `document`: the person is signed out, or another one is signed in. What was begun
  * ends. */
 export const LET_GO = "let-go";
 
@@ -25,7 +25,7 @@ let player = null;
 let turn = 0;
 /** Why this tab used which recording last, by its id. */
 export const reasons = new Map();
-/** Somebody is just being asked why: a second click asks nothing more. */
+/** A person is just being asked why: a second click asks nothing more. */
 let asking = false;
 addEventListener("hashchange", () => {
   turn += 1;
@@ -38,8 +38,8 @@ export function closePlayer() {
   player = null;
 }
 
-/** Ends what is shown and what is being made, and forgets the key: nobody is signed in any more, or
- * somebody else is, or nobody knows. Comes to whether there was anything. */
+/** Ends what is shown and what is being made, and forgets the key: the person is signed out, or
+ * another one is signed in, or that is not known. Comes to whether there was anything. */
 export function letGo() {
   const was = player !== null || held?.isOpen === true;
   turn += 1;
@@ -51,7 +51,7 @@ export function letGo() {
   return was;
 }
 
-/** The office's key of this tab, which whoever makes a package uses too. */
+/** The office's key of this tab, which the package maker uses too. */
 export function keyOfTab(HeldKey) {
   held ??= new HeldKey();
   return held;
@@ -66,7 +66,7 @@ export async function view(found, place, me, again, judged) {
   }
   const before = turn;
   await attempt(async () => {
-    playerParts().catch(() => null); // comes while somebody types why
+    playerParts().catch(() => null); // comes while the person types why
     const headers = await grant(said.id, "view", found, me, again);
     if (headers === null) return;
     closePlayer();
@@ -252,7 +252,7 @@ async function whole(path, headers) {
   return new Blob(parts, { type: "application/x-tar" });
 }
 
-/** A source whose reads count as use, and that asks, where it gets nothing, whether anybody is
+/** A source whose reads count as use, and that asks, where it gets nothing, whether a person is
  * signed in still. */
 function watched(source) {
   const read = source.read.bind(source);
@@ -273,7 +273,7 @@ function pathOf(id) {
   return `/api/recordings/${encodeURIComponent(id)}`;
 }
 
-/** The player, which weighs more than the page: it comes when somebody views something. */
+/** The player, which weighs more than the page: it comes at the first viewing. */
 async function playerParts() {
   const [, ...modules] = await coming(Promise.all([
     playerSheet(),

@@ -78,7 +78,7 @@ def test_on_a_full_disk_one_reads_and_is_signed_out(
     sessions = {one["id"]: one["sessions"] for one in admin.ask("GET", "/api/people").said}
     assert sessions == {"admin": 1, "clerk": 0}
     said = [one.getMessage() for one in caplog.records]
-    assert len([one for one in said if one.startswith("that somebody uses the desk")]) == 1
+    assert len([one for one in said if one.startswith("the use of a session is not")]) == 1
     assert any("signed out, and the ledger does not say so: /office" in one for one in said)
     assert "clerk" not in caplog.text
 
@@ -159,7 +159,7 @@ def test_on_storage_that_became_read_only_one_is_signed_out_all_the_same(
         assert admin.ask("POST", "/api/people/sign-out", {"id": "clerk"}).said["sessions"] == 0
         assert other.ask("GET", "/api/recordings").why == "not_signed_in"
     said = [one.getMessage() for one in caplog.records]
-    assert any(one.startswith("somebody is signed out, and the row of their ses") for one in said)
+    assert any(one.startswith("a person is signed out, and the row of their ses") for one in said)
     assert scene.sessions.counts().total() == 3
     assert admin.ask("GET", "/api/people").status == 200
     left = scene.sessions.counts()

@@ -295,7 +295,7 @@ def test_a_token_that_does_not_hold_signs_nobody_in(
         answer = sign_in(tab, city, settled)
     assert (answer.status, answer.why, tab.cookie) == (403, "openid_wrong", "")
     assert about(scene, settled) == before
-    assert "nobody could sign in by OpenID Connect: " in caplog.text
+    assert "a sign-in by OpenID Connect failed: " in caplog.text
 
 
 def test_who_began_elsewhere_is_not_signed_in_here(
@@ -709,7 +709,7 @@ def test_a_provider_that_is_away_at_the_start_is_said_and_keeps_nobody(
         assert looking is not None
         waits = asyncio.run_coroutine_threadsafe(asyncio.wait({looking}), looking.get_loop())
         waits.result(DEADLINE)
-        assert "nobody can sign in by OpenID Connect now: the provider at https" in caplog.text
+        assert "sign-in by OpenID Connect does not work now: the provider at https" in caplog.text
         tab = scene.anybody()
         assert tab.ask("GET", "/").status == 200
         assert tab.ask("POST", "/api/openid/ask", {"link": ""}).why == "openid_away"
