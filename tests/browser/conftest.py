@@ -1,4 +1,4 @@
-"""What every test of the page has: a browser, and the camera of `make run`, for a whole file.
+"""Fixtures of every test of the page: a browser, and the camera of `make run`, for a whole file.
 
 A file that needs another camera has a fixture of the same name; one that needs Chromium's own
 devices names its FLAGS.

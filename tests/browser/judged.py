@@ -1,6 +1,6 @@
 """Recordings that the judge of the player's modules and camerad's own judge both judge.
 
-A case is bytes and what whoever judges knows of them. What both say is compared as JSON: that of
+A case is bytes and what a judge knows of them. What both say is compared as JSON: that of
 ``camerad evidence verify --json``, without what only the command knows.
 """
 

@@ -1,7 +1,7 @@
 """A person at the page: Debian's Chromium, driven by mouse and keyboard alone. Of it there is what
-shows a page, without the window around it that nobody sees; `make campaign` has all of it.
+shows a page, without the window around it, which no test needs; `make campaign` has all of it.
 
-Whatever somebody does, three things are watched all the while: no error in the console, no request
+Three things are watched at each step of a person: no error in the console, no request
 to anywhere but the page's own origin, and at the end of every step nothing that axe objects to.
 """
 

@@ -2,7 +2,7 @@
 
 Real are camera's side, server, desk, and Debian's Chromium, in which a clerk views, holds and hands
 over. Known beforehand is what would have to be found: pieces of the footage, and the key in every
-form in which one writes it down. Searched for them is whatever the office could have them in:
+form in which one writes it down. Searched for them are all places in the office:
 
 - the memory of all its processes, while the recording arrives, is played, and afterwards;
 - every byte that they write to a file, also one that is removed again (strace), and all files that

@@ -1,4 +1,4 @@
-"""What somebody does while an answer is still under way, in Debian's Chromium: what they open stays
+"""Actions while an answer is still under way, in Debian's Chromium: what a person opens stays
 open, what they choose or type stays, and no answer that is late is drawn over a later one."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""What belongs to a page ends with the page, in Debian's Chromium: what it draws late, what it
-asks, and what it said was wrong."""
+"""The end of a page in Debian's Chromium: what it draws late, what it asks and what it said was
+wrong ends with it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Sign-in by a provider of OpenID Connect that is not ours: LemonLDAP::NG, and its own page to log
-in at; office's server, provider and Debian's Chromium are processes of their own.
+in at; office's server, provider and Debian's Chromium are separate processes.
 
 `test_desk_openid.py` has a provider that this project wrote from the standards, which lies where a
-test wants it. Here it is seen whether somebody else has read the same standards.
+test wants it. Here it is seen whether others have read the standards alike.
 """
 
 from __future__ import annotations

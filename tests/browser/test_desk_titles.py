@@ -1,4 +1,4 @@
-"""What a recording is called, and what stands beside it, is of the file that is it, in Debian's
+"""Titles of recordings, and what stands beside them, are of the recording's own file, in Debian's
 Chromium."""
 
 from __future__ import annotations

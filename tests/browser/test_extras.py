@@ -1,5 +1,5 @@
-"""What stands above the camera. The visitor's own camera: from the page into a recording that
-verifies, opens, and has its pictures in their order; and the film again, whatever ends it. The
+"""The parts above the camera. The visitor's own camera: from the page into a recording that
+verifies, opens, and has its pictures in their order; and the film again, however it ends. The
 course: steps that tick themselves off by what happened, exercises, and a protocol.
 
 Every test begins with a camera that is idle, whichever ran before it, and records what it needs.

@@ -1,5 +1,5 @@
 """The judge that runs in a browser's tab says what ``camerad evidence verify`` says: the same
-verdict, and the same findings in the same words and order, whatever was done to a recording. Only
+verdict, and the same findings in the same words and order, for every change to a recording. Only
 why the JSON of a statement is wrong each says in its own words.
 
 Here is a cut of it; `make campaign` tries hundreds of every kind, another choice of them with

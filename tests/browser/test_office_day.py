@@ -1,7 +1,7 @@
 """A day of an office, as four people live it on the page of the real server, a process of
 `camerad office serve`, with a fleet of cameras that hand over by the production client.
 
-The administrator lets three people in, each with a passkey of their own. The shift lead sees which
+The administrator lets three people in, each with a passkey. The shift lead sees which
 cameras can be handed out. The clerk finds the mark, verifies and views the recording for a reason,
 holds it, puts it into a case and hands it over. Two weeks later, by the clock below the server, all
 else is gone, and the data protection officer finds who looked.

@@ -1,5 +1,5 @@
 """The package for the prosecutor, made in the tab: what it has is what ``camerad evidence export``
-makes of the same recordings, and whoever receives it finds it in order; the server saw nothing."""
+makes of the same recordings, and its receiver finds it in order; the server saw nothing."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ CHOOSES: Final = """
     return window.chosen;
   };
 """
-"""A dialog of the browser's own, which nobody can click in here, comes to a file of a real file
+"""A dialog of the browser's own, which a test cannot click, comes to a file of a real file
 system, which is written as any other."""
 CHOOSES_NONE: Final = "delete window.showSaveFilePicker;"
 LIES: Final = """async () => {
@@ -114,7 +114,7 @@ def scene(tmp_path: Path) -> Iterator[DeskScene]:
 
 @contextmanager
 def office_with_two(root: Path, **desk_settings: Any) -> Iterator[DeskScene]:
-    """An office with a recording that has gaps, and one that somebody has changed there."""
+    """An office with a recording that has gaps, and one that was changed there."""
     with DeskScene(root, origin=free_origin(), **desk_settings) as desk:
         camera = Camera(root / "camera")
         bad = made("IPPPPPPPPPPPPPP" * 4, identity=TWO, later_us=60_000_000)
@@ -156,7 +156,7 @@ def begins(clerk: Person, scene: DeskScene, number: str, script: str) -> list[by
     signed_in(clerk, scene, "k.clerk")
     page.evaluate("number => { location.hash = `cases/${encodeURIComponent(number)}`; }", number)
     page.get_by_role("button", name="Paket für die Staatsanwaltschaft erstellen").click()
-    # The case's number is at hand as the reason, for whoever does not say another one.
+    # The case's number is at hand as the reason, unless the person gives another one.
     expect(page.get_by_label("Grund")).to_have_value(number)
     page.get_by_label("Grund").fill("")
     page.locator("dialog button.main").click()
@@ -324,7 +324,7 @@ def test_a_good_and_a_bad_recording_are_packed_checked_and_handed_over(
     assert "NICHT echt: kein Video" in (bad / "report.html").read_text()
     assert "kein Video" in (bad / "how-to-verify.txt").read_text()
 
-    # Whoever receives it opens the page in it, without a network.
+    # Its receiver opens the page in it, without a network.
     context = chromium.new_context(offline=True, locale="de-DE")
     context.set_default_timeout(DEADLINE * 1000)
     reader = context.new_page()
@@ -391,7 +391,7 @@ def test_what_stands_in_the_way_is_said_before_anything_is_made(
         expect(page.get_by_text("Das ist nicht der Schlüssel zu allen")).to_be_visible()
         gives_key(clerk)
         expect(page.get_by_role("button", name="Paket speichern")).to_be_visible()
-        # Or the command, for somebody else.
+        # Or the command, for another receiver.
         expect(page.get_by_role("button", name="Kopieren")).to_be_hidden()
         page.get_by_text("Für die Technik").click()
         page.get_by_role("button", name="Kopieren").click()
@@ -407,7 +407,7 @@ def test_what_stands_in_the_way_is_said_before_anything_is_made(
         handed = [one.case for one in scene.kinds("case") if one.what == "handed_over"]
         assert "C 1" not in handed, "nobody said that it has gone out"
         page.get_by_role("button", name="Abbrechen").last.click()
-        # Whoever leaves the case gives the package up.
+        # Leaving the case gives the package up.
         page.evaluate("location.hash = 'cases/D%201'")
         told_of = page.locator("#told", has_text="Abgebrochen. Es ist kein Paket entstanden.")
         expect(told_of).to_be_visible()

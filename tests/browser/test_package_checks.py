@@ -1,4 +1,4 @@
-"""What the tab checks before anything goes into a package: each statement of the ledgers, and each
+"""Checks of the tab before anything goes into a package: each statement of the ledgers, and each
 piece that was opened. The page is a real desk's; what it is given is not what an honest one gives.
 """
 

@@ -1,4 +1,4 @@
-"""The sheet of a package is one, whoever makes it: the tab's says what the command's does."""
+"""The cover sheet of a package: the tab's says what the command's does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who watches changes nothing: neither what is recorded nor how soon the camera answers."""
+"""Viewers change nothing: neither what is recorded nor how soon the camera answers."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 The fake camera shows a green picture with a clock in its upper left corner: time since it was
 opened, and the number of the picture, twenty a second. Chromium draws both into the picture, so
-that whoever reads them in a recording knows which pictures it has, and in which order.
+that a reader of a recording knows which pictures it has, and in which order.
 """
 
 from __future__ import annotations

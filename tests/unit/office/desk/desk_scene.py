@@ -99,7 +99,7 @@ class Browser:
 
 
 class InTransactions:
-    """Functions of `of`, each in a transaction of its own, whose rows it is given."""
+    """Functions of `of`, each in a separate transaction, whose rows it is given."""
 
     def __init__(self, state: OfficeState, of: object) -> None:
         self._state = state
@@ -155,17 +155,17 @@ class DeskScene:
         return self.desk.port
 
     def add(self, person: str, *roles: DeskRole) -> None:
-        """Somebody who is there."""
+        """A person who is there."""
         self.people.add(person, person.title(), frozenset(roles), self.clock.wall_us())
 
     def signed_in(self, person: str) -> Browser:
-        """A tab in which somebody is signed in."""
+        """A tab in which a person is signed in."""
         known = self.people.find(person)
         assert known is not None
         return Browser(self, self.sessions.begin(known, "passkey"))
 
     def anybody(self) -> Browser:
-        """A tab in which nobody is."""
+        """A tab in which no person is signed in."""
         return Browser(self)
 
     def entries(self) -> list[tuple[str, Any]]:

@@ -1,4 +1,4 @@
-"""What cameras are offered at the desk: signed elsewhere, judged here, fetched in the dock."""
+"""Offers to cameras at the desk: signed elsewhere, judged here, fetched in the dock."""
 
 from __future__ import annotations
 

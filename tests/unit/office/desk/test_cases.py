@@ -78,7 +78,7 @@ def numbers(cases: Cases, query: CaseQuery | None = None) -> list[str]:
 
 
 def put(root: Path, case: Case) -> Path:
-    """A case as whoever puts files back does."""
+    """A case, as an operator does who puts files back."""
     path = Path(directory_of_cases(str(root)), name_of(case.number) + ".json")
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.write_bytes(case.encoded)
@@ -205,7 +205,7 @@ def test_an_index_that_is_behind_hides_no_case_of_a_recording(
     assert [one.number for one in other.list_about(ONE)[0]] == ["7"]
     changes_it(cases, "7", lambda case: changes.without_recording(case, ONE, "desk", 3))
     assert [one.taken_out[0].by for one in cases.list_about(ONE)[0]] == ["desk"]
-    # Of an index that is made anew nobody knows what it will have.
+    # Of an index that is made anew it is not known what it will have.
     index.close()
     (tmp_path / "index.sqlite").unlink()
     index.open()

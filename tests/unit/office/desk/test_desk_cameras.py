@@ -113,7 +113,7 @@ def test_what_needs_a_hand_is_on_top_and_says_why(scene: DeskScene) -> None:
     assert rows[4]["withdrawn"]["reason"] == "left in a train"
     scene.clock.advance(DAY)
     silent = {one["name"]: one for one in cameras(scene.signed_in("lead"))}["e-out"]
-    assert (silent["state"], codes(silent)) == ("needs", ["silent"]), "somebody looks for it"
+    assert (silent["state"], codes(silent)) == ("needs", ["silent"]), "a person looks for it"
 
 
 def test_a_withdrawn_camera_is_refused_until_an_administrator_takes_it_back(

@@ -1,4 +1,4 @@
-"""What still works at the desk while nothing can be written, and what is said of the rest."""
+"""The desk while nothing can be written: it goes on where it can, and reports the rest."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def test_on_storage_that_became_read_only_one_is_signed_out_all_the_same(
         assert (answer.status, tab.cookie) == (200, "")
         copied = Browser(scene, secret)
         assert copied.ask("GET", "/api/recordings").why == "not_signed_in"
-        # An administrator ends what somebody else still has, and nobody has any more then.
+        # An administrator ends the other session of that person, and no one has one then.
         assert admin.ask("POST", "/api/people/sign-out", {"id": "clerk"}).said["sessions"] == 0
         assert other.ask("GET", "/api/recordings").why == "not_signed_in"
     said = [one.getMessage() for one in caplog.records]

@@ -1,5 +1,5 @@
-"""What a click on a recording reads: what is about it, however long the ledger and the list of
-cases are. And it says the same as if all of it were read, whatever happened to the ledger."""
+"""A click on a recording reads only what is about it, however long the ledger and the list of
+cases are. The answer is the same as if all of it were read, also with a damaged ledger."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def work(scene: DeskScene, does: Callable[[Store], object]) -> None:
 
 
 def view(store: Store, *recordings: str) -> None:
-    """Each in an epoch of its own, and the next one begins."""
+    """Each in a separate epoch, and the next one begins."""
     said: Any = {"who": "desk", "role": "desk", "reason": "theft", "case": "", "approved_by": ""}
     for one in recordings:
         store.ledger.append("viewed", id=one, **said)
@@ -192,6 +192,6 @@ def test_a_click_reads_the_cases_that_changed(
     assert len([one for one in read if "/cases/" in one]) == 1
     found = tab.ask("GET", "/api/cases").said["rows"]
     assert len(found) == CASES
-    # Whoever wrote it: a backup puts back what a case was.
+    # By any writer: a backup puts back what a case was.
     Path(next(one for one in read if "/cases/" in one)).unlink()
     assert tab.ask("GET", f"/api/recordings/{ONE}").said["cases"] == ["3/26"]

@@ -1,4 +1,4 @@
-"""Whoever writes into the office's ledger claims it first and reads it then. Every two of them, in
+"""Writers of the office's ledger: each claims it first and reads it then. Every two of them, in
 every order of these steps: no entry is lost."""
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ OFFICE_KEYS: Final = KeyRing([OFFICE.public])
 
 
 class Walk:
-    """One opener on a thread of its own, which stops before it claims and before it reads."""
+    """One opener on a separate thread, which stops before it claims and before it reads."""
 
     def __init__(self, work: Callable[[], None]) -> None:
         self._work = work

@@ -95,7 +95,7 @@ def settled(both: tuple[DeskScene, CityProvider]) -> str:
 
 @pytest.fixture
 def known(scene: DeskScene, city: CityProvider, person: str) -> str:
-    """Somebody who has connected the account of the same name."""
+    """A person who has connected the account of the same name."""
     link = scene.sessions.make_link(person, "")
     assert sign_in(scene.anybody(), city, person, link).status == 200
     return person
@@ -110,7 +110,7 @@ def about(scene: DeskScene, person: str) -> list[tuple[str, str, str]]:
 
 
 def known_browser(scene: DeskScene) -> Browser:
-    """One by which somebody has signed in before."""
+    """One by which a person has signed in before."""
     browser, challenges = (
         scene.anybody(),
         Challenges(scene.state, scene.clock, DeskRefusal.OPENID_STALE, KNOWN_US),
@@ -301,7 +301,7 @@ def test_a_token_that_does_not_hold_signs_nobody_in(
 def test_who_began_elsewhere_is_not_signed_in_here(
     scene: DeskScene, city: CityProvider, known: str
 ) -> None:
-    """Login CSRF: somebody sends their own answer to somebody else's browser."""
+    """Login CSRF: a person sends their own answer to another one's browser."""
     attacker, victim = scene.anybody(), scene.anybody()
     begin(victim)
     said = city.grant(begin(attacker), known)
@@ -392,7 +392,7 @@ def test_a_provider_that_changes_its_key_is_asked_again_and_not_without_end(
 def test_only_the_account_that_was_connected_is_that_person(
     scene: DeskScene, city: CityProvider, known: str
 ) -> None:
-    """The name at the provider is somebody else's by now; the `sub` never is."""
+    """The name at the provider is another person's by now; the `sub` never is."""
     tab = scene.anybody()
     answer = sign_in(tab, city, "another-sub")  # with the same preferred_username
     assert (answer.why, tab.cookie) == ("openid_unknown", "")
@@ -435,7 +435,7 @@ def test_whoever_is_withdrawn_while_they_come_in_does_not(
 def test_who_manages_people_comes_in_by_passkey_alone(
     scene: DeskScene, city: CityProvider, known: str
 ) -> None:
-    """Whoever runs the provider can be anybody there, and must not say who may what here."""
+    """The provider's operator can be everyone there, and must not say who may what here."""
     boss = scene.signed_in("boss")
     link = scene.sessions.make_link("boss", "")
     asked = scene.anybody().ask("POST", "/api/openid/ask", {"link": link})
@@ -480,7 +480,7 @@ def test_a_link_that_is_used_up_meanwhile_connects_nothing(
 def test_another_account_ends_what_the_former_one_opened(
     scene: DeskScene, city: CityProvider, known: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The former one may be somebody else's by now. A passkey is still theirs."""
+    """The former one may be another person's by now. A passkey is still theirs."""
     former, by_passkey = scene.anybody(), scene.signed_in(known)
     assert sign_in(former, city, known).status == 200
     link = scene.sessions.make_link(known, "")
@@ -547,7 +547,7 @@ def test_how_long_ago_somebody_showed_who_they_are_is_looked_at(
 def test_whoever_leaves_out_that_a_password_is_asked_for_is_not_let_in(
     scene: DeskScene, city: CityProvider, known: str
 ) -> None:
-    """At a computer where somebody is signed in at the city, the provider would ask for nothing."""
+    """At a computer where a person is signed in at the city, the provider would ask for nothing."""
     for ago, why in ((0, None), (61, "openid_too_old"), (None, "openid_too_old")):
         saying(auth_time=None if ago is None else city.now() - ago)(city)
         answer = sign_in(scene.anybody(), city, known)

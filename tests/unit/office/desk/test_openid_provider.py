@@ -1,4 +1,4 @@
-"""What a provider may not do: be slow, big, elsewhere, or somebody else."""
+"""Misbehaviour of a provider: slow, too big, elsewhere, or another provider."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recordings at the desk: found, held, released, and given to somebody for a reason (O5)."""
+"""Recordings at the desk: found, held, released, and given to a person for a reason (O5)."""
 
 from __future__ import annotations
 
@@ -239,7 +239,7 @@ def test_a_hand_over_names_its_package_and_nothing_that_was_not_in_it(
     ]
     (entry,) = (one for one in scene.kinds("case") if (one.case, one.what) == ("21", "handed_over"))
     assert entry.reason == f"Az. 1 Js 2/26; SHA-256 {'a' * 64}"
-    # Of what the command made nobody here knows the bytes.
+    # Of what the command made the bytes are not known here.
     assert post("hand-over", text="Az.").said["handed_over"][1]["package"] == ""
 
 

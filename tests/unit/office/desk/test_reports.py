@@ -1,5 +1,5 @@
 """The report at the desk: the same bytes as of the command, written down, one at a time, and taken
-along only by whoever made it."""
+along only by the person who made it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may make which request: docs/desk.md has the table, and each row is tried as everybody."""
+"""Rights to requests: docs/desk.md has the table, and each row is tried in each role."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_the_page_names_every_request_and_who_may_make_it(scene: DeskScene) -> N
 
 
 def tabs(scene: DeskScene) -> Iterator[tuple[str, Browser]]:
-    """As each role, as nobody, as somebody who has signed out, and as one who was idle too long."""
+    """As each role, without a session, after sign-out, and after too long idle."""
     for role in DeskRole:
         yield str(role), scene.signed_in(f"is-{role}".replace("_", "-"))
     yield "nobody", scene.anybody()

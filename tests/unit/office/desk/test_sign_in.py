@@ -128,7 +128,7 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_other_pages(
 
 
 def test_a_sign_in_takes_no_session_on(scene: DeskScene, person: str) -> None:
-    """Session fixation: what somebody put into the browser before is worth nothing after."""
+    """Session fixation: what an attacker put into the browser before is worth nothing after."""
     key = Authenticator()
     enrol(scene, person, key)
     scene.add(other := f"{person}-b", DeskRole.SHIFT_LEAD)
@@ -292,7 +292,7 @@ def test_whoever_is_withdrawn_signs_in_by_nothing(scene: DeskScene, person: str)
 
 def test_asking_takes_no_room_however_often(scene: DeskScene) -> None:
     tab = scene.anybody()
-    # What answers are signed with is made for whoever asks first.
+    # What answers are signed with is made for the first who asks.
     assert tab.ask("POST", "/api/sign-in/ask").status == 200
     before = sorted(one for one in scene.office.directory.rglob("*"))
     for _ in range(20):
@@ -307,11 +307,11 @@ def boss(scene: DeskScene) -> Browser:
 
 
 def be_busy(*_: object, **__: object) -> None:
-    raise LockHeldError("somebody else works with the store")
+    raise LockHeldError("another process works with the store")
 
 
 def about(scene: DeskScene, person: str) -> list[tuple[str, str]]:
-    """The entries about somebody: kinds, and what was done."""
+    """The entries about a person: kinds, and what was done."""
     return [(kind, facts.what) for kind, facts in scene.entries() if f"'{person}'" in str(facts)]
 
 
@@ -544,7 +544,7 @@ def test_a_known_passkey_that_is_refused_is_an_entry_once_a_minute(
 
 @pytest.mark.parametrize("value", [400_000_000, True, [1, 2], None, 1.5, {}])
 def test_what_is_no_text_is_no_base64url(value: Any) -> None:
-    """bytes(N) would be N zeros, of whatever memory there is."""
+    """bytes(N) would be N zeros, of any length."""
     with pytest.raises(ValueError, match="no text"):
         decode_base64url(value)
 
@@ -602,7 +602,9 @@ def test_servers_agree_on_the_key_for_challenges(scene: DeskScene) -> None:
     one, other = server(), server()
     for asks, checks in ((one, other), (other, one)):
         options = asks.ask_known()
-        with pytest.raises(RefusalError, match="no person here"):  # and not: asked by somebody else
+        with pytest.raises(
+            RefusalError, match="no person here"
+        ):  # and not: asked by another person
             checks.check_known(answer(options))
 
 

@@ -1,4 +1,4 @@
-"""What people held for a while names them, and goes soon after it is over, of every kind."""
+"""Removal of rows that name people (of every kind) soon after they are over."""
 
 from __future__ import annotations
 

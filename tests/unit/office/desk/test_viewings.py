@@ -1,4 +1,4 @@
-"""Given to somebody: with two where the office wants two, once, and for as long as they may."""
+"""Viewings: with two people where the office wants two, once, and for as long as they may."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_there_is_room_for_all_or_for_none(
 def test_of_several_recordings_nothing_is_written_unless_all_of_them_can_be_given(
     tmp_path: Path,
 ) -> None:
-    """An entry says for years that somebody took a recording along."""
+    """An entry says for years that a person took a recording along."""
     with DeskScene(tmp_path / "desk") as scene:
         camera = Camera(tmp_path / "camera")
         camera.put(ONE)

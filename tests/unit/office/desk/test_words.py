@@ -1,4 +1,4 @@
-"""What the page says: each word in both languages, and a sentence for each refusal."""
+"""Texts of the page: each word in both languages, and a sentence for each refusal."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_each_view_weighs_little_until_somebody_views_something() -> None:
     at_once = re.compile(r'^import .* from "\./(?:player/(?!gettext)|package)/?', re.MULTILINE)
     assert [name for name, text in sources.items() if at_once.search(text)] == []
     assert "player" not in sources["index.html"], "its style sheet comes with it"
-    # What comes later comes with a place of its own; of the words, those of one language.
+    # What comes later comes with a separate place; of the words, those of one language.
     comes_later = re.compile(r'import\("\./(\w+\.js)"\)')
     places = {one for text in sources.values() for one in comes_later.findall(text)}
     words = {one for one in sources if one.startswith("translations_")}

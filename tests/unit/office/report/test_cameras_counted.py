@@ -1,4 +1,4 @@
-"""A camera is one camera in a report, whatever key it has by then and whatever it is called."""
+"""A camera is one camera in a report, also after a new key and a new name."""
 
 from __future__ import annotations
 

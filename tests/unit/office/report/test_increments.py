@@ -1,4 +1,4 @@
-"""What cameras counted is never negative, and what was lost is said and not made up."""
+"""Increments of counters are never negative, and losses are reported and not made up."""
 
 from __future__ import annotations
 

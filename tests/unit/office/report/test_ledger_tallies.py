@@ -1,4 +1,4 @@
-"""The office's ledger is added up epoch by epoch, before it expires, and names nobody."""
+"""The office's ledger is added up epoch by epoch, before it expires, and names no person."""
 
 from __future__ import annotations
 
@@ -353,7 +353,7 @@ def test_an_open_epoch_of_the_period_is_waited_for(office: Office) -> None:
     with pytest.raises(NotYetError, match="still open"):
         check_closed(ledger, KEYS, ReportPeriod(here, here), day)
     path.write_bytes(b"damaged\n")
-    check_closed(ledger, KEYS, ReportPeriod(here, here), day)  # whoever verifies it says so
+    check_closed(ledger, KEYS, ReportPeriod(here, here), day)  # verification reports it
 
 
 def test_a_damaged_copy_of_a_camera_s_ledger_names_nobody(office: Office) -> None:

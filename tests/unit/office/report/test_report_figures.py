@@ -1,4 +1,4 @@
-"""On a year with known truth every figure is right, and nobody can be named by them."""
+"""On a year with known truth every figure is right, and no person can be identified by them."""
 
 from __future__ import annotations
 

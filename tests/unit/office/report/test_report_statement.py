@@ -1,4 +1,4 @@
-"""What the office signed of a report, compared with what its directory says later."""
+"""The signed statement of a report, compared with the office's directory later."""
 
 from __future__ import annotations
 
