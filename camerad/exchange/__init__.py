@@ -1,4 +1,4 @@
-"""What a camera in its dock and its office's server agree on, besides what they sign.
+"""Agreements of a camera in its dock and its office's server, besides what they sign.
 
 Imports `base` and `container`.
 

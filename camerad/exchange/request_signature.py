@@ -5,7 +5,7 @@ What is signed is a text whose every line begins with a quotation mark, and its 
 tag: no statement that the same key signs (`camerad.container.jws`) can be such a text, nor the
 other way round.
 
-`prepare` needs no key: whoever has it signs `PreparedSignature.signature_base` elsewhere.
+`prepare` needs no key: its holder signs `PreparedSignature.signature_base` elsewhere.
 """
 
 from __future__ import annotations
@@ -181,8 +181,8 @@ def _value(headers: Mapping[str, str], name: str) -> str | None:
 
 
 def _sha256(headers: Mapping[str, str]) -> bytes:
-    """What ``Content-Digest`` says. It must have the one member that clients send, so that nobody
-    has to choose between two."""
+    """What ``Content-Digest`` says. It must have the one member that clients send, so that there
+    is no choice between two."""
     found = _SHA256.fullmatch(_value(headers, DIGEST) or "")
     if found is None:
         raise RequestSignatureError("Content-Digest has to be sha-256=:BASE64: and nothing else")

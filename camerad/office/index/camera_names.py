@@ -1,4 +1,4 @@
-"""Names of cameras and wearers, as recordings have them, and which of them somebody means.
+"""Names of cameras and wearers in recordings, matched to what people call them.
 
 Names are few where rows are many: each is found by one look into an index of the database, and no
 row is read for it.
@@ -26,7 +26,7 @@ _NUMBER: Final = re.compile(r"(?:.*[^0-9])?0*([0-9]+)", re.DOTALL)
 _SAID: Final = re.compile(r"(?:([^\W\d]+)[ -]*)?0*([0-9]+)", re.DOTALL)
 _WORD: Final = re.compile(r"[^\W\d]+")
 CAMERA_WORDS: Final = ("cam", "camera", "bodycam", "kamera", "kam")
-"""What people call a camera, whatever its name is."""
+"""Words for any camera."""
 NAMED: Final = recordings.c.camera
 
 
@@ -36,8 +36,8 @@ def camera_names(connection: Connection) -> list[str]:
 
 
 def names_for(connection: Connection, said: str, named: Column[Any] = NAMED) -> list[str]:
-    """The same, or what another column has, and before them the name that is exactly what somebody
-    says, wherever it is in their order."""
+    """The same, or what another column has, and before them the name that is exactly this text,
+    wherever it is in their order."""
     names, said = _names(connection, named), said.strip()
     if (
         said in names
@@ -59,7 +59,7 @@ def _names(connection: Connection, named: Column[Any]) -> list[str]:
 def names_meant(
     names: Sequence[str], said: str, called: Collection[str] = CAMERA_WORDS
 ) -> list[str]:
-    """Those of the names that somebody means who says this; none if it is nobody's. called: what
+    """Those of the names that a person may mean by this text; none if it matches none. called: what
     people call such things."""
     said = folded(said)
     if same := [one for one in names if folded(one) == said]:

@@ -1,11 +1,11 @@
-"""What can be asked about cases, and which rows answer.
+"""Queries about cases, and the rows that answer them.
 
 Answers come a page at a time: open cases first, then the newest. Each is found through an index of
 the database, however many there are. A part of a number may stand anywhere in it, so that is looked
 for in one case after the other, in that order, until a page is full: in an index that has no more
 than that.
 
-An index may be some seconds behind the files. Whoever asks says which files it has written and what
+An index may be some seconds behind the files. The caller says which files it has written and what
 they are now (`Written`); the answer says of which of these the index has something else, and has
 none of their rows.
 """

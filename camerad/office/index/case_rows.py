@@ -1,7 +1,7 @@
 """Rows that follow from the files of cases: `cases` and `case_recordings`; and from the office's
 ledger, which says what cases there were: `case_entries`.
 
-Every case has a file of its own, published whole, so each change is another time of their
+Every case has a separate file, published whole, so each change is another time of their
 directory. As long as that is as it was for two looks, none of them is looked at: a change within
 one tick of the file system's clock cannot hide. Otherwise each is asked for size and time, and the
 others are read. A file that cannot be read has a row that says so, which the log says once, and is

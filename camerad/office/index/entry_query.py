@@ -1,4 +1,4 @@
-"""What can be asked about an office's ledger, and which rows of the index answer.
+"""Queries about an office's ledger, and the rows of the index that answer them.
 
 The newest come first. An entry that has expired with its epoch is in no answer; the ledger's
 checkpoint still vouches for it.
@@ -52,7 +52,7 @@ class EntryPlaces(msgspec.Struct, frozen=True):
     read: Mapping[str, str]
 
     def to_look_in(self, now: Mapping[str, str]) -> set[int]:
-        """The epochs to look in: those, and whatever the index has not read as it is. now: the
+        """The epochs to look in: those, and each that the index has not read as it is. now: the
         ledger's files. So an index that is behind, or new, hides no entry."""
         others = {number_of(name) for name in now if self.read.get(name) != now[name]}
         return others | self.epochs

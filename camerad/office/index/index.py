@@ -1,8 +1,8 @@
-"""The index: opened, kept up to date, and asked.
+"""The index: opens it, keeps it up to date, and answers queries.
 
-Promise: whatever happened, `refresh` and `rebuild` leave the same rows, byte for byte (`dump`), and
+Promise: in every case `refresh` and `rebuild` leave the same rows, byte for byte (`dump`), and
 these say what files and ledgers say. An index that is damaged, or of another version of camerad, is
-made anew by whoever opens or refreshes it, and one sentence says so. One that is busy or out of
+rebuilt when it is opened or refreshed, and one sentence says so. One that is busy or out of
 reach raises IndexUnavailableError, and is tried again later. Nothing else waits for it: receiving,
 receipts and deletion go by files and ledgers alone.
 """
@@ -59,7 +59,7 @@ class RecordingIndex:
     def check(self) -> None:
         """Ask a database whether it is there, and whose index it has; nothing is changed. Raises
         AnotherOfficeError."""
-        # Without tables it is nobody's yet; what is damaged is made anew.
+        # Without tables it belongs to no office yet; a damaged one is rebuilt.
         with contextlib.suppress(DatabaseDamagedError), self._database.reading() as connection:
             self._refresher.check_office(connection)
 

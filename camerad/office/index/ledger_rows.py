@@ -96,7 +96,7 @@ def put_epochs(
     """Bring the tables to what the ledger's files say; returns the recordings whose tombstone,
     hand-over or verdict may be another one. before, now: versions of these files as the index has
     them, and as they are. lost: is told of entries that are gone. Raises StorageError."""
-    if not before:  # tables of an earlier version: nobody knows what their rows were made from
+    if not before:  # tables of an earlier version: the sources of their rows are unknown
         before = dict.fromkeys(map(_name_of, _epochs_of(connection)), "")
     other = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
     touched: set[str] = set()
@@ -125,7 +125,7 @@ def put_epochs(
         # Of what expired a checkpoint is left; of what is damaged the ledger itself tells.
         if lost is not None and (name in now or number > newest):
             there = set(_entries_of(connection, number))
-            # Of an entry that none follows nobody knows whether it was ever durable.
+            # An entry that none follows may never have been durable.
             if not there.issuperset(known[:-1]):
                 lost(len(set(known) - there), os.path.join(ledger, os.path.basename(name)))
     return touched

@@ -1,4 +1,4 @@
-"""What the ledgers in an office say about its recordings, read when they have changed.
+"""Facts about an office's recordings from its ledgers, read when these have changed.
 
 The office's own ledger is read as the desk reads it (`camerad.evidence.own_key.ledger_keys`);
 copies of cameras' ledgers with the keys that came with them and those of the register. Nothing is
@@ -118,7 +118,7 @@ class KnowledgeReader:
         self._cameras: dict[str, _CameraLedger] = {}
         self._last = ledger_rows.LastWords()
         self.register = Register()
-        """The cameras, as they were read last; none if nobody can tell."""
+        """The cameras, as they were read last; none if they are unknown."""
         self.camera_rows: Mapping[str, Row] = {}
         """The table `cameras`, by thumbprint."""
         self.version = ""
@@ -211,7 +211,7 @@ class KnowledgeReader:
         try:
             return camera_register.read(self._files.register, made=True)
         except CameradError:
-            return Register()  # whoever takes recordings over by it says so
+            return Register()  # the ingest reports it
 
 
 def _rows_of_cameras(brought: _Brought, register: Register) -> dict[str, Row]:

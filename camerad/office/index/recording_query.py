@@ -1,4 +1,4 @@
-"""What can be asked about recordings, and which rows answer.
+"""Queries about recordings, and the rows that answer them.
 
 Answers come a page at a time, the newest first; what is asked for by its day of deletion comes the
 soonest first. A page ends with a *mark*: the next one is asked for with it, and finds its beginning
@@ -174,7 +174,7 @@ def _rows(connection: Connection, query: RecordingQuery, limit: int) -> list[dic
 
 
 def _meant(connection: Connection, query: RecordingQuery) -> list[RecordingQuery]:
-    """The question for each id, camera and wearer that somebody means. Raises QueryError if these
+    """The query for each id, camera and wearer that a person may mean. Raises QueryError if these
     may be too many, or no id is like that."""
     asked = [query]
     if query.id_said is not None:
@@ -194,7 +194,7 @@ def _meant(connection: Connection, query: RecordingQuery) -> list[RecordingQuery
 
 
 def cameras_meant(connection: Connection, said: str) -> list[str]:
-    """The names that somebody means who says this of a camera; the thumbprint of a key means that
+    """The names that a person may mean by this text about a camera; a key's thumbprint means that
     alone. Raises QueryError if it may be too many."""
     known = select(cameras.c.thumbprint).where(cameras.c.thumbprint == said)
     if connection.execute(known).first() is not None:
@@ -206,7 +206,7 @@ def cameras_meant(connection: Connection, said: str) -> list[str]:
 
 
 def wearers_meant(connection: Connection, said: str) -> list[str]:
-    """The wearers' ids that somebody means who says this."""
+    """The wearers' ids that a person may mean by this text."""
     return names_meant(names_for(connection, said, recordings.c.wearer), said, ())
 
 
@@ -271,7 +271,7 @@ def statement(connection: Connection, query: RecordingQuery) -> Select[Any]:
     ):
         if wanted is not None:
             by_index = not told or (bool(rarely) and not leads)
-            # What of one camera is due has an index of its own.
+            # A separate index finds what is due of one camera.
             by_index = by_index or (due and not few and column is table.camera)
             leads = leads or by_index
             asked = asked.where((column if by_index else _unindexed(column)) == wanted)
@@ -331,7 +331,7 @@ def _written_about(said: str) -> CompoundSelect[Any]:
 
 def _unindexed(column: ColumnElement[Any]) -> ColumnElement[Any]:
     """A column by which SQLite looks nothing up. It does not know how many rows have which value,
-    and would read nearly all where somebody asks for what is here, and of one camera."""
+    and would read nearly all for a query of what is here, and of one camera."""
     return UnaryExpression(column, operator=operators.custom_op("+"), type_=column.type)
 
 

@@ -1,4 +1,4 @@
-"""Rows of the table `recordings`. Pure: what a file says, and what the ledgers say of it.
+"""Rows of the table `recordings`, from a file and the ledgers. Pure.
 
 A row is a mapping with a value for each column, so that two of them compare as they are stored.
 """

@@ -1,4 +1,4 @@
-"""Brings the index to what files and ledgers say, and does as little for it as it can.
+"""Refreshes the index from files and ledgers, with as little work as possible.
 
 A row follows from three things: its file, the ledgers, and the receipts beside it. So each camera's
 directory is a *part* of the index, whose version is a digest of what it was made from: the names,
@@ -7,9 +7,10 @@ that it had stays as it is. Of another one each row is made anew, from the files
 is another one and from what the index has of the others, and those that differ are written. The
 receipts are read if they, the keys or a file are others.
 
-Whoever keeps an index also keeps, from one refresh to the next, what the ledgers said. As long as
-the index is as that refresh left it, only rows are made anew whose file is another one, or about
-whose recording the ledgers say something else: what an entry costs does not grow with the index.
+A process that keeps an index also keeps, from one refresh to the next, what the ledgers said. As
+long as the index is as that refresh left it, only rows are rebuilt whose file is another one, or
+about whose recording the ledgers say something else: what an entry costs does not grow with the
+index.
 
 One transaction has all of it. `rebuild` is the same with nothing known before, so both end with the
 same rows (`camerad.office.index.index.Index.dump`); the tests compare them after every step.

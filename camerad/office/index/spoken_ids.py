@@ -2,8 +2,8 @@
 
 An id is ``20261124T153000Z-000001-9f3c02ab``: its time, its number, and letters by chance. Each row
 has the number, and the letters from the last to the first: so those with the same last letters lie
-beside each other in an index of the database, and no other row is read for them. What else somebody
-says of an id finds nothing: the beginning is a time, which is asked for as a time.
+beside each other in an index of the database, and no other row is read for them. Other parts of
+an id find nothing: the beginning is a time, which is asked for as a time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ AFTER_HEX: Final = "g"
 
 
 class IdPart(msgspec.Struct, frozen=True):
-    """What somebody knows of an id; None where they do not. tail: the end of its letters, the last
+    """The known parts of an id; None where unknown. tail: the end of its letters, the last
     one first."""
 
     number: int | None = None

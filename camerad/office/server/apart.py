@@ -1,4 +1,4 @@
-"""What cameras handed over and the office does not take: kept as it came, with the reason.
+"""Quarantine: uploads that the office refused, kept as they came, with the reason.
 
 ``office/apart/KID/ID.tar`` is the file, and ``ID.json`` beside it says why. Another file of that
 recording is called ``ID-2``, and so on. Nothing here is ever overwritten or removed: a person looks
@@ -60,7 +60,7 @@ def _names_in(directory: str) -> list[str]:
 
 
 class Apart:
-    """root: the office's directory. Whoever calls sees to it that one camera's files come one after
+    """root: the office's directory. The caller passes one camera's files one after
     another."""
 
     def __init__(self, root: str) -> None:

@@ -1,4 +1,4 @@
-"""What came of each upload, part by part: SHA-256 of every part that counts, as it was signed.
+"""Received parts of each upload: SHA-256 of every part that counts, as it was signed.
 
 So what the storage gives back can be told apart from what a camera sent, without reading twice.
 Only this process knows it: after a start nothing is known of the uploads that had begun before.

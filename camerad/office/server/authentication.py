@@ -1,8 +1,8 @@
-"""Who sent a request: checked by its header fields, before anything of its body is read.
+"""Authenticates a request by its header fields, before anything of its body is read.
 
-Whoever has not signed by a registered key gets one and the same answer, after the same work, and
-the log alone says what was wrong: nobody learns which keys the office knows, or knew. That a camera
-was withdrawn is told once its signature holds.
+A client that has not signed by a registered key gets one and the same answer, after the same work;
+the log alone says what was wrong: no client learns which keys the office knows, or knew. A camera
+learns that it was revoked once its signature holds.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Authentication:
 
     url: the office's address as cameras call it, without a slash at its end. refusals: where the
     log says what was refused. directory: the office's; while it is not there nothing is done, since
-    nobody knows who is withdrawn, and nothing is made in its place. `middleware` comes behind
+    the revoked cameras are unknown, and nothing is made in its place. `middleware` comes behind
     `camerad.office.server.refusals.plain_errors`, and `add_nonce` belongs to `on_response_prepare`.
     """
 
@@ -98,10 +98,10 @@ class Authentication:
         self._refusals = refusals
         self._directory = directory
         self._revoked = revoked
-        self._nobodys = SigningKey.generate().public
+        self._unknown_key = SigningKey.generate().public
 
     async def add_nonce(self, _request: web.Request, response: web.StreamResponse) -> None:
-        """Give an answer a fresh nonce, whatever it says."""
+        """Give an answer a fresh nonce, errors included."""
         response.headers[NONCE] = self._nonces.issue(self._clock.now_us())
 
     @web.middleware
@@ -170,7 +170,7 @@ class Authentication:
                 return self._cameras.key(kid)
             except UnregisteredError as error:
                 unknown.append(error)
-                return self._nobodys  # so that an unknown key takes as long
+                return self._unknown_key  # so that an unknown key takes as long
 
         try:
             signed = check(

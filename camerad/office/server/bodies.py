@@ -23,7 +23,7 @@ SPARE_SECONDS: Final = 60.0
 PIECE: Final = 1 << 20
 """Bytes that are handed on at once."""
 _SCRAPS: Final = 512
-"""Pieces of the network that are held until then: each takes memory of its own, however short."""
+"""Pieces of the network that are held until then: each takes separate memory, however short."""
 
 _WRONG_BODY: Final = (
     "the body is not the one that was signed (Content-Digest); nothing of it counts: send it again"
@@ -41,7 +41,7 @@ async def pieces(request: web.Request, most: int) -> AsyncIterator[bytes]:
 
     most: bytes that it may have. Raises RefusedRequestError if it has more, if it does not say how
     many, if it is damaged, or if it comes too slowly; what was yielded before counts for nothing
-    then. The time that whoever takes the pieces needs for them is not the client's.
+    then. The time that the caller needs for a piece does not count as the client's.
     """
     length_of(request, most)
     if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":

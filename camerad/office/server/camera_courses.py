@@ -1,4 +1,4 @@
-"""What the copy of a camera's ledger says of the present: its dock, and the shift that was last.
+"""A camera's dock and last shift, read from the copy of its ledger.
 
 A check-in says nothing of either (`camerad.store.check_in`). The ledger does, up to the entry that
 the camera brought last: `as_of_us`. While a shift runs, each new epoch says so again, so the end of
@@ -6,8 +6,8 @@ the newest file tells whether one does; what ended before is looked for in the f
 and no further. The end is read some at a time, only lines that can be such an entry are taken
 apart, and each that counts is checked by the camera's key.
 
-A shift names its wearer: whoever gives that away is bound by docs/threat-model.md ("The ledger as a
-record about people").
+A shift names its wearer: its disclosure is bound by docs/threat-model.md ("The ledger as a record
+about people").
 """
 
 from __future__ import annotations

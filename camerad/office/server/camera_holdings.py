@@ -76,7 +76,7 @@ class CameraHoldings:
 
     def find(self, kid: str) -> Holding | None:
         """The holding to which this camera's recordings go; None if it is not there yet. Raises
-        StorageError also if something else than a directory lies in the place of one of its own."""
+        StorageError also if something else lies in the place of one of its directories."""
         place = self._place(kid)
         if not place.holdings:
             return None
@@ -136,8 +136,8 @@ class CameraHoldings:
 
 
 class Turns:
-    """One lock for each camera: what is done in it happens once at a time for one camera, whatever
-    servers share the directory, and at the same time for several cameras.
+    """One lock for each camera: what is done in it happens once at a time for one camera, on all
+    servers that share the directory, and at the same time for several cameras.
 
     what: is done in turn, in small letters.
     """

@@ -1,7 +1,7 @@
 """All cameras of an office as of their last check-ins, and what keeps one from being handed out.
 
 It rests on the register, the check-ins, the offers and what was withdrawn, and changes nothing.
-What a camera has not said since its last check-in nobody knows: it may be out, or lie somewhere.
+The state of a camera since its last check-in is unknown: it may be out, or lie somewhere.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from camerad.store.check_in import SETTINGS, UPDATE, CheckIn
 LOW_BATTERY: Final = 50
 """Percent: with less, a camera is not handed out for a shift."""
 SILENT_US: Final = DAY
-"""A camera is in its dock once a day, or somebody should look for it."""
+"""A camera is in its dock once a day, or it should be looked for."""
 
 WORDS: Final[Mapping[Condition, str]] = {
     Condition.STORAGE_LOW: "the card is nearly full",
@@ -157,7 +157,7 @@ def overview(
             update = _update(last, offered.get((kid, UPDATE)))
             why_not = list(_reasons(last, offer, now_us))
         if gone is not None:
-            # Whatever it said before, nobody goes by it any more.
+            # Its earlier statements do not count any more.
             why_not = [NotReady("withdrawn", f"it was withdrawn ({gone.why}): {gone.reason}")]
         found.append(CameraOverview(camera.name, kid, last, state, update, tuple(why_not), gone))
     return sorted(found, key=_urgency)

@@ -1,7 +1,7 @@
-"""How much of one camera may lie at the office before it is taken over.
+"""Limits of one camera: bytes that may lie at the office before they are ingested.
 
 That is what it has declared, here or still to come, and what was put apart of it
-(`camerad.office.server.apart`), which nobody removes but a person. So one camera, or whoever has
+(`camerad.office.server.apart`), which only a person removes. So one camera, or an attacker with
 its key, can neither keep the room of all others nor fill the storage with what does not verify:
 
 1. of one camera at most `CameraQuotas.camera` lies here, which is what the largest card of a camera
@@ -66,7 +66,7 @@ def most_of_one(quotas: CameraQuotas, spare: int, here: int) -> int:
 def find_refusal(
     quotas: CameraQuotas, kid: str, length: int, here: CameraHere, spare: int
 ) -> str | None:
-    """Why an upload of so many bytes is not taken, in a sentence for whoever runs the camera; None
+    """Why an upload of so many bytes is not taken, in a sentence for the camera's users; None
     if it is. kid: thumbprint of the camera's key. spare: as `most_of_one` has it."""
     apart, look = here.apart, _LOOK.format(kid=kid)
     if apart.files >= quotas.files:

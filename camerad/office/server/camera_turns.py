@@ -1,7 +1,7 @@
-"""One request of a camera at a time, where each takes a thread that others need as well.
+"""Locks of cameras: one request of a camera at a time, where each takes a shared thread.
 
-Whoever waits does so on the event loop, and not on a thread: there are few of those, and one camera
-would have all of them wait for its own earlier requests.
+A request waits on the event loop, and not on a thread: there are few of those, and one camera
+would have all of them wait for its earlier requests.
 """
 
 from __future__ import annotations

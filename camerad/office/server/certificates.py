@@ -135,7 +135,7 @@ def make_certificate(
     issuer = read_authority(authority)
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:_LONGEST_NAME])])
-    # Nobody believes it for longer than its authority.
+    # Clients trust it for no longer than its authority.
     end = min(
         now + timedelta(days=CERTIFICATE_DAYS) - _EARLIER, issuer.certificate.not_valid_after_utc
     )

@@ -1,7 +1,7 @@
 """The last report of each camera about itself (`camerad.store.check_in`).
 
 A row holds the statement as the camera signed it, and when it arrived by the server's clock. A
-statement that is not newer than the row counts for nothing, whatever wall time it names. The
+statement that is not newer than the row counts for nothing, even with a later wall time. The
 camera's ledger says which is newer, since it only grows, and every start of a daemon makes it
 longer; where it did not grow, boot time does, within one boot. So a statement that was kept back
 cannot make a camera look as it was once. The counters that a report needs are kept before it counts

@@ -23,7 +23,7 @@ _ENDS_IN_A_NUMBER: Final = re.compile(r"(^|\.)([0-9]+|0x[0-9a-f]*)\.?$", re.ASCI
 
 
 class DeskSettings(msgspec.Struct, frozen=True):
-    """The page for people, on a port of its own, which the docks' network need not reach."""
+    """The desk's pages, on a separate port, which the docks' network need not reach."""
 
     url: Annotated[
         str,

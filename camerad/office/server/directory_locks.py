@@ -3,12 +3,13 @@
 A lock is on one byte of the file ``office/lock``, which its name chooses (open file description
 locks, fcntl(2)), and each holder opens the file anew. So two threads exclude each other as two
 servers do, on one machine or on several that share a network file system with locks (NFS 4,
-CephFS). Whoever ends, however that happens, holds nothing any more.
+CephFS). A process that ends in any way holds nothing any more.
 
-The file is empty, since a lock may lie behind a file's end, and nobody here removes it. So a lock
+The file is empty, since a lock may lie behind a file's end, and no server removes it. So a lock
 costs nothing that stays, and each recording can have its own. If a person removes it, or another
-one is put into its place, those who hold a lock then exclude nobody who comes later; whoever waited
-takes the lock of the file that is there now, so all is well again when the last of them has ended.
+one is put into its place, the holders of locks then exclude none who come later; a thread that
+waited takes the lock of the file that is there now, so all is well again when the last of them has
+ended.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ class NamedLocks(Protocol):
 
 
 class DirectoryLocks:
-    """root: the office's directory. seconds: how long `hold` waits where nobody says it. Any thread
-    may use them."""
+    """root: the office's directory. seconds: how long `hold` waits unless told otherwise.
+    Thread-safe."""
 
     def __init__(self, root: str, seconds: float | None = None) -> None:
         self._office = os.path.join(root, OFFICE)
@@ -60,8 +61,8 @@ class DirectoryLocks:
     def hold(self, name: str, seconds: float | None = None) -> Iterator[None]:
         """Hold the lock of this name until the end of the context; it is waited for.
 
-        name: any text. It must not be held already by whoever asks. seconds: wait so long for each
-        file of locks, else for as long as it takes: whoever has it may be stopped, and holds it.
+        name: any text. The caller must not hold it already. seconds: wait so long for each file of
+        locks, else for as long as it takes: the process that has it may be stopped, and holds it.
         Raises LockHeldError and StorageError.
         """
         seconds = self._seconds if seconds is None else seconds
@@ -124,7 +125,7 @@ def _one_byte(name: str) -> bytes:
 
 
 def _is_locked(descriptor: int, name: str, path: str) -> bool:
-    """Take the lock of a name, unless somebody else has it; returns whether it is held now."""
+    """Take the lock of a name, unless another holder has it; returns whether it is held now."""
     try:
         fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _one_byte(name))
     except BlockingIOError:
@@ -146,11 +147,11 @@ def _is_at(descriptor: int, path: str) -> bool:
 
 
 def create_claimed(directory: str) -> tuple[int, str]:
-    """Make a file with a name of its own, which ends in `durable_files.TEMPORARY`, and claim it
+    """Make a file with a unique name, which ends in `durable_files.TEMPORARY`, and claim it
     (`claim_file`) until its descriptor is closed; returns that and its path.
 
-    Between the two somebody may take it for what a killed process left, and remove it: then another
-    one is made. Raises StorageError.
+    Between the two another server may take it for what a killed process left, and remove it: then
+    another one is made. Raises StorageError.
     """
     while True:
         path = os.path.join(directory, secrets.token_hex(8) + durable_files.TEMPORARY)
@@ -169,7 +170,7 @@ def create_claimed(directory: str) -> tuple[int, str]:
 def claim_file(path: str) -> int | None:
     """Claim a file that is there, until the descriptor that is returned is closed.
 
-    None if there is no such file any more. Raises BlockingIOError if somebody else has it, and
+    None if there is no such file any more. Raises BlockingIOError if another holder has it, and
     StorageError.
     """
     try:
@@ -190,12 +191,12 @@ def claim_file(path: str) -> int | None:
 
 def _claim(descriptor: int, path: str) -> bool:
     """Claim an open file; returns whether it is still at its path. Raises BlockingIOError if
-    somebody else has it, and StorageError."""
+    another holder has it, and StorageError."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise
     except OSError as error:
         raise explain("claim the file", path, error) from error
-    # Whoever had it may have removed it meanwhile, or there is another one of that name.
+    # Its last holder may have removed it meanwhile, or there is another one of that name.
     return _is_at(descriptor, path)

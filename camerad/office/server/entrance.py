@@ -1,11 +1,11 @@
-"""Accepts connections, counted and shared out among networks before they have said anything.
+"""Accepts TLS connections, with a limit per network that counts before TLS begins.
 
 Where all places are taken, the network that has most of them gives one up to a network that has
 fewer; otherwise a connection is closed as soon as it is made. So strangers who only open
 connections keep no camera out, unless they come from more networks than there are places.
 
-Bytes that are no HTTP come to no middleware: their answer is made here, in the words of whoever
-serves, and names neither a library nor what came.
+Bytes that are no HTTP come to no middleware: their answer is made here, in the listener's
+words, and names neither a library nor what came.
 """
 
 from __future__ import annotations
@@ -45,8 +45,7 @@ LINGER_SECONDS: Final = 2.0
 UNSENT_SECONDS: Final = 60
 """How long a peer may leave what was sent to it unread."""
 _NETWORK: Final = 64
-"""Bits of an IPv6 address that say whose network it is (RFC 4291, 2.5.4): whoever has one has all
-addresses in it."""
+"""Bits of an IPv6 address that name the network (RFC 4291, 2.5.4): its owner has all addresses."""
 _PAUSE_SECONDS: Final = 1.0
 """After the system had no more of something; the next connection waits meanwhile."""
 
@@ -64,7 +63,7 @@ def tls_context(certificate: str, key: str) -> ssl.SSLContext:
     context.options |= ssl.OP_NO_RENEGOTIATION
     context.set_alpn_protocols(["http/1.1"])
     try:
-        # The empty password: nobody is there to be asked for one.
+        # The empty password, so that OpenSSL never asks for one.
         context.load_cert_chain(certificate, key, password="")
     except (OSError, ssl.SSLError) as error:
         raise ListenError(

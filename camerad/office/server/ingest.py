@@ -1,4 +1,4 @@
-"""Takes a complete upload over into the office's directory, and signs the receipt for it.
+"""Ingests a complete upload into the office's directory, and signs the receipt for it.
 
 What a receipt rests on. Procedure (docs/office-api.md, "A complete upload"); each line is durable
 before the next begins, and what was interrupted anywhere is completed by the next `Ingest.take`:
@@ -244,7 +244,7 @@ class Ingest:
         copied = CopiedRecording(recording, declared.final, *judged.written)
         self._make_replica(target, copied)
         if self._is_deleted(kid, recording, declared.final):
-            # It was deleted since; whoever did that, or does so next, removes what was placed here.
+            # It was deleted since; this deletion, or the next one, removes what was placed here.
             self._warn(kid, recording, DELETED)
         else:
             self._file(kid, target, copied, state.head)
@@ -262,7 +262,7 @@ class Ingest:
         if placed is None or state is None or known is None or known.final is None:
             return
         try:
-            # Whoever wrote it may have been interrupted before it was durable.
+            # Its writer may have been interrupted before it was durable.
             durable_files.sync_path(placed)
             judged = check_recording(placed, declared, self._holdings.key(kid), known.final)
         except UnfitError as error:
@@ -330,7 +330,7 @@ class Ingest:
             placed = holding.file(recording)
             durable_files.move(source, placed)
             return placed
-        # Whoever gave it the name may have been interrupted before that was durable.
+        # The process that named it may have been interrupted before that was durable.
         durable_files.sync_path(placed)
         durable_files.sync_directory(os.path.dirname(placed))
         if source != placed and _is_same_file(source, placed):

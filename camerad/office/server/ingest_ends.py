@@ -1,4 +1,4 @@
-"""Lets requests wait for the end of a take-over, so that nobody has to ask again and again."""
+"""Lets requests wait for the end of an ingest, so that cameras need not poll."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class IngestEnds:
 
     def tell(self, kid: str) -> None:
         """A recording of this camera has been dealt with. From any thread."""
-        with contextlib.suppress(RuntimeError):  # the loop has ended, and so has whoever waited
+        with contextlib.suppress(RuntimeError):  # the loop has ended, with all that waited
             self._loop.call_soon_threadsafe(self._tell, kid)
 
     def _tell(self, kid: str) -> None:

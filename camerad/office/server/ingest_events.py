@@ -1,4 +1,4 @@
-"""What a take-over tells whoever listens: the metrics, and the jobs."""
+"""Events of an ingest, for the metrics and the jobs."""
 
 from __future__ import annotations
 

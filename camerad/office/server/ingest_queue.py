@@ -1,7 +1,7 @@
-"""Complete uploads on their way to being taken over: a few at a time, and again after a failure.
+"""Queue of complete uploads to ingest: a few at a time, and again after a failure.
 
-Of one camera one is taken at a time, and cameras take turns. So nobody waits behind all that
-another camera has brought.
+Of one camera one is ingested at a time, and cameras take turns. So no camera waits behind all that
+another one has brought.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class _Due(NamedTuple):
 
 
 class IngestQueue:
-    """Calls `take` for every upload that was added, on threads of its own, never twice at once for
+    """Calls `take` for every upload that was added, on separate threads, never twice at once for
     one camera. After an error it is called again: in a minute at first, in an hour at last.
 
     take: blocks, and may be called again for the same upload. clock: for the pauses. on_settled: is

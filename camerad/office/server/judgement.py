@@ -1,4 +1,4 @@
-"""Whether an uploaded file is the whole and authentic recording that the camera declared.
+"""Check that an uploaded file is the whole and authentic recording that the camera declared.
 
 A file is read once, from the storage: what is judged, and what its SHA-256 is of, are the very
 bytes that the storage gave back. Each byte of an authentic recording is what the camera signed:
@@ -53,7 +53,7 @@ def check_recording(path: str, declared: Declaration, key: PublicKey, known: str
 
     key: the only one that is trusted. known: the recording's end as the camera's own ledger has it.
     Gaps, a recovered end and other remarks are in order; damage is not, nor a file without an end.
-    Memory is constant, whatever the file's size. Raises UnfitError, and StorageError if the file
+    Memory does not grow with the file. Raises UnfitError, and StorageError if the file
     cannot be read.
     """
     whole = WholeFile()
@@ -68,7 +68,7 @@ def check_recording(path: str, declared: Declaration, key: PublicKey, known: str
 
 def has_anothers(root: str, declared: Declaration, placed: str | None) -> bool:
     """Whether the office's directory `root` has another recording of this id than the declared one:
-    whoever asks by the id would not know which of them. placed: the camera's own file, if there is
+    the id alone would not say which of them is meant. placed: the camera's own file, if there is
     one, which is compared by itself. Raises StorageError."""
     for path in office_place(root).files_of(declared.recording):
         said = None if path == placed else readable_skeleton(path)

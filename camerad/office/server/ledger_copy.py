@@ -1,4 +1,4 @@
-"""Takes a camera's ledger over, file by file, into the copy that the office has of it.
+"""Ingests a camera's ledger, file by file, into the office's copy of it.
 
 The camera brings what changed; what it brought is staged in ``office/incoming/KID/ledger``, where
 nothing counts, and only if it can be part of that ledger
@@ -135,7 +135,7 @@ class LedgerCopies:
             return copied | _hashes(self._stage(kid))
 
     def begin(self, kid: str, name: str, length: int) -> StagedFile:
-        """Begin to stage a file of so many bytes, which whoever asked closes. Raises
+        """Begin to stage a file of so many bytes, which the caller closes. Raises
         LedgerFileError, StageFullError if the camera's ledger takes up too much with it, and
         NoRoomError."""
         check_name(name)
@@ -221,7 +221,7 @@ class LedgerCopies:
         cameras, which the register need not have any more. now: whose wall time has to be trusted,
         else nothing is done.
 
-        What came by a clock that was ahead counts from now. A stage that is somebody's turn is left
+        What came by a clock that was ahead counts from now. A stage whose camera is locked is left
         for the next time. One that cannot be read stays, and the log says so. Raises StorageError.
         """
         if not now.trusted:
@@ -303,7 +303,7 @@ def _is_coming(path: str) -> bool:
 def _is_behind(stage: str, copy: str) -> bool:
     """Whether the copy has all that is staged, and goes on from there.
 
-    Somebody else brought more meanwhile. A card that was put back looks the same until its camera
+    Another request brought more meanwhile. A card that was put back looks the same until its camera
     writes its next entry, which it does at its next start; then it is told as what it is.
     """
     theirs, ours = log_segments.list_files(stage), log_segments.list_files(copy)

@@ -1,6 +1,6 @@
-"""Whether a file that a camera brings can be one of its ledger's: every line is an entry of it.
+"""Check that every line of a ledger's file from a camera is an entry of that ledger.
 
-A ledger that nobody signed never comes into the office's copy, nor beside it. So whoever can have
+An unsigned ledger never comes into the office's copy, nor beside it. So an attacker who can have
 requests signed, and has no key, cannot make the copy useless, nor have the server read rubbish for
 ever. The file is read line by line, and no further than its first bad one.
 """
@@ -99,8 +99,8 @@ def _check_damaged(lines: Iterator[LedgerLine], name: str) -> None:
 def _lines(
     file: BinaryIO, name: str, keys: KeyRing, former: Collection[str]
 ) -> Iterator[LedgerLine]:
-    """The lines of a file, their numbers counted from 1; an entry by a former key that nobody here
-    has is one too."""
+    """The lines of a file, their numbers counted from 1; an entry by a former key that this office
+    lacks is one too."""
     number = 0
     while content := file.readline(jws.LONGEST + 2):
         number += 1

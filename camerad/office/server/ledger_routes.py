@@ -1,7 +1,7 @@
-"""The camera's ledger over HTTP: what the office has of it, what changed, and all of its files.
+"""The camera's ledger over HTTP: the state of the office's copy, and uploads of files.
 
 A camera's ledger may take seconds to be read. So one request about it is carried out at a time, and
-on threads of their own: no other camera waits for them.
+on separate threads: no other camera waits for them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PATH: Final = "/v1/ledger"
 THREADS: Final = 2
 """Ledgers that are read or compared at once."""
 BUSY_SECONDS: Final = 5
-"""When somebody asks again whose camera's ledger is being worked on."""
+"""Seconds until a client asks again while its camera's ledger is being worked on."""
 _LARGEST_LIST: Final = 2 << 20
 """Bytes of the list of a ledger's files."""
 _STATUS: Final = {
@@ -56,7 +56,7 @@ class LedgerRoutes:
     What waits for that ledger can be taken then
     (`camerad.office.server.ingest.Ingest.pending`). refusals: where the log says what a
     registered camera was refused. still: raises RefusedRequestError if the camera of a request was
-    withdrawn since. Whoever made it calls `close`."""
+    revoked since. The caller calls `close`."""
 
     def __init__(
         self,

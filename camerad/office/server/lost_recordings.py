@@ -1,7 +1,7 @@
-"""What the office signed for and has no more, as after a restoration from a backup.
+"""Recordings that the office signed for and no longer has, as after a restoration from a backup.
 
 The camera's ledger says what an office has acknowledged, and the copy of that ledger is here. A
-receipt says which office's it was; where the receipt is lost as well, nobody can say, and the
+receipt says which office's it was; where the receipt is lost as well, this is unknown, and the
 recording counts as lost here. It comes again if it is on the camera still, and only then.
 """
 

@@ -1,7 +1,7 @@
-"""Serves the metrics to Prometheus: ``GET /metrics``, plain HTTP, on a listener of its own.
+"""Serves the metrics to Prometheus: ``GET /metrics``, plain HTTP, on a separate listener.
 
 By default it listens on loopback. It is not where cameras reach the server, so the docks' network
-never sees it. It answers from memory alone, and has few connections: whoever fills them keeps
+never sees it. It answers from memory alone, and has few connections: a client that fills them keeps
 Prometheus out, and no camera.
 """
 

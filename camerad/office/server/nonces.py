@@ -1,17 +1,17 @@
-"""Which nonces of requests count, so that no request is taken twice.
+"""Nonces of requests: no request is accepted twice.
 
 The server's own nonces say when they were issued, under a key of this process. So issuing one takes
-no memory, whoever asks and however often; only those that were used are remembered, until they are
+no memory, however often clients ask; only those that were used are remembered, until they are
 too old to count. They have a dot, which a client's own nonce never has. So one of an earlier run of
 the server is recognised as no nonce, and is not taken for a client's.
 
 A client's own nonce counts while `created` lies within `WINDOW_SECONDS` of the server's wall
 clock, and is remembered for that long. What was forgotten is refused by its time: nothing counts
-whose `created` is not above the floor. The floor rises to the time of whatever is forgotten, and
-never falls. So a wall clock that is set back lets nobody in twice. A server that has just started
-remembers nothing, so its floor is the latest time that it may have taken before. For five minutes
-it takes its own nonces only, which every client can use. (A machine whose clock is set back by more
-than that between two runs of the server would need a floor on its storage, which there is not.)
+whose `created` is not above the floor. The floor rises to the time of each forgotten nonce, and
+never falls. So a wall clock that is set back lets no request in twice. A server that has just
+started remembers nothing, so its floor is the latest time that it may have taken before. For five
+minutes it takes its own nonces only, which every client can use. (A machine whose clock is set back
+by more than that between two runs of the server would need a floor on its storage, and has none.)
 
 Of several servers none knows what another one took. So each takes only nonces that it issued
 itself, and a client's own never count.

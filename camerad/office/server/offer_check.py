@@ -1,5 +1,6 @@
-"""Whether a camera can take the settings that the office wants to offer it: looked at before, and
-with the camera's own judgement, so that nobody waits a day for a refusal.
+"""Check of settings before they are offered, by the camera's own rules.
+
+So the office does not wait a day for a camera's refusal.
 """
 
 from __future__ import annotations

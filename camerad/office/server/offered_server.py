@@ -1,4 +1,4 @@
-"""Whether settings that are to be offered keep a camera at this server.
+"""Check that settings to be offered keep a camera at this server.
 
 A camera that takes a file without its server, or by which its own client may not hand over, hands
 over nothing more, and no dock can mend that: it fetches no settings either. So it is looked at

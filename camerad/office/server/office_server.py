@@ -92,8 +92,8 @@ MOST_FIELDS: Final = 40
 LARGEST_BODY: Final = 1 << 20
 """Of what is not read in pieces."""
 SWITCH_SECONDS: Final = 0.0005
-"""How long Python lets a thread that computes go on while another waits: whoever reads a camera's
-ledger for minutes is one, and a click at the desk waits some hundred times."""
+"""How long Python lets a thread that computes go on while another waits: one that reads a camera's
+ledger computes for minutes, and a click at the desk waits some hundred times."""
 END_SECONDS: Final = 5.0
 """At the end: how long requests have, what is cut off then to leave, and then, together, a
 recording that is being taken over and what is done beside the requests."""
@@ -414,15 +414,15 @@ class Vault:
 
 
 async def _call_it_camerad(_request: web.Request, response: web.StreamResponse) -> None:
-    """Which libraries run here, and of which version, is nobody's business."""
+    """Name camerad as the server, instead of its libraries and their versions."""
     response.headers[hdrs.SERVER] = "camerad"
 
 
 async def _close_behind_what_is_not_read(
     request: web.Request, response: web.StreamResponse
 ) -> None:
-    """The next request would stand behind a body that nobody wants, so it needs another
-    connection; the answer says so."""
+    """Close the connection after an answer to an unread body: the next request would stand
+    behind it."""
     if not request.content.is_eof():
         response.headers[hdrs.CONNECTION] = "close"
         response.force_close()

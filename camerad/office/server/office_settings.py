@@ -1,4 +1,4 @@
-"""``office.yaml``: what the office's server works with. Every mistake is named with its line.
+"""``office.yaml``: settings of the office's server. Every mistake is named with its line.
 
 `camerad.config.fields` explains how a setting is declared. `example` writes an annotated file.
 """

@@ -1,6 +1,6 @@
 """The section ``desk.openid`` of ``office.yaml``: the city's provider of OpenID Connect.
 
-The provider says who somebody is, and nothing else: roles stay the desk's own. The secret is never
+The provider says who a person is, and nothing else: roles stay the desk's own. The secret is never
 in the settings themselves; a file beside them has it, which only the server's user may read.
 """
 
@@ -25,7 +25,7 @@ _LONGEST_LABEL: Final = 60
 
 
 class OpenidSettings(msgspec.Struct, frozen=True):
-    """Sign-in by the city's account, beside passkeys. Whoever has a role without `administrator`
+    """Sign-in by the city's account, beside passkeys. People whose role lacks `administrator`
     may use it, once they have connected their account by a link."""
 
     issuer: Annotated[

@@ -21,7 +21,7 @@ the part's end. That changes nothing about what counts, and when."""
 
 
 class PartUpload:
-    """It counts after `finish`, and else leaves nothing. Whoever began it calls `close`, which may
+    """It counts after `finish`, and else leaves nothing. The caller calls `close`, which may
     be done at any time and by any thread.
 
     checksum: the client's own algorithm, "" if it has none. wall_us: tells wall time. on_count: is

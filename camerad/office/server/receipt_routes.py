@@ -1,4 +1,4 @@
-"""Receipts over HTTP: what became of a recording that a camera handed over."""
+"""Receipts over HTTP: the outcome of a camera's upload."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ _MISSING: Final = "the office does not have this recording; hand it over, and as
 class ReceiptRoutes:
     """Answers with the receipt, or why there is none.
 
-    turns: of cameras, for what takes a thread. check: has an upload taken over that is complete, or
+    turns: of cameras, for what takes a thread. check: has an upload ingested that is complete, or
     a copy compared that is here without a receipt (`Ingest.find_unreceipted`), soon.
-    ends: tell when a recording was dealt with, for whoever prefers to wait (RFC 7240); without
-    them nobody does. due_in: seconds until a check that failed is tried again.
+    ends: tell when a recording was dealt with, for clients that prefer to wait (RFC 7240); without
+    them none waits. due_in: seconds until a check that failed is tried again.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Says in the log what was refused or failed, so that nobody fills a disk by more of it."""
+"""Logs refusals and failures, at a bounded rate, so that no client fills a disk by them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class RefusalLog:
         return self._names((who, MOST_LOGGED), ("", MOST_OF_ADDRESSES))
 
     def tell_of_address(self, request: web.Request, refused: CameradError) -> None:
-        """Log, or count, the refusal of a request that nobody vouches for."""
+        """Log, or count, the refusal of an unauthenticated request."""
         if self.names_address(request):
             self._tell(request, str(request.remote), refused)
 

@@ -1,4 +1,4 @@
-"""What the server answers where it does not do what was asked: a status, and one sentence."""
+"""Answers to refused requests: a status, and one sentence."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 RETRY_SECONDS = 60
-"""When somebody asks again who is told to wait, and nothing says for how long."""
+"""Seconds until a client that is told to wait asks again, where no other time is known."""
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -44,7 +44,7 @@ def later(status: int, text: str, seconds: int = RETRY_SECONDS) -> RefusedReques
 
 def plain_errors(refusals: RefusalLog) -> Middleware:
     """A middleware: every error is JSON with one sentence; a mistake of ours is logged and harms
-    nobody. refusals: says how often the log names what one address causes.
+    no other request. refusals: says how often the log names what one address causes.
 
     Paths of this machine are in the log, and not in an answer.
     """

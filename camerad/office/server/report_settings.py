@@ -1,4 +1,4 @@
-"""The section ``report`` of ``office.yaml``: how long what a report is made of is kept."""
+"""The section ``report`` of ``office.yaml``: how long the sources of reports are kept."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ class RevokedCameras:
         names. root: the office's directory. key: the office's, None if it is not at hand. once:
         only in a database of which this was not asked before. Raises OfficeKeyError if another key
         has signed the ledger."""
-        with self._state.writing() as rows:  # so that nobody decides meanwhile
+        with self._state.writing() as rows:  # so that no decision comes between
             if once and is_imported(rows, _REBUILT):
                 return []
             place = office_place(root)

@@ -1,7 +1,7 @@
 """Metrics of the requests, for Prometheus: names and units in one place.
 
-A registry of its own: nothing but what stands here, and what the jobs add
-(`camerad.office.jobs.job_metrics`), is ever shown. A time is given as seconds since the Unix epoch,
+A separate registry: it shows only these metrics and what the jobs add
+(`camerad.office.jobs.job_metrics`). A time is given as seconds since the Unix epoch,
 as is Prometheus' custom, so that the age is `time() - ...` there, and goes on growing if the server
 hangs. No label has a value that a camera or a stranger chooses, but the names of registered
 cameras.
@@ -23,7 +23,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from camerad.office.server.ingest_events import IngestEvent
 
 SECONDS: Final = (0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
-"""Upper bounds of the histogram of take-overs: from a short clip to tens of gigabytes."""
+"""Upper bounds of the histogram of ingests: from a short clip to tens of gigabytes."""
 _P = ParamSpec("_P")
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -50,7 +50,7 @@ class ServerMetrics:
             self._ingests.labels(outcome)
 
     def count_ingest(self, event: IngestEvent) -> None:
-        """A take-over has told of something."""
+        """Count the event of an ingest."""
         if event is IngestEvent.SIGNED:
             self._receipts.inc()
         else:

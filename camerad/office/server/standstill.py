@@ -1,4 +1,4 @@
-"""Settings with which the server starts, but takes nothing, or keeps its secrets from nobody.
+"""Preflight checks: settings that would block uploads or expose secrets.
 
 `camerad office config check` says it beside what `camerad.office.server.start_check` finds, and so
 does the server when it starts. Units: bytes.

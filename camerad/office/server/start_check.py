@@ -1,4 +1,4 @@
-"""What has to be right before the server starts, beside its settings.
+"""Checks before the server starts, besides those of its settings.
 
 A server that is up and that no camera can use looks like one that works. So what cameras would only
 notice in their docks is looked at here: the storage, the key, and the certificate.

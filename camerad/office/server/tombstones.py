@@ -1,4 +1,4 @@
-"""What an office has deleted: it does not come back because a camera hands it over again.
+"""Recordings that an office has deleted: none comes back because a camera uploads it again.
 
 An id is its camera's choice. So a tombstone counts for what has the same end, or the same header:
 another camera's recording of that id is another recording.
@@ -58,9 +58,9 @@ class Tombstones:
     def has(self, recording: str, final: str | None, header: str = "") -> bool:
         """Whether the ledger calls a recording deleted, as long as it has that entry.
 
-        final, header: SHA-256 of the recording's end and of its header; None and "" where nobody
-        has said them. Raises OfficeKeyError if the ledger is by another key, or gone: then nobody
-        can tell, and nothing is to be taken over. Raises StorageError.
+        final, header: SHA-256 of the recording's end and of its header; None and "" where they
+        are unknown. Raises OfficeKeyError if the ledger is by another key, or gone: then this is
+        unknown, and nothing is to be ingested. Raises StorageError.
         """
         with self._lock:
             self._refresh()

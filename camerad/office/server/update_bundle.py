@@ -1,4 +1,4 @@
-"""What an update bundle of RAUC's says of itself, so that the office knows what it offers.
+"""Details in an update bundle of RAUC's, so that the office knows what it offers.
 
 Nothing here is believed, and no signature is checked: the office has no keyring of the cameras'.
 Format: RAUC's manual, "Bundle formats"; at the end of the file an unsigned number of 8 bytes, big

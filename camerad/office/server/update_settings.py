@@ -1,4 +1,4 @@
-"""The section ``updates`` of ``office.yaml``: what sending updates may take from all else."""
+"""The section ``updates`` of ``office.yaml``: limits on sending updates."""
 
 from __future__ import annotations
 

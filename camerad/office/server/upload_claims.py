@@ -1,4 +1,4 @@
-"""One at a time writes or removes an upload: whoever has the claim of its offset."""
+"""Locks of uploads: only the holder of the offset's lock writes or removes an upload."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from camerad.office.server.upload_files import UploadFiles
 
 
 def claim(files: UploadFiles, recording: RecordingId) -> int | None:
-    """Claim an upload, so that nobody else writes or removes it, until the descriptor is closed;
-    None if there is none. Raises UploadBusyError if somebody else has it, and StorageError."""
+    """Claim an upload until the descriptor is closed: no other holder writes or removes it.
+    None if there is none. Raises UploadBusyError if another holder has it, and StorageError."""
     try:
         return claim_file(files.offset)
     except BlockingIOError as error:

@@ -1,4 +1,4 @@
-"""Why an upload does not go on. Each text is meant for whoever runs the client."""
+"""Errors that stop an upload. Each text is meant for the people who run the client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of one upload that is not taken over yet, and what a loss of power leaves of them.
+"""Files of one upload before its ingest, and their state after a loss of power.
 
 ===============  =================================================================================
 ``declaration``  what the camera declared; published last, so without it there is no upload
@@ -6,8 +6,8 @@
 ``offset``       how many of them count
 ===============  =================================================================================
 
-The offset is written in place, into one of two slots in turn, each a sector of its own. So a write
-that is cut short leaves the one before. Whoever writes it has synchronised the bytes before.
+The offset is written in place, into one of two slots in turn, each a separate sector. So a write
+that is cut short leaves the one before. The bytes are synchronised before it is written.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What the office takes of uploads, and the check of it before an upload begins.
+"""Limits of uploads, and their check before an upload begins.
 
 Room is promised with the declaration, and with each part anew, for `UploadLimits.promised_days`: a
 camera is docked once a day, and goes on with what it began when it is there again. What is missing
-of an upload to which nothing came for so long is nobody's room any more; what came of it stays
+of an upload to which nothing came for so long is kept free for it no longer; what came of it stays
 until `unfinished_days` are over. So a camera that declares and sends nothing keeps others from
 nothing for longer than a day.
 

@@ -45,7 +45,7 @@ LARGEST_PART: Final = 64 << 20
 MOST_OF_ONE: Final = 2
 """Parts of one camera that are received at once."""
 BUSY_SECONDS: Final = 5
-"""When somebody asks again who has to wait for others' parts."""
+"""Seconds until a client asks again that has to wait for others' parts."""
 WRONG_CHECKSUM: Final = 460
 """Of tus' extension "checksum"."""
 
@@ -234,7 +234,7 @@ class UploadRoutes:
             self._receiving[kid] -= 1
 
     def _as_tus(self, handler: Handler) -> Handler:
-        """A handler that speaks tus, whatever it answers."""
+        """A handler that speaks tus in every answer."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
             try:

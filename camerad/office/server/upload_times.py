@@ -1,4 +1,4 @@
-"""How long nothing came of an upload, and what follows from that.
+"""Idle times of uploads, by clocks that may step.
 
 An upload's age is what wall time says since its last part, if that is trusted. One of which
 something came since this object was made has to be as old by boot time besides, which never steps.
@@ -45,8 +45,7 @@ class UploadTimes:
         """How far an upload is. If its last part is noted as later than now, it is noted again as
         of now, and counts from there. now: whose wall time is trusted.
 
-        Raises UploadBusyError if somebody else just works on such an upload, NoUploadError and
-        StorageError.
+        Raises UploadBusyError if such an upload is in use, NoUploadError and StorageError.
         """
         progress = files.progress()
         if progress.wall_us <= now.wall_us:

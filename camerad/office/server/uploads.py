@@ -1,8 +1,8 @@
-"""Uploads that are not taken over yet: what counts of them survives a loss of power at any instant.
+"""Uploads before their ingest: acknowledged bytes survive a loss of power at any instant.
 
 They lie in ``office/incoming/KID/RECORDING/`` below the office's directory (`upload_files`). A part
 counts as a whole or not at all: its bytes are written behind those that count and synchronised,
-and only then the offset. Whatever lies behind the offset is cut off before the next part.
+and only then the offset. The bytes behind the offset are cut off before the next part.
 
 Every method may be called by any thread. One part at a time is written of an upload.
 """
@@ -64,7 +64,7 @@ CHECKSUMS: Final = ("sha256", "sha1")
 """Algorithms of a client's own checksum."""
 DECLARING_SECONDS: Final = 5.0
 """So long a request waits for others that declare. To make or remove an upload takes a moment; a
-server that is stopped meanwhile keeps the lock, and whoever asked has to hear of it in time."""
+server that is stopped meanwhile keeps the lock, and the client has to hear of it in time."""
 
 _Name = tuple[Thumbprint, RecordingId]
 """A camera's key and a recording."""
@@ -114,8 +114,8 @@ class Uploads:
         """Begin an upload, or go on with the same one; returns the bytes that count already.
 
         why_not: why the recording is not wanted, if it is not. It is asked again where an upload
-        would begin: the one before may have been taken over just now, and nobody would go on with
-        another one.
+        would begin: the one before may have been ingested just now, and no client would go on
+        with another one.
 
         Raises NotWantedError, BadDeclarationError, DeclaredDifferentlyError, TooLargeError,
         TooManyUploadsError, CameraQuotaError, NoRoomError, DeclaringBusyError and StorageError.
@@ -180,8 +180,8 @@ class Uploads:
     def begin(
         self, kid: Thumbprint, recording: RecordingId, offset: int, checksum: str = ""
     ) -> PartUpload:
-        """Begin a part, which whoever asked closes. offset: where it begins. checksum: one of
-        `CHECKSUMS` if the client has one of its own.
+        """Begin a part, which the caller closes. offset: where it begins. checksum: one of
+        `CHECKSUMS` if the client sent one.
 
         Raises NoUploadError, CompleteError, UploadBusyError, WrongOffsetError, NoRoomError if its
         room was given to others meanwhile, and StorageError.
@@ -288,7 +288,7 @@ class Uploads:
         unfinished = complete = 0
         revoked = self._revoked.list_all()
         for name in self._names():
-            # Of those that cannot be read, whoever works on them tells.
+            # Work on those that cannot be read reports them.
             with contextlib.suppress(NoUploadError, StorageError):
                 files, declaration = self._there(*name)
                 whole = files.progress().offset >= declaration.bytes

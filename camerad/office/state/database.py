@@ -306,7 +306,7 @@ def _connect(path: str) -> sqlite3.Connection:
 
 
 def _is_frozen(path: str) -> bool:
-    """Whether nobody can change the file now: it lies on a file system that is read-only. Then
+    """Whether the file cannot change now: it lies on a file system that is read-only. Then
     SQLite reads it as it is, where it would make files beside it otherwise; unless some of it is
     still in one of these."""
     try:

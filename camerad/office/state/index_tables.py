@@ -132,7 +132,7 @@ recordings: Final = Table(
         postgresql_where=text(IS_DUE),
     ),
     Index("recordings_by_length", "length_us"),
-    # These find few rows, whatever else is asked for.
+    # These find few rows, with any further conditions.
     Index(
         "recordings_by_verdict",
         "at_us",
@@ -272,7 +272,7 @@ MISSING: Final = "missing"
 UNREADABLE: Final = "unreadable"
 """State of one whose file cannot be read as a recording."""
 UNSEEN: Final = "unseen"
-"""State of one that may lie where nobody could look."""
+"""State of one that may lie in a directory that could not be read."""
 PUT_APART: Final = "apart"
 """State of a file that a camera handed over and the office did not take."""
 CASE_OPEN: Final = 1

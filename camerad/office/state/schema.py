@@ -1,6 +1,6 @@
 """Schema versions, and their migrations by Alembic.
 
-Alembic keeps the version in a table of its own, one for each schema. It is imported only if a
+Alembic keeps the version in a separate table for each schema. It is imported only if a
 migration is needed, since that takes a while.
 """
 

@@ -6,7 +6,7 @@
 `sessions`          who is signed in
 `links`             one-time links
 `answers`           challenges that were answered, until they are too old to count
-`viewings`          recordings that were given to somebody, for some hours
+`viewings`          recordings that were given to a person, for some hours
 `viewing_requests`  requests that wait for a supervisor's approval
 `alerts_told`       alerts that were sent, by channel
 `server_secrets`    keys that all servers of the office share
