@@ -152,7 +152,7 @@ def test_two_servers_on_one_postgresql_do_each_job_once_though_one_is_killed(
     # Whoever was killed may have said so of what it was at, and the other one completed that.
     logs = [office.log.read_text(), log.read_text()]
     stems = [path.stem for card in cards for path in card.files]
-    counts = {stem: [one.count(f"{stem}: taken over from") for one in logs] for stem in stems}
+    counts = {stem: [one.count(f"{stem}: ingested from") for one in logs] for stem in stems}
     assert all(sum(one) >= 1 and max(one) == 1 for one in counts.values()), counts
     assert len([one for one in counts.values() if sum(one) > 1]) <= THREADS, counts
     for card in cards:

@@ -97,7 +97,7 @@ def digest(*parts: object) -> str:
 
 class _CameraLedger(msgspec.Struct, frozen=True):
     """What the copy of a camera's ledger says. version: of its files. named: ids in it. held: what
-    it holds. pending: of that, what the office has to take over; pending_version: what that follows
+    it holds. pending: of that, what the office has to ingest; pending_version: what that follows
     from."""
 
     version: str

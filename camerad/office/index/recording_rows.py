@@ -47,7 +47,7 @@ class Knowledge(msgspec.Struct, frozen=True):
     """What all ledgers in an office say.
 
     state: the office's own, None if there is none; ages: at its head. named: ids that cameras'
-    ledgers name. pending: holds on cameras that the office's ledger has not taken over. deletions:
+    ledgers name. pending: holds on cameras that the office's ledger has not ingested. deletions:
     rows of that table, the last one for each id. handed: when each recording left the office with a
     case, the last time, wall time. not_authentic: of which a tab found that last, and whose it was.
     touched: whose rows in these three may be others than the last time; None if that may be
@@ -200,7 +200,7 @@ def row_of_ledger(recording: str, known: Knowledge, state: str) -> Row:
 
 def row_of_apart(place: str, stem: str, size: int, time_ns: int, said: tuple[str, str, str]) -> Row:
     """The row of a file that was put apart. stem: its name without the ending. said: thumbprint of
-    the camera that handed it over, that camera's name, and why it was not taken over. What the file
+    the camera that handed it over, that camera's name, and why it was not ingested. What the file
     says of itself is not repeated: it did not verify."""
     key, camera, why = said
     match = ID.match(stem)

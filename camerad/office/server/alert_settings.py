@@ -86,7 +86,7 @@ def check(notify: NotifySettings, reader: SettingsReader, *, with_files: bool) -
     """Add what is wrong with the section to the reader's mistakes. with_files: what it names has to
     be there too."""
     if notify.smtp is not None and not notify.smtp.recipients:
-        reader.add_mistake("notify.smtp.recipients", "nobody is named; name who gets the mail")
+        reader.add_mistake("notify.smtp.recipients", "the list is empty; name who gets the mail")
     if with_files:
         reader.require_files(_files_of(notify))
 
@@ -108,7 +108,7 @@ EXAMPLE: Final = """
 # Text in quotes is an example. docs/office.md explains it.
 #notify:
 #  language: en            # or de
-#  daily_at: "07:00"       # what needs somebody at once is told at once
+#  daily_at: "07:00"       # urgent alerts are sent at once
 #  before_days: 3          # before a marked recording is deleted, or a hold ends
 #  not_seen_days: 7        # a camera that did not come
 #  again_days: 7           # what is still so

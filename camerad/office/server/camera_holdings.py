@@ -1,7 +1,7 @@
 """Where the recordings of a registered camera are in an office's directory, and its ledger's copy.
 
 A camera is known by the one key that the register has for it. What it signed with keys before that
-is read in its ledger, and nothing new is taken over by them.
+is read in its ledger, and nothing new is ingested by them.
 """
 
 from __future__ import annotations

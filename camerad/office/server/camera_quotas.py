@@ -28,7 +28,7 @@ _LOOK: Final = "have the office look at office/apart/{kid}, and take away what i
 
 
 class CameraQuotas(msgspec.Struct, frozen=True):
-    """camera: bytes of one camera that are not taken over yet. files: how many of one camera lie
+    """camera: bytes of one camera that are not ingested yet. files: how many of one camera lie
     apart. apart: bytes of all cameras that lie apart."""
 
     camera: int = 512 * GIB
@@ -47,7 +47,7 @@ class PutApart(msgspec.Struct, frozen=True):
 
 
 class CameraHere(msgspec.Struct, frozen=True):
-    """What lies of one camera and is not taken over. declared: bytes of its uploads when they will
+    """What lies of one camera before its ingest. declared: bytes of its uploads when they will
     be complete; came: of these, what is here. apart: what was put apart of it, apart_of_all: of all
     cameras."""
 

@@ -42,11 +42,11 @@ class DeskSettings(msgspec.Struct, frozen=True):
     ] = None
     port: Annotated[int, "Port of TCP.", Range(1, 65535)] = DESK_PORT
     idle_minutes: Annotated[
-        int, "After so long without a click somebody signs in again.", Range(5, 480, "minutes")
+        int, "After so long without a click people sign in again.", Range(5, 480, "minutes")
     ] = 30
     longest_hours: Annotated[int, "After so long in any case.", Range(1, 24, "hours")] = 10
     two_for_viewing: Annotated[
-        bool, "Whether a supervisor has to approve each viewing that somebody else asks for."
+        bool, "Whether a supervisor has to approve each viewing that another person asks for."
     ] = False
     openid: Annotated[
         OpenidSettings | None, "Sign-in by the city's account as well. Left out: passkeys alone."
@@ -88,7 +88,7 @@ def check(settings: DeskSettings | None, reader: SettingsReader, *, with_files: 
 
 EXAMPLE: Final = (
     """\
-# The page for people at the office, on a port of its own: recordings, cameras, who did what.
+# The desk's pages, on a separate port: recordings, cameras, who did what.
 # 'camerad office people add' makes the first administrator. docs/desk.md explains the rest.
 # desk:
 #   url: https://desk.office.example:8444

@@ -249,7 +249,7 @@ class Ingest:
         else:
             self._file(kid, target, copied, state.head)
             _log.info(
-                "%s: taken over from %s", recording, judged.device, extra=MessageId.UPLOAD.extra
+                "%s: ingested from %s", recording, judged.device, extra=MessageId.UPLOAD.extra
             )
             self._tell(IngestEvent.TAKEN)
         self._uploads.remove(kid, recording)
@@ -372,11 +372,11 @@ class Ingest:
     def _put_apart(
         self, kid: Thumbprint, declared: Declaration, source: str, written: Digest, why: str
     ) -> None:
-        """Keep a file that is not taken over, and say so. Nothing of it is lost."""
+        """Keep a file that is not ingested, and log it. Nothing of it is lost."""
         recording = declared.recording
         placed = self._placed(kid, recording)
         if source == placed and _is_receipted(placed):
-            # It was taken over, and has come to harm since: a check of the directory says so.
+            # It was ingested, and was damaged since: a check of the directory says so.
             kept = placed
         else:
             same = placed is not None and _is_same_file(source, placed)
@@ -390,7 +390,7 @@ class Ingest:
 
     def _warn(self, kid: Thumbprint, recording: RecordingId, why: str) -> None:
         _log.warning(
-            "%s of camera %s is not taken over: %s",
+            "%s of camera %s is not ingested: %s",
             recording,
             self._holdings.name(kid),
             printable(why),

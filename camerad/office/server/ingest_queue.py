@@ -28,7 +28,7 @@ THREADS_WITH_COPIES: Final = 4
 FIRST_RETRY_SECONDS: Final = 60
 LAST_RETRY_SECONDS: Final = 3600
 ELSEWHERE_SECONDS: Final = 10
-"""Until it is asked again whether another server has ended what it takes over."""
+"""Until it is asked again whether another server has ended its ingest."""
 
 _Task = tuple[Thumbprint, Declaration]
 
@@ -84,7 +84,7 @@ class IngestQueue:
             thread.start()
 
     def add(self, kid: Thumbprint, declaration: Declaration) -> None:
-        """Have an upload taken over, soon; any thread may ask. One that waits already is not added
+        """Have an upload ingested, soon; any thread may ask. One that waits already is not added
         again; one that is just being taken is taken once more."""
         task = (kid, declaration)
         with self._changed:
@@ -198,7 +198,7 @@ class IngestQueue:
             raise
         except CameradError as error:
             log.warning(
-                "%s of the camera %s was not taken over, which is tried again: %s",
+                "%s of the camera %s was not ingested, which is tried again: %s",
                 declaration.recording,
                 kid,
                 printable(error),
@@ -207,7 +207,7 @@ class IngestQueue:
             return True
         except Exception:
             log.exception(
-                "%s of the camera %s was not taken over, which is tried again",
+                "%s of the camera %s was not ingested, which is tried again",
                 declaration.recording,
                 kid,
                 extra=MessageId.MISTAKE.extra,

@@ -52,7 +52,7 @@ class _Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LedgerRoutes:
-    """on_adopted: is told, on the event loop, of a camera whose ledger was taken over, by its key.
+    """on_adopted: is told, on the event loop, of a camera whose ledger was ingested, by its key.
     What waits for that ledger can be taken then
     (`camerad.office.server.ingest.Ingest.pending`). refusals: where the log says what a
     registered camera was refused. still: raises RefusedRequestError if the camera of a request was

@@ -76,7 +76,7 @@ class LostRecordings:
             names = {one for one in wanted if file_status.exists(holding.file(one))}
             there |= self._ingest.found_receipts.named(holding.receipts, names)
         for holding in self._holdings.list_former(kid):
-            # What another key signed would not be taken over: nothing of it is asked for.
+            # What another key signed would not be ingested: nothing of it is asked for.
             there |= self._ingest.found_receipts.named(holding.receipts, wanted)
         return wanted - there
 

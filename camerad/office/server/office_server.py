@@ -96,7 +96,7 @@ SWITCH_SECONDS: Final = 0.0005
 ledger computes for minutes, and a click at the desk waits some hundred times."""
 END_SECONDS: Final = 5.0
 """At the end: how long requests have, what is cut off then to leave, and then, together, a
-recording that is being taken over and what is done beside the requests."""
+recording that is being ingested and what is done beside the requests."""
 
 HAS_IT: Final = "the office has this recording; ask for its receipt"
 
@@ -350,7 +350,7 @@ class Vault:
         )
 
     async def close(self) -> None:
-        """Accept nothing more, let requests and what is being taken over end for a few seconds, cut
+        """Accept nothing more, let requests and running ingests end for a few seconds, cut
         off the rest, and give up the directory. Safe to call again."""
         for task in self._tasks:
             task.cancel()

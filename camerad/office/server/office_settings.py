@@ -78,7 +78,7 @@ class ReceiveSettings(msgspec.Struct, frozen=True):
     ] = 64
     camera_gib: Annotated[
         int,
-        "What lies here of one camera and is not taken over, as much as its card holds.",
+        "What lies here of one camera before its ingest, as much as its card holds.",
         Range(1, 65536, "GiB of 1024 MiB"),
     ] = 512
     apart_gib: Annotated[
@@ -237,7 +237,7 @@ register: {register}
 receive:
   uploads: 20          # parts at once, of all cameras
   largest_gib: 64      # of one recording
-  camera_gib: 512      # of one camera that is not taken over: as much as its card holds
+  camera_gib: 512      # of one camera before its ingest: as much as its card holds
   apart_gib: 1024      # of all cameras that did not verify, and was put apart
   reserve_gib: 5       # stays free on the storage
   unfinished_days: 7   # an upload to which nothing comes is removed then
@@ -246,7 +246,7 @@ receive:
 # office/index.sqlite of the office's directory. A password of PostgreSQL goes into ~/.pgpass.
 # index:
 #   url: postgresql+psycopg://camerad@database.example/camerad
-# A replica of every recording, which nobody can take away before its day: in a bucket with
+# A replica of every recording, which cannot be removed before its day: in a bucket with
 # Object Lock, or in another directory, whose lock binds camerad alone. A recording is then
 # acknowledged only when its replica is there. docs/replicas.md says how to make it.
 # second_copy:

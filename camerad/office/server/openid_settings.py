@@ -58,8 +58,8 @@ class OpenidSettings(msgspec.Struct, frozen=True):
     prompt: Annotated[
         Literal["login", "select_account", "provider"],
         "What the provider is asked to do each time. login: ask for password or factor anew. "
-        "select_account: ask which account. provider: as it likes, so whoever sits down at a "
-        "computer where somebody is signed in there is let in.",
+        "select_account: ask which account. provider: as it likes, so a person who sits down at a "
+        "computer where another one is signed in there is let in.",
     ] = "login"
     max_age_minutes: Annotated[
         int | None,

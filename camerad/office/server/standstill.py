@@ -123,7 +123,7 @@ def _open_secrets(settings: OfficeFile) -> Iterator[str]:
         if (mode := file_status.mode_of(str(path), linked=True)) is not None and mode & _OTHERS:
             yield (
                 f"{where}: every user of this computer can read {path} (mode {mode & 0o777:04o}): "
-                f"chmod o= {path}, and change what stands there if somebody can have read it"
+                f"chmod o= {path}, and change the secret in it if others may have read it"
             )
 
 
@@ -157,7 +157,7 @@ def _ports(settings: OfficeFile) -> Iterator[str]:
         if same_host and _port_of(desk.url) in (_port_of(settings.url), listen.port):
             yield (
                 f"desk.url: port {_port_of(desk.url)} of this name is the cameras' (url, "
-                f"listen.port), so nobody would find the desk: name desk.port, {desk.port}"
+                f"listen.port), so people would not find the desk: name desk.port, {desk.port}"
             )
 
 

@@ -50,7 +50,7 @@ class TooManyUploadsError(CameradError, RuntimeError):
 
 
 class CameraQuotaError(CameradError, RuntimeError):
-    """Error raised when as much of a camera lies here, and is not taken over, as may."""
+    """Error raised when a camera has as much here before its ingest as it may."""
 
 
 class NoRoomError(CameradError, RuntimeError):

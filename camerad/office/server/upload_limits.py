@@ -38,7 +38,7 @@ from camerad.office.server.upload_files import Declaration
 
 class UploadLimits(msgspec.Struct, frozen=True):
     """What the office takes. largest: bytes of a recording. reserve: bytes that stay free on the
-    file system. unfinished: uploads of one camera at once. complete: those that are not taken over
+    file system. unfinished: uploads of one camera at once. complete: those that are not ingested
     yet, besides. unfinished_days: how long an upload waits for its next part, or for its camera's
     ledger. promised_days: how long room is kept for what did not come, and an upload of which
     nothing came waits for its first part. quotas: of one camera."""

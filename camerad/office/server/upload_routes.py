@@ -208,7 +208,7 @@ class UploadRoutes:
         return await asyncio.to_thread(part.finish, bodies.expected_digest(request), checksum)
 
     def _offset(self, kid: Thumbprint, declaration: Declaration, offset: int) -> dict[str, str]:
-        """The field that says how far an upload is; one that has all its bytes is taken over."""
+        """The field that says how far an upload is; one that has all its bytes is ingested."""
         if offset == declaration.bytes:
             self._on_complete(kid, declaration)
         return {"Upload-Offset": str(offset)}

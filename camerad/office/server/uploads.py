@@ -219,7 +219,7 @@ class Uploads:
         """An upload's declaration if it has all its bytes, else None. Raises as `content_path`."""
         files = self._files(kid, recording)
         declared = files.declaration()
-        with contextlib.suppress(NoUploadError):  # it was taken over just now
+        with contextlib.suppress(NoUploadError):  # it was ingested just now
             if declared is not None and files.progress().offset >= declared.bytes:
                 return declared
         return None
@@ -259,7 +259,7 @@ class Uploads:
         which nothing ever came for `promised_days`; returns them. now: whose wall time has to be
         trusted, else nothing is removed.
 
-        Those go as well that are complete, and were not taken over in all that time, of which this
+        Those go as well that are complete, and were not ingested in all that time, of which this
         object was there for a day: their ledger did not come, or their camera is not in the
         register any more. Nothing was acknowledged of them, so their camera still has them.
 
@@ -284,7 +284,7 @@ class Uploads:
 
     def count(self) -> tuple[int, int]:
         """How many uploads lack bytes that their camera may bring, and how many are complete and
-        not taken over yet. Raises StorageError."""
+        not ingested yet. Raises StorageError."""
         unfinished = complete = 0
         revoked = self._revoked.list_all()
         for name in self._names():
@@ -391,7 +391,7 @@ class Uploads:
         self._told.discard(name)
 
     def _keep_only(self, names: set[_Name]) -> None:
-        """Forget what was known of others: another server may have taken them over."""
+        """Forget what was known of others: another server may have ingested them."""
         self._times.keep_only(names)
         self._told &= names
         self.arrivals.keep_only(names)

@@ -150,7 +150,7 @@ holds: Final = Table(
     number_column("position", key=True),
     text_column("reason"),
     text_column("who"),
-    flag_column("on_camera"),  # the office's ledger has not taken it over yet
+    flag_column("on_camera"),  # the office's ledger has not ingested it yet
     number_column("until_us", empty=True),  # when it ends by itself
 )
 
@@ -259,7 +259,7 @@ NOT_AUTHENTIC: Final = "not_authentic"
 """Verdict of a tab, as the ledger's entry has it."""
 
 APART: Final = "office/apart"
-"""The part of the index with what the office did not take over."""
+"""The part of the index with what the office did not ingest."""
 LEDGER: Final = "office/ledger"
 """The part with what has no file here, and only the office's ledger names."""
 

@@ -205,7 +205,7 @@ def test_the_example_s_lines_count_once_they_are_no_comment(
         ('"06:30"', "16:30", "notify.daily_at: found the number 16:30"),
         ('"06:30"', '"24:00"', "notify.daily_at"),
         ("language: de", "language: fr", "notify.language"),
-        ("[a@office.example, b@office.example]", "[]", "notify.smtp.recipients: nobody is named"),
+        ("[a@office.example, b@office.example]", "[]", "notify.smtp.recipients: the list is empty"),
         ("[a@office.example, b@office.example]", "[a]", "notify.smtp.recipients[0]"),
         ("    host: mail.office.example\n", "", "notify.smtp.host: missing"),
         ("metrics:", "metrics:\n  port: 0", "metrics.port"),
