@@ -57,8 +57,8 @@ def final_of(path: Path) -> str:
     return closed.sha256
 
 
-def taken(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [one.getMessage()[: len(ONE)] for one in caplog.records if "taken over" in one.message]
+def ingested(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [one.getMessage()[: len(ONE)] for one in caplog.records if ": ingested from" in one.message]
 
 
 def test_a_camera_may_bring_each_part_to_another_server(
@@ -83,7 +83,7 @@ def test_a_camera_may_bring_each_part_to_another_server(
     for path in paths:
         (copy,) = scene.directory.glob(f"*/recordings/{path.name}")
         assert copy.read_bytes() == path.read_bytes()
-    assert sorted(taken(caplog)) == [ONE, TWO]
+    assert sorted(ingested(caplog)) == [ONE, TWO]
 
 
 def test_one_part_at_a_time_comes_to_whichever_server(scene: OfficeScene) -> None:
@@ -153,7 +153,7 @@ def test_what_a_server_left_that_ended_is_ingested_by_another_one(
             scene.clock.advance(SECOND)
             until.wait(0.02)
         else:
-            raise AssertionError("nobody took it over")
+            raise AssertionError("it was not ingested")
 
 
 @pytest.mark.parametrize("shared", [True, False])
@@ -199,7 +199,7 @@ def test_one_upload_is_ingested_once_whoever_begins(
                 break
             until.wait(0.02)
         assert {one.receipt(path.stem).status for one in clients for path in paths} == {200}
-    assert sorted(taken(caplog)) == [ONE, TWO]
+    assert sorted(ingested(caplog)) == [ONE, TWO]
     assert not [one for one in caplog.records if one.levelno >= logging.WARNING]
 
 
