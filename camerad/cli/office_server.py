@@ -22,10 +22,10 @@ from camerad.office.jobs.alert_message import make_test_message
 from camerad.office.replicas.replicas import open_replicas
 from camerad.office.server.directory_locks import DirectoryLocks
 from camerad.office.server.office_settings import OfficeFile, check_file, load
-from camerad.office.server.standstill import (
+from camerad.office.server.preflight import (
     check_database,
+    find_preflight_problems,
     find_remarks,
-    find_standstills,
     missing_register,
 )
 from camerad.office.server.start_check import check_start
@@ -84,7 +84,7 @@ def _desk_page(settings: OfficeFile, clock: Clock, state: OfficeState) -> Beside
 def _checked(settings: OfficeFile, config: str) -> list[str]:
     """Mistakes of the settings in the file `config` with which the server would take nothing."""
 
-    return check_start(settings, datetime.now(UTC), config) + find_standstills(settings)
+    return check_start(settings, datetime.now(UTC), config) + find_preflight_problems(settings)
 
 
 def send_test_message(options: argparse.Namespace) -> int:

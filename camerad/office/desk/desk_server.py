@@ -62,8 +62,14 @@ from camerad.office.desk.viewing_routes import ViewingRoutes
 from camerad.office.index.index import RecordingIndex
 from camerad.office.index.office_knowledge import OfficeFiles
 from camerad.office.server.cameras import Cameras
+from camerad.office.server.connection_limiter import (
+    ConnectionLimiter,
+    listen,
+    make_runner,
+    open_limited,
+    tls_context,
+)
 from camerad.office.server.desk_settings import DeskSettings
-from camerad.office.server.entrance import Entrance, listen, make_runner, open_entrance, tls_context
 from camerad.office.server.office_settings import OfficeFile
 from camerad.office.server.openid_settings import RETURN_PATH
 from camerad.office.server.refusal_log import RefusalLog
@@ -125,7 +131,7 @@ class Desk:
         )
         self._looking: asyncio.Task[None] | None = None
         self._runner: web.AppRunner | None = None
-        self._entrance: Entrance | None = None
+        self._limiter: ConnectionLimiter | None = None
         self._loop: OwnLoop | None = None
 
     def routes(self) -> Iterator[Route]:
@@ -178,7 +184,7 @@ class Desk:
         self._runner = make_runner(app, end_seconds=END_SECONDS)
         listener = listen("127.0.0.1" if trial else self._parts.desk.host, self._parts.desk.port)
         self.port = listener.getsockname()[1]
-        self._entrance = await open_entrance(
+        self._limiter = await open_limited(
             self._runner,
             listener,
             context,
@@ -209,14 +215,14 @@ class Desk:
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.wait([self._looking])
-        if self._entrance is not None:
-            await self._entrance.close()
+        if self._limiter is not None:
+            await self._limiter.close()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
-        if self._entrance is not None:
-            await self._entrance.cut_off()
-            self._entrance = None
+        if self._limiter is not None:
+            await self._limiter.cut_off()
+            self._limiter = None
 
     async def _look(self, provider: OpenidProvider) -> None:
         """Warn at once if the provider does not answer. Everything else goes on."""

@@ -62,7 +62,7 @@ from camerad.office.desk.people import DeskPerson, OpenidAccount
 from camerad.office.desk.roles import DeskRole
 from camerad.office.desk.route_table import Open, Route, Visit, json_answer
 from camerad.office.desk.sessions import BY_OPENID
-from camerad.office.server.entrance import network_of
+from camerad.office.server.connection_limiter import network_of
 from camerad.office.server.refusals import RefusedRequestError
 from camerad.office.state.waiting_room import LockHeldError, WaitingRoom
 

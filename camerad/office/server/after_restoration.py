@@ -11,7 +11,7 @@ from camerad.evidence import own_key
 from camerad.ledger.ledger import read_state
 from camerad.office.server.cameras import Cameras
 from camerad.office.server.office_settings import OfficeFile
-from camerad.office.server.standstill import check_database
+from camerad.office.server.preflight import check_database
 from camerad.store.camera_ledgers import find_doubtful
 from camerad.store.locations import office_place
 

@@ -16,7 +16,7 @@ from prometheus_client.aiohttp import make_aiohttp_handler
 
 from camerad.base import http_expectations
 from camerad.office.server.alert_settings import MetricsSettings
-from camerad.office.server.entrance import Entrance, ListenError
+from camerad.office.server.connection_limiter import ConnectionLimiter, ListenError
 
 _BACKLOG: Final = 8
 _END_SECONDS: Final = 1.0
@@ -40,7 +40,7 @@ class MetricsListener:
             shutdown_timeout=_END_SECONDS,
             keepalive_timeout=_IDLE_SECONDS,
         )
-        self._entrance: Entrance | None = None
+        self._limiter: ConnectionLimiter | None = None
         self.port = settings.port
 
     async def open(self) -> None:
@@ -58,14 +58,14 @@ class MetricsListener:
             ) from error
         self.port = listener.getsockname()[1]
         server = await http_expectations.set_up(self._runner, http_expectations.in_json)
-        self._entrance = Entrance(server, listener, None, _MOST)
-        self._entrance.open()
+        self._limiter = ConnectionLimiter(server, listener, None, _MOST)
+        self._limiter.open()
 
     async def close(self) -> None:
         """End. Safe to call again."""
-        if self._entrance is not None:
-            await self._entrance.close()
+        if self._limiter is not None:
+            await self._limiter.close()
         await self._runner.cleanup()
-        if self._entrance is not None:
-            await self._entrance.cut_off()
-            self._entrance = None
+        if self._limiter is not None:
+            await self._limiter.cut_off()
+            self._limiter = None

@@ -32,7 +32,7 @@ from camerad.base.text import room
 from camerad.container.jws import SHA256
 from camerad.container.keys import Thumbprint, is_thumbprint
 from camerad.exchange.agreements import LARGEST_BUNDLE
-from camerad.office.server.standstill import free_room
+from camerad.office.server.preflight import free_room
 from camerad.office.server.update_bundle import BundleManifest, read_manifest
 from camerad.office.state.columns import record_of
 from camerad.office.state.office_state import OfficeState

@@ -1,7 +1,7 @@
 """The office's server, put together from parts.
 
 ==========================================  ======================================================
-`entrance`                                  connections, counted; TLS
+`limiter`                                  connections, counted; TLS
 `refusals`, `authentication`                every error is one sentence; who asks
 `upload_routes`, `uploads`, `part_upload`   recordings come, by tus
 `ingest_queue`, `ingest`                they are checked, stored, read back and receipted
@@ -54,8 +54,14 @@ from camerad.office.server.camera_turns import CameraTurns
 from camerad.office.server.cameras import Cameras
 from camerad.office.server.check_in_routes import CheckInRoutes
 from camerad.office.server.check_ins import CheckIns
+from camerad.office.server.connection_limiter import (
+    ConnectionLimiter,
+    listen,
+    make_runner,
+    open_limited,
+    tls_context,
+)
 from camerad.office.server.directory_locks import DirectoryLocks
-from camerad.office.server.entrance import Entrance, listen, make_runner, open_entrance, tls_context
 from camerad.office.server.ingest import Ingest
 from camerad.office.server.ingest_ends import IngestEnds
 from camerad.office.server.ingest_events import IngestEvent
@@ -68,12 +74,12 @@ from camerad.office.server.nonces import Nonces
 from camerad.office.server.offer_routes import OfferRoutes
 from camerad.office.server.offers import Offers
 from camerad.office.server.office_settings import OfficeFile
+from camerad.office.server.preflight import free_room
 from camerad.office.server.receipt_routes import ReceiptRoutes
 from camerad.office.server.refusal_log import RefusalLog
 from camerad.office.server.refusals import plain_errors, refuse_bytes
 from camerad.office.server.revoked_cameras import RevokedCameras
 from camerad.office.server.server_metrics import ServerMetrics
-from camerad.office.server.standstill import free_room
 from camerad.office.server.state_import import open_state
 from camerad.office.server.upload_files import Declaration
 from camerad.office.server.upload_limits import UploadLimits
@@ -167,7 +173,7 @@ class Vault:
         self._clock = clock
         self._claim: int | None = None
         self._runner: web.AppRunner | None = None
-        self._entrance: Entrance | None = None
+        self._limiter: ConnectionLimiter | None = None
         self._queue: IngestQueue | None = None
         self._ledgers: LedgerRoutes | None = None
         self._copies: Replicas | None = None
@@ -340,7 +346,7 @@ class Vault:
         self._runner = make_runner(app, end_seconds=END_SECONDS)
         listener = listen(self._settings.listen.host, self._settings.listen.port)
         self.port = listener.getsockname()[1]
-        self._entrance = await open_entrance(
+        self._limiter = await open_limited(
             self._runner,
             listener,
             context,
@@ -356,14 +362,14 @@ class Vault:
             task.cancel()
         if self._beside is not None:
             await self._beside.close()
-        if self._entrance is not None:
-            await self._entrance.close()
+        if self._limiter is not None:
+            await self._limiter.close()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
-        if self._entrance is not None:
-            await self._entrance.cut_off()
-            self._entrance = None
+        if self._limiter is not None:
+            await self._limiter.cut_off()
+            self._limiter = None
         if self._ledgers is not None:
             self._ledgers.close()
             self._ledgers = None

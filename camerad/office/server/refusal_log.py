@@ -12,7 +12,7 @@ from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import CameradError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
-from camerad.office.server.entrance import network_of
+from camerad.office.server.connection_limiter import network_of
 
 log = logging.getLogger(__name__)
 

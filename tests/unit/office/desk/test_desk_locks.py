@@ -40,7 +40,7 @@ with open_state(IndexSettings(), sys.argv[1]).writing():
 ASKED = THREADS + 6
 """More than there are threads."""
 OF_ONE = 28
-"""Connections, fewer than the entrance takes."""
+"""Connections, fewer than the limiter takes."""
 
 
 @contextmanager
@@ -69,7 +69,7 @@ class Crowd:
             one.start()
 
     def _ask(self, number: int) -> None:
-        # On a busy machine a handshake may take longer than the entrance waits.
+        # On a busy machine a handshake may take longer than the server waits.
         self.answers.append(until(lambda: self._answer_to(number), what="an answer"))
 
     def _answer_to(self, number: int) -> int | None:

@@ -46,7 +46,7 @@ from camerad.office.desk.openid_routes import (
 from camerad.office.desk.people import restored
 from camerad.office.desk.roles import DeskRole
 from camerad.office.desk.sessions import COOKIE
-from camerad.office.server.entrance import network_of
+from camerad.office.server.connection_limiter import network_of
 from camerad.office.server.refusals import RefusedRequestError
 from camerad.office.state.database_settings import IndexSettings
 

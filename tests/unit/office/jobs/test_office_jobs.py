@@ -33,7 +33,7 @@ from camerad.office.server.alert_settings import (
     NotifySettings,
     SmtpSettings,
 )
-from camerad.office.server.entrance import ListenError
+from camerad.office.server.connection_limiter import ListenError
 from camerad.office.server.office_server import ServerParts
 from camerad.office.server.start_check import NotMountedError
 from camerad.office.server.upload_files import Declaration

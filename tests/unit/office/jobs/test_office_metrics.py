@@ -19,7 +19,7 @@ from camerad.base.clock import SECOND
 from camerad.office.jobs.alert_rules import AlertKind, CameraSeen, StoreFacts
 from camerad.office.jobs.job_metrics import MOST_CAMERAS, JobMetrics
 from camerad.office.server.alert_settings import MetricsSettings
-from camerad.office.server.entrance import ListenError
+from camerad.office.server.connection_limiter import ListenError
 from camerad.office.server.ingest_events import IngestEvent
 from camerad.office.server.metrics_listener import MetricsListener
 from camerad.office.server.server_metrics import ServerMetrics

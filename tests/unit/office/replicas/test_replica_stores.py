@@ -23,7 +23,7 @@ from camerad.office.replicas.replica_store import (
     read_back,
 )
 from camerad.office.server.certificates import KeyPairFiles, make_authority, make_certificate
-from camerad.office.server.entrance import tls_context
+from camerad.office.server.connection_limiter import tls_context
 from camerad.store.verified_copy import Digest
 from tests.breadth import CAMPAIGN, campaign
 from tests.unit.office.replicas.replica_scene import (

@@ -44,8 +44,8 @@ class KilledServer:
         if self._process is None:
             self.starts += 1
             program = (
-                "import sys; from camerad.office.server import entrance, office_server;"
-                "there = entrance.listen;"
+                "import sys; from camerad.office.server import connection_limiter, office_server;"
+                "there = connection_limiter.listen;"
                 "office_server.listen = lambda host, _: there(host, 0);"
                 "from camerad.cli.main import main;"
                 "sys.exit(main(['office', 'serve', '--config', sys.argv[1]]))"

@@ -25,10 +25,10 @@ from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.skeleton import skeleton
 from camerad.exchange.request_signature import NONCE
 from camerad.office.jobs.office_jobs import server_with_jobs
-from camerad.office.server.entrance import (
+from camerad.office.server.connection_limiter import (
     HANDSHAKE_SECONDS,
     MOST,
-    Entrance,
+    ConnectionLimiter,
     ListenError,
     listen,
     tls_context,
@@ -509,7 +509,7 @@ def test_bytes_that_are_no_http_are_answered_and_leave_the_server_alone(
 def test_a_head_that_does_not_end_is_given_up(
     scene: OfficeScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("camerad.office.server.entrance.IDLE_SECONDS", 0.3)
+    monkeypatch.setattr("camerad.office.server.connection_limiter.IDLE_SECONDS", 0.3)
     with scene.serving() as client:
         connection = client.connect()
         connection.connect()
@@ -602,10 +602,10 @@ def test_a_connection_that_comes_as_the_server_ends_is_closed(scene: OfficeScene
         server = web.Server(lambda _: web.Response())  # type: ignore[arg-type]
         listener = listen("127.0.0.1", 0)
         context = tls_context(str(scene.settings.tls.certificate), str(scene.settings.tls.key))
-        entrance = Entrance(server, listener, context)
+        limiter = ConnectionLimiter(server, listener, context)
         client = socket.create_connection(listener.getsockname(), DEADLINE)
-        entrance._accept()
-        await entrance.close()
+        limiter._accept()
+        await limiter.close()
         return client
 
     with asyncio.run(life()) as client:

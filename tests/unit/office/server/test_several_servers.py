@@ -58,7 +58,9 @@ def final_of(path: Path) -> str:
 
 
 def ingested(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [one.getMessage()[: len(ONE)] for one in caplog.records if ": ingested from" in one.message]
+    return [
+        one.getMessage()[: len(ONE)] for one in caplog.records if ": ingested from" in one.message
+    ]
 
 
 def test_a_camera_may_bring_each_part_to_another_server(

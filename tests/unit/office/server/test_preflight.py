@@ -11,7 +11,7 @@ from postgresql import PostgreSQL
 
 from camerad.office.index.index import RecordingIndex
 from camerad.office.index.office_knowledge import OfficeFiles
-from camerad.office.server import standstill
+from camerad.office.server import preflight
 from camerad.office.server.alert_settings import (
     MetricsSettings,
     NotifySettings,
@@ -25,7 +25,7 @@ from camerad.office.server.office_settings import (
     TlsSettings,
 )
 from camerad.office.server.openid_settings import OpenidSettings
-from camerad.office.server.standstill import check_database, find_remarks, find_standstills
+from camerad.office.server.preflight import check_database, find_preflight_problems, find_remarks
 from camerad.office.state.database_settings import IndexSettings
 from tests.unit.office.server.office_scene import write_register
 
@@ -35,7 +35,7 @@ GIB = 1 << 30
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OfficeFile:
     """An office that is in order, on storage with six free GiB."""
-    monkeypatch.setattr(standstill, "free_room", lambda _: 6 * GIB)
+    monkeypatch.setattr(preflight, "free_room", lambda _: 6 * GIB)
     (tmp_path / "server.key").touch(0o600)
     write_register(tmp_path / "register.json", ("cam-1", KEY.public, ()))
     return OfficeFile(
@@ -48,36 +48,36 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OfficeFile:
 
 
 def test_an_office_in_order_has_none(settings: OfficeFile) -> None:
-    assert (find_standstills(settings), find_remarks(settings)) == ([], [])
+    assert (find_preflight_problems(settings), find_remarks(settings)) == ([], [])
     assert list(check_database(settings)) == []
 
 
 def test_without_a_register_no_camera_may_bring_anything(settings: OfficeFile) -> None:
     settings.register.unlink()
     """The documented installation is so until the desk has collected a camera, and it starts."""
-    assert find_standstills(settings) == []
+    assert find_preflight_problems(settings) == []
     (said,) = find_remarks(settings)
     assert "there is no register yet: no camera may bring anything until" in said
 
 
 def test_a_register_that_is_damaged_is_named(settings: OfficeFile) -> None:
     settings.register.write_text("{")
-    (said,) = find_standstills(settings)
+    (said,) = find_preflight_problems(settings)
     assert said.startswith(f"{settings.register}: this is no register")
 
 
 def test_storage_below_its_reserve_takes_nothing(
     settings: OfficeFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (said,) = find_standstills(replace(settings, receive=ReceiveSettings(reserve_gib=7)))
+    (said,) = find_preflight_problems(replace(settings, receive=ReceiveSettings(reserve_gib=7)))
     assert "6 GiB are free, and 7 GiB have to stay free (receive.reserve_gib)" in said
-    monkeypatch.setattr(standstill, "free_room", lambda _: 4 << 20)
-    assert "4 MiB are free" in find_standstills(settings)[0]
-    assert find_standstills(replace(settings, receive=ReceiveSettings(reserve_gib=0))) == []
+    monkeypatch.setattr(preflight, "free_room", lambda _: 4 << 20)
+    assert "4 MiB are free" in find_preflight_problems(settings)[0]
+    assert find_preflight_problems(replace(settings, receive=ReceiveSettings(reserve_gib=0))) == []
 
 
 def test_how_much_is_free_is_asked_of_the_file_system(tmp_path: Path) -> None:
-    assert standstill.free_room(str(tmp_path)) > 0
+    assert preflight.free_room(str(tmp_path)) > 0
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_two_cannot_listen_at_one_port(
         metrics=metrics and MetricsSettings(*metrics),
         desk=desk and DeskSettings(f"https://desk.office.example:{desk[1]}", *desk),
     )
-    found = find_standstills(changed)
+    found = find_preflight_problems(changed)
     assert [one.partition(" as well")[0] for one in found] == wrong
 
 
@@ -124,7 +124,7 @@ def test_people_are_not_sent_to_where_cameras_come_in(
     settings: OfficeFile, url: str, port: int, wrong: list[str], remarks: int
 ) -> None:
     changed = replace(settings, desk=DeskSettings(url, port=port))
-    assert [one.partition(" is the")[0] for one in find_standstills(changed)] == wrong
+    assert [one.partition(" is the")[0] for one in find_preflight_problems(changed)] == wrong
     found = find_remarks(changed)
     assert (len(found), all("desk.url names port" in one for one in found)) == (remarks, True)
 
@@ -179,10 +179,10 @@ def test_secrets_that_everybody_can_read_are_named(settings: OfficeFile, tmp_pat
     for name in names:
         (tmp_path / name).touch()
         (tmp_path / name).chmod(0o640)
-    assert find_standstills(told) == []
+    assert find_preflight_problems(told) == []
     for name in names:
         (tmp_path / name).chmod(0o644)
-    found = find_standstills(told)
+    found = find_preflight_problems(told)
     assert len(found) == 3
     for where in (
         "openid.client_secret_file",

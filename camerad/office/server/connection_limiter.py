@@ -30,7 +30,7 @@ from camerad.base.message_ids import MessageId
 log = logging.getLogger(__name__)
 
 # aiohttp logs a traceback for bytes that are no HTTP; the peer gets a 400 all the same.
-_parser_log = logging.getLogger("camerad.office.server.entrance.parser")
+_parser_log = logging.getLogger("camerad.office.server.connection_limiter.parser")
 _parser_log.setLevel(logging.CRITICAL)
 
 MOST: Final = 128
@@ -112,7 +112,7 @@ def make_runner(app: web.Application, *, end_seconds: float) -> web.AppRunner:
     return web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=end_seconds)
 
 
-async def open_entrance(
+async def open_limited(
     runner: web.AppRunner,
     listener: socket.socket,
     context: ssl.SSLContext | None,
@@ -120,11 +120,11 @@ async def open_entrance(
     longest_line: int,
     most_fields: int,
     refuse: Callable[[int], web.Response],
-) -> Entrance:
-    """Accept connections for what `runner` runs. context: as of `Entrance`. The others: as of
-    `Connection`."""
+) -> ConnectionLimiter:
+    """Accept connections for what `runner` runs. context: as of `ConnectionLimiter`. The others:
+    as of `Connection`."""
     server = await http_expectations.set_up(runner, refuse)
-    entrance = Entrance(
+    limiter = ConnectionLimiter(
         server,
         listener,
         context,
@@ -132,8 +132,8 @@ async def open_entrance(
             server, longest_line=longest_line, most_fields=most_fields, refuse=refuse
         ),
     )
-    entrance.open()
-    return entrance
+    limiter.open()
+    return limiter
 
 
 class Connection(web.RequestHandler):
@@ -184,7 +184,7 @@ class Connection(web.RequestHandler):
         return answer
 
 
-class Entrance:
+class ConnectionLimiter:
     """Accepts connections at a socket, and hands those that may come in to `server`.
 
     context: of TLS; None for plain HTTP. most: connections at once. connect: makes what speaks with

@@ -26,7 +26,7 @@ _HTTP, _HTTPS = 80, 443
 _EVERYWHERE: Final = {None, "0.0.0.0", "::"}  # noqa: S104 - it is only compared
 
 
-def find_standstills(settings: OfficeFile) -> list[str]:
+def find_preflight_problems(settings: OfficeFile) -> list[str]:
     """What keeps recordings away, or secrets from being any, in words for people. The office's
     directory has to be there. Raises StorageError."""
     return [
