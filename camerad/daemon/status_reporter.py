@@ -1,4 +1,4 @@
-"""What the camera says of itself: by its lights and display, and on the control socket."""
+"""Reports the camera's state: by lights and display, and on the control socket."""
 
 from __future__ import annotations
 

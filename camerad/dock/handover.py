@@ -1,4 +1,4 @@
-"""Handing over: what an office lacks of a camera is brought to it, and its receipts come back.
+"""Uploads what the office lacks of a camera, and stores its receipts.
 
 One pass, in order. It keeps no state: everything is found again by asking. So the next pass
 completes one that was cut off anywhere:

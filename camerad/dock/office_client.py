@@ -1,4 +1,4 @@
-"""The requests of docs/office-api.md, each signed by the camera's key, and what their answers mean.
+"""The requests of docs/office-api.md, each signed by the camera's key, and their answers.
 
 How they get there is `camerad.dock.office_connection`; in which order they are made,
 `camerad.dock.handover`.

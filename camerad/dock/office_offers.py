@@ -1,5 +1,5 @@
-"""What the office has on offer for a camera, as an answer to its check-in names it, and how it is
-fetched: in ranges, by its SHA-256, whatever kind it is of.
+"""The office's offers for a camera, as an answer to its check-in names them. Each is fetched in
+ranges, by its SHA-256, of any kind.
 """
 
 from __future__ import annotations

@@ -81,8 +81,8 @@ class FilePart(msgspec.Struct, frozen=True):
 
 
 class PartDigests:
-    """Used on one thread; one of its own hashes ahead. check: called now and then while that one
-    hashes, and raises if it is to end."""
+    """Digests of a file's parts, computed ahead by a separate thread. Used on one thread. check:
+    called now and then while a part is hashed, on either thread; raises to end that."""
 
     def __init__(self, check: Callable[[], None]) -> None:
         self._check = check

@@ -1,4 +1,4 @@
-"""An update bundle on offer is fetched, and handed in to whoever installs it.
+"""Fetches an offered update bundle, and hands it in to be installed.
 
 Last of all that is done in the dock, when every recording is handed over. Procedure; it may be cut
 off anywhere, and goes on where it was:

@@ -16,7 +16,7 @@ name alone:
 - **What was renamed.** A whole recording that a trusted key vouches for, and that is not here under
   its own name, gets that back; from then on it is a recording like any other, to be held, and to be
   deleted in its time. So a copy that comes to an office when even the tombstone has expired is
-  taken over once more, is due at once, and goes. On a device this holds of what its ledger calls
+  ingested once more, is due at once, and goes. On a device this holds of what its ledger calls
   missing: its ledger knows what it made, and what it does not know it would call a loss of entries.
 """
 

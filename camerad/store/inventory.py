@@ -57,7 +57,7 @@ class Stored(msgspec.Struct, frozen=True):
         return (*(self.known.holds if self.known is not None else ()), *self.on_camera)
 
     def held_on_camera(self, holds: tuple[Hold, ...]) -> Stored:
-        """The recording with holds of its camera that the office has not taken over yet."""
+        """The recording with holds of its camera that the office has not ingested yet."""
         if not holds:
             return self
         return replace(self, on_camera=holds, expires_us=None, days_left=None, urgent=False)

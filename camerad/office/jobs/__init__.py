@@ -1,4 +1,4 @@
-"""Jobs of the office: retention, replicas, alerts, index, readings, each on a thread of its own.
+"""Jobs of the office: retention, replicas, alerts, index, readings, each on a separate thread.
 
 Imports `base`, `container`, `evidence`, `ledger`, `office/index`, `office/replicas`,
 `office/report`, `office/server`, `office/state` and `store`.

@@ -58,8 +58,8 @@ class MemoryStore(Protocol):
 
 
 class AlertDelivery:
-    """One channel's. present: the alerts at present, the gravest first; None as long as nobody has
-    looked yet. unknown: kinds that could not be looked at. store: of its memory. office: the
+    """Delivery over one channel. present: the alerts at present, the gravest first; None before the
+    first check. unknown: kinds that could not be checked. store: of its memory. office: the
     server's address. One thread uses it."""
 
     def __init__(

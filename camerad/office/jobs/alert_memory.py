@@ -1,4 +1,4 @@
-"""What was told already, over one channel. Pure, but for `AlertStore`.
+"""Memory of alerts that one channel has sent. Pure, but for `AlertStore`.
 
 The promises, for every channel by itself:
 
@@ -119,7 +119,7 @@ def after_looking(
     now_us: int,
     unknown: Container[AlertKind] = (),
 ) -> dict[str, Told]:
-    """The memory once it was seen what is so. unknown: kinds of which nobody can say that."""
+    """The memory after a check. unknown: kinds that could not be checked."""
     present = {one.key for one in alerts}
     return {
         key: one

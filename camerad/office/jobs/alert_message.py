@@ -1,4 +1,4 @@
-"""Alerts in words: a subject that says the worst first, and a text that can be read aloud. Pure.
+"""Words alerts: a subject with the worst first, and a text for reading aloud. Pure.
 
 A message names cameras, recordings and days. It never says who wore a camera, who had a recording
 held, or why, and repeats no sentence that came from a camera.

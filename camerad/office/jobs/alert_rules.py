@@ -1,4 +1,4 @@
-"""What people have to be told. Pure: alerts follow from facts and settings.
+"""Rules for alerts. Pure: alerts follow from facts and settings.
 
 A `Alert` is one thing that is so at present. Its key says what it is about, its state tells it
 from what was told before under that key. Facts are gathered again and again, and so the same
@@ -10,11 +10,11 @@ kind                      when    again after          about
 ========================  ======  ===================  ============================================
 not_authentic             now     `again_days`         a recording that is not what its camera
                                                        signed, or has vanished
-put_apart                 now     a week               a hand-over that was not taken over
+put_apart                 now     a week               an upload that was not ingested
 apart_fills               now     a day                what was put apart of a camera, or of all,
                                                        takes half of its place, or all
 deletion_blocked          now     `again_days`         what keeps recordings beyond their day
-deletion_stands_still     now     a day                nobody looked for what is due
+deletion_stands_still     now     a day                retention has not run
 replicas             now     a day                replicas cannot be made or kept
 storage_fails             now     a day                something cannot be read
 storage_full              now     a day                nothing more is received
@@ -99,7 +99,7 @@ AT_ONCE: Final = frozenset(
         AlertKind.STORAGE_FULL,
     }
 )
-"""Somebody has to act: these do not wait for the day's message."""
+"""A person has to act: these do not wait for the day's message."""
 LOGGED_ELSEWHERE: Final = frozenset(
     {
         AlertKind.NOT_AUTHENTIC,
@@ -108,7 +108,7 @@ LOGGED_ELSEWHERE: Final = frozenset(
         AlertKind.REPLICAS,
     }
 )
-"""Whoever finds these logs them, with all details; the log as a channel leaves them out."""
+"""The part that finds these logs them, with all details; the log as a channel leaves them out."""
 _GRAVITY: Final = {kind: number for number, kind in enumerate(AlertKind)}
 
 
@@ -145,8 +145,8 @@ class Alert(msgspec.Struct, frozen=True):
 
 
 class DatedRecording(msgspec.Struct, frozen=True):
-    """A recording and its legal end, or the end of its hold. camera: its name, "" if nobody vouches
-    for it."""
+    """A recording and its legal end, or the end of its hold. camera: its name, "" if no
+    key proves it."""
 
     id: str
     camera: str
@@ -223,7 +223,7 @@ _REASONS_ABOUT_ONE: Final = {
     ReasonKind.CHANGED: "changed",
     ReasonKind.NOT_VOUCHED: "unvouched",
 }
-"""What the comparison finds as well: a recording is told once, whoever found it."""
+"""What the comparison finds as well: a recording is reported once."""
 _ABOUT_THE_CLOCK: Final = (ReasonKind.CLOCK, ReasonKind.YEARS)
 
 
@@ -315,8 +315,8 @@ def _of_store(facts: OfficeFacts, settings: NotifySettings) -> Iterator[Alert]:
     for one in store.hold_ends:
         days = max(0, -(-(one.due_us - facts.now_us) // DAY))
         if days <= settings.before_days:
-            # Another end is another alert: whoever put it off is told before the new one. It ends
-            # as a day begins; the one before is the last on which it is held.
+            # Another end is another alert: a person who put it off is alerted before the new one.
+            # It ends as a day begins; the one before is the last on which it is held.
             yield replace(
                 _dated(AlertKind.HOLD_ENDS, one, again, days),
                 state=str(one.due_us),
@@ -348,7 +348,7 @@ def _of_office(facts: OfficeFacts, settings: NotifySettings) -> Iterator[Alert]:
         )  # fmt: skip
     for camera, percent in facts.apart_fills:
         if percent >= APART_FILLS_PERCENT:
-            # Each has a key of its own: a place that is full in turns with the free room is told
+            # Each has a separate key: a place that is full in turns with the free room is told
             # once a day as that, and once as one that fills.
             full = "full" if percent >= 100 else ""
             yield Alert(

@@ -1,4 +1,4 @@
-"""Looks every minute at what people have to know, and has it told.
+"""Checks every minute for alerts, and has them sent.
 
 It gathers facts (the last look at the store, what was put apart, when cameras were seen, free room,
 the certificate), decides (`camerad.office.jobs.alert_rules`), and keeps the alerts for
@@ -94,7 +94,7 @@ class AlertWatch:
         self._said: frozenset[str] = frozenset()
 
     def present(self) -> tuple[Alert, ...] | None:
-        """What people have to know at present; None as long as nobody can say."""
+        """Alerts at present; None before the first check."""
         return self._alerts
 
     def unknown(self) -> frozenset[AlertKind]:
@@ -125,11 +125,11 @@ class AlertWatch:
         self._unread = []
         said: set[str] = set()
         nothing: tuple[tuple[str, str], ...] = ()
-        nobody: tuple[CameraSeen, ...] = ()
+        no_cameras: tuple[CameraSeen, ...] = ()
         apart = self._part(APART, self._apart, nothing, said)
         no_places: tuple[tuple[str, int], ...] = ()
         fills = self._part(APART, self._apart_fills, no_places, said)
-        cameras = self._part(CAMERAS, self._seen, nobody, said)
+        cameras = self._part(CAMERAS, self._seen, no_cameras, said)
         free, total = self._part(STORAGE, self._room, (1, 1), said)
         unfinished, waiting = self._part("office/incoming", self._uploads.count, (0, 0), said)
         self._tell(said)

@@ -8,7 +8,7 @@ logged once until it is something else.
 It decides nothing, but it remembers. If the office's ledger has no more what the index has of it,
 the ledger was cut between two entries, or put back from a backup, which nothing in it shows. Then
 that is written into the ledger before the index forgets it, so that retention counts anew
-(`Ledger.record_loss`). So whoever deletes waits for the first look after a start.
+(`Ledger.record_loss`). So deletion waits for the first refresh after a start.
 
 It knows too which cases of the desk the ledger tells of and which have a file. Those whose file is
 gone are logged once, until they are others.
@@ -72,7 +72,7 @@ class IndexJob:
         try:
             self._refresh()
         except InterruptedRefreshError:
-            pass  # nobody looks again
+            pass  # the server ends
         except CameradError as error:
             self._say(f"{error}. Meanwhile the index answers as it was; nothing else waits")
             raise JobFailedError("the index was not brought up to date", AGAIN_SECONDS) from error
@@ -81,7 +81,7 @@ class IndexJob:
         return LOOK_SECONDS
 
     def wait_for_first(self, seconds: float = FIRST_SECONDS) -> None:
-        """Wait until it was looked once, whatever came of it; so long at most."""
+        """Wait until the first refresh has ended or failed, `seconds` at most."""
         self._first.wait(seconds)
 
     def close(self) -> None:
@@ -126,7 +126,7 @@ class IndexJob:
         if lost.count and lost != self._lost_cases:
             log.critical(
                 "the ledger tells of %s of the desk whose file is gone: %s%s. Put them back from a "
-                "backup of office/desk/cases; until then nobody opens others of their numbers",
+                "backup of office/desk/cases; until then no new case gets their numbers",
                 count(lost.count, "case"),
                 ", ".join(f"{name}{ENDING}" for name in lost.some),
                 "" if lost.count == len(lost.some) else ", and more",

@@ -1,4 +1,4 @@
-"""Metrics of the jobs, for Prometheus: what the store has, what people have to know, what ran.
+"""Metrics of the jobs, for Prometheus: store, alerts, runs.
 
 `camerad.office.server.server_metrics` has those of the requests, and the rules for both. Of the
 cameras at most `MOST_CAMERAS` are shown.

@@ -1,11 +1,11 @@
-"""What the office's server does beside the requests, put together from parts.
+"""The office's server with its jobs, put together from parts.
 
 ==============================  ==================================================================
 `retention`, every 15 min       takes new recordings into the office's ledger, compares the store
-                                with it, and deletes what is due; soon after a take-over as well
+                                with it, and deletes what is due; soon after an ingest as well
 `expiry`, every hour            removes uploads to which nothing comes, and ledgers that did not
                                 come whole, and queues the uploads that are complete: what was left
-                                by a server that ended is taken over
+                                by a server that ended is ingested
 `second-copies`, every 15 min   deletes, locks and holds replicas as the ledger has them, if
                                 there are any
 `copying`, every 15 min         makes those that are missing, for ten minutes
@@ -16,7 +16,7 @@
 `desk`, every hour              removes what people held for a while at the desk, if there is one
 ==============================  ==================================================================
 
-Each is `camerad.office.jobs.periodic_job`, so each has a thread of its own.
+Each is `camerad.office.jobs.periodic_job`, so each has a separate thread.
 """
 
 from __future__ import annotations

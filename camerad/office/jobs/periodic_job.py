@@ -1,9 +1,9 @@
-"""Work that the server does again and again beside its requests: one way to do all of it.
+"""Runs the server's periodic work, beside its requests.
 
-Each piece of work has a name, and a thread of its own. So one that hangs, such as a mail server
+Each piece of work has a name, and a separate thread. So one that hangs, such as a mail server
 that does not answer, delays neither another one nor what cameras bring. The work itself says how
 many seconds after its beginning it wants to run again; work that takes longer than that rests
-between two runs all the same. Whatever goes wrong in it is logged, and it is tried again: it never
+between two runs all the same. Its errors are logged, and it is tried again: it never
 ends before the server does. Every run is reported to `ended`, for the metrics.
 """
 

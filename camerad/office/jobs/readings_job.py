@@ -1,4 +1,4 @@
-"""Keeps what a report is made of: adds up the office's ledger, and removes what is old.
+"""Keeps a report's readings: adds up the office's ledger, and removes what is old.
 
 The server adds each epoch of the ledger up within the hour after it was closed. Readings and
 tallies go when they are older than `ReportSettings.keep_months`, by a clock that can be trusted
@@ -25,7 +25,7 @@ from camerad.store.locations import office_place
 LOOK_SECONDS: Final = 3600.0
 """Between two looks,"""
 AGAIN_SECONDS: Final = 60.0
-"""and before the next one if somebody else is at it."""
+"""and before the next one if another process is at it."""
 
 
 class ReadingsJob:

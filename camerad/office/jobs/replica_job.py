@@ -136,7 +136,7 @@ class ReplicaJob:
         return max(SOON_SECONDS, LOOK_SECONDS - taken) if complete else SOON_SECONDS
 
     def _plan(self) -> tuple[LedgerState, ReplicaPlan] | None:
-        """What is to be done now; None if nothing was ever taken over.
+        """What is to be done now; None if nothing was ever ingested.
 
         A file is here before its replica is made, and goes behind its tombstone. So what counts
         of the ledger is read after the store and the directory, and what comes or goes meanwhile is

@@ -1,12 +1,12 @@
-"""Plan of what is to be done with the replicas, from the office's ledger and what is there. Pure.
+"""Plans work on the replicas, from the office's ledger and the store's content. Pure.
 
-Nothing is remembered from one look to the next: a server that lost everything but the ledger and
+Nothing is remembered from one check to the next: a server that lost everything but the ledger and
 the store plans the same.
 
 - A replica of what the ledger calls deleted is deleted, with its hold.
 - A recording without a replica, or with one of another length, gets one.
 - A replica gets the lock and the hold that it should have.
-- A replica that the ledger does not know stays: perhaps its recording is just being taken over, or
+- A replica that the ledger does not know stays: perhaps its recording is just being ingested, or
   the office's directory was put back from an older backup. It is deleted once its lock is over, if
   nothing holds it.
 

@@ -2,8 +2,8 @@
 
 For a directory that lost files, or was lost as a whole. A recording comes back only if it is whole
 and authentic by its camera's key, and ends as its replica's name and the office's ledger say;
-never over another file, and never what the office has deleted. If somebody wrote over a second
-copy, what lies below is tried, the newest first.
+never over another file, and never what the office has deleted. If a replica was
+overwritten, its earlier versions are tried, the newest first.
 
 Order; each line is durable before the next begins:
 

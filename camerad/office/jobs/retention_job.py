@@ -1,10 +1,10 @@
-"""Deletes what is due, by itself (O4).
+"""Deletes due recordings automatically (O4).
 
 Every recording that is not held goes within an hour of its legal end: the server looks every
 quarter of an hour. It does what ``camerad evidence purge`` does, with the same store: new
-recordings are taken over into the office's ledger, the tombstone comes first, and only trusted time
-counts. A hold with an end is released by itself when that is over; then the same rules apply as if
-there had been none.
+recordings are ingested into the office's ledger, the tombstone comes first, and only trusted time
+counts. A hold with an end is released automatically when that is over; then the same rules apply as
+if there had been none.
 
 What keeps a recording beyond its day is logged as a warning, once until it is something else. What
 a look found goes to the alerts and the metrics besides.
@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS: Final = 900.0
 """Between two looks,"""
 AGAIN_SECONDS: Final = 60.0
-"""and before the next one if somebody else works with the store."""
+"""and before the next one if another process works with the store."""
 
 
 _CLOCK: Final = (
@@ -55,7 +55,7 @@ _CLOCK: Final = (
 
 
 class RetentionJob:
-    """directory: the office's. cameras: whose recordings are taken over. key: signs the office's
+    """directory: the office's. cameras: whose recordings are ingested. key: signs the office's
     ledger. clock: whose moments say whether wall time is trusted. looked: is given what every
     complete look found. elsewhere: ids of what has a replica; if its own file has vanished, it
     has its day all the same."""

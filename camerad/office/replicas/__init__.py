@@ -1,4 +1,4 @@
-"""Replicas of recordings, which nobody can remove before their day.
+"""Replicas of recordings, locked against removal before their day.
 
 Imports `base`, `config`, `container`, `ledger` and `store`.
 

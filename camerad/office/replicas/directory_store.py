@@ -2,8 +2,8 @@
 
 Below the directory: ``ID/FINAL.tar`` is a copy, and ``ID/FINAL.lock`` says until when it is kept.
 
-This lock binds camerad alone: whoever may write there can remove a copy at any time. It keeps
-mistakes of an office's own from deleting early, and evidence from going with the office's
+This lock binds camerad alone: a user who may write there can remove a copy at any time. It keeps
+an office's mistakes from deleting early, and evidence from going with the office's
 directory.
 
 Order; each line is durable before the next begins:
@@ -60,7 +60,7 @@ class DirectoryStore:
         return f"directory {self._root}"
 
     def describe_lock(self) -> str:
-        return "camerad alone keeps its locks, and whoever may write there can remove a copy"
+        return "camerad alone keeps its locks, and a user who may write there can remove a copy"
 
     def close(self) -> None:
         """There is nothing to give up."""
@@ -89,7 +89,7 @@ class DirectoryStore:
         except StorageError as error:
             if error.errno != errno.ENOENT or not file_status.exists(path):
                 raise
-            # Somebody has just removed the directory, which was empty.
+            # Another process has just removed the directory, which was empty.
             self._write(target, path, size, lock, anew=again)
 
     def _write(self, target: str, path: str, size: int, lock: Lock, *, anew: bool) -> None:
@@ -142,7 +142,7 @@ class DirectoryStore:
         return found
 
     def _directories(self) -> list[str]:
-        """Those of recordings; what else lies there is somebody else's."""
+        """Directories of recordings; what else lies there is not camerad's."""
         found = (one for one in _names(self._root) if is_id(one))
         return [one for one in found if file_status.is_directory(os.path.join(self._root, one))]
 
@@ -176,8 +176,8 @@ class DirectoryStore:
                 raise ValueError(said)
         except (ValueError, KeyError, TypeError, RecursionError):
             raise ReplicaError(
-                f"{path}: this is no lock of camerad's, so nobody knows until when the copy beside "
-                "it is to be kept; find out what happened, and remove both if that day is over"
+                f"{path}: this is no lock of camerad's, so the last day of the copy beside it is "
+                "unknown; find out what happened, and remove both if that day is over"
             ) from None
         return Lock(until_us, hold)
 

@@ -1,6 +1,6 @@
-"""Until when a replica is locked: exactly the recording's legal end, and never longer.
+"""The day a replica's lock ends: exactly the recording's legal end, and never later.
 
-Pure. A lock that is too long makes lawful deletion impossible, and nobody can take it back. So an
+Pure. A lock that is too long makes lawful deletion impossible, and cannot be taken back. So an
 end is only counted from a wall time that is proven:
 
 - from the recording's own end, if its camera's clock was trusted and does not say that it lies in
@@ -12,9 +12,9 @@ end is only counted from a wall time that is proven:
 An end that is over, or shorter by the ledger, stays shorter. While nothing is proven there is a
 legal hold in the lock's place, which can be taken back; the lock follows
 (`replica_job`), or the hold stays until the recording is deleted. A hold that
-somebody places later is a legal hold too, and changes no lock.
+is placed later is a legal hold too, and changes no lock.
 
-At a take-over the ledger may know the recording already, as where the store was away, or a file was
+At ingest the ledger may know the recording already, as where the store was away, or a file was
 lost and comes again. Then the ledger counts from when it heard of it, and a camera's clock that was
 ahead no longer shows. So the end is taken from the recording alone only while the ledger has not
 heard of it; else there is a hold, and the worker locks by the ledger.
@@ -39,7 +39,7 @@ NEAR_US: Final = 60 * SECOND
 
 
 def lock_at_ingest(said: Skeleton, unknown_at: Moment | None) -> Lock:
-    """The lock of a recording that is just being taken over, by what its file says.
+    """The lock of a recording that is just being ingested, by what its file says.
 
     unknown_at: a moment at which the office's ledger did not know it yet; None if it knows it.
     """

@@ -1,4 +1,4 @@
-"""The section ``second_copy`` of office.yaml: where the replicas lie, if there are any."""
+"""The section ``second_copy`` of office.yaml: the place of replicas, if there is one."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class S3Settings(msgspec.Struct, frozen=True):
     ]
     credentials: Annotated[
         Path,
-        "File with the office's identity at the store, which nobody else may read.",
+        "File with the office's identity at the store, which no other user may read.",
         ABSOLUTE_PATH,
     ]
     region: Annotated[
@@ -148,7 +148,7 @@ def read_credentials(path: str) -> tuple[str, str]:
     if mode & _OTHERS:
         raise UnsafeStoreError(
             f"{path}: other users can read these credentials (mode {mode:04o}): chmod 600 {path}, "
-            "and get others from the store if somebody can have copied them"
+            "and get others from the store if another user can have copied them"
         )
     parser = configparser.RawConfigParser()
     try:

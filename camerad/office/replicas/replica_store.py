@@ -60,8 +60,8 @@ class StoredReplica(NamedTuple):
 class ReplicaStore(Protocol):
     """A store of replicas. Any thread may call it; of one name, one at a time.
 
-    A name may have several versions, since whoever knows the office's password can write over a
-    copy. What was there before stays below, under its own lock.
+    A name may have several versions, since a person who knows the office's password can write over
+    a copy. What was there before stays below, under its own lock.
     """
 
     def put(self, name: str, path: str, size: int, lock: Lock, *, again: bool = False) -> None:
@@ -92,7 +92,7 @@ class ReplicaStore(Protocol):
         it is locked or held, as the store says."""
 
     def list_copies(self) -> list[StoredReplica]:
-        """All that there is, whoever made it. What has no recording's name is left out."""
+        """All replicas, of any maker. What has no recording's name is left out."""
 
     def leftovers(self, before_us: int) -> list[str]:
         """Names of replicas of which an attempt, begun before that time, was interrupted."""

@@ -1,4 +1,4 @@
-"""Makes replicas, and compares each with what was taken over, before anything is signed.
+"""Makes replicas, and compares each with the ingested recording before anything is signed.
 
 A replica counts as made when the store was found to keep locks (`ReplicaStore.probe`), it and its
 lock are there, and what the store returns for it has the SHA-256 that the office's own copy was
@@ -67,12 +67,11 @@ class Replicas:
         self._back: Callable[[], None] = lambda: None
 
     def when_back(self, back: Callable[[], None]) -> None:
-        """back: is told, on any thread, when the store answers again that was away at a
-        take-over."""
+        """back: called, on any thread, when the store answers again that was away at an ingest."""
         self._back = back
 
     def store_answered(self) -> None:
-        """Whoever asked the store got an answer."""
+        """Note that the store has answered a request."""
         if self._away.is_set():
             self._away.clear()
             self._back()
@@ -127,10 +126,10 @@ class Replicas:
         )
 
     def secure(self, path: str, copied: CopiedRecording, unknown_at: Moment | None) -> None:
-        """Make the replica of a recording that is being taken over. path: the office's own
+        """Make the replica of a recording that is being ingested. path: the office's own
         copy, which was read back. unknown_at: a moment at which the office's ledger did not know it
-        yet; None if it knows it. Raises ReplicaError, StorageError and StorageError: then no
-        receipt may be signed."""
+        yet; None if it knows it. Raises ReplicaError and StorageError: then no receipt may
+        be signed."""
         lock = lock_at_ingest(skeleton(path), unknown_at)
         name = name_of(copied.id, copied.final)
         try:
@@ -144,13 +143,13 @@ class Replicas:
 
     def make(self, name: str, path: str, content: Digest, lock: Lock) -> None:
         """Make a replica, unless it is there, and compare it. content: of the file at `path`,
-        as it was verified. It waits until nobody else works on this name. Raises as `secure`."""
+        as it was verified. It waits until no one else has this name's lock. Raises as `secure`."""
         self.probe()
         with self._locks.hold(_lock_of(name)):
             self.make_alone(name, path, content, lock)
 
     def make_alone(self, name: str, path: str, content: Digest, lock: Lock) -> None:
-        """The same, by whoever works on this name `alone`."""
+        """As `make`, for a caller that has this name's lock (`alone`)."""
         self.store.put(name, path, content.bytes, lock)
         if read_back(self.store, name) == content:
             return
@@ -162,8 +161,8 @@ class Replicas:
             )
 
     def alone(self, name: str) -> AbstractContextManager[bool]:
-        """Work on a name while nobody else does, here or at another server. Yields False, at once,
-        if somebody does. Raises StorageError."""
+        """Hold a name's lock, against this server and others. Yields False, at once, if another has
+        it. Raises StorageError."""
         return self._locks.try_hold(_lock_of(name))
 
     def working(self, what: str) -> AbstractContextManager[bool]:

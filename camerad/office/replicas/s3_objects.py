@@ -6,7 +6,7 @@ Order; each line is durable, as far as the store says, before the next begins:
 1. the parts, each of `part_size` bytes; those that an earlier attempt sent are listed, not sent
    again;
 2. the object is completed: it has its name, and nothing locks it yet;
-3. its lock, as an order of its own, and in the mode COMPLIANCE, which nobody can shorten;
+3. its lock, as a separate order, and in the mode COMPLIANCE, which no user can shorten;
 4. the lock is asked for and compared: Ceph ignores one that comes with the beginning of an upload.
 
 A kill between 2 and 4 leaves an object without a lock; the next `put` finds it and sets one. A

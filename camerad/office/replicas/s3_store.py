@@ -1,9 +1,9 @@
 """Replicas in an S3 bucket: SeaweedFS, Ceph's RADOS Gateway, and others.
 
 Some stores take the orders of Object Lock and forget them; some buckets have a way around their
-lock. So the office tries that on objects of its own, at each start, before it trusts a bucket:
+lock. So the office tries that on test objects, at each start, before it trusts a bucket:
 
-1. the bucket keeps versions, has Object Lock, and sets no lock of its own, which would be too long;
+1. the bucket keeps versions, has Object Lock, and sets no default lock, which would be too long;
 2. an object with a lock: to delete its version, the same with the order to pass over a weaker lock,
    to shorten the lock, and to turn it into a weaker one all have to be refused; it is still there,
    and its lock is what it was;
@@ -75,9 +75,8 @@ class S3Store(S3Objects):
             )
         if found.get("Rule"):
             raise UnsafeStoreError(
-                f"{bucket}: the bucket locks every object by a rule of its own (default "
-                "retention), and a lock that is too long makes lawful deletion impossible: remove "
-                "that rule"
+                f"{bucket}: the bucket locks every object by a default retention, and a lock that "
+                "is too long makes lawful deletion impossible: remove that rule"
             )
         if not self._keeps_versions():
             raise self._unsafe("the bucket does not keep versions")

@@ -1,4 +1,4 @@
-"""Who may do what through the control socket, and how often."""
+"""Rights and limits of users on the control socket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is counted, and that Prometheus' own library reads it."""
+"""Metrics of the camera, read by Prometheus' own library."""
 
 from __future__ import annotations
 

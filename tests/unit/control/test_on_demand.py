@@ -1,4 +1,4 @@
-"""Nobody loads HTTP before somebody asks; who asks first is answered like everybody else."""
+"""HTTP is loaded at the first request, which is answered like every other."""
 
 from __future__ import annotations
 

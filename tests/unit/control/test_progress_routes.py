@@ -1,4 +1,4 @@
-"""How handing over goes, over the socket."""
+"""Progress of the upload, over the socket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the motor does: one cue after the other, a hand at once, and stillness between both."""
+"""Cues of the motor: one cue after the other, a hand at once, and stillness between both."""
 
 from __future__ import annotations
 

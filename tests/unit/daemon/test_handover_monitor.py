@@ -1,4 +1,4 @@
-"""How handing over goes, as the daemon keeps it beside the stage machine."""
+"""Progress of the upload, kept beside the stage machine."""
 
 from __future__ import annotations
 

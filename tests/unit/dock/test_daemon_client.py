@@ -1,4 +1,4 @@
-"""What a hand-over asks the daemon, and what it makes of answers that are none."""
+"""The upload's requests to the daemon, and invalid answers to them."""
 
 from __future__ import annotations
 

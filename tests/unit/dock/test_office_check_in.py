@@ -1,4 +1,4 @@
-"""A camera checks in at each docking, and hears what the office has for it."""
+"""A camera checks in at each docking, and receives the office's offers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The daemon is told how handing over goes: the newest word, again and again, and nobody waits."""
+"""Progress of the upload reaches the daemon: the newest state, repeatedly, without waiting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a recording leaves in the controller's heap: nothing of its pictures."""
+"""No picture of a recording stays in the controller's heap."""
 
 from __future__ import annotations
 

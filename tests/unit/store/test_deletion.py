@@ -1,4 +1,4 @@
-"""What goes, in which order, and only with its tombstone."""
+"""Deletion: its order, and never without a tombstone."""
 
 from __future__ import annotations
 

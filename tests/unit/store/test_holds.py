@@ -1,4 +1,4 @@
-"""Who may hold what, and how often."""
+"""Holds: rights and limits."""
 
 from __future__ import annotations
 

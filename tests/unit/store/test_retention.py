@@ -1,4 +1,4 @@
-"""Who may go, who may not, and who is told before."""
+"""Retention: recordings that may go, that may not, and alerts before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ledger says what became of an update, once."""
+"""The ledger has the outcome of an update, once."""
 
 from __future__ import annotations
 

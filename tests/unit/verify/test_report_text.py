@@ -1,4 +1,4 @@
-"""What a person reads of a check that found much."""
+"""The text of a report with many findings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mail, to a real server over TLS on loopback; and what goes wrong is said in words."""
+"""Mail, to a real server over TLS on loopback; failures are reported in words."""
 
 from __future__ import annotations
 

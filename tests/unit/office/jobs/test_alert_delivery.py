@@ -292,7 +292,7 @@ def test_the_log_gets_what_nobody_else_logs_at_once_and_in_english(
         post.deliver(URGENT, apart)
     (said,) = [one.message for one in caplog.records]
     assert said.startswith("The storage takes nothing more: "), "the headline as well"
-    assert "(receive.reserve_gib)" in said, "put apart: whoever did that has logged it"
+    assert "(receive.reserve_gib)" in said, "quarantined: ingest has logged it"
 
 
 def test_what_went_away_and_comes_back_is_told_again_at_most_once_a_day(post: Post) -> None:

@@ -1,4 +1,4 @@
-"""Each alert is told once, and again only when it should be; what is forgotten is repeated."""
+"""Each alert is sent once, and again only when it is due; a forgotten one is repeated."""
 
 from __future__ import annotations
 

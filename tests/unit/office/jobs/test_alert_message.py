@@ -1,4 +1,4 @@
-"""Messages can be read aloud, in both languages, and say nothing of who wore a camera."""
+"""Messages can be read aloud, in both languages, and never name a camera's wearer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people have to be told follows from facts, and every kind of alert has its cause."""
+"""Alerts follow from facts, and every kind of alert has its cause."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the server finds out about its office: by real files, a real store, and a real register."""
+"""Facts that the server gathers about its office: real files, a real store, a real register."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def test_what_was_put_apart_is_told_with_the_camera_s_name(watched: Watched) -> 
     assert list(list_apart(str(watched.vault.root))) == [(KID, ONE)]
     register(watched.vault.register, ("other", SigningKey.generate().public, ()))
     (one,) = watched.look()[AlertKind.PUT_APART]
-    assert one.camera == KID, "nobody knows its name any more"
+    assert one.camera == KID, "the register has no name of it any more"
 
 
 def test_that_the_place_of_what_was_put_apart_fills_is_told(
@@ -210,7 +210,7 @@ def test_a_camera_that_never_came_is_told_by_the_day_it_was_collected(watched: W
     watched.clock.advance(9 * DAY)
     assert [one.camera for one in watched.look()[AlertKind.CAMERA_NOT_SEEN]] == ["cam-1"]
     revoke(watched.vault.root, KID)
-    assert AlertKind.CAMERA_NOT_SEEN not in watched.look(), "whoever withdrew it knows"
+    assert AlertKind.CAMERA_NOT_SEEN not in watched.look(), "the office revoked it on purpose"
 
 
 def test_storage_without_room_is_told(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:

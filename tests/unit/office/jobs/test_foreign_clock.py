@@ -1,4 +1,4 @@
-"""What one camera signs tells nothing of the office's own time, by which all else is kept."""
+"""One camera's signed times do not move the office's time, by which all else is kept."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_another_camera_s_recordings_stay_whatever_time_one_names(
 
 
 def test_what_names_no_camera_is_taken_in_as_what_nobody_vouches_for(tmp_path: Path) -> None:
-    """As a file that somebody puts into the office's directory by hand."""
+    """As a file that a person puts into the office's directory by hand."""
     office = Office(tmp_path)
     boot_us, past_us = 400 * DAY, office.clock.wall_us() - 10 * YEAR
     members = forged(FORGED[0], office.boot_id, boot_us, past_us, "")

@@ -1,4 +1,4 @@
-"""The whole server beside its requests: it tells people, is watched, and waits for nobody."""
+"""The whole server with its jobs: alerts, metrics, and starts that wait for nothing."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_what_is_put_apart_is_mailed_at_once_and_counted(
     assert told["Subject"] == "camerad: Eine Aufzeichnung wurde nicht angenommen"
     text = told.get_content()  # type: ignore[attr-defined]
     assert ONE in text and "cam-1" in text
-    # Whoever starts again knows what it has told.
+    # A server that starts again knows the alerts it has sent.
     with MailServer(context) as mail:
         smtp = replace(smtp, port=mail.port)
         with scene.told(NotifySettings("de", smtp=smtp)) as client:
@@ -242,7 +242,7 @@ def test_a_port_for_prometheus_that_is_taken_is_said_and_leaves_nothing_running(
 def test_while_the_storage_is_not_mounted_nothing_is_made_in_its_place(
     scene: Scene, camera: Camera, tmp_path: Path
 ) -> None:
-    """Whatever the server does by itself, and whatever cameras ask for; and people are told."""
+    """All jobs of the server and all requests of cameras; and alerts are sent."""
     there, away = scene.directory, tmp_path / "away"
     ca = authority()
     (tmp_path / "notify.pem").write_text(ca.pem)

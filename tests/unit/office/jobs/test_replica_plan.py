@@ -1,4 +1,4 @@
-"""What is to be done with replicas follows from ledger and store alone."""
+"""The plan for replicas follows from ledger and store alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole server with a bucket: what a camera sees of the replica, and what comes back."""
+"""The whole server with a bucket: answers to a camera, and restored recordings."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def test_o2_a_camera_gets_its_receipt_when_the_bucket_has_the_copy(
     scene: OfficeScene, camera: Camera, bucket: S3Scene
 ) -> None:
     path = camera.put(ONE)
-    # Somebody works with the store, so the server's own ledger knows nothing of the recording when
-    # its copy is made. If it did, there would be a hold first, and the lock in its place later.
+    # Another process works with the store, so the server's own ledger does not know the recording
+    # when its copy is made. Otherwise there would be a hold first, and a lock in its place later.
     office = Path(office_place(str(scene.directory)).ledger).parent
     office.mkdir()
     claim = disk.claim(str(office))

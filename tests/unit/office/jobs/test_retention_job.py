@@ -1,4 +1,4 @@
-"""O4: what is due goes by itself, within an hour of trusted time; what is held stays."""
+"""O4: due recordings go automatically, within an hour of trusted time; held ones stay."""
 
 from __future__ import annotations
 
@@ -277,7 +277,7 @@ def test_o4_a_hold_ends_by_trusted_time_alone(office: Office) -> None:
 
 
 def test_o4_what_is_held_without_an_end_too_stays(office: Office) -> None:
-    """And of several ends the last counts, whoever placed them in whatever order."""
+    """And of several ends the last counts, in any order and by any person."""
     office.take(ONE, TWO)
     office.worker.look()
     now_us = office.clock.wall_us()

@@ -129,11 +129,11 @@ class S3Scene:
         return S3Settings(credentials=self.credentials, **(named | other))
 
     def open(self) -> ReplicaStore:
-        # It remembers nothing; a client of its own would be the same again.
+        # It remembers nothing; a separate client would be the same again.
         return S3Store(self.store.bucket)
 
     def reach(self, **other: Any) -> S3Store:
-        """The store with a client of its own. other: settings that are not those of the scene."""
+        """The store with a separate client. other: settings that are not those of the scene."""
         store = S3Store(Bucket(self.settings(**other)))
         store.bucket.client.meta.events.register("before-send.s3.UploadPart", self._count)
         return store
