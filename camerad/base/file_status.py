@@ -12,7 +12,7 @@ import pwd
 import stat
 from typing import Final
 
-from camerad.base.storage_errors import FORBIDDEN, ForbiddenError, explain
+from camerad.base.storage_errors import FORBIDDEN, ForbiddenError, explain, explaining
 
 _NOTHING: Final = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 """Errors of the system for a name that does not exist."""
@@ -142,6 +142,29 @@ def open_directory(directory: str, *, linked: bool = False) -> int:
         if not linked and is_link(directory):
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
         raise
+
+
+FileVersion = tuple[int, int, int, int]
+"""A file, and its last change: inode, bytes, and the times of change of content and of state."""
+
+
+def version_of(path: str) -> FileVersion | None:
+    """The version of a file or of the names in a directory; None if nothing has the name. Raises
+    StorageError."""
+    try:
+        found = os.lstat(path)
+    except OSError as error:
+        if error.errno in _NOTHING:
+            return None
+        raise explain("look at it", path, error) from error
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def versions_in(directory: str) -> tuple[tuple[str, FileVersion | None], ...]:
+    """The name and version of everything in a directory. Raises StorageError."""
+    with explaining("list the directory", directory):
+        names = sorted(os.listdir(directory))
+    return tuple((name, version_of(os.path.join(directory, name))) for name in names)
 
 
 def identity_of(file: int | str) -> tuple[int, int]:

@@ -96,7 +96,7 @@ def _named_by(place: Place, recording: str) -> str:
         return "the ledger" if known.deleted is None else ""
     if place.kind is PlaceKind.OFFICE:
         for holding in (one for one in place.holdings if not one.broken):
-            if receipts.mentions(holding.receipts, recording):
+            if recording in receipts.named(holding.receipts):
                 return "a receipt"
     return ""
 

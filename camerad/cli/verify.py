@@ -33,10 +33,9 @@ from camerad.evidence.cross_check import (
     describe_absent,
     find_disagreements,
 )
-from camerad.ledger.audit import LedgerFinding, Witnessed, audit_ledger
+from camerad.ledger.audit import LedgerFinding, Witnessed, audit_ledger, read_state
 from camerad.ledger.entries import Head
 from camerad.ledger.ledger_state import LedgerState
-from camerad.ledger.state_memory import read_state
 from camerad.store import receipts
 from camerad.store.inventory import find_strays
 from camerad.store.listing import Listing
@@ -363,8 +362,8 @@ def _with_named(
         more: list[FiledReceipt] = []
         try:
             if missing:
-                seen = {one.path for one in counted}
-                more = receipts.read_named(holding.receipts, missing, seen)
+                others = map(receipts.unproven, receipts.paths(holding.receipts))
+                more = [one for one in others if one is not None and one.sha256 in missing]
         except ForbiddenError as error:
             summary.add_unread(error)
         yield holding, sorted([*counted, *more], key=lambda one: one.path)

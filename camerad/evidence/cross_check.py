@@ -188,7 +188,8 @@ class _Comparison:
         for path in receipts.paths(holding.receipts):
             if path in counted:
                 continue
-            if receipts.is_signed(path, self._checked.unproven):
+            other = receipts.unproven(path)
+            if other is not None and other.is_by(self._checked.unproven):
                 text = (
                     f"{path}: it is signed by a key that lies beside it: this finds accidents, but "
                     "not somebody who could change both; name the office's key with --office-key"

@@ -222,8 +222,8 @@ def _is_receipted(place: Place) -> bool:
     own = receipts.read_directory_id(place.root)
     for holding in place.holdings:
         for path in () if holding.broken else receipts.paths(holding.receipts):
-            said = receipts.unproven(path)
-            if said is not None and said.directory != own:
+            filed = receipts.unproven(path)
+            if filed is not None and filed.receipt.directory != own:
                 return True
     return False
 

@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from camerad.base.text import count
+from camerad.base.version_cache import VersionCache
 from camerad.container import jws
 from camerad.container.keys import KeyRing
 from camerad.container.severity import Severity
@@ -42,6 +43,10 @@ from camerad.ledger.tombstone_ages import LedgerTimes, judge
 
 MOST_UNREAD: Final = 10_000
 """Entries that cannot be read, which are counted: each is remembered by its SHA-256."""
+MOST_RECORDINGS: Final = 4_000
+"""The state of a ledger that knows of more is not remembered."""
+_STATES: Final = VersionCache[LedgerState](32)
+"""Of as many cameras as hand over at the same time, and some."""
 
 
 class LedgerFinding(msgspec.Struct, frozen=True):
@@ -90,6 +95,29 @@ class Witnessed(msgspec.Struct, frozen=True):
                 f"back to an older state cannot be excluded {elsewhere}"
             )
         return ""
+
+
+def read_state(directory: str, keys: KeyRing) -> LedgerState:
+    """The state of a ledger's entries, remembered as long as the newest epoch has the same bytes.
+
+    The newest epoch says everything that the ledger knows, so only that is read. If something is
+    wrong with it, all epochs are read, as by `read_ledger`, and nothing is remembered; what was
+    wrong is not reported here. Raises StorageError.
+    """
+    files = log_segments.list_files(directory)
+    name = files.name(files.newest)
+    if name is None or files.newest < max(files.checkpoints, default=0):
+        return read_ledger(directory, keys)[0]
+    content = log_segments.read_file(directory, name)
+    version = (files.newest, hashlib.sha256(content).digest(), frozenset(keys))
+    if (known := _STATES.get(directory, version)) is not None:
+        return known
+    reading = log_segments.read_epoch(None, files.newest, content, keys, log_segments.ignore_entry)
+    if reading.state is None or not reading.preamble or reading.damage:
+        return read_ledger(directory, keys)[0]
+    if len(reading.state.recordings) <= MOST_RECORDINGS:  # no ledger takes the room of the others'
+        _STATES.put(directory, version, reading.state)
+    return reading.state
 
 
 def read_ledger(

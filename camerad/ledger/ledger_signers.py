@@ -8,22 +8,21 @@ believed by that but which keys signed: what an entry says is read and checked e
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Final
 
 import msgspec
 
-from camerad.base.storage_errors import explaining
+from camerad.base import file_status
+from camerad.base.version_cache import VersionCache
 from camerad.container import jws
 from camerad.container.keys import KeyRing
 from camerad.ledger import log_segments
 from camerad.ledger.audit import entry_in, tokens_in
 
-MOST: Final = 32
-"""Ledgers that are remembered."""
-_Version = tuple[int, int, int, int]
-"""Inode, bytes, and the times of change of content and of state, nanoseconds."""
+MOST_EPOCHS: Final = 4_000
+"""Epochs that are remembered: those of some offices."""
 
 
 class Signers(msgspec.Struct, frozen=True):
@@ -46,53 +45,19 @@ class Signers(msgspec.Struct, frozen=True):
         return found
 
 
-class _Remembered(msgspec.Struct):
-    """Of one ledger. keys: that it was read with. epochs: by the names of their files."""
-
-    keys: frozenset[str]
-    epochs: dict[str, tuple[_Version, Signers]] = msgspec.field(default_factory=dict)
-
-
-class SignerMemory:
-    """Any thread may ask."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._known: dict[str, _Remembered] = {}
-
-    def read(self, directory: str, keys: KeyRing) -> Signers:
-        """Who signed a ledger, as far as it is by `keys`. Raises StorageError."""
-        shelf = log_segments.list_files(directory)
-        names = [shelf.name(number) or "" for number in sorted(shelf.epochs | shelf.damaged)]
-        with self._lock:
-            known = self._known.pop(directory, None)
-            if known is None or known.keys != frozenset(keys):
-                known = _Remembered(frozenset(keys))
-            before, known.epochs = known.epochs, {}
-            for name in names:
-                version = _version(os.path.join(directory, name))
-                found = before.get(name)
-                if found is None or found[0] != version:
-                    found = version, _signers_in(log_segments.read_file(directory, name), keys)
-                known.epochs[name] = found
-            self._known[directory] = known
-            if len(self._known) > MOST:
-                del self._known[next(iter(self._known))]
-            return _together([one for _, one in known.epochs.values()])
-
-
-_MEMORY: Final = SignerMemory()
+_EPOCHS: Final = VersionCache[Signers](MOST_EPOCHS)
 
 
 def signers(directory: str, keys: KeyRing) -> Signers:
-    """As `SignerMemory.read`, with what this process remembers."""
-    return _MEMORY.read(directory, keys)
-
-
-def _version(path: str) -> _Version:
-    with explaining("look at the ledger", path):
-        state = os.lstat(path)
-    return state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
+    """Who signed a ledger, as far as it is by `keys`. Raises StorageError."""
+    shelf = log_segments.list_files(directory)
+    found = []
+    for number in sorted(shelf.epochs | shelf.damaged):
+        name = shelf.name(number) or ""
+        path = os.path.join(directory, name)
+        version = file_status.version_of(path), frozenset(keys)
+        found.append(_EPOCHS.find(path, version, partial(_signers_in, directory, name, keys)))
+    return _together(found)
 
 
 def _together(epochs: list[Signers]) -> Signers:
@@ -104,9 +69,10 @@ def _together(epochs: list[Signers]) -> Signers:
     return Signers(last, frozenset().union(*(one.all for one in epochs)), replaced)
 
 
-def _signers_in(content: bytes, keys: KeyRing) -> Signers:
+def _signers_in(directory: str, name: str, keys: KeyRing) -> Signers:
     """One entry with a good signature is enough for a key. So only these lines are taken apart:
     those that may name a replaced key, those by a key without a good entry so far, and the last."""
+    content = log_segments.read_file(directory, name)
     spelled = jws.spellings(b'"replaces":"')
     found: set[str] = set()
     replaced = {}

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
@@ -21,7 +20,7 @@ from typing import Final
 from camerad.base import file_status
 from camerad.base.errors import StorageError
 from camerad.base.safe_read import read_plain
-from camerad.base.storage_errors import explaining
+from camerad.base.version_cache import VersionCache
 from camerad.container import jws
 from camerad.ledger import log_segments
 from camerad.store.locations import Holding, holding_ending, holding_stem
@@ -30,8 +29,7 @@ MOST_DIRECTORIES: Final = 4000
 """Of how many it is remembered who signed there."""
 _HEADER: Final = 256
 """A token's header has fewer bytes."""
-_LOCK: Final = threading.Lock()
-_SIGNED: Final = dict[str, tuple[tuple[object, ...], frozenset[str]]]()
+_SIGNED: Final = VersionCache[frozenset[str]](MOST_DIRECTORIES)
 
 
 def by_camera(holdings: Sequence[Holding]) -> list[list[Holding]]:
@@ -62,25 +60,8 @@ def _signed(directory: str) -> frozenset[str]:
     """How the names of directories end of the keys by which a ledger's files begin."""
     if not file_status.is_directory(directory):
         return frozenset()
-    version = _version(directory)  # before they are read
-    with _LOCK:
-        known = _SIGNED.pop(directory, None)
-    found = known[1] if known is not None and known[0] == version else _read_signed(directory)
-    with _LOCK:
-        _SIGNED[directory] = version, found
-        if len(_SIGNED) > MOST_DIRECTORIES:
-            del _SIGNED[next(iter(_SIGNED))]
-    return found
-
-
-def _version(directory: str) -> tuple[object, ...]:
-    """What tells a ledger's files from what they were."""
-    found = []
-    with explaining("look at the ledger", directory), os.scandir(directory) as entries:
-        for entry in entries:
-            at = entry.stat(follow_symlinks=False)
-            found.append((entry.name, at.st_ino, at.st_size, at.st_mtime_ns, at.st_ctime_ns))
-    return tuple(sorted(found))
+    version = file_status.versions_in(directory)
+    return _SIGNED.find(directory, version, lambda: _read_signed(directory))
 
 
 def _read_signed(directory: str) -> frozenset[str]:

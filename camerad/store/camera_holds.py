@@ -231,9 +231,7 @@ def _released(
     known = still.complete and still.current
     if not gone or not known or not file_status.is_directory(holding.ledger):
         return []
-    ended, _ = _ENDED.find(
-        holding, trusted, lambda: _ends_in(holding, trusted, gone), frozenset(gone)
-    )
+    ended, _ = _ENDED.find(holding, trusted, lambda: _ends_in(holding, trusted, gone), set(gone))
     return [one for one in ended if one.recording in gone]
 
 

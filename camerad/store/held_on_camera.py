@@ -12,20 +12,20 @@ read again at once, whatever its camera brings (`AGAIN`).
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import chain
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
 from camerad.base import file_status
 from camerad.base.errors import StorageError
-from camerad.base.storage_errors import explaining
+from camerad.base.file_status import FileVersion
+from camerad.base.version_cache import VersionCache
 from camerad.container import jws
 from camerad.container.keys import KeyRing
 from camerad.container.recording_files import SUFFIX, list_names
@@ -66,55 +66,58 @@ class Held(msgspec.Struct, frozen=True):
     current: bool = True
 
 
+class _Reading(NamedTuple, Generic[_T]):
+    """A result. again: on the monotonic clock; it stands until then, whatever the files are.
+    failed: why there is none."""
+
+    found: _T
+    again: float = 0.0
+    failed: StorageError | None = None
+
+
 class LedgerMemory(Generic[_T]):
-    """What was found in cameras' ledgers, until they are others. unknown: stands for what was not
-    read. most: of all together, in the unit of `size`. Any thread may ask."""
+    """Results of reading cameras' ledgers, until their files change.
+
+    unknown: stands for what was not read. most: of all together, in the unit of `size`.
+    Thread-safe.
+    """
 
     def __init__(self, unknown: _T, most: int, size: Callable[[_T], int] = lambda _: 1) -> None:
-        self._unknown = unknown
-        self._most = most
-        self._size = size
-        self._lock = threading.Lock()
-        self._known: dict[str, tuple[tuple[object, ...], _T, float]] = {}
-        self._failed: dict[str, StorageError] = {}
+        self._unknown: Final = unknown
+        self._cache: Final = VersionCache[_Reading[_T]](most, lambda one: size(one.found))
 
     def find(
         self,
         holding: Holding,
         keys: KeyRing,
         read: Callable[[], _T],
-        about: frozenset[str] = frozenset(),
+        about: object = None,
     ) -> tuple[_T, bool]:
         """What `read` finds, or found; and whether that was in the files as they are now, by the
         same keys and about the same. Raises as it does, and StorageError."""
-        name = f"{holding.root} {holding.ledger}"
-        version = (*version_of(holding, keys), about)  # before they are read
-        with self._lock:
-            known, failed = self._known.get(name), self._failed.get(name)
-        if known is not None and (known[0] == version or time.monotonic() < known[2]):
-            return known[1], known[0] == version
+        name = holding.root, holding.ledger
+        files = version_of(holding, keys)  # before they are read
+        version = files, about
+        known = self._cache.latest(name)
+        reading = known[1] if known is not None else _Reading(self._unknown)
+        current = known is not None and known[0] == version and reading.failed is None
+        if current or time.monotonic() < reading.again:
+            return reading.found, current
         if getattr(_WITHIN, "claim", False):
-            if failed is not None:
-                raise failed
-            return self._unknown if known is None else known[1], False
-        size = sum(one[2] for one in version if isinstance(one, tuple))
+            if reading.failed is not None:
+                raise reading.failed
+            return reading.found, False
         # Requests about other cameras do not wait for one with a large ledger.
-        with _READING if size > SMALL else contextlib.nullcontext():
+        with _READING if files.bytes > SMALL else contextlib.nullcontext():
             began = time.thread_time()
             try:
                 found = read()
             except StorageError as error:
-                with self._lock:
-                    self._failed[name] = error
+                self._cache.put(name, version, _Reading(self._unknown, failed=error))
                 raise
             took = time.thread_time() - began
         again = time.monotonic() + (AGAIN * took if took > LONG_SECONDS else 0)
-        with self._lock:
-            self._failed.pop(name, None)
-            self._known.pop(name, None)
-            self._known[name] = version, found, again
-            while sum(self._size(one[1]) for one in self._known.values()) > self._most:
-                del self._known[next(iter(self._known))]
+        self._cache.put(name, version, _Reading(found, again))
         return found, True
 
 
@@ -136,17 +139,27 @@ def nothing_read() -> Iterator[None]:
         _WITHIN.claim = False
 
 
-def version_of(holding: Holding, keys: KeyRing) -> tuple[object, ...]:
-    """What tells all that is here of a camera's ledger from what it was. Raises StorageError."""
-    found: list[object] = [frozenset(keys), holding.ledger]
-    for directory in (holding.ledger, holding.earlier_ledger):
-        if not file_status.is_directory(directory):
-            continue
-        with explaining("look at the ledger", directory):
-            for name in sorted(os.listdir(directory)):
-                at = os.lstat(os.path.join(directory, name))
-                found.append((name, at.st_ino, at.st_size, at.st_mtime_ns, at.st_ctime_ns))
-    return tuple(found)
+class LedgerVersion(NamedTuple):
+    """Of all that is here of a camera's ledger: its files, and the keys that it is read by."""
+
+    keys: frozenset[str]
+    files: tuple[tuple[str, str, FileVersion | None], ...]
+
+    @property
+    def bytes(self) -> int:
+        """Of all files."""
+        return sum(version[1] for _, _, version in self.files if version is not None)
+
+
+def version_of(holding: Holding, keys: KeyRing) -> LedgerVersion:
+    """The present version. Raises StorageError."""
+    directories = (holding.ledger, holding.earlier_ledger)
+    files = (
+        (directory, name, version)
+        for directory in filter(file_status.is_directory, directories)
+        for name, version in file_status.versions_in(directory)
+    )
+    return LedgerVersion(frozenset(keys), tuple(files))
 
 
 _MEMORY: Final = LedgerMemory(

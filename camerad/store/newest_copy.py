@@ -41,7 +41,7 @@ def with_newest_copies(place: Place, keys: KeyRing) -> Place:
     newest: dict[str, str] = {}
     for several in by_camera(with_copy):
         if len(several) > 1:
-            others = frozenset(repr(version_of(one, keys)) for one in several[1:])
+            others = [version_of(one, keys) for one in several[1:]]
             newest |= _NEWEST.find(several[0], keys, partial(_newest_of, several, keys), others)[0]
     return replace(
         place,

@@ -10,6 +10,10 @@ they are lost.
 The device signs what was copied by stick or card, the office what came through the dock. Both count
 alike. The office's key vouches for receipts alone: never for a recording, nor for a device's
 ledger.
+
+What a receipt says is remembered as long as its file stays the same, so that not all of them are
+read again for each question. A receipt that another process adds, changes or removes is noticed at
+once.
 """
 
 from __future__ import annotations
@@ -19,8 +23,8 @@ import errno
 import logging
 import os
 import re
-from collections.abc import Container, Iterable, Iterator
-from typing import Final
+from collections.abc import Collection, Iterable, Iterator
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -31,6 +35,7 @@ from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import read_plain
 from camerad.base.text import printable
+from camerad.base.version_cache import VersionCache
 from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.ledger.entries import Head
@@ -48,8 +53,6 @@ make one small file durable."""
 LEDGER_BEGUN: Final = "+ledger"
 """Behind the id of an office's directory in a receipt: its own ledger had begun by then."""
 _NAME: Final = re.compile(r"([0-9]{4,9})\.jws")
-FileVersion = tuple[int, int, int, int]
-"""Which file, and what has become of it: inode, size, and times of its content and of itself."""
 
 
 class CopiedRecording(msgspec.Struct, frozen=True):
@@ -82,6 +85,13 @@ class Receipt(msgspec.Struct, frozen=True):
         return self.directory.removesuffix(LEDGER_BEGUN)
 
 
+class ReceiptedCopy(NamedTuple):
+    """What a receipt says of a recording. directory: id of the office's directory that it names."""
+
+    copied: CopiedRecording
+    directory: str
+
+
 class FiledReceipt(msgspec.Struct, frozen=True):
     """A receipt in its file. sha256: of its token."""
 
@@ -89,6 +99,26 @@ class FiledReceipt(msgspec.Struct, frozen=True):
     receipt: Receipt
     token: bytes
     sha256: str
+
+    @property
+    def copies(self) -> tuple[ReceiptedCopy, ...]:
+        """What it says of each recording."""
+        directory = self.receipt.directory_id
+        return tuple(ReceiptedCopy(one, directory) for one in self.receipt.recordings)
+
+    def is_by(self, keys: KeyRing) -> bool:
+        """Whether one of `keys` signed it as its own."""
+        try:
+            parse(self.token, keys)
+        except jws.JwsError:
+            return False
+        return True
+
+
+MOST_KEPT: Final = 200_000
+"""Receipts of which something is remembered: about half a kilobyte each."""
+_NAMED: Final = VersionCache[frozenset[str]](MOST_KEPT)
+_COPIES: Final = VersionCache[tuple[ReceiptedCopy, ...]](MOST_KEPT)
 
 
 def paths(directory: str) -> list[str]:
@@ -119,72 +149,86 @@ def said_of(token: bytes, recording: str) -> CopiedRecording | None:
     return next((one for one in said if one.id == recording), None)
 
 
+def unproven(path: str) -> FiledReceipt | None:
+    """The receipt in a file, its signature unchecked; None if it is none, or cannot be read, which
+    a check of the directory reports. Raises ForbiddenError: what is unknown is not "none"."""
+    try:
+        token = read_plain(path, "receipt", jws.LONGEST + 1)
+        statement = jws.parse(token)
+        receipt = jws.decode(statement, RECEIPT, Receipt)
+    except storage_errors.ForbiddenError:
+        raise
+    except (StorageError, jws.JwsError):
+        return None
+    if receipt.kid != statement.kid:
+        return None
+    return FiledReceipt(path, receipt, token, jws.digest(token))
+
+
 def read(directory: str, keys: KeyRing, about: str = "") -> Iterator[FiledReceipt]:
-    """The receipts in a directory, in their order.
+    """The receipts in a directory, in their order; every signature is checked.
 
     Those that are not by `keys`, or cannot be read, are left out, and the log says so. about: only
     receipts about this recording are needed. A missing directory has none. Raises StorageError if
     the directory cannot be read, and ForbiddenError if this user may not read all of it.
     """
-    return read_files(paths(directory), keys, about)
-
-
-def read_files(files: Iterable[str], keys: KeyRing, about: str = "") -> Iterator[FiledReceipt]:
-    """The receipts in these files; otherwise as `read`."""
-    spelled = jws.spellings(jws.canonical(about)[1:-1])
-    for path in files:
-        try:
-            token = read_plain(path, "receipt", jws.LONGEST + 1)
-            if about and not any(one in token for one in spelled):
-                continue
-            yield FiledReceipt(path, parse(token, keys), token, jws.digest(token))
-        except storage_errors.ForbiddenError:
-            raise  # what is there, and unknown, must not be taken for what is not there
-        except (StorageError, jws.JwsError) as error:
-            _log.warning(
-                "not counted as a receipt: %s: %s",
-                printable(path),
-                printable(error),
-                extra=MessageId.NOT_LISTED.extra,
-            )
-
-
-def read_named(
-    directory: str, named: Container[str], counted: Container[str]
-) -> list[FiledReceipt]:
-    """The receipts in a directory that something else vouches for, by any signer.
-
-    named: SHA-256 of their tokens, as a device's own ledger has them. counted: paths to pass over.
-    Raises StorageError if the directory cannot be read; a file that cannot be is left out.
-    """
-    found = []
     for path in paths(directory):
-        if path in counted:
-            continue
-        try:
-            token = read_plain(path, "receipt", jws.LONGEST + 1)
-            sha256 = jws.digest(token)
-            if sha256 in named:
-                statement = jws.parse(token)
-                receipt = jws.decode(statement, RECEIPT, Receipt)
-                if receipt.kid == statement.kid:
-                    found.append(FiledReceipt(path, receipt, token, sha256))
-        except storage_errors.ForbiddenError:
-            raise  # what is there, and unknown, must not be taken for what is not there
-        except (StorageError, jws.JwsError):
-            continue  # it is no receipt, which `read` has logged
+        if not about or about in _named_in(path, about):
+            found = _proven(path, keys)
+            if found is not None:
+                yield found
+
+
+def copied_by(directory: str, keys: KeyRing) -> dict[str, ReceiptedCopy]:
+    """What the receipts in a directory say of each recording; the last one counts. Leaves out and
+    raises as `read`. A signature is checked once, as long as the file and `keys` are the same."""
+    found: dict[str, ReceiptedCopy] = {}
+    for path in paths(directory):
+        version = file_status.version_of(path), frozenset(keys)
+        copies = _COPIES.get(path, version)
+        if copies is None:
+            filed = _proven(path, keys)
+            copies = () if filed is None else filed.copies
+            _COPIES.put(path, version, copies)
+        found |= {one.copied.id: one for one in copies}
     return found
 
 
-def is_signed(path: str, keys: KeyRing) -> bool:
-    """Whether one of `keys` signed the receipt in a file. Raises ForbiddenError."""
+def named(directory: str) -> set[str]:
+    """Ids of the recordings that receipts in a directory name, by any signer. Raises as `read`."""
+    return {one for path in paths(directory) for one in _named_in(path)}
+
+
+def _named_in(path: str, unknown: str = "") -> frozenset[str]:
+    """Ids of the recordings that the receipt in a file names, by any signer; `unknown` stands for
+    those of what is none, or cannot be read. Raises StorageError."""
+    version = file_status.version_of(path)
+    known = _NAMED.get(path, version)
+    if known is None:
+        filed = unproven(path)
+        if filed is None:
+            return frozenset({unknown} - {""})
+        known = frozenset(one.id for one in filed.receipt.recordings)
+        _NAMED.put(path, version, known)
+    return known
+
+
+def _proven(path: str, keys: KeyRing) -> FiledReceipt | None:
+    """The receipt in a file; None if it is not by `keys`, or cannot be read, which is logged.
+    Raises ForbiddenError."""
     try:
-        parse(read_plain(path, "receipt", jws.LONGEST + 1), keys)
+        token = read_plain(path, "receipt", jws.LONGEST + 1)
+        return FiledReceipt(path, parse(token, keys), token, jws.digest(token))
     except storage_errors.ForbiddenError:
-        raise
-    except (StorageError, jws.JwsError):
-        return False
-    return True
+        raise  # what is there, and unknown, must not be taken for what is not there
+    except (StorageError, jws.JwsError) as error:
+        _log.warning(
+            "not counted as a receipt: %s: %s",
+            printable(path),
+            printable(error),
+            extra=MessageId.NOT_LISTED.extra,
+        )
+        return None
 
 
 def write(directory: str, token: bytes) -> str:
@@ -214,51 +258,15 @@ def write(directory: str, token: bytes) -> str:
         os.close(claims[0])
 
 
-def mentions(directory: str, recording: str) -> bool:
-    """Whether a receipt in a directory names a recording, by any signer. Raises as `read`."""
-    spelled = jws.spellings(jws.canonical(recording)[1:-1])
-    for path in paths(directory):
-        try:
-            token = read_plain(path, "receipt", jws.LONGEST + 1)
-            if any(one in token for one in spelled):
-                receipt = jws.decode(jws.parse(token), RECEIPT, Receipt)
-                if any(one.id == recording for one in receipt.recordings):
-                    return True
-        except storage_errors.ForbiddenError:
-            raise
-        except (StorageError, jws.JwsError):
-            continue  # a check of the directory reports it
-    return False
-
-
-def remove(directory: str, gone: Container[str]) -> None:
+def remove(directory: str, gone: Collection[str]) -> None:
     """Remove the receipts whose recordings are all gone. gone: ids. Raises StorageError.
 
     No signature is checked: without its recordings a receipt says nothing.
     """
-    for name in _names(directory):
-        path = os.path.join(directory, name)
-        receipt = unproven(path)
-        if receipt is not None and all(one.id in gone for one in receipt.recordings):
+    for path in paths(directory):
+        recordings = _named_in(path)
+        if recordings and all(one in gone for one in recordings):
             durable_files.remove(path)
-
-
-def named_recordings(directory: str) -> set[str]:
-    """Ids of the recordings that receipts in a directory name, by any signer. Raises
-    StorageError."""
-    return {
-        one.id
-        for name in _names(directory)
-        if (receipt := unproven(os.path.join(directory, name))) is not None
-        for one in receipt.recordings
-    }
-
-
-def named_in(path: str) -> frozenset[str] | None:
-    """Ids of the recordings that the receipt in a file names, by any signer; None if it is none, or
-    cannot be read."""
-    receipt = unproven(path)
-    return None if receipt is None else frozenset(one.id for one in receipt.recordings)
 
 
 def read_directory_id(root: str) -> str | None:
@@ -271,15 +279,6 @@ def read_directory_id(root: str) -> str | None:
             return None
         raise
     return content.decode("ascii", "replace").strip()[:64]
-
-
-def unproven(path: str) -> Receipt | None:
-    """What a receipt says, its signature unchecked; None if it is none, or cannot be read."""
-    try:
-        statement = jws.parse(read_plain(path, "receipt", jws.LONGEST + 1))
-        return jws.decode(statement, RECEIPT, Receipt)
-    except (StorageError, jws.JwsError):
-        return None  # a check of the directory reports it
 
 
 def by_recording(filed: Iterable[FiledReceipt]) -> dict[str, tuple[CopiedRecording, FiledReceipt]]:
@@ -301,15 +300,3 @@ def _names(directory: str) -> list[str]:
     except OSError as error:
         raise storage_errors.explain("list receipts", directory, error) from error
     return sorted(names, key=lambda name: (_number(name), name))
-
-
-def version_of(path: str) -> FileVersion | None:
-    """Of a receipt, or of a directory of receipts: the same one has not been written since, nor
-    replaced. None if there is nothing of that name. Raises StorageError."""
-    try:
-        found = os.lstat(path)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise storage_errors.explain("look at the receipt", path, error) from error
-    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -27,8 +27,7 @@ from camerad.store.deletable import is_another
 from camerad.store.discrepancies import Discrepancy, DiscrepancyKind, describe_ingest
 from camerad.store.listing import RECORDING, read_info
 from camerad.store.locations import Place, PlaceKind
-from camerad.store.receipt_memory import ReceiptedCopy, copied_by
-from camerad.store.receipts import read_directory_id
+from camerad.store.receipts import ReceiptedCopy, copied_by, read_directory_id
 from camerad.store.trust import facts_from, is_vouched, reason_for_doubt, unvouched_facts
 from camerad.store.whereabouts import Whereabouts
 

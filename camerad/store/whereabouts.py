@@ -12,13 +12,15 @@ or has another time: a disk that was taken away meanwhile is noticed.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Collection
 from functools import cached_property
-from typing import Final, NamedTuple
+from typing import Final
 
 from camerad.base import file_status
 from camerad.base.errors import StorageError
+from camerad.base.version_cache import VersionCache
 from camerad.container.keys import KeyFileError, KeyRing, read_public_key
 from camerad.ledger.ledger import read_state
 from camerad.ledger.recording_state import RecordingState
@@ -32,7 +34,7 @@ class Whereabouts:
 
     def __init__(self, place: Place) -> None:
         self._place: Final = place
-        self._had: dict[str, _Had] = {}
+        self._had: Final = VersionCache[set[str]](len(place.holdings))
 
     def is_away(self, known: RecordingState) -> bool:
         """Whether the directory in which it was is not in an office at all: then its fate is
@@ -63,22 +65,11 @@ class Whereabouts:
 
     def _named(self, holding: Holding) -> Collection[str]:
         """Which recordings were in a directory that is there."""
-        state = _state_of(holding)
-        had = self._had.get(holding.root)
-        if had is None or had.state != state:
-            had = self._had[holding.root] = _Had(state, _named(holding))
-        return had.named
+        return self._had.find(holding.root, _state_of(holding), lambda: _named(holding))
 
 
 def _stem(holding: Holding) -> str:
     return holding_stem(os.path.basename(holding.root))
-
-
-class _Had(NamedTuple):
-    """Cached content of a directory. state: of it and its parts, before that."""
-
-    state: tuple[object, ...]
-    named: Collection[str]
 
 
 def _state_of(holding: Holding) -> tuple[object, ...]:
@@ -98,11 +89,10 @@ def _named(holding: Holding) -> set[str]:
     """The recordings that a directory had, by what came with them. Signatures are not checked: the
     result never calls a recording gone."""
     named: set[str] = set()
-    try:
-        named |= receipts.named_recordings(holding.receipts)
+    # What cannot be read, the place or the verification of it says.
+    with contextlib.suppress(StorageError, KeyFileError):
+        named |= receipts.named(holding.receipts)
         if file_status.is_directory(holding.ledger):
             keys = KeyRing([read_public_key(holding.key)])
             named |= set(read_state(holding.ledger, keys).recordings)
-    except (StorageError, KeyFileError):
-        pass  # the place, or the verification of it, says so
     return named

@@ -25,10 +25,9 @@ from camerad.evidence import own_key
 from camerad.evidence.case_file import Case, CaseRecording, TakenOut
 from camerad.evidence.holdings import holding_key
 from camerad.evidence.office_store import brought_keys
-from camerad.ledger.audit import carried_about
+from camerad.ledger.audit import carried_about, read_state
 from camerad.ledger.entries import Entry
 from camerad.ledger.ledger import entries_about
-from camerad.ledger.state_memory import StateMemory
 from camerad.office.desk.desk_parts import DeskParts
 from camerad.office.index.ledger_rows import epoch_versions
 from camerad.store.locations import (
@@ -66,7 +65,6 @@ class RecordingHistory:
     def __init__(self, desk: DeskParts) -> None:
         self._desk = desk
         self._index = desk.index
-        self._states = StateMemory()
 
     def knows(self, recording: str) -> bool:
         """Whether there is a recording of this id, or either ledger says that there was one."""
@@ -89,7 +87,7 @@ class RecordingHistory:
             if directory == place.ledger:
                 now = epoch_versions(directory, keys)
                 within = self._index.places_of(recording).to_look_in(now)
-                known = self._states.read(directory, keys).recordings.get(recording)
+                known = read_state(directory, keys).recordings.get(recording)
                 held = known is not None and known.held
             said += [_said(one) for one in _entries_in(name, directory, keys, recording, within)]
         return said, held

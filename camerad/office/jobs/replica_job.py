@@ -29,9 +29,9 @@ from camerad.container.skeleton import readable_skeleton
 from camerad.evidence import own_key
 from camerad.evidence.office_store import camera_keys
 from camerad.evidence.own_key import OfficeKeyError
+from camerad.ledger.audit import read_state
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import RecordingState
-from camerad.ledger.state_memory import read_state
 from camerad.office.jobs.periodic_job import JobFailedError
 from camerad.office.jobs.replica_plan import LocalCopy, ReplicaPlan, hold_wanted, plan
 from camerad.office.replicas.replica_lock import lock_by_ledger

@@ -30,7 +30,7 @@ from camerad.container.skeleton import Skeleton, readable_skeleton
 from camerad.evidence import own_key
 from camerad.evidence.office_store import brought_keys
 from camerad.evidence.own_key import OfficeKeyError
-from camerad.ledger.state_memory import read_state
+from camerad.ledger.audit import read_state
 from camerad.office.replicas.replica_store import ReplicaStore, parse_name
 from camerad.office.server.camera_holdings import CameraHoldings
 from camerad.office.server.cameras import Cameras

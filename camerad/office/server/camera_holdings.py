@@ -17,8 +17,8 @@ from camerad.container.keys import KeyFileError, KeyRing, PublicKey, read_public
 from camerad.evidence import holdings
 from camerad.evidence.camera_register import RegisteredCamera
 from camerad.ledger import log_segments
+from camerad.ledger.audit import read_state
 from camerad.ledger.ledger_state import LedgerState
-from camerad.ledger.state_memory import StateMemory
 from camerad.office.server.directory_locks import DirectoryLocks
 from camerad.store.locations import (
     Holding,
@@ -45,7 +45,6 @@ class CameraHoldings:
         self.root: Final = os.path.abspath(root)
         self._cameras = cameras
         self._locks = DirectoryLocks(self.root)
-        self._states = StateMemory()
 
     def key(self, kid: str) -> PublicKey:
         """The camera's key."""
@@ -132,7 +131,7 @@ class CameraHoldings:
         files = log_segments.list_files(holding.ledger)
         if not files.newest and not files.checkpoints:
             return None
-        return self._states.read(holding.ledger, self.ledger_keys(kid))
+        return read_state(holding.ledger, self.ledger_keys(kid))
 
 
 class Turns:

@@ -51,7 +51,6 @@ from camerad.office.server.upload_errors import TakenElsewhereError
 from camerad.office.server.upload_files import Declaration
 from camerad.office.server.uploads import Uploads
 from camerad.store import receipts, verified_copy
-from camerad.store.found_receipts import FoundReceipts
 from camerad.store.locations import Holding
 from camerad.store.receipts import CopiedRecording, Receipt
 from camerad.store.verified_copy import Digest
@@ -108,7 +107,6 @@ class Ingest:
         self._replica = replica
         self._apart = Apart(self._root)
         self._tombstones = Tombstones(self._root, key.public)
-        self.found_receipts: Final = FoundReceipts()
         self._taking = Turns(self._holdings, "taking")
         self._filing = Turns(self._holdings, "filing")
         self._waiting: set[tuple[Thumbprint, RecordingId]] = set()
@@ -364,7 +362,7 @@ class Ingest:
         """What the last receipt for a recording by the office's present key says, and its token.
         What the camera itself signed for an offload acknowledges nothing in its dock."""
         keys = KeyRing([self._holdings.key(kid), self._key.public])
-        filed = self.found_receipts.about(holding.receipts, keys, recording)
+        filed = receipts.read(holding.receipts, keys, recording)
         own = (one for one in filed if one.receipt.kid == self._key.public.thumbprint)
         found = receipts.by_recording(own).get(recording)
         return None if found is None else (found[0], found[1].token)
@@ -407,4 +405,4 @@ def _is_receipted(placed: str) -> bool:
     """Whether anybody's receipt names the copy: then it stays where it is."""
     recording = os.path.basename(placed).removesuffix(SUFFIX)
     root = os.path.dirname(os.path.dirname(placed))
-    return receipts.mentions(Holding(root, os.path.dirname(placed)).receipts, recording)
+    return recording in receipts.named(Holding(root, os.path.dirname(placed)).receipts)

@@ -21,6 +21,7 @@ from camerad.ledger.ledger_state import LedgerState
 from camerad.office.server.camera_holdings import CameraHoldings
 from camerad.office.server.ingest import Ingest
 from camerad.office.server.uploads import Uploads
+from camerad.store import receipts
 
 _log = logging.getLogger(__name__)
 
@@ -74,10 +75,10 @@ class LostRecordings:
         there: set[str] = set()
         for holding in self._holdings.list_all(kid):
             names = {one for one in wanted if file_status.exists(holding.file(one))}
-            there |= self._ingest.found_receipts.named(holding.receipts, names)
+            there |= names & receipts.named(holding.receipts)
         for holding in self._holdings.list_former(kid):
             # What another key signed would not be ingested: nothing of it is asked for.
-            there |= self._ingest.found_receipts.named(holding.receipts, wanted)
+            there |= wanted & receipts.named(holding.receipts)
         return wanted - there
 
     def _is_wanted(self, kid: Thumbprint, recording: RecordingId, state: LedgerState) -> bool:

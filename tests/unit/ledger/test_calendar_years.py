@@ -17,7 +17,7 @@ from camerad.ledger.calendar_years import AT_ONCE, kept_until_us, waits_for_cloc
 from camerad.ledger.claim import Claim
 from camerad.ledger.entries import read_lines
 from camerad.ledger.ledger import Ledger
-from camerad.ledger.ledger_signers import SignerMemory
+from camerad.ledger.ledger_signers import signers
 from camerad.ledger.timeline import Ages, Instant, Timeline
 
 KEY = SigningKey.generate()
@@ -267,22 +267,22 @@ def test_who_signed_is_remembered_only_while_files_stay_the_same(
 ) -> None:
     office.signs_in("one")
     office.ledger.rotate()
-    memory, read = SignerMemory(), []
+    read: list[str] = []
     monkeypatch.setattr(
         "camerad.ledger.ledger_signers.log_segments.read_file",
         lambda directory, name: read.append(name) or Path(directory, name).read_bytes(),
     )
-    first = memory.read(str(office.root), KEYS)
+    first = signers(str(office.root), KEYS)
     assert first.last == KEY.public.thumbprint and read == ["000001.jws", "000002.jws"]
     office.signs_in("two")
     read.clear()
-    assert memory.read(str(office.root), KEYS) == first and read == ["000002.jws"]
+    assert signers(str(office.root), KEYS) == first and read == ["000002.jws"]
     read.clear()
     stranger = KeyRing([SigningKey.generate().public])
-    assert memory.read(str(office.root), stranger).last == ""
+    assert signers(str(office.root), stranger).last == ""
     assert read == ["000001.jws", "000002.jws"]
     closed = office.root / "000001.jws"
     closed.write_bytes(closed.read_bytes())  # the same bytes, and nobody can know that
     read.clear()
-    memory.read(str(office.root), stranger)
+    signers(str(office.root), stranger)
     assert read == ["000001.jws"]

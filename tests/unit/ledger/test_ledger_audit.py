@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -16,11 +17,11 @@ from camerad.base.errors import StorageError
 from camerad.container import jws
 from camerad.container.keys import KeyRing
 from camerad.container.severity import Severity
-from camerad.ledger import entries, log_segments
+from camerad.ledger import audit, entries, log_segments
 from camerad.ledger.entries import Payload
 from camerad.ledger.entry_types import Carried, EpochExpired, Fact
 from camerad.ledger.epoch_start import carry_over
-from camerad.ledger.ledger import Head, read_ledger
+from camerad.ledger.ledger import Head, read_ledger, read_state
 from camerad.ledger.ledger_signers import signers
 from camerad.ledger.ledger_state import describe_harm
 from camerad.ledger.recording_entries import Deleted, HoldReleased
@@ -438,3 +439,47 @@ def test_a_file_of_lines_that_are_no_entries_costs_little_memory(book: Book, lin
     assert reading.damage[-1][1] == f"{lines - log_segments.MOST_FINDINGS} lines more are damaged"
     assert reading.state is not None
     assert reading.state.head == book.ledger.head
+
+
+@pytest.mark.parametrize(
+    ("change", "again"),
+    [
+        *(("nothing", False), ("entry", True), ("epoch", True), ("byte", True), ("key", True)),
+        *(("damaged", True), ("only a checkpoint", True), ("large", True)),
+    ],
+)
+def test_a_state_is_remembered_while_the_newest_epoch_has_the_same_bytes(
+    book: Book, monkeypatch: pytest.MonkeyPatch, change: str, again: bool
+) -> None:
+    judged: list[int] = []
+    read_epoch = log_segments.read_epoch
+
+    def noted(before: Any, number: int, *rest: Any) -> log_segments.SegmentReading:
+        judged.append(number)
+        return read_epoch(before, number, *rest)
+
+    book.record("one", "two")
+    book.hold("one")
+    path, keys = str(book.path), KEYS
+    if change == "large":
+        monkeypatch.setattr(audit, "MOST_RECORDINGS", 1)
+    if change == "damaged":
+        with book.file().open("ab") as file:
+            file.write(b"no entry\n" + book.lines()[-1])
+    assert read_state(path, keys).recordings["one"].held
+    if change == "entry":
+        book.record("three")
+    elif change == "epoch":
+        book.ledger.rotate()
+    elif change == "only a checkpoint":
+        (book.path / "000007.checkpoint").write_bytes(b"none")
+    elif change == "byte":  # of the last signature: the length stays
+        content = bytearray(book.file().read_bytes())
+        content[-20] ^= 1
+        book.file().write_bytes(content)
+    elif change == "key":
+        keys = KeyRing([OTHER.public])
+    monkeypatch.setattr(log_segments, "read_epoch", noted)
+    state = read_state(path, keys)
+    assert bool(judged) is again
+    assert state == read_ledger(path, keys)[0]

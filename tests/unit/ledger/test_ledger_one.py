@@ -13,11 +13,10 @@ from camerad.base.clock import DAY
 from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.ledger import audit, entries, log_segments
-from camerad.ledger.audit import carried_about, entries_about, read_ledger
+from camerad.ledger.audit import carried_about, entries_about, read_ledger, read_state
 from camerad.ledger.entries import Entry
 from camerad.ledger.ledger_lines import tombstones
 from camerad.ledger.ledger_signers import signers
-from camerad.ledger.state_memory import read_state
 
 
 @pytest.fixture

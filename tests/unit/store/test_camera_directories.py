@@ -137,15 +137,3 @@ def test_in_what_is_no_directory_nothing_is_read(office: Office, read: list[str]
         one.broken == (KID[:8] in one.root) for one in office_place(str(office.root)).holdings
     )
     assert len(read) == 2, "of the other one"
-
-
-def test_no_more_is_remembered_than_of_so_many(
-    office: Office, read: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(camera_directories, "MOST_DIRECTORIES", 1)
-    monkeypatch.setattr(camera_directories, "_SIGNED", {})
-    office.add("cam-1", KEY)
-    office.add("cam-2", NEW)
-    for _ in range(2):
-        assert len(office.together()) == 2
-    assert len(read) == 8

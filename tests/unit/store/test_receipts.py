@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from camerad.base import durable_files
 from camerad.base.clock import ManualClock
 from camerad.base.errors import StorageError
+from camerad.base.storage_errors import ForbiddenError
 from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.ledger.entries import Head
@@ -82,44 +83,117 @@ def test_who_meets_another_writer_goes_on_as_soon_as_that_one_is_done(directory:
     assert [os.path.basename(path) for path in written] == ["0002.jws"]
 
 
-def test_only_those_by_the_keys_count(directory: str) -> None:
+def test_only_those_by_the_keys_count(directory: str, caplog: pytest.LogCaptureFixture) -> None:
     own, other = token(), token(TWO, OTHER)
     receipts.write(directory, own)
     receipts.write(directory, other)
-    assert [one.token for one in receipts.read(directory, KEYS)] == [own]
     both = KeyRing([KEY.public, OTHER.public])
-    assert [one.token for one in receipts.read(directory, both)] == [own, other]
-    path = receipts.paths(directory)[1]
-    assert receipts.is_signed(path, both)
-    assert not receipts.is_signed(path, KEYS)
-    assert not receipts.is_signed(path, KeyRing())
-
-
-def test_one_that_something_else_names_by_its_hash_counts_whoever_signed_it(
-    directory: str,
-) -> None:
-    other = token(TWO, OTHER)
-    path = receipts.write(directory, other)
-    (found,) = receipts.read_named(directory, {jws.digest(other)}, set())
-    assert (found.path, found.token) == (path, other)
-    assert receipts.read_named(directory, {jws.digest(other)}, {path}) == []
-    assert receipts.read_named(directory, {jws.digest(token())}, set()) == []
+    for _ in range(2):
+        caplog.clear()
+        assert [one.token for one in receipts.read(directory, KEYS)] == [own]
+        assert "0002.jws: " in caplog.text
+        assert [one.token for one in receipts.read(directory, both)] == [own, other]
+        assert receipts.copied_by(directory, KEYS).keys() == {ONE}
+        assert receipts.copied_by(directory, both).keys() == receipts.named(directory)
+    filed = receipts.unproven(receipts.paths(directory)[1])
+    assert filed is not None and (filed.token, filed.sha256) == (other, jws.digest(other))
+    assert filed.is_by(both) and not filed.is_by(KEYS) and not filed.is_by(KeyRing())
 
 
 def test_one_that_names_another_key_than_its_own_is_none(directory: str) -> None:
-    """Also where its hash is named."""
     receipt = replace(receipts.parse(token(), KEYS), kid=OTHER.public.thumbprint)
-    forged = receipts.sign(KEY, receipt)
-    receipts.write(directory, forged)
+    path = receipts.write(directory, receipts.sign(KEY, receipt))
     assert list(receipts.read(directory, KEYS)) == []
-    assert receipts.read_named(directory, {jws.digest(forged)}, set()) == []
+    assert receipts.unproven(path) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"x", b"a.b.c", bytes(4096)])
 def test_what_is_no_receipt_names_nothing(directory: str, content: bytes) -> None:
     Path(directory, "0001.jws").write_bytes(content)
-    assert receipts.read_named(directory, {jws.digest(content)}, set()) == []
-    assert not receipts.mentions(directory, ONE)
     receipts.write(directory, token(TWO, OTHER))
-    assert receipts.mentions(directory, TWO)
-    assert not receipts.mentions(directory, ONE)
+    assert receipts.unproven(f"{directory}/0001.jws") is None
+    assert receipts.named(directory) == {TWO}
+    assert receipts.copied_by(directory, KEYS) == {}
+    receipts.remove(directory, {ONE})
+    assert len(receipts.paths(directory)) == 2
+    receipts.remove(directory, {TWO})
+    assert receipts.paths(directory) == [f"{directory}/0001.jws"]
+
+
+def said(directory: str) -> set[str]:
+    """The files with receipts about ONE, and what is said of all recordings."""
+    about = [one.path for one in receipts.read(directory, KEYS, ONE)]
+    every = [one for one in receipts.read(directory, KEYS) if one.copies[0].copied.id == ONE]
+    assert about == [one.path for one in every]
+    copied = receipts.copied_by(directory, KEYS).keys()
+    assert copied == receipts.named(directory) and (ONE in copied) == bool(about)
+    return {os.path.basename(path) for path in about}
+
+
+def test_what_another_program_adds_replaces_and_removes_is_noticed(
+    directory: str, tmp_path: Path
+) -> None:
+    assert said(directory) == set()
+    for about in (ONE, TWO, ONE):
+        receipts.write(directory, token(about))
+        said(directory)
+    assert said(directory) == {"0001.jws", "0003.jws"}
+    # Others of the same length and time, as a backup brings them.
+    for name, other in (("0001", TWO), ("0002", ONE)):
+        path, new = tmp_path / f"{name}.jws", tmp_path / "new"
+        state = path.stat()
+        new.write_bytes(token(other))
+        os.utime(new, ns=(state.st_atime_ns, state.st_mtime_ns))
+        new.replace(path)
+    assert said(directory) == {"0002.jws", "0003.jws"}
+    (tmp_path / "0002.jws").unlink()
+    assert said(directory) == {"0003.jws"}
+    (tmp_path / "0003.jws").write_bytes(b"rubbish")
+    assert said(directory) == set()
+    (tmp_path / "0003.jws").write_bytes(token())
+    assert said(directory) == {"0003.jws"}
+    assert said(f"{directory}/none") == set()
+
+
+def test_of_what_is_known_only_what_is_asked_for_is_read_again(
+    directory: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    read_plain = receipts.read_plain
+
+    def noted(path: str, what: str, most: int) -> bytes:
+        read.append(os.path.basename(path))
+        return read_plain(path, what, most)
+
+    for about in (TWO, TWO, ONE):
+        receipts.write(directory, token(about))
+    monkeypatch.setattr(receipts, "read_plain", noted)
+    receipts.named(directory)
+    receipts.copied_by(directory, KEYS)
+    del read[:]
+    assert receipts.named(directory) == receipts.copied_by(directory, KEYS).keys()
+    assert len(list(receipts.read(directory, KEYS, ONE))) == 1
+    assert read == ["0003.jws"]
+    assert receipts.copied_by(directory, KeyRing()) == {}
+    assert len(read) == 4, "by other keys each signature counts anew"
+
+
+def test_what_may_not_be_read_is_not_taken_for_nothing(
+    directory: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(*_: object) -> bytes:
+        raise ForbiddenError("this user may not")
+
+    path = receipts.write(directory, token())
+    with monkeypatch.context() as patch:
+        patch.setattr(receipts, "read_plain", forbidden)
+        for ask in (
+            lambda: list(receipts.read(directory, KEYS, ONE)),
+            lambda: receipts.copied_by(directory, KEYS),
+            lambda: receipts.named(directory),
+            lambda: receipts.unproven(path),
+            lambda: receipts.remove(directory, {ONE}),
+        ):
+            with pytest.raises(ForbiddenError):
+                ask()
+    assert said(directory) == {"0001.jws"}

@@ -37,13 +37,13 @@ def office(tmp_path: Path) -> tuple[Path, dict[str, RecordingState]]:
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The directories whose receipts are read."""
     found: list[str] = []
-    real = receipts.named_recordings
+    real = receipts.named
 
     def noted(directory: str) -> set[str]:
         found.append(directory)
         return real(directory)
 
-    monkeypatch.setattr(receipts, "named_recordings", noted)
+    monkeypatch.setattr(receipts, "named", noted)
     return found
 
 
@@ -155,7 +155,7 @@ def test_what_cannot_be_read_names_nothing_and_so_nothing_is_called_gone(
     def fail(_directory: str) -> set[str]:
         raise StorageError("the disk is away")
 
-    monkeypatch.setattr(receipts, "named_recordings", fail)
+    monkeypatch.setattr(receipts, "named", fail)
     assert Whereabouts(office_place(str(root))).is_away(known[ONE])
 
 

@@ -20,8 +20,8 @@ from camerad.container.skeleton import skeleton
 from camerad.evidence import camera_register, holdings
 from camerad.evidence.camera_register import Register, RegisteredCamera
 from camerad.evidence.office_store import open_office_store
+from camerad.ledger.audit import read_state
 from camerad.ledger.ledger_state import LedgerState
-from camerad.ledger.state_memory import read_state
 from camerad.office.jobs import replica_job
 from camerad.office.jobs.periodic_job import JobFailedError
 from camerad.office.jobs.replica_job import (
