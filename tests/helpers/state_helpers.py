@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from camerad.base.clock import Clock
 from camerad.container.keys import Thumbprint
@@ -10,11 +14,22 @@ from camerad.office.server.check_ins import CheckIns, KeyFinder
 from camerad.office.server.offers import CameraOffer, Offers, offer_of
 from camerad.office.server.revoked_cameras import Revocation, RevokedCameras
 from camerad.office.server.state_import import open_state
+from camerad.office.server.upload_errors import UploadError, UploadRefusal
 from camerad.office.server.upload_limits import DEFAULT_LIMITS, UploadLimits
 from camerad.office.server.uploads import Uploads
 from camerad.office.state.database_settings import IndexSettings
 from camerad.office.state.office_state import OfficeState
 from camerad.office.state.state_tables import check_ins, offers, revoked_cameras
+
+
+@contextlib.contextmanager
+def refused(
+    refusal: UploadRefusal, match: str | None = None
+) -> Iterator[pytest.ExceptionInfo[UploadError]]:
+    """What a camera uploads is not taken, for this reason."""
+    with pytest.raises(UploadError, match=match) as caught:
+        yield caught
+    assert caught.value.refusal is refusal
 
 
 def state_in(directory: Path | str) -> OfficeState:

@@ -17,7 +17,7 @@ import pytest
 from camerad.behaviour.update import Offer, UpdatePhase
 from camerad.office.server import offers
 from camerad.office.server.camera_overview import OfferedUpdateState
-from camerad.office.server.update_bundle import BundleError, BundleManifest
+from camerad.office.server.update_bundle import BundleManifest, OfferRefusedError
 from camerad.store.check_in import UPDATE
 from camerad.update.errors import BundleRefusedError
 from camerad.update.rauc import Rauc
@@ -177,7 +177,7 @@ def test_a_bundle_that_is_not_whole_is_not_offered_and_refused_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     bundle = damage(make_bundle(way, authority.signer, "verity"))
-    with pytest.raises(BundleError, match="its end is missing"):
+    with pytest.raises(OfferRefusedError, match="its end is missing"):
         way.offer(bundle)
     if not bundle:
         return

@@ -29,7 +29,6 @@ from camerad.base.text import printable
 from camerad.config.provisioning import NAME
 from camerad.evidence import camera_register
 from camerad.evidence.camera_register import Register, RegisteredCamera
-from camerad.exchange.agreements import LARGEST_BUNDLE
 from camerad.office.desk.camera_routes import MANAGES_CAMERAS
 from camerad.office.desk.desk_ledger import Decision
 from camerad.office.desk.desk_parts import DeskParts
@@ -39,18 +38,17 @@ from camerad.office.desk.sealed_answer import AGAIN_US
 from camerad.office.server import bodies
 from camerad.office.server.camera_quotas import GIB
 from camerad.office.server.check_ins import CheckIns
-from camerad.office.server.offer_check import OfferRefusedError, make_offer
+from camerad.office.server.offer_check import make_offer
 from camerad.office.server.offered_server import check_server
 from camerad.office.server.offers import (
     BundleCopy,
-    BundleTooLargeError,
     CameraOffer,
     Offers,
     offer_of,
 )
 from camerad.office.server.refusals import RefusedRequestError
 from camerad.office.server.revoked_cameras import RevokedCameras
-from camerad.office.server.update_bundle import BundleError
+from camerad.office.server.update_bundle import OfferRefusedError
 from camerad.provisioning.validation import RefusalReason
 
 _log = logging.getLogger(__name__)
@@ -151,11 +149,8 @@ class CameraOffers:
             if length is None:
                 raise refused(DeskRefusal.UPLOAD)
             return await self._copy(visit, cameras, length)
-        except BundleTooLargeError as error:
-            fits = (length or 0) <= LARGEST_BUNDLE
-            return OfferAnswer(why="no_room" if fits else "too_large_bundle", text=str(error))
-        except BundleError as error:
-            return OfferAnswer(why="no_bundle", text=str(error))
+        except OfferRefusedError as error:
+            return OfferAnswer(why=error.why, text=str(error))
         finally:
             self._receiving = False
 

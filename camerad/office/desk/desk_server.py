@@ -162,7 +162,7 @@ class Desk:
         return TIDY_SECONDS
 
     async def open(self) -> None:
-        """Begin to answer. Raises ListenError and StorageError."""
+        """Begin to answer. Raises StartError and StorageError."""
         try:
             await asyncio.to_thread(self._parts.state.open)
         except DatabaseUnavailableError as error:

@@ -44,7 +44,7 @@ from camerad.office.replicas.replica_store import (
 from camerad.office.replicas.replicas import Replicas
 from camerad.office.server.camera_holdings import size_of
 from camerad.office.server.cameras import Cameras
-from camerad.office.server.judgement import UnfitError, check_recording
+from camerad.office.server.judgement import check_recording
 from camerad.office.server.tombstones import Tombstones
 from camerad.office.server.upload_files import Declaration
 from camerad.store.locations import Place, office_place
@@ -321,7 +321,9 @@ class ReplicaJob:
                 raise ReplicaError("its camera's key is not known")
             declared = Declaration(known.id, str(known.final), own.bytes)
             judged = check_recording(own.path, declared, key, str(known.final))
-        except (ReplicaError, UnfitError) as error:
+            if judged.why:
+                raise ReplicaError(judged.why)
+        except ReplicaError as error:
             raise ReplicaError(
                 f"{own.path}: it gets no replica: {error}; if there is a replica already, move "
                 f"this file away, and bring that back with 'camerad office restore {known.id}'"

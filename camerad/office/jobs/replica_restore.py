@@ -34,7 +34,7 @@ from camerad.ledger.audit import read_state
 from camerad.office.replicas.replica_store import ReplicaStore, parse_name
 from camerad.office.server.camera_holdings import CameraHoldings
 from camerad.office.server.cameras import Cameras
-from camerad.office.server.judgement import UnfitError, check_recording
+from camerad.office.server.judgement import check_recording
 from camerad.office.server.tombstones import Tombstones
 from camerad.office.server.upload_files import Declaration
 from camerad.store import verified_copy
@@ -182,10 +182,9 @@ class Restorer:
         vouched = known is not None and known.final == final
         kid = said.statement.kid
         key = self._key_of(kid, vouched=vouched)
-        try:
-            check_recording(path, Declaration(recording, final, got.bytes), key, final)
-        except UnfitError as error:
-            raise NotRestoredError(str(error)) from error
+        judged = check_recording(path, Declaration(recording, final, got.bytes), key, final)
+        if judged.why:
+            raise NotRestoredError(judged.why)
         holding = self._holdings.make_for(said.header.device, key)
         target = holding.file(recording)
         if file_status.exists(target):

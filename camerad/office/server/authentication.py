@@ -11,13 +11,11 @@ import asyncio
 from http import HTTPStatus
 from typing import Final
 
-import msgspec
 from aiohttp import hdrs, web
 
 from camerad.base.clock import Clock
 from camerad.base.errors import CameradError
 from camerad.container.keys import PublicKey, SigningKey, Thumbprint
-from camerad.evidence.camera_register import RegisteredCamera
 from camerad.exchange.request_signature import (
     COVERED_IF_PRESENT,
     DIGEST,
@@ -27,9 +25,9 @@ from camerad.exchange.request_signature import (
     check,
 )
 from camerad.office.server.cameras import Cameras, UnregisteredError
-from camerad.office.server.nonces import NonceError, Nonces, NoncesFullError
-from camerad.office.server.refusal_log import RefusalLog
-from camerad.office.server.refusals import Handler, RefusedRequestError, later
+from camerad.office.server.nonces import Nonces
+from camerad.office.server.refusal_log import CALLER, Caller, RefusalLog
+from camerad.office.server.refusals import Handler, RefusedRequestError
 from camerad.office.server.revoked_cameras import RevokedCameras
 from camerad.office.server.start_check import check_directory
 
@@ -56,19 +54,6 @@ _REVOKED: Final = (
     "the office has withdrawn this camera, so nothing of it counts; if it is back, an "
     "administrator takes it back on the desk's page"
 )
-
-
-class Caller(msgspec.Struct, frozen=True):
-    """Whose request it is. kid: thumbprint of the key that signed it. digest: SHA-256 that the body
-    must have; None if there is none."""
-
-    kid: Thumbprint
-    camera: RegisteredCamera
-    digest: bytes | None
-
-
-CALLER: Final = web.RequestKey("caller", Caller)
-"""Where a request that came through has its `Caller`: ``request[CALLER]``."""
 
 
 class Authentication:
@@ -132,7 +117,7 @@ class Authentication:
         caller = request[CALLER]
         if await asyncio.to_thread(self._is_revoked, caller.kid):
             gone = RefusedRequestError(HTTPStatus.FORBIDDEN, _REVOKED)
-            self._refusals.tell_of_camera(request, caller.kid, caller.camera.name, gone)
+            self._refusals.tell_of_camera(request, gone)
             raise gone
 
     def _is_revoked(self, kid: Thumbprint) -> bool:
@@ -147,18 +132,9 @@ class Authentication:
             camera = self._cameras.find(signed.kid)
         except (UnregisteredError, RequestSignatureError) as error:
             raise RefusedRequestError(HTTPStatus.UNAUTHORIZED, UNPROVEN) from error
-        try:
-            self._nonces.take(
-                signed.kid,
-                signed.nonce,
-                signed.created,
-                self._clock.now_us(),
-                self._clock.wall_us(),
-            )
-        except NonceError as error:
-            raise RefusedRequestError(HTTPStatus.UNAUTHORIZED, str(error)) from error
-        except NoncesFullError as error:
-            raise later(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
+        self._nonces.take(
+            signed.kid, signed.nonce, signed.created, self._clock.now_us(), self._clock.wall_us()
+        )
         return Caller(camera.thumbprint, camera, signed.digest)
 
     def _verify(self, request: web.Request) -> SignedRequest:

@@ -11,7 +11,7 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
-from camerad.office.server.authentication import CALLER
+from camerad.office.server.refusal_log import CALLER
 from camerad.office.server.refusals import RefusedRequestError
 
 SILENT_SECONDS: Final = 30.0

@@ -15,18 +15,16 @@ from typing import Any, Final, TypeVar
 from aiohttp import hdrs, web
 
 from camerad.base.clock import Clock
-from camerad.base.errors import CameradError, StorageError
+from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
-from camerad.container.jws import JwsError
 from camerad.container.keys import Thumbprint
 from camerad.office.server import bodies
-from camerad.office.server.authentication import CALLER
 from camerad.office.server.camera_turns import CameraTurns
-from camerad.office.server.check_ins import CheckIns, StaleCheckInError
+from camerad.office.server.check_ins import CheckIns
 from camerad.office.server.lost_recordings import LostRecordings
 from camerad.office.server.offers import Offers
-from camerad.office.server.refusal_log import RefusalLog
+from camerad.office.server.refusal_log import CALLER
 from camerad.office.server.refusals import RefusedRequestError
 from camerad.store import check_in
 
@@ -35,16 +33,11 @@ _T = TypeVar("_T")
 
 PATH: Final = "/v1/check-in"
 TYPE: Final = "application/jose"
-_STATUS: Final = {
-    JwsError: HTTPStatus.BAD_REQUEST,
-    StaleCheckInError: HTTPStatus.CONFLICT,
-}
 
 
 class CheckInRoutes:
     """still: raises RefusedRequestError if the camera of a request was
-    withdrawn since. turns: of cameras, for what takes a thread. refusals: where the log says what a
-    registered camera was refused. clock: the server's."""
+    withdrawn since. turns: of cameras, for what takes a thread. clock: the server's."""
 
     def __init__(
         self,
@@ -54,7 +47,6 @@ class CheckInRoutes:
         *,
         still: Callable[[web.Request], Awaitable[None]],
         turns: CameraTurns,
-        refusals: RefusalLog,
         clock: Clock,
     ) -> None:
         self._check_ins = check_ins
@@ -62,7 +54,6 @@ class CheckInRoutes:
         self._offers = offers
         self._still = still
         self._turns = turns
-        self._refusals = refusals
         self._clock = clock
 
     def add_to(self, router: web.UrlDispatcher) -> None:
@@ -76,14 +67,9 @@ class CheckInRoutes:
             )
         token = await bodies.read_signed(request, check_in.LONGEST)
         await self._still(request)
-        caller = request[CALLER]
-        async with self._turns.of(caller.kid):
-            try:
-                answer = await asyncio.to_thread(self._take, caller.kid, token)
-            except tuple(_STATUS) as error:
-                self._refusals.tell_of_camera(request, caller.kid, caller.camera.name, error)
-                raise RefusedRequestError(_status_of(error), str(error)) from error
-        return web.json_response(answer)
+        kid = request[CALLER].kid
+        async with self._turns.of(kid):
+            return web.json_response(await asyncio.to_thread(self._take, kid, token))
 
     def _take(self, kid: Thumbprint, token: bytes) -> dict[str, Any]:
         said = self._check_ins.take(kid, token)
@@ -102,7 +88,3 @@ def _unless_unread(find: Callable[[], _T]) -> _T | None:
     except StorageError as error:
         _log.warning("%s", printable(error), extra=MessageId.STORAGE.extra)
         return None
-
-
-def _status_of(error: CameradError) -> HTTPStatus:
-    return next(status for kind, status in _STATUS.items() if isinstance(error, kind))

@@ -17,23 +17,19 @@ import msgspec
 from sqlalchemy import Connection, delete, insert, select
 
 from camerad.base.clock import Clock
-from camerad.base.errors import CameradError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.container.jws import JwsError
 from camerad.container.keys import KeyRing, PublicKey, Thumbprint
 from camerad.evidence.camera_register import RegisteredCamera
 from camerad.office.report.camera_readings import CameraReadings, Reading, follows
+from camerad.office.server.upload_errors import UploadError, UploadRefusal
 from camerad.office.state.office_state import OfficeState
 from camerad.office.state.state_tables import check_ins
 from camerad.store import check_in
 from camerad.store.check_in import CheckIn
 
 _log = logging.getLogger(__name__)
-
-
-class StaleCheckInError(CameradError, ValueError):
-    """Error raised when a statement is not newer than the last one of its camera."""
 
 
 class KeyFinder(Protocol):
@@ -75,16 +71,20 @@ class CheckIns:
         self._readings = CameraReadings(directory)
 
     def take(self, kid: Thumbprint, token: bytes) -> CheckIn:
-        """Keep a statement as the camera's last, durably. Raises JwsError if it is none that this
-        camera signed, and StaleCheckInError."""
+        """Keep a statement as the camera's last, durably. Raises UploadError if it is none that
+        this camera signed, or not newer than the last one."""
         key = self._cameras.key(kid)
-        said = check_in.parse(token, KeyRing([key]))
+        try:
+            said = check_in.parse(token, KeyRing([key]))
+        except JwsError as error:
+            raise UploadError(UploadRefusal.BAD_CHECK_IN, str(error)) from error
         with self._state.writing() as rows:
             last = self._read(rows, kid)
             if last is not None and not follows(said, last.said):
-                raise StaleCheckInError(
+                raise UploadError(
+                    UploadRefusal.STALE_CHECK_IN,
                     "this check-in is not newer than the last one of its camera: it was sent "
-                    "twice or kept back, or the camera's card was put back to an earlier state"
+                    "twice or kept back, or the camera's card was put back to an earlier state",
                 )
             new = Reading(key.thumbprint, self._clock.wall_us(), said, token)
             self._readings.keep(key, new, last)

@@ -50,14 +50,14 @@ _PAUSE_SECONDS: Final = 1.0
 """After the system had no more of something; the next connection waits meanwhile."""
 
 
-class ListenError(CameradError, OSError):
-    """Error raised when the server cannot listen where its settings say."""
+class StartError(CameradError, OSError):
+    """Error raised when the server cannot listen, or another one works in its directory."""
 
     exit_code = EX_UNAVAILABLE
 
 
 def tls_context(certificate: str, key: str) -> ssl.SSLContext:
-    """TLS 1.2 or later with this certificate; both are files in PEM. Raises ListenError."""
+    """TLS 1.2 or later with this certificate; both are files in PEM. Raises StartError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION
@@ -66,7 +66,7 @@ def tls_context(certificate: str, key: str) -> ssl.SSLContext:
         # The empty password, so that OpenSSL never asks for one.
         context.load_cert_chain(certificate, key, password="")
     except (OSError, ssl.SSLError) as error:
-        raise ListenError(
+        raise StartError(
             f"{certificate}, {key}: cannot be used as a certificate and its private key in PEM: "
             f"{error}; make them with 'camerad office init DIR --config FILE', or name "
             "others under tls"
@@ -75,7 +75,7 @@ def tls_context(certificate: str, key: str) -> ssl.SSLContext:
 
 
 def listen(host: str | None, port: int) -> socket.socket:
-    """A socket that listens there. host: None for every address. Raises ListenError."""
+    """A socket that listens there. host: None for every address. Raises StartError."""
     every = host is None
     try:
         if every and not socket.has_dualstack_ipv6():
@@ -88,7 +88,7 @@ def listen(host: str | None, port: int) -> socket.socket:
         family, _, _, _, address = found[0]
         return socket.create_server(address, family=family, backlog=BACKLOG)
     except OSError as error:
-        raise ListenError(
+        raise StartError(
             f"cannot listen at {host or 'every address'}, port {port}: {error.strerror or error}; "
             "end what listens there, or change listen in the office's settings"
         ) from error

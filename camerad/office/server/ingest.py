@@ -44,10 +44,9 @@ from camerad.office.server.apart import Apart
 from camerad.office.server.arrivals import CameContent
 from camerad.office.server.camera_holdings import CameraHoldings, KnownCameras, Turns, size_of
 from camerad.office.server.ingest_events import IngestEvent, IngestListener, no_op
-from camerad.office.server.judgement import UnfitError, check_recording, has_anothers
+from camerad.office.server.judgement import check_recording, has_anothers
 from camerad.office.server.start_check import check_directory
 from camerad.office.server.tombstones import Tombstones
-from camerad.office.server.upload_errors import TakenElsewhereError
 from camerad.office.server.upload_files import Declaration
 from camerad.office.server.uploads import Uploads
 from camerad.store import receipts, verified_copy
@@ -117,20 +116,21 @@ class Ingest:
         durable_files.sync_all()
         directory_id(self._root)
 
-    def take(self, kid: Thumbprint, declaration: Declaration) -> None:
+    def take(self, kid: Thumbprint, declaration: Declaration) -> bool:
         """Take a complete upload over, or put it apart, or leave it until the ledger came.
 
         kid: thumbprint of the camera's key. Returns when everything is durable; `receipt` and
-        `refusal` say what became of it. Nothing is done if there is no such upload any more. Raises
-        OfficeKeyError if the office's ledger is not by its key, TakenElsewhereError,
-        NotMountedError, and StorageError, also if the storage returns other bytes than were
-        written; then nothing is acknowledged, and another call begins again.
+        `refusal` say what became of it. Nothing is done if there is no such upload any more; and if
+        another server ingests something of this camera, then False is returned. Raises
+        OfficeKeyError if the office's ledger is not by its key, NotMountedError, and StorageError,
+        also if the storage returns other bytes than were written; then nothing is acknowledged, and
+        another call begins again.
         """
         check_directory(self._root)
         with self._taking.try_of(kid) as own:
-            if not own:
-                raise TakenElsewhereError(f"another server takes recordings of {kid} over just now")
-            self._take(kid, declaration)
+            if own:
+                self._take(kid, declaration)
+            return own
 
     def receipt(self, kid: Thumbprint, recording: RecordingId) -> bytes | None:
         """The receipt for a recording of this camera; None if there is none by the office's present
@@ -225,11 +225,10 @@ class Ingest:
             return
         durable_files.sync_path(source)
         came = self._what_came(kid, declared, source)
-        try:
-            judged = check_recording(source, declared, self._holdings.key(kid), known.final)
-        except UnfitError as error:
-            came.compare(source, error.written)
-            self._put_apart(kid, declared, source, error.written, str(error))
+        judged = check_recording(source, declared, self._holdings.key(kid), known.final)
+        if judged.why:
+            came.compare(source, judged.written)
+            self._put_apart(kid, declared, source, judged.written, judged.why)
             return
         if has_anothers(self._root, declared, placed):
             self._put_apart(kid, declared, source, judged.written, _ANOTHERS)
@@ -259,13 +258,12 @@ class Ingest:
         known = None if state is None else state.recordings.get(recording)
         if placed is None or state is None or known is None or known.final is None:
             return
-        try:
-            # Its writer may have been interrupted before it was durable.
-            durable_files.sync_path(placed)
-            judged = check_recording(placed, declared, self._holdings.key(kid), known.final)
-        except UnfitError as error:
+        # Its writer may have been interrupted before it was durable.
+        durable_files.sync_path(placed)
+        judged = check_recording(placed, declared, self._holdings.key(kid), known.final)
+        if judged.why:
             self._unfit.add((kid, recording))
-            why = f"the office has a copy that is not acknowledged: {error}"
+            why = f"the office has a copy that is not acknowledged: {judged.why}"
             self._warn(kid, recording, f"{why}; look at it, and at the camera")
             return
         self._place(self._holdings.make(kid), recording, placed, placed)

@@ -16,7 +16,6 @@ from camerad.base.errors import CameradError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.container.keys import Thumbprint
-from camerad.office.server.upload_errors import TakenElsewhereError
 from camerad.office.server.upload_files import Declaration
 
 log = logging.getLogger(__name__)
@@ -45,14 +44,15 @@ class IngestQueue:
     """Calls `take` for every upload that was added, on separate threads, never twice at once for
     one camera. After an error it is called again: in a minute at first, in an hour at last.
 
-    take: blocks, and may be called again for the same upload. clock: for the pauses. on_settled: is
+    take: blocks, and may be called again for the same upload; returns False if another server is at
+    work for this camera. clock: for the pauses. on_settled: is
     told the camera's key after each call, on any thread. threads: how many cameras' recordings are
     taken at once.
     """
 
     def __init__(
         self,
-        take: Callable[[Thumbprint, Declaration], None],
+        take: Callable[[Thumbprint, Declaration], bool],
         clock: Clock,
         on_settled: Callable[[str], None] = lambda _kid: None,
         *,
@@ -138,11 +138,18 @@ class IngestQueue:
 
     def _work(self) -> None:
         while (task := self._next()) is not None:
-            try:
-                self._settle(task, failed=self._carry_out(task))
-            except TakenElsewhereError:
-                self._put_back(task)
+            self._carry_out(task)
             self._on_settled(task[0])
+
+    def _carry_out(self, task: _Task) -> None:
+        try:
+            if self._take(*task):
+                self._settle(task, failed=False)
+            else:
+                self._put_back(task)
+        except Exception as error:  # noqa: BLE001 - it is in the log
+            self._log_failure(task, error)
+            self._settle(task, failed=True)
 
     def _put_back(self, task: _Task) -> None:
         """Another server works for this camera: its own threads are for the others meanwhile."""
@@ -189,28 +196,15 @@ class IngestQueue:
         self._served[found.task[0]] = self._number
         return found.task
 
-    def _carry_out(self, task: _Task) -> bool:
-        """Whether it failed. Raises TakenElsewhereError."""
+    def _log_failure(self, task: _Task, error: Exception) -> None:
         kid, declaration = task
-        try:
-            self._take(kid, declaration)
-        except TakenElsewhereError:
-            raise
-        except CameradError as error:
-            log.warning(
-                "%s of the camera %s was not ingested, which is tried again: %s",
-                declaration.recording,
-                kid,
-                printable(error),
-                extra=MessageId.NOT_TAKEN.extra,
-            )
-            return True
-        except Exception:
-            log.exception(
-                "%s of the camera %s was not ingested, which is tried again",
-                declaration.recording,
-                kid,
-                extra=MessageId.MISTAKE.extra,
-            )
-            return True
-        return False
+        known = isinstance(error, CameradError)
+        log.log(
+            logging.WARNING if known else logging.ERROR,
+            "%s of the camera %s was not ingested, which is tried again: %s",
+            declaration.recording,
+            kid,
+            printable(error),
+            exc_info=None if known else error,
+            extra=(MessageId.NOT_TAKEN if known else MessageId.MISTAKE).extra,
+        )

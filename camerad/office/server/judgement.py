@@ -12,7 +12,6 @@ from typing import Final
 
 import msgspec
 
-from camerad.base.errors import CameradError
 from camerad.base.text import printable
 from camerad.container.keys import KeyRing, PublicKey
 from camerad.container.severity import Severity
@@ -31,21 +30,13 @@ _LONGEST: Final = 500
 """Characters of a reason: it goes over the network, and into a log."""
 
 
-class UnfitError(CameradError, ValueError):
-    """Error raised when a file is not what the office takes; the text says why, without paths.
-    written: what the file contains."""
-
-    def __init__(self, text: str, written: Digest) -> None:
-        super().__init__(text)
-        self.written: Final = written
-
-
 class Judged(msgspec.Struct, frozen=True):
-    """A file that is fit. device: the name of that which recorded it. written: what the file
-    contains."""
+    """A file that was checked. written: what it contains. why: it is not what the office takes,
+    without paths; "" if it is. device: the name of that which recorded it, "" if it is not fit."""
 
-    device: str
     written: Digest
+    why: str
+    device: str
 
 
 def check_recording(path: str, declared: Declaration, key: PublicKey, known: str) -> Judged:
@@ -53,8 +44,7 @@ def check_recording(path: str, declared: Declaration, key: PublicKey, known: str
 
     key: the only one that is trusted. known: the recording's end as the camera's own ledger has it.
     Gaps, a recovered end and other remarks are in order; damage is not, nor a file without an end.
-    Memory does not grow with the file. Raises UnfitError, and StorageError if the file
-    cannot be read.
+    Memory does not grow with the file. Raises StorageError if the file cannot be read.
     """
     whole = WholeFile()
     report = verify(path, KeyRing([key]), whole=whole)
@@ -63,7 +53,9 @@ def check_recording(path: str, declared: Declaration, key: PublicKey, known: str
         written = verified_copy.digest(path, fresh=True)
     else:
         written = Digest(whole.sha256, whole.bytes)
-    return Judged(_device_of(report, declared, written, known), written)
+    why = _find_misfit(report, declared, written, known)
+    header = None if report.result is None else report.result.header
+    return Judged(written, why, header.device if header is not None and not why else "")
 
 
 def has_anothers(root: str, declared: Declaration, placed: str | None) -> bool:
@@ -78,29 +70,27 @@ def has_anothers(root: str, declared: Declaration, placed: str | None) -> bool:
     return False
 
 
-def _device_of(report: Report, declared: Declaration, written: Digest, known: str) -> str:
-    """The device that recorded what is fit. Raises UnfitError."""
+def _find_misfit(report: Report, declared: Declaration, written: Digest, known: str) -> str:
+    """Why a file is not fit; "" if it is."""
     result = report.result
     header = None if result is None else result.header
     if written.bytes != declared.bytes:
-        why = f"it has {written.bytes} bytes, and {declared.bytes} were declared"
-    elif declared.final != known:
-        why = f"the end {declared.final[:64]} was declared, and the camera's ledger knows {known}"
-    elif result is None or report.verdict not in (Verdict.AUTHENTIC, Verdict.QUALIFIED):
-        why = f"it is not authentic: {_first_damage(report)}"
-    elif report.state not in _ENDED:
-        why = "it has no end: only whole recordings are taken over"
-    elif header is None:
-        why = "it has no header"
-    elif not header.device:
-        why = NO_DEVICE
-    elif header.id != declared.recording:
-        why = f"it is another recording than was declared: {header.id}"
-    elif result.final != declared.final:
-        why = f"it ends with {result.final}, and {declared.final[:64]} was declared"
-    else:
-        return header.device
-    raise UnfitError(why, written)
+        return f"it has {written.bytes} bytes, and {declared.bytes} were declared"
+    if declared.final != known:
+        return f"the end {declared.final[:64]} was declared, and the camera's ledger knows {known}"
+    if result is None or report.verdict not in (Verdict.AUTHENTIC, Verdict.QUALIFIED):
+        return f"it is not authentic: {_first_damage(report)}"
+    if report.state not in _ENDED:
+        return "it has no end: only whole recordings are taken over"
+    if header is None:
+        return "it has no header"
+    if not header.device:
+        return NO_DEVICE
+    if header.id != declared.recording:
+        return f"it is another recording than was declared: {header.id}"
+    if result.final != declared.final:
+        return f"it ends with {result.final}, and {declared.final[:64]} was declared"
+    return ""
 
 
 def _first_damage(report: Report) -> str:

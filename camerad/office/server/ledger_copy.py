@@ -22,7 +22,7 @@ import msgspec
 
 from camerad.base import durable_files, file_status
 from camerad.base.clock import DAY, Moment
-from camerad.base.errors import CameradError, StorageError
+from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import sha256_plain
 from camerad.base.storage_errors import explaining
@@ -33,8 +33,8 @@ from camerad.evidence.ledger_mirror import mirror_ledger
 from camerad.ledger import log_segments
 from camerad.office.server.camera_holdings import CameraHoldings, KnownCameras, Turns, size_of
 from camerad.office.server.directory_locks import claim_file
-from camerad.office.server.ledger_file_check import LedgerFileError, check_ledger_file
-from camerad.office.server.upload_errors import NoRoomError
+from camerad.office.server.ledger_file_check import check_ledger_file
+from camerad.office.server.upload_errors import UploadError, UploadRefusal
 from camerad.office.server.upload_files import list_directories
 from camerad.office.server.uploads import INCOMING
 from camerad.store.locations import LEDGER, OFFICE
@@ -57,10 +57,6 @@ _BEHIND: Final = (
     "state"
 )
 _ENTRIES: Final = (log_segments.EPOCH_ENDING, log_segments.DAMAGED_ENDING)
-
-
-class StageFullError(CameradError):
-    """Error raised when a camera brings more than any ledger has."""
 
 
 class AdoptResult(msgspec.Struct, frozen=True):
@@ -88,14 +84,17 @@ class StagedFile:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # see `_is_coming`
 
     def write(self, piece: bytes) -> None:
-        """Add bytes. Raises StageFullError if they are more than were said, and StorageError."""
+        """Add bytes. Raises UploadError if they are more than were said, and StorageError."""
         if self._size + len(piece) > self._most:
-            raise StageFullError(f"this file was to have at most {self._most} bytes; send no more")
+            raise UploadError(
+                UploadRefusal.TOO_LARGE,
+                f"this file was to have at most {self._most} bytes; send no more",
+            )
         end = durable_files.write(self._descriptor, [piece], self._size, self._temporary)
         self._size = end
 
     def finish(self) -> None:
-        """Stage what came. Raises LedgerFileError if it is no part of the camera's ledger, and
+        """Stage what came. Raises UploadError if it is no part of the camera's ledger, and
         StorageError."""
         durable_files.sync(self._descriptor, self._temporary)
         self._on_finish()
@@ -136,8 +135,7 @@ class LedgerCopies:
 
     def begin(self, kid: str, name: str, length: int) -> StagedFile:
         """Begin to stage a file of so many bytes, which the caller closes. Raises
-        LedgerFileError, StageFullError if the camera's ledger takes up too much with it, and
-        NoRoomError."""
+        UploadError."""
         check_name(name)
         stage = self._stage(kid)
         durable_files.make_directory(stage)
@@ -159,19 +157,27 @@ class LedgerCopies:
 
     def _check_room(self, kid: str, stage: str, length: int) -> None:
         if length > LARGEST:
-            raise StageFullError(f"a ledger's file has at most {LARGEST} bytes")
+            raise UploadError(
+                UploadRefusal.TOO_LARGE, f"a ledger's file has at most {LARGEST} bytes"
+            )
         holding = self._holdings.find(kid)
         kept = [] if holding is None else [holding.ledger, holding.earlier_ledger]
         if length + sum(map(_size_of_all, (stage, *kept))) > MOST_BYTES:
-            raise StageFullError(
+            raise UploadError(
+                UploadRefusal.TOO_LARGE,
                 f"the office keeps no more than {MOST_BYTES} bytes of one camera's ledger, with "
                 "what it had said otherwise (earlier-ledger); look into the camera, and take what "
-                "is kept beside its ledger away"
+                "is kept beside its ledger away",
             )
         if len(_names(stage)) >= MOST_EPOCHS + MOST_CHECKPOINTS:
-            raise StageFullError("no ledger has so many files; bring the list of those it has")
+            raise UploadError(
+                UploadRefusal.TOO_LARGE,
+                "no ledger has so many files; bring the list of those it has",
+            )
         if not self._has_room(length):
-            raise NoRoomError("the office's storage has no room left; let it make room")
+            raise UploadError(
+                UploadRefusal.NO_ROOM, "the office's storage has no room left; let it make room"
+            )
 
     def _stage_file(self, kid: str, stage: str, name: str, temporary: str) -> None:
         """Give a file that came its name, in place of what was staged before, if it can be one of
@@ -185,13 +191,15 @@ class LedgerCopies:
         """Have the office's copy of a camera's ledger go on with exactly these files.
 
         files: all of the ledger's, SHA-256 by name. Nothing is done if any is missing. Raises
-        LedgerFileError if no ledger has such files, and NoRoomError.
+        UploadError if no ledger has such files, or there is no room.
         """
         _check_list(files)
         with self._turns.of(kid):
             stage = self._stage(kid)
             if not self._has_room(_size_of_all(stage)):
-                raise NoRoomError("the office's storage has no room left; let it make room")
+                raise UploadError(
+                    UploadRefusal.NO_ROOM, "the office's storage has no room left; let it make room"
+                )
             durable_files.make_directory(stage)
             holding = self._holdings.make(kid)
             staged, copied = _hashes(stage), _hashes(holding.ledger)
@@ -323,12 +331,13 @@ def _is_behind(stage: str, copy: str) -> bool:
 
 
 def check_name(name: str) -> None:
-    """Raise LedgerFileError unless a file of a ledger can be called so."""
+    """Raise UploadError unless a file of a ledger can be called so."""
     found = _NAME.fullmatch(name)
     if found is None or int(found[1]) < 1 or f"{int(found[1]):06d}" != found[1]:
-        raise LedgerFileError(
+        raise UploadError(
+            UploadRefusal.BAD_LEDGER,
             f"{printable(name)[:80]}: no file of a ledger is called so; name one as it is in the "
-            "camera's directory ledger"
+            "camera's directory ledger",
         )
 
 
@@ -336,14 +345,21 @@ def _check_list(files: Mapping[str, str]) -> None:
     for name, sha256 in files.items():
         check_name(name)
         if not SHA256.fullmatch(sha256):
-            raise LedgerFileError(f"{name}: SHA-256 is written as 64 small hexadecimal digits")
+            raise UploadError(
+                UploadRefusal.BAD_LEDGER,
+                f"{name}: SHA-256 is written as 64 small hexadecimal digits",
+            )
     if not any(name.endswith(_ENTRIES) for name in files):
-        raise LedgerFileError("a ledger has one file with entries at least; name all of its files")
+        raise UploadError(
+            UploadRefusal.BAD_LEDGER,
+            "a ledger has one file with entries at least; name all of its files",
+        )
     epochs = sum(name.endswith(_ENTRIES) for name in files)
     if epochs > MOST_EPOCHS or len(files) - epochs > MOST_CHECKPOINTS:
-        raise LedgerFileError(
+        raise UploadError(
+            UploadRefusal.BAD_LEDGER,
             f"no ledger has more than {MOST_EPOCHS} files with entries, and {MOST_CHECKPOINTS} "
-            "checkpoints"
+            "checkpoints",
         )
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import BinaryIO, Final
 
-from camerad.base.errors import EX_USAGE, CameradError
 from camerad.base.safe_read import open_plain
 from camerad.base.text import printable
 from camerad.container import jws
@@ -18,6 +17,7 @@ from camerad.container.keys import KeyRing
 from camerad.ledger import log_segments
 from camerad.ledger.entries import Entry, LedgerLine, parse_carried, read_lines
 from camerad.ledger.entry_types import Carried, EpochBegun
+from camerad.office.server.upload_errors import UploadError, UploadRefusal
 
 MOST_LINES: Final = 10_000
 """Lines of one file. An epoch ends after 2,000 entries, and begins with what it carries."""
@@ -27,14 +27,8 @@ MOST_DAMAGED: Final = 2_000
 """Lines that are no entries, in a file that its camera calls damaged."""
 
 
-class LedgerFileError(CameradError, ValueError):
-    """Error raised when a ledger cannot have such a file, or be made of such files."""
-
-    exit_code = EX_USAGE
-
-
 def check_ledger_file(path: str, name: str, keys: KeyRing, former: Collection[str] = ()) -> None:
-    """Raise LedgerFileError unless the file at `path` can be the ledger's file `name`.
+    """Raise UploadError unless the file at `path` can be the ledger's file `name`.
 
     keys: the camera's. former: thumbprints of keys that it had before; where the key itself is not
     in `keys`, what it signed is taken by its form. An epoch has to be whole from its first entry
@@ -125,11 +119,12 @@ def _misfit(entry: Entry, before: Entry | None, number: int) -> str:
     return ""
 
 
-def _no_entry(name: str, line: LedgerLine, why: str) -> LedgerFileError:
+def _no_entry(name: str, line: LedgerLine, why: str) -> UploadError:
     return _refusal(f"{name}, line {line.number}: this is no entry of the camera's ledger: {why}")
 
 
-def _refusal(why: str) -> LedgerFileError:
-    return LedgerFileError(
-        f"{printable(why)}; look at the camera's card, and replace a failing one"
+def _refusal(why: str) -> UploadError:
+    return UploadError(
+        UploadRefusal.BAD_LEDGER,
+        f"{printable(why)}; look at the camera's card, and replace a failing one",
     )

@@ -18,28 +18,17 @@ import msgspec
 from aiohttp import hdrs, web
 
 from camerad.base import typed_json
-from camerad.base.errors import CameradError
 from camerad.container.keys import Thumbprint
 from camerad.office.server import bodies
-from camerad.office.server.authentication import CALLER
-from camerad.office.server.ledger_copy import LARGEST, LedgerCopies, StagedFile, StageFullError
-from camerad.office.server.ledger_file_check import LedgerFileError
-from camerad.office.server.refusal_log import RefusalLog
-from camerad.office.server.refusals import RETRY_SECONDS, RefusedRequestError, later
-from camerad.office.server.upload_errors import NoRoomError
+from camerad.office.server.ledger_copy import LARGEST, LedgerCopies, StagedFile
+from camerad.office.server.refusal_log import CALLER
+from camerad.office.server.refusals import BUSY_SECONDS, RefusedRequestError, later
 
 PATH: Final = "/v1/ledger"
 THREADS: Final = 2
 """Ledgers that are read or compared at once."""
-BUSY_SECONDS: Final = 5
-"""Seconds until a client asks again while its camera's ledger is being worked on."""
 _LARGEST_LIST: Final = 2 << 20
 """Bytes of the list of a ledger's files."""
-_STATUS: Final = {
-    LedgerFileError: HTTPStatus.BAD_REQUEST,
-    StageFullError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    NoRoomError: HTTPStatus.INSUFFICIENT_STORAGE,
-}
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _MISSING: Final = "some of these files are not here with these SHA-256; bring them first"
@@ -53,21 +42,17 @@ class _Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class LedgerRoutes:
     """on_adopted: is told, on the event loop, of a camera whose ledger was ingested, by its key.
-    What waits for that ledger can be taken then
-    (`camerad.office.server.ingest.Ingest.pending`). refusals: where the log says what a
-    registered camera was refused. still: raises RefusedRequestError if the camera of a request was
-    revoked since. The caller calls `close`."""
+    What waits for that ledger can be taken then (`Ingest.pending`). still: raises
+    RefusedRequestError if the camera of a request was revoked since. The caller calls `close`."""
 
     def __init__(
         self,
         copies: LedgerCopies,
         on_adopted: Callable[[Thumbprint], None],
-        refusals: RefusalLog,
         still: Callable[[web.Request], Awaitable[None]],
     ) -> None:
         self._copies = copies
         self._on_adopted = on_adopted
-        self._refusals = refusals
         self._still = still
         self._busy: set[str] = set()
         self._threads = ThreadPoolExecutor(THREADS, "ledger")
@@ -124,7 +109,7 @@ class LedgerRoutes:
 
     @contextlib.contextmanager
     def _turn(self, request: web.Request) -> Iterator[None]:
-        """One request of a camera at a time; refuses the others, and says why in the log too."""
+        """One request of a camera at a time; refuses the others."""
         kid = request[CALLER].kid
         if kid in self._busy:
             raise later(
@@ -135,22 +120,8 @@ class LedgerRoutes:
         self._busy.add(kid)
         try:
             yield
-        except tuple(_STATUS) as error:
-            raise self._refusal(request, error) from error
         finally:
             self._busy.discard(kid)
-
-    def _refusal(self, request: web.Request, error: CameradError) -> RefusedRequestError:
-        status = _STATUS[type(error)]
-        waits = status == HTTPStatus.INSUFFICIENT_STORAGE
-        refused = (
-            later(status, str(error), RETRY_SECONDS)
-            if waits
-            else RefusedRequestError(status, str(error))
-        )
-        caller = request[CALLER]
-        self._refusals.tell_of_camera(request, caller.kid, caller.camera.name, error)
-        return refused
 
     async def _carry_out(self, work: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T:
         """The same as `asyncio.to_thread`, on the threads for ledgers."""

@@ -16,7 +16,7 @@ from prometheus_client.aiohttp import make_aiohttp_handler
 
 from camerad.base import http_expectations
 from camerad.office.server.alert_settings import MetricsSettings
-from camerad.office.server.connection_limiter import ConnectionLimiter, ListenError
+from camerad.office.server.connection_limiter import ConnectionLimiter, StartError
 
 _BACKLOG: Final = 8
 _END_SECONDS: Final = 1.0
@@ -44,14 +44,14 @@ class MetricsListener:
         self.port = settings.port
 
     async def open(self) -> None:
-        """Begin to answer. Raises ListenError."""
+        """Begin to answer. Raises StartError."""
         host, port = self._settings.host, self._settings.port
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
             family, _, _, _, address = found[0]
             listener = socket.create_server(address, family=family, backlog=_BACKLOG)
         except OSError as error:
-            raise ListenError(
+            raise StartError(
                 f"cannot listen for Prometheus at {host}, port {port}: "
                 f"{error.strerror or error}; end what listens there, or change metrics in the "
                 "office's settings"

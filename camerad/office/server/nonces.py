@@ -26,14 +26,15 @@ import heapq
 import hmac
 import re
 import secrets
+from http import HTTPStatus
 from typing import Final
 
 import msgspec
 
 from camerad.base.clock import SECOND
-from camerad.base.errors import CameradError
 from camerad.container.keys import decode_base64url, encode_base64url
 from camerad.exchange.request_signature import WINDOW_SECONDS
+from camerad.office.server.refusals import RefusedRequestError, later
 
 MOST: Final = 131_072
 """Nonces that are remembered at once, of all cameras: 20 MB at the most."""
@@ -45,15 +46,6 @@ _MARK: Final = "s."
 _TIME_BYTES: Final = 8
 _RANDOM_BYTES: Final = 8
 _MAC_BYTES: Final = 16
-
-
-class NonceError(CameradError, ValueError):
-    """Error raised when a request's nonce does not count, or its time is outside the window."""
-
-
-class NoncesFullError(CameradError, MemoryError):
-    """Error raised when no more nonces can be remembered: to forget one early would let its request
-    in twice."""
 
 
 class _Remembered(msgspec.Struct):
@@ -109,7 +101,8 @@ class Nonces:
         """Use a nonce up, of a request whose signature holds. kid: the key that signed it. created:
         as the request says. now_us: boot time; wall_us: wall time since 1970; both microseconds.
 
-        Raises NonceError if the request does not count, and NoncesFullError.
+        Raises RefusedRequestError if the request does not count; and if no more nonces can be
+        remembered, since to forget one early would let its request in twice.
         """
         self._forget(now_us, wall_us)
         if nonce.startswith(_MARK):
@@ -120,7 +113,7 @@ class Nonces:
     def _take_own(self, kid: str, nonce: str, now_us: int) -> None:
         issued_us = self._issued_at(nonce)
         if issued_us is None or issued_us + WINDOW_SECONDS * SECOND < now_us:
-            raise NonceError(
+            raise _refused(
                 "the nonce is too old, or not of this server's present run; use the one of this "
                 "answer"
             )
@@ -128,22 +121,22 @@ class Nonces:
 
     def _take_theirs(self, kid: str, nonce: str, created: int, wall: int) -> None:
         if self._one_of_several:
-            raise NonceError(
+            raise _refused(
                 "this server is one of several, which take no nonces but their own; use the one of "
                 "this answer"
             )
         if not _CLIENT_S.fullmatch(nonce):
-            raise NonceError(
+            raise _refused(
                 "a nonce of the client's own has 16 to 64 characters of base64url; use the one of "
                 "this answer"
             )
         if abs(created - wall) > WINDOW_SECONDS:
-            raise NonceError(
+            raise _refused(
                 f"the request's time (created) is more than {WINDOW_SECONDS} s off the server's; "
                 "use the nonce of this answer, with which it does not matter"
             )
         if created <= self._floor:
-            raise NonceError(
+            raise _refused(
                 "the server has started, or its clock was set, too short a time ago to know "
                 "whether this request was taken before; use the nonce of this answer"
             )
@@ -152,15 +145,16 @@ class Nonces:
     def _remember(self, where: _Remembered, time: int, kid: str, nonce: str) -> None:
         key = hashlib.blake2b(f"{kid} {nonce}".encode(), digest_size=16).digest()
         if key in where.keys:
-            raise NonceError(
+            raise _refused(
                 "this request's nonce was used before, so it may be a repetition; use the nonce of "
                 "this answer"
             )
         count = self._counts.get(kid, 0)
         held = len(self._issued.keys) + len(self._theirs.keys)
         if held >= self._most or count >= self._most_of_one:
-            raise NoncesFullError(
-                "too many requests within the last minutes; wait, and make fewer of them"
+            raise later(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "too many requests within the last minutes; wait, and make fewer of them",
             )
         where.add(time, key, kid)
         self._counts[kid] = count + 1
@@ -190,3 +184,7 @@ class Nonces:
 
     def _mac(self, said: bytes) -> bytes:
         return hmac.digest(self._secret, said, "sha256")[:_MAC_BYTES]
+
+
+def _refused(why: str) -> RefusedRequestError:
+    return RefusedRequestError(HTTPStatus.UNAUTHORIZED, why)

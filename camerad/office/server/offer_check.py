@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from camerad.base.errors import EX_CONFIG, CameradError
 from camerad.base.text import count
 from camerad.config.policies import newer_image
 from camerad.config.provisioning import Provisioning
 from camerad.evidence.camera_register import Register, RegisteredCamera
 from camerad.evidence.provisioning_files import CAMERA_DIR, parse_file
 from camerad.office.server.check_ins import CheckIns
+from camerad.office.server.update_bundle import OfferRefusedError
 from camerad.provisioning import settings_offer
 from camerad.provisioning.offered_settings import judge_known
 from camerad.provisioning.orders import LedgerOrder
@@ -22,18 +22,6 @@ from camerad.provisioning.validation import ADVICE, FileRefused, RefusalReason, 
 from camerad.store.check_in import RunningSettings
 
 _COLLECT: Final = "collect its card: camerad provision collect"
-
-
-class OfferRefusedError(CameradError, ValueError):
-    """Error raised when settings are not offered; the text says why, and what to do. why: a word
-    for programs: a `RefusalReason`, or "not_registered", "nothing_known", "newer_image",
-    "same_file", and those of `camerad.office.server.offered_server`."""
-
-    exit_code = EX_CONFIG
-
-    def __init__(self, text: str, why: str) -> None:
-        super().__init__(text)
-        self.why = why
 
 
 def make_offer(

@@ -23,9 +23,9 @@ from camerad.base.text import printable
 from camerad.container.keys import Thumbprint
 from camerad.exchange.pace import Pace
 from camerad.office.server import bodies
-from camerad.office.server.authentication import CALLER
 from camerad.office.server.camera_turns import CameraTurns
 from camerad.office.server.offers import CameraOffer, Offers
+from camerad.office.server.refusal_log import CALLER
 from camerad.office.server.refusals import RefusedRequestError, later
 from camerad.office.server.update_settings import UpdateSettings
 

@@ -18,8 +18,8 @@ from camerad.container.keys import encode_base64url
 from camerad.evidence import own_key
 from camerad.evidence.provisioning_files import parse_file
 from camerad.office.server.certificates import fingerprint, read_certificates
-from camerad.office.server.offer_check import OfferRefusedError
 from camerad.office.server.office_settings import OfficeFile
+from camerad.office.server.update_bundle import OfferRefusedError
 
 OPTION: Final = "--leave-this-server"
 _CLIENT: Final = "camerad-upload"

@@ -25,7 +25,7 @@ import msgspec
 from sqlalchemy import Connection, Delete, delete, insert, select
 
 from camerad.base import durable_files, file_status
-from camerad.base.errors import EX_CONFIG, CameradError, StorageError
+from camerad.base.errors import StorageError
 from camerad.base.safe_read import open_plain
 from camerad.base.storage_errors import explaining
 from camerad.base.text import room
@@ -33,7 +33,7 @@ from camerad.container.jws import SHA256
 from camerad.container.keys import Thumbprint, is_thumbprint
 from camerad.exchange.agreements import LARGEST_BUNDLE
 from camerad.office.server.preflight import free_room
-from camerad.office.server.update_bundle import BundleManifest, read_manifest
+from camerad.office.server.update_bundle import BundleManifest, OfferRefusedError, read_manifest
 from camerad.office.state.columns import record_of
 from camerad.office.state.office_state import OfficeState
 from camerad.office.state.state_tables import offers
@@ -50,13 +50,6 @@ PIECE: Final = 256 * 1024
 LEFT_SECONDS: Final = 3600
 """A copy of a bundle that was not written for so long was left by a process that ended."""
 _ENDING: Final = ".raucb"
-
-
-class BundleTooLargeError(CameradError, ValueError):
-    """Error raised when a bundle is larger than any camera takes, or than the storage has room
-    for."""
-
-    exit_code = EX_CONFIG
 
 
 class CameraOffer(msgspec.Struct, frozen=True):
@@ -119,7 +112,7 @@ class BundleCopy:
             durable_files.sync(self._descriptor, self.path)
 
     def manifest(self, name: str) -> BundleManifest:
-        """The bundle's own statement. name: what messages call it. Raises BundleError."""
+        """The bundle's own statement. name: what messages call it. Raises OfferRefusedError."""
         with explaining("read", self.path), open(self.path, "rb") as file:
             return read_manifest(name, file.fileno())
 
@@ -217,9 +210,11 @@ class Offers:
     def copying(self, name: str, length: int, reserve: int) -> Iterator[BundleCopy]:
         """A bundle of this length may be written meanwhile, and be added (`add_bundle`). Behind it
         bundles that no camera is offered are gone. name: what messages call it. reserve: bytes that
-        stay free on the office's storage. Raises BundleTooLargeError."""
+        stay free on the office's storage. Raises OfferRefusedError."""
         if length > LARGEST_BUNDLE:
-            raise BundleTooLargeError(f"{name}: no camera takes more than {room(LARGEST_BUNDLE)}")
+            raise OfferRefusedError(
+                f"{name}: no camera takes more than {room(LARGEST_BUNDLE)}", "too_large_bundle"
+            )
         self._check_room(name, length, length + reserve, reserve)
         directory = self._directory()
         durable_files.make_directory(directory)
@@ -232,7 +227,7 @@ class Offers:
 
     def put_file(self, bundle: str, kids: Sequence[Thumbprint], *, reserve: int) -> CameraOffer:
         """Offer the bundle in a file to cameras, without an entry of the ledger. reserve: as for
-        `copying`. Raises BundleError and BundleTooLargeError."""
+        `copying`. Raises OfferRefusedError."""
         with open_plain(bundle, "bundle", linked=True) as file:
             length = os.fstat(file.fileno()).st_size
             with explaining("read", bundle):
@@ -251,7 +246,7 @@ class Offers:
 
     def add_bundle(self, name: str, copy: BundleCopy, reserve: int) -> CameraOffer:
         """Keep what was copied; returns the offer to `put`, in the transaction in which this is
-        called. Raises BundleError and BundleTooLargeError."""
+        called. Raises OfferRefusedError."""
         manifest = copy.manifest(name)
         copy.sync()
         # Others may have been copied meanwhile.
@@ -299,9 +294,10 @@ class Offers:
 
     def _check_room(self, bundle: str, length: int, needed: int, reserve: int) -> None:
         if needed > free_room(self._office):
-            raise BundleTooLargeError(
+            raise OfferRefusedError(
                 f"{bundle}: with its {room(length)} the office's storage would not keep "
-                f"{room(reserve)} free for recordings (receive.reserve_gib): make room there"
+                f"{room(reserve)} free for recordings (receive.reserve_gib): make room there",
+                "no_room",
             )
 
     def _directory(self) -> str:

@@ -38,7 +38,6 @@ from prometheus_client import CollectorRegistry
 from camerad.base import durable_files
 from camerad.base.async_utils import EventLoop, done_before, watched
 from camerad.base.clock import Clock
-from camerad.base.errors import EX_UNAVAILABLE, CameradError
 from camerad.base.message_ids import MessageId
 from camerad.base.sd_notify import notify
 from camerad.base.text import count, printable, room
@@ -56,6 +55,7 @@ from camerad.office.server.check_in_routes import CheckInRoutes
 from camerad.office.server.check_ins import CheckIns
 from camerad.office.server.connection_limiter import (
     ConnectionLimiter,
+    StartError,
     listen,
     make_runner,
     open_limited,
@@ -105,12 +105,6 @@ END_SECONDS: Final = 5.0
 recording that is being ingested and what is done beside the requests."""
 
 HAS_IT: Final = "the office has this recording; ask for its receipt"
-
-
-class OccupiedError(CameradError, BlockingIOError):
-    """Error raised when another server works in the office's directory."""
-
-    exit_code = EX_UNAVAILABLE
 
 
 class Beside(Protocol):
@@ -194,8 +188,7 @@ class Vault:
     async def open(self) -> None:
         """Begin to answer. Cancelled, it leaves nothing open.
 
-        Raises OccupiedError, ListenError, OfficeKeyError, RegisterError, UnsafeStoreError and
-        StorageError.
+        Raises StartError, OfficeKeyError, RegisterError, UnsafeStoreError and StorageError.
         """
         self._threads.attach()
         try:
@@ -268,7 +261,6 @@ class Vault:
             uploads,
             lambda kid, declared: _queue_up(ingest, queue, kid, declared),
             still=guard.check_not_revoked,
-            refusals=refusals,
             turns=turns,
             most=receive.uploads,
             why_not=lambda kid, recording: _why_not(ingest, kid, recording),
@@ -286,13 +278,11 @@ class Vault:
             offers,
             still=guard.check_not_revoked,
             turns=turns,
-            refusals=refusals,
             clock=self._clock,
         ).add_to(app.router)
         self._ledgers = LedgerRoutes(
             LedgerCopies(directory, cameras, uploads.has_room),
             lambda kid: self._ledger_came(ingest, queue, kid),
-            refusals,
             guard.check_not_revoked,
         )
         self._ledgers.add_to(app.router)
@@ -445,13 +435,13 @@ def _prepare(revoked: RevokedCameras, directory: str, key: PublicKey) -> None:
 
 def _claim(directory: str, several: bool) -> int:
     """Make sure that no other server works there that does not expect others. several: this one
-    does. Raises OccupiedError and StorageError."""
+    does. Raises StartError and StorageError."""
     incoming = os.path.join(directory, OFFICE, INCOMING)
     durable_files.make_directory(incoming)
     try:
         return durable_files.lock_directory(incoming, shared=several)
     except BlockingIOError as error:
-        raise OccupiedError(
+        raise StartError(
             f"{directory}: another server works in this directory; end it first, or have the "
             "settings of both say several_servers: true"
         ) from error

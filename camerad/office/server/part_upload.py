@@ -12,7 +12,7 @@ from typing import Final
 from camerad.base import durable_files
 from camerad.base.errors import StorageError
 from camerad.base.storage_errors import explaining
-from camerad.office.server.upload_errors import TooLargeError, WrongBodyError, WrongChecksumError
+from camerad.office.server.upload_errors import UploadError, UploadRefusal
 from camerad.office.server.upload_files import Declaration, UploadFiles, UploadProgress
 
 WRITE_OUT: Final = 2 << 20
@@ -78,13 +78,14 @@ class PartUpload:
             durable_files.truncate(self._descriptor, counted, content)
 
     def write(self, piece: bytes) -> None:
-        """Take the next bytes. Raises TooLargeError if more come than are missing, and
+        """Take the next bytes. Raises UploadError if more come than are missing, and
         StorageError."""
         with self._lock:
             self._check_open()
             if self._end - self._progress.offset + len(piece) > self.most:
-                raise TooLargeError(
-                    f"the part goes beyond the {self.most} bytes that are missing; send no more"
+                raise UploadError(
+                    UploadRefusal.TOO_LARGE,
+                    f"the part goes beyond the {self.most} bytes that are missing; send no more",
                 )
             self._sha256.update(piece)
             if self._other is not None:
@@ -105,18 +106,22 @@ class PartUpload:
         """Have the part count, durably; returns the bytes that the upload then has. sha256: what
         it has to have. checksum: the client's own.
 
-        Raises WrongBodyError, WrongChecksumError and StorageError. Then nothing of it counts. Only
+        Raises UploadError and StorageError. Then nothing of it counts. Only
         if the storage fails while it notes the offset, either is possible.
         """
         with self._lock:
             self._check_open()
             own = self._sha256.digest()
             if not hmac.compare_digest(own, sha256):
-                raise WrongBodyError("the part is not the one that was signed; send it again")
+                raise UploadError(
+                    UploadRefusal.WRONG_BODY,
+                    "the part is not the one that was signed; send it again",
+                )
             theirs = own if self._other is None else self._other.digest()
             if checksum is not None and not hmac.compare_digest(theirs, checksum):
-                raise WrongChecksumError(
-                    "the part has not the checksum that was sent with it; send it again"
+                raise UploadError(
+                    UploadRefusal.WRONG_CHECKSUM,
+                    "the part has not the checksum that was sent with it; send it again",
                 )
             if self._end > self._progress.offset:
                 durable_files.sync(self._descriptor, self._files.content)

@@ -6,12 +6,15 @@ import logging
 from collections import Counter
 from typing import Final
 
+import msgspec
 from aiohttp import web
 
 from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import CameradError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
+from camerad.container.keys import Thumbprint
+from camerad.evidence.camera_register import RegisteredCamera
 from camerad.office.server.connection_limiter import network_of
 
 log = logging.getLogger(__name__)
@@ -22,6 +25,19 @@ others are counted."""
 MOST_OF_ADDRESSES: Final = 200
 """Refusals of all addresses that it names in a minute."""
 _MINUTE_US: Final = 60 * SECOND
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Whose request it is. kid: thumbprint of the key that signed it. digest: SHA-256 that the body
+    must have; None if there is none."""
+
+    kid: Thumbprint
+    camera: RegisteredCamera
+    digest: bytes | None
+
+
+CALLER: Final = web.RequestKey("caller", Caller)
+"""Where a request that came through has its `Caller`: ``request[CALLER]``."""
 
 
 class RefusalLog:
@@ -44,12 +60,12 @@ class RefusalLog:
         if self.names_address(request):
             self._tell(request, str(request.remote), refused)
 
-    def tell_of_camera(
-        self, request: web.Request, kid: str, name: str, refused: CameradError
-    ) -> None:
-        """The same of a registered camera's request. kid: its key. name: its name."""
-        if self._names((kid, MOST_LOGGED)):
-            self._tell(request, f"the camera {printable(name)} ({kid})", refused)
+    def tell_of_camera(self, request: web.Request, refused: CameradError) -> None:
+        """The same of a registered camera's request."""
+        caller = request[CALLER]
+        if self._names((caller.kid, MOST_LOGGED)):
+            name = printable(caller.camera.name)
+            self._tell(request, f"the camera {name} ({caller.kid})", refused)
 
     def _names(self, *bounds: tuple[str, int]) -> bool:
         """Whether all of these, each who and how often at the most, are within their bounds."""

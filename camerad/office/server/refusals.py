@@ -7,6 +7,7 @@ import errno
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
+from typing import Final
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
@@ -16,15 +17,54 @@ from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.office.server.refusal_log import RefusalLog
 from camerad.office.server.start_check import NotMountedError
+from camerad.office.server.upload_errors import UploadError, UploadRefusal
 from camerad.office.state.waiting_room import LockHeldError
 
 log = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-RETRY_SECONDS = 60
+RETRY_SECONDS: Final = 60
 """Seconds until a client that is told to wait asks again, where no other time is known."""
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+BUSY_SECONDS: Final = 5
+"""The same, where others' requests are waited for."""
+NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
+WRONG_CHECKSUM: Final = 460
+"""Of tus' extension "checksum"."""
+_STATUS: Final[Mapping[UploadRefusal, int]] = {
+    UploadRefusal.BAD_DECLARATION: HTTPStatus.BAD_REQUEST,
+    UploadRefusal.DECLARED_DIFFERENTLY: HTTPStatus.CONFLICT,
+    UploadRefusal.NOT_WANTED: HTTPStatus.CONFLICT,
+    UploadRefusal.NO_UPLOAD: HTTPStatus.NOT_FOUND,
+    UploadRefusal.COMPLETE: HTTPStatus.CONFLICT,
+    UploadRefusal.BUSY: HTTPStatus.LOCKED,
+    UploadRefusal.SERVER_BUSY: HTTPStatus.SERVICE_UNAVAILABLE,
+    UploadRefusal.WRONG_OFFSET: HTTPStatus.CONFLICT,
+    UploadRefusal.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    UploadRefusal.TOO_MANY: HTTPStatus.TOO_MANY_REQUESTS,
+    UploadRefusal.CAMERA_FULL: HTTPStatus.INSUFFICIENT_STORAGE,
+    UploadRefusal.NO_ROOM: HTTPStatus.INSUFFICIENT_STORAGE,
+    UploadRefusal.WRONG_BODY: HTTPStatus.BAD_REQUEST,
+    UploadRefusal.WRONG_CHECKSUM: WRONG_CHECKSUM,
+    UploadRefusal.BAD_LEDGER: HTTPStatus.BAD_REQUEST,
+    UploadRefusal.BAD_CHECK_IN: HTTPStatus.BAD_REQUEST,
+    UploadRefusal.STALE_CHECK_IN: HTTPStatus.CONFLICT,
+}
+_WAIT: Final[Mapping[int, int]] = {
+    HTTPStatus.LOCKED: BUSY_SECONDS,
+    HTTPStatus.SERVICE_UNAVAILABLE: BUSY_SECONDS,
+    HTTPStatus.TOO_MANY_REQUESTS: RETRY_SECONDS,
+    HTTPStatus.INSUFFICIENT_STORAGE: RETRY_SECONDS,
+}
+_USUAL: Final = frozenset(
+    {
+        UploadRefusal.NO_UPLOAD,
+        UploadRefusal.COMPLETE,
+        UploadRefusal.WRONG_OFFSET,
+        UploadRefusal.NOT_WANTED,
+    }
+)
+"""What a client meets that goes on after an interruption; not worth a line in the log."""
 
 
 class RefusedRequestError(CameradError):
@@ -55,6 +95,13 @@ def plain_errors(refusals: RefusalLog) -> Middleware:
             return await handler(request)
         except RefusedRequestError as refused:
             return _answer(refused.status, str(refused), refused.headers)
+        except UploadError as error:
+            if error.refusal not in _USUAL:
+                refusals.tell_of_camera(request, error)
+            status = _STATUS[error.refusal]
+            if status in _WAIT:
+                error.headers["Retry-After"] = str(_WAIT[status])
+            return _answer(status, str(error), error.headers)
         except web.HTTPException as error:
             if error.status < HTTPStatus.BAD_REQUEST:
                 raise

@@ -15,7 +15,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Final, ParamSpec
+from typing import Final, ParamSpec, TypeVar
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -25,6 +25,7 @@ from camerad.office.server.ingest_events import IngestEvent
 SECONDS: Final = (0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
 """Upper bounds of the histogram of ingests: from a short clip to tens of gigabytes."""
 _P = ParamSpec("_P")
+_T = TypeVar("_T")
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -56,13 +57,13 @@ class ServerMetrics:
         else:
             self._ingests.labels(str(event)).inc()
 
-    def timed(self, take: Callable[_P, None]) -> Callable[_P, None]:
+    def timed(self, take: Callable[_P, _T]) -> Callable[_P, _T]:
         """`take`, with its time measured and its failures counted."""
 
-        def timed(*arguments: _P.args, **named: _P.kwargs) -> None:
+        def timed(*arguments: _P.args, **named: _P.kwargs) -> _T:
             began = time.monotonic()
             try:
-                take(*arguments, **named)
+                return take(*arguments, **named)
             except BaseException:
                 self._ingests.labels("failed").inc()
                 raise

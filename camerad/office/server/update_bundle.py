@@ -27,10 +27,17 @@ _SIGNED_DATA: Final = bytes.fromhex("06092a864886f70d010702")
 """OID 1.2.840.113549.1.7.2, as DER."""
 
 
-class BundleError(CameradError, ValueError):
-    """Error raised when a file is no bundle of the form that cameras take."""
+class OfferRefusedError(CameradError, ValueError):
+    """Error raised when settings or an update are not offered; the text says why, and what to do.
+    why: a word for programs: a `RefusalReason`, or "no_bundle", "too_large_bundle", "no_room",
+    "not_registered", "nothing_known", "newer_image", "same_file", and those of
+    `camerad.office.server.offered_server`."""
 
     exit_code = EX_CONFIG
+
+    def __init__(self, text: str, why: str) -> None:
+        super().__init__(text)
+        self.why = why
 
 
 class BundleManifest(msgspec.Struct, frozen=True):
@@ -41,11 +48,12 @@ class BundleManifest(msgspec.Struct, frozen=True):
 
 
 def read_manifest(name: str, descriptor: int) -> BundleManifest:
-    """What a bundle says of itself. name: what messages call it. Raises BundleError, OSError."""
+    """What a bundle says of itself. name: what messages call it. Raises OfferRefusedError and
+    OSError."""
     length = os.fstat(descriptor).st_size
     size = int.from_bytes(os.pread(descriptor, _SIZE, max(0, length - _SIZE)), "big")
     if not 0 < size <= min(_LARGEST_CMS, length - _SIZE):
-        raise BundleError(f"{name}: this is no bundle, or its end is missing")
+        raise _no_bundle(f"{name}: this is no bundle, or its end is missing")
     cms = os.pread(descriptor, size, length - _SIZE - size)
     try:
         manifest = _signed_content(cms).decode("utf-8")
@@ -53,11 +61,11 @@ def read_manifest(name: str, descriptor: int) -> BundleManifest:
         parser.read_string(manifest)
         found = BundleManifest(parser["update"]["compatible"], parser["update"]["version"])
     except (ValueError, LookupError, configparser.Error):
-        raise BundleError(
+        raise _no_bundle(
             f"{name}: this is no bundle of the format verity, which cameras take, or it is damaged"
         ) from None
     if version(found.version) is None or not is_plain(found.compatible):
-        raise BundleError(f"{name}: its manifest has no version of the form that cameras compare")
+        raise _no_bundle(f"{name}: its manifest has no version of the form that cameras compare")
     return found
 
 
@@ -94,3 +102,7 @@ def _element(der: bytes) -> tuple[int, bytes, bytes]:
     if len(der) < begin + length:
         raise ValueError("cut short")
     return der[0], der[begin : begin + length], der[begin + length :]
+
+
+def _no_bundle(text: str) -> OfferRefusedError:
+    return OfferRefusedError(text, "no_bundle")

@@ -1,69 +1,65 @@
-"""Errors that stop an upload. Each text is meant for the people who run the client."""
+"""Refusals of what a camera uploads: recordings, files of its ledger, and its check-ins."""
 
 from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from enum import Enum, auto
 
 from camerad.base.errors import CameradError
 
 
-class BadDeclarationError(CameradError, ValueError):
-    """Error raised when an upload is declared that can be no recording's."""
+class UploadRefusal(Enum):
+    """Why something is not taken. `camerad.office.server.refusals` has the answers' statuses."""
+
+    BAD_DECLARATION = auto()
+    """It can be no recording's."""
+    DECLARED_DIFFERENTLY = auto()
+    """The camera declared the same recording before, with another end or length."""
+    NOT_WANTED = auto()
+    """The office does not take the recording, or has it already."""
+    NO_UPLOAD = auto()
+    COMPLETE = auto()
+    """The upload has all its bytes."""
+    BUSY = auto()
+    """Another request works on the same upload."""
+    SERVER_BUSY = auto()
+    """Another server, or a command, holds the office's database."""
+    WRONG_OFFSET = auto()
+    TOO_LARGE = auto()
+    TOO_MANY = auto()
+    """The camera has as many uploads as it may have."""
+    CAMERA_FULL = auto()
+    """The camera has as much here before its ingest as it may."""
+    NO_ROOM = auto()
+    WRONG_BODY = auto()
+    """It is not what was signed."""
+    WRONG_CHECKSUM = auto()
+    BAD_LEDGER = auto()
+    """No ledger has such a file, or is made of such files."""
+    BAD_CHECK_IN = auto()
+    """The camera has not signed it."""
+    STALE_CHECK_IN = auto()
+    """It is not newer than the last one."""
 
 
-class DeclaredDifferentlyError(CameradError, ValueError):
-    """Error raised when a camera declares a recording again, and differently."""
+class UploadError(CameradError):
+    """Error raised when something that a camera uploads is not taken. Its text is for the people
+    who run the client. headers: fields of the answer."""
+
+    def __init__(
+        self, refusal: UploadRefusal, text: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(text)
+        self.refusal = refusal
+        self.headers = dict(headers or {})
 
 
-class NotWantedError(CameradError, RuntimeError):
-    """Error raised when the office does not take a recording, or has it already."""
-
-
-class NoUploadError(CameradError, LookupError):
-    """Error raised when there is no such upload of that camera."""
-
-
-class CompleteError(CameradError, RuntimeError):
-    """Error raised when an upload that has all its bytes is to be changed."""
-
-
-class UploadBusyError(CameradError, RuntimeError):
-    """Error raised when another request works on the same upload."""
-
-
-class DeclaringBusyError(CameradError, RuntimeError):
-    """Error raised when another server keeps the office's uploads to itself: ask again."""
-
-
-class WrongOffsetError(CameradError, ValueError):
-    """Error raised when a part does not begin where the upload ends. offset: where that is."""
-
-    def __init__(self, offset: int) -> None:
-        super().__init__(f"the upload has {offset} bytes; begin there")
-        self.offset = offset
-
-
-class TooLargeError(CameradError, ValueError):
-    """Error raised when a recording, or a part, has more bytes than the office takes."""
-
-
-class TooManyUploadsError(CameradError, RuntimeError):
-    """Error raised when a camera has as many unfinished uploads as it may have."""
-
-
-class CameraQuotaError(CameradError, RuntimeError):
-    """Error raised when a camera has as much here before its ingest as it may."""
-
-
-class NoRoomError(CameradError, RuntimeError):
-    """Error raised when the office's storage has no room for what was declared."""
-
-
-class WrongBodyError(CameradError, ValueError):
-    """Error raised when a part is not the one that was signed."""
-
-
-class WrongChecksumError(CameradError, ValueError):
-    """Error raised when a part has not the client's own checksum."""
-
-
-class TakenElsewhereError(CameradError):
-    """Error raised when another server takes a recording of the same camera over: ask again."""
+@contextlib.contextmanager
+def unless(*refusals: UploadRefusal) -> Iterator[None]:
+    """Leave the context without an error for these refusals."""
+    try:
+        yield
+    except UploadError as error:
+        if error.refusal not in refusals:
+            raise

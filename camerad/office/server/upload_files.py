@@ -30,7 +30,7 @@ from camerad.base.safe_read import read_plain
 from camerad.base.storage_errors import explaining
 from camerad.base.text import printable
 from camerad.container.recording_ids import RecordingId, is_id
-from camerad.office.server.upload_errors import NoUploadError
+from camerad.office.server.upload_errors import UploadError, UploadRefusal
 
 log = logging.getLogger(__name__)
 _T = TypeVar("_T", bound=str)
@@ -114,12 +114,14 @@ class UploadFiles:
 
     def progress(self) -> UploadProgress:
         """How far the upload is. Nothing counts, and the log says so, if that cannot be told.
-        Raises NoUploadError if it was removed since its declaration was read."""
+        Raises UploadError if it was removed since its declaration was read."""
         try:
             content = read_plain(self.offset, "offset", 2 * _SLOT)
         except StorageError as error:
             if error.errno == errno.ENOENT and not file_status.exists(self._declaration):
-                raise NoUploadError("this upload was removed just now") from error
+                raise UploadError(
+                    UploadRefusal.NO_UPLOAD, "this upload was removed just now"
+                ) from error
             raise
         found = [_unpacked(content[at : at + _SLOT]) for at in (0, _SLOT)]
         valid = [one for one in found if one is not None]

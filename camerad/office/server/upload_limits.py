@@ -27,12 +27,7 @@ from camerad.office.server.camera_quotas import (
     PutApart,
     find_refusal,
 )
-from camerad.office.server.upload_errors import (
-    CameraQuotaError,
-    NoRoomError,
-    TooLargeError,
-    TooManyUploadsError,
-)
+from camerad.office.server.upload_errors import UploadError, UploadRefusal
 from camerad.office.server.upload_files import Declaration
 
 
@@ -87,12 +82,13 @@ def check_limits(
     """Check that another upload may begin. root: the office's directory. kid: thumbprint of its
     camera's key. there: the uploads of all cameras. spare: what is free beyond the reserve.
 
-    Raises TooLargeError, TooManyUploadsError, CameraQuotaError, NoRoomError and StorageError.
+    Raises UploadError and StorageError.
     """
     if length > limits.largest:
-        raise TooLargeError(
+        raise UploadError(
+            UploadRefusal.TOO_LARGE,
             f"{length} bytes are more than this office takes of one recording ({limits.largest}); "
-            "raise receive.largest_gib in the office's settings if it is one"
+            "raise receive.largest_gib in the office's settings if it is one",
         )
     unfinished = complete = missing = declared = came = 0
     for one in there:
@@ -103,14 +99,16 @@ def check_limits(
             declared += one.here + one.awaited
             came += one.here
     if unfinished >= limits.unfinished:
-        raise TooManyUploadsError(
+        raise UploadError(
+            UploadRefusal.TOO_MANY,
             f"this camera has {unfinished} unfinished uploads, and may have {limits.unfinished}; "
-            "finish one first, or wait: one to which nothing comes is removed"
+            "finish one first, or wait: one to which nothing comes is removed",
         )
     if complete >= limits.complete:
-        raise TooManyUploadsError(
+        raise UploadError(
+            UploadRefusal.TOO_MANY,
             f"{complete} recordings of this camera are here and not taken over yet; bring its "
-            "ledger, or wait until they are checked"
+            "ledger, or wait until they are checked",
         )
     _check_spare(length, missing, spare)
     apart = measure_apart(root, kid)
@@ -118,12 +116,12 @@ def check_limits(
     lies = CameraHere(declared, came, apart, apart_of_all)
     others = missing - (declared - came)
     if (why := find_refusal(limits.quotas, kid, length, lies, spare - others)) is not None:
-        raise CameraQuotaError(why)
+        raise UploadError(UploadRefusal.CAMERA_FULL, why)
 
 
 def check_room(length: int, there: Iterable[UploadHere], spare: int) -> None:
     """Check that there is room for so much more of an upload for which none is kept. Otherwise as
-    `check_limits`. Raises NoRoomError."""
+    `check_limits`. Raises UploadError."""
     _check_spare(length, sum(one.awaited for one in there), spare)
 
 
@@ -133,7 +131,8 @@ def _check_spare(length: int, missing: int, spare: int) -> None:
             f": of the {room(max(0, spare))} that may be used, {room(missing)} are promised to "
             "uploads that are not complete (office/incoming)"
         )
-        raise NoRoomError(
+        raise UploadError(
+            UploadRefusal.NO_ROOM,
             f"the office's storage has no room for {room(length)} more"
-            f"{promised if missing else ''}; let the office make room"
+            f"{promised if missing else ''}; let the office make room",
         )

@@ -13,25 +13,23 @@ import contextlib
 import logging
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from http import HTTPStatus
 from types import TracebackType
 from typing import Final, Self
 
 from aiohttp import hdrs, web
 
-from camerad.base.errors import CameradError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.container.keys import Thumbprint
 from camerad.container.recording_ids import RecordingId, is_id
 from camerad.office.server import bodies
-from camerad.office.server import upload_errors as errors
-from camerad.office.server.authentication import CALLER
 from camerad.office.server.camera_turns import CameraTurns
 from camerad.office.server.part_upload import PartUpload
-from camerad.office.server.refusal_log import RefusalLog
-from camerad.office.server.refusals import RETRY_SECONDS, Handler, RefusedRequestError, later
+from camerad.office.server.refusal_log import CALLER
+from camerad.office.server.refusals import BUSY_SECONDS, Handler, RefusedRequestError, later
+from camerad.office.server.upload_errors import UploadError, UploadRefusal
 from camerad.office.server.upload_files import Declaration
 from camerad.office.server.uploads import CHECKSUMS, Uploads
 
@@ -44,43 +42,10 @@ PART_TYPE: Final = "application/offset+octet-stream"
 LARGEST_PART: Final = 64 << 20
 MOST_OF_ONE: Final = 2
 """Parts of one camera that are received at once."""
-BUSY_SECONDS: Final = 5
-"""Seconds until a client asks again that has to wait for others' parts."""
-WRONG_CHECKSUM: Final = 460
-"""Of tus' extension "checksum"."""
 
 _NUMBER: Final = re.compile(r"[0-9]{1,18}")
 _KEYS: Final = ("recording", "final")
 _NO_ID: Final = "is no recording's id; name one as the camera's ledger has it"
-_STATUS: Final[Mapping[type[CameradError], int]] = {
-    errors.BadDeclarationError: HTTPStatus.BAD_REQUEST,
-    errors.DeclaredDifferentlyError: HTTPStatus.CONFLICT,
-    errors.NotWantedError: HTTPStatus.CONFLICT,
-    errors.NoUploadError: HTTPStatus.NOT_FOUND,
-    errors.CompleteError: HTTPStatus.CONFLICT,
-    errors.UploadBusyError: HTTPStatus.LOCKED,
-    errors.DeclaringBusyError: HTTPStatus.SERVICE_UNAVAILABLE,
-    errors.WrongOffsetError: HTTPStatus.CONFLICT,
-    errors.TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    errors.TooManyUploadsError: HTTPStatus.TOO_MANY_REQUESTS,
-    errors.NoRoomError: HTTPStatus.INSUFFICIENT_STORAGE,
-    errors.CameraQuotaError: HTTPStatus.INSUFFICIENT_STORAGE,
-    errors.WrongBodyError: HTTPStatus.BAD_REQUEST,
-    errors.WrongChecksumError: WRONG_CHECKSUM,
-}
-_WAIT: Final = {
-    HTTPStatus.LOCKED: BUSY_SECONDS,
-    HTTPStatus.SERVICE_UNAVAILABLE: BUSY_SECONDS,
-    HTTPStatus.TOO_MANY_REQUESTS: RETRY_SECONDS,
-    HTTPStatus.INSUFFICIENT_STORAGE: RETRY_SECONDS,
-}
-_USUAL: Final = (
-    errors.NoUploadError,
-    errors.CompleteError,
-    errors.WrongOffsetError,
-    errors.NotWantedError,
-)
-"""What a client meets that goes on after an interruption; not worth a line in the log."""
 
 
 class UploadRoutes:
@@ -90,7 +55,7 @@ class UploadRoutes:
     of an upload that has all its bytes, perhaps several times of one. why_not: the sentence that a
     camera is told if the office does not want a recording, by its key and id; None if it does. It
     may block. still: raises RefusedRequestError if the camera of a request was withdrawn since.
-    refusals: where the log says what a registered camera was refused. turns: of cameras, for what
+    turns: of cameras, for what
     takes a thread.
     """
 
@@ -100,7 +65,6 @@ class UploadRoutes:
         on_complete: Callable[[Thumbprint, Declaration], None],
         *,
         still: Callable[[web.Request], Awaitable[None]],
-        refusals: RefusalLog,
         turns: CameraTurns,
         most: int = 20,
         why_not: Callable[[Thumbprint, RecordingId], str | None] = lambda _kid, _recording: None,
@@ -110,7 +74,6 @@ class UploadRoutes:
         self._most = most
         self._why_not = why_not
         self._still = still
-        self._refusals = refusals
         self._turns = turns
         self._receiving: Counter[str] = Counter()
 
@@ -195,12 +158,15 @@ class UploadRoutes:
         most = min(part.most, LARGEST_PART)
         said = bodies.length_of(request)
         if said > most:
-            raise errors.TooLargeError(
+            raise UploadError(
+                UploadRefusal.TOO_LARGE,
                 f"the part has {said} bytes; at most {most} are taken here: {part.most} are "
-                f"missing, and a part has at most {LARGEST_PART}"
+                f"missing, and a part has at most {LARGEST_PART}",
             )
         if not await asyncio.to_thread(self._uploads.has_room, said):
-            raise errors.NoRoomError("the office's storage has no room left; let it make room")
+            raise UploadError(
+                UploadRefusal.NO_ROOM, "the office's storage has no room left; let it make room"
+            )
         async with _Behind(part) as behind:
             async for piece in bodies.pieces(request, most):
                 await behind.write(piece)
@@ -248,28 +214,13 @@ class UploadRoutes:
                         {"Tus-Version": VERSION},
                     )
                 response = await handler(request)
-            except RefusedRequestError as refused:
+            except (RefusedRequestError, UploadError) as refused:
                 refused.headers["Tus-Resumable"] = VERSION
                 raise
-            except tuple(_STATUS) as error:
-                raise self._refusal(request, error) from error
             response.headers["Tus-Resumable"] = VERSION
             return response
 
         return handle
-
-    def _refusal(self, request: web.Request, error: CameradError) -> RefusedRequestError:
-        """What a camera is told; what is not usual is told in the log too."""
-        status = _STATUS[type(error)]
-        headers = {"Tus-Resumable": VERSION}
-        if isinstance(error, errors.WrongOffsetError):
-            headers["Upload-Offset"] = str(error.offset)
-        if status in _WAIT:
-            headers["Retry-After"] = str(_WAIT[HTTPStatus(status)])
-        if not isinstance(error, _USUAL):
-            caller = request[CALLER]
-            self._refusals.tell_of_camera(request, caller.kid, caller.camera.name, error)
-        return RefusedRequestError(status, str(error), headers)
 
 
 class _Behind:

@@ -45,7 +45,7 @@ class UploadTimes:
         """How far an upload is. If its last part is noted as later than now, it is noted again as
         of now, and counts from there. now: whose wall time is trusted.
 
-        Raises UploadBusyError if such an upload is in use, NoUploadError and StorageError.
+        Raises UploadError, also if such an upload is in use, and StorageError.
         """
         progress = files.progress()
         if progress.wall_us <= now.wall_us:

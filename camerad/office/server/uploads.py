@@ -29,16 +29,7 @@ from camerad.office.server.directory_locks import DirectoryLocks
 from camerad.office.server.part_upload import PartUpload
 from camerad.office.server.revoked_cameras import RevokedCameras
 from camerad.office.server.upload_claims import claim, claim_there
-from camerad.office.server.upload_errors import (
-    BadDeclarationError,
-    CompleteError,
-    DeclaredDifferentlyError,
-    DeclaringBusyError,
-    NotWantedError,
-    NoUploadError,
-    UploadBusyError,
-    WrongOffsetError,
-)
+from camerad.office.server.upload_errors import UploadError, UploadRefusal, unless
 from camerad.office.server.upload_files import (
     Declaration,
     UploadFiles,
@@ -117,13 +108,13 @@ class Uploads:
         would begin: the one before may have been ingested just now, and no client would go on
         with another one.
 
-        Raises NotWantedError, BadDeclarationError, DeclaredDifferentlyError, TooLargeError,
-        TooManyUploadsError, CameraQuotaError, NoRoomError, DeclaringBusyError and StorageError.
+        Raises UploadError and StorageError.
         """
         if not SHA256.fullmatch(declaration.final) or declaration.bytes < 1:
-            raise BadDeclarationError(
+            raise UploadError(
+                UploadRefusal.BAD_DECLARATION,
                 "Upload-Length has to be above 0, and final a SHA-256 in 64 small hexadecimal "
-                "digits"
+                "digits",
             )
         files = self._files(kid, declaration.recording)
         with self._declaring():
@@ -132,12 +123,13 @@ class Uploads:
                 return files.progress().offset
             if there is not None:
                 self._tell_of_two(kid, there, declaration)
-                raise DeclaredDifferentlyError(
+                raise UploadError(
+                    UploadRefusal.DECLARED_DIFFERENTLY,
                     f"{declaration.recording} was declared with {there.bytes} bytes and final "
-                    f"{there.final} before; a recording that has ended never changes"
+                    f"{there.final} before; a recording that has ended never changes",
                 )
             if (why := why_not(kid, declaration.recording)) is not None:
-                raise NotWantedError(why)
+                raise UploadError(UploadRefusal.NOT_WANTED, why)
             check_limits(
                 self._limits,
                 self._above,
@@ -170,11 +162,11 @@ class Uploads:
             )
 
     def declared(self, kid: Thumbprint, recording: RecordingId) -> Declaration:
-        """What the camera declared. Raises NoUploadError and StorageError."""
+        """What the camera declared. Raises UploadError and StorageError."""
         return self._there(kid, recording)[1]
 
     def offset(self, kid: Thumbprint, recording: RecordingId) -> int:
-        """How many bytes count. Raises NoUploadError and StorageError."""
+        """How many bytes count. Raises UploadError and StorageError."""
         return self._there(kid, recording)[0].progress().offset
 
     def begin(
@@ -183,8 +175,7 @@ class Uploads:
         """Begin a part, which the caller closes. offset: where it begins. checksum: one of
         `CHECKSUMS` if the client sent one.
 
-        Raises NoUploadError, CompleteError, UploadBusyError, WrongOffsetError, NoRoomError if its
-        room was given to others meanwhile, and StorageError.
+        Raises UploadError and StorageError.
         """
         files, _ = self._check_incomplete(kid, recording)
         name = (kid, recording)
@@ -193,7 +184,11 @@ class Uploads:
             files, declaration = self._check_incomplete(kid, recording)
             progress = files.progress()
             if offset != progress.offset:
-                raise WrongOffsetError(progress.offset)
+                raise UploadError(
+                    UploadRefusal.WRONG_OFFSET,
+                    f"the upload has {progress.offset} bytes; begin there",
+                    {"Upload-Offset": str(progress.offset)},
+                )
             self._check_promise(name, declaration, progress)
             return PartUpload(
                 files,
@@ -219,19 +214,18 @@ class Uploads:
         """An upload's declaration if it has all its bytes, else None. Raises as `content_path`."""
         files = self._files(kid, recording)
         declared = files.declaration()
-        with contextlib.suppress(NoUploadError):  # it was ingested just now
+        with unless(UploadRefusal.NO_UPLOAD):  # it was ingested just now
             if declared is not None and files.progress().offset >= declared.bytes:
                 return declared
         return None
 
     def content_path(self, kid: Thumbprint, recording: RecordingId) -> str:
-        """Where the bytes of an upload are. Raises NoUploadError and StorageError."""
+        """Where the bytes of an upload are. Raises UploadError and StorageError."""
         return self._files(kid, recording).content
 
     def remove(self, kid: Thumbprint, recording: RecordingId) -> None:
         """Remove an upload, or what is left of one; nothing if there is none. Raises
-        UploadBusyError while a part is being written, NoUploadError if this is no name,
-        DeclaringBusyError and StorageError."""
+        UploadError, also while a part is being written, and StorageError."""
         files = self._files(kid, recording)
         claimed = claim(files, recording)
         try:
@@ -250,7 +244,7 @@ class Uploads:
                     files = self._files(kid, recording)
                     if files.declaration() is None:
                         files.remove()
-            except DeclaringBusyError as error:
+            except UploadError as error:
                 log.warning("%s", error, extra=MessageId.STORAGE.extra)
                 return
 
@@ -274,7 +268,7 @@ class Uploads:
             self._keep_only(set(names))
         removed = []
         for name in names:
-            with _told(), contextlib.suppress(NoUploadError, UploadBusyError):
+            with _told(), unless(UploadRefusal.NO_UPLOAD, UploadRefusal.BUSY):
                 files, declared = self._there(*name)
                 progress = self._times.progress(name, files, now)
                 if self._times.is_over(name, progress, declared.bytes, now):
@@ -289,7 +283,7 @@ class Uploads:
         revoked = self._revoked.list_all()
         for name in self._names():
             # Work on those that cannot be read reports them.
-            with contextlib.suppress(NoUploadError, StorageError):
+            with contextlib.suppress(UploadError, StorageError):
                 files, declaration = self._there(*name)
                 whole = files.progress().offset >= declaration.bytes
                 complete += whole
@@ -311,9 +305,12 @@ class Uploads:
 
     def _files(self, kid: Thumbprint, recording: RecordingId) -> UploadFiles:
         """The files of an upload, whether there is one or not. Nothing else becomes a path, and
-        nothing on the way is a link. Raises NoUploadError and StorageError."""
+        nothing on the way is a link. Raises UploadError and StorageError."""
         if not is_thumbprint(kid) or not is_id(recording):
-            raise NoUploadError("this is no recording's id; name one as the camera's ledger has it")
+            raise UploadError(
+                UploadRefusal.NO_UPLOAD,
+                "this is no recording's id; name one as the camera's ledger has it",
+            )
         above = os.path.join(self._root, kid)
         directory = os.path.join(above, recording)
         for path in (self._office, self._root, above, directory):
@@ -324,7 +321,10 @@ class Uploads:
         files = self._files(kid, recording)
         declaration = files.declaration()
         if declaration is None:
-            raise NoUploadError(f"there is no upload of {recording} by this camera; declare it")
+            raise UploadError(
+                UploadRefusal.NO_UPLOAD,
+                f"there is no upload of {recording} by this camera; declare it",
+            )
         return files, declaration
 
     def _check_incomplete(
@@ -332,7 +332,10 @@ class Uploads:
     ) -> tuple[UploadFiles, Declaration]:
         files, declaration = self._there(kid, recording)
         if files.progress().offset >= declaration.bytes:
-            raise CompleteError(f"the upload of {recording} is complete; ask for its receipt")
+            raise UploadError(
+                UploadRefusal.COMPLETE,
+                f"the upload of {recording} is complete; ask for its receipt",
+            )
         return files, declaration
 
     def _names(self, kid: Thumbprint | None = None) -> Iterator[_Name]:
@@ -348,7 +351,7 @@ class Uploads:
         now, revoked = self._clock.moment(), self._revoked.list_all()
         for name in self._names(kid):
             # What is left of one is none.
-            with _told(), contextlib.suppress(NoUploadError):
+            with _told(), unless(UploadRefusal.NO_UPLOAD):
                 files, declaration = self._there(*name)
                 progress = files.progress()
                 promised = name[0] not in revoked
@@ -358,7 +361,7 @@ class Uploads:
     def _check_promise(
         self, name: _Name, declaration: Declaration, progress: UploadProgress
     ) -> None:
-        """Raises NoRoomError if nothing came for so long that its room is promised no more, and it
+        """Raises UploadError if nothing came for so long that its room is promised no more, and it
         is not free either. With its next part it is promised again."""
         if not self._times.is_promised(name, progress, self._clock.moment()):
             check_room(declaration.bytes - progress.offset, self._each(), self.spare())
@@ -368,14 +371,15 @@ class Uploads:
     @contextlib.contextmanager
     def _declaring(self) -> Iterator[None]:
         """Held while an upload is made or removed, and while room is shared out. Raises
-        DeclaringBusyError if it is not to be had for `DECLARING_SECONDS`."""
+        UploadError if it is not to be had for `DECLARING_SECONDS`."""
         with contextlib.ExitStack() as held:
             try:
                 held.enter_context(self._locks.hold("declaring", DECLARING_SECONDS))
             except LockHeldError as error:
-                raise DeclaringBusyError(
+                raise UploadError(
+                    UploadRefusal.SERVER_BUSY,
                     "another server of this office began to deal with its uploads, and did not end "
-                    "it: see whether it is stopped; ask again in a moment"
+                    "it: see whether it is stopped; ask again in a moment",
                 ) from error
             yield
 

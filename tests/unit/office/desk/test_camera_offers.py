@@ -26,7 +26,6 @@ from camerad.container.keys import SigningKey
 from camerad.evidence import camera_register
 from camerad.evidence.camera_register import Register, RegisteredCamera
 from camerad.evidence.provisioning_files import ServerSpec, read_authority, section_text
-from camerad.office.desk import camera_offers
 from camerad.office.desk.desk_ledger import Decision
 from camerad.office.desk.roles import DeskRole
 from camerad.office.desk.sessions import COOKIE
@@ -333,7 +332,6 @@ def test_what_is_no_bundle_for_these_cameras_leaves_nothing(
         patched.setattr(offers, "free_room", lambda _: 0)
         assert send(admin, BUNDLE, KID).said["why"] == "no_room"
         patched.setattr(offers, "LARGEST_BUNDLE", 10)
-        patched.setattr(camera_offers, "LARGEST_BUNDLE", 10)
         assert send(admin, BUNDLE, KID).said["why"] == "too_large_bundle"
     assert bundles(scene) == [] and len(scene.entries()) == before
     assert send(scene.signed_in("lead"), BUNDLE, KID).why == "not_allowed"

@@ -33,7 +33,7 @@ from camerad.office.server.alert_settings import (
     NotifySettings,
     SmtpSettings,
 )
-from camerad.office.server.connection_limiter import ListenError
+from camerad.office.server.connection_limiter import StartError
 from camerad.office.server.office_server import ServerParts
 from camerad.office.server.start_check import NotMountedError
 from camerad.office.server.upload_files import Declaration
@@ -230,7 +230,7 @@ def test_a_port_for_prometheus_that_is_taken_is_said_and_leaves_nothing_running(
     with socket.create_server((HOST, 0)) as taken:
         settings = replace(scene.settings, metrics=MetricsSettings(HOST, taken.getsockname()[1]))
         with (
-            pytest.raises(ListenError, match="for Prometheus"),
+            pytest.raises(StartError, match="for Prometheus"),
             Running(server_with_jobs(settings, scene.clock)),
         ):
             pass

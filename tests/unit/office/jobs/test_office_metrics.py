@@ -19,7 +19,7 @@ from camerad.base.clock import SECOND
 from camerad.office.jobs.alert_rules import AlertKind, CameraSeen, StoreFacts
 from camerad.office.jobs.job_metrics import MOST_CAMERAS, JobMetrics
 from camerad.office.server.alert_settings import MetricsSettings
-from camerad.office.server.connection_limiter import ListenError
+from camerad.office.server.connection_limiter import StartError
 from camerad.office.server.ingest_events import IngestEvent
 from camerad.office.server.metrics_listener import MetricsListener
 from camerad.office.server.server_metrics import ServerMetrics
@@ -184,7 +184,7 @@ def test_a_port_that_is_taken_is_said_with_what_to_do() -> None:
             settings = MetricsSettings(port=taken.getsockname()[1])
             listener = MetricsListener(settings, AllMetrics().registry)
             try:
-                with pytest.raises(ListenError, match=r"for Prometheus at 127\.0\.0\.1.*metrics"):
+                with pytest.raises(StartError, match=r"for Prometheus at 127\.0\.0\.1.*metrics"):
                     await listener.open()
             finally:
                 await listener.close()

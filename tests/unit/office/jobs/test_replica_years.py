@@ -217,7 +217,7 @@ def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 
     # What is in these recordings is no footage; whether it is judged is another test's matter too.
     def judged(path: str, *_: object) -> Judged:
-        return Judged("cam-1", digest(path))
+        return Judged(digest(path), "", "cam-1")
 
     monkeypatch.setattr(replica_job, "check_recording", judged)
 

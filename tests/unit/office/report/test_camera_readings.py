@@ -12,7 +12,7 @@ import pytest
 from check_in_helpers import LATER_BOOT, WALL_US, said, token
 from desk_helpers import KEY
 from msgspec.structs import replace
-from state_helpers import check_ins_in, forget_cameras
+from state_helpers import check_ins_in, forget_cameras, refused
 from vault_helpers import KID, Vault
 
 from camerad.base import durable_files
@@ -21,7 +21,8 @@ from camerad.base.errors import StorageError
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.office.report import camera_readings
 from camerad.office.report.camera_readings import MONTHS, CameraReadings, Reading
-from camerad.office.server.check_ins import CheckIns, StaleCheckInError
+from camerad.office.server.check_ins import CheckIns
+from camerad.office.server.upload_errors import UploadError, UploadRefusal
 from camerad.store import check_in
 from camerad.store.check_in import Count, Counters
 
@@ -124,7 +125,7 @@ def test_an_old_or_a_repeated_statement_adds_nothing(office: Office) -> None:
     office.dock(1)
     before = office.kept()
     for sent in (old, token(100 + office.sequence, office.sequence, counters=used(1))):
-        with pytest.raises(StaleCheckInError):
+        with refused(UploadRefusal.STALE_CHECK_IN):
             office.check_ins.take(KID, sent)
     # Somebody removed the last check-in, so that an old one counts as the last again.
     forget_cameras(office.vault.root)
@@ -245,7 +246,7 @@ def test_several_servers_on_one_directory_keep_each_reading_once(office: Office)
 
     def bring(server: CheckIns) -> None:
         for sent in tokens:
-            with contextlib.suppress(StaleCheckInError):
+            with contextlib.suppress(UploadError):
                 server.take(KID, sent)
 
     threads = [threading.Thread(target=bring, args=(one,)) for one in others]

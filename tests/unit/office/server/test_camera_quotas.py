@@ -6,9 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
-from state_helpers import uploads_in
+from state_helpers import refused, uploads_in
 
-from camerad.office.server import upload_errors as errors
 from camerad.office.server.apart import Apart, measure_apart
 from camerad.office.server.camera_quotas import (
     GIB,
@@ -19,6 +18,7 @@ from camerad.office.server.camera_quotas import (
     find_refusal,
     most_of_one,
 )
+from camerad.office.server.upload_errors import UploadRefusal
 from camerad.office.server.upload_files import Declaration
 from camerad.office.server.upload_limits import UploadLimits
 from camerad.store import verified_copy
@@ -110,12 +110,12 @@ def test_no_camera_reserves_the_room_of_all_others(
     """Declarations of the largest recording, without a byte of any; the first one too."""
     uploads = uploads_in(tmp_path, UploadLimits(reserve=0))
     monkeypatch.setattr(os, "statvfs", lambda _path: Disk(65 * GIB))
-    with pytest.raises(errors.CameraQuotaError, match="half of the room"):
+    with refused(UploadRefusal.CAMERA_FULL, match="half of the room"):
         declare(uploads, 64 * GIB, number(0))
     monkeypatch.setattr(os, "statvfs", lambda _path: Disk(300 * GIB))
     declare(uploads, 64 * GIB, number(0))
     declare(uploads, 64 * GIB, number(1))
-    with pytest.raises(errors.CameraQuotaError, match="half of the room"):
+    with refused(UploadRefusal.CAMERA_FULL, match="half of the room"):
         declare(uploads, 64 * GIB, number(2))
     for count in range(3):
         declare(uploads, 10 * GIB, number(count), kid=OTHER)
@@ -132,7 +132,7 @@ def test_what_does_not_verify_fills_the_place_of_its_camera_and_stays(tmp_path: 
         path = uploads.content_path(KID, number(count))
         apart.keep(KID, number(count), path, verified_copy.digest(path), "it does not verify")
         uploads.remove(KID, number(count))
-    with pytest.raises(errors.CameraQuotaError, match=f"office/apart/{KID}"):
+    with refused(UploadRefusal.CAMERA_FULL, match=f"office/apart/{KID}"):
         declare(uploads, 10, number(2))
     assert measure_apart(str(tmp_path)) == measure_apart(str(tmp_path), KID) == PutApart(2, 20)
     declare(uploads, 10, number(2), kid=OTHER)
@@ -149,6 +149,6 @@ def test_what_all_have_apart_stops_those_that_have_some(tmp_path: Path) -> None:
     path = uploads.content_path(KID, ID)
     Apart(str(tmp_path)).keep(KID, ID, path, verified_copy.digest(path), "it does not verify")
     uploads.remove(KID, ID)
-    with pytest.raises(errors.CameraQuotaError, match="apart_gib"):
+    with refused(UploadRefusal.CAMERA_FULL, match="apart_gib"):
         uploads.declare(KID, Declaration(number(2), FINAL, 1))
     declare(uploads, 10, kid=OTHER)

@@ -9,16 +9,16 @@ import pytest
 from check_in_helpers import LATER_BOOT, WALL_US, said, token
 from desk_helpers import KEY
 from msgspec.structs import replace
-from state_helpers import check_ins_in, state_in
+from state_helpers import check_ins_in, refused, state_in
 from vault_helpers import KID, NAME, Vault
 
 from camerad.base.clock import DAY, SECOND, ClockSource, ManualClock, Moment
 from camerad.container import jws
-from camerad.container.jws import JwsError
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.ledger.entries import Head
 from camerad.office.server.cameras import UnregisteredError
-from camerad.office.server.check_ins import CheckIns, StaleCheckInError
+from camerad.office.server.check_ins import CheckIns
+from camerad.office.server.upload_errors import UploadRefusal
 from camerad.office.state import state_tables
 from camerad.store import check_in
 from camerad.store.check_in import Count, RefusedOffer
@@ -80,7 +80,7 @@ def test_an_older_one_or_the_same_counts_for_nothing(
     check_ins.take(KID, token())
     before = check_ins.last(KID)
     vault.clock.advance(SECOND)
-    with pytest.raises(StaleCheckInError, match="not newer"):
+    with refused(UploadRefusal.STALE_CHECK_IN, match="not newer"):
         check_ins.take(KID, older)
     assert check_ins.last(KID) == before
 
@@ -107,7 +107,7 @@ STRANGER = SigningKey.generate()
 def test_what_is_no_statement_of_this_camera_counts_for_nothing(
     vault: Vault, check_ins: CheckIns, wrong: bytes
 ) -> None:
-    with pytest.raises(JwsError):
+    with refused(UploadRefusal.BAD_CHECK_IN):
         check_ins.take(KID, wrong)
     assert check_ins.last(KID) is None
 
@@ -149,7 +149,7 @@ def test_what_a_camera_refused_since_is_told_once(
 def test_a_restart_keeps_them(vault: Vault, check_ins: CheckIns) -> None:
     check_ins.take(KID, token())
     again = check_ins_in(vault.root, vault.cameras, ManualClock())
-    with pytest.raises(StaleCheckInError):
+    with refused(UploadRefusal.STALE_CHECK_IN):
         again.take(KID, token())
 
 

@@ -20,12 +20,11 @@ from vault_helpers import KID, NAME, OFFICE_KEY, Vault, ledger_files, register
 from camerad.base.clock import DAY, ManualClock
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.office.server import ledger_copy
-from camerad.office.server.authentication import CALLER, Caller
 from camerad.office.server.camera_turns import CameraTurns
 from camerad.office.server.ingest_ends import IngestEnds
 from camerad.office.server.ledger_routes import LedgerRoutes
 from camerad.office.server.receipt_routes import ReceiptRoutes
-from camerad.office.server.refusal_log import RefusalLog
+from camerad.office.server.refusal_log import CALLER, Caller, RefusalLog
 from camerad.office.server.refusals import Handler, plain_errors
 from camerad.store import receipts
 
@@ -96,12 +95,11 @@ class Server:
             ends=IngestEnds(asyncio.get_running_loop()),
             due_in=lambda _kid, _declaration: self.due_in,
         ).add_to(app.router)
-        refusals = RefusalLog(self.vault.clock)
 
         async def still(_request: web.Request) -> None:
             """No camera is withdrawn."""
 
-        ledgers = LedgerRoutes(self.vault.copies, self.adopted.append, refusals, still)
+        ledgers = LedgerRoutes(self.vault.copies, self.adopted.append, still)
         ledgers.add_to(app.router)
         try:
             async with TestClient(TestServer(app)) as client:

@@ -27,7 +27,6 @@ from camerad.evidence.own_key import OfficeKeyError
 from camerad.office.server import ingest
 from camerad.office.server.cameras import UnregisteredError
 from camerad.office.server.ingest import BRANCHED, DELETED, WAITS
-from camerad.office.server.upload_errors import TakenElsewhereError
 from camerad.office.server.upload_files import Declaration
 from camerad.store import receipts, verified_copy
 from camerad.store.locations import place_of
@@ -397,9 +396,7 @@ def test_of_two_that_take_the_same_at_once_one_does(camera: Camera, vault: Vault
     def work() -> None:
         both.wait(10)
         try:
-            vault.ingest.take(KID, declaration)
-        except TakenElsewhereError:
-            pass  # the queue asks again
+            vault.ingest.take(KID, declaration)  # if it returns False, the queue asks again
         except BaseException as error:  # noqa: BLE001 - looked at below
             failed.append(error)
 
@@ -595,8 +592,7 @@ def test_o2_no_byte_of_a_recording_can_be_another_than_the_camera_signed(
             file.seek(at)
             file.write(bytes([content[at] ^ (1 << at % 8)]))
             file.flush()
-            with pytest.raises(ingest.UnfitError):
-                ingest.check_recording(str(copy), declared, KEY.public, closed.sha256)
+            assert ingest.check_recording(str(copy), declared, KEY.public, closed.sha256).why
             file.seek(at)
             file.write(content[at : at + 1])
 

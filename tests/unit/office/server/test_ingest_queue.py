@@ -32,7 +32,7 @@ class Taker:
         self.let.set()
         self.changed = threading.Condition()
 
-    def __call__(self, kid: str, declaration: Declaration) -> None:
+    def __call__(self, kid: str, declaration: Declaration) -> bool:
         with self.changed:
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
@@ -44,6 +44,7 @@ class Taker:
             self.changed.notify_all()
             if self.failures:
                 raise self.failures.pop(0)
+        return True
 
     def until(self, holds: Callable[[], bool]) -> None:
         with self.changed:
@@ -183,7 +184,7 @@ def test_what_failed_is_tried_again_later_and_later_and_the_log_says_why(
         assert queue._due[0][0] <= clock.now_us()
         found = queue._next()
         assert found == task
-        queue._settle(found, failed=queue._carry_out(found))
+        queue._carry_out(found)
         assert (queue._due[0][0] - clock.now_us()) / SECOND == pause
         assert len(taker.taken) == count
         queue.add(*task)  # who asks again meanwhile makes it no sooner
@@ -191,7 +192,7 @@ def test_what_failed_is_tried_again_later_and_later_and_the_log_says_why(
     assert str(failure) in caplog.text
     found = queue._next()
     assert found == task
-    queue._settle(found, failed=queue._carry_out(found))
+    queue._carry_out(found)
     assert queue._due == []
     queue.add(*task)
     assert queue._due, "what was done once may be asked for again"
@@ -208,7 +209,7 @@ def test_what_failed_says_when_it_is_due_and_is_due_at_once_when_woken(taker: Ta
         found = queue._next()
         assert found == task
         assert queue.due_in(*task) == 0
-        queue._settle(found, failed=queue._carry_out(found))
+        queue._carry_out(found)
         assert queue.due_in(*task) == pause
         queue.wake_failed()
         assert queue.due_in(*task) == 0

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from desk_helpers import KEY, KEYS, ONE, THREE, TWO, Camera
 from ledger_helpers import damage_in
+from state_helpers import refused
 from vault_helpers import KID, NAME, Vault, ledger_files, register
 
 from camerad.base.clock import DAY
@@ -22,9 +23,8 @@ from camerad.ledger.claim import Claim
 from camerad.ledger.ledger import Ledger, read_ledger
 from camerad.office.server import ledger_copy
 from camerad.office.server.cameras import UnregisteredError
-from camerad.office.server.ledger_copy import AdoptResult, LedgerCopies, StageFullError
-from camerad.office.server.ledger_file_check import LedgerFileError
-from camerad.office.server.upload_errors import NoRoomError
+from camerad.office.server.ledger_copy import AdoptResult, LedgerCopies
+from camerad.office.server.upload_errors import UploadRefusal
 
 NONE = hashlib.sha256(b"").hexdigest()
 
@@ -182,9 +182,9 @@ def test_a_ledger_that_was_overtaken_by_an_offload_is_not_taken_for_one_that_was
     ],
 )
 def test_what_no_file_of_a_ledger_is_called_is_refused(vault: Vault, name: str) -> None:
-    with pytest.raises(LedgerFileError):
+    with refused(UploadRefusal.BAD_LEDGER):
         vault.copies.put(KID, name, b"x")
-    with pytest.raises(LedgerFileError):
+    with refused(UploadRefusal.BAD_LEDGER):
         vault.copies.adopt(KID, {name: NONE, "000001.jws": NONE})
     assert not (vault.root / "office" / "incoming").exists()
 
@@ -197,7 +197,7 @@ def test_a_list_that_is_no_ledgers_is_refused(
 ) -> None:
     """An empty one would look like a ledger that was taken away."""
     vault.bring_ledger(camera)
-    with pytest.raises(LedgerFileError):
+    with refused(UploadRefusal.BAD_LEDGER):
         vault.copies.adopt(KID, files)
     assert vault.copies.files(KID) == hashes(camera)
 
@@ -234,10 +234,10 @@ def test_what_another_server_is_just_receiving_is_left_to_it(camera: Camera, vau
 def test_a_file_and_all_that_is_kept_are_bounded(
     camera: Camera, vault: Vault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(StageFullError):
+    with refused(UploadRefusal.TOO_LARGE):
         vault.copies.put(KID, "000001.jws", bytes(ledger_copy.LARGEST + 1))
     staged = vault.copies.begin(KID, "000001.jws", 10)
-    with pytest.raises(StageFullError):
+    with refused(UploadRefusal.TOO_LARGE):
         staged.write(bytes(11))
     staged.close()
     vault.bring_ledger(camera)
@@ -245,7 +245,7 @@ def test_a_file_and_all_that_is_kept_are_bounded(
     size = path.stat().st_size
     monkeypatch.setattr(ledger_copy, "MOST_BYTES", 2 * size)
     vault.copies.put(KID, path.name, path.read_bytes())
-    with pytest.raises(StageFullError, match="earlier-ledger"):
+    with refused(UploadRefusal.TOO_LARGE, match="earlier-ledger"):
         vault.copies.put(KID, path.name, path.read_bytes())
     assert vault.copies.files(KID) == hashes(camera)
 
@@ -256,9 +256,9 @@ def test_the_reserve_of_the_storage_is_left_free(camera: Camera, vault: Vault) -
     (path,) = ledger_files(camera)
     copies.put(KID, path.name, path.read_bytes())
     room = False
-    with pytest.raises(NoRoomError):
+    with refused(UploadRefusal.NO_ROOM):
         copies.put(KID, path.name, path.read_bytes())
-    with pytest.raises(NoRoomError):
+    with refused(UploadRefusal.NO_ROOM):
         copies.adopt(KID, hashes(camera))
     assert not os.path.exists(vault.root / f"{NAME}-{KID[:8]}" / "ledger")
     room = True
@@ -302,9 +302,9 @@ def test_a_file_with_anything_that_is_no_entry_is_refused_and_left_nowhere(
     epochs: Camera, vault: Vault, name: str, change: Callable[[bytes], bytes], why: str
 ) -> None:
     content = (epochs.root / "ledger" / "000003.jws").read_bytes()
-    with pytest.raises(LedgerFileError, match=why) as refused:
+    with refused(UploadRefusal.BAD_LEDGER, match=why) as caught:
         vault.copies.put(KID, name, change(content))
-    assert name in str(refused.value)
+    assert name in str(caught.value)
     assert staged(vault) == []
 
 
@@ -312,7 +312,7 @@ def test_what_another_key_signed_is_refused(vault: Vault, tmp_path: Path) -> Non
     key = SigningKey.generate()
     Ledger.open(Claim(str(tmp_path / "strange")), key, vault.clock).close()
     content = (tmp_path / "strange" / "000001.jws").read_bytes()
-    with pytest.raises(LedgerFileError, match="not among those trusted"):
+    with refused(UploadRefusal.BAD_LEDGER, match="not among those trusted"):
         vault.copies.put(KID, "000001.jws", content)
 
 
@@ -331,7 +331,7 @@ def test_what_a_former_key_signed_is_taken_although_nobody_here_has_that_key(
     content = Path(place, "000001.jws").read_bytes()
     assert old.public.thumbprint.encode() not in content
     vault.copies.put(KID, "000001.jws", content)
-    with pytest.raises(LedgerFileError, match="does not follow"):
+    with refused(UploadRefusal.BAD_LEDGER, match="does not follow"):
         vault.copies.put(KID, "000001.jws", b"".join(_lines(content)[:1] * 2))
 
 

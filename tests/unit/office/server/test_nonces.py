@@ -12,7 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from camerad.base.clock import SECOND
 from camerad.office.server import nonces as module
-from camerad.office.server.nonces import NonceError, Nonces, NoncesFullError
+from camerad.office.server.nonces import Nonces
+from camerad.office.server.refusals import RefusedRequestError
 
 KIDS = ("a" * 43, "b" * 43)
 WALL = 1_795_540_000
@@ -53,16 +54,16 @@ def test_a_fresh_nonce_of_the_server_counts_whatever_the_time_of_the_request(
 def test_a_nonce_of_the_server_counts_once_for_five_minutes(nonces: Nonces) -> None:
     old, used = nonces.issue(LATER), nonces.issue(LATER)
     take(nonces, used)
-    with pytest.raises(NonceError, match="used before"):
+    with pytest.raises(RefusedRequestError, match="used before"):
         take(nonces, used)
-    with pytest.raises(NonceError, match="too old"):
+    with pytest.raises(RefusedRequestError, match="too old"):
         take(nonces, old, now=LATER + 300 * SECOND + 1)
-    with pytest.raises(NonceError, match="too old"):
+    with pytest.raises(RefusedRequestError, match="too old"):
         take(nonces, used, now=LATER + 300 * SECOND + 1)
 
 
 def test_a_nonce_of_another_run_of_the_server_counts_as_nobody_s(nonces: Nonces) -> None:
-    with pytest.raises(NonceError, match="present run"):
+    with pytest.raises(RefusedRequestError, match="present run"):
         take(nonces, Nonces(WALL * SECOND).issue(LATER))
 
 
@@ -70,7 +71,7 @@ def test_a_nonce_of_another_run_of_the_server_counts_as_nobody_s(nonces: Nonces)
 def test_nobody_makes_a_nonce_of_the_server_s(data: bytes) -> None:
     nonces = Nonces((WALL - 601) * SECOND)
     forged = "s." + base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-    with pytest.raises(NonceError):
+    with pytest.raises(RefusedRequestError):
         take(nonces, forged)
 
 
@@ -79,7 +80,7 @@ def test_a_nonce_of_the_server_that_was_changed_does_not_count(nonces: Nonces) -
     later = nonces.issue(LATER + 1)
     for changed in (issued[:-2] + "AA", later[:12] + issued[12:], issued + "A", issued[:-1]):
         if changed != issued:
-            with pytest.raises(NonceError):
+            with pytest.raises(RefusedRequestError):
                 take(nonces, changed)
 
 
@@ -90,27 +91,27 @@ def test_a_client_s_own_nonce_counts_within_five_minutes(nonces: Nonces, off: in
 
 @pytest.mark.parametrize("off", [-301, 301, -WALL, 2**60])
 def test_a_client_s_own_nonce_does_not_count_outside_of_them(nonces: Nonces, off: int) -> None:
-    with pytest.raises(NonceError, match="300 s off"):
+    with pytest.raises(RefusedRequestError, match="300 s off"):
         take(nonces, own(), WALL + off)
 
 
 @pytest.mark.parametrize("wrong", ["", "short", "x" * 65, "umläut" * 4, "with.dot" * 3, "a" * 15])
 def test_a_client_s_own_nonce_has_16_to_64_characters(nonces: Nonces, wrong: str) -> None:
-    with pytest.raises(NonceError, match="16 to 64"):
+    with pytest.raises(RefusedRequestError, match="16 to 64"):
         take(nonces, wrong)
 
 
 def test_two_cameras_may_choose_the_same_nonce(nonces: Nonces) -> None:
     take(nonces, own())
     take(nonces, own(), kid=KIDS[1])
-    with pytest.raises(NonceError, match="used before"):
+    with pytest.raises(RefusedRequestError, match="used before"):
         take(nonces, own(), kid=KIDS[1])
 
 
 def test_a_server_that_has_just_started_takes_its_own_nonces_only() -> None:
     """What it took before its start it has forgotten: up to 300 s into the future."""
     nonces = Nonces(WALL * SECOND)
-    with pytest.raises(NonceError, match="has started"):
+    with pytest.raises(RefusedRequestError, match="has started"):
         take(nonces, own(), WALL + 300)
     take(nonces, nonces.issue(LATER))
     take(nonces, own(), WALL + 301, wall=WALL + 301)
@@ -119,9 +120,9 @@ def test_a_server_that_has_just_started_takes_its_own_nonces_only() -> None:
 def test_a_wall_clock_that_is_set_back_lets_nothing_in_again(nonces: Nonces) -> None:
     take(nonces, own(1))
     take(nonces, own(2), WALL + 10_000, wall=WALL + 10_000)  # the first is forgotten here
-    with pytest.raises(NonceError):
+    with pytest.raises(RefusedRequestError):
         take(nonces, own(1))
-    with pytest.raises(NonceError):
+    with pytest.raises(RefusedRequestError):
         take(nonces, own(2), WALL + 10_000, wall=WALL + 10_000)
 
 
@@ -129,13 +130,13 @@ def test_when_no_more_can_be_remembered_requests_have_to_wait_and_nothing_is_for
     nonces = Nonces((WALL - 601) * SECOND, most=4, most_of_one=3)
     for number in range(3):
         take(nonces, own(number))
-    with pytest.raises(NoncesFullError):
+    with pytest.raises(RefusedRequestError, match="make fewer of them"):
         take(nonces, own(3))
     take(nonces, own(0), kid=KIDS[1])
-    with pytest.raises(NoncesFullError):
+    with pytest.raises(RefusedRequestError, match="make fewer of them"):
         take(nonces, nonces.issue(LATER), kid=KIDS[1])
     for number in range(3):
-        with pytest.raises(NonceError, match="used before"):
+        with pytest.raises(RefusedRequestError, match="used before"):
             take(nonces, own(number))
     # All of it is too old now, so there is room.
     late = WALL + 301
@@ -196,7 +197,8 @@ class Requests(RuleBasedStateMachine):
         self.known.append(request)
         try:
             self.nonces.take(*request, self.now, self.wall * SECOND)
-        except NoncesFullError:
+        except RefusedRequestError as refused:
+            assert refused.status == 503
             return
         self.taken.add(request)
 
@@ -208,7 +210,7 @@ class Requests(RuleBasedStateMachine):
     def send(self, request: tuple[str, str, int]) -> None:
         try:
             self.nonces.take(*request, self.now, self.wall * SECOND)
-        except (NonceError, NoncesFullError):
+        except RefusedRequestError:
             return
         assert request not in self.taken, "taken twice"
         self.taken.add(request)

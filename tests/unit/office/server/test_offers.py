@@ -26,9 +26,9 @@ from camerad.container.keys import SigningKey
 from camerad.office.server import offers as offers_module
 from camerad.office.server import state_import
 from camerad.office.server.check_ins import arrival_times
-from camerad.office.server.offers import BundleCopy, BundleTooLargeError, offer_of
+from camerad.office.server.offers import BundleCopy, offer_of
 from camerad.office.server.revoked_cameras import Revocation
-from camerad.office.server.update_bundle import BundleError, read_manifest
+from camerad.office.server.update_bundle import OfferRefusedError, read_manifest
 from camerad.store.check_in import SETTINGS, UPDATE
 from tests.unit.update.scene import COMPATIBLE, NEW, OLD
 
@@ -110,17 +110,17 @@ def test_no_bundle_is_offered_that_is_too_large_or_no_camera_could_name(
 ) -> None:
     path = root.parent / "new.raucb"
     path.write_bytes(BUNDLE)
-    with pytest.raises(BundleTooLargeError, match="free for recordings"):
+    with pytest.raises(OfferRefusedError, match="free for recordings"):
         offers_in(root).put_file(str(path), [KID], reserve=1 << 60)
     rooms = iter([1 << 40, 0])
     with monkeypatch.context() as patched:
         patched.setattr(offers_module, "free_room", lambda _: next(rooms))
-        with pytest.raises(BundleTooLargeError, match="free for recordings"):
+        with pytest.raises(OfferRefusedError, match="free for recordings"):
             offers_in(root).put_file(str(path), [KID], reserve=1)
     with pytest.raises(ValueError, match="no thumbprint"):
         put(root, BUNDLE, "../x")
     monkeypatch.setattr(offers_module, "LARGEST_BUNDLE", len(BUNDLE) - 1)
-    with pytest.raises(BundleTooLargeError, match="no camera takes more"):
+    with pytest.raises(OfferRefusedError, match="no camera takes more"):
         put(root)
     assert offers_in(root).list_all() == {} and bundles(root) == set()
     shutil.move(root / "office" / "updates", root.parent / "moved")
@@ -213,7 +213,7 @@ def manifest_of(tmp_path: Path, content: bytes) -> object:
 def test_a_bundle_says_what_it_is(tmp_path: Path) -> None:
     assert manifest_of(tmp_path, BUNDLE) == (COMPATIBLE, NEW)
     for cut in (b"", BUNDLE[:-1]):
-        with pytest.raises(BundleError, match="its end is missing"):
+        with pytest.raises(OfferRefusedError, match="its end is missing"):
             manifest_of(tmp_path, cut)
 
 
@@ -230,7 +230,7 @@ def test_a_bundle_says_what_it_is(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_cms_is_no_bundle(tmp_path: Path, cms: bytes) -> None:
-    with pytest.raises(BundleError, match="format verity"):
+    with pytest.raises(OfferRefusedError, match="format verity"):
         manifest_of(tmp_path, b"x" * 50 + cms + len(cms).to_bytes(8, "big"))
 
 
@@ -242,6 +242,6 @@ def test_whatever_bytes_there_are_they_are_refused_in_words(tmp_path: Path) -> N
             content[random.randrange(len(content) - 8)] = random.randrange(256)
         try:
             found = manifest_of(tmp_path, bytes(content))
-        except BundleError:
+        except OfferRefusedError:
             continue
         assert isinstance(found, tuple), "what was changed is none of what is read"

@@ -29,12 +29,12 @@ from camerad.office.server.connection_limiter import (
     HANDSHAKE_SECONDS,
     MOST,
     ConnectionLimiter,
-    ListenError,
+    StartError,
     listen,
     tls_context,
 )
 from camerad.office.server.ingest import Ingest
-from camerad.office.server.office_server import HAS_IT, OccupiedError
+from camerad.office.server.office_server import HAS_IT
 from camerad.office.server.refusal_log import MOST_LOGGED
 from camerad.office.server.uploads import Uploads
 from camerad.store.device_client import accept_receipt
@@ -524,7 +524,7 @@ def test_a_second_server_on_the_same_directory_is_refused(
     scene: OfficeScene, client: DockClient
 ) -> None:
     with (
-        pytest.raises(OccupiedError, match="another server works"),
+        pytest.raises(StartError, match="another server works"),
         Running(server_with_jobs(scene.settings, scene.clock)),
     ):
         pass
@@ -532,7 +532,7 @@ def test_a_second_server_on_the_same_directory_is_refused(
 
 
 def test_a_port_that_is_taken_is_said(client: DockClient) -> None:
-    with pytest.raises(ListenError, match=f"port {client.port}"):
+    with pytest.raises(StartError, match=f"port {client.port}"):
         listen("127.0.0.1", client.port)
 
 

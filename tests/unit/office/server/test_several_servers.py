@@ -22,9 +22,10 @@ from camerad.base.errors import CameradError
 from camerad.container.skeleton import skeleton
 from camerad.office.jobs.office_jobs import server_with_jobs
 from camerad.office.server import uploads as uploads_module
+from camerad.office.server.connection_limiter import StartError
 from camerad.office.server.directory_locks import DirectoryLocks
-from camerad.office.server.nonces import NonceError, Nonces
-from camerad.office.server.office_server import OccupiedError
+from camerad.office.server.nonces import Nonces
+from camerad.office.server.refusals import RefusedRequestError
 from camerad.office.server.upload_files import Declaration
 from camerad.office.server.upload_limits import UploadLimits
 from tests.unit.office.server.office_scene import ID, DockClient, OfficeScene, Running
@@ -128,7 +129,7 @@ def test_a_request_that_one_server_took_is_refused_by_the_other(scene: OfficeSce
 def test_of_several_servers_none_takes_a_clients_own_nonce() -> None:
     """Also long after its start."""
     nonces = Nonces(0, one_of_several=True)
-    with pytest.raises(NonceError, match="one of several"):
+    with pytest.raises(RefusedRequestError, match="one of several"):
         nonces.take("k", "a" * 32, 5000, 5000_000_000, 5000_000_000)
 
 
@@ -164,7 +165,7 @@ def test_whoever_expects_no_other_server_gets_none(scene: OfficeScene, shared: b
     other = replace(scene.settings, several_servers=not shared)
     with (
         Running(server_with_jobs(one, scene.clock)),
-        pytest.raises(OccupiedError, match="several_servers: true"),
+        pytest.raises(StartError, match="several_servers: true"),
         Running(server_with_jobs(other, scene.clock)),
     ):
         pass

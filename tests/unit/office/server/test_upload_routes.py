@@ -17,7 +17,7 @@ from state_helpers import revoke, take_back
 
 from camerad.base import durable_files
 from camerad.exchange.request_signature import NONCE
-from camerad.office.server import bodies, upload_routes
+from camerad.office.server import bodies, refusals
 from camerad.office.server.part_upload import PartUpload
 from tests.unit.office.server.office_scene import (
     DEADLINE,
@@ -412,5 +412,5 @@ def test_nothing_is_answered_before_it_is_durable(
 
 
 def test_the_page_names_every_status_that_a_camera_may_meet() -> None:
-    statuses = set(upload_routes._STATUS.values()) | {412, 415, 408}
+    statuses = set(refusals._STATUS.values()) | {412, 415, 408}
     assert [one for one in sorted(map(int, statuses)) if str(one) not in PAGE] == []

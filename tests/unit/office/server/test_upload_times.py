@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 
 import pytest
-from state_helpers import uploads_in
+from state_helpers import refused, uploads_in
 
 from camerad.base.clock import DAY, ClockSource, ManualClock
-from camerad.office.server.upload_errors import CameraQuotaError
+from camerad.office.server.upload_errors import UploadRefusal
 from camerad.office.server.upload_files import Declaration
 from camerad.office.server.upload_limits import UploadLimits
 from camerad.office.server.uploads import ExpiredUpload
@@ -94,7 +94,7 @@ def test_room_that_was_promised_by_a_clock_that_was_ahead_is_free_again_after_a_
     office.set_right(3650)
     assert office.expire() == []
     office.clock.advance(DAY - 1)
-    with pytest.raises(CameraQuotaError):
+    with refused(UploadRefusal.CAMERA_FULL):
         office.bring(b"", 60, OTHER, ANOTHER)
     office.clock.advance(1)
     office.bring(b"", 60, OTHER, ANOTHER)

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from state_helpers import revoke, take_back, uploads_in
+from state_helpers import refused, revoke, take_back, uploads_in
 
 from camerad.base import durable_files
 from camerad.base.clock import DAY, ClockSource, ManualClock
 from camerad.base.errors import CameradError, StorageError
 from camerad.office.server import camera_quotas, upload_files
-from camerad.office.server import upload_errors as errors
 from camerad.office.server.part_upload import WRITE_OUT
+from camerad.office.server.upload_errors import UploadRefusal
 from camerad.office.server.upload_files import Declaration, UploadFiles
 from camerad.office.server.upload_limits import UploadLimits
 from camerad.office.server.uploads import INCOMING, Uploads
@@ -90,7 +90,7 @@ def test_who_declares_something_else_is_refused_and_the_log_says_so(
 ) -> None:
     declare(uploads)
     send(uploads, b"0123")
-    with pytest.raises(errors.DeclaredDifferentlyError, match="was declared with 10 bytes"):
+    with refused(UploadRefusal.DECLARED_DIFFERENTLY, match="was declared with 10 bytes"):
         uploads.declare(KID, Declaration(ID, final, length))
     assert f"and now with {length}" in caplog.text
     assert uploads.offset(KID, ID) == 4
@@ -100,9 +100,9 @@ def test_who_declares_something_else_is_refused_and_the_log_says_so(
 def test_a_part_begins_where_the_upload_ends(uploads: Uploads, offset: int) -> None:
     declare(uploads)
     send(uploads, b"0123")
-    with pytest.raises(errors.WrongOffsetError) as wrong:
+    with refused(UploadRefusal.WRONG_OFFSET) as wrong:
         uploads.begin(KID, ID, offset)
-    assert wrong.value.offset == 4
+    assert wrong.value.headers == {"Upload-Offset": "4"}
 
 
 def test_a_part_with_another_body_than_the_signed_one_leaves_nothing(uploads: Uploads) -> None:
@@ -110,7 +110,7 @@ def test_a_part_with_another_body_than_the_signed_one_leaves_nothing(uploads: Up
     send(uploads, b"0123")
     part = uploads.begin(KID, ID, 4)
     part.write(b"forged")
-    with pytest.raises(errors.WrongBodyError):
+    with refused(UploadRefusal.WRONG_BODY):
         part.finish(hashlib.sha256(b"456789").digest())
     part.close()
     assert (uploads.offset(KID, ID), content(uploads)) == (4, b"0123")
@@ -185,7 +185,7 @@ def test_the_client_s_own_checksum_is_compared_too(uploads: Uploads) -> None:
     for name in right:
         part = uploads.begin(KID, ID, 0, name)
         part.write(b"01")
-        with pytest.raises(errors.WrongChecksumError):
+        with refused(UploadRefusal.WRONG_CHECKSUM):
             part.finish(right["sha256"], b"wrong")
         part.close()
         assert content(uploads) == b""
@@ -200,7 +200,7 @@ def test_nothing_goes_beyond_what_was_declared(uploads: Uploads) -> None:
     declare(uploads)
     part = uploads.begin(KID, ID, 0)
     part.write(b"0123456789")
-    with pytest.raises(errors.TooLargeError):
+    with refused(UploadRefusal.TOO_LARGE):
         part.write(b"x")
     part.close()
     assert content(uploads) == b""
@@ -210,7 +210,7 @@ def test_one_part_at_a_time(uploads: Uploads) -> None:
     declare(uploads)
     part = uploads.begin(KID, ID, 0)
     for other in (lambda: uploads.begin(KID, ID, 0), lambda: uploads.remove(KID, ID)):
-        with pytest.raises(errors.UploadBusyError):
+        with refused(UploadRefusal.BUSY):
             other()
     part.close()
     uploads.begin(KID, ID, 0).close()
@@ -219,10 +219,10 @@ def test_one_part_at_a_time(uploads: Uploads) -> None:
 def test_a_complete_upload_is_not_added_to(uploads: Uploads) -> None:
     declare(uploads, 2)
     send(uploads, b"01")
-    with pytest.raises(errors.CompleteError):
+    with refused(UploadRefusal.COMPLETE):
         uploads.begin(KID, ID, 2)
     uploads.remove(KID, ID)  # whoever took it over does this
-    with pytest.raises(errors.NoUploadError):
+    with refused(UploadRefusal.NO_UPLOAD):
         uploads.offset(KID, ID)
 
 
@@ -240,7 +240,7 @@ def test_an_upload_that_was_removed_is_gone_and_can_begin_again(
 def test_a_camera_has_nothing_of_another_one_s(uploads: Uploads) -> None:
     declare(uploads)
     for ask in (uploads.offset, uploads.declared):
-        with pytest.raises(errors.NoUploadError):
+        with refused(UploadRefusal.NO_UPLOAD):
             ask(OTHER, ID)
     declare(uploads, 5, kid=OTHER)  # the same id, of another camera
     assert uploads.declared(KID, ID).bytes == 10
@@ -261,7 +261,7 @@ def test_no_other_name_than_an_id_becomes_a_path(
         lambda: uploads.remove(name, ID),
     ]
     for call in calls:
-        with pytest.raises(errors.NoUploadError):
+        with refused(UploadRefusal.NO_UPLOAD):
             call()
     with pytest.raises(ValueError, match="no recording's id"):
         Declaration(name, FINAL, 10)
@@ -300,14 +300,14 @@ def test_a_link_in_the_place_of_the_content_is_not_written_through(
 
 @pytest.mark.parametrize("wrong", [Declaration(ID, "AB" * 32, 10), Declaration(ID, FINAL, 0)])
 def test_what_can_be_no_recording_is_not_declared(uploads: Uploads, wrong: Declaration) -> None:
-    with pytest.raises(errors.BadDeclarationError):
+    with refused(UploadRefusal.BAD_DECLARATION):
         uploads.declare(KID, wrong)
 
 
 def test_ten_terabytes_are_refused_before_anything_is_written(
     uploads: Uploads, tmp_path: Path
 ) -> None:
-    with pytest.raises(errors.TooLargeError, match="10995116277760 bytes"):
+    with refused(UploadRefusal.TOO_LARGE, match="10995116277760 bytes"):
         declare(uploads, 10 << 40)
     assert not (tmp_path / OFFICE / INCOMING).exists()
 
@@ -319,7 +319,7 @@ def test_a_camera_has_so_many_unfinished_uploads_and_complete_ones_do_not_count(
     send(uploads, b"01", rec=number(99))
     for count in range(8):
         declare(uploads, recording=number(count))
-    with pytest.raises(errors.TooManyUploadsError, match="8 unfinished"):
+    with refused(UploadRefusal.TOO_MANY, match="8 unfinished"):
         declare(uploads, recording=number(8))
     declare(uploads, kid=OTHER)
     assert declare(uploads, recording=number(3)) == 0, "one of the eight goes on"
@@ -341,7 +341,7 @@ def test_room_is_kept_for_all_that_was_declared(
     monkeypatch.setattr(os, "statvfs", lambda path: Full)
     uploads = uploads_in(tmp_path, UploadLimits(reserve=100_000))
     declare(uploads, free - 200_000)
-    with pytest.raises(errors.NoRoomError, match="are promised to uploads that are not complete"):
+    with refused(UploadRefusal.NO_ROOM, match="are promised to uploads that are not complete"):
         declare(uploads, 100_001, number(2), kid=OTHER)
     declare(uploads, 100_000, number(2), kid=OTHER)
 
@@ -362,7 +362,7 @@ def test_what_a_withdrawn_camera_does_not_bring_has_no_room_and_is_not_under_way
     send(uploads, b"0", rec=number(2))
     declare(uploads, 400_000)
     assert uploads.count() == (1, 1)
-    with pytest.raises(errors.NoRoomError, match="are promised to uploads"):
+    with refused(UploadRefusal.NO_ROOM, match="are promised to uploads"):
         declare(uploads, 650_000, kid=OTHER)
     revoke(tmp_path, KID)
     assert uploads.count() == (0, 1)
@@ -419,17 +419,17 @@ def test_room_that_was_promised_and_not_used_is_free_again_after_a_day(
     send(uploads, b"01234")
     for advance in (0, DAY - 1):
         clock.advance(advance)
-        with pytest.raises(errors.NoRoomError, match="promised to uploads"):
+        with refused(UploadRefusal.NO_ROOM, match="promised to uploads"):
             declare(uploads, 20, number(2), OTHER)
     clock.advance(1)
     declare(uploads, 20, number(2), OTHER)
     assert uploads.expire(clock.moment()) == []
     assert declare(uploads, 90) == 5, "it is still there"
-    with pytest.raises(errors.NoRoomError, match="are promised"):
+    with refused(UploadRefusal.NO_ROOM, match="are promised"):
         uploads.begin(KID, ID, 5)
     uploads.remove(OTHER, number(2))
     assert send(uploads, b"56789", 5) == 10
-    with pytest.raises(errors.NoRoomError, match="are promised"):
+    with refused(UploadRefusal.NO_ROOM, match="are promised"):
         declare(uploads, 21, number(2), OTHER)
 
 
@@ -446,7 +446,7 @@ def test_a_clock_that_is_not_trusted_takes_no_room_back(
     uploads = uploads_in(tmp_path, UploadLimits(reserve=0), clock)
     declare(uploads, 90)
     clock.advance(3 * DAY)
-    with pytest.raises(errors.NoRoomError):
+    with refused(UploadRefusal.NO_ROOM):
         declare(uploads, 20, number(2), OTHER)
 
 
@@ -586,7 +586,7 @@ def test_complete_uploads_of_a_camera_are_bounded_and_found_by_name(tmp_path: Pa
     uploads = uploads_in(tmp_path, UploadLimits(reserve=0, complete=2))
     for count in (1, 2):
         _whole(uploads, number(count))
-    with pytest.raises(errors.TooManyUploadsError, match="bring its ledger"):
+    with refused(UploadRefusal.TOO_MANY, match="bring its ledger"):
         declare(uploads, recording=number(3))
     declare(uploads, recording=number(3), kid=OTHER)
     assert uploads.find_complete(KID, number(1)) == Declaration(number(1), FINAL, 1)
@@ -646,7 +646,7 @@ def test_an_upload_that_is_removed_while_somebody_asks_is_none(
     assert uploads.find_complete(KID, ID) is None
     declare(uploads)
     monkeypatch.setattr(UploadFiles, "declaration", removed_behind)
-    with pytest.raises(errors.NoUploadError, match="just now"):
+    with refused(UploadRefusal.NO_UPLOAD, match="just now"):
         uploads.offset(KID, ID)
     declare(uploads)
     monkeypatch.setattr(UploadFiles, "declaration", removed_behind)

@@ -17,14 +17,15 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from state_helpers import refused
 
 from camerad.base import durable_files
 from camerad.base.clock import ManualClock
 from camerad.base.errors import StorageError
 from camerad.container.keys import Thumbprint
-from camerad.office.server import upload_errors as errors
 from camerad.office.server.part_upload import PartUpload
 from camerad.office.server.revoked_cameras import Revocation, RevokedCameras
+from camerad.office.server.upload_errors import UploadError, UploadRefusal
 from camerad.office.server.upload_files import Declaration, UploadFiles, UploadProgress
 from camerad.office.server.upload_limits import UploadLimits
 from camerad.office.server.uploads import Uploads
@@ -110,7 +111,7 @@ class Client(RuleBasedStateMachine):
             if end == "finished":
                 offset = part.finish(hashlib.sha256(body).digest())
             elif end == "forged":
-                with pytest.raises(errors.WrongBodyError):
+                with refused(UploadRefusal.WRONG_BODY):
                     part.finish(hashlib.sha256(WHOLE[recording]).digest())
             part.close()
         self.acknowledged[recording] = offset
@@ -152,7 +153,7 @@ class Client(RuleBasedStateMachine):
         for recording in IDS:
             try:
                 offset = found[recording] = uploads.offset(KID, recording)
-            except errors.NoUploadError:
+            except UploadError:
                 found[recording] = None
                 continue
             content = Path(uploads.content_path(KID, recording)).read_bytes()
@@ -245,7 +246,7 @@ def test_a_part_that_counts_though_it_was_given_up_is_found(
         part._on_close()
 
     monkeypatch.setattr(PartUpload, "close", count_all)
-    with pytest.raises((AssertionError, errors.WrongOffsetError)):
+    with pytest.raises((AssertionError, UploadError)):
         hard_client(Rules.HARSH)
 
 
@@ -260,5 +261,5 @@ def test_a_resume_where_the_file_ends_and_not_where_it_counts_is_found(
         return UploadProgress(os.path.getsize(files.content), said.wall_us, said.number)
 
     monkeypatch.setattr(UploadFiles, "progress", by_size)
-    with pytest.raises((AssertionError, errors.WrongOffsetError)):
+    with pytest.raises((AssertionError, UploadError)):
         hard_client(Rules.HARSH)
