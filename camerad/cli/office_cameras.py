@@ -252,6 +252,6 @@ def _open(settings: OfficeFile) -> _Office:
     return _Office(
         state,
         camera_register.read(path, made=True),
-        CheckIns(state, directory, Cameras(path), SystemClock()),
+        CheckIns(state, Cameras(path), SystemClock()),
         Offers(state, directory),
     )

@@ -12,20 +12,17 @@ from camerad.base.text import count, printable
 from camerad.cli.console import CommandError, print_line, system_language, warn
 from camerad.container.keys import KeyRing
 from camerad.evidence.own_key import ledger_keys, load_key, load_public_key
-from camerad.office.report.report_days import DayOf, ReportPeriod, days_in
+from camerad.office.report.report_days import ReportPeriod, days_in
 from camerad.office.report.report_maker import ReportRequest, check_period, make_report
-from camerad.office.report.report_statement import (
-    OfficeRecords,
-    check_report,
-    read_signed,
-    write_report,
-)
+from camerad.office.report.report_sources import OfficeRecords
+from camerad.office.report.report_statement import check_report, read_signed, write_report
 from camerad.office.report.report_table import EarlierFigures, read_table
 from camerad.office.report.typed_form import EMPTY, NO_FORM, load_form
 from camerad.office.server.cameras import Cameras
 from camerad.office.server.office_settings import OfficeFile, load
 from camerad.office.server.start_check import check_directory
-from camerad.store.locations import Place, office_place
+from camerad.office.server.state_import import open_state
+from camerad.store.locations import office_place
 
 CHANGED: Final = 2
 """Exit code where a report was changed, as that of `camerad evidence verify`."""
@@ -57,7 +54,6 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _make(options: argparse.Namespace, settings: OfficeFile) -> int:
-
     check_directory(str(settings.directory))
     period = ReportPeriod(_day(options.first, "--from"), _day(options.last, "--to"))
     check_period(period, days_in(None)(time.time_ns() // 1000))
@@ -68,27 +64,23 @@ def _make(options: argparse.Namespace, settings: OfficeFile) -> int:
             f"{settings.office_key}: there is no such key, and a report is signed with it: run "
             "this on the server, as its user"
         )
-    place, keys = _office(settings)
-    earlier = None if options.last_year is None else _earlier(options.last_year, keys)
+    office = _office(settings)
+    earlier = None if options.last_year is None else _earlier(options.last_year, office.keys)
     language = options.language or system_language()
     asked = ReportRequest(period, language, form, earlier)
-    files = make_report(place, key, keys, Cameras(str(settings.register)).keys(), asked)
+    files = make_report(office, key, Cameras(str(settings.register)).keys(), asked)
     for path in write_report(options.output, files):
         print_line(path)
     return 0
 
 
 def _earlier(path: str, keys: KeyRing) -> EarlierFigures:
-
     _, content = read_signed(path, keys)
     return read_table(content, path)
 
 
 def _check(path: str, settings: OfficeFile) -> int:
-
-    day_of: DayOf = days_in(None)
-    place, keys = _office(settings)
-    found = check_report(path, OfficeRecords(place.root, place.ledger, keys, day_of))
+    found = check_report(path, _office(settings))
     for text in found.problems:
         print_line(f"NOT AS SIGNED: {text}")
     for text in found.remarks:
@@ -104,9 +96,8 @@ def _check(path: str, settings: OfficeFile) -> int:
     return CHANGED if found.problems else 0
 
 
-def _office(settings: OfficeFile) -> tuple[Place, KeyRing]:
-    """The office's directory, and its own keys. Raises CommandError."""
-
+def _office(settings: OfficeFile) -> OfficeRecords:
+    """Where the sources of a report are. Raises CommandError."""
     place = office_place(str(settings.directory))
     own = load_public_key(str(settings.office_key))
     if own is None:
@@ -116,7 +107,8 @@ def _office(settings: OfficeFile) -> tuple[Place, KeyRing]:
         raise CommandError(found.problem)
     if found.remark:
         warn(found.remark)
-    return place, found.ring
+    state = open_state(settings.index, str(settings.directory))
+    return OfficeRecords(state, place, found.ring, days_in(None))
 
 
 def _day(text: str, option: str) -> date:

@@ -30,7 +30,8 @@ from camerad.office.report.figures import (
     Unit,
 )
 from camerad.office.report.report_days import ReportPeriod, days_in
-from camerad.office.report.report_statement import OfficeRecords, check_report
+from camerad.office.report.report_sources import OfficeRecords
+from camerad.office.report.report_statement import check_report
 from camerad.office.report.report_table import write_table
 from camerad.store.locations import office_place
 from tests.browser.person import NARROW, SCREENSHOTS, WIDE, person
@@ -121,7 +122,7 @@ def test_a_report_is_made_looked_at_printed_and_taken_along(
         assert officer.said == []
     place = office_place(scene.directory)
     ring = KeyRing([scene.office.office_key.public])
-    records = OfficeRecords(place.root, place.ledger, ring, days_in(None))
+    records = OfficeRecords(scene.state, place, ring, days_in(None))
     found = check_report(str(tmp_path / f"{NAME}.html"), records)
     assert found.problems == () and found.statement is not None
     assert [one.who for one in scene.kinds("report_made")] == ["dpo"]

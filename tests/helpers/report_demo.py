@@ -6,10 +6,9 @@ import hashlib
 from datetime import date
 from pathlib import Path
 
-from report_year import DAY_OF, SyntheticYear
+from report_year import SyntheticYear
 
 from camerad.base.words import Words
-from camerad.container.keys import KeyRing
 from camerad.office.report.report_days import ReportPeriod
 from camerad.office.report.report_page import Imprint, render_report
 from camerad.office.report.report_sources import make_figures, read_sources
@@ -30,7 +29,7 @@ def make_page(root: Path, words: Words) -> bytes:
     """The page. root: where the made-up office is."""
     year = SyntheticYear(root / words.language, quiet=(8,), lost_on=(date(2026, 5, 4),))
     year.tally()
-    sources = read_sources(str(year.root), KeyRing([year.key.public]), PERIOD, DAY_OF)
+    sources = read_sources(year.records, PERIOD)
     figures = make_figures(sources, PERIOD, "CET/CEST", FORM)
     table = write_table(figures)
     name = f"camerad-report-{PERIOD.first}-{PERIOD.last}.csv"

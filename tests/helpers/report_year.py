@@ -6,6 +6,7 @@ is drawn by a seed; `truth` has it by month.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 from collections import Counter
@@ -14,6 +15,9 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 from unittest import mock
+
+from sqlalchemy import Connection
+from state_helpers import state_in
 
 from camerad.base.clock import SECOND, ClockSource, ManualClock, Moment
 from camerad.container.gaps import FRAMES_LOST, Gap
@@ -26,9 +30,11 @@ from camerad.ledger.claim import Claim
 from camerad.ledger.entries import NOTHING, Entry, Head, sign_entry
 from camerad.ledger.entry_types import EpochBegun, ShiftBegun
 from camerad.ledger.ledger import Ledger
-from camerad.office.report.camera_readings import CameraReadings, Reading
+from camerad.office.report import camera_readings
+from camerad.office.report.camera_readings import Reading
 from camerad.office.report.ledger_tallies import LedgerTallies
 from camerad.office.report.report_days import days_in
+from camerad.office.report.report_sources import OfficeRecords
 from camerad.store import check_in
 from camerad.store.check_in import CheckIn, RecordingCounts
 from camerad.store.locations import office_place
@@ -68,10 +74,10 @@ class Truth:
 class SyntheticCamera:
     """A camera that counts. Its statements are signed by its own key."""
 
-    def __init__(self, number: int, readings: CameraReadings) -> None:
+    def __init__(self, number: int, rows: Connection) -> None:
         self.key = SigningKey.generate()
         self.number = number
-        self.readings = readings
+        self.rows = rows
         self.entered: Counter[str] = Counter()
         self.ended: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
@@ -132,7 +138,7 @@ class SyntheticCamera:
         )
         token = check_in.sign(self.key, said)
         new = Reading(self.key.public.thumbprint, wall_us, said, token)
-        self.readings.keep(self.key.public, new, self.last)
+        camera_readings.keep(self.rows, self.key.public, new, self.last)
         self.last = new
 
 
@@ -166,8 +172,6 @@ class SyntheticYear:
         self.first, self.days = first, days
         self.quiet = quiet
         self.rates = self_view_rate, share_led, direct_rate
-        self.readings = CameraReadings(str(self.root))
-        self.cameras = [SyntheticCamera(number, self.readings) for number in range(cameras)]
         self.wearers = [f"wearer-{number:02}" for number in range(wearers)]
         self.truth: dict[tuple[int, int], Truth] = {}
         self.roster: list[tuple[date, str, int]] = []
@@ -177,9 +181,11 @@ class SyntheticYear:
         self._looks = random.Random(seed + 1)
         self._given: set[str] = set()
         self._ends: list[tuple[int, str]] = []
+        with contextlib.closing(state_in(self.root)) as state, state.writing() as rows:
+            self.cameras = [SyntheticCamera(number, rows) for number in range(cameras)]
+            self._live()
         # That what is written is durable is tried elsewhere; a year of it takes half a minute.
         with mock.patch("os.fdatasync"), mock.patch("os.fsync"):
-            self._live()
             self._write_camera_ledgers()
             self._write_office_ledger()
 
@@ -198,6 +204,12 @@ class SyntheticYear:
         with files, mock.patch("os.fdatasync"), mock.patch("os.fsync"):
             place = office_place(str(self.root))
             return self.tallies.make(place, self.key, self.keys)
+
+    @property
+    def records(self) -> OfficeRecords:
+        """What a report is made of."""
+        place, keys = office_place(str(self.root)), KeyRing([self.key.public])
+        return OfficeRecords(state_in(self.root), place, keys, DAY_OF)
 
     @property
     def keys(self) -> KeyRing:

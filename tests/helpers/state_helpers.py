@@ -19,7 +19,7 @@ from camerad.office.server.upload_limits import DEFAULT_LIMITS, UploadLimits
 from camerad.office.server.uploads import Uploads
 from camerad.office.state.database_settings import IndexSettings
 from camerad.office.state.office_state import OfficeState
-from camerad.office.state.state_tables import check_ins, offers, revoked_cameras
+from camerad.office.state.state_tables import camera_readings, check_ins, offers, revoked_cameras
 
 
 @contextlib.contextmanager
@@ -85,7 +85,7 @@ def withdraw_offer(directory: Path | str, kid: Thumbprint, kind: str) -> CameraO
 
 def check_ins_in(directory: Path | str, cameras: KeyFinder, clock: Clock) -> CheckIns:
     """The check-ins of an office."""
-    return CheckIns(state_in(directory), str(directory), cameras, clock)
+    return CheckIns(state_in(directory), cameras, clock)
 
 
 def uploads_in(
@@ -99,6 +99,6 @@ def forget_cameras(directory: Path | str) -> None:
     """Remove all rows about cameras."""
     state = state_in(directory)
     with state.writing() as rows:
-        for table in (offers, revoked_cameras, check_ins):
+        for table in (offers, revoked_cameras, check_ins, camera_readings):
             rows.execute(table.delete())
     state.close()

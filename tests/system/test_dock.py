@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -15,11 +16,13 @@ from typing import Any
 import pytest
 from authority import authority
 from hw_mocks.sim.process import find
+from state_helpers import state_in
 
 from camerad import __version__
 from camerad.behaviour import signals
 from camerad.behaviour.signals import Pattern
 from camerad.container.keys import SigningKey
+from camerad.office.report import camera_readings
 from tests.system.gaps import edges
 from tests.system.harness import (
     PATIENCE,
@@ -123,10 +126,9 @@ def test_a_docked_camera_hands_over_by_itself_and_the_office_is_content(tmp_path
         with urllib.request.urlopen(f"{camera.url}/office/desk", timeout=60) as answer:
             assert re.fullmatch(r"http://localhost:\d+/#link=[\w-]{43}", answer.url)
             assert b"/page/app.js" in answer.read()
-        readings = tmp_path / "state/office/directory/office/readings"
-        # There is a file a month, and the test may last across the end of one.
-        months = b"".join(month.read_bytes() for month in readings.glob("*/*.jsonl"))
-        assert b'"statement"' in months, "its counters are kept for a report"
+        office = state_in(tmp_path / "state/office/directory")
+        with contextlib.closing(office), office.reading() as rows:
+            assert camera_readings.list_cameras(rows), "its counters are kept for a report"
     found = verified(tmp_path)
     assert found.returncode in (0, 1), found.stdout + found.stderr
     assert "missing" not in found.stdout

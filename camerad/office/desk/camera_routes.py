@@ -147,7 +147,7 @@ class CameraRoutes:
 
     def __init__(self, desk: DeskParts) -> None:
         self._desk = desk
-        self._check_ins = CheckIns(desk.state, desk.directory, desk.cameras, desk.clock)
+        self._check_ins = CheckIns(desk.state, desk.cameras, desk.clock)
         self._offers = Offers(desk.state, desk.directory)
         self._revoked = RevokedCameras(desk.state)
         self._courses = CameraCourses(desk.directory, desk.cameras)

@@ -36,13 +36,13 @@ from camerad.office.desk.roles import WITH_FOOTAGE, DeskRole
 from camerad.office.desk.route_table import Route, Visit
 from camerad.office.index.entry_query import EntryQuery
 from camerad.office.index.recording_query import IndexedRecording, RecordingQuery
-from camerad.office.report.report_days import ReportPeriod
+from camerad.office.report.report_days import ReportPeriod, days_in
 from camerad.office.report.report_maker import (
     ReportRequest,
     ReportRequestError,
     make_report,
 )
-from camerad.office.report.report_sources import NotYetError
+from camerad.office.report.report_sources import NotYetError, OfficeRecords
 from camerad.office.report.report_statement import CSV, HTML, SIGNED, check_signed
 from camerad.office.report.report_table import EarlierFigures, NoReportError, read_table
 from camerad.office.report.typed_form import NO_FORM, TypedForm, parse_form
@@ -247,7 +247,8 @@ class ReportRoutes:
             keys = own_key.ledger_keys(place, desk.own).ring
             period = ReportPeriod(body.first, body.last)
             asked = ReportRequest(period, body.language, form, _earlier(body.earlier, keys))
-            files = make_report(place, desk.key, keys, desk.cameras.keys(), asked)
+            office = OfficeRecords(desk.state, place, keys, days_in(None))
+            files = make_report(office, desk.key, desk.cameras.keys(), asked)
         except NotYetError as error:
             raise refused(DeskRefusal.REPORT_NOT_YET) from error
         except ReportRequestError as error:

@@ -132,7 +132,9 @@ class OfficeJobs:
         self._add_work(
             "expiry", lambda: _expire(uploads, ledgers, parts.queue, clock), LEAST_PAUSE_SECONDS
         )
-        readings = ReadingsJob(directory, cameras, key, clock, settings.report)
+        readings = ReadingsJob(
+            parts.state, directory, cameras, key, clock=clock, settings=settings.report
+        )
         self._add_work("readings", readings.look, LEAST_PAUSE_SECONDS)
         self._add_work(WATCH, watch.look, away=True)
         url = url_of(settings.index, directory)

@@ -15,11 +15,12 @@ from camerad.base.errors import NotNowError
 from camerad.container.keys import SigningKey
 from camerad.evidence import own_key
 from camerad.ledger import log_segments
-from camerad.office.report.camera_readings import CameraReadings
+from camerad.office.report import camera_readings
 from camerad.office.report.ledger_tallies import LedgerTallies
 from camerad.office.report.report_days import days_in
 from camerad.office.server.cameras import Cameras
 from camerad.office.server.report_settings import ReportSettings
+from camerad.office.state.office_state import OfficeState
 from camerad.store.locations import office_place
 
 LOOK_SECONDS: Final = 3600.0
@@ -29,23 +30,25 @@ AGAIN_SECONDS: Final = 60.0
 
 
 class ReadingsJob:
-    """directory: the office's. cameras: its register. key: signs the tallies. clock: the
+    """state, directory: the office's. cameras: its register. key: signs the tallies. clock: the
     server's."""
 
     def __init__(
         self,
+        state: OfficeState,
         directory: str,
         cameras: Cameras,
         key: SigningKey,
+        *,
         clock: Clock,
         settings: ReportSettings,
     ) -> None:
+        self._state = state
         self._directory = directory
         self._cameras = cameras
         self._key = key
         self._clock = clock
         self._settings = settings
-        self._readings = CameraReadings(directory)
         self._tallies = LedgerTallies(directory, days_in(None))
 
     def look(self) -> float:
@@ -59,7 +62,8 @@ class ReadingsJob:
         now = self._clock.moment()
         if now.trusted:
             months = self._settings.keep_months
-            self._readings.expire(now.wall_us, months)
+            with self._state.writing() as rows:
+                camera_readings.expire(rows, now.wall_us, months)
             keys = own_key.ledger_keys(place, self._key.public).ring
             self._tallies.expire(keys, now.wall_us, months, _epochs(place.ledger))
         return LOOK_SECONDS

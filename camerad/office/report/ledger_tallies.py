@@ -32,7 +32,7 @@ from camerad.ledger.audit import entry_in, tokens_in
 from camerad.ledger.entries import parse_entry
 from camerad.ledger.entry_types import ShiftBegun
 from camerad.ledger.log_segments import SegmentReading
-from camerad.office.report.camera_readings import MONTHS, READINGS
+from camerad.office.report.camera_readings import MONTHS
 from camerad.office.report.ledger_tally import (
     EntriesBefore,
     GivenRecordings,
@@ -48,6 +48,7 @@ from camerad.office.report.report_days import DayOf, week_until
 from camerad.store import listing
 from camerad.store.locations import LEDGER, OFFICE, Place
 
+READINGS: Final = "readings"
 _NAME: Final = re.compile(r"([0-9]{6,})\.jws")
 _GIVEN: Final = tuple(
     one for kind in (b"viewed", b"downloaded") for one in jws.spellings(b'"kind":"' + kind + b'"')

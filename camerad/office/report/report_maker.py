@@ -21,11 +21,11 @@ from camerad.evidence.holdings import directory_id
 from camerad.office.report import report_sources as sources
 from camerad.office.report.figures import ReportFigures
 from camerad.office.report.ledger_tallies import LedgerTallies
-from camerad.office.report.report_days import ReportPeriod, days_in
+from camerad.office.report.report_days import ReportPeriod
+from camerad.office.report.report_sources import OfficeRecords
 from camerad.office.report.report_statement import CSV, HTML, ReportStatement, sign_report
 from camerad.office.report.report_table import EarlierFigures, write_table
 from camerad.office.report.typed_form import NO_FORM, TypedForm
-from camerad.store.locations import Place
 
 LONGEST_YEARS: Final = 10
 """The longest period."""
@@ -69,20 +69,19 @@ def check_period(period: ReportPeriod, today: date) -> None:
 
 
 def make_report(
-    place: Place, key: SigningKey, keys: KeyRing, cameras: KeyRing, asked: ReportRequest
+    office: OfficeRecords, key: SigningKey, cameras: KeyRing, asked: ReportRequest
 ) -> dict[str, bytes]:
     """A report's files, by their names; the signature comes last.
 
-    place: the office's directory. key: the office's. keys: those that its ledger is read with.
-    cameras: of the register. Days are those of this computer's zone. Raises ReportRequestError,
-    NotYetError, NotNowError and StorageError.
+    key: the office's. cameras: keys of the register. Raises ReportRequestError, NotYetError,
+    NotNowError and StorageError.
     """
-    day_of = days_in(None)
+    place, day_of = office.place, office.day_of
     period = asked.period
     check_period(period, day_of(time.time_ns() // 1000))
-    sources.check_closed(place.ledger, keys, period, day_of)
+    sources.check_closed(office, period)
     LedgerTallies(place.root, day_of).make(place, key, cameras)
-    read = sources.read_sources(place.root, keys, period, day_of)
+    read = sources.read_sources(office, period)
     zone = "/".join(dict.fromkeys(time.tzname))
     figures = sources.make_figures(read, period, zone, asked.form)
     table = write_table(figures)

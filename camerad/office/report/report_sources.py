@@ -1,8 +1,7 @@
-"""Reads from an office's directory what a report of some period is made of.
+"""Reads the sources of a report: readings of cameras and tallies of the ledger, and nothing else.
 
-Readings and tallies alone. So the same period gives the same report, whenever it is asked for, but
-for what comes late: a camera that was out at the period's end brings its last reading with its next
-docking.
+So the same period gives the same report at any time, except for what comes late: a camera that was
+out at the period's end brings its last reading with its next docking.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from camerad.base.errors import EX_TEMPFAIL, CameradError
 from camerad.container.keys import KeyRing
 from camerad.ledger import log_segments
 from camerad.ledger.entries import Head, read_lines
-from camerad.office.report.camera_readings import CameraReadings
+from camerad.office.report import camera_readings
 from camerad.office.report.figure_maker import FigureMaker
 from camerad.office.report.figures import Coverage, ReportFigures
 from camerad.office.report.increments import Increment, increments
@@ -28,6 +27,8 @@ from camerad.office.report.ledger_tally import LedgerTally, TalliedDay
 from camerad.office.report.month_sums import Named, count_cameras, sum_months
 from camerad.office.report.report_days import DayOf, ReportPeriod
 from camerad.office.report.typed_form import TypedForm
+from camerad.office.state.office_state import OfficeState
+from camerad.store.locations import Place
 
 
 class NotYetError(CameradError, ValueError):
@@ -62,41 +63,53 @@ class ReportSources(msgspec.Struct, frozen=True):
             yield from (one for one in tally.days if date.fromisoformat(one.day) in period)
 
 
-def read_sources(root: str, keys: KeyRing, period: ReportPeriod, day_of: DayOf) -> ReportSources:
-    """All of a period. root: the office's directory. keys: the office's. Raises StorageError."""
-    readings = CameraReadings(root)
+class OfficeRecords(msgspec.Struct, frozen=True):
+    """Where the sources are. place: the office's directory. keys: those that its ledger is read
+    with. day_of: in its time zone."""
+
+    state: OfficeState
+    place: Place
+    keys: KeyRing
+    day_of: DayOf
+
+
+def read_sources(office: OfficeRecords, period: ReportPeriod) -> ReportSources:
+    """All of a period. Raises StorageError."""
+    day_of = office.day_of
     digest = hashlib.sha256()
     counted = 0
     cameras: set[Named] = set()
     found: list[Increment] = []
-    for kid in readings.cameras():
-        theirs = list(readings.read(kid))
-        for one in theirs:
-            if day_of(one.wall_us) in period:
-                digest.update(one.token + b"\n")
-                counted += 1
-                cameras.add((kid, one.said.device))
-        found += increments(theirs, day_of)
+    with office.state.reading() as rows:
+        for kid in camera_readings.list_cameras(rows):
+            theirs = list(camera_readings.read(rows, kid))
+            for one in theirs:
+                if day_of(one.wall_us) in period:
+                    digest.update(one.token + b"\n")
+                    counted += 1
+                    cameras.add((kid, one.said.device))
+            found += increments(theirs, day_of)
     tallies = tuple(
         tally
-        for tally, _ in LedgerTallies(root, day_of).read(keys)
+        for tally, _ in LedgerTallies(office.place.root, day_of).read(office.keys)
         if any(date.fromisoformat(day.day) in period for day in tally.days)
     )
     there = count_cameras(cameras)
     return ReportSources(counted, there, digest.hexdigest(), tuple(found), tallies)
 
 
-def check_closed(ledger: str, keys: KeyRing, period: ReportPeriod, day_of: DayOf) -> None:
+def check_closed(office: OfficeRecords, period: ReportPeriod) -> None:
     """Raises NotYetError if the office's ledger still has an open epoch with entries of the period:
-    they are not added up yet. ledger: its directory. Raises StorageError."""
+    they are not added up yet. Raises StorageError."""
+    ledger = office.place.ledger
     if not file_status.is_directory(ledger):
         return
     shelf = log_segments.list_files(ledger)
     name = shelf.name(shelf.newest)
     content = b"" if name is None else log_segments.read_file(ledger, name)
-    for line in read_lines(content, keys):
+    for line in read_lines(content, office.keys):
         if line.entry is not None:
-            begun = day_of(line.entry.clock.wall_us)
+            begun = office.day_of(line.entry.clock.wall_us)
             if begun <= period.last:
                 raise NotYetError(
                     f"{ledger}: the file of the ledger that was begun on {begun} is still open, so "

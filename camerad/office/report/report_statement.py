@@ -24,8 +24,8 @@ from camerad.container.jws import JwsError
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.ledger import log_segments
 from camerad.ledger.entries import Head, read_lines
-from camerad.office.report.report_days import DayOf, ReportPeriod
-from camerad.office.report.report_sources import read_sources
+from camerad.office.report.report_days import ReportPeriod
+from camerad.office.report.report_sources import OfficeRecords, read_sources
 from camerad.office.report.report_table import NoReportError
 
 REPORT: Final = "camerad-report"
@@ -132,16 +132,6 @@ def check_signed(path: str, content: bytes, token: bytes, keys: KeyRing) -> Repo
     return said
 
 
-class OfficeRecords(msgspec.Struct, frozen=True):
-    """What a report is compared with. root: the office's directory. ledger: its own ledger there.
-    keys: the office's. day_of: in its time zone."""
-
-    root: str
-    ledger: str
-    keys: KeyRing
-    day_of: DayOf
-
-
 def check_report(path: str, office: OfficeRecords) -> ReportCheck:
     """Check a report. path: one of its files. Raises NoReportError, and StorageError."""
     stem, _ = os.path.splitext(path)
@@ -166,11 +156,11 @@ def check_report(path: str, office: OfficeRecords) -> ReportCheck:
         content = read_plain(beside, "report", _LARGEST, linked=True)
         if hashlib.sha256(content).hexdigest() != one.sha256:
             problems.append(f"{beside}: it was changed since the office signed it")
-    sources = read_sources(office.root, office.keys, period, office.day_of)
+    sources = read_sources(office, period)
     remarks = []
     if said.head is not None:
-        found = _head_in(office.ledger, office.keys, said.head)
-        here = f"{office.ledger}: entry {said.head.sequence}"
+        found = _head_in(office.place.ledger, office.keys, said.head)
+        here = f"{office.place.ledger}: entry {said.head.sequence}"
         if found is None and said.head in sources.heads:
             remarks.append(f"{here} has expired; the office's sums of that day name it")
         elif found is None:

@@ -4,8 +4,8 @@ A row holds the statement as the camera signed it, and when it arrived by the se
 statement that is not newer than the row counts for nothing, even with a later wall time. The
 camera's ledger says which is newer, since it only grows, and every start of a daemon makes it
 longer; where it did not grow, boot time does, within one boot. So a statement that was kept back
-cannot make a camera look as it was once. The counters that a report needs are kept before it counts
-(`camerad.office.report.camera_readings`).
+cannot make a camera look as it was once. The counters that a report needs are kept in the same
+transaction (`camerad.office.report.camera_readings`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from camerad.base.text import printable
 from camerad.container.jws import JwsError
 from camerad.container.keys import KeyRing, PublicKey, Thumbprint
 from camerad.evidence.camera_register import RegisteredCamera
-from camerad.office.report.camera_readings import CameraReadings, Reading, follows
+from camerad.office.report import camera_readings
+from camerad.office.report.camera_readings import Reading, follows
 from camerad.office.server.upload_errors import UploadError, UploadRefusal
 from camerad.office.state.office_state import OfficeState
 from camerad.office.state.state_tables import check_ins
@@ -58,17 +59,14 @@ def arrival_times(state: OfficeState) -> dict[str, int]:
 
 
 class CheckIns:
-    """directory: the office's. cameras: its register. clock: the server's. Thread-safe. kid:
-    thumbprint of the camera's key. Everything raises UnregisteredError for a key that is not in the
-    register, and StorageError."""
+    """state: the office's. cameras: its register. clock: the server's. Thread-safe. kid: thumbprint
+    of the camera's key. Everything raises UnregisteredError for a key that is not in the register,
+    and StorageError."""
 
-    def __init__(
-        self, state: OfficeState, directory: str, cameras: KeyFinder, clock: Clock
-    ) -> None:
+    def __init__(self, state: OfficeState, cameras: KeyFinder, clock: Clock) -> None:
         self._state = state
         self._cameras = cameras
         self._clock = clock
-        self._readings = CameraReadings(directory)
 
     def take(self, kid: Thumbprint, token: bytes) -> CheckIn:
         """Keep a statement as the camera's last, durably. Raises UploadError if it is none that
@@ -87,7 +85,7 @@ class CheckIns:
                     "twice or kept back, or the camera's card was put back to an earlier state",
                 )
             new = Reading(key.thumbprint, self._clock.wall_us(), said, token)
-            self._readings.keep(key, new, last)
+            camera_readings.keep(rows, key, new, last)
             rows.execute(delete(check_ins).where(check_ins.c.camera == key.thumbprint))
             rows.execute(
                 insert(check_ins).values(

@@ -63,11 +63,13 @@ TAKEN: Final = (
     ("drop-ins of the unit", "`/etc/systemd/system/camerad-office.service.d/`"),
     (
         "the office's directory",
-        "ledger, cases, offers, readings, receipts, and the copies of the cameras' ledgers",
+        "ledger, cases, updates on offer, sums of the ledger, receipts, and the copies of the "
+        "cameras' ledgers",
     ),
     (
         "the state in the database",
-        "people, passkeys, sessions, links and requests, as `office/state.sqlite`",
+        "people, sessions, requests, offers, check-ins and readings of cameras, as "
+        "`office/state.sqlite`",
     ),
 )
 """What a backup has, in words for docs/office.md."""

@@ -273,7 +273,7 @@ class Vault:
         offers = Offers(state, directory)
         OfferRoutes(offers, settings.updates, turns, self._clock).add_to(app.router)
         CheckInRoutes(
-            CheckIns(state, directory, cameras, self._clock),
+            CheckIns(state, cameras, self._clock),
             LostRecordings(CameraHoldings(directory, cameras), ingest, uploads),
             offers,
             still=guard.check_not_revoked,

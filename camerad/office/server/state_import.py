@@ -5,32 +5,39 @@
 ``offers/KID/update.json``     the update on offer; its bundle stays a file
 ``withdrawn/KID.json``         a revoked camera; one that cannot be read is imported as revoked
 ``check-ins/KID.json``         the last check-in
+``readings/KID/*.jsonl``       check-ins for reports, with the camera's key in ``key.jwk``
 =============================  =================================================================
 
-All rows and a mark are one transaction; the files, below ``office/``, are removed after it. So a
+All rows and a mark are one transaction, and a second one for readings. The files, below
+``office/``, are removed after it. So a
 loss of power before its end leaves files and no rows, and one after it leaves files that the next
 start only removes.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
 import os
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, insert
 
-from camerad.base import file_status, state_file
+from camerad.base import file_status, state_file, typed_json
+from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import read_plain
 from camerad.base.storage_errors import explaining
 from camerad.base.text import printable
 from camerad.container.jws import SHA256
-from camerad.container.keys import is_thumbprint
-from camerad.office.report.camera_readings import Line
+from camerad.container.keys import PublicKey, is_thumbprint
+from camerad.office.report import camera_readings
+from camerad.office.report.camera_readings import Reading, follows, parse_reading
 from camerad.office.server.offers import CameraOffer, offer_of
 from camerad.office.server.revoked_cameras import Revocation
 from camerad.office.state.database import Database
@@ -45,10 +52,15 @@ from camerad.store.locations import OFFICE
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
-_MARK: Final = "server files"
-_OFFERS, _WITHDRAWN, _CHECK_INS = _DIRECTORIES = ("offers", "withdrawn", "check-ins")
 _SMALL: Final = 4096
+_LARGEST: Final = 8 << 20
+_MONTH: Final = re.compile(r"[0-9]{4}-[0-9]{2}\.jsonl")
 _ENDING: Final = ".json"
+
+
+class _Line(msgspec.Struct, frozen=True):
+    arrived_us: int
+    statement: str
 
 
 class _Update(msgspec.Struct, frozen=True):
@@ -67,16 +79,25 @@ def import_server_files(root: str, database: Database) -> None:
     """Import, once, and remove the files. root: the office's directory. Raises StorageError, before
     any file is removed."""
     office = os.path.join(os.path.abspath(root), OFFICE)
-    paths = [os.path.join(office, one) for one in _DIRECTORIES]
-    there = [path for path in paths if file_status.is_directory(path)]
+    kinds = {"offers": _import_offers, "withdrawn": _import_revoked, "check-ins": _import_check_ins}
+    files = {os.path.join(office, name): one for name, one in kinds.items()}
+    _import_once(database, "server files", files)
+    readings = {path: _import_readings for _, path in _named(os.path.join(office, "readings"), "")}
+    _import_once(database, "camera readings", readings)
+
+
+def _import_once(
+    database: Database, mark: str, files: Mapping[str, Callable[[Connection, str], None]]
+) -> None:
+    """files: imports of directories, by their paths."""
+    there = {path: one for path, one in files.items() if file_status.is_directory(path)}
     if not there:
         return
     with database.writing() as rows:
-        if not is_imported(rows, _MARK):
-            _import_offers(rows, os.path.join(office, _OFFERS))
-            _import_revoked(rows, os.path.join(office, _WITHDRAWN))
-            _import_check_ins(rows, os.path.join(office, _CHECK_INS))
-            mark_import(rows, _MARK)
+        if not is_imported(rows, mark):
+            for path, import_one in there.items():
+                import_one(rows, path)
+            mark_import(rows, mark)
     for path in there:
         with explaining("remove the directory", path):
             shutil.rmtree(path)
@@ -106,10 +127,36 @@ def _import_revoked(rows: Connection, directory: str) -> None:
 
 def _import_check_ins(rows: Connection, directory: str) -> None:
     for kid, path in _named(directory, _ENDING):
-        found = _read_json(path, Line, check_in.LONGEST + 1024)
+        found = _read_json(path, _Line, check_in.LONGEST + 1024)
         if found is not None:
             values = {"arrived_us": found.arrived_us, "statement": found.statement}
             rows.execute(insert(check_ins).values(camera=kid, **values))
+
+
+def _import_readings(rows: Connection, directory: str) -> None:
+    """A camera's. A line that a loss of power cut off is none."""
+    try:
+        content = read_plain(os.path.join(directory, "key.jwk"), "key", _LARGEST)
+        key = PublicKey.from_jwk(json.loads(content))
+        if key.thumbprint != os.path.basename(directory):
+            raise ValueError("it is another camera's")
+    except (StorageError, ValueError, RecursionError) as error:
+        _log.warning(
+            "%s: not imported, since its key cannot be read: %s",
+            printable(directory),
+            printable(error),
+            extra=MessageId.STORAGE.extra,
+        )
+        return
+    found: list[Reading] = []
+    for name in sorted(one for one in os.listdir(directory) if _MONTH.fullmatch(one)):
+        for line in read_plain(os.path.join(directory, name), "readings", _LARGEST).split(b"\n"):
+            with contextlib.suppress(ValueError):
+                said = typed_json.decode(line, _Line)
+                one = parse_reading(key, said.arrived_us, said.statement)
+                if one is not None and (not found or follows(one.said, found[-1].said)):
+                    found.append(one)
+    camera_readings.add(rows, key, 0, found)
 
 
 def _named(directory: str, ending: str) -> Iterator[tuple[str, str]]:

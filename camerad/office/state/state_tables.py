@@ -13,6 +13,7 @@
 `offers`            settings and updates that cameras are to fetch; a bundle is a file
 `revoked_cameras`   cameras whose requests are refused; rebuilt from the ledger if lost
 `check_ins`         the last report of each camera, as it signed it
+`camera_readings`   earlier reports of cameras, as far as the office's report needs their counters
 `imports`           files of older versions whose content is here
 ==================  ================================================================================
 
@@ -33,7 +34,7 @@ metadata: Final = MetaData()
 STATE: Final = Schema(
     "state",
     metadata,
-    ("0001", "0002", "0003"),
+    ("0001", "0002", "0003", "0004"),
     lock=0x63616D6572616473,  # "camerads"
     durable=True,
 )
@@ -176,6 +177,17 @@ check_ins: Final = Table(
     text_column("camera", key=True),
     number_column("arrived_us"),
     text_column("statement"),
+)
+
+camera_readings: Final = Table(
+    "camera_readings",
+    metadata,
+    text_column("camera", key=True),
+    number_column("number", key=True),
+    number_column("arrived_us"),
+    text_column("key"),
+    text_column("statement"),
+    Index("camera_readings_by_arrival", "arrived_us"),
 )
 
 imports: Final = Table("imports", metadata, text_column("name", key=True))

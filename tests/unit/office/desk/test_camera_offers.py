@@ -71,8 +71,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
 @pytest.fixture(autouse=True)
 def nothing_known(scene: DeskScene) -> None:
     forget_cameras(scene.directory)
-    for part in ("readings", "updates"):
-        shutil.rmtree(Path(scene.directory, "office", part), ignore_errors=True)
+    shutil.rmtree(Path(scene.directory, "office", "updates"), ignore_errors=True)
 
 
 @pytest.fixture

@@ -50,7 +50,6 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
 def one_camera(scene: DeskScene) -> None:
     """Each test begins with one camera, of which nothing is known."""
     forget_cameras(scene.directory)
-    shutil.rmtree(Path(scene.directory, "office", "readings"), ignore_errors=True)
     registered(scene, (NAME, KEY))
 
 

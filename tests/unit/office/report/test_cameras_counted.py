@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 from report_year import DAY_OF, SyntheticCamera
+from state_helpers import state_in
 
 from camerad.base.clock import SECOND
 from camerad.container.keys import KeyRing
-from camerad.office.report.camera_readings import CameraReadings
 from camerad.office.report.figures import PeopleFrom, Why
 from camerad.office.report.month_sums import Month, count_cameras
 from camerad.office.report.report_days import ReportPeriod
-from camerad.office.report.report_sources import make_figures, read_sources
+from camerad.office.report.report_sources import OfficeRecords, make_figures, read_sources
 from camerad.office.report.typed_form import NO_FORM
+from camerad.store.locations import office_place
 
 PERIOD = ReportPeriod(date(2026, 3, 1), date(2026, 3, 31))
 HOURS = 8 * 3600 * SECOND
@@ -48,22 +49,22 @@ def work(camera: SyntheticCamera, day: int) -> None:
 def test_a_camera_that_gets_another_key_or_name_is_still_one(
     tmp_path: Path, count: int, change: str
 ) -> None:
-    (tmp_path / "office").mkdir()
-    readings = CameraReadings(str(tmp_path))
-    cameras = [SyntheticCamera(number, readings) for number in range(1, count + 1)]
-    for camera in cameras:
-        camera.check_in(at(1, 6), 80)
-    for day in DAYS:
-        if day == 15 and change.startswith("set_back"):
-            if change.endswith("use"):  # on that day it comes back by both keys
-                work(cameras[0], day)
-            cameras[0] = SyntheticCamera(1, readings)
-            cameras[0].check_in(at(15, 5), 80)
-        elif day == 15 and change == "renamed":
-            cameras[0].number = 9
+    office = OfficeRecords(state_in(tmp_path), office_place(str(tmp_path)), KeyRing(), DAY_OF)
+    with office.state.writing() as rows:
+        cameras = [SyntheticCamera(number, rows) for number in range(1, count + 1)]
         for camera in cameras:
-            work(camera, day)
-    sources = read_sources(str(tmp_path), KeyRing(), PERIOD, DAY_OF)
+            camera.check_in(at(1, 6), 80)
+        for day in DAYS:
+            if day == 15 and change.startswith("set_back"):
+                if change.endswith("use"):  # on that day it comes back by both keys
+                    work(cameras[0], day)
+                cameras[0] = SyntheticCamera(1, rows)
+                cameras[0].check_in(at(15, 5), 80)
+            elif day == 15 and change == "renamed":
+                cameras[0].number = 9
+            for camera in cameras:
+                work(camera, day)
+    sources = read_sources(office, PERIOD)
     report = make_figures(sources, PERIOD, "UTC", NO_FORM)
     figures = {figure.key: figure.total for figure in report.figures}
     assert report.people is PeopleFrom.CAMERAS

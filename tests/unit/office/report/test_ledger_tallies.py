@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from desk_helpers import KEY, ONE, THREE, TWO, Camera
 from msgspec.structs import replace
+from state_helpers import state_in
 from vault_helpers import OFFICE_KEY, Vault
 
 from camerad.base import durable_files
@@ -31,6 +32,7 @@ from camerad.office.report.ledger_tally import (
 from camerad.office.report.report_days import ReportPeriod, days_in
 from camerad.office.report.report_sources import (
     NotYetError,
+    OfficeRecords,
     ReportSources,
     check_closed,
     make_figures,
@@ -43,6 +45,7 @@ from camerad.store.store import Store
 HOUR = DAY // 24
 CAMERAS = KeyRing([KEY.public])
 KEYS = KeyRing([OFFICE_KEY.public])
+DEFAULT = ReportSettings()
 
 
 class Office:
@@ -52,6 +55,8 @@ class Office:
         self.vault = Vault(root / "archive")
         self.root = self.vault.root
         self.tallies = LedgerTallies(str(self.root), days_in(UTC))
+        place = place_of(str(self.root))
+        self.records = OfficeRecords(state_in(self.root), place, KEYS, days_in(UTC))
         camera = Camera(root / "camera")
         camera.put(ONE, wearer="W-0815")
         camera.put(TWO, later_us=HOUR)
@@ -67,6 +72,17 @@ class Office:
                     began_boot=store.ledger.now()[0],
                 )
         self.vault.dock(camera)
+
+    def job(self, settings: ReportSettings = DEFAULT) -> ReadingsJob:
+        """The server's job."""
+        return ReadingsJob(
+            self.records.state,
+            str(self.root),
+            self.vault.cameras,
+            OFFICE_KEY,
+            clock=self.vault.clock,
+            settings=settings,
+        )
 
     def work(self) -> AbstractContextManager[Store]:
         """Open the office's store, as its server does."""
@@ -284,9 +300,7 @@ def test_two_at_once_exclude_each_other(office: Office) -> None:
     try:
         with pytest.raises(NotNowError):
             office.make()
-        worker = ReadingsJob(
-            str(office.root), office.vault.cameras, OFFICE_KEY, office.vault.clock, ReportSettings()
-        )
+        worker = office.job()
         assert worker.look() == AGAIN_SECONDS
     finally:
         os.close(claim)
@@ -299,7 +313,7 @@ def test_they_go_when_their_time_is_over_by_a_clock_that_can_be_trusted(office: 
         store.ledger.rotate()
     clock = office.vault.clock
     settings = ReportSettings(keep_months=3)
-    worker = ReadingsJob(str(office.root), office.vault.cameras, OFFICE_KEY, clock, settings)
+    worker = office.job(settings)
     worker.look()
     assert len(office.read()) == 1
     clock.advance(80 * DAY)
@@ -320,9 +334,7 @@ def test_they_go_when_their_time_is_over_by_a_clock_that_can_be_trusted(office: 
 
 def test_without_a_ledger_there_is_nothing_to_keep(office: Office) -> None:
     assert not (office.root / "office" / "ledger").exists()
-    worker = ReadingsJob(
-        str(office.root), office.vault.cameras, OFFICE_KEY, office.vault.clock, ReportSettings()
-    )
+    worker = office.job()
     assert worker.look() == LOOK_SECONDS
     assert office.read() == []
 
@@ -337,23 +349,21 @@ def test_a_damaged_epoch_is_left_out_and_others_count(office: Office) -> None:
 
 
 def test_an_open_epoch_of_the_period_is_waited_for(office: Office) -> None:
-    day = days_in(UTC)
-    here = day(office.vault.clock.wall_us())
+    here = days_in(UTC)(office.vault.clock.wall_us())
     with office.work():
         pass
     ledger = place_of(str(office.root)).ledger
     with pytest.raises(NotYetError, match="still open"):
-        check_closed(ledger, KEYS, ReportPeriod(here, here), day)
+        check_closed(office.records, ReportPeriod(here, here))
     before = date(2020, 1, 1)
-    check_closed(ledger, KEYS, ReportPeriod(before, before), day)
-    check_closed(str(office.root / "nowhere"), KEYS, ReportPeriod(here, here), day)
+    check_closed(office.records, ReportPeriod(before, before))
     (path,) = Path(ledger).glob("*.jws")
     content = path.read_bytes()
     path.write_bytes(b"damaged\n" + content)
     with pytest.raises(NotYetError, match="still open"):
-        check_closed(ledger, KEYS, ReportPeriod(here, here), day)
+        check_closed(office.records, ReportPeriod(here, here))
     path.write_bytes(b"damaged\n")
-    check_closed(ledger, KEYS, ReportPeriod(here, here), day)  # verification reports it
+    check_closed(office.records, ReportPeriod(here, here))  # verification reports it
 
 
 def test_a_damaged_copy_of_a_camera_s_ledger_names_nobody(office: Office) -> None:

@@ -11,9 +11,8 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from report_year import BOUNDS, DAY_OF, SyntheticYear, Truth, _poisson
+from report_year import BOUNDS, SyntheticYear, Truth, _poisson
 
-from camerad.container.keys import KeyRing
 from camerad.ledger.entries import Head
 from camerad.office.report import increments as counted
 from camerad.office.report.figure_maker import FigureMaker
@@ -56,8 +55,7 @@ def report(year: SyntheticYear) -> ReportFigures:
 def figures_of(
     year: SyntheticYear, period: ReportPeriod = PERIOD, form: TypedForm = NO_FORM
 ) -> ReportFigures:
-    keys = KeyRing([year.key.public])
-    sources = read_sources(str(year.root), keys, period, DAY_OF)
+    sources = read_sources(year.records, period)
     return make_figures(sources, period, "UTC", form)
 
 
@@ -314,7 +312,7 @@ def test_with_few_people_nothing_is_shown_of_what_they_did(tmp_path: Path) -> No
 def test_the_number_of_people_that_is_typed_in_can_only_hide(
     year: SyntheticYear, report: ReportFigures
 ) -> None:
-    sources = read_sources(str(year.root), KeyRing([year.key.public]), PERIOD, DAY_OF)
+    sources = read_sources(year.records, PERIOD)
     for wearers, runs in ((4, ()), (400, report.runs)):
         assert make_figures(sources, PERIOD, "UTC", TypedForm(wearers=wearers)).runs == runs
 

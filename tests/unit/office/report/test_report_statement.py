@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from desk_helpers import KEY
 from msgspec.structs import replace
+from state_helpers import state_in
 from vault_helpers import OFFICE_KEY
 
 from camerad.base.clock import DAY
@@ -17,10 +18,9 @@ from camerad.container.keys import KeyRing, SigningKey
 from camerad.ledger.entries import Head
 from camerad.office.report.ledger_tally import sign_tally
 from camerad.office.report.report_days import ReportPeriod, days_in
-from camerad.office.report.report_sources import read_sources
+from camerad.office.report.report_sources import OfficeRecords, read_sources
 from camerad.office.report.report_statement import (
     REPORT,
-    OfficeRecords,
     ReportCheck,
     ReportStatement,
     check_report,
@@ -41,6 +41,8 @@ class Reported:
 
     def __init__(self, root: Path) -> None:
         self.office = Office(root)
+        place = place_of(str(self.office.root))
+        self.records = OfficeRecords(state_in(place.root), place, KEYS, DAY_OF)
         with self.office.work() as store:
             store.ledger.append("uptime")
             store.ledger.append("uptime")
@@ -54,7 +56,7 @@ class Reported:
         self.write()
 
     def write(self, **other: object) -> None:
-        sources = read_sources(str(self.office.root), KEYS, self.period, DAY_OF)
+        sources = read_sources(self.records, self.period)
         said = ReportStatement(
             kid=OFFICE_KEY.public.thumbprint,
             directory="d",
@@ -73,9 +75,7 @@ class Reported:
         write_report(str(self.out), files)
 
     def check(self) -> ReportCheck:
-        place = place_of(str(self.office.root))
-        records = OfficeRecords(place.root, place.ledger, KEYS, DAY_OF)
-        return check_report(str(self.out / "r.html"), records)
+        return check_report(str(self.out / "r.html"), self.records)
 
     def expire(self) -> None:
         """The epoch goes, and leaves its checkpoint."""

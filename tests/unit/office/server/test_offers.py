@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from check_in_helpers import said, token
+from desk_helpers import KEY
 from state_helpers import (
     offer_settings,
     offers_in,
@@ -23,6 +24,7 @@ from state_helpers import (
 from camerad.base import durable_files
 from camerad.base.errors import StorageError
 from camerad.container.keys import SigningKey
+from camerad.office.report import camera_readings
 from camerad.office.server import offers as offers_module
 from camerad.office.server import state_import
 from camerad.office.server.check_ins import arrival_times
@@ -146,22 +148,25 @@ class Power(BaseException):
     """It goes."""
 
 
-@pytest.mark.parametrize("step", range(8))
+@pytest.mark.parametrize("step", range(10))
 def test_files_of_an_older_version_become_rows_whenever_the_power_goes(
     root: Path, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
-    """Before each of five rows and of three directories that are removed."""
+    """Before each of six rows and of four directories that are removed."""
     office = root / "office"
     sha256 = hashlib.sha256(BUNDLE).hexdigest()
     update = {"sha256": sha256, "bytes": 6000, "compatible": COMPATIBLE, "version": NEW}
     revoked = {"at_us": 1, "who": "w", "why": "lost", "reason": "r"}
+    last = {"arrived_us": 7, "statement": token().decode()}
     files: dict[str, Any] = {
         f"offers/{KID}/settings.jws": "a.b.c",
         f"offers/{KID}/update.json": json.dumps(update),
         f"offers/{OTHER}/update.json": "{",
         f"withdrawn/{KID}.json": json.dumps(revoked),
         f"withdrawn/{OTHER}.json": "{",
-        f"check-ins/{KID}.json": json.dumps({"arrived_us": 7, "statement": token().decode()}),
+        f"check-ins/{KID}.json": json.dumps(last),
+        f"readings/{KID}/key.jwk": json.dumps(KEY.public.jwk),
+        f"readings/{KID}/2026-11.jsonl": json.dumps(last),
     }
     for name, content in files.items():
         (office / name).parent.mkdir(parents=True, exist_ok=True)
@@ -181,6 +186,7 @@ def test_files_of_an_older_version_become_rows_whenever_the_power_goes(
 
     with monkeypatch.context() as patched:
         stepping(state_import, "insert", patched)
+        stepping(camera_readings, "insert", patched)
         stepping(state_import.shutil, "rmtree", patched)
         state = state_in(root)
         with pytest.raises(Power):
@@ -192,8 +198,13 @@ def test_files_of_an_older_version_become_rows_whenever_the_power_goes(
     gone = revoked_in(root).list_all()
     assert gone[KID] == Revocation(1, "w", "lost", "r")
     assert gone[OTHER].why == "other", "a record that cannot be read lets nothing through"
-    assert arrival_times(state_in(root)) == {KID: 7}
-    assert not any((office / one).exists() for one in ("offers", "withdrawn", "check-ins"))
+    state = state_in(root)
+    assert arrival_times(state) == {KID: 7}
+    with state.reading() as rows:
+        (kept,) = camera_readings.read(rows, KID)
+    assert (kept.arrived_us, kept.token) == (7, token())
+    gone_files = ("offers", "withdrawn", "check-ins", f"readings/{KID}")
+    assert not any((office / one).exists() for one in gone_files)
 
 
 # ---------------------------------------------------------------------------------- the manifest
