@@ -36,15 +36,15 @@ from camerad.office.desk.roles import WITH_FOOTAGE, DeskRole
 from camerad.office.desk.route_table import Route, Visit
 from camerad.office.index.entry_query import EntryQuery
 from camerad.office.index.recording_query import IndexedRecording, RecordingQuery
+from camerad.office.report.figures import ReportError, ReportRefusal
 from camerad.office.report.report_days import ReportPeriod, days_in
 from camerad.office.report.report_maker import (
     ReportRequest,
-    ReportRequestError,
     make_report,
 )
-from camerad.office.report.report_sources import NotYetError, OfficeRecords
+from camerad.office.report.report_sources import OfficeRecords
 from camerad.office.report.report_statement import CSV, HTML, SIGNED, check_signed
-from camerad.office.report.report_table import EarlierFigures, NoReportError, read_table
+from camerad.office.report.report_table import EarlierFigures, read_table
 from camerad.office.report.typed_form import NO_FORM, TypedForm, parse_form
 from camerad.office.state.index_tables import HERE
 from camerad.store.locations import office_place
@@ -249,10 +249,11 @@ class ReportRoutes:
             asked = ReportRequest(period, body.language, form, _earlier(body.earlier, keys))
             office = OfficeRecords(desk.state, place, keys, days_in(None))
             files = make_report(office, desk.key, desk.cameras.keys(), asked)
-        except NotYetError as error:
-            raise refused(DeskRefusal.REPORT_NOT_YET) from error
-        except ReportRequestError as error:
-            raise refused(DeskRefusal.REPORT_PERIOD) from error
+        except ReportError as error:
+            not_yet = error.refusal is ReportRefusal.NOT_YET
+            raise refused(
+                DeskRefusal.REPORT_NOT_YET if not_yet else DeskRefusal.REPORT_PERIOD
+            ) from error
         except NotNowError as error:
             raise refused(DeskRefusal.REPORT_BUSY) from error
         finally:
@@ -313,5 +314,5 @@ def _earlier(said: EarlierBody | None, keys: KeyRing) -> EarlierFigures | None:
     try:
         check_signed(said.name, content, said.signature.strip().encode(), keys)
         return read_table(content, said.name)
-    except (ConfigError, NoReportError) as error:
+    except (ConfigError, ReportError) as error:
         raise refused(DeskRefusal.REPORT_EARLIER) from error

@@ -17,8 +17,16 @@ import msgspec
 from camerad.base.clock import SECOND
 from camerad.control.metrics import BOUNDS
 from camerad.office.report import increments as counted
+from camerad.office.report.estimates import (
+    DELAYS,
+    LENGTHS,
+    PERCENTS,
+    count_in,
+    poisson_interval,
+    quantile,
+    share_interval,
+)
 from camerad.office.report.figures import Cell, Figure, FigureGroup, PeopleFrom, Unit, Why
-from camerad.office.report.intervals import poisson_interval, share_interval
 from camerad.office.report.ledger_tally import (
     ENDED_GIVEN,
     ENDED_UNSEEN,
@@ -30,12 +38,10 @@ from camerad.office.report.ledger_tally import (
     RECORDED,
     RECORDED_SECONDS,
     WITHDRAWALS,
-    WITNESS_REFUSALS,
     LedgerIndicator,
     LedgerTally,
 )
 from camerad.office.report.month_sums import HOUR_US, Month, join
-from camerad.office.report.quantiles import DELAYS, LENGTHS, PERCENTS, count_in, quantile
 from camerad.office.report.report_days import ReportPeriod
 from camerad.office.report.suppression import (
     FEW,
@@ -87,6 +93,16 @@ class FigureCells(msgspec.Struct, frozen=True):
             return self.hidden(why or Why.FEW)
         return self.shown(count, count=count, base=base)
 
+    def about(
+        self, number: int, value: float, why: Why, base: float | None = None, *, zero: bool = False
+    ) -> Cell:
+        """What so many recordings have together, or on average. The number is not shown. zero:
+        none at all is a figure."""
+        cell = self.count(number, why)
+        if cell.value is None:
+            return cell
+        return self.shown(value, base=base) if number or zero else self.hidden(Why.NOTHING)
+
     def free(self, value: float) -> Cell:
         """What is always shown, since it says nothing of people."""
         return self.shown(value, count=value if isinstance(value, int) else None)
@@ -110,31 +126,6 @@ class FigureCells(msgspec.Struct, frozen=True):
             return self.hidden(why)
         low, high = share_interval(part, whole)
         return self.shown(part / whole, low, high, count=part, base=whole)
-
-    def hours(
-        self,
-        hours: float,
-        number: int,
-        why: Why = Why.SHOWN,
-        *,
-        base: float | None = None,
-        zero: bool = False,
-    ) -> Cell:
-        """Hours of so many recordings, and of how many hours. The number is not shown. zero: none
-        at all is a figure."""
-        if why or is_small(number):
-            return self.hidden(why or Why.FEW)
-        if not number and not zero:
-            return self.hidden(Why.NOTHING)
-        return self.shown(hours, base=base)
-
-    def mean(self, total: float, number: int, why: Why = Why.SHOWN) -> Cell:
-        """What each of a number has on average."""
-        if why or is_small(number):
-            return self.hidden(why or Why.FEW)
-        if not number:
-            return self.hidden(Why.NOTHING)
-        return self.shown(total / number, base=number)
 
     def divided(self, counts: Mapping[str, int], why: Why = Why.SHOWN) -> dict[str, Cell]:
         """How a whole is divided. The whole has the name ""."""
@@ -168,7 +159,7 @@ _NumberOf = Callable[[Month], int]
 
 class FigureMaker:
     """months: of the period. tallies: of the office's ledger. form: what was typed in. cameras: of
-    how many there are readings in the period. indicators: of the ledger."""
+    how many there are readings in the period."""
 
     def __init__(
         self,
@@ -178,12 +169,10 @@ class FigureMaker:
         *,
         form: TypedForm,
         cameras: int,
-        indicators: Sequence[LedgerIndicator] = INDICATORS,
     ) -> None:
         self._months = months
         self._form = form
         self._cameras = cameras
-        self._indicators = indicators
         self._last = tallies[-1] if tallies else None
         named = any(month.wearers for month in months)
         self.people = PeopleFrom.SHIFTS if named else PeopleFrom.CAMERAS
@@ -290,7 +279,7 @@ class FigureMaker:
             cell = cells.quantile(LENGTHS, lengths, percent, why)
             yield Figure(group, f"recording_length_p{percent}", Unit.SECONDS, cell)
         yield Figure(group, "recordings_with_gap", Unit.SHARE, cells.share(gapped, read, why))
-        mean = cells.mean(pre_event_us / SECOND, read, why)
+        mean = cells.about(read, pre_event_us / SECOND / max(1, read), why, base=read)
         yield Figure(group, "pre_event_seconds", Unit.SECONDS, mean)
 
     def _deletion(self) -> Iterator[Figure]:
@@ -307,9 +296,9 @@ class FigureMaker:
         yield Figure(group, "oldest_overdue", Unit.HOURS, cells.free(oldest_us / HOUR_US))
 
     def _use(self) -> Iterator[Figure]:
-        for one in self._indicators:
-            if one.name not in (WITNESS_REFUSALS, WITHDRAWALS):
-                yield from self._of_ledger(FigureGroup.USE, one)
+        for one in INDICATORS:
+            if one.name != WITHDRAWALS:
+                yield from self._of_ledger(one)
         yield from self._given()
 
     def _given(self) -> Iterator[Figure]:
@@ -323,13 +312,13 @@ class FigureMaker:
         yield Figure(group, "share_never_given", Unit.SHARE, never)
         recorded = number[RECORDED_SECONDS] / HOUR_S
         of = number[RECORDED]
-        cell = cells.hours(recorded, of, why)
+        cell = cells.about(of, recorded, why)
         yield Figure(group, "hours_recorded", Unit.HOURS, cell)
         if not cell.why and is_small(abs(of - number[GIVEN])):
             why = Why.WITHHELD
         hours = number[GIVEN_SECONDS] / HOUR_S
         base = None if cell.why else recorded
-        cell = cells.hours(hours, number[GIVEN], why, base=base, zero=bool(of))
+        cell = cells.about(number[GIVEN], hours, why, base=base, zero=bool(of))
         yield Figure(group, "hours_given", Unit.HOURS, cell)
 
     def _events(self) -> Counter[str]:
@@ -351,11 +340,8 @@ class FigureMaker:
         yield Figure(group, "handover_failures", Unit.COUNT, total)
         for name, number in sorted(troubles.items()):
             yield Figure(group, "handover_failures", Unit.COUNT, cells.free(number), part=name)
-        for code in ("uploads_resumed", "verification_failures"):
+        for code in ("uploads_resumed", "verification_failures", "witness_refusals"):
             yield Figure(group, code, Unit.COUNT, cells.hidden(Why.UNRECORDED))
-        for one in self._indicators:
-            if one.name == WITNESS_REFUSALS:
-                yield from self._of_ledger(group, one)
 
     def _equipment(self) -> Iterator[Figure]:
         group, whole, cells, why = FigureGroup.EQUIPMENT, self._whole, self._cells, self._nothing
@@ -411,12 +397,9 @@ class FigureMaker:
         for name, cell in self._cells.divided(counts, why).items():
             yield Figure(group, code, Unit.COUNT, cell, part=name)
 
-    def _of_ledger(self, group: FigureGroup, one: LedgerIndicator) -> Iterator[Figure]:
+    def _of_ledger(self, one: LedgerIndicator) -> Iterator[Figure]:
         """What entries of the ledger say."""
-        if not one.is_recorded():
-            cell = self._cells.hidden(Why.UNRECORDED)
-            yield Figure(group, one.name, Unit.COUNT, cell)
-            return
+        group = FigureGroup.USE
         events = self._parts_of(one.name)
         if one.name == GROUNDS:
             # All holds are divided, so that no figure but these says how many had no ground.

@@ -7,12 +7,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from enum import StrEnum
+from enum import Enum, StrEnum
+from typing import Final
 
 import msgspec
 
+from camerad.base.errors import EX_TEMPFAIL, EX_USAGE, CameradError
 from camerad.ledger.entries import Head
 from camerad.office.report.report_days import ReportPeriod
+
+
+class ReportRefusal(Enum):
+    """Why there is no report, with the command's exit code."""
+
+    REQUEST = EX_USAGE
+    NOT_YET = EX_TEMPFAIL
+    """The period is not over, or not added up as a whole yet."""
+    NO_REPORT = 3
+    """A file is no report, or no signature says whose it is: the code of `camerad evidence verify`
+    that finds nothing to judge."""
+
+
+class ReportError(CameradError, ValueError):
+    """Error raised when a report cannot be made or read."""
+
+    def __init__(self, refusal: ReportRefusal, text: str) -> None:
+        super().__init__(text)
+        self.refusal: Final = refusal
+        self.exit_code = refusal.value  # type: ignore[misc]
 
 
 class FigureGroup(StrEnum):

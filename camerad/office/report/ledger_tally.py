@@ -6,8 +6,7 @@ one recording, one camera or one person. A tally names the epoch's entries by th
 has not expired yet can be compared.
 
 An *indicator* counts entries of some kinds, apart by one of their fields: a word of a program, and
-never a text that people write. One none of whose kinds the ledger of this version has is reported
-as *not recorded by this version*, never as 0.
+never a text that people write.
 
 The server is blind: it knows that it gave a recording to a person, and neither how much of it was
 watched, nor how often. So a report says how many hours were *given*, each recording once, on the
@@ -34,12 +33,11 @@ from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.statements import RecordingInfo
 from camerad.ledger.entries import Entry, Head
-from camerad.ledger.entry_types import KINDS
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.people_entries import DownloadedEntry, ViewedEntry
 from camerad.ledger.recording_entries import Deleted, HoldPlacedUntil, HoldReleased, Received
 from camerad.ledger.recording_state import RecordingState
-from camerad.office.report.quantiles import DELAYS, LENGTHS, count_in
+from camerad.office.report.estimates import DELAYS, LENGTHS, count_in
 from camerad.office.report.report_days import DayOf
 from camerad.store import holds
 from camerad.store.check_in import Count
@@ -50,7 +48,6 @@ RELEASES: Final = "holds_released"
 VIEWINGS: Final = "viewings"
 DOWNLOADS: Final = "downloads"
 HAND_OVERS: Final = "hand_overs"
-WITNESS_REFUSALS: Final = "witness_refusals"
 WITHDRAWALS: Final = "cameras_withdrawn"
 
 
@@ -63,10 +60,6 @@ class LedgerIndicator(msgspec.Struct, frozen=True):
     part: str = ""
     only: str = ""
 
-    def is_recorded(self, known: Collection[str] = KINDS) -> bool:
-        """Whether the ledger of this version has such entries."""
-        return any(kind in known for kind in self.kinds)
-
 
 KIND: Final = "kind"
 """As a part: the kind of the entry."""
@@ -77,14 +70,13 @@ INDICATORS: Final = (
     LedgerIndicator(VIEWINGS, ("viewed",), "role"),
     LedgerIndicator(DOWNLOADS, ("downloaded",), "role"),
     LedgerIndicator(HAND_OVERS, ("case",), "what", only="handed_over"),
-    LedgerIndicator(WITNESS_REFUSALS, ("witness_refused",)),
     LedgerIndicator(WITHDRAWALS, ("camera",), "what", only="withdrawn"),
 )
 
 
-def name_of(entry: Entry, indicators: Iterable[LedgerIndicator] = INDICATORS) -> str | None:
+def name_of(entry: Entry) -> str | None:
     """The indicator that counts an entry, and after a colon which part of it; None if none does."""
-    for one in indicators:
+    for one in INDICATORS:
         if entry.kind in one.kinds:
             part = entry.kind if one.part == KIND else getattr(entry.facts, one.part, "")
             if one.only:
@@ -141,9 +133,9 @@ class TalliedDay(msgspec.Struct, frozen=True):
     """A day's numbers. day: ``2026-11-24``. head: the ledger's last entry of the day that is in
     this epoch.
 
-    received: recordings taken over. delays: of these, by `quantiles.DELAYS`, how long after their
+    received: recordings taken over. delays: of these, by `estimates.DELAYS`, how long after their
     ends; over_day: more than a day; undated: both clocks were not confirmed. lengths: by
-    `quantiles.LENGTHS`. reasons: why they ended. gapped: with a gap. gaps: how many. pre_event_us:
+    `estimates.LENGTHS`. reasons: why they ended. gapped: with a gap. gaps: how many. pre_event_us:
     of all. unread: whose files were gone. on_time, late: deletions on their day, and later.
     offloaded: deletions to make room. largest_delay_us: of a late deletion, beyond its day. events:
     entries by the names of `INDICATORS`, and how many recordings were given.

@@ -14,14 +14,14 @@ from typing import Final
 import msgspec
 
 from camerad import __version__
-from camerad.base.errors import EX_USAGE, CameradError
 from camerad.base.words import words_in
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.evidence.holdings import directory_id
 from camerad.office.report import report_sources as sources
-from camerad.office.report.figures import ReportFigures
+from camerad.office.report.figures import ReportError, ReportFigures, ReportRefusal
 from camerad.office.report.ledger_tallies import LedgerTallies
 from camerad.office.report.report_days import ReportPeriod
+from camerad.office.report.report_page import Imprint, render_report
 from camerad.office.report.report_sources import OfficeRecords
 from camerad.office.report.report_statement import CSV, HTML, ReportStatement, sign_report
 from camerad.office.report.report_table import EarlierFigures, write_table
@@ -29,12 +29,6 @@ from camerad.office.report.typed_form import NO_FORM, TypedForm
 
 LONGEST_YEARS: Final = 10
 """The longest period."""
-
-
-class ReportRequestError(CameradError, ValueError):
-    """Error raised when a report cannot be made as asked."""
-
-    exit_code = EX_USAGE
 
 
 class ReportRequest(msgspec.Struct, frozen=True):
@@ -53,18 +47,21 @@ class ReportRequest(msgspec.Struct, frozen=True):
 
 
 def check_period(period: ReportPeriod, today: date) -> None:
-    """Raises ReportRequestError for a period that no one can mean, and NotYetError for one that is
-    not over."""
+    """Raises ReportError for a period that no one can mean, and for one that is not over."""
     if period.last < period.first:
-        raise ReportRequestError("--to is before --from: name the first day with --from")
+        raise ReportError(
+            ReportRefusal.REQUEST, "--to is before --from: name the first day with --from"
+        )
     if period.last >= today:
-        raise sources.NotYetError(
+        raise ReportError(
+            ReportRefusal.NOT_YET,
             f"{period.last} is not over: name a day before today with --to, so that the same "
-            "period always gives the same report"
+            "period always gives the same report",
         )
     if period.last.year - period.first.year > LONGEST_YEARS:
-        raise ReportRequestError(
-            f"this is more than {LONGEST_YEARS} years: name a later day with --from"
+        raise ReportError(
+            ReportRefusal.REQUEST,
+            f"this is more than {LONGEST_YEARS} years: name a later day with --from",
         )
 
 
@@ -73,8 +70,8 @@ def make_report(
 ) -> dict[str, bytes]:
     """A report's files, by their names; the signature comes last.
 
-    key: the office's. cameras: keys of the register. Raises ReportRequestError, NotYetError,
-    NotNowError and StorageError.
+    key: the office's. cameras: keys of the register. Raises ReportError, NotNowError and
+    StorageError.
     """
     place, day_of = office.place, office.day_of
     period = asked.period
@@ -103,13 +100,6 @@ def make_report(
 
 
 def _page(figures: ReportFigures, asked: ReportRequest, kid: str, table: bytes) -> bytes:
-    try:
-        from camerad.office.report.report_page import Imprint, render_report  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise ReportRequestError(
-            f"the library {error.name} is missing, which only an office's server needs: install "
-            "camerad with its extra 'office', as docs/office.md says"
-        ) from error
     sha256 = hashlib.sha256(table).hexdigest()
     imprint = Imprint(kid, asked.name + CSV, sha256, __version__)
     return render_report(figures, words_in(asked.language), imprint, asked.earlier)

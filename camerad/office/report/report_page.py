@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Iterator, Sequence
+from math import ceil, floor, log10
 from pathlib import Path
 from string import Template
 from typing import Final
@@ -16,7 +17,7 @@ import msgspec
 
 from camerad.base.words import Words
 from camerad.evidence.cover_sheet import escape
-from camerad.office.report import report_numbers as said
+from camerad.office.report import report_words as said
 from camerad.office.report.figures import (
     Cell,
     Figure,
@@ -26,7 +27,6 @@ from camerad.office.report.figures import (
     Unit,
     Why,
 )
-from camerad.office.report.report_plots import plot_rates
 from camerad.office.report.report_table import EarlierFigures
 from camerad.office.report.report_words import (
     CANNOT,
@@ -47,6 +47,9 @@ _COMPARED = (
 )
 
 
+_WIDTH, _HEIGHT, _BASE, _LEFT, _TOP = 760, 320, 250, 60, 15
+"""Of a plot in pixels; its bars stand on _BASE."""
+_TICKS: Final = 5
 REPORT_PAGE: Final = Template(Path(__file__).with_name("report.html").read_text(encoding="utf-8"))
 """Every placeholder takes HTML that is escaped already."""
 
@@ -178,9 +181,7 @@ class _Page:
             cells = self._by_key[code].runs
             if any(cell.value is not None for cell in cells):
                 named = [(said.short_span(one.first, one.last, words), one) for one in cells]
-                svg = base64.b64encode(
-                    plot_rates(named, words.pgettext("decimal sign", "."))
-                ).decode()
+                svg = base64.b64encode(plot_rates(named, words).encode()).decode()
                 plots.append(
                     f"<figure><figcaption>{escape(title)}</figcaption>"
                     f'<img alt="{escape(title)}" src="data:image/svg+xml;base64,{svg}"></figure>'
@@ -429,3 +430,49 @@ def _with_code(text: str, **words: str) -> str:
     return escape(text).format(
         **{name: f"<code>{escape(word)}</code>" for name, word in words.items()}
     )
+
+
+def plot_rates(cells: Sequence[tuple[str, Cell]], words: Words) -> str:
+    """Bars with their intervals, as SVG. cells: with what stands below each."""
+    most = max(cell.high or 0 for _, cell in cells)
+    step = _step(most)
+    ticks = [step * number for number in range(max(1, ceil(most / step)) + 1)]
+    high, wide = (_BASE - _TOP) / ticks[-1], (_WIDTH - _LEFT - 10) / len(cells)
+    drawn = []
+    for tick in ticks:
+        y = _BASE - tick * high
+        drawn.append(f'<path d="M{_LEFT} {y:.1f}H{_WIDTH - 10}" stroke="#b5bcc4"/>')
+        drawn.append(_svg_text(_LEFT - 8, y + 5, said.number(tick, words, 1), "end"))
+    for number, (label, cell) in enumerate(cells):
+        x = _LEFT + wide * (number + 0.5)
+        drawn.append(_svg_text(x, _BASE + 24, label, "middle", turned=len(cells) > 6))
+        if cell.value is None:
+            continue
+        top = cell.value * high
+        drawn.append(
+            f'<rect x="{x - wide * 0.35:.1f}" y="{_BASE - top:.1f}" width="{wide * 0.7:.1f}" '
+            f'height="{top:.1f}" fill="#6f93b8"/>'
+        )
+        low, up = (_BASE - (end or 0) * high for end in (cell.low, cell.high))
+        drawn.append(
+            f'<path d="M{x - 5:.1f} {low:.1f}h10m-5 0V{up:.1f}m-5 0h10" stroke="#111" fill="none"/>'
+        )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{_HEIGHT}" '
+        f'viewBox="0 0 {_WIDTH} {_HEIGHT}" font-size="15" fill="#222" '
+        f'font-family="Liberation Sans, Arial, Helvetica, sans-serif">{"".join(drawn)}</svg>'
+    )
+
+
+def _step(most: float) -> float:
+    """1, 2 or 5 times a power of 10, so that a few steps reach the greatest that is shown."""
+    least = most / _TICKS or 1.0
+    power = 10.0 ** floor(log10(least))
+    return next(power * times for times in (1, 2, 5, 10) if power * times >= least)
+
+
+def _svg_text(x: float, y: float, text: str, anchor: str, *, turned: bool = False) -> str:
+    turn = f' transform="rotate(35 {x:.1f} {y:.1f})"' if turned else ""
+    anchor = "start" if turned else anchor
+    place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{turn}'
+    return f"<text {place}>{escape(text)}</text>"

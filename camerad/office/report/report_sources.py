@@ -14,13 +14,12 @@ from datetime import date
 import msgspec
 
 from camerad.base import file_status
-from camerad.base.errors import EX_TEMPFAIL, CameradError
 from camerad.container.keys import KeyRing
 from camerad.ledger import log_segments
 from camerad.ledger.entries import Head, read_lines
 from camerad.office.report import camera_readings
 from camerad.office.report.figure_maker import FigureMaker
-from camerad.office.report.figures import Coverage, ReportFigures
+from camerad.office.report.figures import Coverage, ReportError, ReportFigures, ReportRefusal
 from camerad.office.report.increments import Increment, increments
 from camerad.office.report.ledger_tallies import LedgerTallies
 from camerad.office.report.ledger_tally import LedgerTally, TalliedDay
@@ -29,12 +28,6 @@ from camerad.office.report.report_days import DayOf, ReportPeriod
 from camerad.office.report.typed_form import TypedForm
 from camerad.office.state.office_state import OfficeState
 from camerad.store.locations import Place
-
-
-class NotYetError(CameradError, ValueError):
-    """Error raised when a period is not over, or not added up as a whole yet."""
-
-    exit_code = EX_TEMPFAIL
 
 
 class ReportSources(msgspec.Struct, frozen=True):
@@ -99,7 +92,7 @@ def read_sources(office: OfficeRecords, period: ReportPeriod) -> ReportSources:
 
 
 def check_closed(office: OfficeRecords, period: ReportPeriod) -> None:
-    """Raises NotYetError if the office's ledger still has an open epoch with entries of the period:
+    """Raises ReportError if the office's ledger still has an open epoch with entries of the period:
     they are not added up yet. Raises StorageError."""
     ledger = office.place.ledger
     if not file_status.is_directory(ledger):
@@ -111,10 +104,11 @@ def check_closed(office: OfficeRecords, period: ReportPeriod) -> None:
         if line.entry is not None:
             begun = office.day_of(line.entry.clock.wall_us)
             if begun <= period.last:
-                raise NotYetError(
+                raise ReportError(
+                    ReportRefusal.NOT_YET,
                     f"{ledger}: the file of the ledger that was begun on {begun} is still open, so "
                     f"{period.last} is not added up yet. The server closes it within a day: try "
-                    "again tomorrow, or name an earlier day with --to"
+                    "again tomorrow, or name an earlier day with --to",
                 )
             return
 

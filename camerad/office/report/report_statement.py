@@ -24,15 +24,19 @@ from camerad.container.jws import JwsError
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.ledger import log_segments
 from camerad.ledger.entries import Head, read_lines
+from camerad.office.report.figures import ReportError, ReportRefusal
 from camerad.office.report.report_days import ReportPeriod
 from camerad.office.report.report_sources import OfficeRecords, read_sources
-from camerad.office.report.report_table import NoReportError
 
 REPORT: Final = "camerad-report"
 HTML: Final = ".html"
 CSV: Final = ".csv"
 SIGNED: Final = ".jws"
 _LARGEST: Final = 64 << 20
+
+
+def _no_report(text: str) -> ReportError:
+    return ReportError(ReportRefusal.NO_REPORT, text)
 
 
 class ReportedFile(msgspec.Struct, frozen=True):
@@ -110,7 +114,7 @@ def parse_statement(token: bytes, keys: KeyRing) -> ReportStatement:
 
 
 def read_signed(path: str, keys: KeyRing) -> tuple[ReportStatement, bytes]:
-    """A file of a report whose signature holds, and its content. Raises NoReportError, and
+    """A file of a report whose signature holds, and its content. Raises ReportError, and
     StorageError."""
     stem, _ = os.path.splitext(path)
     content = read_plain(path, "report", _LARGEST, linked=True)
@@ -119,24 +123,24 @@ def read_signed(path: str, keys: KeyRing) -> tuple[ReportStatement, bytes]:
 
 def check_signed(path: str, content: bytes, token: bytes, keys: KeyRing) -> ReportStatement:
     """What the office signed of a report's file. path: where it is, or its name. Raises
-    NoReportError unless `token` is by one of `keys` and names this content."""
+    ReportError unless `token` is by one of `keys` and names this content."""
     try:
         said = parse_statement(token, keys)
     except JwsError as error:
         stem, _ = os.path.splitext(path)
-        raise NoReportError(f"{stem}{SIGNED}: {printable(error)}") from error
+        raise _no_report(f"{stem}{SIGNED}: {printable(error)}") from error
     if hashlib.sha256(content).hexdigest() not in [
         one.sha256 for one in said.files if one.name == os.path.basename(path)
     ]:
-        raise NoReportError(f"{path}: it was changed since the office signed it")
+        raise _no_report(f"{path}: it was changed since the office signed it")
     return said
 
 
 def check_report(path: str, office: OfficeRecords) -> ReportCheck:
-    """Check a report. path: one of its files. Raises NoReportError, and StorageError."""
+    """Check a report. path: one of its files. Raises ReportError, and StorageError."""
     stem, _ = os.path.splitext(path)
     if not file_status.exists(path) and not file_status.exists(stem + SIGNED):
-        raise NoReportError(
+        raise _no_report(
             f"{path}: there is no such file, and no signature beside it; name a report's .html, "
             ".csv or .jws"
         )
@@ -181,7 +185,7 @@ def check_report(path: str, office: OfficeRecords) -> ReportCheck:
 def _signed_beside(stem: str) -> bytes:
     path = stem + SIGNED
     if not file_status.exists(path):
-        raise NoReportError(
+        raise _no_report(
             f"{path}: there is no signature beside this report; name the .html or .csv that "
             "'camerad office report' wrote, with its .jws in the same directory"
         )

@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from camerad.base.errors import CameradError, ConfigError
+from camerad.base.errors import ConfigError
 from camerad.office.report.figures import Cell, Figure, ReportFigures
 
 COLUMNS: Final = (
@@ -28,12 +28,6 @@ _DECIMALS: Final = 6
 _FORMULA: Final = re.compile(r"""(^|[;,|\t\r\n])(?=[\s\ufeff"']*[=+\-@\uff0b\uff0d\uff1d\uff20])""")
 """A cell begins here, whichever separator a program goes by, and what follows may be a formula.
 ``camerad/office/desk/pages/csv.js`` has the same."""
-
-
-class NoReportError(CameradError, ValueError):
-    """Error raised when a file is no report, or nothing says whose it is."""
-
-    exit_code = 3  # as where `camerad evidence verify` finds nothing to judge
 
 
 class EarlierFigures(msgspec.Struct, frozen=True):

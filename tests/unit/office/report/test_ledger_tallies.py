@@ -22,6 +22,7 @@ from camerad.container.keys import KeyRing, SigningKey
 from camerad.evidence.office_store import open_office_store
 from camerad.office.jobs.readings_job import AGAIN_SECONDS, LOOK_SECONDS, ReadingsJob
 from camerad.office.report import ledger_tallies
+from camerad.office.report.figures import ReportError
 from camerad.office.report.ledger_tallies import LedgerTallies
 from camerad.office.report.ledger_tally import (
     LedgerTally,
@@ -31,7 +32,6 @@ from camerad.office.report.ledger_tally import (
 )
 from camerad.office.report.report_days import ReportPeriod, days_in
 from camerad.office.report.report_sources import (
-    NotYetError,
     OfficeRecords,
     ReportSources,
     check_closed,
@@ -353,14 +353,14 @@ def test_an_open_epoch_of_the_period_is_waited_for(office: Office) -> None:
     with office.work():
         pass
     ledger = place_of(str(office.root)).ledger
-    with pytest.raises(NotYetError, match="still open"):
+    with pytest.raises(ReportError, match="still open"):
         check_closed(office.records, ReportPeriod(here, here))
     before = date(2020, 1, 1)
     check_closed(office.records, ReportPeriod(before, before))
     (path,) = Path(ledger).glob("*.jws")
     content = path.read_bytes()
     path.write_bytes(b"damaged\n" + content)
-    with pytest.raises(NotYetError, match="still open"):
+    with pytest.raises(ReportError, match="still open"):
         check_closed(office.records, ReportPeriod(here, here))
     path.write_bytes(b"damaged\n")
     check_closed(office.records, ReportPeriod(here, here))  # verification reports it

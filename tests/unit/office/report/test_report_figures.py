@@ -15,12 +15,12 @@ from report_year import BOUNDS, SyntheticYear, Truth, _poisson
 
 from camerad.ledger.entries import Head
 from camerad.office.report import increments as counted
+from camerad.office.report.estimates import DELAYS, LENGTHS
 from camerad.office.report.figure_maker import FigureMaker
 from camerad.office.report.figures import Figure, PeopleFrom, ReportFigures, Why
 from camerad.office.report.increments import Increment
-from camerad.office.report.ledger_tally import INDICATORS, LedgerIndicator, LedgerTally, TalliedDay
+from camerad.office.report.ledger_tally import LedgerTally, TalliedDay
 from camerad.office.report.month_sums import Month, sum_months
-from camerad.office.report.quantiles import DELAYS, LENGTHS
 from camerad.office.report.report_days import ReportPeriod, week_until
 from camerad.office.report.report_sources import make_figures, read_sources
 from camerad.office.report.report_table import write_table
@@ -350,11 +350,10 @@ def make(
     months: list[Month],
     tallies: tuple[LedgerTally, ...] = (),
     form: TypedForm = NO_FORM,
-    indicators: tuple[LedgerIndicator, ...] = (),
 ) -> FigureMaker:
     last = PERIOD.months[len(months) - 1][1]
     period = ReportPeriod(PERIOD.first, last)
-    return FigureMaker(period, months, tallies, form=form, cameras=6, indicators=indicators)
+    return FigureMaker(period, months, tallies, form=form, cameras=6)
 
 
 CAMERAS = {f"kid-{number}" for number in range(6)}
@@ -409,26 +408,15 @@ def tallied(**numbers: int) -> LedgerTally:
     return LedgerTally("kid", "d", 1, 1, "", head, (day,), 0, 2, 7_200_000_000, 9)
 
 
-def test_kinds_that_the_desk_writes_are_counted_once_the_ledger_has_them() -> None:
-    tally = tallied(**{"holds_placed": 6, "seen:desk": 12, "seen:supervisor": 9, "given": 3})
+def test_kinds_of_entries_are_counted_with_their_parts() -> None:
+    viewings = {"viewings:desk": 12, "viewings:supervisor": 9}
+    tally = tallied(**viewings, holds_placed=6, hand_overs=3)
     months = sum_months(ReportPeriod(date(2026, 1, 1), date(2026, 1, 31)), (), (tally,))
     months[0] = months[0].with_other(month_of(30, 9, CAMERAS))
-    figures = totals(
-        make(
-            months,
-            (tally,),
-            indicators=(
-                LedgerIndicator("holds_placed", ("hold",)),
-                LedgerIndicator("seen", ("release",), "role"),
-                LedgerIndicator("given", ("release",)),
-                LedgerIndicator("witness_refusals", ("a_kind_of_tomorrow",)),
-            ),
-        )
-    )
+    figures = totals(make(months, (tally,)))
     assert figures["holds_placed"].total.value == 6
-    assert (figures["seen"].total.value, figures["seen:desk"].total.value) == (21, 12)
-    assert figures["given"].total.why is Why.FEW
-    assert figures["witness_refusals"].total.why is Why.UNRECORDED
+    assert (figures["viewings"].total.value, figures["viewings:desk"].total.value) == (21, 12)
+    assert figures["hand_overs"].total.why is Why.FEW
     assert figures["overdue"].total.value == 2 and figures["oldest_overdue"].total.value == 2
     assert figures["recording_length_p50"].total.why is Why.BEYOND
     assert figures["recordings_by_reason:others"].total.value == 30
@@ -441,7 +429,7 @@ def given_figures(**numbers: int) -> dict[str, Figure]:
     period = ReportPeriod(date(2026, 1, 1), date(2026, 1, 31))
     months = sum_months(period, (), (tally,))
     months[0] = months[0].with_other(month_of(30, 9, CAMERAS))
-    return totals(make(months, (tally,), indicators=INDICATORS))
+    return totals(make(months, (tally,)))
 
 
 def test_small_numbers_of_what_was_given_are_hidden_and_so_is_what_is_left() -> None:

@@ -16,6 +16,7 @@ from camerad.container import jws
 from camerad.container.jws import JwsError
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.ledger.entries import Head
+from camerad.office.report.figures import ReportError
 from camerad.office.report.ledger_tally import sign_tally
 from camerad.office.report.report_days import ReportPeriod, days_in
 from camerad.office.report.report_sources import OfficeRecords, read_sources
@@ -29,7 +30,6 @@ from camerad.office.report.report_statement import (
     sign_report,
     write_report,
 )
-from camerad.office.report.report_table import NoReportError
 from camerad.store.locations import place_of
 from tests.unit.office.report.test_ledger_tallies import KEYS, Office
 
@@ -153,7 +153,7 @@ def test_only_the_office_s_own_statement_counts(reported: Reported) -> None:
     stranger = SigningKey.generate()
     (reported.out / "r.jws").write_bytes(jws.sign(stranger, REPORT, {}))
     assert reported.check().statement is None
-    with pytest.raises(NoReportError, match=r"r\.jws"):
+    with pytest.raises(ReportError, match=r"r\.jws"):
         read_signed(str(reported.out / "r.csv"), KEYS)
     reported.write(kid=KEY.public.thumbprint)
     with pytest.raises(JwsError, match="another key"):
@@ -168,10 +168,10 @@ def test_what_is_changed_or_gone_is_named(reported: Reported) -> None:
     (reported.out / "r.html").unlink()
     problems = reported.check().problems
     assert [problem.split(": ")[1][:11] for problem in problems] == ["it is not t", "it was chan"]
-    with pytest.raises(NoReportError, match="was changed since"):
+    with pytest.raises(ReportError, match="was changed since"):
         read_signed(str(reported.out / "r.csv"), KEYS)
     (reported.out / "r.jws").unlink()
-    with pytest.raises(NoReportError, match="no signature beside"):
+    with pytest.raises(ReportError, match="no signature beside"):
         reported.check()
-    with pytest.raises(NoReportError, match="no signature beside this report"):
+    with pytest.raises(ReportError, match="no signature beside this report"):
         read_signed(str(reported.out / "r.csv"), KEYS)

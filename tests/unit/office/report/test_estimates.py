@@ -1,19 +1,22 @@
-"""The intervals are those of the tables, and cover the truth as often as they say."""
+"""Intervals are those of the tables, and quantiles lie where the values are."""
 
 from __future__ import annotations
 
 import random
 from functools import lru_cache
-from math import exp, lgamma, log
+from itertools import pairwise
 
 import pytest
 from report_year import _poisson
 
-from camerad.office.report import intervals
-from camerad.office.report.intervals import (
-    binomial_tail,
-    gamma_tail,
+from camerad.control.metrics import BOUNDS
+from camerad.office.report.estimates import (
+    DELAYS,
+    LENGTHS,
+    PERCENTS,
+    count_in,
     poisson_interval,
+    quantile,
     share_interval,
 )
 
@@ -35,9 +38,7 @@ SIMULATIONS = 1000
     ],
 )
 def test_the_poisson_interval_is_garwoods(count: int, low: float, high: float) -> None:
-    found = poisson_interval(count)
-    assert found.low == pytest.approx(low, abs=6e-4)
-    assert found.high == pytest.approx(high, abs=6e-4)
+    assert poisson_interval(count) == pytest.approx((low, high), abs=6e-4)
 
 
 @pytest.mark.parametrize(
@@ -54,38 +55,11 @@ def test_the_poisson_interval_is_garwoods(count: int, low: float, high: float) -
 def test_the_share_has_that_of_clopper_and_pearson(
     count: int, total: int, low: float, high: float
 ) -> None:
-    found = share_interval(count, total)
-    assert found.low == pytest.approx(low, abs=5e-5)
-    assert found.high == pytest.approx(high, abs=5e-5)
-
-
-@pytest.mark.parametrize("shape", [1, 2, 7, 40, 300])
-@pytest.mark.parametrize("part", [0.05, 0.5, 0.95, 1.0, 1.05, 1.5, 4.0])
-def test_the_gamma_tail_is_the_poisson_sum(shape: int, part: float) -> None:
-    x = shape * part
-    rest = sum(exp(k * log(x) - x - lgamma(k + 1)) for k in range(shape))
-    assert gamma_tail(shape, x) == pytest.approx(1 - rest, abs=1e-12)
-    assert gamma_tail(shape, 0) == 0
-
-
-def test_a_tail_is_everything_or_nothing_at_its_ends() -> None:
-    assert (binomial_tail(0, 5, 0.0), binomial_tail(1, 5, 0.0)) == (1.0, 0.0)
-    assert (binomial_tail(5, 5, 1.0), binomial_tail(0, 5, 0.4)) == (1.0, 1.0)
-    assert binomial_tail(6, 5, 0.4) == 0.0
-    assert binomial_tail(3, 5, 0.5) == pytest.approx(0.5)
+    assert share_interval(count, total) == pytest.approx((low, high), abs=5e-5)
 
 
 def test_large_counts_come_near_to_the_normal_distribution() -> None:
-    low, high = poisson_interval(1_000_000)
-    assert (low, high) == pytest.approx((998_040.9, 1_001_961.9), abs=1.0)
-
-
-@pytest.mark.parametrize("wrong", [(-1, 5), (6, 5), (0, 0)])
-def test_what_is_no_share_has_none(wrong: tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match="no share"):
-        share_interval(*wrong)
-    with pytest.raises(ValueError, match="no count"):
-        poisson_interval(-1)
+    assert poisson_interval(1_000_000) == pytest.approx((998_040.9, 1_001_961.9), abs=1.0)
 
 
 @pytest.mark.parametrize("expected", [0.7, 3.0, 12.0, 60.0, 150.0])
@@ -113,13 +87,27 @@ def test_a_share_s_interval_covers_the_truth_as_often_as_it_says(total: int, sha
     assert covered >= 0.95 * SIMULATIONS - 21
 
 
-def test_a_wrong_interval_is_found_by_this_way_to_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The test before can fail: an interval by the normal approximation covers less."""
-    monkeypatch.setattr(
-        intervals,
-        "poisson_interval",
-        lambda n: intervals.Interval(n - 1.96 * n**0.5, n + 1.96 * n**0.5),
-    )
-    draw = random.Random(17)
-    wrong = [intervals.poisson_interval(_poisson(draw, 3.0)) for _ in range(SIMULATIONS)]
-    assert sum(low <= 3.0 <= high for low, high in wrong) < 0.95 * SIMULATIONS - 21
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.95])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_true_quantile_is_between_the_bounds_that_are_said(share: float, seed: int) -> None:
+    draw = random.Random(seed)
+    values = sorted(draw.expovariate(1 / 300) for _ in range(500))
+    found = quantile(LENGTHS, count_in(LENGTHS, values), share)
+    assert found is not None and found.high is not None and found.value is not None
+    true = values[max(0, round(share * len(values)) - 1)]
+    assert found.low <= true <= found.high
+    assert found.low <= found.value <= found.high
+
+
+def test_within_a_bucket_values_count_as_evenly_spread_and_beyond_all_nothing_is_known() -> None:
+    for bounds in (BOUNDS, DELAYS, LENGTHS, PERCENTS):
+        assert all(one < other for one, other in pairwise(bounds))
+    counts = count_in((10, 20, 30), [15] * 4 + [25] * 4)
+    assert counts == (0, 4, 4, 0)
+    found = quantile((10, 20, 30), counts, 0.5)
+    assert found == (20.0, 10.0, 20.0)  # the last of the first half ends where its bucket does
+    assert quantile((10, 20, 30), counts, 0.25) == (15.0, 10.0, 20.0)
+    assert quantile((10, 20, 30), (4, 0, 0, 0), 0.5) == (5.0, 0.0, 10.0)
+    assert quantile((10, 20), (0, 1, 9), 0.5) == (None, 20.0, None)  # beyond the last bound
+    assert quantile((10, 20), (0, 0, 0), 0.5) is None
+    assert count_in((10, 20), [10, 10.5, 20, 21]) == (1, 2, 1)
