@@ -252,16 +252,6 @@ def test_a_year_goes_some_at_a_time_so_that_nobody_waits_for_long(office: Office
     assert office.look() == ()
 
 
-def test_a_camera_s_ledger_goes_by_days_as_before(tmp_path: Path) -> None:
-    camera = OfficeLedger(tmp_path / "camera", 2026, 3, 1, 9)
-    camera.ledger.by_years = False
-    camera.signs_in("in-march")
-    for days in (2, 2, 30):
-        camera.clock.advance(days * DAY)
-        camera.ledger.rotate_and_expire(31)
-    assert camera.there() == set()
-
-
 def test_who_signed_is_remembered_only_while_files_stay_the_same(
     office: OfficeLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:

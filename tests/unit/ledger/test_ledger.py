@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from ledger_helpers import DAYS, KEY, KEYS, OTHER, Book, damage_in, ended, failing, notes_in
+from ledger_helpers import DAYS, KEY, KEYS, OTHER, Book, ended, failing, notes_in
 from msgspec.structs import replace
 
 from camerad.base.clock import DAY, ClockSource, ManualClock
@@ -20,7 +20,7 @@ from camerad.container.keys import KeyRing, SigningKey
 from camerad.ledger import entries
 from camerad.ledger.claim import Claim
 from camerad.ledger.entries import LATE_US
-from camerad.ledger.entry_types import KINDS, Uptime
+from camerad.ledger.entry_types import KINDS
 from camerad.ledger.ledger import MOST_ENTRIES, HeldError, Ledger, entries_about
 from camerad.ledger.recording_state import Hold, RecordingState
 from camerad.store.holds import MOST_HOLDS
@@ -37,16 +37,6 @@ def known(book: Book, name: str) -> RecordingState:
     return book.state.recordings[name]
 
 
-def test_every_entry_names_the_one_before_also_across_epochs(book: Book) -> None:
-    book.record("a")
-    book.ledger.rotate()
-    book.record("b")
-    every = book.entries(1) + book.entries(2)
-    assert [entry.sequence for entry in every] == list(range(1, len(every) + 1))
-    assert [entry.previous for entry in every] == ["", *(entry.sha256 for entry in every[:-1])]
-    assert book.ledger.head == every[-1].head
-
-
 def test_an_append_is_one_write_and_one_synchronisation(
     book: Book, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -54,17 +44,6 @@ def test_an_append_is_one_write_and_one_synchronisation(
     with failing(monkeypatch, -1) as fails:
         book.ledger.append("uptime")
     assert fails.calls == 2  # pwritev, fdatasync
-
-
-def test_a_start_finds_the_state_as_it_was(book: Book) -> None:
-    book.record("a", "b")
-    book.hold("a")
-    book.ledger.append("stage", stage="recording", display=True)
-    before = book.state
-    assert book.open().state == before
-    assert before.stage == "recording"
-    book.ledger.rotate()
-    assert book.state.stage == "recording"
 
 
 @pytest.mark.parametrize("rotated", [False, True])
@@ -128,28 +107,10 @@ def test_a_recording_that_ends_otherwise_than_acknowledged_is_not_acknowledged(b
     assert known(book, "a").acknowledged is None
 
 
-def test_holds_add_up_and_a_release_ends_them_all(book: Book) -> None:
-    book.record("a")
-    book.hold("a")
-    book.hold("a")
-    assert len(known(book, "a").holds) == 2
-    book.ledger.append("release", id="a", who="Desk")
-    assert not known(book, "a").held
-
-
 def test_a_hold_on_what_the_ledger_does_not_know_is_kept(book: Book) -> None:
     book.hold("somewhere else")
     book.ledger.rotate()
     assert known(book, "somewhere else").held
-
-
-def test_what_a_tab_found_changes_nothing_of_a_recording(book: Book) -> None:
-    book.record("ended")
-    before = book.state.recordings
-    for name in ("ended", "somewhere else"):
-        book.ledger.append("judged", id=name, who="w", verdict="qualified", key="k", final="f")
-    book.ledger.rotate()
-    assert book.state.recordings == before
 
 
 @pytest.mark.parametrize("kind", ["viewed", "downloaded", "viewing_approved"])
@@ -388,16 +349,6 @@ def test_the_next_epoch_begins_with_all_that_is_needed_and_without_what_is_not(b
     assert book.damage() == []
 
 
-def test_more_recordings_than_fit_into_one_entry_are_carried(book: Book) -> None:
-    for number in range(300):
-        book.opened(f"{number}")
-    book.ledger.rotate()
-    assert book.kinds() == ["epoch", "carried", "carried"]  # 256 recordings in each at most
-    assert len(book.state.recordings) == 300
-    assert book.open().state == book.state
-    assert book.damage() == []
-
-
 def test_recordings_with_many_long_holds_are_carried_in_as_many_entries_as_they_need(
     book: Book,
 ) -> None:
@@ -504,46 +455,6 @@ def test_the_name_of_an_epoch_is_made_durable_before_anything_is_said_to_be(
         assert fails.calls == 1
 
 
-def test_an_expiry_that_fails_anywhere_is_completed_by_the_next_start(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hits = []
-    for at in range(100):
-        book = Book(tmp_path / f"{at}" / "ledger")
-        book.record("a")
-        book.ledger.rotate()
-        book.ledger.rotate()
-        book.clock.advance(DAYS * DAY)
-        with failing(monkeypatch, at) as fails:
-            try:
-                book.ledger.expire(DAYS)
-            except StorageError:
-                hits.append(fails.hit)
-        assert damage_in(book.path) == []
-        book.open()
-        book.ledger.expire(DAYS)
-        assert book.names() == ["000001.checkpoint", "000002.jws", "000003.jws"]
-        assert [closed.number for closed in book.state.epochs] == [2]
-        assert book.damage(book.ledger.head) == []
-        if not fails.hit:
-            break
-    assert len(hits) > 10
-    assert {"open", "pwritev", "fdatasync", "fsync", "rename"} <= set(hits)
-
-
-def test_what_is_needed_of_a_recording_outlives_the_epoch_that_told_of_it(book: Book) -> None:
-    book.record("a")
-    book.hold("a")
-    for _ in range(3 * DAYS):
-        book.clock.advance(DAY)
-        book.ledger.rotate_and_expire(DAYS)
-    assert 1 not in [closed.number for closed in book.state.epochs]
-    book.ledger.append("release", id="a", who="Desk")
-    boot_id, now = book.ledger.now()
-    age_us = book.state.ages(boot_id, now).minimum_us(known(book, "a").instant)
-    assert age_us == 3 * DAYS * DAY
-
-
 def test_the_entries_about_a_recording_can_be_extracted(book: Book) -> None:
     book.record("a", "b")
     book.ledger.rotate()
@@ -625,8 +536,3 @@ def test_an_entry_says_when_it_happened_only_if_that_is_not_now(
     noted = book.clock.moment()
     book.clock.advance(late_us)
     assert (book.ledger.append("uptime", happened=noted).happened is not None) is said
-
-
-def test_an_entry_follows_uptime(book: Book) -> None:
-    assert book.ledger.append("uptime").facts == Uptime()
-    assert book.ledger.directory == str(book.path)

@@ -16,7 +16,6 @@ from camerad.base.clock import DAY, SECOND, ClockSource, Moment
 from camerad.base.errors import StorageError
 from camerad.container import jws
 from camerad.container.keys import KeyRing
-from camerad.container.severity import Severity
 from camerad.ledger import audit, entries, log_segments
 from camerad.ledger.entries import Payload
 from camerad.ledger.entry_types import Carried, EpochExpired, Fact
@@ -53,12 +52,6 @@ def test_a_sound_ledger_has_no_findings_but_what_cannot_be_proven(book: Book) ->
     assert note.startswith(UNPROVABLE)
 
 
-def test_checking_writes_nothing(book: Book) -> None:
-    before = {name: (book.path / name).stat().st_mtime_ns for name in book.names()}
-    book.check()
-    assert {name: (book.path / name).stat().st_mtime_ns for name in book.names()} == before
-
-
 def test_what_an_interrupted_append_left_is_missed_when_it_is_gone(book: Book) -> None:
     path, (*lines, last) = book.file(), book.lines()
     whole = b"".join(lines)
@@ -92,15 +85,6 @@ def test_a_ledger_put_back_is_found_against_a_witnessed_head_and_only_so(book: B
     )
 
 
-def test_another_history_of_the_same_length_is_found_against_a_witnessed_head(book: Book) -> None:
-    head = book.ledger.head
-    book.file().write_bytes(b"".join(book.lines()[:-1]))
-    book.open()
-    book.ledger.append("uptime")
-    (text,) = damage_in(book.path, head)
-    assert text == f"000005.jws:3: entry {head.sequence} is not the one that was witnessed"
-
-
 def test_an_older_witnessed_head_is_found_in_its_place(book: Book) -> None:
     for entry in book.entries(4):
         assert book.check(entry.head)[1] == []
@@ -118,13 +102,6 @@ def test_a_witnessed_head_that_has_expired_is_compared_with_its_checkpoint(book:
     assert note.endswith("which was witnessed, has expired")
 
 
-def test_an_epoch_that_is_missing_is_named(book: Book) -> None:
-    book.file(4).unlink()
-    assert damage_in(book.path) == [
-        "000004.jws: the epoch is missing, and there is no checkpoint of it"
-    ]
-
-
 def test_a_name_does_not_make_billions_of_epochs_be_looked_for(book: Book) -> None:
     """Whoever can put a file there would keep every check busy for hours, and fill the memory."""
     (book.path / "999999999999.jws").write_bytes(b"")
@@ -132,13 +109,6 @@ def test_a_name_does_not_make_billions_of_epochs_be_looked_for(book: Book) -> No
     assert found == [
         "000006.jws: this epoch and all up to 999999999998 are missing, and there are no "
         "checkpoints"
-    ]
-
-
-def test_a_checkpoint_that_is_missing_is_named(book: Book) -> None:
-    (book.path / "000001.checkpoint").unlink()
-    assert damage_in(book.path) == [
-        "000001.jws: the epoch is missing, and there is no checkpoint of it"
     ]
 
 
@@ -151,13 +121,6 @@ def test_a_checkpoint_in_anothers_place_is_found(book: Book) -> None:
 def test_a_damaged_checkpoint_is_found(book: Book) -> None:
     (book.path / "000001.checkpoint").write_bytes(b"nothing")
     assert damage_in(book.path) == ["000001.checkpoint: a compact JWS has three parts"]
-
-
-def test_a_checkpoint_by_another_key_is_found(book: Book) -> None:
-    path = book.path / "000001.checkpoint"
-    checkpoint = log_segments.parse_checkpoint(path.read_bytes(), KEYS)
-    path.write_bytes(jws.sign(OTHER, log_segments.CHECKPOINT, checkpoint))
-    assert "not among those trusted" in damage_in(book.path)[0]
 
 
 def test_a_checkpoint_that_does_not_fit_its_neighbours_is_found(book: Book) -> None:
@@ -197,15 +160,6 @@ def test_neighbours_that_say_the_same_are_one_finding(book: Book) -> None:
     assert read_ledger(str(book.path), keys)[0].recordings == {}
 
 
-def test_a_file_that_was_renamed_to_another_epoch_is_found(book: Book) -> None:
-    os.rename(book.file(4), book.path / "000006.jws")
-    assert any("000006.jws:1: entry" in text for text in damage_in(book.path))
-    alone = book.path.parent / "alone"
-    alone.mkdir()
-    os.rename(book.path / "000006.jws", alone / "000001.jws")
-    assert any("000001.jws:1: entry" in text for text in damage_in(alone))
-
-
 def test_a_renamed_file_is_found_also_where_nothing_is_known_of_before(book: Book) -> None:
     book.file(5).unlink()
     os.rename(book.file(4), book.path / "000006.jws")
@@ -224,11 +178,6 @@ def test_a_file_that_cannot_be_read_is_named(book: Book) -> None:
     book.file(4).mkdir()
     with pytest.raises(StorageError, match=r"000004\.jws: cannot read the ledger"):
         book.check()
-
-
-def test_finding_texts_name_file_and_line(book: Book) -> None:
-    _, findings = book.check()
-    assert [(one.severity, one.file, one.line) for one in findings] == [(Severity.NOTE, "", 0)]
 
 
 def sign(book: Book, facts: Fact) -> None:

@@ -15,7 +15,6 @@ from camerad.container import jws
 from camerad.container.keys import KeyRing
 from camerad.ledger import entries, entry_types, epoch_start
 from camerad.ledger.audit import entries_about
-from camerad.ledger.recording_state import Hold
 from camerad.store.retention import list_removable
 
 KEYS = KeyRing([KEY.public])
@@ -44,10 +43,6 @@ def carried(camera: Camera) -> list[dict[str, object]]:
     return [
         one for entry in said if entry["kind"] == "carried" for one in entry["facts"]["recordings"]
     ]
-
-
-def test_what_has_no_end_is_spelled_as_ever() -> None:
-    assert jws.canonical(Hold("Anzeige", "Desk")) == b'{"reason":"Anzeige","who":"Desk"}'
 
 
 def test_every_epoch_says_them_anew_and_carries_none(camera: Camera) -> None:

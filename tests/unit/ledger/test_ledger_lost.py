@@ -59,13 +59,6 @@ def test_a_ledger_that_is_gone_begins_again_by_saying_so(
     assert [text for text in qualifying(camera) if "all that the ledger had said" in text]
 
 
-def test_a_first_start_has_lost_nothing(camera: Camera, caplog: pytest.LogCaptureFixture) -> None:
-    with camera.open() as store:
-        assert store.ledger.state.lost is None
-    assert qualifying(camera) == []
-    assert not [one for one in caplog.records if one.levelno >= logging.WARNING]
-
-
 def test_no_recording_whose_hold_was_lost_goes_before_it_can_be_held_again(camera: Camera) -> None:
     path = camera.put(ONE)
     camera.put(TWO)
@@ -142,16 +135,6 @@ def test_a_damaged_line_may_have_been_a_hold_so_retention_counts_anew(tmp_path: 
     book.open()
     assert isinstance(book.entries()[-1].facts, Damaged)
     assert book.state.lost is not None
-
-
-def test_a_tail_that_was_cut_short_has_cost_nothing(tmp_path: Path) -> None:
-    book = Book(tmp_path / "ledger")
-    book.record("a")
-    book.ledger.close()
-    with book.file().open("ab") as file:
-        file.write(b"eyJ")
-    book.open()
-    assert book.state.lost is None
 
 
 def test_a_deletion_within_the_time_to_hold_again_is_found(tmp_path: Path) -> None:

@@ -59,20 +59,6 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> list[Entry]:
     return found
 
 
-def test_what_a_ledger_says_of_one_recording_is_read_from_its_newest_epoch_alone(
-    book: Book, read: list[str]
-) -> None:
-    state = read_state(str(book.path), KEYS)
-    assert read == ["000006.jws"]
-    whole, _ = read_ledger(str(book.path), KEYS)
-    assert (state.recordings, state.head, state.timeline) == (
-        whole.recordings,
-        whole.head,
-        whole.timeline,
-    )
-    assert state.recordings["recording 1"].held
-
-
 @pytest.mark.parametrize("how", ["damaged", "its beginning is gone", "only a checkpoint", "empty"])
 def test_where_the_newest_epoch_is_not_whole_all_are_read_and_no_hold_is_forgotten(
     book: Book, read: list[str], how: str
@@ -158,10 +144,6 @@ def test_a_part_of_a_payload_is_found_wherever_it_begins(
 
     token = encode_base64url(before + part + after).encode()
     assert any(one in token for one in jws.spellings(part))
-
-
-def test_no_key_is_named_by_what_is_no_token() -> None:
-    assert [jws.named_key(one) for one in (b"", b"e30.e30.", b"?.?.?")] == ["", "", ""]
 
 
 def test_tombstones_are_found_in_older_epochs_and_end_when_the_recording_is_back(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -42,30 +41,6 @@ def test_sectors_lost_from_within_an_append_are_repaired(book: Book) -> None:
     assert len(book.open().repairs) == 1
     assert book.kinds() == ["epoch", "carried", "repaired"]
     assert book.damage() == []
-
-
-def test_a_repair_that_is_interrupted_anywhere_is_completed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hits = []
-    for at in range(100):
-        book = Book(tmp_path / f"{at}" / "ledger")
-        book.hold("a")
-        book.ledger.close()
-        with book.file().open("ab") as file:
-            file.write(b"eyJ")
-        with failing(monkeypatch, at) as fails:
-            try:
-                book.open()
-            except StorageError:
-                hits.append(fails.hit)
-        book.open()
-        assert book.state.recordings["a"].held
-        assert book.names() == ["000001.jws", "000002.jws"]
-        assert book.damage() == []
-        if not fails.hit:
-            break
-    assert {"rename", "fsync", "open", "pwritev", "fdatasync"} <= set(hits)
 
 
 def test_a_tail_that_the_next_epoch_does_not_tell_of_is_damage(book: Book) -> None:
@@ -219,15 +194,6 @@ def test_a_file_that_ends_within_what_is_carried_is_damage(book: Book) -> None:
     assert book.state.recordings["a"].held
 
 
-def test_an_epoch_without_anything_that_can_be_read_is_replaced(book: Book) -> None:
-    book.file().write_bytes(b"\0" * 1000)
-    book.open()
-    assert book.names() == ["000001.damaged", "000002.jws"]
-    assert book.ledger.head.epoch == 2
-    book.record("b")
-    assert book.open().state == book.state
-
-
 @pytest.mark.parametrize("tail", [b"eyJ.e.A-_9", b"eyJ", b"e" * 600 + bytes(9), bytes(512)])
 def test_what_an_interrupted_append_can_leave_is_no_damage(book: Book, tail: bytes) -> None:
     with book.file().open("ab") as file:
@@ -289,16 +255,6 @@ def test_a_key_that_was_replaced_while_the_ledger_was_damaged_is_stated(book: Bo
     both = type(KEYS)([KEY.public, OTHER.public])
     assert all(text.startswith("000001.damaged") for text in book.damage(keys=both))
     assert any("was replaced by" in note for note in notes_in(book.path, keys=both))
-
-
-def test_a_start_finds_the_damage_that_an_earlier_one_kept(book: Book) -> None:
-    """The file was set aside, and the power went before the next epoch was there."""
-    flip(book.file(), 4)
-    shutil.move(book.file(), book.path / "000001.damaged")
-    assert damage_in(book.path)
-    book.open()
-    assert book.names() == ["000001.damaged", "000002.jws"]
-    assert book.state.recordings["a"].held
 
 
 def test_a_damaged_epoch_expires_like_any_other(book: Book) -> None:

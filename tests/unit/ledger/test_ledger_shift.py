@@ -61,14 +61,6 @@ def test_a_shift_goes_on_in_the_next_epoch_which_says_so_itself(book: Book) -> N
     assert book.damage() == []
 
 
-def test_nothing_of_a_shift_that_ended_is_carried_on(book: Book) -> None:
-    begin(book)
-    book.ledger.append("shift_ended", why="time")
-    book.ledger.rotate()
-    assert b"W-1" not in book.file().read_bytes()
-    assert "shift_begun" not in book.kinds()
-
-
 def test_an_epoch_that_cannot_begin_leaves_the_shift(
     book: Book, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,13 +14,13 @@ from desk_helpers import DAYS, KEY, KEYS, ONE, THREE, TWO, Camera
 from ledger_helpers import found_in
 from msgspec.structs import replace
 
-from camerad.base.clock import DAY, SECOND
+from camerad.base.clock import DAY
 from camerad.container import jws
 from camerad.ledger import audit, entries, entry_types, recording_entries
 from camerad.ledger.entries import LEDGER
 from camerad.ledger.recording_entries import HoldPlaced
 from camerad.ledger.recording_state import Hold
-from camerad.store.retention import list_expiring_flagged, list_removable
+from camerad.store.retention import list_removable
 
 
 @pytest.fixture
@@ -303,14 +303,6 @@ def test_what_an_epoch_carries_is_told_by_a_check_when_the_epoch_before_has_gone
     (camera.root / "ledger" / "000001.jws").unlink()
     _, notes = found_in(camera.root / "ledger", None, keys)
     assert sum("cannot read 1 entry" in note for note in notes) == 1
-
-
-def test_nobody_is_warned_of_what_is_not_deleted(camera: Camera) -> None:
-    camera.put(ONE, marks=(SECOND // 2,))
-    append(camera, "new", {"of": "it"})
-    camera.clock.advance(DAYS * DAY)
-    with camera.open() as store:
-        assert list_expiring_flagged(store.ledger.state, *store.ledger.now()) == ()
 
 
 def test_junk_that_is_carried_stays_what_it_is() -> None:

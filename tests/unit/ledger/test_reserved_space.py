@@ -157,21 +157,6 @@ def test_the_reserve_is_filled_up_again_as_soon_as_there_is_room(
         assert reserved(camera) == BYTES
 
 
-def test_an_empty_reserve_leaves_the_ledger_as_it_was(
-    camera: Camera, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = camera.put(ONE)
-    with full(camera, monkeypatch) as card, camera.open() as store:
-        (camera.root / NAME).unlink()
-        card.capacity = card.used()
-        camera.clock.advance(DAYS * DAY)
-        head = store.ledger.head
-        with pytest.raises(StorageError, match="full"):
-            store.purge()
-        assert store.ledger.head == head
-        assert path.exists()
-
-
 def test_giving_up_fails_like_any_other_write(
     camera: Camera, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from camerad.base import durable_files
 from camerad.base.errors import StorageError
-from camerad.container.keys import KeyFileError, KeyRing, SigningKey
+from camerad.container.keys import KeyRing, SigningKey
 from camerad.store import identity
 from camerad.store.disk import StateDirectoryError
 from camerad.store.identity import NoIdentityError, confirm, load_or_create
@@ -98,15 +98,6 @@ def test_a_damaged_key_is_kept_aside_and_another_one_records(
     assert load_or_create(str(tmp_path)).replaced == found.key.public.thumbprint
     assert (tmp_path / "identity.pem.damaged-1").read_bytes() == damaged
     assert (tmp_path / "identity.pem.damaged-2").read_bytes() == b"again"
-
-
-def test_a_lost_key_is_told_with_the_one_that_it_was(tmp_path: Path) -> None:
-    former = settled(tmp_path)
-    (tmp_path / "identity.pem").unlink()
-    found = load_or_create(str(tmp_path))
-    assert found.created and found.replaced == former.key.public.thumbprint
-    # A start later it is still told: nobody has confirmed it.
-    assert load_or_create(str(tmp_path)).replaced == former.key.public.thumbprint
 
 
 def test_a_key_that_somebody_put_there_is_told_too(tmp_path: Path) -> None:
@@ -349,36 +340,12 @@ def test_before_the_ledger_knows_a_replacement_the_former_key_is_shown(tmp_path:
     assert identity.published(str(tmp_path))[0] == first.key.public
 
 
-def test_a_public_half_that_is_missing_or_damaged_is_published_again(tmp_path: Path) -> None:
-    made = settled(tmp_path)
-    path = tmp_path / "keys" / f"{made.key.public.thumbprint}.jwk"
-    before = path.read_bytes()
-    path.write_text("{")
-    with pytest.raises(KeyFileError):
-        identity.published(str(tmp_path))
-    assert not load_or_create(str(tmp_path)).created
-    assert path.read_bytes() == before
-    path.unlink()
-    load_or_create(str(tmp_path))
-    assert path.read_bytes() == before
-
-
 def test_a_public_half_that_is_another_keys_is_published_again(tmp_path: Path) -> None:
     made = settled(tmp_path)
     path = tmp_path / "keys" / f"{made.key.public.thumbprint}.jwk"
     path.write_text(json.dumps(SigningKey.generate().public.jwk))
     load_or_create(str(tmp_path))
     assert json.loads(path.read_text()) == made.key.public.jwk
-
-
-def test_confirming_what_is_known_writes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settled(tmp_path)
-    again = load_or_create(str(tmp_path))
-    monkeypatch.setattr(durable_files, "publish", fail(errno.EROFS))
-    confirm(str(tmp_path), again)
-    assert load_or_create(str(tmp_path)).created is False
 
 
 def test_a_damaged_public_half_of_old_keeps_nothing_from_working(

@@ -280,13 +280,6 @@ def test_a_recording_that_was_interrupted_is_closed_and_says_so(tmp_path: Path) 
     assert [one.name for one in tmp_path.iterdir() if one.suffix != ".mp4"] == [f"{ID}.tar"]
 
 
-def test_marks_are_told(tmp_path: Path) -> None:
-    recording = small(tmp_path, 0)
-    recording.append(b"fragment", a_facts(0, marks=(time_of(3), time_of(4))))
-    abandon(recording)
-    assert fix(recording.path).marks == 2
-
-
 def test_a_recording_without_a_commit_keeps_its_segment_as_a_torn_tail(tmp_path: Path) -> None:
     recording = small(tmp_path, 0)
     abandon(recording)
@@ -332,38 +325,6 @@ class Snapshots:
         return call
 
 
-@pytest.mark.parametrize("torn", [b"", b"torn" * 400])
-def test_a_repair_that_ends_anywhere_is_repeated(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, torn: bytes
-) -> None:
-    """Killed before each of its calls, twice over: in the repair, and in the repair of that."""
-    directory = tmp_path / "recordings"
-    directory.mkdir()
-    abandon(small(directory, 2))
-    path = directory / f"{ID}.tar"
-    offset = skeleton(str(path)).point.offset
-    path.write_bytes(path.read_bytes()[:offset] + torn + bytes(10_000))
-    with monkeypatch.context() as patch:
-        first = Snapshots(directory, tmp_path / "first", patch)
-        fix(path)
-    assert len(first.taken) >= 3
-    for number, taken in enumerate(first.taken):
-        copy = tmp_path / "second" / f"{number}-work"
-        shutil.copytree(taken, copy)
-        with monkeypatch.context() as patch:
-            second = Snapshots(copy, tmp_path / "second" / str(number), patch)
-            results = list(repair_all(str(copy), KEY, CLOCK))
-        assert all(r.outcome in (RepairOutcome.RECOVERED, RepairOutcome.FINISHED) for r in results)
-        is_right(copy / f"{ID}.tar", 2, blocks(torn))
-        for again in second.taken:
-            list(repair_all(str(again), KEY, CLOCK))
-            is_right(again / f"{ID}.tar", 2, blocks(torn))
-            left = sorted(one.name for one in again.iterdir())
-            assert [name for name in left if not name.endswith(durable_files.TEMPORARY)] == [
-                f"{ID}.tar"
-            ]
-
-
 @pytest.mark.usefixtures("unsynchronised")
 def test_a_repair_whose_blocks_arrived_in_any_order_is_repeated(interrupted: Path) -> None:
     """Of what repair wrote, each block once did not arrive while all others did; its copy of the
@@ -383,24 +344,6 @@ def test_a_repair_whose_blocks_arrived_in_any_order_is_repeated(interrupted: Pat
             result = fix(interrupted)
             assert (result.outcome, result.torn_bytes) == (RepairOutcome.RECOVERED, len(torn))
             is_right(interrupted, 2, torn)
-
-
-def test_a_copy_of_the_tail_that_was_left_is_removed(interrupted: Path) -> None:
-    torn = blocks(b"torn")
-    interrupted.write_bytes(interrupted.read_bytes()[: offsets(interrupted)[-1]] + torn)
-    first = fix(interrupted)
-    before = interrupted.read_bytes()
-    interrupted.with_suffix(TORN).write_bytes(torn)
-    assert unfinished(str(interrupted.parent)) == [str(interrupted)]
-    result = fix(interrupted)
-    assert (result.outcome, result.final, result.end) == (
-        RepairOutcome.RECOVERED,
-        first.final,
-        first.end,
-    )
-    assert result.torn_bytes == len(torn)
-    assert interrupted.read_bytes() == before
-    is_right(interrupted, 3, torn)
 
 
 def test_a_copy_that_belongs_to_no_tail_is_left_and_told(tmp_path: Path) -> None:
@@ -677,11 +620,6 @@ def test_a_file_that_cannot_be_asked_for_its_lock_is_an_error(
         fix(interrupted)
 
 
-def test_a_missing_directory_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="cannot list recordings"):
-        list(repair_all(str(tmp_path / "missing"), KEY, CLOCK))
-
-
 def test_a_full_storage_has_room_for_a_repair(
     interrupted: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -703,8 +641,3 @@ def test_what_is_no_recording_s_file_is_not_touched(tmp_path: Path) -> None:
     for name in ("notes.tar", f"{ID}.mp4", f"{ID}x.tar", f"{ID}.tar.new"):
         (tmp_path / name).write_bytes(b"x")
     assert unfinished(str(tmp_path)) == []
-
-
-def test_a_file_that_has_gone_meanwhile_is_said(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="cannot look at the file"):
-        recovery.repair(str(tmp_path / f"{ID}.tar"), KEY, CLOCK)

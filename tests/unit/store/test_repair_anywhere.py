@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from repair_helpers import blocks, fix, interrupted, is_right, offsets, unsynchronised
 from sink_helpers import ID, abandon, small
 
-from camerad.container import ustar
 from camerad.container.skeleton import skeleton
 from camerad.store.recovery import RepairOutcome
 from tests.breadth import breadth
@@ -21,40 +20,6 @@ __all__ = ["interrupted", "unsynchronised"]
 
 STEP = breadth(13, 1)
 """Bytes from one length, or bit, that is tried to the next."""
-
-
-@pytest.mark.breadth
-@pytest.mark.usefixtures("unsynchronised")
-def test_wherever_the_last_append_is_torn_what_was_committed_stays(interrupted: Path) -> None:
-    """Lengths of the third append, from nothing to all of it, with and without room; every one of
-    its first block and of its last two."""
-    data = interrupted.read_bytes()
-    second, third = offsets(interrupted)[1:]
-    first, last = second + ustar.BLOCK, third - 2 * ustar.BLOCK
-    for kept in (*range(second, first), *range(first, last, STEP), *range(last, third + 1)):
-        interrupted.write_bytes(data[:kept] + bytes(5_000 * (kept % 2)))
-        result = fix(interrupted)
-        # The last byte of an append is padding, so it is whole a bit earlier.
-        if data[kept:third].strip(b"\0") == b"" and (kept % 2 or kept == third):
-            assert (result.outcome, result.torn_bytes) == (RepairOutcome.RECOVERED, 0)
-            is_right(interrupted, 3, b"")
-        else:
-            torn = blocks(data[second:kept])
-            assert (result.outcome, result.torn_bytes) == (RepairOutcome.RECOVERED, len(torn))
-            is_right(interrupted, 2, torn)
-        assert data[:second] == interrupted.read_bytes()[:second]
-
-
-@pytest.mark.usefixtures("unsynchronised")
-def test_blocks_may_arrive_in_any_order(interrupted: Path) -> None:
-    """Every single block of the third append is missing once."""
-    data = interrupted.read_bytes()
-    second, third = offsets(interrupted)[1:]
-    for at in range(second, third, ustar.BLOCK):
-        torn = data[:at] + bytes(ustar.BLOCK) + data[at + ustar.BLOCK : third]
-        interrupted.write_bytes(torn + bytes(8192))
-        assert fix(interrupted).outcome is RepairOutcome.RECOVERED
-        is_right(interrupted, 2, blocks(torn[second:]))
 
 
 @pytest.mark.breadth

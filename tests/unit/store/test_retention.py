@@ -39,34 +39,70 @@ def acknowledge(book: Book, name: str) -> None:
     book.ledger.append("acknowledged", id=name, final=f"final of {name}", receipt="receipt")
 
 
-def test_what_is_due_comes_oldest_first(book: Book) -> None:
-    for name in "cab":
+def due_us(book: Book, name: str) -> int | None:
+    state = book.state
+    return retention.due_us(state.recordings[name], state, state.ages_at_head())
+
+
+@pytest.fixture
+def undated(tmp_path: Path) -> Book:
+    """A ledger that has never known the time."""
+    return Book(tmp_path / "undated" / "ledger", ManualClock(source=ClockSource.UNKNOWN))
+
+
+def test_what_is_due_comes_oldest_first_unless_it_is_held_running_missing_or_deleted(
+    book: Book,
+) -> None:
+    for name in ("c", "a", "held", "missing", "deleted"):
         book.record(name)
         book.clock.advance(DAY)
-    book.clock.advance(DAYS * DAY)
-    assert due(book) == ["c", "a", "b"]
-
-
-def test_what_is_held_running_missing_or_deleted_is_not_due(book: Book) -> None:
-    book.record("held", "missing", "deleted")
     book.opened("running")
     book.hold("held")
     book.ledger.append("missing", id="missing")
+    assert [days_left(book, name) for name in ("held", "running")] == [None, None]
+    assert {due_us(book, name) for name in ("held", "missing", "running")} == {None}
     book.clock.advance(100 * DAY)
     book.ledger.append("deleted", id="deleted", final=None, why="expired", age_us=100 * DAY)
-    assert due(book) == []
+    assert due(book) == ["c", "a"]
     book.ledger.append("release", id="held", who="Desk")
-    assert due(book) == ["held"]
+    assert due(book) == ["c", "a", "held"]
+
+
+def test_a_recording_is_due_to_the_microsecond_and_its_days_are_rounded_up(book: Book) -> None:
+    """The ledger alone says it: no present is asked for the day."""
+    book.record("a")
+    when_us = book.clock.wall_us() + DAYS * DAY
+    for advance, days, names in (
+        (0, DAYS, []),
+        (1, DAYS, []),
+        (DAY, DAYS - 1, []),
+        ((DAYS - 1) * DAY - 2, 1, []),
+        (1, 0, ["a"]),
+        (100 * DAY, 0, ["a"]),
+    ):
+        book.clock.advance(advance)
+        assert (days_left(book, "a"), due(book), due_us(book, "a")) == (days, names, when_us)
 
 
 def test_a_clock_that_is_not_trusted_deletes_nothing_by_wall_time(book: Book) -> None:
-    book.record("a")
+    """An RTC that was set ahead, within what is plausible without power, is the stated limit:
+    nobody can tell it from time that passed. What is held, and a clock set first, are safe."""
+    book.record("a", "held")
+    book.hold("held")
     book.clock.reboot()
-    book.clock.source = ClockSource.UNKNOWN
-    book.clock.step_wall(1000 * DAY)
-    assert due(book) == []
+    for source, step, expected in (
+        (ClockSource.UNKNOWN, 1000, []),
+        (ClockSource.RTC, -900, ["a"]),
+        (ClockSource.UNKNOWN, -100, []),
+    ):
+        book.clock.source = source
+        book.clock.step_wall(step * DAY)
+        assert due(book) == expected
+    book.clock.source = ClockSource.SYNCHRONISED
+    book.ledger.append("uptime")
     book.clock.source = ClockSource.RTC
-    assert due(book) == ["a"]
+    book.clock.step_wall(100 * DAY)
+    assert due(book) == []
 
 
 def test_uptime_alone_is_enough(undated: Book) -> None:
@@ -88,27 +124,7 @@ def test_an_acknowledged_recording_may_make_room_unless_held(book: Book) -> None
         acknowledge(book, name)
     book.hold("b")
     book.ledger.append("deleted", id="c", final="final of c", why="offloaded", age_us=0)
-    assert room(book) == ["a"]
-    assert due(book) == []
-
-
-def test_the_time_left_is_told_in_whole_days_rounded_up(book: Book) -> None:
-    book.record("a")
-    assert days_left(book, "a") == DAYS
-    book.clock.advance(1)
-    assert days_left(book, "a") == DAYS
-    book.clock.advance(DAY)
-    assert days_left(book, "a") == DAYS - 1
-    book.clock.advance(100 * DAY)
-    assert days_left(book, "a") == 0
-
-
-def test_nothing_deletes_what_is_held_or_running(book: Book) -> None:
-    book.record("held")
-    book.hold("held")
-    book.opened("running")
-    assert days_left(book, "held") is None
-    assert days_left(book, "running") is None
+    assert (room(book), due(book)) == (["a"], [])
 
 
 def test_the_holder_of_a_flagged_recording_is_warned_two_days_before(book: Book) -> None:
@@ -123,147 +139,67 @@ def test_the_holder_of_a_flagged_recording_is_warned_two_days_before(book: Book)
     assert expiring(book) == ["flagged"]
     book.record("later", flagged=True, retention_days=1)
     assert expiring(book) == ["later", "flagged"]  # the most urgent first
+    unread = replace(book.state, unread=("token",))
+    assert retention.list_expiring_flagged(unread, *book.ledger.now()) == ()
 
 
-def test_a_recording_that_its_device_dated_wrongly_ahead_counts_from_when_it_was_received(
-    book: Book,
+@pytest.mark.parametrize(
+    ("days", "source", "left"),
+    [
+        # Dated wrongly ahead, or not at all, it counts from when it was received.
+        (900, ClockSource.RTC, DAYS),
+        (-20_000, ClockSource.UNKNOWN, DAYS),
+        (-10, ClockSource.SYNCHRONISED, DAYS - 10),
+    ],
+)
+def test_a_recording_of_another_machine_counts_from_when_that_dated_it(
+    book: Book, days: int, source: ClockSource, left: int
 ) -> None:
-    now = book.clock.moment()
-    ahead = Moment(5, now.wall_us + 900 * DAY, ClockSource.RTC)
-    facts = ended("a", ahead, ended_boot="another machine's", device="cam", kid="k")
+    dated = Moment(5, book.clock.wall_us() + days * DAY, source)
+    facts = ended("a", dated, ended_boot="another machine's", device="cam", kid="k")
     book.ledger.append("received", **facts)
-    assert days_left(book, "a") == DAYS
-    book.clock.advance(DAYS * DAY)
-    assert due(book) == ["a"]
-
-
-def test_a_recording_that_its_device_could_not_date_counts_from_when_it_was_received(
-    book: Book,
-) -> None:
-    undated = Moment(5, 0, ClockSource.UNKNOWN)
-    facts = ended("a", undated, ended_boot="another machine's", device="cam", kid="k")
-    book.ledger.append("received", **facts)
-    assert days_left(book, "a") == DAYS
-
-
-def test_a_recording_that_its_device_dated_counts_from_its_end(book: Book) -> None:
-    now = book.clock.moment()
-    before = Moment(5, now.wall_us - 10 * DAY, ClockSource.SYNCHRONISED)
-    facts = ended("a", before, ended_boot="another machine's", device="cam", kid="k")
-    book.ledger.append("received", **facts)
-    assert days_left(book, "a") == DAYS - 10
+    assert days_left(book, "a") == left
     book.ledger.rotate()
-    assert days_left(book, "a") == DAYS - 10
+    assert days_left(book, "a") == left
 
 
-@pytest.fixture
-def undated(tmp_path: Path) -> Book:
-    """A ledger that has never known the time."""
-    return Book(tmp_path / "undated" / "ledger", ManualClock(source=ClockSource.UNKNOWN))
-
-
-def test_a_recording_that_was_repaired_counts_from_its_last_fragment(undated: Book) -> None:
-    """The boot in which it ran is on the ledger, so the time is known although it was not then."""
+@pytest.mark.parametrize("known_by", ["the ledger", "the recording"])
+def test_a_recording_that_was_repaired_counts_from_its_last_fragment(
+    undated: Book, known_by: str
+) -> None:
+    """In the boot in which it ran the time was known later, or only the recording knew it."""
     book = undated
     book.opened("a")
     boot_id, last = book.clock.boot_id, book.clock.moment()
-    book.clock.source = ClockSource.SYNCHRONISED
-    book.ledger.append("uptime")
+    if known_by == "the recording":
+        last = replace(last, source=ClockSource.SYNCHRONISED)
+    else:
+        book.clock.source = ClockSource.SYNCHRONISED
+        book.ledger.append("uptime")
     book.clock.reboot()
+    book.clock.source = ClockSource.SYNCHRONISED
     book.clock.step_wall(10 * DAY)
     facts = ended("a", last, ended_boot=boot_id, reason="recovered", torn=0)
     book.ledger.append("recovered", **facts)
     assert days_left(book, "a") == DAYS - 10
 
 
-def test_a_wall_time_that_only_the_recording_knew_counts_too(undated: Book) -> None:
+def test_the_day_is_known_by_trusted_time_and_from_what_the_ledger_has(undated: Book) -> None:
     book = undated
-    book.opened("a")
-    boot_id, now = book.clock.boot_id, book.clock.moment()
-    last = Moment(now.boot_us, now.wall_us, ClockSource.SYNCHRONISED)
-    book.clock.reboot()
-    book.clock.source = ClockSource.SYNCHRONISED
-    book.clock.step_wall(10 * DAY)
-    facts = ended("a", last, ended_boot=boot_id, reason="recovered", torn=0)
-    book.ledger.append("recovered", **facts)
-    assert days_left(book, "a") == DAYS - 10
-
-
-def test_the_stated_limit_is_an_rtc_set_ahead_within_what_is_plausible_without_power(
-    book: Book,
-) -> None:
-    """Nobody can tell it from time that passed; what is held, and a clock set first, are safe."""
-    book.record("a", "held")
-    book.hold("held")
-    book.clock.reboot()
-    book.clock.source = ClockSource.RTC
-    book.clock.step_wall(100 * DAY)
-    assert due(book) == ["a"]
-    book.clock.step_wall(-100 * DAY)
-    book.clock.source = ClockSource.SYNCHRONISED
-    book.ledger.append("uptime")
-    book.clock.source = ClockSource.RTC
-    book.clock.step_wall(100 * DAY)
-    assert due(book) == []
-
-
-# ---------------------------------------------------------------------------- the day, by itself
-
-
-def due_us(book: Book, name: str) -> int | None:
-    state = book.state
-    return retention.due_us(state.recordings[name], state, state.ages_at_head())
-
-
-def test_the_day_of_deletion_is_that_on_which_it_is_due(book: Book) -> None:
-    """To the microsecond, and the ledger alone says it: no present is asked."""
-    book.record("a")
-    when_us = due_us(book, "a")
-    assert when_us == book.clock.wall_us() + DAYS * DAY
-    book.clock.advance(DAYS * DAY - 1)
-    assert (due(book), due_us(book, "a")) == ([], when_us)
-    book.clock.advance(1)
-    assert (due(book), due_us(book, "a")) == (["a"], when_us)
-
-
-def test_nobody_knows_the_day_without_trusted_time(tmp_path: Path) -> None:
-    book = Book(tmp_path / "ledger", ManualClock(source=ClockSource.UNKNOWN))
     book.record("a")
     assert due_us(book, "a") is None
     book.clock.source = ClockSource.SYNCHRONISED
     book.ledger.append("uptime")
     assert due_us(book, "a") == book.clock.wall_us() + DAYS * DAY
-
-
-def test_what_nothing_will_delete_has_no_day(book: Book) -> None:
-    book.record("held", "missing")
-    book.hold("held")
-    book.ledger.append("missing", id="missing")
-    book.opened("running")
-    assert {due_us(book, name) for name in ("held", "missing", "running")} == {None}
-
-
-def test_where_holds_may_be_lost_the_day_is_counted_anew(book: Book) -> None:
-    book.record("a")
     book.clock.advance(3 * DAY)
-    book.ledger.record_loss("a test")
+    book.ledger.record_loss("a test")  # holds may be lost: the days count anew
     assert due_us(book, "a") == book.clock.wall_us() + DAYS * DAY
-
-
-def test_nothing_is_due_by_a_ledger_that_cannot_be_read_whole(book: Book) -> None:
-    book.record("a")
-    state = replace(book.state, unread=("token",))
-    assert retention.due_us(state.recordings["a"], state, state.ages_at_head()) is None
-
-
-def test_a_boot_that_the_ledger_has_forgotten_proves_no_day(book: Book) -> None:
-    book.record("a")
-    known = book.state.recordings["a"]
-    lost = replace(known, instant=Instant(99, 0))
-    assert retention.due_us(lost, book.state, book.state.ages_at_head()) is None
-    state = replace(book.state, lost=Instant(99, 0))
-    assert retention.due_us(known, state, state.ages_at_head()) is None
-
-
-def test_a_ledger_without_entries_tells_no_ages() -> None:
+    state, known = book.state, book.state.recordings["a"]
+    forgotten = Instant(99, 0)
+    for this, its in (
+        (replace(state, unread=("token",)), known),
+        (state, replace(known, instant=forgotten)),
+        (replace(state, lost=forgotten), known),
+    ):
+        assert retention.due_us(its, this, this.ages_at_head()) is None
     assert LedgerState().ages_at_head().latest_us(Instant(2, 0)) is None

@@ -81,11 +81,6 @@ def test_zeros_behind_the_last_commit_are_reserved_room(tmp_path: Path) -> None:
     assert skeleton(str(path)).point.commits == len(made().facts)
 
 
-def test_nothing_but_zeros_is_no_recording(tmp_path: Path) -> None:
-    path = sparse_file(tmp_path / NAME, b"")
-    assert verify(str(path), KEYS).verdict is Verdict.UNREADABLE
-
-
 def test_members_behind_a_terabyte_of_nothing_are_found(tmp_path: Path) -> None:
     whole = recording(ONE).file
     at = whole.index(b"000001.m4s.age")
@@ -180,26 +175,6 @@ def test_a_file_that_was_put_aside_is_noted_without_reading_its_holes(camera: Ca
         assert repair(str(path), KEY, camera.clock).outcome is RepairOutcome.UNREADABLE
         assert [one.what for one in store.reconcile()] == [DiscrepancyKind.UNREADABLE]
     assert sha256_plain(f"{camera.recordings}/{ONE}.unreadable", "file") == ""
-
-
-def test_a_file_that_shrinks_while_it_is_read_ends_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(b"x" * 9000)
-    with path.open("rb") as file:
-        assert list(sparse.data_pieces(file.fileno(), 0)) == [(0, b"x" * 9000)]
-        monkeypatch.setattr(sparse, "next_data", lambda *_: 9000)
-        assert list(sparse.data_pieces(file.fileno(), 0)) == []
-
-
-def test_what_the_storage_refuses_is_told(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(b"x")
-    with path.open("rb") as file, pytest.raises(OSError, match="Bad file descriptor"):
-        closed = os.dup(file.fileno())
-        os.close(closed)
-        sparse.next_data(closed, 0)
 
 
 def test_a_storage_that_fails_behind_the_last_commit_is_named(

@@ -57,16 +57,6 @@ def test_a_recording_says_until_when_it_is_kept(camera: Camera) -> None:
         assert [(hold.reason, hold.who) for hold in two.holds] == [("prosecutor", "Desk")]
 
 
-def test_a_flagged_recording_that_will_soon_go_is_urgent_unless_it_is_held(camera: Camera) -> None:
-    camera.put(ONE, marks=(SECOND // 2,))
-    with camera.open() as store:
-        assert not store.recordings()[0].urgent
-        camera.clock.advance((DAYS - 1) * DAY)
-        assert store.recordings()[0].urgent
-        store.hold(ONE, "prosecutor", "Desk")
-        assert not store.recordings()[0].urgent
-
-
 def test_what_json_says_of_a_recording_is_complete(camera: Camera) -> None:
     camera.put(ONE)
     with camera.open() as store:
@@ -164,19 +154,6 @@ def test_a_file_that_has_lost_its_end_is_noted_and_so_is_that_it_has_it_again(
         assert store.reconcile() == []
 
 
-def test_a_changed_file_that_had_vanished_is_here_and_goes_on_time(camera: Camera) -> None:
-    path = camera.put(ONE)
-    whole = path.read_bytes()
-    path.unlink()
-    with camera.open() as store:
-        store.reconcile()
-        path.write_bytes(whole[:-2048])
-        assert differences(store) == [(DiscrepancyKind.CHANGED, ONE, True)]
-        camera.clock.advance(DAYS * DAY)
-        assert [one.id for one in store.purge()] == [ONE]
-        assert not path.exists()
-
-
 def test_of_two_files_with_one_id_a_changed_one_is_noted_once(
     camera: Camera, tmp_path: Path
 ) -> None:
@@ -270,15 +247,6 @@ def test_what_was_put_aside_can_be_held_and_vanish_and_come_back(camera: Camera)
         assert store.ledger.state.recordings[ASIDE].here
         camera.clock.advance(2 * MOST_DAYS * DAY)
         assert store.purge() == []
-
-
-def test_what_was_held_stays_so_when_it_is_put_aside(camera: Camera) -> None:
-    path = camera.put(ONE)
-    with camera.open() as store:
-        store.hold(ONE, "prosecutor", "Desk")
-        path.rename(camera.recordings / ASIDE)
-        store.reconcile()
-        assert store.ledger.state.recordings[ASIDE].held
 
 
 def test_a_directory_with_the_name_of_what_was_put_aside_stops_nothing(
