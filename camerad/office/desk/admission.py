@@ -77,7 +77,7 @@ class Admission:
     def check_link(self, link: str) -> DeskPerson:
         """The person of a link that counts. Raises RefusedRequestError."""
         with self._desk.state.reading() as rows:
-            return _there(self._desk.sessions.look_at_link(rows, link))
+            return _there(self._desk.sessions.find_link(rows, link))
 
     def use_link(self, rows: Connection, link: str) -> DeskPerson:
         """The person of a link, which is used up with every other one of theirs. Raises
@@ -129,7 +129,7 @@ class Admission:
         the sign-in. Raises RefusalError and StorageError."""
         entries = list(before)
         former = visit.request.cookies.get(COOKIE, "")
-        found = self._desk.sessions.look(decision.rows, former)
+        found = self._desk.sessions.peek(decision.rows, former)
         if found is not None:
             entries.append(("signed", {"who": found[0].person, "what": "out", "how": "replaced"}))
             self._desk.sessions.drop(decision.rows, former)

@@ -121,7 +121,7 @@ class Cases:
     def __init__(self, root: str, index: RecordingIndex) -> None:
         self._directory = directory_of_cases(root)
         self._index = index
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._known: dict[str, _Known] = {}
         self._written: dict[str, int] = {}
         self._writes = 0
@@ -133,9 +133,9 @@ class Cases:
 
     def list_page(self, query: CaseQuery) -> CasePage:
         """The cases that are asked for, and can be read. Raises QueryError."""
-        turns, written = self._look_at_written()
+        writes, written = self._find_written()
         answer = self._index.cases(query, written)
-        self._forget(turns, answer.behind)
+        self._forget(writes, answer.behind)
         rows = [*answer.rows, *self._rows_of(answer.behind, query)]
         rows.sort(key=place_of, reverse=True)
         page = rows[: query.limit]
@@ -145,11 +145,11 @@ class Cases:
     def list_about(self, recording: str) -> tuple[list[Case], bool]:
         """Those that a recording belongs to, belonged to or left the office with, in the order of a
         list; and whether that is all of them: none is lost, or cannot be read."""
-        turns, written = self._look_at_written()
+        writes, written = self._find_written()
         found = self._index.cases_of(recording, written)
-        self._forget(turns, found.behind)
+        self._forget(writes, found.behind)
         names = self._names() if found.names is None else found.names | found.behind
-        there = [(one, self._read_or_tell(one)) for one in sorted(names)]
+        there = [(one, self._read_or_report(one)) for one in sorted(names)]
         cases = [case for _, case in there if case is not None and recording in case.about]
         cases.sort(key=lambda one: (one.closed_us is not None, -one.opened_us))
         unread = any(case is None and self._exists(name) for name, case in there)
@@ -191,41 +191,41 @@ class Cases:
         name = name_of(case.number)
         durable_files.make_directory(self._directory, 0o700)
         durable_files.publish(self._path(name), case.encoded, mode=0o600)
-        with self._turn:
+        with self._lock:
             self._writes += 1
             _put(self._written, name, self._writes, _MOST_WRITTEN)
 
-    def _look_at_written(self) -> tuple[dict[str, int], Written]:
+    def _find_written(self) -> tuple[dict[str, int], Written]:
         """What was written here and may not be in the index: when, and what the files are now."""
-        with self._turn:
-            turns = dict(self._written)
-        there = {name: self._state(name) for name in turns}
-        return turns, {
+        with self._lock:
+            writes = dict(self._written)
+        there = {name: self._state(name) for name in writes}
+        return writes, {
             name: (state.st_size, state.st_mtime_ns)
             for name, state in there.items()
             if state is not None
         }
 
-    def _forget(self, turns: dict[str, int], behind: Collection[str]) -> None:
+    def _forget(self, writes: dict[str, int], behind: Collection[str]) -> None:
         """The index has the others as they are, unless they were written since."""
-        with self._turn:
-            for name, turn in turns.items():
-                if name not in behind and self._written.get(name) == turn:
+        with self._lock:
+            for name, write in writes.items():
+                if name not in behind and self._written.get(name) == write:
                     del self._written[name]
 
     def _rows_of(self, names: Collection[str], query: CaseQuery) -> Iterator[Row]:
         for name in names:
-            case = self._read_or_tell(name)
+            case = self._read_or_report(name)
             if case is not None and answers(query, row := row_of_case(name, case)):
                 yield row
 
-    def _read_or_tell(self, name: str) -> Case | None:
+    def _read_or_report(self, name: str) -> Case | None:
         """A case as its file is now; None if it is gone or cannot be read, which the log says."""
         state = self._state(name)
         if state is None:
             return None
         version = (state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
-        with self._turn:
+        with self._lock:
             known = self._known.get(name)
         if known is not None and known.version == version:
             return known.case
@@ -235,7 +235,7 @@ class Cases:
             self._skipped.tell(error)
             return None
         if case is not None:
-            with self._turn:
+            with self._lock:
                 _put(self._known, name, _Known(version, case), _MOST_KNOWN)
         return case
 

@@ -227,7 +227,7 @@ class Desk:
     async def _look(self, provider: OpenidProvider) -> None:
         """Warn at once if the provider does not answer. Everything else goes on."""
         try:
-            await provider.look()
+            await provider.check()
         except RefusalError as error:
             _log.warning(
                 "sign-in by OpenID Connect does not work now: %s",

@@ -103,8 +103,8 @@ class OpenidProvider:
         self._keys = _Remembered(clock, self._fetch_keys)
         self._tls: ssl.SSLContext | None = None
 
-    async def look(self) -> None:
-        """That it answers, and that the secret is there. Raises RefusalError."""
+    async def check(self) -> None:
+        """Check that the provider answers, and that the secret is there. Raises RefusalError."""
         await self._document.get()
         await self._keys.get()
         await asyncio.to_thread(self._secret)

@@ -15,7 +15,7 @@ The way, with what each step is bound to:
    that out of its address, and sends it with a separate request: so, as everywhere, what changes
    something is a POST of this page, and all cookies are ``SameSite=Strict``.
 3. `state` has to belong to the cookie (so a link that was sent to a person does not sign them in
-   as another one), the code is redeemed with the verifier, if it is this browser's turn
+   as another one), the code is redeemed with the verifier, if this browser gets a slot
    (`Redeeming`), and the token has to have the nonce.
 4. Entries of the ledger, then the session, as with a passkey (`camerad.office.desk.admission`).
 
@@ -144,8 +144,8 @@ class OpenidRoutes:
         known = Challenges(desk.state, desk.clock, DeskRefusal.OPENID_STALE, KNOWN_US)
         self._redeeming = Redeeming(known, desk.clock)
         self._admission = admission
-        self._told = _Told(desk.clock, 20)
-        self._told_declined = _Told(desk.clock, 1)
+        self._log_once = _DeduplicatedLog(desk.clock, 20)
+        self._declined_log = _DeduplicatedLog(desk.clock, 1)
 
     def routes(self) -> Iterator[Route]:
         """All of them, whether there is a provider or not."""
@@ -162,7 +162,7 @@ class OpenidRoutes:
         try:
             address = await provider.address(flow.state, flow.nonce, flow.verifier)
         except RefusalError as error:
-            self._told.tell(error)
+            self._log_once.warn(error)
             raise
         response = json_answer(ProviderAddress(address))
         set_cookie(response, FLOW_COOKIE, f"{encode_base64url(flow.challenge)}.{link}", FLOW_US)
@@ -181,13 +181,13 @@ class OpenidRoutes:
             raise self._declined(body)
         asker = await asyncio.to_thread(self._redeeming.asker, visit.request, flow.link)
         try:
-            with self._redeeming.turn(asker):
+            with self._redeeming.slot(asker):
                 subject = await provider.redeem(
                     body.code, body.iss, flow.verifier, flow.nonce, flow.begun_us
                 )
         except RefusalError as error:
             if error.why in (DeskRefusal.OPENID_AWAY, DeskRefusal.OPENID_WRONG):
-                self._told.tell(error)
+                self._log_once.warn(error)
             if error.about:
                 await asyncio.to_thread(self._write_refused, error.about)
             raise
@@ -264,7 +264,7 @@ class OpenidRoutes:
         if body.error == "access_denied":
             return refused(DeskRefusal.OPENID_DECLINED)
         word = body.error if body.error in _NO_CODE else "for a reason that no standard has"
-        self._told_declined.tell(f"the provider gave no code ({word}); see its log")
+        self._declined_log.warn(f"the provider gave no code ({word}); see its log")
         return refused(DeskRefusal.OPENID_WRONG)
 
     def _write_refused(self, subject: str) -> None:
@@ -318,8 +318,9 @@ class Redeeming:
         return Asker(True, f"browser {_digest(said)}", has_cookie=True)
 
     @contextlib.contextmanager
-    def turn(self, asker: Asker) -> Iterator[None]:
-        """Ask the provider in this context. For the event loop. Raises RefusedRequestError."""
+    def slot(self, asker: Asker) -> Iterator[None]:
+        """Hold a slot in this context, to ask the provider. For the event loop. Raises
+        RefusedRequestError."""
         now = self._clock.now_us()
         if now - self._since_us >= _MINUTE_US:
             self._tries.clear()
@@ -359,8 +360,8 @@ class _Flow(msgspec.Struct, frozen=True):
     verifier: str
 
 
-class _Told:
-    """Says in the log what is wrong with the provider, or with what it sends; one and the same
+class _DeduplicatedLog:
+    """Logs what is wrong with the provider, or with what it sends; one and the same
     thing once a minute, and so many things at the most, so that a stranger cannot fill the log."""
 
     def __init__(self, clock: Clock, most: int) -> None:
@@ -368,7 +369,7 @@ class _Told:
         self._most = most
         self._said_us: dict[str, int] = {}
 
-    def tell(self, text: object) -> None:
+    def warn(self, text: object) -> None:
         now, said = self._clock.now_us(), printable(text)[:500]
         self._said_us = {
             one: when for one, when in self._said_us.items() if now - when < _SAID_AGAIN_US

@@ -85,7 +85,7 @@ class SignInRoutes:
         yield Route("GET", "/api/session", anyone, self._still)
         yield Route("POST", "/api/sign-in/ask", anyone, self._ask, Nothing)
         yield Route("POST", "/api/sign-in", anyone, self._sign_in, PasskeyAnswer)
-        yield Route("POST", "/api/link/look", anyone, self._look_at_link, LinkBody)
+        yield Route("POST", "/api/link/look", anyone, self._find_link, LinkBody)
         yield Route("POST", "/api/link/ask", anyone, self._ask_new, LinkBody)
         yield Route("POST", "/api/link/enrol", anyone, self._enrol, EnrolBody)
         yield Route("POST", "/api/link/sign-in", anyone, self._sign_in_by_link, LinkBody)
@@ -125,7 +125,7 @@ class SignInRoutes:
             person = people.change(decision.rows, person.id, count)
             return self._admission.let_in(decision, visit, person, BY_PASSKEY)
 
-    def _look_at_link(self, visit: Visit) -> Me:
+    def _find_link(self, visit: Visit) -> Me:
         return self._admission.describe(self._admission.check_link(visit.body.link))
 
     def _ask_new(self, visit: Visit) -> dict[str, Any]:

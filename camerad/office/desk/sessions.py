@@ -89,7 +89,7 @@ class Sessions:
     def find(self, secret: str) -> tuple[Session, DeskPerson] | None:
         """The session of a secret and its person; it is used now. None if it does not count."""
         with self._state.reading() as rows:
-            found = self.look(rows, secret)
+            found = self.peek(rows, secret)
         now = self._clock.wall_us()
         if found is None or abs(now - found[0].used_us) < _NOTED_US:
             return found
@@ -108,8 +108,8 @@ class Sessions:
         self._delete_ended(now)
         return msgspec.structs.replace(session, used_us=now, until_us=until), person
 
-    def look(self, rows: Connection, secret: str) -> tuple[Session, DeskPerson] | None:
-        """The same; that is no use."""
+    def peek(self, rows: Connection, secret: str) -> tuple[Session, DeskPerson] | None:
+        """Find the same; this does not count as use of the session."""
         now = self._clock.wall_us()
         session = self._sessions.find(rows, secret, now)
         if session is None or name_of(secret) in self._ended:
@@ -124,7 +124,7 @@ class Sessions:
         if not SECRET.fullmatch(secret):
             return None
         with self._state.reading() as rows:
-            found = self.look(rows, secret)
+            found = self.peek(rows, secret)
         return None if found is None else found[1].id
 
     def end(self, secret: str) -> bool:
@@ -179,7 +179,7 @@ class Sessions:
         """Delete the links of a person."""
         self._links.drop(rows, state_tables.links.c.person == person)
 
-    def look_at_link(self, rows: Connection, secret: str) -> DeskPerson | None:
+    def find_link(self, rows: Connection, secret: str) -> DeskPerson | None:
         """The person of a link, if it counts and they may sign in."""
         return _active(rows, self._links.find(rows, secret, self._clock.wall_us()))
 

@@ -740,12 +740,12 @@ def test_there_are_places_for_each_kind_and_few_for_one(
     most = MOST_KNOWN if is_known else MOST_STRANGE
     with ExitStack() as held:
         for number in range(most):
-            held.enter_context(redeeming.turn(Asker(is_known, str(number // MOST_OF_ONE))))
+            held.enter_context(redeeming.slot(Asker(is_known, str(number // MOST_OF_ONE))))
         for name in ("0", "another"):
             with pytest.raises(RefusedRequestError, match="openid_busy"):
-                held.enter_context(redeeming.turn(Asker(is_known, name)))
-        held.enter_context(redeeming.turn(Asker(not is_known, "of the other kind")))
-    with redeeming.turn(Asker(is_known, "another")):
+                held.enter_context(redeeming.slot(Asker(is_known, name)))
+        held.enter_context(redeeming.slot(Asker(not is_known, "of the other kind")))
+    with redeeming.slot(Asker(is_known, "another")):
         """There is room again."""
 
 

@@ -53,16 +53,16 @@ def city(running: CityProvider) -> Iterator[CityProvider]:
     running.lies = Lies()
 
 
-def look(settings: OpenidSettings) -> None:
+def check(settings: OpenidSettings) -> None:
     async def ask() -> None:
-        await OpenidProvider(settings, BACK, ManualClock()).look()
+        await OpenidProvider(settings, BACK, ManualClock()).check()
 
     LOOP.run(ask())
 
 
 def test_a_provider_in_order_is_asked_for_two_documents(city: CityProvider) -> None:
     before = city.asked.total()
-    look(settings_of(city))
+    check(settings_of(city))
     assert city.asked.total() == before + 2
 
 
@@ -140,7 +140,7 @@ def test_an_answer_that_is_none_is_said(
     monkeypatch.setattr(openid_provider, "WHOLE_SECONDS", 0.5 if answer is drip else 10.0)
     city.lies.raw = {path: answer}
     with pytest.raises(RefusalError, match=said):
-        look(settings_of(city))
+        check(settings_of(city))
 
 
 @pytest.mark.parametrize(
@@ -164,17 +164,17 @@ def test_a_document_that_leads_elsewhere_is_refused(
 ) -> None:
     city.lies.document = lambda document: document.update({field: value})
     with pytest.raises(RefusalError, match=said):
-        look(settings_of(city))
+        check(settings_of(city))
 
 
 def test_a_certificate_of_another_authority_is_refused(city: CityProvider, tmp_path: Path) -> None:
     settings = settings_of(city)
     with pytest.raises(RefusalError, match="certificate verify failed"):
-        look(replace(settings, ca=None))
+        check(replace(settings, ca=None))
     wrong = tmp_path / "ca.pem"
     wrong.write_text("none")
     with pytest.raises(RefusalError, match=r"no authority's certificate in PEM \(desk.openid"):
-        look(replace(settings, ca=wrong))
+        check(replace(settings, ca=wrong))
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", "pässword".encode(), b"a\x00b", b"x" * 5000, None])
@@ -185,7 +185,7 @@ def test_a_secret_that_is_none_is_said_and_never_repeated(
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(RefusalError, match=str(path)) as told:
-        look(replace(settings_of(city), client_secret_file=path))
+        check(replace(settings_of(city), client_secret_file=path))
     assert "ssword" not in str(told.value)
 
 
