@@ -8,7 +8,6 @@ import pytest
 from timeline_world import RTC, SYNC, UNKNOWN, World
 
 from camerad.base.clock import DAY, SPARED_US, DeclaredMoment, DoubtedMoment
-from camerad.ledger.boot_runs import STEADY_US
 from camerad.ledger.timeline import Ages, DeclaredTime, Instant, Timeline
 
 
@@ -17,20 +16,82 @@ def world() -> World:
     return World()
 
 
-def test_without_a_trusted_clock_only_the_time_that_it_ran_counts(world: World) -> None:
-    end = world.run(0)
-    world.run(3)
-    world.off(100)
-    world.run(0)
-    world.run(2)
-    world.clock(UNKNOWN, 500)
-    assert world.age_days(end) == 5
+RULES = {
+    "without a trusted clock only the time that it ran counts": ("end 3 off100 0 2 unknown+500 =5"),
+    "the present counts although nothing was written since": "end wait1 =1",
+    "a trusted clock counts the time without power": "sync end off90 rtc 0 =90",
+    "a boot that learns the time later knows when everything in it was": (
+        "end 1 sync 0 off30 0 =31"
+    ),
+    "a boot that never knew the time is as old as the next that does": (
+        "end off20 sync 0 =0 off30 0 =30"
+    ),
+    # Ten days lie between the two synchronised times.
+    "an earlier synchronised time plus uptime counts also when the clock is lost": (
+        "sync end off10 0 off10 unknown-900 0 1 =11"
+    ),
+    "a clock stepped ahead while it runs makes nothing older": (
+        "rtc end rtc+300 =0 0 =0 0.5 =0.5 off0 sync end sync+300 =0 0 =0 0.5 =0.5"
+    ),
+    "a clock stepped back while it runs makes nothing older afterwards": (
+        "sync 0 sync-300 end sync 0 off1 0 =1"
+    ),
+    "synchronised time that stands for a day is believed over what was before": (
+        "sync-300 end sync 0 off5 0 sync+40 0 sync 0 =5 between40 1 between0 =6"
+    ),
+    "an RTC is not believed over what it said before": "rtc 0 rtc+10 0 5 between10",
+    "synchronised time replaces what the RTC said": "rtc+40 end sync 0 off3 0 =3",
+    "once synchronised a lesser source changes nothing": ("sync end rtc+100 1 unknown+100 1 =2"),
+    # Truly 1: the error is the time without power.
+    "an RTC behind the last synchronised time is taken to show that": (
+        "sync 0 off1 rtc-50 end off1 sync 0 =2"
+    ),
+    # Its battery is weak: twenty days in a drawer, and the recording of a day later is made. The
+    # age is that day, less what the RTC may have lost since; seconds are no reason.
+    "an RTC that stood still without power makes nothing older once that shows": (
+        "sync 0 off20 rtc-20 end off1 rtc-20.5 0 sync 0 =0.5 "
+        "off1 rtc 0 off1 rtc-0.00003 0 sync 0 =2.5"
+    ),
+    "what such an RTC lost before counts no more": (
+        "sync 0 off20 rtc-20 0 off1 rtc-20.5 0 sync 0 off1 rtc end off1 rtc-0.00003 0 sync 0 =1"
+    ),
+    "an RTC that a hand set right was behind in the boots before all the same": (
+        "sync 0 off20 rtc-20 end off1 rtc-20 0 rtc 0 sync 0 =1"
+    ),
+    "of several synchronised times after the end the earliest counts": (
+        "sync+200 end off1 sync 0 off9 0 =9"
+    ),
+    "boot time that runs backwards counts for nothing": "5 end back1 =0",
+}
+"""What happens, in days. A number: it runs so long, and writes an entry. end: an entry, whose age
+is asked for. off: without power. sync, rtc, unknown: the clock, and how wrong it is. wait: without
+an entry. =: the age. between: the width of what the newest boot's wall time may be."""
 
 
-def test_the_present_counts_although_nothing_was_written_since(world: World) -> None:
-    end = world.run(0)
-    world.true_us += DAY
-    assert world.age_days(end) == 1
+@pytest.mark.parametrize("script", RULES.values(), ids=RULES)
+def test_the_rules(world: World, script: str) -> None:
+    end = Instant(99, 0)
+    for step in script.split():
+        word = step.rstrip("0123456789.+-")
+        days = float(step[len(word) :] or 0)
+        match word:
+            case "":
+                world.run(days)
+            case "end":
+                end = world.run(0)
+            case "off":
+                world.off(days)
+            case "wait" | "back":
+                world.true_us += round(days if word == "wait" else -days) * DAY
+                if word == "back":
+                    world.see()
+            case "=":
+                assert world.age_days(end) == days, step
+            case "between":
+                run = world.timeline.runs.newest
+                assert run.high_us - run.low_us == days * DAY
+            case _:
+                world.clock({"sync": SYNC, "rtc": RTC, "unknown": UNKNOWN}[word], days)
 
 
 def test_the_time_from_the_boot_to_its_first_entry_proves_nothing(world: World) -> None:
@@ -52,176 +113,6 @@ def test_two_machines_in_turns_never_count_the_same_time_twice(world: World) -> 
     assert world.age_days(end) <= 10
 
 
-def test_a_trusted_clock_counts_the_time_without_power(world: World) -> None:
-    world.clock(SYNC)
-    end = world.run(0)
-    world.off(90)
-    world.clock(RTC)
-    world.run(0)
-    assert world.age_days(end) == 90
-
-
-def test_a_boot_that_learns_the_time_later_knows_when_everything_in_it_was(world: World) -> None:
-    end = world.run(0)
-    world.run(1)
-    world.clock(SYNC)
-    world.run(0)
-    world.off(30)
-    world.run(0)
-    assert world.age_days(end) == 31
-
-
-def test_a_boot_that_never_knew_the_time_is_as_old_as_the_next_that_does(world: World) -> None:
-    end = world.run(0)
-    world.off(20)
-    world.clock(SYNC)
-    world.run(0)
-    assert world.age_days(end) == 0
-    world.off(30)
-    world.run(0)
-    assert world.age_days(end) == 30
-
-
-def test_an_earlier_synchronised_time_plus_uptime_counts_also_when_the_clock_is_lost(
-    world: World,
-) -> None:
-    world.clock(SYNC)
-    end = world.run(0)
-    world.off(10)
-    world.run(0)
-    world.off(10)
-    world.clock(UNKNOWN, -900)
-    world.run(0)
-    world.run(1)
-    assert world.age_days(end) == 11  # ten of them between the two synchronised times
-
-
-def test_a_clock_stepped_ahead_while_it_runs_makes_nothing_older(world: World) -> None:
-    for source in (RTC, SYNC):
-        world.clock(source)
-        end = world.run(0)
-        world.clock(source, 300)
-        assert world.age_days(end) == 0
-        world.run(0)
-        assert world.age_days(end) == 0
-        world.run(0.5)
-        assert world.age_days(end) == 0.5
-        world.off(0)
-
-
-def test_a_clock_stepped_back_while_it_runs_makes_nothing_older_afterwards(world: World) -> None:
-    world.clock(SYNC)
-    world.run(0)
-    world.clock(SYNC, -300)
-    end = world.run(0)
-    world.clock(SYNC)
-    world.run(0)
-    world.off(1)
-    world.run(0)
-    assert world.age_days(end) == 1
-
-
-def test_synchronised_time_that_stands_for_a_day_is_believed_over_what_was_before(
-    world: World,
-) -> None:
-    world.clock(SYNC, -300)
-    end = world.run(0)
-    world.clock(SYNC)
-    world.run(0)
-    world.off(5)
-    world.run(0)
-    world.clock(SYNC, 40)
-    world.run(0)
-    world.clock(SYNC)
-    world.run(0)
-    assert world.age_days(end) == 5
-    run = world.timeline.runs.newest
-    assert run.high_us - run.low_us == 40 * DAY
-    world.run(STEADY_US / DAY)
-    run = world.timeline.runs.newest
-    assert run.high_us == run.low_us
-    assert world.age_days(end) == 6
-
-
-def test_an_rtc_is_not_believed_over_what_it_said_before(world: World) -> None:
-    world.clock(RTC)
-    world.run(0)
-    world.clock(RTC, 10)
-    world.run(0)
-    world.run(5)
-    run = world.timeline.runs.newest
-    assert run.high_us - run.low_us == 10 * DAY
-
-
-def test_synchronised_time_replaces_what_the_rtc_said(world: World) -> None:
-    world.clock(RTC, 40)
-    end = world.run(0)
-    world.clock(SYNC)
-    world.run(0)
-    world.off(3)
-    world.run(0)
-    assert world.age_days(end) == 3
-
-
-def test_once_synchronised_a_lesser_source_changes_nothing(world: World) -> None:
-    world.clock(SYNC)
-    end = world.run(0)
-    for source in (RTC, UNKNOWN):
-        world.clock(source, 100)
-        world.run(1)
-    assert world.age_days(end) == 2
-
-
-def test_an_rtc_behind_the_last_synchronised_time_is_taken_to_show_that(world: World) -> None:
-    world.clock(SYNC)
-    world.run(0)
-    world.off(1)
-    world.clock(RTC, -50)
-    end = world.run(0)
-    world.off(1)
-    world.clock(SYNC)
-    world.run(0)
-    assert world.age_days(end) == 2  # at most; truly 1, and the error is the time without power
-
-
-def test_an_rtc_that_stood_still_without_power_makes_nothing_older_once_that_shows(
-    world: World,
-) -> None:
-    """Its battery is weak: twenty days in a drawer, and the recording of a day later is made."""
-    world.clock(SYNC)
-    world.run(0)
-    world.off(20)
-    world.clock(RTC, -20)
-    end = world.run(0)
-    world.off(1)
-    world.clock(RTC, -20.5)
-    world.run(0)
-    world.clock(SYNC)
-    world.run(0)
-    assert world.age_days(end) == 0.5  # a day, less what the RTC may have lost since
-    world.off(1)
-    world.clock(RTC)
-    later = world.run(0)
-    world.off(1)
-    world.clock(RTC, -3 / 86400)  # seconds are no reason
-    world.run(0)
-    world.clock(SYNC)
-    world.run(0)
-    assert world.age_days(later) == 1
-    assert world.age_days(end) == 2.5
-
-
-def test_of_several_synchronised_times_after_the_end_the_earliest_counts(world: World) -> None:
-    world.clock(SYNC, 200)
-    end = world.run(0)
-    world.off(1)
-    world.clock(SYNC)
-    world.run(0)
-    world.off(9)
-    world.run(0)
-    assert world.age_days(end) == 9
-
-
 def test_what_another_machine_signed_counts_unless_synchronised_time_knows_better(
     world: World,
 ) -> None:
@@ -237,13 +128,6 @@ def test_a_place_in_time_that_is_not_known_proves_nothing(world: World) -> None:
     world.clock(SYNC)
     world.run(1)
     assert world.age_days(Instant(99, 0), world.true_us - 50 * DAY) == 0
-
-
-def test_boot_time_that_runs_backwards_counts_for_nothing(world: World) -> None:
-    end = world.run(5)
-    world.true_us -= DAY
-    world.see()
-    assert world.age_days(end) == 0
 
 
 def test_a_timeline_without_entries_knows_nothing() -> None:
@@ -397,18 +281,3 @@ def test_what_a_clock_showed_in_a_boot_is_known_although_others_write_in_turns(
     world.clock(SYNC, 3)
     world.run(0)
     assert world.timeline.seen_in("boot 0") == (first_us + 3 * DAY,) * 2
-
-
-def test_an_rtc_that_a_hand_set_right_was_behind_in_the_boots_before_all_the_same(
-    world: World,
-) -> None:
-    world.clock(SYNC)
-    world.run(0)
-    world.off(20)
-    world.clock(RTC, -20)
-    end = world.run(0)
-    world.off(1)
-    for source, error_days in ((RTC, -20), (RTC, 0), (SYNC, 0)):
-        world.clock(source, error_days)
-        world.run(0)
-    assert world.age_days(end) == 1
