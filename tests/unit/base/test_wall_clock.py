@@ -43,48 +43,49 @@ def signs(
 # ------------------------------------------------------------------------------------------ rules
 
 
-def test_the_file_of_the_time_service_is_reason_enough() -> None:
-    assert judge(signs(touched_us=1), None, None) is ClockSource.SYNCHRONISED
-
-
-def test_a_stale_touch_is_no_reason_and_a_later_one_is() -> None:
-    assert judge(signs(touched_us=1), None, 1) is ClockSource.UNKNOWN
-    assert judge(signs(touched_us=2), None, 1) is ClockSource.SYNCHRONISED
-
-
-def test_a_time_restored_from_a_file_without_an_rtc_is_unknown() -> None:
-    # It is later than the last synchronised time, as a restored one is, and yet nobody kept it.
-    assert judge(signs(), WALL_US - HOUR, None) is ClockSource.UNKNOWN
+SYNC, RTC, UNKNOWN = ClockSource.SYNCHRONISED, ClockSource.RTC, ClockSource.UNKNOWN
+SOURCES = {"sync": SYNC, "rtc": RTC, "unknown": UNKNOWN}
 
 
 @pytest.mark.parametrize(
-    ("apart_us", "source"),
+    ("seen", "since_us", "stale_us", "source"),
     [
-        (RTC_TOLERANCE_US, ClockSource.RTC),
-        (-RTC_TOLERANCE_US, ClockSource.RTC),
-        (RTC_TOLERANCE_US + 1, ClockSource.UNKNOWN),
-        (-RTC_TOLERANCE_US - 1, ClockSource.UNKNOWN),
+        # The file of the time service is reason enough, unless it was touched before.
+        (signs(touched_us=1), None, None, SYNC),
+        (signs(touched_us=1), None, 1, UNKNOWN),
+        (signs(touched_us=2), None, 1, SYNC),
+        # Later than the last synchronised time, as a time restored from a file is, which was kept
+        # by nothing.
+        (signs(), HOUR, None, UNKNOWN),
+        *(
+            (signs(rtc_us=WALL_US + apart_us), DAY, None, source)
+            for apart_us, source in (
+                (RTC_TOLERANCE_US, RTC),
+                (-RTC_TOLERANCE_US, RTC),
+                (RTC_TOLERANCE_US + 1, UNKNOWN),
+                (-RTC_TOLERANCE_US - 1, UNKNOWN),
+            )
+        ),
+        *(
+            (signs(rtc_us=WALL_US), since_us, None, source)
+            for since_us, source in (
+                (-1, UNKNOWN),
+                (0, RTC),
+                (366 * DAY, RTC),
+                (366 * DAY + 1, UNKNOWN),
+                (3650 * DAY, UNKNOWN),
+                (None, UNKNOWN),
+            )
+        ),
     ],
 )
-def test_an_rtc_must_agree_within_five_seconds(apart_us: int, source: ClockSource) -> None:
-    assert judge(signs(rtc_us=WALL_US + apart_us), WALL_US - DAY, None) is source
-
-
-@pytest.mark.parametrize(
-    ("since_us", "believed"),
-    [(-1, False), (0, True), (366 * DAY, True), (366 * DAY + 1, False), (3650 * DAY, False)],
-)
-def test_an_rtc_is_believed_from_the_last_synchronised_time_to_366_days_later(
-    since_us: int, believed: bool
+def test_wall_time_is_trusted_by_the_time_service_or_by_an_rtc_that_is_plausible(
+    seen: Signs, since_us: int | None, stale_us: int | None, source: ClockSource
 ) -> None:
-    assert is_plausible(WALL_US, WALL_US - since_us) is believed
-    source = judge(signs(rtc_us=WALL_US), WALL_US - since_us, None)
-    assert source is (ClockSource.RTC if believed else ClockSource.UNKNOWN)
-
-
-def test_an_rtc_of_a_camera_that_was_never_synchronised_is_not_believed() -> None:
-    assert not is_plausible(WALL_US, None)
-    assert judge(signs(rtc_us=WALL_US), None, None) is ClockSource.UNKNOWN
+    last_us = None if since_us is None else WALL_US - since_us
+    assert judge(seen, last_us, stale_us) is source
+    if seen.rtc_us == WALL_US:
+        assert is_plausible(WALL_US, last_us) is (source is RTC)
 
 
 @pytest.mark.parametrize(
@@ -101,8 +102,8 @@ def test_an_rtc_of_a_camera_that_was_never_synchronised_is_not_believed() -> Non
 def test_a_step_is_what_wall_time_moved_beyond_boot_time(
     moved_us: int, step_us: int | None
 ) -> None:
-    before = Moment(10 * SECOND, WALL_US, ClockSource.SYNCHRONISED)
-    after = Moment(15 * SECOND, WALL_US + 5 * SECOND + moved_us, ClockSource.UNKNOWN)
+    before = Moment(10 * SECOND, WALL_US, SYNC)
+    after = Moment(15 * SECOND, WALL_US + 5 * SECOND + moved_us, UNKNOWN)
     assert detect_step(before, after) == step_us
 
 
@@ -147,32 +148,10 @@ def looked(keeper: TimeKeeper) -> ClockSource:
     return source
 
 
-def test_nothing_is_trusted_before_the_first_look(machine: Machine) -> None:
-    machine.touch()
-    keeper = machine.keeper()
-    assert keeper.source() is ClockSource.UNKNOWN
-    assert looked(keeper) is ClockSource.SYNCHRONISED
-
-
-def test_a_machine_without_any_of_it_does_not_trust_its_clock(machine: Machine) -> None:
-    keeper = machine.keeper(WALL_US - DAY)
-    assert looked(keeper) is ClockSource.UNKNOWN
-    assert keeper.last_synchronised_us == WALL_US - DAY
-
-
-def test_a_synchronisation_shows_at_the_next_look_and_its_loss_too(machine: Machine) -> None:
-    keeper = machine.keeper()
-    assert looked(keeper) is ClockSource.UNKNOWN
-    machine.touch()
-    assert looked(keeper) is ClockSource.SYNCHRONISED
-    machine.synchronised.unlink()
-    assert looked(keeper) is ClockSource.UNKNOWN
-
-
 def test_the_last_synchronised_time_grows_only_while_synchronised(machine: Machine) -> None:
     keeper = machine.keeper()
     machine.show()
-    assert looked(keeper) is ClockSource.UNKNOWN
+    assert looked(keeper) is UNKNOWN
     assert keeper.last_synchronised_us is None
     machine.touch()
     for _ in range(2):
@@ -183,32 +162,107 @@ def test_the_last_synchronised_time_grows_only_while_synchronised(machine: Machi
     machine.synchronised.unlink()
     machine.clock.advance(5 * SECOND)
     machine.show()
-    assert looked(keeper) is ClockSource.RTC
+    assert looked(keeper) is RTC
     assert keeper.last_synchronised_us == known_us
 
 
+STEPS = [SECOND, HOUR, 400 * DAY, -SECOND, -HOUR, -400 * DAY]
+RULES = {
+    "nothing is trusted before the first look": (None, "touch now:unknown sync"),
+    "a machine without any of it does not trust its clock": (DAY, "unknown"),
+    "a synchronisation shows at the next look, and its loss too": (
+        None,
+        "unknown touch sync lose unknown",
+    ),
+    "an RTC set years ahead is not believed even if wall time comes from it": (
+        0,
+        f"step{2 * 365 * DAY} show unknown",
+    ),
+    "an RTC that lost its power is not believed": (0, "show=12 unknown"),
+    "a step that the RTC agrees with is trusted by the RTC": (
+        None,
+        f"touch show +60 sync step{HOUR} show rtc",
+    ),
+    "the first synchronisation after a start is a step and trusted": (
+        None,
+        f"unknown +5 step{40 * DAY} touch sync moved{40 * DAY}",
+    ),
+    # 500 ppm of 5 s, the most that the kernel does.
+    "slewing is no step": (None, "touch sync" + " +5 step2500 sync moved" * 1000),
+    "a verdict counts for thirty seconds": (
+        None,
+        f"touch sync +{VERDICT_US // SECOND} now:sync +0.000001 now:unknown",
+    ),
+    **{
+        # Before the next look already; also when wall time passes the touch again.
+        f"set by hand, {us} us": (
+            None,
+            f"touch +1200 sync +2 step{us} now:unknown unknown moved{us} now:unknown"
+            + " +60 unknown moved" * 100
+            + " touch sync",
+        )
+        for us in STEPS
+    },
+    **{
+        f"set by the time service, {us} us": (
+            None,
+            f"touch +1200 sync +2 step{us} touch +2 sync moved{us}",
+        )
+        for us in STEPS
+    },
+}
+"""How long ago the time was synchronised, as the ledger knows, and what happens. sync, rtc,
+unknown: what a look says; behind now: without one. moved: the step that the last look saw, in
+microseconds. touch, lose: the file of the time service. show: the RTC shows the wall time, or
+that. +: so many seconds pass. step: the wall clock is set."""
+
+
+@pytest.mark.parametrize(("since_us", "script"), RULES.values(), ids=RULES)
+def test_the_rules_of_a_machine(machine: Machine, since_us: int | None, script: str) -> None:
+    keeper = machine.keeper(None if since_us is None else WALL_US - since_us)
+    look = None
+    for step in script.split():
+        word, _, given = step.partition("=")
+        if word in SOURCES:
+            look = keeper.look()
+            assert look.moment.source is keeper.source() is SOURCES[word], step
+        elif word.startswith("now:"):
+            assert keeper.source() is SOURCES[word.removeprefix("now:")], step
+        elif word.startswith("moved"):
+            assert look is not None
+            assert look.step_us == (int(word.removeprefix("moved") or 0) or None)
+        elif word.startswith("step"):
+            machine.clock.step_wall(int(word.removeprefix("step")))
+        elif word.startswith("+"):
+            machine.clock.advance(round(float(word) * SECOND))
+        elif word == "show":
+            machine.show(given or None)
+        else:
+            {"touch": machine.touch, "lose": machine.synchronised.unlink}[word]()
+    if script == "unknown":
+        assert keeper.last_synchronised_us == WALL_US - DAY
+
+
 def test_nothing_is_trusted_before_the_ledger_was_read_and_then_at_once(machine: Machine) -> None:
+    """Without another look; and only its first word counts."""
     keeper = machine.starting()
     machine.touch()
-    assert looked(keeper) is ClockSource.UNKNOWN
+    assert looked(keeper) is UNKNOWN
     keeper.learn(KnownTime())
-    assert keeper.source() is ClockSource.SYNCHRONISED, "without another look"
+    assert keeper.source() is SYNC
     assert keeper.last_synchronised_us == WALL_US
-
-
-def test_an_rtc_is_held_against_what_the_ledger_knows(machine: Machine) -> None:
+    machine.synchronised.unlink()
     keeper = machine.starting()
     machine.show()
-    assert looked(keeper) is ClockSource.UNKNOWN
+    assert looked(keeper) is UNKNOWN
     keeper.learn(KnownTime(WALL_US - DAY))
-    assert keeper.source() is ClockSource.RTC
-    assert keeper.last_synchronised_us == WALL_US - DAY
+    assert keeper.source() is RTC
     keeper.learn(KnownTime(WALL_US - 400 * DAY))
-    assert keeper.last_synchronised_us == WALL_US - DAY, "only its first word counts"
+    assert keeper.last_synchronised_us == WALL_US - DAY
 
 
 @pytest.mark.parametrize("looks_first", [True, False])
-@pytest.mark.parametrize("step_us", [SECOND, HOUR, 400 * DAY, -SECOND, -HOUR, -400 * DAY])
+@pytest.mark.parametrize("step_us", [STEP_US, *STEPS])
 def test_a_clock_that_was_set_is_not_trusted_after_a_restart_of_the_daemon_either(
     machine: Machine, step_us: int, looks_first: bool
 ) -> None:
@@ -219,40 +273,15 @@ def test_a_clock_that_was_set_is_not_trusted_after_a_restart_of_the_daemon_eithe
     keeper = machine.starting()
     if looks_first:
         keeper.look()
-    keeper.learn(KnownTime(known.wall_us, replace(known, source=ClockSource.SYNCHRONISED)))
-    assert looked(keeper) is ClockSource.UNKNOWN
+    keeper.learn(KnownTime(known.wall_us, replace(known, source=SYNC)))
+    if step_us == STEP_US:  # as far as slewing may come
+        assert looked(keeper) is SYNC
+        return
+    assert looked(keeper) is UNKNOWN
     machine.clock.advance(60 * SECOND)
-    assert looked(keeper) is ClockSource.UNKNOWN
+    assert looked(keeper) is UNKNOWN
     machine.touch()
-    assert looked(keeper) is ClockSource.SYNCHRONISED, "the time service has spoken"
-
-
-@pytest.mark.parametrize("looks_first", [True, False])
-def test_a_clock_that_was_not_set_is_as_good_after_a_restart_as_before(
-    machine: Machine, looks_first: bool
-) -> None:
-    machine.touch()
-    known = machine.clock.moment()
-    machine.clock.advance(HOUR)
-    machine.clock.step_wall(STEP_US)  # as far as slewing may come
-    keeper = machine.starting()
-    if looks_first:
-        keeper.look()
-    keeper.learn(KnownTime(known.wall_us, replace(known, source=ClockSource.SYNCHRONISED)))
-    assert looked(keeper) is ClockSource.SYNCHRONISED
-
-
-def test_an_rtc_set_years_ahead_is_not_believed_even_if_wall_time_comes_from_it(
-    machine: Machine,
-) -> None:
-    machine.clock.step_wall(2 * 365 * DAY)
-    machine.show()
-    assert looked(machine.keeper(WALL_US)) is ClockSource.UNKNOWN
-
-
-def test_an_rtc_that_lost_its_power_is_not_believed(machine: Machine) -> None:
-    machine.show("12")
-    assert looked(machine.keeper(WALL_US)) is ClockSource.UNKNOWN
+    assert looked(keeper) is SYNC, "the time service has spoken"
 
 
 @pytest.mark.parametrize("text", ["", "soon", "1796000000.5"])
@@ -262,12 +291,12 @@ def test_an_rtc_that_shows_no_number_is_said_once(
     machine.show(text)
     keeper = machine.keeper(WALL_US)
     with caplog.at_level(logging.WARNING):
-        assert looked(keeper) is ClockSource.UNKNOWN
-        assert looked(keeper) is ClockSource.UNKNOWN
+        assert looked(keeper) is UNKNOWN
+        assert looked(keeper) is UNKNOWN
     (said,) = caplog.messages
     assert said.startswith(str(machine.rtc / "since_epoch"))
     machine.show()
-    assert looked(keeper) is ClockSource.RTC
+    assert looked(keeper) is RTC
     machine.show(text)
     keeper.look()
     assert len(caplog.messages) == 2
@@ -280,88 +309,8 @@ def test_files_that_cannot_be_read_are_no_reason_and_are_named(
     known = KnownTime(WALL_US)
     keeper = TimeKeeper(tmp_path / ("x" * 300), tmp_path / ("y" * 300), known, ManualClock())
     with caplog.at_level(logging.WARNING):
-        assert looked(keeper) is ClockSource.UNKNOWN
+        assert looked(keeper) is UNKNOWN
     assert ["x" * 300 in said or "y" * 300 in said for said in caplog.messages] == [True, True]
-
-
-@pytest.mark.parametrize("step_us", [SECOND, HOUR, 400 * DAY, -SECOND, -HOUR, -400 * DAY])
-def test_a_clock_set_by_hand_is_not_trusted_until_it_is_synchronised_again(
-    machine: Machine, step_us: int
-) -> None:
-    keeper = machine.keeper()
-    machine.touch()
-    machine.clock.advance(20 * 60 * SECOND)
-    assert looked(keeper) is ClockSource.SYNCHRONISED
-    known_us = keeper.last_synchronised_us
-    machine.clock.advance(2 * SECOND)
-    machine.clock.step_wall(step_us)
-    assert keeper.source() is ClockSource.UNKNOWN, "before the next look already"
-    look = keeper.look()
-    assert (look.step_us, look.moment.source) == (step_us, ClockSource.UNKNOWN)
-    assert keeper.source() is ClockSource.UNKNOWN
-    # Also when wall time passes the touch again after a step back.
-    for _ in range(100):
-        machine.clock.advance(60 * SECOND)
-        look = keeper.look()
-        assert (look.step_us, look.moment.source) == (None, ClockSource.UNKNOWN)
-    assert keeper.last_synchronised_us == known_us
-    machine.touch()
-    assert looked(keeper) is ClockSource.SYNCHRONISED
-
-
-@pytest.mark.parametrize("step_us", [SECOND, HOUR, 400 * DAY, -SECOND, -HOUR, -400 * DAY])
-def test_a_step_by_the_time_service_is_trusted(machine: Machine, step_us: int) -> None:
-    keeper = machine.keeper()
-    machine.touch()
-    machine.clock.advance(20 * 60 * SECOND)
-    keeper.look()
-    machine.clock.advance(2 * SECOND)
-    machine.clock.step_wall(step_us)
-    machine.touch()
-    machine.clock.advance(2 * SECOND)
-    look = keeper.look()
-    assert (look.step_us, look.moment.source) == (step_us, ClockSource.SYNCHRONISED)
-
-
-def test_a_step_that_the_rtc_agrees_with_is_trusted_by_the_rtc(machine: Machine) -> None:
-    keeper = machine.keeper()
-    machine.touch()
-    machine.show()
-    machine.clock.advance(60 * SECOND)
-    keeper.look()
-    machine.clock.step_wall(HOUR)
-    machine.show()
-    assert looked(keeper) is ClockSource.RTC
-
-
-def test_the_first_synchronisation_after_a_start_is_a_step_and_trusted(machine: Machine) -> None:
-    keeper = machine.keeper()
-    keeper.look()
-    machine.clock.advance(5 * SECOND)
-    machine.clock.step_wall(40 * DAY)
-    machine.touch()
-    look = keeper.look()
-    assert (look.step_us, look.moment.source) == (40 * DAY, ClockSource.SYNCHRONISED)
-
-
-def test_slewing_is_no_step(machine: Machine) -> None:
-    keeper = machine.keeper()
-    machine.touch()
-    for _ in range(1000):
-        machine.clock.advance(5 * SECOND)
-        machine.clock.step_wall(2500)  # 500 ppm of 5 s, the most that the kernel does
-        look = keeper.look()
-        assert (look.step_us, look.moment.source) == (None, ClockSource.SYNCHRONISED)
-
-
-def test_a_verdict_counts_for_thirty_seconds(machine: Machine) -> None:
-    keeper = machine.keeper()
-    machine.touch()
-    keeper.look()
-    machine.clock.advance(VERDICT_US)
-    assert keeper.source() is ClockSource.SYNCHRONISED
-    machine.clock.advance(1)
-    assert keeper.source() is ClockSource.UNKNOWN
 
 
 class Preempted(ManualClock):
@@ -384,8 +333,8 @@ def test_a_thread_that_loses_the_processor_sees_no_step(machine: Machine) -> Non
     keeper = machine.keeper()
     for _ in range(30):
         look = keeper.look()
-        assert (look.step_us, look.moment.source) == (None, ClockSource.SYNCHRONISED)
-        assert keeper.source() is ClockSource.SYNCHRONISED
+        assert (look.step_us, look.moment.source) == (None, SYNC)
+        assert keeper.source() is SYNC
 
 
 def test_a_machine_clock_takes_its_word_from_the_keeper(machine: Machine) -> None:
@@ -394,7 +343,7 @@ def test_a_machine_clock_takes_its_word_from_the_keeper(machine: Machine) -> Non
     clock = SystemClock(keeper.source)
     assert not clock.moment().trusted
     keeper.look()
-    assert clock.moment().source is ClockSource.SYNCHRONISED
+    assert clock.moment().source is SYNC
 
 
 # ------------------------------------------------------------------------------------------ watch
@@ -435,8 +384,7 @@ def test_the_watch_tells_of_every_change_once(machine: Machine) -> None:
         await watch.look()
 
     asyncio.run(watch())
-    unknown, synchronised = ClockSource.UNKNOWN, ClockSource.SYNCHRONISED
-    assert told.all == [unknown, synchronised, -HOUR, unknown, HOUR, synchronised]
+    assert told.all == [UNKNOWN, SYNC, -HOUR, UNKNOWN, HOUR, SYNC]
 
 
 def test_an_rtc_that_hangs_ends_the_trust_until_it_answers(
@@ -463,8 +411,7 @@ def test_an_rtc_that_hangs_ends_the_trust_until_it_answers(
         await looking
 
     asyncio.run(watch())
-    unknown, synchronised = ClockSource.UNKNOWN, ClockSource.SYNCHRONISED
-    assert told.all == [synchronised, unknown, synchronised]
+    assert told.all == [SYNC, UNKNOWN, SYNC]
 
 
 def test_the_watch_looks_again_and_again_until_it_is_cancelled(
@@ -486,4 +433,4 @@ def test_the_watch_looks_again_and_again_until_it_is_cancelled(
             await running
 
     asyncio.run(watch())
-    assert told.all == [ClockSource.UNKNOWN, ClockSource.SYNCHRONISED]
+    assert told.all == [UNKNOWN, SYNC]
