@@ -26,7 +26,7 @@ from camerad.office.desk import page_check, people
 from camerad.office.desk.desk_ledger import DeskLedger
 from camerad.office.desk.file_import import open_state
 from camerad.office.desk.page_content import page_content
-from camerad.office.desk.roles import read_roles
+from camerad.office.desk.people import read_roles
 from camerad.office.desk.sessions import Sessions
 from camerad.office.server.cameras import Cameras
 from camerad.office.server.office_settings import OfficeFile, load

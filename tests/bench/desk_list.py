@@ -26,7 +26,7 @@ from playwright.sync_api import Page
 from sqlalchemy import select
 
 from camerad.base.clock import DAY, SECOND
-from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.people import DeskRole
 from camerad.office.desk.sessions import COOKIE
 from camerad.office.index.recording_query import RecordingQuery, find
 from camerad.office.state.database import Database

@@ -20,7 +20,7 @@ from sealed_helpers import LOCKED, PASSPHRASE, made
 
 from camerad.base.storage_errors import explain
 from camerad.evidence.offload import offload
-from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.people import DeskRole
 from camerad.office.desk.sessions import COOKIE, Sessions
 from camerad.store.device_client import OwnedDevice
 from tests.breadth import campaign

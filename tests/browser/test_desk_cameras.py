@@ -21,7 +21,7 @@ from camerad.evidence import camera_register
 from camerad.evidence.camera_register import Register, RegisteredCamera
 from camerad.ledger.claim import Claim
 from camerad.ledger.ledger import Ledger
-from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.people import DeskRole
 from camerad.office.desk.sessions import COOKIE
 from camerad.office.server.camera_holdings import CameraHoldings
 from camerad.office.server.cameras import Cameras

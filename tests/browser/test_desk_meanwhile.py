@@ -11,7 +11,7 @@ import pytest
 from desk_helpers import THREE, TWO
 from playwright.sync_api import Browser, Page, Route, expect
 
-from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.people import DeskRole
 from tests.browser.test_desk import FLAGS, at_desk, holding, office, signed_in
 from tests.browser.test_desk_pages import next_of
 from tests.unit.office.desk.desk_scene import DeskScene

@@ -12,7 +12,7 @@ from city_provider import CityProvider
 from playwright.sync_api import Browser, expect
 
 from camerad.office.desk.openid_routes import KNOWN_COOKIE
-from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.people import DeskRole
 from camerad.office.desk.sessions import COOKIE
 from tests.browser.person import NARROW, WIDE, Person, person
 from tests.unit.office.desk.desk_scene import DeskScene, free_origin

@@ -17,7 +17,7 @@ from player_recordings import made_with_holes
 from playwright.sync_api import Browser, Page, Route, expect
 
 from camerad.evidence.offload import offload
-from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.people import DeskRole
 from camerad.store.device_client import OwnedDevice
 from tests.breadth import campaign
 from tests.browser.person import NARROW

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, expect
 from report_year import SyntheticYear
 
 from camerad.container.keys import KeyRing
-from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.people import DeskRole
 from camerad.office.desk.sessions import COOKIE
 from camerad.office.report.figures import (
     Cell,

@@ -12,7 +12,7 @@ from desk_helpers import KEY, ONE, SHORT, THREE, TWO
 from playwright.sync_api import Browser, Route, expect
 from sealed_helpers import made
 
-from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.people import DeskRole
 from tests.browser.test_desk import FLAGS, at_desk, office, signed_in
 from tests.unit.office.desk.desk_scene import DeskScene
 

@@ -16,7 +16,7 @@ from sealed_helpers import LOCKED, PASSPHRASE, altered, flipped, made, pack
 from sqlalchemy import insert
 
 from camerad.evidence.offload import offload
-from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.people import DeskRole
 from camerad.office.desk.sessions import COOKIE
 from camerad.office.state.index_tables import recordings
 from camerad.store.device_client import OwnedDevice

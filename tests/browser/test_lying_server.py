@@ -30,7 +30,7 @@ from camerad.container.keys import SigningKey
 from camerad.evidence.player_modules import statement_extents
 from camerad.ledger.entries import NOTHING, facts_of_kind, sign_entry
 from camerad.office.desk.page_content import page_content
-from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.people import DeskRole
 from tests.browser.person import Person
 from tests.browser.test_desk import (
     SCRIPT,

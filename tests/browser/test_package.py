@@ -30,7 +30,7 @@ from camerad.evidence.offload import offload
 from camerad.evidence.player_page import player_hash
 from camerad.ledger.entries import read_lines
 from camerad.ledger.recording_state import Hold
-from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.people import DeskRole
 from camerad.store.device_client import OwnedDevice
 from tests.browser.person import NARROW, Person
 from tests.browser.test_desk import FLAGS as DESK_FLAGS

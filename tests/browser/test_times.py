@@ -14,7 +14,7 @@ from sealed_helpers import made, pack, sealed, signed, some_closing
 from camerad.container.gaps import STARTED_LATE, Gap
 from camerad.container.statements import StageChange
 from camerad.evidence.offload import offload
-from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.people import DeskRole
 from camerad.store.device_client import OwnedDevice
 from tests.browser.test_desk import FLAGS as DESK_FLAGS
 from tests.browser.test_desk import at_desk, signed_in

@@ -38,7 +38,7 @@ from camerad.ledger.claim import Claim
 from camerad.ledger.ledger import Ledger
 from camerad.office.desk import people
 from camerad.office.desk.file_import import open_state
-from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.people import DeskRole
 from camerad.office.desk.sessions import COOKIE, Sessions
 from camerad.office.server.desk_settings import DeskSettings
 from camerad.office.server.ledger_copy import LARGEST, MOST_BYTES

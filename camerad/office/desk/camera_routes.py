@@ -30,7 +30,7 @@ from camerad.evidence.provisioning_files import parse_file
 from camerad.exchange.agreements import CHECK_IN_SECONDS
 from camerad.office.desk.desk_parts import DeskParts
 from camerad.office.desk.desk_refusals import DeskRefusal, refused
-from camerad.office.desk.roles import EVERY_ROLE, DeskRole
+from camerad.office.desk.people import EVERY_ROLE, DeskRole
 from camerad.office.desk.route_table import Open, Route, Visit
 from camerad.office.server.camera_courses import CameraCourse, CameraCourses
 from camerad.office.server.camera_overview import CameraOverview, NotReady, overview

@@ -54,8 +54,8 @@ from camerad.evidence.case_file import (
 from camerad.office.desk.desk_ledger import Entry
 from camerad.office.desk.desk_parts import DeskParts
 from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError, refused
+from camerad.office.desk.people import WITH_FOOTAGE
 from camerad.office.desk.recording_history import RecordingHistory
-from camerad.office.desk.roles import WITH_FOOTAGE
 from camerad.office.desk.route_table import Route, Visit, recording_id
 from camerad.office.index.case_query import (
     CaseQuery,

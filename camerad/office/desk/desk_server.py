@@ -13,7 +13,6 @@
 `page_content`                         the page itself
 `desk_ledger`, `office_state`          entries and rows, written as one decision
 `tokens`, `file_import`                secrets of sessions and links; files of older versions
-`desk_locks`                           not all threads for requests that wait
 =====================================  =======================================================
 
 It listens at a separate port: the docks' network need not reach the desk, nor the desk's network

@@ -58,8 +58,7 @@ from camerad.office.desk.challenges import Challenges
 from camerad.office.desk.desk_parts import DeskParts
 from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError, refused
 from camerad.office.desk.openid_provider import OpenidProvider
-from camerad.office.desk.people import DeskPerson, OpenidAccount
-from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.people import DeskPerson, DeskRole, OpenidAccount
 from camerad.office.desk.route_table import Open, Route, Visit, json_answer
 from camerad.office.desk.sessions import BY_OPENID
 from camerad.office.server.connection_limiter import network_of

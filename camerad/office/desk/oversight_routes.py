@@ -32,7 +32,7 @@ from camerad.evidence import own_key
 from camerad.office.desk import people
 from camerad.office.desk.desk_parts import DeskParts
 from camerad.office.desk.desk_refusals import DeskRefusal, refused
-from camerad.office.desk.roles import WITH_FOOTAGE, DeskRole
+from camerad.office.desk.people import WITH_FOOTAGE, DeskRole
 from camerad.office.desk.route_table import Route, Visit
 from camerad.office.index.entry_query import EntryQuery
 from camerad.office.index.recording_query import IndexedRecording, RecordingQuery

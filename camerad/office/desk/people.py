@@ -1,4 +1,7 @@
-"""People of the desk: ids, names, roles and passkeys.
+"""People of the desk: ids, names, passkeys, and roles, which say who may do what (O6).
+
+A person has one role or several. Administration and footage are apart: a person who manages people
+cannot also open recordings, so no single person can give themselves a right to look.
 
 Of a passkey only its public half is there. A person is withdrawn and never removed, since the
 ledger names them, and no other person gets their id. Every change is an entry of the office's
@@ -18,7 +21,8 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from enum import StrEnum
 from typing import Any, Final
 
 import msgspec
@@ -27,7 +31,6 @@ from sqlalchemy import Connection, delete, insert, select
 from camerad.base.text import folded, is_plain, looks_empty, printable
 from camerad.container.keys import encode_base64url
 from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError
-from camerad.office.desk.roles import DeskRole, read_roles
 from camerad.office.state.columns import record_of
 from camerad.office.state.state_tables import passkeys, people
 
@@ -36,6 +39,44 @@ MOST_PEOPLE: Final = 1000
 """Withdrawn ones included."""
 MOST_PASSKEYS: Final = 10
 """Of one person."""
+
+
+class DeskRole(StrEnum):
+    """What a person is at the desk."""
+
+    SHIFT_LEAD = "shift_lead"
+    """Hands cameras out: sees them, and no recording."""
+    DESK = "desk"
+    """Finds, holds, views and hands over recordings."""
+    SUPERVISOR = "supervisor"
+    """The same; also releases holds and approves viewings."""
+    DATA_PROTECTION = "data_protection"
+    """Sees what was done and deleted, and the report; no footage."""
+    ADMINISTRATOR = "administrator"
+    """Manages people and cameras; no footage."""
+
+
+EVERY_ROLE: Final = frozenset(DeskRole)
+WITH_FOOTAGE: Final = frozenset((DeskRole.DESK, DeskRole.SUPERVISOR))
+"""Roles that recordings are open to."""
+
+
+def read_roles(names: Collection[str]) -> frozenset[DeskRole]:
+    """The roles with these names. Raises RefusalError if there is none, one is unknown, or they do
+    not go together."""
+    try:
+        roles = frozenset(map(DeskRole, names))
+    except ValueError:
+        known = ", ".join(DeskRole)
+        raise _roles_apart(f"{', '.join(names)}: roles are {known}") from None
+    if not roles:
+        raise _roles_apart(f"a person needs a role: {', '.join(DeskRole)}")
+    if DeskRole.ADMINISTRATOR in roles and roles & WITH_FOOTAGE:
+        raise _roles_apart(
+            "a person who manages people cannot also open recordings: give administrator to one "
+            "person, and desk or supervisor to another"
+        )
+    return roles
 
 
 class Passkey(msgspec.Struct, frozen=True):
@@ -252,3 +293,7 @@ def new_handle() -> str:
 
 def _manages(person: DeskPerson) -> bool:
     return person.active and DeskRole.ADMINISTRATOR in person.roles
+
+
+def _roles_apart(text: str) -> RefusalError:
+    return RefusalError(DeskRefusal.ROLES_APART, text)

@@ -30,8 +30,7 @@ from camerad.office.desk.desk_ledger import Decision, Entry
 from camerad.office.desk.desk_parts import DeskParts
 from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError, refused
 from camerad.office.desk.passkeys import BrowserAnswer, Passkeys, counter_rose
-from camerad.office.desk.people import DeskPerson, restored, with_passkey
-from camerad.office.desk.roles import DeskRole, read_roles
+from camerad.office.desk.people import DeskPerson, DeskRole, read_roles, restored, with_passkey
 from camerad.office.desk.route_table import Open, Route, Visit
 from camerad.office.desk.sessions import COOKIE
 

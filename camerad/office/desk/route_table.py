@@ -34,8 +34,7 @@ from camerad.evidence.camera_register import RegisterError
 from camerad.evidence.own_key import OfficeKeyError
 from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError, refused
 from camerad.office.desk.page_content import POLICY
-from camerad.office.desk.people import DeskPerson
-from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.people import DeskPerson, DeskRole
 from camerad.office.desk.sessions import COOKIE, Sessions
 from camerad.office.index.recording_query import QueryError
 from camerad.office.server.cameras import UnregisteredError

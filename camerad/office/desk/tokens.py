@@ -22,8 +22,7 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, s
 from sqlalchemy.dialects import postgresql, sqlite
 
 from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError
-from camerad.office.desk.people import OpenidAccount
-from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.people import DeskRole, OpenidAccount
 from camerad.office.state import state_tables
 from camerad.office.state.columns import record_of
 

@@ -45,7 +45,7 @@ from camerad.office.desk import people
 from camerad.office.desk.cases import Cases
 from camerad.office.desk.desk_parts import DeskParts
 from camerad.office.desk.desk_refusals import DeskRefusal, refused
-from camerad.office.desk.roles import WITH_FOOTAGE, DeskRole
+from camerad.office.desk.people import WITH_FOOTAGE, DeskRole
 from camerad.office.desk.route_table import Route, Visit, recording_id
 from camerad.office.desk.sealed_answer import StillMay, send_file, send_pieces
 from camerad.office.desk.tokens import Grant, Tokens, name_of

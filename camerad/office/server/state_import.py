@@ -81,15 +81,16 @@ def import_server_files(root: str, database: Database) -> None:
     office = os.path.join(os.path.abspath(root), OFFICE)
     kinds = {"offers": _import_offers, "withdrawn": _import_revoked, "check-ins": _import_check_ins}
     files = {os.path.join(office, name): one for name, one in kinds.items()}
-    _import_once(database, "server files", files)
+    import_once(database, "server files", files)
     readings = {path: _import_readings for _, path in _named(os.path.join(office, "readings"), "")}
-    _import_once(database, "camera readings", readings)
+    import_once(database, "camera readings", readings)
 
 
-def _import_once(
+def import_once(
     database: Database, mark: str, files: Mapping[str, Callable[[Connection, str], None]]
 ) -> None:
-    """files: imports of directories, by their paths."""
+    """Import directories and remove them, once. files: their imports, by their paths. Raises
+    StorageError, before any is removed."""
     there = {path: one for path, one in files.items() if file_status.is_directory(path)}
     if not there:
         return
@@ -109,7 +110,7 @@ def _import_offers(rows: Connection, directory: str) -> None:
         settings = os.path.join(path, settings_offer.NAME)
         if file_status.is_file(settings):
             found.append(offer_of(read_plain(settings, "offer", settings_offer.LONGEST + 1)))
-        update = _read_json(os.path.join(path, "update.json"), _Update)
+        update = read_record(os.path.join(path, "update.json"), _Update)
         if update is not None and SHA256.fullmatch(update.sha256):
             found.append(CameraOffer(UPDATE, *msgspec.structs.astuple(update)))
         for one in found:
@@ -118,7 +119,7 @@ def _import_offers(rows: Connection, directory: str) -> None:
 
 def _import_revoked(rows: Connection, directory: str) -> None:
     for kid, path in _named(directory, _ENDING):
-        found = _read_json(path, Revocation)
+        found = read_record(path, Revocation)
         if found is None:
             found = Revocation(0, "", "other", "its record could not be read")
         values = msgspec.structs.asdict(found)
@@ -127,7 +128,7 @@ def _import_revoked(rows: Connection, directory: str) -> None:
 
 def _import_check_ins(rows: Connection, directory: str) -> None:
     for kid, path in _named(directory, _ENDING):
-        found = _read_json(path, _Line, check_in.LONGEST + 1024)
+        found = read_record(path, _Line, check_in.LONGEST + 1024)
         if found is not None:
             values = {"arrived_us": found.arrived_us, "statement": found.statement}
             rows.execute(insert(check_ins).values(camera=kid, **values))
@@ -171,7 +172,7 @@ def _named(directory: str, ending: str) -> Iterator[tuple[str, str]]:
             yield kid, os.path.join(directory, name)
 
 
-def _read_json(path: str, kind: type[_T], largest: int = _SMALL) -> _T | None:
+def read_record(path: str, kind: type[_T], largest: int = _SMALL) -> _T | None:
     """What is in a file; None, with a line in the log, if that makes no sense."""
     try:
         return state_file.read_json(path, kind, "record", largest, "it is not imported")

@@ -28,7 +28,7 @@ from camerad.ledger.entries import read_lines
 from camerad.office.desk import people
 from camerad.office.desk.desk_server import Desk
 from camerad.office.desk.file_import import open_state
-from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.people import DeskRole
 from camerad.office.desk.sessions import COOKIE, Sessions
 from camerad.office.index.index import RecordingIndex
 from camerad.office.index.office_knowledge import OfficeFiles

@@ -27,7 +27,7 @@ from camerad.evidence import camera_register
 from camerad.evidence.camera_register import Register, RegisteredCamera
 from camerad.evidence.provisioning_files import ServerSpec, read_authority, section_text
 from camerad.office.desk.desk_ledger import Decision
-from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.people import DeskRole
 from camerad.office.desk.sessions import COOKIE
 from camerad.office.server import offers
 from camerad.office.server.cameras import Cameras

@@ -19,7 +19,7 @@ from camerad.container.keys import SigningKey
 from camerad.evidence.labels import URN
 from camerad.evidence.own_key import OfficeKeyError
 from camerad.ledger.entries import parse_entry
-from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.people import DeskRole
 from camerad.office.server.camera_courses import PIECE, CameraCourse, CameraCourses
 from camerad.office.server.camera_holdings import CameraHoldings
 from camerad.office.server.cameras import Cameras

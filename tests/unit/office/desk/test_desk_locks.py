@@ -17,8 +17,7 @@ import pytest
 
 from camerad.base.clock import SECOND
 from camerad.office.desk.desk_ledger import DeskLedger
-from camerad.office.desk.desk_locks import DeskLocks
-from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.people import DeskRole
 from camerad.office.desk.sessions import COOKIE
 from camerad.office.jobs.office_jobs import server_with_jobs
 from camerad.office.server.cameras import Cameras
@@ -141,7 +140,7 @@ def test_docks_are_answered_though_every_thread_of_the_desk_waits(
     assert crowd.answers == [200] * ASKED
 
 
-def test_half_of_the_threads_may_wait_whatever_for(tmp_path: Path) -> None:
+def test_half_of_the_threads_may_wait_whatever_for() -> None:
     room = WaitingRoom(3, 2)
     with room.place("one"), room.place("one"):
         with pytest.raises(LockHeldError, match="2 requests wait for 'one'"), room.place("one"):
@@ -153,18 +152,6 @@ def test_half_of_the_threads_may_wait_whatever_for(tmp_path: Path) -> None:
         ):
             pass
     assert room.count() == 0
-
-
-def test_a_lock_that_is_free_is_had_though_the_room_is_full(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(waiting_room, "WAITING", WaitingRoom(0, 0))
-    locks = DeskLocks(str(tmp_path))
-    with locks.hold("one"):
-        with pytest.raises(LockHeldError, match="0 requests"), locks.hold("one"):
-            pass
-        with locks.hold("another"):
-            pass
 
 
 def test_who_waits_for_a_turn_in_the_ledger_is_counted_too(

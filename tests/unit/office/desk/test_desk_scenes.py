@@ -20,7 +20,7 @@ from desk_helpers import KEY, KEYS, ONE, TWO, Camera, Silent, open_office
 
 from camerad.base.clock import DAY, SECOND
 from camerad.evidence.offload import offload
-from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.people import DeskRole
 from camerad.store.device_client import OwnedDevice
 
 from .desk_scene import MINUTE, Browser, DeskScene

@@ -17,7 +17,7 @@ from camerad.base import durable_files
 from camerad.base.storage_errors import explain
 from camerad.ledger.ledger import Ledger
 from camerad.office.desk import people
-from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.people import DeskRole
 from camerad.office.desk.sessions import Sessions
 from camerad.office.server.directory_locks import DirectoryLocks
 from camerad.office.server.start_check import NotMountedError

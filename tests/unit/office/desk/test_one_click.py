@@ -15,8 +15,8 @@ from camerad.base import safe_read
 from camerad.base.clock import DAY
 from camerad.evidence.offload import offload
 from camerad.ledger import log_segments
+from camerad.office.desk.people import DeskRole
 from camerad.office.desk.recording_history import entries_of
-from camerad.office.desk.roles import DeskRole
 from camerad.store.device_client import OwnedDevice
 from camerad.store.locations import office_place
 from camerad.store.store import Store

@@ -43,8 +43,7 @@ from camerad.office.desk.openid_routes import (
     Asker,
     Redeeming,
 )
-from camerad.office.desk.people import restored
-from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.people import DeskRole, restored
 from camerad.office.desk.sessions import COOKIE
 from camerad.office.server.connection_limiter import network_of
 from camerad.office.server.refusals import RefusedRequestError

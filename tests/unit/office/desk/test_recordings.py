@@ -23,7 +23,7 @@ from camerad.ledger.entry_types import Carried
 from camerad.ledger.ledger import Ledger
 from camerad.ledger.recording_changes import Ended
 from camerad.office.desk import oversight_routes, recording_routes
-from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.people import DeskRole
 from camerad.office.index.index import RecordingIndex
 from camerad.store.device_client import OwnedDevice
 

@@ -15,7 +15,7 @@ from report_year import SyntheticYear
 
 from camerad.cli.main import main
 from camerad.office.desk import oversight_routes
-from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.people import DeskRole
 from camerad.office.report.report_maker import make_report
 
 from .desk_scene import MINUTE, Answer, Browser, DeskScene

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from camerad.office.desk.desk_refusals import RefusalError
-from camerad.office.desk.people import DeskPerson
-from camerad.office.desk.roles import WITH_FOOTAGE, DeskRole, read_roles
+from camerad.office.desk.people import WITH_FOOTAGE, DeskPerson, DeskRole, read_roles
 from camerad.office.desk.route_table import HEADERS, Open
 from camerad.office.desk.sessions import COOKIE, Sessions
 from camerad.office.desk.tokens import Session

@@ -21,8 +21,7 @@ from camerad.office.desk.challenges import CHALLENGE_US, Challenges
 from camerad.office.desk.desk_ledger import DeskLedger
 from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError
 from camerad.office.desk.passkeys import BrowserAnswer, Passkeys
-from camerad.office.desk.people import MOST_PASSKEYS, DeskPerson, OpenidAccount, Passkey
-from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.people import MOST_PASSKEYS, DeskPerson, DeskRole, OpenidAccount, Passkey
 from camerad.office.desk.sessions import LINK_US, MOST_OF_ONE
 from camerad.office.server.office_settings import load
 from camerad.office.state.office_state import OfficeState

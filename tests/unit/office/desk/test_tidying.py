@@ -11,7 +11,7 @@ from sqlalchemy import Table, select
 
 from camerad.base.clock import DAY, SECOND
 from camerad.office.desk.desk_server import TIDY_SECONDS
-from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.people import DeskRole
 from camerad.office.desk.tokens import Answered, Grant, Link, Session, Tokens
 from camerad.office.jobs.office_jobs import OfficeJobs
 from camerad.office.server.office_server import Vault

@@ -15,7 +15,7 @@ from sqlalchemy import delete
 from camerad.evidence.offload import offload
 from camerad.office.desk import sealed_answer, viewing_routes
 from camerad.office.desk.desk_ledger import DeskLedger
-from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.people import DeskRole
 from camerad.office.state import state_tables
 from camerad.office.state.waiting_room import LockHeldError
 from camerad.store import deletable

@@ -9,7 +9,7 @@ from pathlib import Path
 from page_words import page_words
 
 from camerad.office.desk.desk_refusals import DeskRefusal
-from camerad.office.desk.roles import DeskRole
+from camerad.office.desk.people import DeskRole
 from camerad.office.state.index_tables import STATES
 
 PAGES = Path(__file__).parents[4] / "camerad/office/desk/pages"
