@@ -18,7 +18,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from camerad.base.clock import DAY
 from camerad.base.errors import StorageError
 from camerad.office.jobs.alert_channels import ChannelError
-from camerad.office.jobs.alert_memory import Memory, Told
+from camerad.office.jobs.alert_delivery import AlertStore, Memory, Told
 from camerad.office.jobs.alert_message import AlertMessage
 from camerad.office.jobs.alert_rules import Alert, AlertKind, OfficeFacts, StoreFacts
 from tests.waiting import DEADLINE
@@ -70,7 +70,7 @@ class RememberingChannel:
         return [[one.key for one in message.alerts] for message in self.sent]
 
 
-class RememberingStore:
+class RememberingStore(AlertStore):
     """A channel's memory, as the database has it, of as many servers as use it. unread, full: what
     it does not let be read or written for. taken: another server tells just now."""
 
@@ -82,7 +82,7 @@ class RememberingStore:
     def claimed(self) -> AbstractContextManager[bool]:
         return nullcontext(not self.taken)
 
-    def load(self) -> Memory:
+    def load(self) -> dict[str, Told]:
         if self.unread:
             raise StorageError(self.unread)
         return dict(self.told)

@@ -4,26 +4,45 @@ What cannot wait goes at once, but no channel gets more than one message in ten 
 rest goes once a day. What does not get through is tried again: in a minute at first, in an hour at
 last; by then the message says what is so by then. A channel has its own memory and its own thread
 (`camerad.office.jobs.periodic_job`), so one that fails delays no other one, and nothing else.
+
+Promises of the memory, for every channel by itself:
+
+1. An alert is told once. It is told again if its state is another one, or after its `again_days`,
+   if it is still so. What was gone for `GONE_US` and comes back is told again too, but no sooner
+   than `BACK_US` after it was told last. Where it waits for the day's message, that may come up to
+   `DAILY_SLACK_US` sooner after the last one than its days. What could not be looked at is not
+   gone.
+2. What is told is remembered after the channel has taken it. So a server that is interrupted in
+   between tells it once more, and nothing is kept silent.
+3. A memory that is lost, or from the future, tells everything again.
+4. Several servers have one memory, and one of them tells at a time.
+
+Wall times are microseconds since the Unix epoch.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from typing import Final, Protocol
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
 
-from camerad.base.clock import SECOND, Clock
+import msgspec
+from sqlalchemy import delete, insert, select
+
+from camerad.base.clock import DAY, SECOND, Clock
 from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import count, printable
-from camerad.office.jobs import alert_memory
 from camerad.office.jobs.alert_channels import Channel, ChannelError
-from camerad.office.jobs.alert_memory import MESSAGE, Memory, Told
 from camerad.office.jobs.alert_message import compose
-from camerad.office.jobs.alert_rules import Alert, AlertKind
+from camerad.office.jobs.alert_rules import Alert, AlertKind, kind_of
+from camerad.office.jobs.job_metrics import JobMetrics
+from camerad.office.jobs.periodic_job import LogOnce
 from camerad.office.server.alert_settings import NotifySettings
+from camerad.office.state.database import Database
+from camerad.office.state.state_tables import alerts_told
 
 log = logging.getLogger(__name__)
 
@@ -32,29 +51,74 @@ BETWEEN_SECONDS: Final = 600
 """Between two messages of a channel that does not take everything at once."""
 FIRST_RETRY_SECONDS: Final = 60
 LAST_RETRY_SECONDS: Final = 3600
+_SLACK_US: Final = DAY
+"""A clock may be set back a little; what was told later than that counts as not told."""
+GONE_US: Final = 600 * SECOND
+"""What is missing for a shorter time was there: a look may fail, and several servers differ."""
+BACK_US: Final = DAY
+DAILY_SLACK_US: Final = DAY // 2
+"""One day's message may be late, and the next one is not; and a day may have 23 hours."""
 
 
-class DeliveryWatch(Protocol):
-    """Counts messages, for the metrics."""
+class Told(msgspec.Struct, frozen=True):
+    """When an alert was told last, and in which state. again_us: forgotten from then on, since it
+    is told again in any case if it is still so. gone_us: since when it was not so any more, after
+    that; 0 if it always was."""
 
-    def message_sent(self, channel: str, at_us: int) -> None:
-        """A channel has taken a message, at this wall time."""
+    state: str
+    told_us: int
+    again_us: int
+    gone_us: int = 0
 
-    def message_failed(self, channel: str) -> None:
-        """A message did not get through."""
+
+Memory = Mapping[str, Told]
+"""By the alerts' keys; and by `MESSAGE` and `DAILY`, which are no alert's."""
+MESSAGE: Final = "message"
+"""The last message of any kind."""
+DAILY: Final = "daily"
+"""The last day's message, or that there was nothing for it."""
+_FOR_EVER: Final = (1 << 62) - 1
 
 
-class MemoryStore(Protocol):
-    """See `camerad.office.jobs.alert_memory.AlertStore`."""
+class AlertStore:
+    """The memory of one channel, in the office's database. database: opens it; a database that is
+    away, or whose library is missing, keeps no server from starting. channel: its name there."""
 
-    def claimed(self) -> AbstractContextManager[bool]:
-        """Exclude other servers."""
+    def __init__(self, database: Callable[[], Database], channel: str) -> None:
+        self._database = database
+        self._channel = channel
 
-    def load(self) -> Mapping[str, Told]:
-        """What was told."""
+    def claimed(self) -> contextlib.AbstractContextManager[bool]:
+        """Exclude other servers; yields False, at once, if one of them tells just now. Raises
+        DatabaseUnavailableError."""
+        return self._database().claiming(f"alerts {self._channel}", wait=False)
+
+    def load(self) -> dict[str, Told]:
+        """What was told. Raises DatabaseUnavailableError and DatabaseDamagedError."""
+        database = self._database()
+        database.prepare()
+        table = alerts_told.c
+        asked = select(table.key, table.state, table.told_us, table.again_us, table.gone_us)
+        with database.reading() as rows:
+            found = rows.execute(asked.where(table.channel == self._channel))
+            return {row[0]: Told(*row[1:]) for row in found}
 
     def save(self, before: Memory, after: Memory) -> None:
-        """Make of one memory the other."""
+        """Make of one memory the other, in one transaction. Raises as `load`."""
+        table = alerts_told.c
+        changed = [key for key in {*before, *after} if before.get(key) != after.get(key)]
+        new = [
+            {"channel": self._channel, "key": key, **msgspec.structs.asdict(after[key])}
+            for key in changed
+            if key in after
+        ]
+        with self._database().writing(alone=False) as rows:
+            for key in changed:
+                rows.execute(
+                    delete(alerts_told).where(table.channel == self._channel, table.key == key)
+                )
+            if new:
+                rows.execute(insert(alerts_told), new)
 
 
 class AlertDelivery:
@@ -68,10 +132,10 @@ class AlertDelivery:
         present: Callable[[], Sequence[Alert] | None],
         settings: NotifySettings,
         *,
-        store: MemoryStore,
+        store: AlertStore,
         office: str,
         clock: Clock,
-        watch: DeliveryWatch,
+        metrics: JobMetrics,
         unknown: Callable[[], frozenset[AlertKind]] = frozenset,
     ) -> None:
         self.channel: Final = channel
@@ -81,13 +145,15 @@ class AlertDelivery:
         self._store = store
         self._office = office
         self._clock = clock
-        self._watch = watch
-        self._unsaved: Memory | None = None
+        self._metrics = metrics
+        self._unsaved: Memory = {}
         """What could not be written yet."""
         self._not_before_us = 0
         """Boot time before which nothing is sent again that did not get through."""
         self._failures = 0
-        self._said = ""
+        self._failed = LogOnce(
+            log, "people were not told, which is tried again: %s", MessageId.ALERT
+        )
 
     def deliver(self) -> float:
         """Send what is due; returns after how many seconds to look again. Raises StorageError if it
@@ -110,19 +176,14 @@ class AlertDelivery:
 
     def _deliver(self, alerts: Sequence[Alert]) -> float:
         now_us = self._clock.wall_us()
-        stored = self._load()
-        before = stored or {}
-        if self._unsaved is not None:
-            before = alert_memory.merged(before, self._unsaved, now_us)
-        looked = alert_memory.after_looking(before, alerts, now_us, self._unknown())
+        found = self._load()
+        stored = found or {}
+        looked = after_looking({**stored, **self._unsaved}, alerts, now_us, self._unknown())
         memory, again = self._tell(looked, alerts, now_us)
-        if stored is None:
-            self._unsaved = memory  # the database may have more: it goes there later
-        elif memory != stored:
-            self._unsaved = memory
+        self._unsaved = {key: one for key, one in memory.items() if one != stored.get(key)}
+        if found is not None and memory != stored:
             self._store.save(stored, memory)
-        if stored is not None:
-            self._unsaved = None
+            self._unsaved = {}
         return again
 
     def _load(self) -> Memory | None:
@@ -130,7 +191,7 @@ class AlertDelivery:
         try:
             return self._store.load()
         except StorageError as error:
-            if self._unsaved is None:
+            if not self._unsaved:
                 log.warning(
                     "%s; everything is told again", printable(error), extra=MessageId.ALERT.extra
                 )
@@ -138,14 +199,14 @@ class AlertDelivery:
 
     def _tell(self, memory: Memory, alerts: Sequence[Alert], now_us: int) -> tuple[Memory, float]:
         """Send what is due; returns the memory after that, and when to look again."""
-        daily = alert_memory.is_daily_due(memory, now_us, self._settings.daily_at)
+        daily = is_daily_due(memory, now_us, self._settings.daily_at)
         waits = not self.channel.at_once
-        news = alert_memory.untold(memory, alerts, now_us, daily=daily and waits)
+        news = untold(memory, alerts, now_us, daily=daily and waits)
         if not daily and waits:
             news = tuple(one for one in news if one.at_once)
         if not news:
             if daily:
-                memory = alert_memory.after_telling(memory, (), now_us, daily=True)
+                memory = after_telling(memory, (), now_us, daily=True)
             return memory, CHECK_SECONDS
         left_us = self._not_before_us - self._clock.now_us()
         if waits and MESSAGE in memory:
@@ -160,7 +221,8 @@ class AlertDelivery:
             self.channel.send(message)
         except ChannelError as error:
             return memory, self._fail(error)
-        self._failures, self._said = 0, ""
+        self._failures = 0
+        self._failed.tell(())
         if waits:
             log.info(
                 "told by %s: %s: %s",
@@ -169,20 +231,94 @@ class AlertDelivery:
                 message.subject,
                 extra=MessageId.ALERT.extra,
             )
-        self._watch.message_sent(self.channel.name, now_us)
-        return alert_memory.after_telling(memory, news, now_us, daily=daily), CHECK_SECONDS
+        self._metrics.message_sent(self.channel.name, now_us)
+        return after_telling(memory, news, now_us, daily=daily), CHECK_SECONDS
 
     def _fail(self, error: ChannelError) -> float:
         """Note that a message did not get through; returns when to try again."""
         pause = min(FIRST_RETRY_SECONDS << min(self._failures, 10), LAST_RETRY_SECONDS)
         self._failures += 1
         self._not_before_us = self._clock.now_us() + pause * SECOND
-        self._watch.message_failed(self.channel.name)
-        if str(error) != self._said:  # the log says it once, until it is something else
-            self._said = str(error)
-            log.warning(
-                "people were not told, which is tried again: %s",
-                printable(error),
-                extra=MessageId.ALERT.extra,
-            )
+        self._metrics.message_failed(self.channel.name)
+        self._failed.tell((str(error),))
         return float(pause)
+
+
+def untold(
+    memory: Memory, alerts: Iterable[Alert], now_us: int, *, daily: bool = False
+) -> tuple[Alert, ...]:
+    """Those that are to be told now, in their order. daily: by the day's message, for which some
+    of them wait."""
+
+    def is_due(one: Alert) -> bool:
+        slack_us = DAILY_SLACK_US if daily and not one.at_once else 0
+        return _is_due(memory.get(one.key), one, now_us + slack_us, now_us)
+
+    return tuple(one for one in alerts if is_due(one))
+
+
+def after_looking(
+    memory: Memory,
+    alerts: Iterable[Alert],
+    now_us: int,
+    unknown: Container[AlertKind] = (),
+) -> dict[str, Told]:
+    """The memory after a check. unknown: kinds that could not be checked."""
+    present = {one.key for one in alerts}
+    return {
+        key: one
+        if key in (MESSAGE, DAILY) or kind_of(key) in unknown
+        else _looked_at(one, key in present, now_us)
+        for key, one in memory.items()
+    }
+
+
+def _looked_at(one: Told, present: bool, now_us: int) -> Told:
+    if present and one.gone_us and now_us - one.gone_us < GONE_US:
+        return msgspec.structs.replace(one, gone_us=0)
+    if not present and not one.gone_us:
+        return msgspec.structs.replace(one, gone_us=now_us)
+    return one
+
+
+def after_telling(
+    memory: Memory, told: Iterable[Alert], now_us: int, *, daily: bool
+) -> dict[str, Told]:
+    """The memory once `told` was told. daily: this was the day's message.
+
+    What may be told again in any case is forgotten.
+    """
+    kept = {
+        key: one
+        for key, one in memory.items()
+        if one.again_us > now_us and one.told_us <= now_us + _SLACK_US
+    }
+    for one in told:
+        kept[one.key] = Told(one.state, now_us, now_us + one.again_days * DAY)
+        kept[MESSAGE] = Told("", now_us, _FOR_EVER)
+    if daily:
+        kept[DAILY] = Told("", now_us, _FOR_EVER)
+    return kept
+
+
+def is_daily_due(memory: Memory, now_us: int, daily_at: str) -> bool:
+    """Whether the day's message is still to be sent. daily_at: ``HH:MM``, local time."""
+    hour, _, minute = daily_at.partition(":")
+    # Without a zone, so that yesterday's time has the offset that it had yesterday.
+    now = datetime.fromtimestamp(now_us / SECOND)
+    point = now.replace(hour=int(hour), minute=int(minute), second=0, microsecond=0)
+    if point > now:
+        point -= timedelta(days=1)
+    last_us = memory[DAILY].told_us if DAILY in memory else 0
+    return last_us < round(point.timestamp() * SECOND) or last_us > now_us + _SLACK_US
+
+
+def _is_due(told: Told | None, one: Alert, by_us: int, now_us: int) -> bool:
+    """by_us: until when its days have to be over."""
+    return (
+        told is None
+        or told.state != one.state
+        or by_us >= told.told_us + one.again_days * DAY
+        or (told.gone_us != 0 and by_us >= told.told_us + BACK_US)
+        or told.told_us > now_us + _SLACK_US
+    )

@@ -2,8 +2,8 @@
 
 A `Alert` is one thing that is so at present. Its key says what it is about, its state tells it
 from what was told before under that key. Facts are gathered again and again, and so the same
-alerts are found again and again; `camerad.office.jobs.alert_memory` sees to it that
-each is told once.
+alerts are found again and again; `camerad.office.jobs.alert_delivery` sees to it that each is told
+once.
 
 ========================  ======  ===================  ============================================
 kind                      when    again after          about
@@ -193,7 +193,8 @@ class OfficeFacts(msgspec.Struct, frozen=True):
     or the server's start. apart: camera and file of everything that was put apart. apart_fills:
     cameras, and how many percent of its place that takes of each; "" stands for all of them. free,
     total, reserve: bytes of the storage. unread: what could not be looked at. directory: the
-    office's. replicas_fail: the last look at them could not do all that is to be done.
+    office's. replicas_fail: the last look at them could not do all that is to be done. unfinished,
+    waiting: uploads that lack bytes, and complete ones that were not ingested yet.
     """
 
     now_us: int
@@ -210,6 +211,8 @@ class OfficeFacts(msgspec.Struct, frozen=True):
     replicas_fail: bool = False
     directory: str = ""
     apart_fills: tuple[tuple[str, int], ...] = ()
+    unfinished: int = 0
+    waiting: int = 0
 
 
 _NOT_AUTHENTIC: Final = {

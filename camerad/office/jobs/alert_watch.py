@@ -18,7 +18,6 @@ from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import CameradError
 from camerad.base.message_ids import MessageId
 from camerad.base.storage_errors import explain, explaining
-from camerad.base.text import printable
 from camerad.container.keys import PublicKey
 from camerad.evidence.camera_register import RegisteredCamera
 from camerad.office.jobs.alert_rules import (
@@ -34,6 +33,7 @@ from camerad.office.jobs.alert_rules import (
     find_unknown,
 )
 from camerad.office.jobs.job_metrics import JobMetrics
+from camerad.office.jobs.periodic_job import LogOnce
 from camerad.office.server.alert_settings import NotifySettings
 from camerad.office.server.apart import list_apart, measure_apart
 from camerad.office.server.camera_quotas import fills_percent
@@ -91,7 +91,7 @@ class AlertWatch:
         self._alerts: tuple[Alert, ...] | None = None
         self._unknown: frozenset[AlertKind] = frozenset()
         self._unread: list[str] = []
-        self._said: frozenset[str] = frozenset()
+        self._unreadable = LogOnce(log, "%s", MessageId.STORAGE)
 
     def present(self) -> tuple[Alert, ...] | None:
         """Alerts at present; None before the first check."""
@@ -114,7 +114,7 @@ class AlertWatch:
         if facts.store is not None or facts.since_look_us >= _STORE_FIRST_US:
             self._unknown = find_unknown(facts)
             self._alerts = alerts
-        self._metrics.set_alerts(alerts)
+        self._metrics.set_office(facts, alerts)
         at_once = frozenset((one.key, one.state) for one in alerts if one.at_once)
         if at_once - self._known:
             self._urgent()
@@ -132,12 +132,7 @@ class AlertWatch:
         cameras = self._part(CAMERAS, self._seen, no_cameras, said)
         free, total = self._part(STORAGE, self._room, (1, 1), said)
         unfinished, waiting = self._part("office/incoming", self._uploads.count, (0, 0), said)
-        self._tell(said)
-        self._metrics.set_apart(len(apart))
-        self._metrics.set_cameras(cameras)
-        self._metrics.set_storage(free, total)
-        self._metrics.set_uploads(unfinished, waiting)
-        self._metrics.set_certificate_end(self._certificate_end_us)
+        self._unreadable.tell(said)
         moment = self._clock.moment()
         return OfficeFacts(
             now_us=moment.wall_us,
@@ -154,6 +149,8 @@ class AlertWatch:
             replicas_fail=self._replicas_fail(),
             directory=self._root,
             apart_fills=fills,
+            unfinished=unfinished,
+            waiting=waiting,
         )
 
     def _part(self, name: str, gather: Callable[[], _T], otherwise: _T, said: set[str]) -> _T:
@@ -164,11 +161,6 @@ class AlertWatch:
             self._unread.append(name)
             said.add(str(error))
             return otherwise
-
-    def _tell(self, said: set[str]) -> None:
-        for text in sorted(said - self._said):
-            log.warning("%s", printable(text), extra=MessageId.STORAGE.extra)
-        self._said = frozenset(said)
 
     def _apart(self) -> tuple[tuple[str, str], ...]:
         return tuple((self._name(kid), name) for kid, name in list_apart(self._root))

@@ -22,7 +22,7 @@ from typing import Final
 
 from camerad.base.errors import CameradError
 from camerad.base.message_ids import MessageId
-from camerad.base.text import count, printable
+from camerad.base.text import count
 from camerad.container.keys import PublicKey
 from camerad.evidence.case_file import ENDING
 from camerad.office.index.case_query import LostCases
@@ -30,7 +30,7 @@ from camerad.office.index.index import RecordingIndex
 from camerad.office.index.ledger_rows import Lost
 from camerad.office.index.office_knowledge import OfficeFiles, look_version
 from camerad.office.index.refresh import InterruptedRefreshError
-from camerad.office.jobs.periodic_job import JobFailedError
+from camerad.office.jobs.periodic_job import JobFailedError, LogOnce
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class IndexJob:
         self._version = ""
         self._settled = False
         self._waited = self._since_complete = 0.0
-        self._said = ""
+        self._wrong = LogOnce(log, "the index: %s", MessageId.INDEX)
         self._lost_cases = LostCases(0, {})
 
     def look(self) -> float:
@@ -120,7 +120,7 @@ class IndexJob:
         self._settled = same
         self._version = version
         self._waited = 0.0
-        self._said = ""
+        self._wrong.tell(())
 
     def _tell_of_cases(self, lost: LostCases) -> None:
         if lost.count and lost != self._lost_cases:
@@ -135,6 +135,4 @@ class IndexJob:
         self._lost_cases = lost
 
     def _say(self, text: str) -> None:
-        if text != self._said:
-            log.warning("the index: %s", printable(text), extra=MessageId.INDEX.extra)
-        self._said = text
+        self._wrong.tell((text,))

@@ -13,7 +13,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from camerad.base.clock import SECOND
-from camerad.office.jobs.alert_rules import Alert, AlertKind, CameraSeen, StoreFacts
+from camerad.office.jobs.alert_rules import Alert, AlertKind, OfficeFacts, StoreFacts
 
 MOST_CAMERAS: Final = 200
 
@@ -99,35 +99,19 @@ class JobMetrics:
         for kind, number in Tally(str(kind) for kind, _ in facts.differences).items():
             self._differences.labels(kind).set(number)
 
-    def set_storage(self, free: int, total: int) -> None:
-        """Bytes of the storage."""
-        self._free.set(free)
-        self._size.set(total)
-
-    def set_uploads(self, unfinished: int, waiting: int) -> None:
-        """Uploads that lack bytes, and complete ones that are not taken over yet."""
-        self._uploads.labels("open").set(unfinished)
-        self._uploads.labels("waiting").set(waiting)
-
-    def set_apart(self, number: int) -> None:
-        """Recordings that were put apart."""
-        self._recordings.labels("apart").set(number)
-
-    def set_cameras(self, cameras: Iterable[CameraSeen]) -> None:
-        """When each registered camera was seen; those that were seen longest ago, if there are too
-        many."""
-        known = sorted(cameras, key=lambda one: (one.seen_us or 0, one.name))
+    def set_office(self, facts: OfficeFacts, alerts: Iterable[Alert]) -> None:
+        """This is so at present. Of too many cameras, those seen longest ago are shown."""
+        self._free.set(facts.free)
+        self._size.set(facts.total)
+        self._uploads.labels("open").set(facts.unfinished)
+        self._uploads.labels("waiting").set(facts.waiting)
+        self._recordings.labels("apart").set(len(facts.apart))
+        self._certificate.set(facts.certificate_end_us / SECOND)
+        known = sorted(facts.cameras, key=lambda one: (one.seen_us or 0, one.name))
         self._cameras.set(len(known))
         self._seen.clear()
-        for one in known[:MOST_CAMERAS]:
-            self._seen.labels(one.name).set((one.seen_us or 0) / SECOND)
-
-    def set_certificate_end(self, end_us: int) -> None:
-        """When the server's certificate ends, wall time."""
-        self._certificate.set(end_us / SECOND)
-
-    def set_alerts(self, alerts: Iterable[Alert]) -> None:
-        """What people have to know at present."""
+        for camera in known[:MOST_CAMERAS]:
+            self._seen.labels(camera.name).set((camera.seen_us or 0) / SECOND)
         numbers = Tally(one.kind for one in alerts)
         for kind in AlertKind:
             if kind is not AlertKind.TEST:

@@ -26,25 +26,32 @@ import threading
 from collections.abc import Callable, Collection
 from typing import Final
 
+from camerad.base import file_status
 from camerad.base.clock import SECOND, Clock
+from camerad.base.errors import NotNowError
 from camerad.base.message_ids import MessageId
-from camerad.container.keys import Thumbprint
+from camerad.container.keys import SigningKey, Thumbprint
+from camerad.evidence import own_key
+from camerad.ledger import log_segments
 from camerad.office.jobs.alert_channels import Channel, LogChannel, SmtpChannel
-from camerad.office.jobs.alert_delivery import AlertDelivery
-from camerad.office.jobs.alert_memory import AlertStore
+from camerad.office.jobs.alert_delivery import AlertDelivery, AlertStore
 from camerad.office.jobs.alert_rules import StoreFacts
 from camerad.office.jobs.alert_watch import AlertWatch
 from camerad.office.jobs.index_job import IndexJob
 from camerad.office.jobs.job_metrics import JobMetrics
 from camerad.office.jobs.periodic_job import LEAST_PAUSE_SECONDS, PeriodicJob, end_all
-from camerad.office.jobs.readings_job import ReadingsJob
 from camerad.office.jobs.replica_job import ReplicaJob
 from camerad.office.jobs.retention_job import RetentionJob
+from camerad.office.report import camera_readings
+from camerad.office.report.ledger_tallies import LedgerTallies
+from camerad.office.report.report_days import days_in
+from camerad.office.server.cameras import Cameras
 from camerad.office.server.certificates import read_certificate
 from camerad.office.server.ingest_events import IngestEvent
 from camerad.office.server.ledger_copy import LedgerCopies
 from camerad.office.server.office_server import Beside, ServerParts, Vault
 from camerad.office.server.office_settings import OfficeFile
+from camerad.office.server.report_settings import ReportSettings
 from camerad.office.server.start_check import check_directory
 from camerad.office.server.upload_files import Declaration
 from camerad.office.server.uploads import Uploads
@@ -52,11 +59,14 @@ from camerad.office.state.database import Database
 from camerad.office.state.database_settings import state_url, url_of
 from camerad.office.state.office_state import OfficeState
 from camerad.office.state.state_tables import STATE
+from camerad.store.locations import office_place
 
 log = logging.getLogger(__name__)
 
 EXPIRY_SECONDS: Final = 3600.0
 """Between two looks for uploads to which nothing comes."""
+READINGS_SECONDS: Final = 3600.0
+"""Between two looks for what a report is made of."""
 RETENTION: Final = "retention"
 WATCH: Final = "watch"
 CHANNELS: Final = "notices-"
@@ -176,7 +186,7 @@ class OfficeJobs:
                 store=AlertStore(self._open_state, f"{channel.name} {channel.recipient}".strip()),
                 office=settings.url,
                 clock=clock,
-                watch=self._metrics,
+                metrics=self._metrics,
                 unknown=watch.unknown,
             )
             self._add_work(CHANNELS + channel.name, delivery.deliver, away=True)
@@ -259,6 +269,60 @@ def _expire(
             extra=MessageId.UPLOAD.extra,
         )
     return EXPIRY_SECONDS
+
+
+class ReadingsJob:
+    """Keeps what a report is made of: adds up the office's ledger, and removes what is old.
+
+    The server adds each epoch of the ledger up within the hour after it was closed. Readings and
+    tallies go when they are older than `ReportSettings.keep_months`, by a clock that can be trusted
+    alone; a tally not before the entries that it adds up.
+
+    state, directory: the office's. cameras: its register. key: signs the tallies. clock: the
+    server's."""
+
+    def __init__(
+        self,
+        state: OfficeState,
+        directory: str,
+        cameras: Cameras,
+        key: SigningKey,
+        *,
+        clock: Clock,
+        settings: ReportSettings,
+    ) -> None:
+        self._state = state
+        self._directory = directory
+        self._cameras = cameras
+        self._key = key
+        self._clock = clock
+        self._settings = settings
+        self._tallies = LedgerTallies(directory, days_in(None))
+
+    def look(self) -> float:
+        """Do what is to be done now; returns after how many seconds to look again. It blocks.
+        Raises StorageError."""
+        place = office_place(self._directory)
+        try:
+            self._tallies.make(place, self._key, self._cameras.keys())
+        except NotNowError:
+            return LEAST_PAUSE_SECONDS
+        now = self._clock.moment()
+        if now.trusted:
+            months = self._settings.keep_months
+            with self._state.writing() as rows:
+                camera_readings.expire(rows, now.wall_us, months)
+            keys = own_key.ledger_keys(place, self._key.public).ring
+            self._tallies.expire(keys, now.wall_us, months, _epochs(place.ledger))
+        return READINGS_SECONDS
+
+
+def _epochs(ledger: str) -> frozenset[int]:
+    """The epochs whose entries are there."""
+    if not file_status.is_directory(ledger):
+        return frozenset()
+    shelf = log_segments.list_files(ledger)
+    return shelf.epochs | shelf.damaged
 
 
 def server_with_jobs(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from camerad.base.clock import SECOND, Clock
@@ -36,6 +36,23 @@ class JobFailedError(CameradError):
     def __init__(self, text: str, again: float = RETRY_SECONDS) -> None:
         super().__init__(text)
         self.again: Final = again
+
+
+class LogOnce:
+    """Logs each text as a warning, once until it was missing for a time. log: of the module.
+    format: of the line, with a place for the text. identity: of the message."""
+
+    def __init__(self, log: logging.Logger, format: str, identity: MessageId) -> None:  # noqa: A002
+        self._log = log
+        self._format = format
+        self._identity = identity
+        self._said: frozenset[str] = frozenset()
+
+    def tell(self, texts: Collection[str]) -> None:
+        """Log what is so now, as far as it was not the last time."""
+        for text in sorted(set(texts) - self._said):
+            self._log.warning(self._format, printable(text), extra=self._identity.extra)
+        self._said = frozenset(texts)
 
 
 RunEnded = Callable[[str, bool, float], None]
@@ -68,7 +85,8 @@ class PeriodicJob:
         self._least_us = round(least_seconds * SECOND)
         self._changed = threading.Condition()
         self._awake = False
-        self._said = ""
+        text = f"{name} did not work, and is tried again: %s"
+        self._failed = LogOnce(log, text, MessageId.PERIODIC_WORK)
         self._closing = False
         # A daemon: work that hangs does not keep the server from ending.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -104,11 +122,11 @@ class PeriodicJob:
         try:
             again = self._work()
             ok = True
-            self._said = ""
+            self._failed.tell(())
         except JobFailedError as error:
             again = error.again
         except CameradError as error:
-            self._tell(error)
+            self._failed.tell((str(error),))
         except Exception:
             log.exception(
                 "%s did not work, and is tried again", self.name, extra=MessageId.MISTAKE.extra
@@ -118,16 +136,6 @@ class PeriodicJob:
         except Exception:
             log.exception("a run of %s is not counted", self.name, extra=MessageId.MISTAKE.extra)
         return again
-
-    def _tell(self, error: CameradError) -> None:
-        if str(error) != self._said:
-            self._said = str(error)
-            log.warning(
-                "%s did not work, and is tried again: %s",
-                self.name,
-                printable(error),
-                extra=MessageId.PERIODIC_WORK.extra,
-            )
 
     def _run(self) -> None:
         while not self._closing:

@@ -26,7 +26,7 @@ from camerad.base.errors import CameradError, StorageError
 from camerad.container.keys import KeyRing, PublicKey
 from camerad.container.recording_files import SUFFIX
 from camerad.container.recording_ids import RecordingId, is_id
-from camerad.container.skeleton import Skeleton, readable_skeleton
+from camerad.container.skeleton import readable_skeleton
 from camerad.evidence import own_key
 from camerad.evidence.office_store import brought_keys
 from camerad.evidence.own_key import OfficeKeyError
@@ -53,10 +53,6 @@ class RestoreResult(NamedTuple):
     restored: tuple[str, ...]
     refused: tuple[str, ...]
     there: int
-
-
-class NotRestoredError(CameradError, ValueError):
-    """Error raised when a replica is not brought back; it says why."""
 
 
 class Restorer:
@@ -124,36 +120,31 @@ class Restorer:
             if any(_final_of(path) == final for path in paths):
                 there += 1
                 continue
-            try:
-                self._restore(name, identity, final)
-            except NotRestoredError as error:
-                refused.append(f"{identity}: {error}")
+            why = self._restore(name, identity, final)
+            if why:
+                refused.append(f"{identity}: {why}")
             else:
                 restored.append(identity)
                 say(identity)
         return RestoreResult(tuple(restored), tuple(refused), there)
 
-    def _restore(self, name: str, recording: RecordingId, final: str) -> None:
-        """Raises NotRestoredError if it is not to be brought back."""
+    def _restore(self, name: str, recording: RecordingId, final: str) -> str:
+        """Bring one back; returns why it is not brought back, or ""."""
         known = self._known.get(recording)
         header = known.header if known is not None and known.final == final else ""
         if self._tombstones.has(recording, final, header):
-            raise NotRestoredError("the office deleted it in its time, so it does not come back")
+            return "the office deleted it in its time, so it does not come back"
         path = os.path.join(self._directory, recording + SUFFIX + durable_files.TEMPORARY)
         why = "the store has nothing of it"
         for version in self._store.versions(name):
             try:
                 got = self._fetch(name, version, path)
-                said = readable_skeleton(path)
-                if said is None:
-                    raise NotRestoredError("it is no recording")
-                self._place_checked(path, recording, final, got, said)
-                return
-            except NotRestoredError as error:
-                why = str(error)
+                why = self._place_checked(path, recording, final, got)
             finally:
                 durable_files.remove(path, missing_ok=True)
-        raise NotRestoredError(f"no version of its replica is what it should be: {why}")
+            if not why:
+                return ""
+        return f"no version of its replica is what it should be: {why}"
 
     def _fetch(self, name: str, version: str, path: str) -> Digest:
         """Write a version durably; returns what it is, as it was read back."""
@@ -175,38 +166,36 @@ class Restorer:
             )
         return got
 
-    def _place_checked(
-        self, path: str, recording: RecordingId, final: str, got: Digest, said: Skeleton
-    ) -> None:
-        known = self._known.get(recording)
-        vouched = known is not None and known.final == final
+    def _place_checked(self, path: str, recording: RecordingId, final: str, got: Digest) -> str:
+        """Move a version to its place, if it is what it should be; returns why not, or ""."""
+        said = readable_skeleton(path)
+        if said is None:
+            return "it is no recording"
         kid = said.statement.kid
-        key = self._key_of(kid, vouched=vouched)
+        keys = self._cameras.keys()
+        known = self._known.get(recording)
+        if known is not None and known.final == final:
+            # The office's ledger names this end: a key that only came with recordings is good
+            # enough to read it by.
+            keys = KeyRing([*brought_keys(self._place).values(), *keys.values()])
+        key = keys.get(kid)
+        if key is None:
+            return (
+                f"its camera's key {kid} is not in the register; collect the camera: camerad "
+                "provision collect"
+            )
         judged = check_recording(path, Declaration(recording, final, got.bytes), key, final)
         if judged.why:
-            raise NotRestoredError(judged.why)
+            return judged.why
         holding = self._holdings.make_for(said.header.device, key)
         target = holding.file(recording)
         if file_status.exists(target):
-            raise NotRestoredError(
+            return (
                 f"another file has its place, {target}: look at that, and move it away if it is "
                 "not what it should be"
             )
         durable_files.move(path, target)
-
-    def _key_of(self, kid: str, *, vouched: bool) -> PublicKey:
-        """vouched: the office's ledger names this recording's end; then a key that only came with
-        recordings is good enough to read it by."""
-        keys = self._cameras.keys()
-        if vouched:
-            keys = KeyRing([*brought_keys(self._place).values(), *keys.values()])
-        found = keys.get(kid)
-        if found is None:
-            raise NotRestoredError(
-                f"its camera's key {kid} is not in the register; collect the camera: camerad "
-                "provision collect"
-            )
-        return found
+        return ""
 
 
 def _final_of(path: str) -> str | None:

@@ -30,7 +30,7 @@ from camerad.container.statements import rfc3339
 from camerad.evidence.office_store import open_office_store
 from camerad.ledger.recording_state import RecordingState
 from camerad.office.jobs.alert_rules import DatedRecording, StoreFacts, subject_of
-from camerad.office.jobs.periodic_job import JobFailedError
+from camerad.office.jobs.periodic_job import JobFailedError, LogOnce
 from camerad.office.server.cameras import Cameras
 from camerad.office.server.start_check import check_directory
 from camerad.store.discrepancies import Discrepancy
@@ -76,7 +76,8 @@ class RetentionJob:
         self._clock = clock
         self._looked = looked
         self._elsewhere = elsewhere
-        self._said: frozenset[str] = frozenset()
+        said = "recordings may be kept beyond their day: %s"
+        self._kept = LogOnce(log, said, MessageId.OVERDUE)
 
     def record_loss(self, entries: int, file: str) -> None:
         """Write into the office's ledger that it has lost entries, so that what they may have held
@@ -101,7 +102,7 @@ class RetentionJob:
         except TakenError:
             return AGAIN_SECONDS  # a command of the desk has the store, and compares it as well
         except CameradError as error:
-            self._warn({f"nothing was deleted: {error}"})
+            self._kept.tell((f"nothing was deleted: {error}",))
             raise JobFailedError(str(error)) from error
         for ended in done.released:
             log.info(
@@ -112,7 +113,7 @@ class RetentionJob:
             )
         for one in done.deleted:
             log.info("deleted %s: %s", one.id, one.why, extra=MessageId.DELETED.extra)
-        self._warn({one.text for one in done.reasons})
+        self._kept.tell({one.text for one in done.reasons})
         return LOOK_SECONDS
 
     def _purge(self) -> Purged:
@@ -132,15 +133,6 @@ class RetentionJob:
                 except StorageError as error:
                     log.warning("%s", printable(error), extra=MessageId.STORAGE.extra)
             return purged
-
-    def _warn(self, reasons: set[str]) -> None:
-        for text in sorted(reasons - self._said):
-            log.warning(
-                "recordings may be kept beyond their day: %s",
-                printable(text),
-                extra=MessageId.OVERDUE.extra,
-            )
-        self._said = frozenset(reasons)
 
 
 def _as_the_server(purged: Purged) -> Purged:

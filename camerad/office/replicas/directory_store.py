@@ -33,9 +33,9 @@ from camerad.container.recording_ids import is_id
 from camerad.office.replicas.replica_store import (
     Lock,
     ReplicaError,
-    ReplicasAwayError,
     StoredReplica,
     parse_name,
+    store_away,
 )
 from camerad.store import verified_copy
 
@@ -235,7 +235,7 @@ class DirectoryStore:
 
     def _check_there(self) -> None:
         if not file_status.is_directory(self._root, linked=True):
-            raise ReplicasAwayError(
+            raise store_away(
                 f"{self._root}: the directory of replicas is not there: mount the storage "
                 "that has it"
             )

@@ -17,7 +17,7 @@ from camerad.base.safe_read import read_plain
 from camerad.base.storage_errors import explaining
 from camerad.config.fields import ABSOLUTE_PATH, Matches
 from camerad.config.settings_reader import SettingsReader
-from camerad.office.replicas.replica_store import UnsafeStoreError
+from camerad.office.replicas.replica_store import unsafe_store
 
 SECTION: Final = "second_copy"
 _LARGEST: Final = 64 * 1024
@@ -139,14 +139,14 @@ def _is_loopback(endpoint: str) -> bool:
 def read_credentials(path: str) -> tuple[str, str]:
     """The office's id and secret at the store, from a file as AWS's tools have it.
 
-    Raises UnsafeStoreError if it is no such file, or others may read it, and StorageError. It never
+    Raises ReplicaError if it is no such file, or others may read it, and StorageError. It never
     repeats what stands there.
     """
     content = read_plain(path, "file with credentials", _LARGEST, linked=True)
     with explaining("look at the file", path):
         mode = os.stat(path).st_mode & 0o777
     if mode & _OTHERS:
-        raise UnsafeStoreError(
+        raise unsafe_store(
             f"{path}: other users can read these credentials (mode {mode:04o}): chmod 600 {path}, "
             "and get others from the store if another user can have copied them"
         )
@@ -155,10 +155,10 @@ def read_credentials(path: str) -> tuple[str, str]:
         parser.read_string(content.decode())
         found = parser["default"][_KEY_ID], parser["default"][_SECRET]
     except (UnicodeDecodeError, configparser.Error, KeyError):
-        raise UnsafeStoreError(
+        raise unsafe_store(
             f"{path}: this is no file with credentials: it needs the lines '[default]', "
             f"'{_KEY_ID} = ...' and '{_SECRET} = ...'"
         ) from None
     if not all(found):
-        raise UnsafeStoreError(f"{path}: {_KEY_ID} or {_SECRET} is empty; fill them in")
+        raise unsafe_store(f"{path}: {_KEY_ID} or {_SECRET} is empty; fill them in")
     return found

@@ -15,9 +15,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from enum import Enum
 from typing import Final, NamedTuple, Protocol
 
-from camerad.base.errors import EX_CONFIG, EX_TEMPFAIL, StorageError
+from camerad.base.errors import EX_CONFIG, EX_IOERR, EX_TEMPFAIL, StorageError
 from camerad.container.recording_files import SUFFIX
 from camerad.container.recording_ids import RecordingId, is_id
 from camerad.store.verified_copy import Digest
@@ -25,21 +26,35 @@ from camerad.store.verified_copy import Digest
 _NAME: Final = re.compile(rf"(?P<id>[^/]+)/(?P<final>[0-9a-f]{{64}}){re.escape(SUFFIX)}")
 
 
+class ReplicaFault(Enum):
+    """What is wrong with the store of replicas, with a command's exit code."""
+
+    REFUSED = EX_IOERR
+    """It refuses something, or fails."""
+    AWAY = EX_TEMPFAIL
+    """It does not answer just now."""
+    UNSAFE = EX_CONFIG
+    """It does not keep what a lock promises, or its credentials are not kept safe; no start mends
+    that."""
+
+
 class ReplicaError(StorageError):
-    """Error raised when the store of replicas refuses something, or fails."""
+    """Error raised when the store of replicas does not do what it should."""
+
+    def __init__(self, text: str, fault: ReplicaFault = ReplicaFault.REFUSED) -> None:
+        super().__init__(text)
+        self.fault: Final = fault
+        self.exit_code = fault.value  # type: ignore[misc]
 
 
-class ReplicasAwayError(ReplicaError):
-    """Error raised when that store does not answer just now."""
+def store_away(text: str) -> ReplicaError:
+    """The error where the store does not answer."""
+    return ReplicaError(text, ReplicaFault.AWAY)
 
-    exit_code = EX_TEMPFAIL
 
-
-class UnsafeStoreError(ReplicaError):
-    """Error raised when a store does not keep what a lock promises, or its credentials are not kept
-    safe; no start mends that."""
-
-    exit_code = EX_CONFIG
+def unsafe_store(text: str) -> ReplicaError:
+    """The error where no start mends what is wrong."""
+    return ReplicaError(text, ReplicaFault.UNSAFE)
 
 
 class Lock(NamedTuple):
@@ -101,7 +116,7 @@ class ReplicaStore(Protocol):
         """Remove what interrupted attempts left of a replica."""
 
     def probe(self) -> None:
-        """Try whether the lock holds. Raises UnsafeStoreError, with what to do, if it does not."""
+        """Try whether the lock holds. Raises ReplicaError, with what to do, if it does not."""
 
     def describe(self) -> str:
         """Which store it is, in words for people."""

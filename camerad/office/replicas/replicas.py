@@ -24,7 +24,8 @@ from camerad.office.replicas.directory_store import DirectoryStore
 from camerad.office.replicas.replica_lock import lock_at_ingest
 from camerad.office.replicas.replica_store import (
     Lock,
-    ReplicasAwayError,
+    ReplicaError,
+    ReplicaFault,
     ReplicaStore,
     name_of,
     read_back,
@@ -84,13 +85,15 @@ class Replicas:
     async def probe_at_start(self, threads: EventLoop, seconds: float) -> None:
         """Probe the store, and wait so long for its answer. A store that is away or hangs is
         logged, and nothing is acknowledged before it answers. threads: attached to the running
-        loop. Raises UnsafeStoreError and ReplicaError."""
+        loop. Raises ReplicaError."""
         asked = threads.in_thread(self.probe)
         await asyncio.wait((asked,), timeout=seconds)
         if asked.done():
             try:
                 asked.result()
-            except ReplicasAwayError as error:
+            except ReplicaError as error:
+                if error.fault is not ReplicaFault.AWAY:
+                    raise
                 _log.warning(
                     "%s. No recording is acknowledged until it answers",
                     printable(error),
@@ -110,7 +113,7 @@ class Replicas:
 
     def probe(self) -> None:
         """Try whether the store's lock holds, unless that was found out since the start. Raises
-        UnsafeStoreError, ReplicasAwayError and ReplicaError."""
+        ReplicaError."""
         with self._probing:
             if self._probed:
                 return
@@ -136,8 +139,9 @@ class Replicas:
             if lock.hold and self._is_locked(name):
                 lock = Lock(None)  # nothing has to stand in for it
             self.make(name, path, Digest(copied.sha256, copied.bytes), lock)
-        except ReplicasAwayError:
-            self._away.set()
+        except ReplicaError as error:
+            if error.fault is ReplicaFault.AWAY:
+                self._away.set()
             raise
         self.store_answered()
 

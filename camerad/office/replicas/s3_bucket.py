@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 from camerad.base.text import printable
 from camerad.office.replicas.replica_settings import S3Settings, read_credentials
-from camerad.office.replicas.replica_store import ReplicaError, ReplicasAwayError
+from camerad.office.replicas.replica_store import ReplicaError, store_away
 
 CONNECT_SECONDS: Final = 5
 READ_SECONDS: Final = 60
@@ -83,7 +83,7 @@ class Bucket:
 
     def call(self, action: str, operation: str, **arguments: Any) -> Any:
         """The answer to an operation of S3 on this bucket. action: in words for people. Raises
-        ReplicasAwayError if the store does not answer, and ReplicaError if it refuses."""
+        ReplicaError if the store does not answer, or refuses."""
         return self.do(action, lambda: self.order(operation, **arguments))
 
     def order(self, operation: str, **arguments: Any) -> Any:
@@ -132,7 +132,7 @@ class Bucket:
         except self.client_error as error:
             raise self._explained(action, error) from error
         except self._away as error:
-            raise ReplicasAwayError(
+            raise store_away(
                 f"{self}: cannot {action}: the store does not answer: {printable(error)}; see "
                 "whether it runs, and whether this computer reaches it"
             ) from error
@@ -149,7 +149,7 @@ class Bucket:
         said = f"{self}: cannot {action}: {printable(code)} {text}".rstrip()
         remedy = "see what the store's own log says"
         if status in _AWAY:
-            return ReplicasAwayError(f"{said}; {remedy}")
+            return store_away(f"{said}; {remedy}")
         if code == "NoSuchBucket":
             remedy = (
                 "make the bucket, with Object Lock, as docs/replicas.md says, or correct its name"

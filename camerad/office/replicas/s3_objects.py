@@ -30,8 +30,8 @@ from camerad.office.replicas.replica_store import (
     Lock,
     ReplicaError,
     StoredReplica,
-    UnsafeStoreError,
     parse_name,
+    unsafe_store,
 )
 from camerad.office.replicas.s3_bucket import Bucket, is_refused
 
@@ -234,8 +234,8 @@ class S3Objects:
         if self.lock_of_version(name, version).hold != on:
             raise self._without_lock(f"the legal hold of {name}")
 
-    def _without_lock(self, what: str) -> UnsafeStoreError:
-        return UnsafeStoreError(
+    def _without_lock(self, what: str) -> ReplicaError:
+        return unsafe_store(
             f"{self.bucket}: the store took {what} and does not have it: it does not know Object "
             "Lock; use another store"
         )

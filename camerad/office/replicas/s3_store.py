@@ -24,7 +24,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from camerad.base.clock import SECOND
-from camerad.office.replicas.replica_store import Lock, UnsafeStoreError
+from camerad.office.replicas.replica_store import Lock, ReplicaError, unsafe_store
 from camerad.office.replicas.s3_bucket import error_code, is_missing
 from camerad.office.replicas.s3_objects import COMPLIANCE, S3Objects
 
@@ -74,7 +74,7 @@ class S3Store(S3Objects):
                 "the bucket has no Object Lock, which only a new bucket can be given"
             )
         if found.get("Rule"):
-            raise UnsafeStoreError(
+            raise unsafe_store(
                 f"{bucket}: the bucket locks every object by a default retention, and a lock that "
                 "is too long makes lawful deletion impossible: remove that rule"
             )
@@ -174,7 +174,7 @@ class S3Store(S3Objects):
                     VersionId=version,
                 )
 
-    def _unsafe(self, why: str) -> UnsafeStoreError:
-        return UnsafeStoreError(
+    def _unsafe(self, why: str) -> ReplicaError:
+        return unsafe_store(
             f"{self.bucket}: {why}; use a store, and a bucket, whose lock holds (docs/replicas.md)"
         )

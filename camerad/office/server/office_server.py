@@ -188,7 +188,7 @@ class Vault:
     async def open(self) -> None:
         """Begin to answer. Cancelled, it leaves nothing open.
 
-        Raises StartError, OfficeKeyError, RegisterError, UnsafeStoreError and StorageError.
+        Raises StartError, OfficeKeyError, RegisterError, ReplicaError and StorageError.
         """
         self._threads.attach()
         try:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import random
+import time
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 from alert_helpers import (
@@ -17,18 +19,28 @@ from alert_helpers import (
     alert,
     office_facts,
 )
+from prometheus_client import CollectorRegistry
 
 from camerad.base.clock import DAY, SECOND, ManualClock
 from camerad.base.errors import StorageError
-from camerad.office.jobs import alert_delivery, alert_memory
+from camerad.office.jobs import alert_delivery
 from camerad.office.jobs.alert_channels import LogChannel
 from camerad.office.jobs.alert_delivery import (
     BETWEEN_SECONDS,
     CHECK_SECONDS,
+    DAILY,
+    DAILY_SLACK_US,
+    GONE_US,
     LAST_RETRY_SECONDS,
+    MESSAGE,
     AlertDelivery,
+    AlertStore,
+    Told,
+    after_looking,
+    after_telling,
+    is_daily_due,
+    untold,
 )
-from camerad.office.jobs.alert_memory import DAILY_SLACK_US
 from camerad.office.jobs.alert_rules import (
     AT_ONCE,
     Alert,
@@ -38,26 +50,16 @@ from camerad.office.jobs.alert_rules import (
     StoreFacts,
     decide,
 )
+from camerad.office.jobs.job_metrics import JobMetrics
 from camerad.office.server.alert_settings import NotifySettings
+from camerad.office.state.database import Database
+from camerad.office.state.state_tables import STATE
 from camerad.store.discrepancies import DiscrepancyKind
 from tests.breadth import breadth
 
 HOUR = DAY // 24
 URGENT = alert(AlertKind.STORAGE_FULL, "")
 WAITS = alert(AlertKind.CAMERA_NOT_SEEN, "a")
-
-
-class Counts:
-    """Counts as the metrics do."""
-
-    def __init__(self) -> None:
-        self.sent = self.failed = 0
-
-    def message_sent(self, channel: str, at_us: int) -> None:
-        self.sent += 1
-
-    def message_failed(self, channel: str) -> None:
-        self.failed += 1
 
 
 class Post:
@@ -69,10 +71,10 @@ class Post:
         self.clock = ManualClock(now_us=DAY, wall_us=NOW_US)
         self.settings = NotifySettings()
         self.present: tuple[Alert, ...] | None = ()
-        self.counts = Counts()
         self.restart()
 
     def restart(self) -> None:
+        self.metrics = CollectorRegistry()
         self.delivery = AlertDelivery(
             self.channel,
             lambda: self.present,
@@ -80,7 +82,13 @@ class Post:
             store=self.store,
             office="https://office.example",
             clock=self.clock,
-            watch=self.counts,
+            metrics=JobMetrics(self.metrics),
+        )
+
+    def counted(self, what: str) -> float | None:
+        """How many messages, by the metrics."""
+        return self.metrics.get_sample_value(
+            f"camerad_office_messages_{what}_total", {"channel": "post"}
         )
 
     def deliver(self, *present: Alert) -> float:
@@ -111,7 +119,7 @@ def test_what_cannot_wait_goes_at_once_and_the_rest_once_a_day(post: Post) -> No
     post.clock.advance(DAY)
     post.deliver(URGENT, WAITS)
     assert len(post.channel.sent) == 2, "both are known"
-    assert (post.counts.sent, post.counts.failed) == (2, 0)
+    assert (post.counted("sent"), post.counted("failed")) == (2, None)
 
 
 def test_a_flood_is_one_message_in_ten_minutes(post: Post) -> None:
@@ -145,7 +153,7 @@ def test_a_channel_that_fails_gets_it_when_it_works_again(
     with caplog.at_level(logging.WARNING):
         post.deliver(URGENT)
     assert caplog.text.count("another reason") == 1
-    assert post.counts.failed == 10
+    assert post.counted("failed") == 10
     post.channel.broken = ""
     post.clock.advance(LAST_RETRY_SECONDS * SECOND)
     post.deliver(URGENT)
@@ -307,6 +315,170 @@ def test_what_went_away_and_comes_back_is_told_again_at_most_once_a_day(post: Po
     assert len(post.channel.sent) == 9
 
 
+# ------------------------------------------------------------------------------------ the memory
+
+ONE = alert(about="one", state="s")
+
+
+def told(now_us: int = NOW_US) -> dict[str, Told]:
+    return after_telling({}, [ONE], now_us, daily=False)
+
+
+def daily_at(at_us: int) -> dict[str, Told]:
+    """The day's message was sent then."""
+    return {DAILY: Told("", at_us, at_us + 999 * DAY)}
+
+
+@pytest.fixture
+def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def went(away_us: int, back_us: int) -> dict[str, Told]:
+    """It was told, was not so at one time, and is so again at another one."""
+    return after_looking(after_looking(told(), [], away_us), [ONE], back_us)
+
+
+@pytest.mark.parametrize(
+    ("memory", "one", "after_us", "is_told"),
+    [
+        pytest.param({}, ONE, 0, True, id="new"),
+        pytest.param(told(), ONE, 0, False, id="told"),
+        pytest.param(told(), ONE, 7 * DAY - 1, False, id="not for its days"),
+        pytest.param(told(), ONE, 7 * DAY, True, id="again after them"),
+        pytest.param(told(), alert(about="one", state="t"), 0, True, id="another state"),
+        pytest.param(told(), alert(about="two"), 0, True, id="another one"),
+        pytest.param(
+            told(), alert(about="one", state="s", again_days=1), DAY, True, id="more often now"
+        ),
+        pytest.param(told(), ONE, -DAY, False, id="a clock that was set back a little"),
+        pytest.param(told(), ONE, -DAY - 1, True, id="or more: rather again"),
+        pytest.param(
+            went(NOW_US + 2 * DAY, NOW_US + 2 * DAY + GONE_US), ONE, 3 * DAY, True, id="back"
+        ),
+        pytest.param(
+            went(NOW_US + 2 * DAY, NOW_US + 2 * DAY + GONE_US - 1),
+            ONE,
+            3 * DAY,
+            False,
+            id="missing for a moment",
+        ),
+        pytest.param(
+            after_looking(told(), [], NOW_US + DAY, {ONE.kind}), ONE, 3 * DAY, False, id="unknown"
+        ),
+    ],
+)
+def test_it_is_told_when_it_is_new_or_due(
+    memory: dict[str, Told], one: Alert, after_us: int, is_told: bool
+) -> None:
+    now_us = NOW_US + after_us
+    assert bool(untold(memory, [one], now_us)) is is_told
+    again = after_telling(memory, [one], now_us, daily=False)
+    assert untold(again, [one], now_us + DAY - 1) == (), "what is told is known"
+
+
+def test_where_it_waits_for_the_day_s_message_that_may_come_sooner_than_the_last_one() -> None:
+    """As it does behind a late one, and on the day that has 23 hours."""
+    urgent = alert(AlertKind.STORAGE_FULL, "one", again_days=1)
+    waits = alert(about="two", again_days=1)
+    memory = after_telling({}, [urgent, waits], NOW_US, daily=True)
+    now_us = NOW_US + DAY - HOUR
+    assert untold(memory, [urgent, waits], now_us, daily=True) == (waits,)
+    assert untold(memory, [urgent, waits], now_us) == (), "in a log each has its own days"
+    assert untold(memory, [waits], NOW_US + 11 * HOUR, daily=True) == ()
+    back = went(NOW_US + HOUR, NOW_US + 2 * HOUR)
+    assert untold(back, [ONE], now_us, daily=True) == (ONE,), "what came back too"
+
+
+@pytest.mark.parametrize("percents", [(0, 100), (99, 100)], ids=["comes and goes", "full or not"])
+def test_what_changes_by_the_hour_is_told_twice_a_day_at_most(percents: tuple[int, int]) -> None:
+    """The percentage is of the free room as well, which goes up and down."""
+    memory: dict[str, Told] = {}
+    times = 0
+    for hour in range(3 * 24):
+        now_us = NOW_US + hour * HOUR
+        facts = office_facts(apart_fills=(("cam-1", percents[hour % 2]),))
+        present = decide(facts, NotifySettings())
+        memory = after_looking(memory, present, now_us)
+        news = untold(memory, present, now_us)
+        times += bool(news)
+        memory = after_telling(memory, news, now_us, daily=False)
+    assert 3 <= times <= 6
+
+
+def test_what_is_over_or_of_another_version_is_forgotten_after_its_days() -> None:
+    other = {"later:one": Told("", NOW_US, NOW_US + DAY)}
+    assert after_looking(other, [], NOW_US, frozenset(AlertKind))["later:one"].gone_us
+    memory = after_telling({**told(), **other}, [], NOW_US + 6 * DAY, daily=True)
+    assert memory.keys() == {ONE.key, MESSAGE, DAILY}
+    assert after_telling(memory, [], NOW_US + 7 * DAY, daily=True).keys() == {MESSAGE, DAILY}
+    assert after_telling(told(), [], NOW_US - DAY - 1, daily=False) == {}, "from the future"
+
+
+def test_the_day_s_message_is_due_once_a_day_and_late_rather_than_never(berlin: None) -> None:
+    at = round(datetime(2026, 11, 24, 7, 0).astimezone().timestamp()) * SECOND
+    assert is_daily_due(daily_at(at - DAY), at, "07:00")
+    assert not is_daily_due(daily_at(at - DAY), at - 1, "07:00")
+    assert not is_daily_due(daily_at(at), at + DAY - 1, "07:00")
+    assert is_daily_due(daily_at(at), at + 3 * DAY + HOUR, "07:00")
+    assert is_daily_due({}, at - HOUR, "07:00")
+    assert is_daily_due(daily_at(at + 2 * DAY), at + HOUR, "07:00"), "from the future"
+
+
+def test_the_day_on_which_clocks_are_set_has_one_message_too(berlin: None) -> None:
+    """29 March 2026 has 23 hours, 25 October has 25."""
+    for day in (datetime(2026, 3, 29), datetime(2026, 10, 25)):
+        sent = 0
+        before = datetime(day.year, day.month, day.day - 1, 7, 0, 30)
+        memory = daily_at(round(before.timestamp()) * SECOND)
+        for minutes in range(0, 26 * 60, 10):
+            now_us = round(day.timestamp() * SECOND) + minutes * 60 * SECOND
+            local = datetime.fromtimestamp(now_us / SECOND)
+            if local.date() == day.date() and is_daily_due(memory, now_us, "07:00"):
+                assert local.hour == 7
+                sent += 1
+                memory = after_telling(memory, [], now_us, daily=True)
+        assert sent == 1
+
+
+def exclude_each_other(one: AlertStore, other: AlertStore) -> None:
+    with one.claimed() as held, other.claimed() as also:
+        assert held and not also
+    with other.claimed() as held:
+        assert held
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+def test_two_servers_share_a_channel_s_memory_and_one_tells_at_a_time(
+    tmp_path: Path, engine: str, request: pytest.FixtureRequest
+) -> None:
+    url = f"sqlite:///{tmp_path}/state.sqlite"
+    if engine == "postgresql":
+        url = request.getfixturevalue("postgresql").make()
+    databases = [Database(url, STATE) for _ in range(2)]
+    one, other = (
+        AlertStore(lambda found=found: found, "smtp a@office.example")  # type: ignore[misc]
+        for found in databases
+    )
+    try:
+        assert one.load() == {}
+        one.save({}, told())
+        assert other.load() == told()
+        assert AlertStore(lambda: databases[0], "log").load() == {}, "each channel has its own"
+        exclude_each_other(one, other)
+        other.save(told(), told(NOW_US + DAY))
+        assert one.load() == told(NOW_US + DAY)
+        one.save(one.load(), {})
+        assert other.load() == {}
+    finally:
+        for database in databases:
+            database.close()
+
+
 # ------------------------------------------------------------------------------------ a year
 
 STEP_US = HOUR
@@ -445,13 +617,11 @@ def test_the_year_notices_a_memory_that_tells_twice_and_one_that_keeps_silent(
 ) -> None:
     """The judge of the test before would fail."""
     with monkeypatch.context() as patched:
-        patched.setattr(alert_delivery.alert_memory, "untold", lambda _, alerts, *__, **___: alerts)
+        patched.setattr(alert_delivery, "untold", lambda _, alerts, *__, **___: alerts)
         with pytest.raises(AssertionError, match="twice"):
             YearOfAlerts(0).live(60)
-    right = alert_memory.untold
+    right = alert_delivery.untold
     with monkeypatch.context() as patched:
-        patched.setattr(
-            alert_delivery.alert_memory, "untold", lambda *what, **how: right(*what, **how)[:1]
-        )
+        patched.setattr(alert_delivery, "untold", lambda *what, **how: right(*what, **how)[:1])
         with pytest.raises(AssertionError, match="forgotten"):
             YearOfAlerts(0).live(300)

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from camerad.evidence.holdings import directory_id
 from camerad.office.replicas.directory_store import DirectoryStore
 from camerad.office.replicas.replica_settings import ReplicaSettings, S3Settings
-from camerad.office.replicas.replica_store import UnsafeStoreError
+from camerad.office.replicas.replica_store import unsafe_store
 from camerad.office.server import office_server
 from camerad.office.server.office_settings import example
 from tests.unit.office.jobs.test_replica_server import final_of
@@ -102,7 +102,7 @@ def test_what_a_store_that_answers_late_says_of_its_lock_is_logged(
 
     def probe(_store: DirectoryStore) -> None:
         assert answers.wait(DEADLINE)
-        raise UnsafeStoreError("its lock does not hold")
+        raise unsafe_store("its lock does not hold")
 
     class Told(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 from aiohttp import ClientSession, web
-from alert_helpers import NOW_US, alert
+from alert_helpers import NOW_US, alert, office_facts
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -92,11 +92,11 @@ def test_what_is_so_is_shown_and_what_is_no_more_is_not() -> None:
     metrics.set_store(
         StoreFacts(NOW_US, here=6, deleted=1, differences=((DiscrepancyKind.MISSING, "a"),))
     )
-    metrics.set_storage(5, 9)
-    metrics.set_uploads(2, 3)
-    metrics.set_apart(4)
-    metrics.set_certificate_end(NOW_US)
-    metrics.set_alerts([alert(AlertKind.PUT_APART), alert(AlertKind.PUT_APART, "b")])
+    apart = tuple(("cam-1", str(number)) for number in range(4))
+    facts = office_facts(
+        free=5, total=9, unfinished=2, waiting=3, apart=apart, certificate_end_us=NOW_US
+    )
+    metrics.set_office(facts, [alert(AlertKind.PUT_APART), alert(AlertKind.PUT_APART, "b")])
     there = samples(metrics)
     assert there["camerad_office_recordings here"] == 6
     assert there["camerad_office_recordings held"] == 0
@@ -118,11 +118,13 @@ def test_what_is_so_is_shown_and_what_is_no_more_is_not() -> None:
 
 def test_cameras_are_shown_by_name_and_only_so_many() -> None:
     metrics = AllMetrics()
-    metrics.set_cameras([CameraSeen("k", "gone", NOW_US), CameraSeen("k", "never", None)])
-    metrics.set_cameras(
+    few = (CameraSeen("k", "gone", NOW_US), CameraSeen("k", "never", None))
+    metrics.set_office(office_facts(cameras=few), ())
+    many = tuple(
         CameraSeen(f"kid-{number}", f"cam-{number}", NOW_US + number)
         for number in range(MOST_CAMERAS + 50)
     )
+    metrics.set_office(office_facts(cameras=many), ())
     seen = [name for name in samples(metrics) if "last_seen" in name]
     assert len(seen) == MOST_CAMERAS
     assert "camerad_office_camera_last_seen_timestamp_seconds cam-0" in seen, "seen longest ago"

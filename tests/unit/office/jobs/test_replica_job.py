@@ -35,7 +35,7 @@ from camerad.office.replicas.directory_store import DirectoryStore
 from camerad.office.replicas.replica_lock import lock_at_ingest, lock_by_ledger
 from camerad.office.replicas.replica_store import (
     Lock,
-    ReplicasAwayError,
+    ReplicaFault,
     name_of,
     read_back,
 )
@@ -44,6 +44,7 @@ from camerad.office.server.cameras import Cameras
 from camerad.office.server.directory_locks import DirectoryLocks
 from camerad.store.disk import TakenError
 from camerad.store.locations import NotThereError, office_place
+from tests.unit.office.replicas.replica_scene import replica_fault
 
 OFFICE = SigningKey.generate()
 HOUR = DAY // 24
@@ -911,5 +912,5 @@ def test_what_has_no_replica_is_said(office: Office) -> None:
         office.restorer().restore("../x")
     away = office.second.with_name("unplugged")
     office.second.rename(away)
-    with pytest.raises(ReplicasAwayError):
+    with replica_fault(ReplicaFault.AWAY):
         office.restorer().restore(None)

@@ -9,7 +9,7 @@ from camerad.base.clock import DAY, ClockSource, Moment
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import RecordingState, Tombstone
 from camerad.ledger.timeline import Instant
-from camerad.office.jobs.replica_plan import LocalCopy, ReplicaPlan, hold_wanted, plan
+from camerad.office.jobs.replica_job import LocalCopy, ReplicaPlan, hold_wanted, plan
 from camerad.office.replicas.replica_store import Lock, StoredReplica, name_of
 
 FINAL = "ab" * 32

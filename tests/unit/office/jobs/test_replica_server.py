@@ -15,12 +15,12 @@ from s3_engines import S3Engine
 from camerad.cli.main import main
 from camerad.container.skeleton import skeleton
 from camerad.office.replicas.replica_settings import ReplicaSettings
-from camerad.office.replicas.replica_store import UnsafeStoreError, name_of, read_back
+from camerad.office.replicas.replica_store import ReplicaFault, name_of, read_back
 from camerad.office.server import office_settings
 from camerad.office.server.office_settings import ListenSettings
 from camerad.store import disk
 from camerad.store.locations import office_place
-from tests.unit.office.replicas.replica_scene import S3Scene
+from tests.unit.office.replicas.replica_scene import S3Scene, replica_fault
 from tests.unit.office.server.office_scene import OfficeScene
 
 
@@ -97,7 +97,7 @@ def test_on_a_bucket_whose_lock_does_not_hold_no_server_starts(
     scene: OfficeScene, bucket: S3Scene
 ) -> None:
     use(scene, bucket, bucket=bucket.engine.make_bucket(locked=False))
-    with pytest.raises(UnsafeStoreError, match="no Object Lock"), scene.serving():
+    with replica_fault(ReplicaFault.UNSAFE, match="no Object Lock"), scene.serving():
         pass
     bucket.store.close()
 

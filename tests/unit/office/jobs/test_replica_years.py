@@ -25,7 +25,7 @@ from camerad.office.jobs.periodic_job import JobFailedError
 from camerad.office.jobs.replica_job import ReplicaJob
 from camerad.office.jobs.retention_job import LOOK_SECONDS, RetentionJob
 from camerad.office.replicas.directory_store import DirectoryStore
-from camerad.office.replicas.replica_store import ReplicasAwayError, name_of
+from camerad.office.replicas.replica_store import ReplicaFault, name_of
 from camerad.office.replicas.replicas import Replicas
 from camerad.office.server.cameras import Cameras
 from camerad.office.server.directory_locks import DirectoryLocks
@@ -35,6 +35,7 @@ from camerad.store.locations import office_place
 from camerad.store.receipts import CopiedRecording
 from camerad.store.verified_copy import digest
 from tests.breadth import breadth
+from tests.unit.office.replicas.replica_scene import replica_fault
 
 SEED: Final = 20261128
 RECORDINGS: Final = breadth(25, 2000)
@@ -248,7 +249,7 @@ def test_o4_through_years_nothing_goes_early_and_nothing_late(tmp_path: Path) ->
             aways += 1
             away = world.second.with_name("unplugged")
             world.second.rename(away)
-            with pytest.raises(ReplicasAwayError):
+            with replica_fault(ReplicaFault.AWAY):
                 world.store.list_copies()
             world.live()
             away.rename(world.second)

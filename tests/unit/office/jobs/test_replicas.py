@@ -26,11 +26,11 @@ from camerad.office.replicas.directory_store import DirectoryStore
 from camerad.office.replicas.replica_settings import ReplicaSettings
 from camerad.office.replicas.replica_store import (
     Lock,
-    ReplicasAwayError,
-    UnsafeStoreError,
+    ReplicaFault,
     name_of,
     parse_name,
     read_back,
+    unsafe_store,
 )
 from camerad.office.replicas.replicas import Replicas, open_replicas
 from camerad.office.server.directory_locks import DirectoryLocks
@@ -38,7 +38,7 @@ from camerad.office.server.ingest import Ingest
 from camerad.store.locations import place_of
 from camerad.store.verified_copy import digest
 from tests.breadth import breadth
-from tests.unit.office.replicas.replica_scene import DirectoryScene, soon
+from tests.unit.office.replicas.replica_scene import DirectoryScene, replica_fault, soon
 
 
 class Office(Vault):
@@ -112,7 +112,7 @@ def test_a_store_that_is_away_leaves_no_receipt_and_the_next_attempt_makes_it(
     office.copies_made.probe()
     office.second.rename(office.second.with_name("unplugged"))
     declared = office.upload(path)
-    with pytest.raises(ReplicasAwayError, match="mount"):
+    with replica_fault(ReplicaFault.AWAY, match="mount"):
         office.ingest.take(KID, declared)
     assert office.ingest.receipt(KID, ONE) is None
     assert office.uploads.find_complete(KID, ONE) == declared, "the camera asks again"
@@ -140,7 +140,7 @@ def test_that_a_store_is_back_is_told_once_by_whoever_asks_it_next(
     for back in (worker.look, lambda: office.ingest.take(KID, second)):
         told.clear()
         office.second.rename(away)
-        with pytest.raises(ReplicasAwayError):
+        with replica_fault(ReplicaFault.AWAY):
             office.ingest.take(KID, first)
         with open_office_store(
             place_of(str(office.root)), office.key, office.clock, KEYS, lambda _: None
@@ -168,7 +168,7 @@ def test_what_the_ledger_knows_already_is_held_and_the_worker_locks_it_by_the_le
     declared = office.upload(path)
     away = office.second.with_name("unplugged")
     office.second.rename(away)
-    with pytest.raises(ReplicasAwayError):
+    with replica_fault(ReplicaFault.AWAY):
         office.ingest.take(KID, declared)
     place = place_of(str(office.root))
     with open_office_store(place, office.key, office.clock, KEYS, lambda _: None) as store:
@@ -284,12 +284,12 @@ def test_a_store_whose_lock_does_not_hold_is_refused_at_the_start_and_later(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unsafe(_: object) -> None:
-        raise UnsafeStoreError("it forgets")
+        raise unsafe_store("it forgets")
 
     monkeypatch.setattr(DirectoryStore, "probe", unsafe)
-    with pytest.raises(UnsafeStoreError):
+    with replica_fault(ReplicaFault.UNSAFE):
         office.copies_made.probe()
-    with pytest.raises(UnsafeStoreError):
+    with replica_fault(ReplicaFault.UNSAFE):
         probe_at_start(office)
 
 

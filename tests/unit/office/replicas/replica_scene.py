@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,12 +17,20 @@ from camerad.base import durable_files
 from camerad.base.clock import SECOND, ManualClock, SystemClock
 from camerad.office.replicas.directory_store import DirectoryStore
 from camerad.office.replicas.replica_settings import S3Settings
-from camerad.office.replicas.replica_store import ReplicaStore, name_of
+from camerad.office.replicas.replica_store import ReplicaError, ReplicaFault, ReplicaStore, name_of
 from camerad.office.replicas.s3_bucket import Bucket
 from camerad.office.replicas.s3_store import S3Store
 
 NAME = name_of("20261124T153000Z-000001-00000001", "ab" * 32)
 OTHER = name_of("20261124T153000Z-000002-00000002", "cd" * 32)
+
+
+@contextmanager
+def replica_fault(fault: ReplicaFault, match: str | None = None) -> Iterator[None]:
+    """A store does not do what it should, for this reason."""
+    with pytest.raises(ReplicaError, match=match) as caught:
+        yield
+    assert caught.value.fault is fault
 
 
 class Killed(BaseException):

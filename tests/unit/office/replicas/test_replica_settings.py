@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from camerad.office.replicas.replica_settings import S3Settings, read_credentials
-from camerad.office.replicas.replica_store import ReplicaError, UnsafeStoreError
+from camerad.office.replicas.replica_store import ReplicaError, ReplicaFault
 from camerad.office.replicas.s3_bucket import Bucket
 from camerad.office.server import office_settings
 from camerad.office.server.office_settings import OfficeFile, TlsSettings
+from tests.unit.office.replicas.replica_scene import replica_fault
 
 GOOD = "[default]\naws_access_key_id = who\naws_secret_access_key = hidden\n"
 
@@ -140,7 +141,7 @@ def test_credentials_that_are_none_or_open_to_others_are_a_mistake_and_not_repea
     (found,) = mistakes(tmp_path, base + s3(tmp_path))
     assert why in found
     assert "hidden" not in found
-    with pytest.raises(UnsafeStoreError):
+    with replica_fault(ReplicaFault.UNSAFE):
         read_credentials(str(path))
 
 

@@ -18,8 +18,7 @@ from camerad.office.replicas import directory_store, s3_objects
 from camerad.office.replicas.replica_store import (
     Lock,
     ReplicaError,
-    ReplicasAwayError,
-    UnsafeStoreError,
+    ReplicaFault,
     read_back,
 )
 from camerad.office.server.certificates import KeyPairFiles, make_authority, make_certificate
@@ -34,6 +33,7 @@ from tests.unit.office.replicas.replica_scene import (
     Scene,
     content,
     file_of,
+    replica_fault,
     soon,
 )
 
@@ -342,7 +342,7 @@ def test_with_a_copy_all_its_versions_and_marks_of_deletion_go(s3: S3Scene, tmp_
 
 def test_a_bucket_without_lock_or_with_one_of_its_own_is_refused(s3: S3Scene) -> None:
     plain = s3.reach(bucket=s3.engine.make_bucket(locked=False))
-    with pytest.raises(UnsafeStoreError, match="no Object Lock"):
+    with replica_fault(ReplicaFault.UNSAFE, match="no Object Lock"):
         plain.probe()
     plain.close()
     client = s3.engine.client()
@@ -352,7 +352,7 @@ def test_a_bucket_without_lock_or_with_one_of_its_own_is_refused(s3: S3Scene) ->
         ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": rule},
     )
     client.close()
-    with pytest.raises(UnsafeStoreError, match="by a default retention"):
+    with replica_fault(ReplicaFault.UNSAFE, match="by a default retention"):
         s3.store.probe()
 
 
@@ -371,7 +371,7 @@ def test_over_tls_only_the_authority_that_is_named_counts(s3: S3Scene, tmp_path:
         store.close()
         for ca in (Path(other.certificate), None):
             stranger = s3.reach(endpoint=endpoint, ca=ca)
-            with pytest.raises(ReplicasAwayError, match="certificate"):
+            with replica_fault(ReplicaFault.AWAY, match="certificate"):
                 stranger.list_copies()
             stranger.close()
 
@@ -383,7 +383,7 @@ LIES = [lie for lie in Lie if lie is not Lie.NOTHING]
 def test_a_store_that_takes_orders_and_forgets_them_is_refused(s3: S3Scene, lie: Lie) -> None:
     with lying_store(s3.engine.endpoint, lie) as endpoint:
         store = s3.reach(endpoint=endpoint)
-        with pytest.raises(UnsafeStoreError, match=r"use (another|a) store"):
+        with replica_fault(ReplicaFault.UNSAFE, match=r"use (another|a) store"):
             store.probe()
         store.close()
 
@@ -392,7 +392,7 @@ def test_a_store_that_does_not_answer_is_away_and_one_that_refuses_says_what_to_
     s3: S3Scene,
 ) -> None:
     away = s3.reach(endpoint=f"http://127.0.0.1:{free_port()}")
-    with pytest.raises(ReplicasAwayError, match="does not answer"):
+    with replica_fault(ReplicaFault.AWAY, match="does not answer"):
         away.list_copies()
     away.close()
     nowhere = s3.reach(bucket="there-is-none")
@@ -407,5 +407,5 @@ def test_a_store_that_does_not_answer_is_away_and_one_that_refuses_says_what_to_
         stranger.list_copies()
     stranger.close()
     s3.credentials.chmod(0o640)
-    with pytest.raises(UnsafeStoreError, match="chmod 600"):
+    with replica_fault(ReplicaFault.UNSAFE, match="chmod 600"):
         s3.reach()

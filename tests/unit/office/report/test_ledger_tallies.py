@@ -20,7 +20,8 @@ from camerad.container import jws
 from camerad.container.jws import JwsError
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.evidence.office_store import open_office_store
-from camerad.office.jobs.readings_job import AGAIN_SECONDS, LOOK_SECONDS, ReadingsJob
+from camerad.office.jobs.office_jobs import READINGS_SECONDS, ReadingsJob
+from camerad.office.jobs.periodic_job import LEAST_PAUSE_SECONDS
 from camerad.office.report import ledger_tallies
 from camerad.office.report.figures import ReportError
 from camerad.office.report.ledger_tallies import LedgerTallies
@@ -301,10 +302,10 @@ def test_two_at_once_exclude_each_other(office: Office) -> None:
         with pytest.raises(NotNowError):
             office.make()
         worker = office.job()
-        assert worker.look() == AGAIN_SECONDS
+        assert worker.look() == LEAST_PAUSE_SECONDS
     finally:
         os.close(claim)
-    assert worker.look() == LOOK_SECONDS
+    assert worker.look() == READINGS_SECONDS
     assert len(office.read()) == 1
 
 
@@ -335,7 +336,7 @@ def test_they_go_when_their_time_is_over_by_a_clock_that_can_be_trusted(office: 
 def test_without_a_ledger_there_is_nothing_to_keep(office: Office) -> None:
     assert not (office.root / "office" / "ledger").exists()
     worker = office.job()
-    assert worker.look() == LOOK_SECONDS
+    assert worker.look() == READINGS_SECONDS
     assert office.read() == []
 
 
