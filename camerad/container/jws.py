@@ -48,11 +48,7 @@ class JwsError(CameradError, ValueError):
     """Error raised when bytes are not a statement in its one spelling."""
 
 
-class SignatureError(JwsError):
-    """Error raised when a statement is not by the key that it names."""
-
-
-class UnknownKeyError(SignatureError):
+class UnknownKeyError(JwsError):
     """Error raised when a statement names a key that is not among the trusted ones."""
 
     def __init__(self, kid: str) -> None:
@@ -142,12 +138,12 @@ def spellings(part: bytes) -> tuple[bytes, ...]:
 
 
 def check(statement: Statement, keys: KeyRing) -> None:
-    """Raises UnknownKeyError or SignatureError unless one of `keys` signed the statement."""
+    """Raises UnknownKeyError, or another JwsError, unless one of `keys` signed the statement."""
     key = keys.get(statement.kid)
     if key is None:
         raise UnknownKeyError(statement.kid)
     if not key.verify(statement.signature, statement.signed):
-        raise SignatureError("the signature is not by the key that is named")
+        raise JwsError("the signature is not by the key that is named")
 
 
 def decode(statement: Statement, kind: str, payload: type[_T]) -> _T:

@@ -165,8 +165,8 @@ def sign_entry(
 
 
 def parse_entry(token: bytes, keys: KeyRing) -> Entry:
-    """The entry that a token is. Raises JwsError if it is none in its one spelling, SignatureError
-    if it is not by one of `keys`."""
+    """The entry that a token is. Raises JwsError if it is none in its one spelling by one of
+    `keys`."""
     statement = jws.parse(token)
     jws.check(statement, keys)
     return _taken_apart(statement)

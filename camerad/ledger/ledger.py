@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from camerad.base import durable_files, file_status
 from camerad.base.clock import DAY, Clock, Moment
-from camerad.base.errors import CameradError, StorageError
+from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
 from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey
@@ -49,7 +49,6 @@ from camerad.ledger.timeline import Ages
 __all__ = [
     "Entry",
     "Head",
-    "HeldError",
     "Ledger",
     "LedgerFinding",
     "LedgerState",
@@ -72,10 +71,6 @@ _URGENT: Final = (Deleted, StartedEntry, SettingsChanged, IdentityEntry)
 _OWN: Final = frozenset(
     {"epoch", "carried", "identity", "repaired", "damaged", "epoch_expired", "unread"}
 )
-
-
-class HeldError(CameradError, ValueError):
-    """Error raised for a tombstone of a recording that is held."""
 
 
 class Ledger:
@@ -168,7 +163,7 @@ class Ledger:
         kind, facts: see `camerad.ledger.entry_types`. happened: when it happened, in this boot, if
         that is not now. Ages count from the writing all the same, which is later.
 
-        Raises ValueError if these are not the facts of that kind, HeldError for the tombstone of a
+        Raises ValueError if these are not the facts of that kind, or for the tombstone of a
         held recording, and StorageError if the storage refuses it. Then nothing has happened, and
         the next entry takes its place. Only if the machine stops before there is a next one, the
         entry may be found after all.
@@ -382,7 +377,7 @@ class Ledger:
             if isinstance(facts, Deleted):
                 known = state.recordings.get(facts.id)
                 if known is not None and known.held:
-                    raise HeldError(f"{facts.id} is held and must not be deleted")
+                    raise ValueError(f"{facts.id} is held and must not be deleted")
             entry = entries.sign_entry(self._key, state.head, *self.now(), facts, happened=happened)
             after = state.with_entry(entry)
             line = entry.token + b"\n"

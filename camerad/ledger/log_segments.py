@@ -177,7 +177,7 @@ def make_checkpoint(key: SigningKey, closed: ClosedEpoch, boot_id: str, clock: M
 
 
 def parse_checkpoint(token: bytes, keys: KeyRing) -> Checkpoint:
-    """Raises JwsError or SignatureError unless this is a checkpoint by one of `keys`."""
+    """Raises JwsError unless this is a checkpoint by one of `keys`."""
     statement = jws.parse(token)
     jws.check(statement, keys)
     return jws.decode(statement, CHECKPOINT, Checkpoint)

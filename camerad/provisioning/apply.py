@@ -18,7 +18,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from camerad.base.errors import StorageError
+from camerad.base.errors import ConfigError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.state_file import StateFileError
 from camerad.config.provisioning import MAX_BYTES, NAME, Provisioning, Wifi
@@ -93,7 +93,7 @@ def camera_thumbprint(state_dir: str) -> str | None:
     holds that names one."""
     try:
         return identity.published(state_dir)[0].thumbprint
-    except identity.NoIdentityError:
+    except ConfigError:
         return None
     except (StorageError, KeyFileError) as error:
         _log.error("%s", error, extra=MessageId.PROVISION_REFUSED.extra)

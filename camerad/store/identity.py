@@ -34,13 +34,13 @@ import os
 import stat
 from collections.abc import Collection
 from itertools import count
-from typing import ClassVar, Final
+from typing import Final
 
 import msgspec
 
 from camerad.base import durable_files, file_status, state_file, storage_errors
 from camerad.base.erasing import erase
-from camerad.base.errors import EX_CONFIG, CameradError, StorageError
+from camerad.base.errors import ConfigError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.container.keys import KeyFileError, KeyRing, PublicKey, SigningKey, read_public_key
 from camerad.store.disk import StateDirectoryError
@@ -56,12 +56,6 @@ _CURRENT: Final = "current"
 _JWK: Final = ".jwk"
 _PRIVATE_MODE: Final = 0o600
 _LARGEST: Final = 64 * 1024
-
-
-class NoIdentityError(CameradError, LookupError):
-    """Error raised where no device has left its public key."""
-
-    exit_code: ClassVar[int] = EX_CONFIG
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -120,12 +114,12 @@ def confirm(state_dir: str, identity: Identity) -> None:
 def published(state_dir: str) -> tuple[PublicKey, list[PublicKey]]:
     """The device's public key, and those that it had before, as `load_or_create` left them.
 
-    Raises NoIdentityError if there are none, and KeyFileError if one cannot be read.
+    Raises ConfigError if there are none, and KeyFileError if one cannot be read.
     """
     directory = keys_directory(state_dir)
     thumbprints = _thumbprints(directory)
     if not thumbprints:
-        raise NoIdentityError(
+        raise ConfigError(
             f"{directory}: there is no device's key; start the camera once to make it, or name its "
             "state directory with --state"
         )

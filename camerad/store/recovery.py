@@ -316,7 +316,7 @@ class _Repair:
     def _holds(self, statement: jws.Statement) -> bool:
         try:
             jws.check(statement, KeyRing([self._key.public]))
-        except jws.SignatureError:
+        except jws.JwsError:
             return False
         return True
 

@@ -16,11 +16,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from camerad.base import durable_files
-from camerad.base.errors import StorageError
+from camerad.base.errors import ConfigError, StorageError
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.store import identity
 from camerad.store.disk import StateDirectoryError
-from camerad.store.identity import NoIdentityError, confirm, load_or_create
+from camerad.store.identity import confirm, load_or_create
 
 
 @pytest.fixture(autouse=True)
@@ -363,7 +363,7 @@ def test_a_damaged_public_half_of_old_keeps_nothing_from_working(
 
 
 def test_where_there_is_no_device_that_is_said(tmp_path: Path) -> None:
-    with pytest.raises(NoIdentityError, match="start the camera once"):
+    with pytest.raises(ConfigError, match="start the camera once"):
         identity.published(str(tmp_path))
 
 
