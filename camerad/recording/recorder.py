@@ -33,10 +33,10 @@ from msgspec.structs import replace
 from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.message_ids import MessageId
+from camerad.behaviour.budget import COMBINED_SECONDS
 from camerad.container.gaps import HOLE_US, NOT_STORED, STARTED_LATE, STOPPED_SHORT
 from camerad.container.recording_ids import RecordingId
 from camerad.container.statements import Microphone, RateChange, RecordingInfo, StageChange
-from camerad.recording import fragment_length
 from camerad.recording.assembly import Made, assemble
 from camerad.recording.audio_track import ALONE_US, NOTHING_HEARD, AudioTrack
 from camerad.recording.course import RecorderCourse, StopOrder
@@ -58,7 +58,15 @@ FAILED: Final = "failed"
 """Reason of an end, and of its gap, where a recording could not go on, but for the storage."""
 SETTINGS_CHANGED: Final = "encoder settings changed"
 """Reason of the end of a recording whose parameter sets ceased to fit."""
-
+FIRST_US: Final = 60_000
+"""Footage in the first fragment at least, and two pictures: what happened at the press is on the
+disk soon after. At 30 pictures a second two are enough, even if they come a bit unevenly."""
+DRAIN: Final = 4
+"""A fragment of the backlog is up to so many times as long as usual; a storage that needs the same
+time for every synchronisation then drains it faster."""
+KEEP_UP: Final = 2
+"""A slow storage gets so many times what comes while it is busy, so that it keeps up."""
+COMBINED_US: Final = round(COMBINED_SECONDS * SECOND)
 
 _T = TypeVar("_T")
 
@@ -255,11 +263,11 @@ class Recorder:
             until_us = None if stop is None else stop.at_us
             usual_us = shortest_us = self.plan.fragment_us
             if self._writing.commits:
-                longest_us = fragment_length.longest_us(
+                longest_us = longest_fragment_us(
                     usual_us, self._notes.slow_us, stopping=stop is not None
                 )
             else:
-                longest_us, shortest_us = fragment_length.first_bounds_us(
+                longest_us, shortest_us = first_bounds_us(
                     usual_us, self._cutter.nominal_us, begun=self._writing.begun
                 )
             course.turn()
@@ -418,3 +426,23 @@ def _tell(callback: Callable[[_T], None], what: _T) -> None:
             "the callback of this recording failed",
             extra=MessageId.MISTAKE.extra,
         )
+
+
+def first_bounds_us(usual_us: int, nominal_us: int, *, begun: bool) -> tuple[int, int]:
+    """The longest and the shortest first fragment. usual_us: of a fragment, nominal_us: of a
+    picture. begun: there is a file; before that a single picture makes one."""
+    # The second picture is whole once the third is there, however few a second.
+    return usual_us, max(1, FIRST_US - nominal_us) if begun else 0
+
+
+def longest_fragment_us(usual_us: int, slow_us: int | None, *, stopping: bool) -> int:
+    """How much of a backlog goes into one fragment. A storage that is slow over each of them is
+    given more at once; when the stop has come, which it has little time for, whatever waits.
+
+    usual_us: of a fragment. slow_us: how long the storage takes over one; None: it is not slow.
+    """
+    drained_us = DRAIN * usual_us
+    if slow_us is None:
+        return drained_us
+    wanted_us = COMBINED_US if stopping else KEEP_UP * slow_us
+    return max(drained_us, min(wanted_us, COMBINED_US))

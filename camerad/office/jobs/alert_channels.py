@@ -12,6 +12,8 @@ import logging
 import smtplib
 import socket
 import ssl
+import threading
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
@@ -21,7 +23,6 @@ from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import EX_UNAVAILABLE, CameradError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import read_plain
-from camerad.base.send_deadline import deadline
 from camerad.base.text import printable
 from camerad.office.jobs.alert_message import AlertMessage, title_of
 from camerad.office.jobs.alert_rules import LOGGED_ELSEWHERE
@@ -35,6 +36,8 @@ WHOLE_SECONDS: Final = 120.0
 """and for all of it."""
 _LONGEST_LOGIN: Final = 4096
 _HINT: Final = "see notify.smtp in the office's settings"
+_AGAIN_SECONDS: Final = 1.0
+"""While TLS begins, one socket takes the place of another, and neither can be shut down."""
 
 
 class ChannelError(CameradError, ConnectionError):
@@ -197,3 +200,31 @@ def _login(path: str) -> tuple[str, str]:
 def _said(answer: bytes | str) -> str:
     text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
     return printable(text)[:200]
+
+
+@contextlib.contextmanager
+def deadline(seconds: float, connection: Callable[[], socket.socket | None]) -> Iterator[None]:
+    """Shut a connection to a mail server down after so many seconds, so that whatever waits for it
+    fails with OSError, and each that takes its place after that. connection: the socket in use,
+    which may be made meanwhile; None if there is none.
+
+    A timeout of the standard library counts each wait by itself, so a peer that sends one byte now
+    and then would hold a thread for ever.
+    """
+    over = threading.Event()
+
+    def end() -> None:
+        left = seconds
+        while not over.wait(left):
+            left = _AGAIN_SECONDS
+            there = connection()
+            if there is not None:
+                with contextlib.suppress(OSError):
+                    # Below TLS, which another thread may be in the middle of.
+                    socket.socket.shutdown(there, socket.SHUT_RDWR)
+
+    threading.Thread(target=end, daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()

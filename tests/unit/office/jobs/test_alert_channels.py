@@ -22,9 +22,8 @@ from hw_mocks.free_port import free_port
 from msgspec.structs import replace
 
 from camerad.base.clock import ManualClock
-from camerad.base.send_deadline import deadline
 from camerad.office.jobs import alert_channels
-from camerad.office.jobs.alert_channels import Channel, ChannelError, SmtpChannel
+from camerad.office.jobs.alert_channels import Channel, ChannelError, SmtpChannel, deadline
 from camerad.office.jobs.alert_message import compose
 from camerad.office.jobs.alert_rules import AlertKind
 from camerad.office.server.alert_settings import SmtpSettings
