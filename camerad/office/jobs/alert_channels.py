@@ -25,7 +25,6 @@ from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import read_plain
 from camerad.base.text import printable
 from camerad.office.jobs.alert_message import AlertMessage, title_of
-from camerad.office.jobs.alert_rules import LOGGED_ELSEWHERE
 from camerad.office.server.alert_settings import SmtpSettings
 
 log = logging.getLogger(__name__)
@@ -68,7 +67,7 @@ class LogChannel:
     def send(self, message: AlertMessage) -> None:
         """Log each alert that nothing else logs."""
         for one, line in zip(message.alerts, message.lines, strict=True):
-            if one.kind not in LOGGED_ELSEWHERE:
+            if not one.logged_elsewhere:
                 title = title_of(one.kind, message.language)
                 log.warning("%s: %s", title, line, extra=MessageId.ALERT.extra)
 

@@ -41,8 +41,10 @@ from camerad.office.jobs.alert_rules import Alert, AlertKind, kind_of
 from camerad.office.jobs.job_metrics import JobMetrics
 from camerad.office.jobs.periodic_job import LogOnce
 from camerad.office.server.alert_settings import NotifySettings
-from camerad.office.state.database import Database
+from camerad.office.state.database import WAIT_SECONDS
+from camerad.office.state.office_state import OfficeState
 from camerad.office.state.state_tables import alerts_told
+from camerad.office.state.waiting_room import LockHeldError
 
 log = logging.getLogger(__name__)
 
@@ -81,30 +83,27 @@ _FOR_EVER: Final = (1 << 62) - 1
 
 
 class AlertStore:
-    """The memory of one channel, in the office's database. database: opens it; a database that is
-    away, or whose library is missing, keeps no server from starting. channel: its name there."""
+    """The memory of one channel, in the office's database. channel: its name there. Raises
+    StorageError and LockHeldError."""
 
-    def __init__(self, database: Callable[[], Database], channel: str) -> None:
-        self._database = database
+    def __init__(self, state: OfficeState, channel: str) -> None:
+        self._state = state
         self._channel = channel
 
     def claimed(self) -> contextlib.AbstractContextManager[bool]:
-        """Exclude other servers; yields False, at once, if one of them tells just now. Raises
-        DatabaseUnavailableError."""
-        return self._database().claiming(f"alerts {self._channel}", wait=False)
+        """Exclude other servers; yields False, at once, if one of them tells just now."""
+        return self._state.claiming(f"alerts {self._channel}")
 
     def load(self) -> dict[str, Told]:
-        """What was told. Raises DatabaseUnavailableError and DatabaseDamagedError."""
-        database = self._database()
-        database.prepare()
+        """What was told."""
         table = alerts_told.c
         asked = select(table.key, table.state, table.told_us, table.again_us, table.gone_us)
-        with database.reading() as rows:
+        with self._state.reading() as rows:
             found = rows.execute(asked.where(table.channel == self._channel))
             return {row[0]: Told(*row[1:]) for row in found}
 
     def save(self, before: Memory, after: Memory) -> None:
-        """Make of one memory the other, in one transaction. Raises as `load`."""
+        """Make of one memory the other, in one transaction."""
         table = alerts_told.c
         changed = [key for key in {*before, *after} if before.get(key) != after.get(key)]
         new = [
@@ -112,7 +111,7 @@ class AlertStore:
             for key in changed
             if key in after
         ]
-        with self._database().writing(alone=False) as rows:
+        with self._state.noting(WAIT_SECONDS) as rows:
             for key in changed:
                 rows.execute(
                     delete(alerts_told).where(table.channel == self._channel, table.key == key)
@@ -170,7 +169,7 @@ class AlertDelivery:
         with contextlib.ExitStack() as stack:
             try:
                 alone = stack.enter_context(self._store.claimed())
-            except StorageError:
+            except (StorageError, LockHeldError):
                 alone = True
             yield alone
 
@@ -190,7 +189,7 @@ class AlertDelivery:
         """What was told, by any server; None if that cannot be read."""
         try:
             return self._store.load()
-        except StorageError as error:
+        except (StorageError, LockHeldError) as error:
             if not self._unsaved:
                 log.warning(
                     "%s; everything is told again", printable(error), extra=MessageId.ALERT.extra

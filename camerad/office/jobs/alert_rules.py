@@ -35,7 +35,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -64,6 +64,9 @@ APART: Final = "office/apart"
 CAMERAS: Final = "cameras"
 STORAGE: Final = "storage"
 """Parts of the facts that may be unread; others are no reason for an alert of their own."""
+_STORE: Final = "store"
+_CLOCK: Final = "clock"
+"""Parts that are not known without a look at the store, and without a trusted clock."""
 
 
 class AlertKind(StrEnum):
@@ -87,28 +90,35 @@ class AlertKind(StrEnum):
     TEST = "test"
 
 
-AT_ONCE: Final = frozenset(
-    {
-        AlertKind.NOT_AUTHENTIC,
-        AlertKind.PUT_APART,
-        AlertKind.APART_FILLS,
-        AlertKind.DELETION_BLOCKED,
-        AlertKind.DELETION_STANDS_STILL,
-        AlertKind.REPLICAS,
-        AlertKind.STORAGE_FAILS,
-        AlertKind.STORAGE_FULL,
-    }
-)
-"""A person has to act: these do not wait for the day's message."""
-LOGGED_ELSEWHERE: Final = frozenset(
-    {
-        AlertKind.NOT_AUTHENTIC,
-        AlertKind.PUT_APART,
-        AlertKind.DELETION_BLOCKED,
-        AlertKind.REPLICAS,
-    }
-)
-"""The part that finds these logs them, with all details; the log as a channel leaves them out."""
+class _Kind(NamedTuple):
+    """at_once: a person has to act, so it does not wait for the day's message. logged: the part
+    that finds it logs it with all details, so the log as a channel leaves it out. parts: of the
+    facts that it follows from; where one is not known, that there is no such alert does not mean
+    that all is well."""
+
+    at_once: bool = False
+    logged: bool = False
+    parts: tuple[str, ...] = ()
+
+
+_KINDS: Final = {
+    AlertKind.NOT_AUTHENTIC: _Kind(at_once=True, logged=True, parts=(_STORE,)),
+    AlertKind.PUT_APART: _Kind(at_once=True, logged=True, parts=(APART,)),
+    AlertKind.APART_FILLS: _Kind(at_once=True, parts=(APART,)),
+    AlertKind.DELETION_BLOCKED: _Kind(at_once=True, logged=True, parts=(_STORE,)),
+    AlertKind.DELETION_STANDS_STILL: _Kind(at_once=True),
+    AlertKind.REPLICAS: _Kind(at_once=True, logged=True),
+    AlertKind.STORAGE_FAILS: _Kind(at_once=True),
+    AlertKind.STORAGE_FULL: _Kind(at_once=True, parts=(STORAGE,)),
+    AlertKind.STORAGE_LOW: _Kind(parts=(STORAGE,)),
+    AlertKind.CERTIFICATE_ENDS: _Kind(parts=(_CLOCK,)),
+    AlertKind.MISMATCH: _Kind(parts=(_STORE,)),
+    AlertKind.CAMERA_NOT_SEEN: _Kind(parts=(CAMERAS, _CLOCK)),
+    AlertKind.MARKED_EXPIRES: _Kind(parts=(_STORE,)),
+    AlertKind.HOLD_ENDS: _Kind(parts=(_STORE,)),
+    AlertKind.HELD_BEYOND_DAY: _Kind(parts=(_STORE,)),
+    AlertKind.TEST: _Kind(),
+}
 _GRAVITY: Final = {kind: number for number, kind in enumerate(AlertKind)}
 
 
@@ -141,7 +151,12 @@ class Alert(msgspec.Struct, frozen=True):
     @property
     def at_once(self) -> bool:
         """Whether it does not wait for the day's message."""
-        return self.kind in AT_ONCE
+        return _KINDS[self.kind].at_once
+
+    @property
+    def logged_elsewhere(self) -> bool:
+        """Whether the part that found it logs it."""
+        return _KINDS[self.kind].logged
 
 
 class DatedRecording(msgspec.Struct, frozen=True):
@@ -230,35 +245,14 @@ _REASONS_ABOUT_ONE: Final = {
 _ABOUT_THE_CLOCK: Final = (ReasonKind.CLOCK, ReasonKind.YEARS)
 
 
-_BY_STORE: Final = frozenset(
-    {
-        AlertKind.NOT_AUTHENTIC,
-        AlertKind.DELETION_BLOCKED,
-        AlertKind.MISMATCH,
-        AlertKind.MARKED_EXPIRES,
-        AlertKind.HOLD_ENDS,
-        AlertKind.HELD_BEYOND_DAY,
-    }
-)
-_BY_CLOCK: Final = frozenset({AlertKind.CERTIFICATE_ENDS, AlertKind.CAMERA_NOT_SEEN})
-_BY_PART: Final = {
-    APART: frozenset({AlertKind.PUT_APART, AlertKind.APART_FILLS}),
-    CAMERAS: frozenset({AlertKind.CAMERA_NOT_SEEN}),
-    STORAGE: frozenset({AlertKind.STORAGE_FULL, AlertKind.STORAGE_LOW}),
-}
-
-
 def find_unknown(facts: OfficeFacts) -> frozenset[AlertKind]:
-    """Kinds of which these facts say nothing: that there is no such alert does not mean that all
-    is well."""
-    found: set[AlertKind] = set()
+    """Kinds of which these facts say nothing."""
+    unknown = {*facts.unread}
     if facts.store is None:
-        found |= _BY_STORE
+        unknown.add(_STORE)
     if not facts.trusted:
-        found |= _BY_CLOCK
-    for part in facts.unread:
-        found |= _BY_PART.get(part, frozenset())
-    return frozenset(found)
+        unknown.add(_CLOCK)
+    return frozenset(kind for kind, one in _KINDS.items() if unknown.intersection(one.parts))
 
 
 def kind_of(key: str) -> AlertKind | None:
@@ -297,119 +291,80 @@ def _of_store(facts: OfficeFacts, settings: NotifySettings) -> Iterator[Alert]:
     if store is None:
         return
     for what, recording in store.differences:
-        detail = _NOT_AUTHENTIC.get(what)
-        kind = AlertKind.MISMATCH if detail is None else AlertKind.NOT_AUTHENTIC
-        detail = str(what) if detail is None else detail
+        detail = _NOT_AUTHENTIC.get(what, str(what))
+        kind = AlertKind.NOT_AUTHENTIC if what in _NOT_AUTHENTIC else AlertKind.MISMATCH
         yield Alert(kind, recording, again, detail, detail, recording=recording)
     for why, subject in store.reasons:
-        detail = _REASONS_ABOUT_ONE.get(why)
-        if detail is not None:
-            kind = AlertKind.NOT_AUTHENTIC
-            yield Alert(kind, subject, again, detail, detail, recording=subject)
+        found = _REASONS_ABOUT_ONE.get(why)
+        if found is not None:
+            yield Alert(AlertKind.NOT_AUTHENTIC, subject, again, found, found, recording=subject)
         elif why is not ReasonKind.NOT_TAKEN_OVER:  # that is over with the next look
             about = why if why in _ABOUT_THE_CLOCK else f"{why}:{subject}"
-            yield Alert(
-                AlertKind.DELETION_BLOCKED, about, again, detail=str(why), recording=subject
-            )
+            kind, detail = AlertKind.DELETION_BLOCKED, str(why)
+            yield Alert(kind, about, again, detail=detail, recording=subject)
+    soon_us = facts.now_us + settings.before_days * DAY
     for one in store.marked:
-        days = max(0, -(-(one.due_us - facts.now_us) // DAY))
-        if days <= settings.before_days:
-            yield _dated(AlertKind.MARKED_EXPIRES, one, again, days)
+        if one.due_us <= soon_us:
+            yield _dated(AlertKind.MARKED_EXPIRES, one, again, facts)
     for one in store.hold_ends:
-        days = max(0, -(-(one.due_us - facts.now_us) // DAY))
-        if days <= settings.before_days:
+        if one.due_us <= soon_us:
             # Another end is another alert: a person who put it off is alerted before the new one.
             # It ends as a day begins; the one before is the last on which it is held.
-            yield replace(
-                _dated(AlertKind.HOLD_ENDS, one, again, days),
-                state=str(one.due_us),
-                at_us=one.due_us - 1,
-            )
+            ends = _dated(AlertKind.HOLD_ENDS, one, again, facts)
+            yield replace(ends, state=str(one.due_us), at_us=one.due_us - 1)
     for one in store.held_beyond:
-        days = max(0, (facts.now_us - one.due_us) // DAY)
-        yield _dated(AlertKind.HELD_BEYOND_DAY, one, HELD_AGAIN_DAYS, days)
+        yield _dated(AlertKind.HELD_BEYOND_DAY, one, HELD_AGAIN_DAYS, facts)
 
 
-def _dated(kind: AlertKind, one: DatedRecording, again_days: int, days: int) -> Alert:
-    return Alert(
-        kind,
-        one.id,
-        again_days,
-        camera=one.camera,
-        recording=one.id,
-        at_us=one.due_us,
-        number=days,
-    )
+def _dated(kind: AlertKind, one: DatedRecording, again_days: int, facts: OfficeFacts) -> Alert:
+    """number: whole days since the day of it; 0 before."""
+    dated = Alert(kind, one.id, again_days, camera=one.camera, recording=one.id, at_us=one.due_us)
+    return replace(dated, number=max(0, (facts.now_us - one.due_us) // DAY))
 
 
 def _of_office(facts: OfficeFacts, settings: NotifySettings) -> Iterator[Alert]:
-    again = settings.again_days
     for camera, file in facts.apart:
-        yield Alert(
-            AlertKind.PUT_APART, f"{camera}:{file}", APART_AGAIN_DAYS, camera=camera,
-            recording=file,
-        )  # fmt: skip
+        about = f"{camera}:{file}"
+        kind = AlertKind.PUT_APART
+        yield Alert(kind, about, APART_AGAIN_DAYS, camera=camera, recording=file)
     for camera, percent in facts.apart_fills:
         if percent >= APART_FILLS_PERCENT:
             # Each has a separate key: a place that is full in turns with the free room is told
             # once a day as that, and once as one that fills.
             full = "full" if percent >= 100 else ""
-            yield Alert(
-                AlertKind.APART_FILLS,
-                f"{camera}:{full}" if full else camera,
-                1,
-                state=full,
-                detail="" if camera else "all",
-                camera=camera,
-                number=percent,
-            )
+            about = f"{camera}:{full}" if full else camera
+            detail = "" if camera else "all"
+            kind = AlertKind.APART_FILLS
+            yield Alert(kind, about, 1, full, detail, camera=camera, number=percent)
     for part in facts.unread:
         yield Alert(AlertKind.STORAGE_FAILS, part, 1, detail=part)
     if facts.replicas_fail:
         yield Alert(AlertKind.REPLICAS, "", 1)
     percent = 100 * facts.free // facts.total if facts.total else 100
     if facts.free < facts.reserve:
-        yield Alert(
-            AlertKind.STORAGE_FULL,
-            "",
-            1,
-            detail=room(facts.free),
-            number=facts.reserve >> 30,
-            place=facts.directory,
-        )
+        full, number = room(facts.free), facts.reserve >> 30
+        kind, place = AlertKind.STORAGE_FULL, facts.directory
+        yield Alert(kind, "", 1, detail=full, number=number, place=place)
     elif percent < settings.free_percent:
-        yield Alert(AlertKind.STORAGE_LOW, "", again, number=percent)
-    if (
-        facts.trusted
-    ):  # by a clock that may be wrong, every camera is away, and no certificate holds
+        yield Alert(AlertKind.STORAGE_LOW, "", settings.again_days, number=percent)
+    if facts.trusted:  # else every camera may be away, and no certificate hold
         yield from _of_times(facts, settings)
 
 
 def _of_times(facts: OfficeFacts, settings: NotifySettings) -> Iterator[Alert]:
-    days = (facts.certificate_end_us - facts.now_us) // DAY
+    end_us = facts.certificate_end_us
+    days = (end_us - facts.now_us) // DAY
     if days <= CERTIFICATE_DAYS:
-        yield Alert(
-            AlertKind.CERTIFICATE_ENDS,
-            "",
-            1 if days <= CERTIFICATE_DAILY_DAYS else 7,
-            state=str(facts.certificate_end_us),
-            detail="over" if facts.certificate_end_us <= facts.now_us else "",
-            at_us=facts.certificate_end_us,
-            number=max(0, days),
-        )
+        again = 1 if days <= CERTIFICATE_DAILY_DAYS else 7
+        over = "over" if end_us <= facts.now_us else ""
+        certificate = Alert(AlertKind.CERTIFICATE_ENDS, "", again, str(end_us), over, at_us=end_us)
+        yield replace(certificate, number=max(0, days))
     for one in facts.cameras:
         since_us = one.known_us if one.seen_us is None else one.seen_us
         if since_us is None:
             continue
         away = (facts.now_us - since_us) // DAY
         if away >= settings.not_seen_days:
-            yield Alert(
-                AlertKind.CAMERA_NOT_SEEN,
-                one.kid,
-                settings.again_days,
-                state=str(since_us // DAY),
-                detail="never" if one.seen_us is None else "",
-                camera=one.name,
-                at_us=since_us,
-                number=away,
-            )
+            state, never = str(since_us // DAY), "never" if one.seen_us is None else ""
+            unseen = Alert(AlertKind.CAMERA_NOT_SEEN, one.kid, settings.again_days, state, never)
+            yield replace(unseen, camera=one.name, at_us=since_us, number=away)

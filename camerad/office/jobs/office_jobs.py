@@ -22,7 +22,6 @@ Each is `camerad.office.jobs.periodic_job`, so each has a separate thread.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Collection
 from typing import Final
 
@@ -55,10 +54,8 @@ from camerad.office.server.report_settings import ReportSettings
 from camerad.office.server.start_check import check_directory
 from camerad.office.server.upload_files import Declaration
 from camerad.office.server.uploads import Uploads
-from camerad.office.state.database import Database
-from camerad.office.state.database_settings import state_url, url_of
+from camerad.office.state.database_settings import url_of
 from camerad.office.state.office_state import OfficeState
-from camerad.office.state.state_tables import STATE
 from camerad.store.locations import office_place
 
 log = logging.getLogger(__name__)
@@ -86,8 +83,6 @@ class OfficeJobs:
         self._clock = clock
         self._tidy = tidy
         self._metrics: JobMetrics
-        self._state: Database | None = None
-        self._opening = threading.Lock()
         self._works: list[PeriodicJob] = []
         self._index: IndexJob | None = None
         self._replicas: ReplicaJob | None = None
@@ -107,8 +102,6 @@ class OfficeJobs:
         if self._replicas is not None:
             self._replicas.end()
         end_all(self._works, self._clock, seconds)
-        if self._state is not None:
-            self._state.close()
 
     def prepare(self, parts: ServerParts) -> None:
         """Put the jobs together."""
@@ -170,9 +163,9 @@ class OfficeJobs:
             self._add_work("copying", self._replicas.copy, LEAST_PAUSE_SECONDS)
         if self._tidy is not None:
             self._add_work("desk", self._tidy, LEAST_PAUSE_SECONDS)
-        self._add_channels(watch)
+        self._add_channels(watch, parts.state)
 
-    def _add_channels(self, watch: AlertWatch) -> None:
+    def _add_channels(self, watch: AlertWatch, state: OfficeState) -> None:
         settings, clock = self._settings, self._clock
         channels: list[Channel] = [LogChannel()]
         if (smtp := settings.notify.smtp) is not None:
@@ -183,19 +176,13 @@ class OfficeJobs:
                 channel,
                 watch.present,
                 settings.notify,
-                store=AlertStore(self._open_state, f"{channel.name} {channel.recipient}".strip()),
+                store=AlertStore(state, f"{channel.name} {channel.recipient}".strip()),
                 office=settings.url,
                 clock=clock,
                 metrics=self._metrics,
                 unknown=watch.unknown,
             )
             self._add_work(CHANNELS + channel.name, delivery.deliver, away=True)
-
-    def _open_state(self) -> Database:
-        with self._opening:
-            if self._state is None:
-                self._state = Database(state_url(self._settings.index, self._directory), STATE)
-            return self._state
 
     def _add_work(
         self,

@@ -94,6 +94,13 @@ class OfficeState:
         with self._database.writing(alone=False, seconds=seconds) as rows:
             yield rows
 
+    @contextlib.contextmanager
+    def claiming(self, name: str) -> Iterator[bool]:
+        """Hold the claim of a name, if no one else does; see `Database.claiming`."""
+        self.open()
+        with self._database.claiming(name, wait=False) as held:
+            yield held
+
     def close(self) -> None:
         """Close its connections."""
         self._database.close()

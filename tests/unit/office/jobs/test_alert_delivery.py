@@ -42,7 +42,6 @@ from camerad.office.jobs.alert_delivery import (
     untold,
 )
 from camerad.office.jobs.alert_rules import (
-    AT_ONCE,
     Alert,
     AlertKind,
     CameraSeen,
@@ -52,8 +51,8 @@ from camerad.office.jobs.alert_rules import (
 )
 from camerad.office.jobs.job_metrics import JobMetrics
 from camerad.office.server.alert_settings import NotifySettings
-from camerad.office.state.database import Database
-from camerad.office.state.state_tables import STATE
+from camerad.office.server.state_import import open_state
+from camerad.office.state.database_settings import IndexSettings
 from camerad.store.discrepancies import DiscrepancyKind
 from tests.breadth import breadth
 
@@ -456,27 +455,22 @@ def exclude_each_other(one: AlertStore, other: AlertStore) -> None:
 def test_two_servers_share_a_channel_s_memory_and_one_tells_at_a_time(
     tmp_path: Path, engine: str, request: pytest.FixtureRequest
 ) -> None:
-    url = f"sqlite:///{tmp_path}/state.sqlite"
-    if engine == "postgresql":
-        url = request.getfixturevalue("postgresql").make()
-    databases = [Database(url, STATE) for _ in range(2)]
-    one, other = (
-        AlertStore(lambda found=found: found, "smtp a@office.example")  # type: ignore[misc]
-        for found in databases
-    )
+    url = None if engine == "sqlite" else request.getfixturevalue("postgresql").make()
+    states = [open_state(IndexSettings(url), str(tmp_path)) for _ in range(2)]
+    one, other = (AlertStore(state, "smtp a@office.example") for state in states)
     try:
         assert one.load() == {}
         one.save({}, told())
         assert other.load() == told()
-        assert AlertStore(lambda: databases[0], "log").load() == {}, "each channel has its own"
+        assert AlertStore(states[0], "log").load() == {}, "each channel has its own"
         exclude_each_other(one, other)
         other.save(told(), told(NOW_US + DAY))
         assert one.load() == told(NOW_US + DAY)
         one.save(one.load(), {})
         assert other.load() == {}
     finally:
-        for database in databases:
-            database.close()
+        for state in states:
+            state.close()
 
 
 # ------------------------------------------------------------------------------------ a year
@@ -607,7 +601,7 @@ def test_through_a_year_nothing_is_told_twice_and_nothing_is_forgotten(seed: int
     at_once = sum(
         len(times)
         for (key, _), times in year.told.items()
-        if key.partition(":")[0] in {str(kind) for kind in AT_ONCE}
+        if alert(AlertKind(key.partition(":")[0])).at_once
     )
     assert len(year.post.channel.sent) <= 365 + at_once, "one a day, and what could not wait"
 
