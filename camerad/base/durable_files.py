@@ -17,6 +17,7 @@ import logging
 import os
 import secrets
 import stat
+import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -44,6 +45,9 @@ _NONE_UNNAMED: Final = (errno.EOPNOTSUPP, errno.EISDIR)
 """Errors of a file system without unnamed files, and of an old kernel."""
 _NO_LINKS: Final = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 """Errors of a file system on which a file has one name (``link(2)``): FAT, and some networks'."""
+
+LEFT_SECONDS: Final = 3600
+"""A temporary file that was not written for so long was left by a process that ended."""
 
 Buffer = bytes | bytearray | memoryview
 
@@ -214,6 +218,14 @@ def sync_path(path: str) -> None:
         sync(descriptor, path)
     finally:
         os.close(descriptor)
+
+
+def is_left(path: str) -> bool:
+    """Whether nothing writes a temporary file any more; False if it is gone."""
+    try:
+        return time.time() - os.lstat(path).st_mtime > LEFT_SECONDS
+    except FileNotFoundError:
+        return False
 
 
 def sync_all() -> None:

@@ -16,11 +16,12 @@ from camerad.office.jobs.replica_restore import Restorer
 from camerad.office.replicas.replicas import open_replicas
 from camerad.office.server.after_restoration import find_left
 from camerad.office.server.backup_restore import check, restore
+from camerad.office.server.camera_holdings import CameraHoldings
 from camerad.office.server.cameras import Cameras
-from camerad.office.server.directory_locks import DirectoryLocks
 from camerad.office.server.office_backup import make
 from camerad.office.server.office_settings import load
 from camerad.office.server.start_check import check_directory
+from camerad.office.server.state_import import open_state
 
 _NOT_ALL: Final = 2
 """As `camerad evidence verify` says that something is not as it should be."""
@@ -100,19 +101,20 @@ def restore_recordings(options: argparse.Namespace) -> int:
         raise own_key.OfficeKeyError(
             f"{settings.office_key}: there is no key; name the office's with office_key"
         )
-    copies = open_replicas(
-        settings.second_copy, SystemClock(), DirectoryLocks(str(settings.directory))
-    )
+    state = open_state(settings.index, str(settings.directory))
+    copies = open_replicas(settings.second_copy, SystemClock(), state)
     if copies is None:
         raise CommandError(
             f"{options.config}: the settings name no place of replicas (second_copy)"
         )
     try:
         cameras = Cameras(str(settings.register))
-        restorer = Restorer(str(settings.directory), copies.store, cameras, key)
+        holdings = CameraHoldings(str(settings.directory), cameras, state)
+        restorer = Restorer(holdings, copies.store, cameras, key)
         done = restorer.restore(options.recording, lambda one: print_line(f"brought back {one}"))
     finally:
         copies.close()
+        state.close()
     for text in done.refused:
         warn(f"not brought back: {text}")
     print_line(

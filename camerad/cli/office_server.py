@@ -20,7 +20,6 @@ from camerad.evidence import own_key
 from camerad.office.jobs.alert_channels import SmtpChannel
 from camerad.office.jobs.alert_message import make_test_message
 from camerad.office.replicas.replicas import open_replicas
-from camerad.office.server.directory_locks import DirectoryLocks
 from camerad.office.server.office_settings import OfficeFile, check_file, load
 from camerad.office.server.preflight import (
     check_database,
@@ -29,6 +28,7 @@ from camerad.office.server.preflight import (
     missing_register,
 )
 from camerad.office.server.start_check import check_start
+from camerad.office.server.state_import import open_state
 from camerad.store.locations import office_place
 
 if TYPE_CHECKING:
@@ -126,14 +126,14 @@ def _probe(settings: OfficeFile) -> list[str]:
     people."""
 
     try:
-        copies = open_replicas(
-            settings.second_copy, SystemClock(), DirectoryLocks(str(settings.directory))
-        )
+        state = open_state(settings.index, str(settings.directory))
+        copies = open_replicas(settings.second_copy, SystemClock(), state)
         if copies is not None:
             try:
                 copies.store.probe()
             finally:
                 copies.close()
+                state.close()
     except CameradError as error:
         return [str(error)]
     return []

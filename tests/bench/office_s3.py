@@ -24,6 +24,7 @@ from hw_mocks.fleet.cards import Card
 from hw_mocks.fleet.endless_film import EndlessFilm
 from hw_mocks.fleet.fleet_office import FleetOffice
 from s3_engines import ACCESS, SECRET, S3Engine, seaweedfs
+from state_helpers import state_in
 
 from camerad.base.clock import DAY, SystemClock
 from camerad.office.replicas.replica_settings import S3Settings
@@ -31,7 +32,6 @@ from camerad.office.replicas.replica_store import Lock, name_of
 from camerad.office.replicas.replicas import Replicas
 from camerad.office.replicas.s3_bucket import Bucket
 from camerad.office.replicas.s3_store import S3Store
-from camerad.office.server.directory_locks import DirectoryLocks
 from camerad.office.server.ingest_queue import THREADS_WITH_COPIES
 from camerad.store import verified_copy
 from tests.bench import machine, rclone_peer
@@ -184,7 +184,7 @@ class _Scene:
         ]
         locks = self._place / "locks"
         locks.mkdir()
-        copies = Replicas(S3Store(Bucket(settings)), clock, DirectoryLocks(str(locks)))
+        copies = Replicas(S3Store(Bucket(settings)), clock, state_in(locks))
         copies.probe()
         until = Lock(clock.wall_us() + DAY)
 

@@ -94,7 +94,7 @@ def scene(tmp_path: Path) -> Iterator[DeskScene]:
 def worn(scene: DeskScene, key: SigningKey) -> None:
     """The copy of a camera's ledger: it was worn, and is in its dock since."""
     cameras = Cameras(str(scene.office.register))
-    holding = CameraHoldings(scene.directory, cameras).make(key.public.thumbprint)
+    holding = CameraHoldings(scene.directory, cameras, scene.state).make(key.public.thumbprint)
     clock = ManualClock(wall_us=scene.clock.wall_us() - 300 * MINUTE)
     with closing(Ledger.open(Claim(holding.ledger), key, clock)) as book:
         began = clock.moment()

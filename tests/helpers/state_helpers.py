@@ -92,7 +92,7 @@ def uploads_in(
     directory: Path | str, limits: UploadLimits = DEFAULT_LIMITS, clock: Clock | None = None
 ) -> Uploads:
     """The uploads of an office."""
-    return Uploads(str(directory), revoked_in(directory), limits, clock)
+    return Uploads(str(directory), state_in(directory), limits, clock)
 
 
 def forget_cameras(directory: Path | str) -> None:

@@ -7,18 +7,20 @@ from pathlib import Path
 from typing import Final
 
 from desk_helpers import KEY, Camera
-from state_helpers import uploads_in
+from state_helpers import state_in
 
 from camerad.base.clock import ManualClock
 from camerad.container.keys import KeyRing, PublicKey, SigningKey
 from camerad.container.skeleton import skeleton
 from camerad.evidence import camera_register
 from camerad.evidence.camera_register import Register, RegisteredCamera
+from camerad.office.server.camera_holdings import CameraHoldings
 from camerad.office.server.cameras import Cameras
 from camerad.office.server.ingest import Ingest
 from camerad.office.server.ledger_copy import AdoptResult, LedgerCopies
 from camerad.office.server.upload_files import Declaration
 from camerad.office.server.upload_limits import UploadLimits
+from camerad.office.server.uploads import Uploads
 from camerad.store.device_client import accept_receipt
 from camerad.store.locations import Holding, place_of
 
@@ -55,10 +57,12 @@ class Vault:
     def restart(self) -> None:
         """Begin anew on what is on the storage."""
         self.cameras = Cameras(str(self.register))
-        self.uploads = uploads_in(self.root, UploadLimits(reserve=0), self.clock)
+        self.state = state_in(self.root)
+        self.uploads = Uploads(str(self.root), self.state, UploadLimits(reserve=0), self.clock)
         self.uploads.tidy()
-        self.copies = LedgerCopies(str(self.root), self.cameras)
-        self.ingest = Ingest(str(self.root), self.uploads, self.cameras, self.key, self.clock)
+        self.holdings = CameraHoldings(str(self.root), self.cameras, self.state)
+        self.copies = LedgerCopies(self.holdings)
+        self.ingest = Ingest(self.holdings, self.uploads, self.key, self.clock)
 
     @property
     def holding(self) -> Holding:

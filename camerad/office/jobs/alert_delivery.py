@@ -92,7 +92,7 @@ class AlertStore:
 
     def claimed(self) -> contextlib.AbstractContextManager[bool]:
         """Exclude other servers; yields False, at once, if one of them tells just now."""
-        return self._state.claiming(f"alerts {self._channel}")
+        return self._state.try_hold(f"alerts {self._channel}")
 
     def load(self) -> dict[str, Told]:
         """What was told."""

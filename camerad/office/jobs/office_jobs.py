@@ -44,6 +44,7 @@ from camerad.office.jobs.retention_job import RetentionJob
 from camerad.office.report import camera_readings
 from camerad.office.report.ledger_tallies import LedgerTallies
 from camerad.office.report.report_days import days_in
+from camerad.office.server.camera_holdings import CameraHoldings
 from camerad.office.server.cameras import Cameras
 from camerad.office.server.certificates import read_certificate
 from camerad.office.server.ingest_events import IngestEvent
@@ -131,7 +132,7 @@ class OfficeJobs:
             self._replicas = ReplicaJob(directory, parts.replicas, cameras, key.public, clock)
             elsewhere = self._replicas.list_recordings
         retention = RetentionJob(directory, cameras, key, clock, looked=looked, elsewhere=elsewhere)
-        ledgers = LedgerCopies(directory, cameras)
+        ledgers = LedgerCopies(CameraHoldings(directory, cameras, parts.state))
         self._add_work(
             "expiry", lambda: _expire(uploads, ledgers, parts.queue, clock), LEAST_PAUSE_SECONDS
         )

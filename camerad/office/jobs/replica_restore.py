@@ -56,20 +56,19 @@ class RestoreResult(NamedTuple):
 
 
 class Restorer:
-    """directory: the office's. cameras: its register. key: the office's, by which its ledger is
-    read.
+    """cameras: the office's register. key: the office's, by which its ledger is read.
 
     Raises OfficeKeyError if the ledger is by another key, and StorageError.
     """
 
     def __init__(
-        self, directory: str, store: ReplicaStore, cameras: Cameras, key: PublicKey
+        self, holdings: CameraHoldings, store: ReplicaStore, cameras: Cameras, key: PublicKey
     ) -> None:
-        self._root = os.path.abspath(directory)
+        self._root = holdings.root
         self._directory = os.path.join(self._root, OFFICE, RESTORING)
         self._store = store
         self._cameras = cameras
-        self._holdings = CameraHoldings(self._root, cameras)
+        self._holdings = holdings
         self._tombstones = Tombstones(self._root, key)
         self._place = office_place(self._root)
         found = own_key.ledger_keys(self._place, key)

@@ -6,7 +6,6 @@ is read in its ledger, and nothing new is ingested by them.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterator
 from typing import Final, Protocol
@@ -19,7 +18,7 @@ from camerad.evidence.camera_register import RegisteredCamera
 from camerad.ledger import log_segments
 from camerad.ledger.audit import read_state
 from camerad.ledger.ledger_state import LedgerState
-from camerad.office.server.directory_locks import DirectoryLocks
+from camerad.office.state.office_state import OfficeState
 from camerad.store.locations import (
     Holding,
     Place,
@@ -38,13 +37,13 @@ class KnownCameras(Protocol):
 
 
 class CameraHoldings:
-    """root: the office's directory. Any thread may ask. Everything raises UnregisteredError for a
-    key that is not in the register, and StorageError."""
+    """root: the office's directory. state: of the office. Any thread may ask. Everything raises
+    UnregisteredError for a key that is not in the register, and StorageError."""
 
-    def __init__(self, root: str, cameras: KnownCameras) -> None:
+    def __init__(self, root: str, cameras: KnownCameras, state: OfficeState) -> None:
         self.root: Final = os.path.abspath(root)
         self._cameras = cameras
-        self._locks = DirectoryLocks(self.root)
+        self.state: Final = state
 
     def key(self, kid: str) -> PublicKey:
         """The camera's key."""
@@ -85,7 +84,7 @@ class CameraHoldings:
     def make(self, kid: str) -> Holding:
         """The same, with all its directories and its key; made if it is not there."""
         # Two that make the same one would meet in its files.
-        with self._locks.hold("holdings"):
+        with self.state.hold("holdings"):
             there = self.find(kid)
             key = self.key(kid)
             if there is None:
@@ -95,7 +94,7 @@ class CameraHoldings:
     def make_for(self, device: str, key: PublicKey) -> Holding:
         """Where recordings by this key go, also if the register does not have it; made, or what it
         lacks, if it is not there. device: the camera's name, for one that is made."""
-        with self._locks.hold("holdings"):
+        with self.state.hold("holdings"):
             found = next(iter(holdings.find_holdings(self.root, KeyRing([key]))), None)
             if found is None:
                 return holdings.make_holding(self.root, device, key)
@@ -132,35 +131,6 @@ class CameraHoldings:
         if not files.newest and not files.checkpoints:
             return None
         return read_state(holding.ledger, self.ledger_keys(kid))
-
-
-class Turns:
-    """One lock for each camera: what is done in it happens once at a time for one camera, on all
-    servers that share the directory, and at the same time for several cameras.
-
-    what: is done in turn, in small letters.
-    """
-
-    def __init__(self, holdings: CameraHoldings, what: str) -> None:
-        self._holdings = holdings
-        self._locks = DirectoryLocks(holdings.root)
-        self._what = what
-
-    def of(self, kid: str) -> contextlib.AbstractContextManager[None]:
-        """The lock of the camera with this key. Raises UnregisteredError, since nothing else
-        becomes a path; to enter it raises StorageError."""
-        return self._locks.hold(self._name(kid))
-
-    def try_of(self, kid: str) -> contextlib.AbstractContextManager[bool]:
-        """The same, without waiting for it; yields whether it is this one's turn."""
-        return self._locks.try_hold(self._name(kid))
-
-    def try_of_key(self, thumbprint: str) -> contextlib.AbstractContextManager[bool]:
-        """The same for a key that the register need not have any more."""
-        return self._locks.try_hold(f"{self._what}-{thumbprint}")
-
-    def _name(self, kid: str) -> str:
-        return f"{self._what}-{self._holdings.key(kid).thumbprint}"
 
 
 def size_of(path: str) -> int | None:

@@ -20,11 +20,10 @@ from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.container.keys import Thumbprint
 from camerad.office.server import bodies
-from camerad.office.server.camera_turns import CameraTurns
 from camerad.office.server.check_ins import CheckIns
 from camerad.office.server.lost_recordings import LostRecordings
 from camerad.office.server.offers import Offers
-from camerad.office.server.refusal_log import CALLER
+from camerad.office.server.refusal_log import CALLER, CameraTurns
 from camerad.office.server.refusals import RefusedRequestError
 from camerad.store import check_in
 
@@ -68,7 +67,7 @@ class CheckInRoutes:
         token = await bodies.read_signed(request, check_in.LONGEST)
         await self._still(request)
         kid = request[CALLER].kid
-        async with self._turns.of(kid):
+        async with self._turns[kid]:
             return web.json_response(await asyncio.to_thread(self._take, kid, token))
 
     def _take(self, kid: Thumbprint, token: bytes) -> dict[str, Any]:

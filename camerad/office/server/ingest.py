@@ -42,7 +42,7 @@ from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import RecordingState
 from camerad.office.server.apart import Apart
 from camerad.office.server.arrivals import CameContent
-from camerad.office.server.camera_holdings import CameraHoldings, KnownCameras, Turns, size_of
+from camerad.office.server.camera_holdings import CameraHoldings, size_of
 from camerad.office.server.ingest_events import IngestEvent, IngestListener, no_op
 from camerad.office.server.judgement import check_recording, has_anothers
 from camerad.office.server.start_check import check_directory
@@ -76,8 +76,7 @@ _ANOTHERS: Final = (
 
 
 class Ingest:
-    """directory: the office's. cameras: its register. key: the office's own, which signs receipts.
-    tell: hears what becomes of uploads.
+    """key: the office's own, which signs receipts. tell: hears what becomes of uploads.
     replica: makes the replica of the file at a path, and raises StorageError if that cannot
     be done: then there is no receipt. It is told a moment at which the office's ledger did not know
     the recording yet; None if it knows it.
@@ -88,17 +87,17 @@ class Ingest:
 
     def __init__(
         self,
-        directory: str,
+        holdings: CameraHoldings,
         uploads: Uploads,
-        cameras: KnownCameras,
         key: SigningKey,
         clock: Clock,
         *,
         tell: IngestListener = no_op,
         replica: Callable[[str, CopiedRecording, Moment | None], None] | None = None,
     ) -> None:
-        self._holdings = CameraHoldings(directory, cameras)
-        self._root = self._holdings.root
+        self._holdings = holdings
+        self._state = holdings.state
+        self._root = holdings.root
         self._uploads = uploads
         self._key = key
         self._clock = clock
@@ -106,8 +105,6 @@ class Ingest:
         self._replica = replica
         self._apart = Apart(self._root)
         self._tombstones = Tombstones(self._root, key.public)
-        self._taking = Turns(self._holdings, "taking")
-        self._filing = Turns(self._holdings, "filing")
         self._waiting: set[tuple[Thumbprint, RecordingId]] = set()
         self._to_vouch_for: set[tuple[Thumbprint, Declaration]] = set()
         self._unfit: set[tuple[Thumbprint, RecordingId]] = set()
@@ -127,7 +124,7 @@ class Ingest:
         another call begins again.
         """
         check_directory(self._root)
-        with self._taking.try_of(kid) as own:
+        with self._state.try_hold(f"ingest {kid}") as own:
             if own:
                 self._take(kid, declaration)
             return own
@@ -135,12 +132,13 @@ class Ingest:
     def receipt(self, kid: Thumbprint, recording: RecordingId) -> bytes | None:
         """The receipt for a recording of this camera; None if there is none by the office's present
         key, which alone the camera accepts, or the copy is not there any more with that size."""
-        with self._filing.of(kid):
-            for holding in self._holdings.list_all(kid):
-                path = holding.file(recording)
-                found = self._filed(kid, holding, recording)
-                if found is not None and size_of(path) == found[0].bytes:
-                    return found[1]
+        for holding in self._holdings.list_all(kid):
+            path = holding.file(recording)
+            found = self._filed(kid, holding, recording)
+            if found is not None and size_of(path) == found[0].bytes:
+                # It may have been published just now, and not be durable yet.
+                durable_files.sync_directory(holding.receipts)
+                return found[1]
         return None
 
     def find_unreceipted(self, kid: Thumbprint, recording: RecordingId) -> Declaration | None:
@@ -337,22 +335,21 @@ class Ingest:
         """Publish the receipt for a copy that was read back, unless the same is there."""
         root = os.path.dirname(os.path.dirname(placed))
         holding = Holding(root, os.path.dirname(placed))
-        with self._filing.of(kid):
-            found = self._filed(kid, holding, copied.id)
-            if found is not None and found[0] == copied:
-                durable_files.sync_directory(holding.receipts)
-                return
-            receipt = Receipt(
-                device=self._holdings.name(kid),
-                kid=self._key.public.thumbprint,
-                directory=directory_for_receipt(self._root),
-                recordings=(copied,),
-                head=head,
-                boot_id=self._clock.boot_id,
-                clock=self._clock.moment(),
-            )
-            receipts.write(holding.receipts, receipts.sign(self._key, receipt))
-            self._tell(IngestEvent.SIGNED)
+        found = self._filed(kid, holding, copied.id)
+        if found is not None and found[0] == copied:
+            durable_files.sync_directory(holding.receipts)
+            return
+        receipt = Receipt(
+            device=self._holdings.name(kid),
+            kid=self._key.public.thumbprint,
+            directory=directory_for_receipt(self._root),
+            recordings=(copied,),
+            head=head,
+            boot_id=self._clock.boot_id,
+            clock=self._clock.moment(),
+        )
+        receipts.write(holding.receipts, receipts.sign(self._key, receipt))
+        self._tell(IngestEvent.SIGNED)
 
     def _filed(
         self, kid: Thumbprint, holding: Holding, recording: str

@@ -10,7 +10,6 @@ more, since it says who wore a camera, and what was held: the camera has it, and
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import re
@@ -31,8 +30,7 @@ from camerad.container.jws import SHA256
 from camerad.container.keys import Thumbprint, is_thumbprint
 from camerad.evidence.ledger_mirror import mirror_ledger
 from camerad.ledger import log_segments
-from camerad.office.server.camera_holdings import CameraHoldings, KnownCameras, Turns, size_of
-from camerad.office.server.directory_locks import claim_file
+from camerad.office.server.camera_holdings import CameraHoldings, size_of
 from camerad.office.server.ledger_file_check import check_ledger_file
 from camerad.office.server.upload_errors import UploadError, UploadRefusal
 from camerad.office.server.upload_files import list_directories
@@ -80,8 +78,6 @@ class StagedFile:
         self._on_finish = on_finish
         self._size = 0
         self._descriptor = durable_files.create(temporary)
-        with explaining("claim the file", temporary):
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # see `_is_coming`
 
     def write(self, piece: bytes) -> None:
         """Add bytes. Raises UploadError if they are more than were said, and StorageError."""
@@ -107,8 +103,7 @@ class StagedFile:
 
 
 class LedgerCopies:
-    """directory: the office's. cameras: its register. has_room: whether so many bytes leave the
-    storage's reserve free.
+    """has_room: whether so many bytes leave the storage's reserve free.
 
     Any thread may call it; one thing at a time is done with one camera's ledger. kid: thumbprint of
     a camera's key. Everything raises UnregisteredError for a key that is not in the register, and
@@ -117,18 +112,17 @@ class LedgerCopies:
 
     def __init__(
         self,
-        directory: str,
-        cameras: KnownCameras,
+        holdings: CameraHoldings,
         has_room: Callable[[int], bool] = lambda _length: True,
     ) -> None:
-        self._holdings = CameraHoldings(directory, cameras)
+        self._holdings = holdings
+        self._state = holdings.state
         self._has_room = has_room
         self._office = os.path.join(self._holdings.root, OFFICE)
-        self._turns = Turns(self._holdings, "ledger")
 
     def files(self, kid: str) -> dict[str, str]:
         """What the office has of a camera's ledger, staged or in its copy: SHA-256 by name."""
-        with self._turns.of(kid):
+        with self._state.hold(_claim_of(kid)):
             holding = self._holdings.find(kid)
             copied = {} if holding is None else _hashes(holding.ledger)
             return copied | _hashes(self._stage(kid))
@@ -139,7 +133,7 @@ class LedgerCopies:
         check_name(name)
         stage = self._stage(kid)
         durable_files.make_directory(stage)
-        with self._turns.of(kid):
+        with self._state.hold(_claim_of(kid)):
             self._check_room(kid, stage, length)
             temporary = f"{stage}{os.sep}{name}-{secrets.token_hex(8)}{durable_files.TEMPORARY}"
             return StagedFile(
@@ -184,7 +178,7 @@ class LedgerCopies:
         this camera's ledger."""
         keys = self._holdings.ledger_keys(kid)
         check_ledger_file(temporary, name, keys, self._holdings.former(kid))
-        with self._turns.of(kid):
+        with self._state.hold(_claim_of(kid)):
             durable_files.rename(temporary, os.path.join(stage, name))
 
     def adopt(self, kid: str, files: Mapping[str, str]) -> AdoptResult:
@@ -194,7 +188,7 @@ class LedgerCopies:
         UploadError if no ledger has such files, or there is no room.
         """
         _check_list(files)
-        with self._turns.of(kid):
+        with self._state.hold(_claim_of(kid)):
             stage = self._stage(kid)
             if not self._has_room(_size_of_all(stage)):
                 raise UploadError(
@@ -241,7 +235,7 @@ class LedgerCopies:
         for kid in list_directories(incoming, is_thumbprint):
             stage = os.path.join(incoming, kid, LEDGER)
             try:
-                with self._turns.try_of_key(kid) as own:
+                with self._state.try_hold(_claim_of(kid)) as own:
                     if own and _is_left(stage, days * DAY, now):
                         _discard_all(stage)
                         expired.append(kid)
@@ -267,6 +261,10 @@ class LedgerCopies:
                 printable(problem),
                 extra=MessageId.LEDGER.extra,
             )
+
+
+def _claim_of(kid: str) -> str:
+    return f"ledger {kid}"
 
 
 def _is_left(stage: str, idle_us: int, now: Moment) -> bool:
@@ -295,17 +293,8 @@ def _discard_all(stage: str, but: Container[str] = ()) -> None:
 
 
 def _is_coming(path: str) -> bool:
-    """Whether a file of the stage is just being received, maybe by another server: it is claimed
-    then."""
-    if not path.endswith(durable_files.TEMPORARY):
-        return False
-    try:
-        claim = claim_file(path)
-    except BlockingIOError:
-        return True
-    if claim is not None:
-        os.close(claim)
-    return False
+    """Whether a file of the stage is just being received, maybe by another server."""
+    return path.endswith(durable_files.TEMPORARY) and not durable_files.is_left(path)
 
 
 def _is_behind(stage: str, copy: str) -> bool:

@@ -23,9 +23,8 @@ from camerad.base.text import printable
 from camerad.container.keys import Thumbprint
 from camerad.exchange.pace import Pace
 from camerad.office.server import bodies
-from camerad.office.server.camera_turns import CameraTurns
 from camerad.office.server.offers import CameraOffer, Offers
-from camerad.office.server.refusal_log import CALLER
+from camerad.office.server.refusal_log import CALLER, CameraTurns
 from camerad.office.server.refusals import RefusedRequestError, later
 from camerad.office.server.update_settings import UpdateSettings
 
@@ -62,7 +61,7 @@ class OfferRoutes:
 
     async def _get(self, request: web.Request) -> web.StreamResponse:
         kid = request[CALLER].kid
-        async with self._turns.of(kid):
+        async with self._turns[kid]:
             found = await asyncio.to_thread(self._find, kid, request.match_info["sha256"])
         if found is None:
             raise RefusedRequestError(

@@ -17,7 +17,6 @@ import hashlib
 import os
 import secrets
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -47,8 +46,6 @@ KINDS: Final = (SETTINGS, UPDATE)
 UPDATES: Final = "updates"
 PIECE: Final = 256 * 1024
 """Bytes of an offer that are in memory for one answer."""
-LEFT_SECONDS: Final = 3600
-"""A copy of a bundle that was not written for so long was left by a process that ended."""
 _ENDING: Final = ".raucb"
 
 
@@ -266,7 +263,7 @@ class Offers:
                 names = os.listdir(directory)
             for name in names:
                 path = os.path.join(directory, name)
-                copied = name.endswith(durable_files.TEMPORARY) and not _is_left(path)
+                copied = name.endswith(durable_files.TEMPORARY) and not durable_files.is_left(path)
                 if name not in named and not copied:
                     durable_files.remove(path, missing_ok=True)
 
@@ -319,11 +316,3 @@ def _row(kid: Thumbprint, kind: str) -> Delete:
 
 def _offer_of(row: Mapping[Any, Any]) -> CameraOffer:
     return record_of({key: value for key, value in row.items() if key != "camera"}, CameraOffer)
-
-
-def _is_left(path: str) -> bool:
-    """Whether nothing writes a copy any more."""
-    try:
-        return time.time() - os.lstat(path).st_mtime > LEFT_SECONDS
-    except FileNotFoundError:
-        return False

@@ -83,7 +83,6 @@ LEFT_OUT: Final = (
     ("office/index.sqlite*", "the index in a file: the server rebuilds it"),
     ("office/state.sqlite*", "the state in a file: a copy of one moment is in its place"),
     ("office/restoring/*", "what is coming back from a replica"),
-    ("office/lock", "an empty file"),
     (f"*{durable_files.TEMPORARY}", "files that are being written"),
 )
 """What it leaves out of the office's directory: patterns, and why."""

@@ -49,7 +49,6 @@ from camerad.office.replicas.replicas import PROBE_SECONDS, Replicas, open_repli
 from camerad.office.server.authentication import Authentication
 from camerad.office.server.camera_holdings import CameraHoldings
 from camerad.office.server.camera_quotas import GIB, CameraQuotas
-from camerad.office.server.camera_turns import CameraTurns
 from camerad.office.server.cameras import Cameras
 from camerad.office.server.check_in_routes import CheckInRoutes
 from camerad.office.server.check_ins import CheckIns
@@ -61,7 +60,6 @@ from camerad.office.server.connection_limiter import (
     open_limited,
     tls_context,
 )
-from camerad.office.server.directory_locks import DirectoryLocks
 from camerad.office.server.ingest import Ingest
 from camerad.office.server.ingest_ends import IngestEnds
 from camerad.office.server.ingest_events import IngestEvent
@@ -76,7 +74,7 @@ from camerad.office.server.offers import Offers
 from camerad.office.server.office_settings import OfficeFile
 from camerad.office.server.preflight import free_room
 from camerad.office.server.receipt_routes import ReceiptRoutes
-from camerad.office.server.refusal_log import RefusalLog
+from camerad.office.server.refusal_log import CameraTurns, RefusalLog
 from camerad.office.server.refusals import plain_errors, refuse_bytes
 from camerad.office.server.revoked_cameras import RevokedCameras
 from camerad.office.server.server_metrics import ServerMetrics
@@ -223,18 +221,18 @@ class Vault:
         state = self._state
         revoked = RevokedCameras(state)
         await threads.in_thread(lambda: _prepare(revoked, directory, key.public))
-        uploads = Uploads(directory, revoked, limits, self._clock)
+        holdings = CameraHoldings(directory, cameras, state)
+        uploads = Uploads(directory, state, limits, self._clock)
         await threads.in_thread(uploads.tidy)
         copies = self._copies = await threads.in_thread(
-            lambda: open_replicas(settings.second_copy, self._clock, DirectoryLocks(directory))
+            lambda: open_replicas(settings.second_copy, self._clock, state)
         )
         if copies is not None:
             await copies.probe_at_start(threads, PROBE_SECONDS)
         ingest = await threads.in_thread(
             lambda: Ingest(
-                directory,
+                holdings,
                 uploads,
-                cameras,
                 key,
                 self._clock,
                 tell=self._ingested,
@@ -245,7 +243,7 @@ class Vault:
         take = self._metrics.timed(ingest.take)
         most = THREADS if copies is None else THREADS_WITH_COPIES
         queue = self._queue = IngestQueue(take, self._clock, ends.tell, threads=most)
-        refusals, turns = RefusalLog(self._clock), CameraTurns()
+        refusals, turns = RefusalLog(self._clock), CameraTurns(asyncio.Lock)
         nonces = Nonces(self._clock.wall_us(), one_of_several=settings.several_servers)
         guard = Authentication(
             settings.url,
@@ -274,14 +272,14 @@ class Vault:
         OfferRoutes(offers, settings.updates, turns, self._clock).add_to(app.router)
         CheckInRoutes(
             CheckIns(state, cameras, self._clock),
-            LostRecordings(CameraHoldings(directory, cameras), ingest, uploads),
+            LostRecordings(holdings, ingest, uploads),
             offers,
             still=guard.check_not_revoked,
             turns=turns,
             clock=self._clock,
         ).add_to(app.router)
         self._ledgers = LedgerRoutes(
-            LedgerCopies(directory, cameras, uploads.has_room),
+            LedgerCopies(holdings, uploads.has_room),
             lambda kid: self._ledger_came(ingest, queue, kid),
             guard.check_not_revoked,
         )

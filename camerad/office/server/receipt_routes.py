@@ -13,10 +13,9 @@ from aiohttp import hdrs, web
 from camerad.container.keys import Thumbprint
 from camerad.container.recording_ids import RecordingId, is_id
 from camerad.office.server import bodies
-from camerad.office.server.camera_turns import CameraTurns
 from camerad.office.server.ingest import WAITS, Ingest
 from camerad.office.server.ingest_ends import IngestEnds
-from camerad.office.server.refusal_log import CALLER
+from camerad.office.server.refusal_log import CALLER, CameraTurns
 from camerad.office.server.refusals import RefusedRequestError
 from camerad.office.server.upload_files import Declaration
 from camerad.office.server.uploads import Uploads
@@ -83,7 +82,7 @@ class ReceiptRoutes:
             await asyncio.wait([ended], timeout=left)
 
     async def _now(self, kid: Thumbprint, recording: RecordingId) -> web.Response:
-        async with self._turns.of(kid):
+        async with self._turns[kid]:
             return await asyncio.to_thread(self._answer, kid, recording)
 
     def _answer(self, kid: Thumbprint, recording: RecordingId) -> web.Response:

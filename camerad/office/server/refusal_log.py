@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Final
 
 import msgspec
@@ -35,6 +36,10 @@ class Caller(msgspec.Struct, frozen=True):
     camera: RegisteredCamera
     digest: bytes | None
 
+
+CameraTurns = defaultdict[Thumbprint, asyncio.Lock]
+"""A lock for each registered camera, where a request takes a shared thread: it waits for the
+camera's earlier requests on the event loop, so that one camera cannot take all threads."""
 
 CALLER: Final = web.RequestKey("caller", Caller)
 """Where a request that came through has its `Caller`: ``request[CALLER]``."""

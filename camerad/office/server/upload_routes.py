@@ -25,9 +25,8 @@ from camerad.base.text import printable
 from camerad.container.keys import Thumbprint
 from camerad.container.recording_ids import RecordingId, is_id
 from camerad.office.server import bodies
-from camerad.office.server.camera_turns import CameraTurns
 from camerad.office.server.part_upload import PartUpload
-from camerad.office.server.refusal_log import CALLER
+from camerad.office.server.refusal_log import CALLER, CameraTurns
 from camerad.office.server.refusals import BUSY_SECONDS, Handler, RefusedRequestError, later
 from camerad.office.server.upload_errors import UploadError, UploadRefusal
 from camerad.office.server.upload_files import Declaration
@@ -107,7 +106,7 @@ class UploadRoutes:
         kid = request[CALLER].kid
         recording, final = _metadata(request.headers.get("Upload-Metadata", ""))
         declaration = Declaration(recording, final, _number(request, "Upload-Length"))
-        async with self._turns.of(kid):
+        async with self._turns[kid]:
             why = await asyncio.to_thread(self._why_not, kid, recording)
             if why is not None:
                 raise RefusedRequestError(HTTPStatus.CONFLICT, why)

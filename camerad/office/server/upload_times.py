@@ -7,13 +7,12 @@ What was noted by a clock that was ahead counts from the first look by one that 
 
 from __future__ import annotations
 
-import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 
 from camerad.base.clock import DAY, Clock, Moment
 from camerad.container.keys import Thumbprint
 from camerad.container.recording_ids import RecordingId
-from camerad.office.server.upload_claims import claim_there
 from camerad.office.server.upload_files import UploadFiles, UploadProgress
 from camerad.office.server.upload_limits import UploadLimits
 
@@ -21,9 +20,15 @@ _Name = tuple[Thumbprint, RecordingId]
 
 
 class UploadTimes:
-    """Of all uploads, by camera's key and recording. Any thread may ask."""
+    """Of all uploads, by camera's key and recording. claim: of one. Any thread may ask."""
 
-    def __init__(self, limits: UploadLimits, clock: Clock) -> None:
+    def __init__(
+        self,
+        limits: UploadLimits,
+        clock: Clock,
+        claim: Callable[[Thumbprint, RecordingId], AbstractContextManager[None]],
+    ) -> None:
+        self._claim = claim
         self._limits = limits
         self._clock = clock
         self._made_us = clock.now_us()
@@ -50,14 +55,11 @@ class UploadTimes:
         progress = files.progress()
         if progress.wall_us <= now.wall_us:
             return progress
-        claimed = claim_there(files, name[1])
-        try:
+        with self._claim(*name):
             progress = files.progress()
             files.note(progress, progress.offset, now.wall_us)
             self.touch(name)
             return files.progress()
-        finally:
-            os.close(claimed)
 
     def is_over(self, name: _Name, progress: UploadProgress, length: int, now: Moment) -> bool:
         """Whether an upload is to be removed. length: that was declared. One that is complete stays

@@ -25,10 +25,8 @@ from camerad.container.jws import SHA256
 from camerad.container.keys import Thumbprint, is_thumbprint
 from camerad.container.recording_ids import RecordingId, is_id
 from camerad.office.server.arrivals import Arrivals
-from camerad.office.server.directory_locks import DirectoryLocks
 from camerad.office.server.part_upload import PartUpload
 from camerad.office.server.revoked_cameras import RevokedCameras
-from camerad.office.server.upload_claims import claim, claim_there
 from camerad.office.server.upload_errors import UploadError, UploadRefusal, unless
 from camerad.office.server.upload_files import (
     Declaration,
@@ -44,6 +42,7 @@ from camerad.office.server.upload_limits import (
     check_room,
 )
 from camerad.office.server.upload_times import UploadTimes
+from camerad.office.state.office_state import OfficeState
 from camerad.office.state.waiting_room import LockHeldError
 from camerad.store.locations import OFFICE
 
@@ -71,12 +70,12 @@ class ExpiredUpload(NamedTuple):
 
 
 class Uploads:
-    """All of them. directory: the office's. clock: for when a part came."""
+    """All of them. directory, state: the office's. clock: for when a part came."""
 
     def __init__(
         self,
         directory: str,
-        revoked: RevokedCameras,
+        state: OfficeState,
         limits: UploadLimits = DEFAULT_LIMITS,
         clock: Clock | None = None,
     ) -> None:
@@ -85,10 +84,10 @@ class Uploads:
         self._root = os.path.join(self._office, INCOMING)
         self._limits = limits
         self._clock = clock or SystemClock()
-        self._locks = DirectoryLocks(self._above)
-        self._revoked = revoked
+        self._state = state
+        self._revoked = RevokedCameras(state)
         self.arrivals: Final = Arrivals()
-        self._times = UploadTimes(limits, self._clock)
+        self._times = UploadTimes(limits, self._clock, self._claim)
         self._told: set[_Name] = set()
 
     @property
@@ -179,7 +178,8 @@ class Uploads:
         """
         files, _ = self._check_incomplete(kid, recording)
         name = (kid, recording)
-        claimed = claim_there(files, recording)
+        claim = contextlib.ExitStack()
+        claim.enter_context(self._claim(*name))
         try:
             files, declaration = self._check_incomplete(kid, recording)
             progress = files.progress()
@@ -197,10 +197,10 @@ class Uploads:
                 checksum,
                 wall_us=self._clock.wall_us,
                 on_count=lambda *part: self.arrivals.note(name, *part),
-                on_close=lambda: self._end_part(name, claimed),
+                on_close=lambda: self._end_part(name, claim),
             )
         except BaseException:
-            os.close(claimed)
+            claim.close()
             raise
 
     def complete(self, kid: Thumbprint | None = None) -> Iterator[tuple[Thumbprint, Declaration]]:
@@ -227,12 +227,8 @@ class Uploads:
         """Remove an upload, or what is left of one; nothing if there is none. Raises
         UploadError, also while a part is being written, and StorageError."""
         files = self._files(kid, recording)
-        claimed = claim(files, recording)
-        try:
+        with self._claim(kid, recording):
             self._forget(files, (kid, recording))
-        finally:
-            if claimed is not None:
-                os.close(claimed)
 
     def tidy(self) -> None:
         """Remove what a loss of power left of uploads that were being made or removed. One that
@@ -374,7 +370,7 @@ class Uploads:
         UploadError if it is not to be had for `DECLARING_SECONDS`."""
         with contextlib.ExitStack() as held:
             try:
-                held.enter_context(self._locks.hold("declaring", DECLARING_SECONDS))
+                held.enter_context(self._state.hold("uploads", DECLARING_SECONDS))
             except LockHeldError as error:
                 raise UploadError(
                     UploadRefusal.SERVER_BUSY,
@@ -383,9 +379,21 @@ class Uploads:
                 ) from error
             yield
 
-    def _end_part(self, name: _Name, claimed: int) -> None:
+    @contextlib.contextmanager
+    def _claim(self, kid: Thumbprint, recording: RecordingId) -> Iterator[None]:
+        """Held while a part is written, or the upload removed. Raises UploadError if it is held."""
+        with self._state.try_hold(f"upload {kid} {recording}") as held:
+            if not held:
+                raise UploadError(
+                    UploadRefusal.BUSY,
+                    f"another request works on the upload of {recording}; ask again when it has "
+                    "ended",
+                )
+            yield
+
+    def _end_part(self, name: _Name, claim: contextlib.ExitStack) -> None:
         self._times.touch(name)
-        os.close(claimed)
+        claim.close()
 
     def _forget(self, files: UploadFiles, name: _Name) -> None:
         with self._declaring():

@@ -22,11 +22,12 @@ from typing import Any, Final
 from urllib.parse import quote
 from weakref import WeakValueDictionary
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, select
+from sqlalchemy import Connection, Engine, Function, create_engine, event, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool, QueuePool
 
+from camerad.base.bounded_wait import wait_until
 from camerad.base.errors import EX_UNAVAILABLE, StorageError
 from camerad.base.text import printable
 from camerad.office.state.schema import Schema
@@ -48,9 +49,9 @@ _ELSEWHERE: Final = frozenset(
 _DAMAGE: Final = ("42P01", "42703", "42P07", "42804", "23502", "23505", "XX001", "XX002")
 """SQLSTATE of tables, columns and rows that are not there or are others, and of damage."""
 _DISK_FULL: Final = "53100"
-_CLAIMS: Final[WeakValueDictionary[tuple[str, str], threading.Lock]] = WeakValueDictionary()
+_CLAIMS: Final[WeakValueDictionary[tuple[str | int, str], threading.Lock]] = WeakValueDictionary()
 _CLAIMING: Final = threading.Lock()
-"""SQLite is for one server, so its claims are locks of this process, by file and name."""
+"""Claims within this process. SQLite is for one server, so there are no others with it."""
 
 
 class DatabaseUnavailableError(StorageError):
@@ -85,6 +86,8 @@ class Database:
         """The file of SQLite; None for another engine."""
         self._name = made.render_as_string(hide_password=True) if self.path is None else self.path
         self._errors: tuple[type[Exception], ...] = (DBAPIError,)
+        self._session: Connection | None = None
+        self._session_lock = threading.Lock()
         # A connection that is kept would keep an index's removed file open.
         pool: dict[str, Any] = {"poolclass": NullPool}
         if schema.durable:
@@ -141,30 +144,45 @@ class Database:
             yield connection
 
     @contextlib.contextmanager
-    def claiming(self, name: str, *, wait: bool) -> Iterator[bool]:
+    def claiming(self, name: str, seconds: float = 0) -> Iterator[bool]:
         """Hold the claim of a name, which excludes threads, and with PostgreSQL other servers;
-        yields whether it is held. wait: until it is. A process that ends holds nothing any more."""
-        if self.path is not None:
-            with _CLAIMING:
-                claim = _CLAIMS.setdefault((self.path, name), threading.Lock())
-            held = claim.acquire(blocking=wait)
-            try:
-                yield held
-            finally:
-                if held:
-                    claim.release()
+        yields whether it is held. seconds: that it is waited for.
+
+        All claims of a server are of one session of PostgreSQL. A process that ends, and a session
+        that is lost, hold nothing any more. Any thread may leave the context.
+        """
+        with _CLAIMING:
+            claim = _CLAIMS.setdefault((self.path or id(self), name), threading.Lock())
+        if not claim.acquire(timeout=seconds):
+            yield False
             return
-        number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
-        take = func.pg_advisory_lock if wait else func.pg_try_advisory_lock
-        with self._explaining(), self._engine.connect() as connection:
-            held = connection.execute(select(take(number))).scalar() is not False
-            connection.commit()  # it is held by the session, in no transaction
+        try:
+            if self.path is not None:
+                yield True
+                return
+            number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
+            held = wait_until(lambda: self._ask_session(func.pg_try_advisory_lock(number)), seconds)
             try:
                 yield held
             finally:
                 if held:
-                    connection.execute(select(func.pg_advisory_unlock(number)))
-                    connection.commit()
+                    with contextlib.suppress(DatabaseUnavailableError):  # then it is not held
+                        self._ask_session(func.pg_advisory_unlock(number))
+        finally:
+            claim.release()
+
+    def _ask_session(self, question: Function[bool]) -> bool:
+        """Ask in the session of the claims, which is opened if there is none."""
+        with self._session_lock, self._explaining():
+            if self._session is None:
+                autocommit = {"isolation_level": "AUTOCOMMIT"}
+                self._session = self._engine.connect().execution_options(**autocommit)
+            try:
+                return bool(self._session.execute(select(question)).scalar())
+            except DBAPIError:
+                self._session.invalidate()
+                self._session = None
+                raise
 
     def has_row(self, statement: str, *values: object) -> bool:
         """Whether a query finds a row. Without SQLAlchemy's layers it costs a third of `reading`,
@@ -226,7 +244,11 @@ class Database:
             ) from error
 
     def close(self) -> None:
-        """Give up what is open."""
+        """Give up what is open, and every claim."""
+        with self._session_lock, self._explaining():
+            if self._session is not None:
+                self._session.invalidate()
+                self._session = None
         self._engine.dispose()
 
     def _make_file(self) -> None:

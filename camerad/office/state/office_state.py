@@ -95,14 +95,23 @@ class OfficeState:
             yield rows
 
     @contextlib.contextmanager
-    def claiming(self, name: str) -> Iterator[bool]:
-        """Hold the claim of a name, if no one else does; see `Database.claiming`."""
-        self.open()
-        with self._database.claiming(name, wait=False) as held:
-            yield held
+    def hold(self, name: str, seconds: float = LOCK_SECONDS) -> Iterator[None]:
+        """Hold the claim of a name, which excludes threads and other servers. seconds: that it is
+        waited for; another server may be stopped, and hold it."""
+        with self._database.claiming(name, seconds) as held:
+            if not held:
+                raise LockHeldError(
+                    f"another request, or another server of this office, has held {name!r} for "
+                    f"{seconds:.0f} s; see whether it is stopped"
+                )
+            yield
+
+    def try_hold(self, name: str) -> contextlib.AbstractContextManager[bool]:
+        """The same, without waiting; yields whether it is held."""
+        return self._database.claiming(name)
 
     def close(self) -> None:
-        """Close its connections."""
+        """Close its connections, and give up its claims."""
         self._database.close()
 
     @contextlib.contextmanager

@@ -15,7 +15,6 @@ from camerad.container.keys import KeyRing, SigningKey
 from camerad.evidence.holdings import make_holding
 from camerad.evidence.office_store import camera_keys, open_office_store
 from camerad.ledger.entries import read_lines
-from camerad.office.server.camera_holdings import CameraHoldings
 from camerad.office.server.lost_recordings import LostRecordings
 from camerad.store.locations import holding_name, place_of
 from camerad.store.newest_copy import with_newest_copies
@@ -165,7 +164,7 @@ def test_what_it_had_handed_over_before_is_not_asked_for_again(pair: Pair) -> No
     """By its new key it would not be taken over, but put apart, and lie there twice."""
 
     def lacks(kid: str) -> list[str]:
-        holdings = CameraHoldings(str(pair.vault.root), pair.vault.cameras)
+        holdings = pair.vault.holdings
         return LostRecordings(holdings, pair.vault.ingest, pair.vault.uploads).find(kid)
 
     assert pair.vault.dock(pair.camera) == [ONE]

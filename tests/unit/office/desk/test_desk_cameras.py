@@ -186,7 +186,7 @@ def ledger(scene: DeskScene, tmp_path: Path) -> Iterator[Any]:
     """Takes entries as the camera makes them, and has them copied to the office."""
     camera = Camera(tmp_path / "camera")
     register = Cameras(str(scene.office.register))
-    holding = CameraHoldings(scene.directory, register).make(KID)
+    holding = CameraHoldings(scene.directory, register, scene.state).make(KID)
 
     def bring(*entries: tuple[str, dict[str, Any]]) -> None:
         with closing(camera.ledger()) as book:
@@ -239,7 +239,7 @@ def test_the_last_shift_is_shown_to_whoever_hands_out_and_to_nobody_else(
 def test_what_the_copy_of_a_ledger_does_not_say_is_not_known(
     scene: DeskScene, ledger: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    holdings = CameraHoldings(scene.directory, Cameras(str(scene.office.register)))
+    holdings = CameraHoldings(scene.directory, Cameras(str(scene.office.register)), scene.state)
     courses = CameraCourses(scene.directory, Cameras(str(scene.office.register)))
     assert courses.read_all()[KID] == CameraCourse()
     ledger(begun(ledger.camera, "W-2"), *[DOCKED, TAKEN_OUT] * 3)
@@ -270,7 +270,7 @@ def test_of_a_ledger_only_the_end_is_read_and_taken_apart_what_counts(
     held = ("hold", {"id": "20261124T153000Z-000001-00000001", "reason": "x" * 400, "who": "W"})
     ledger(*[held] * 150, begun(ledger.camera, "W-3"), TAKEN_OUT, *[held] * 20)
     courses = CameraCourses(scene.directory, Cameras(str(scene.office.register)))
-    holdings = CameraHoldings(scene.directory, Cameras(str(scene.office.register)))
+    holdings = CameraHoldings(scene.directory, Cameras(str(scene.office.register)), scene.state)
     (path,) = Path(holdings.find(KID).ledger).glob("*.jws")  # type: ignore[union-attr]
     path.write_bytes(path.read_bytes() + b"x\n" * 5000)
     parsed: list[bytes] = []

@@ -19,7 +19,6 @@ from camerad.ledger.ledger import Ledger
 from camerad.office.desk import people
 from camerad.office.desk.people import DeskRole
 from camerad.office.desk.sessions import Sessions
-from camerad.office.server.directory_locks import DirectoryLocks
 from camerad.office.server.start_check import NotMountedError
 from camerad.office.state.database import Database
 from camerad.office.state.office_state import OfficeState
@@ -183,8 +182,7 @@ def test_a_server_that_begins_anew_knows_no_sign_out_that_was_not_written(
 
 
 def make_read_only(patch: pytest.MonkeyPatch) -> None:
-    """As a file system that was remounted: not even the locks can be opened."""
-    patch.setattr(DirectoryLocks, "_open", fails(errno.EROFS))
+    """As a file system that was remounted."""
     fail_all(patch, errno.EROFS)
 
 

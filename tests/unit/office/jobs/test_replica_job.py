@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from desk_helpers import DAYS, KEY, ONE, THREE, TWO, Camera
 from msgspec.structs import replace
+from state_helpers import state_in
 
 from camerad.base import durable_files
 from camerad.base.clock import DAY, SECOND, ClockSource, Moment
@@ -40,8 +41,8 @@ from camerad.office.replicas.replica_store import (
     read_back,
 )
 from camerad.office.replicas.replicas import Replicas
+from camerad.office.server.camera_holdings import CameraHoldings
 from camerad.office.server.cameras import Cameras
-from camerad.office.server.directory_locks import DirectoryLocks
 from camerad.store.disk import TakenError
 from camerad.store.locations import NotThereError, office_place
 from tests.unit.office.replicas.replica_scene import replica_fault
@@ -69,7 +70,9 @@ class Office:
         """Begin anew, with nothing remembered."""
         self.cameras = Cameras(str(self.register))
         self.store = DirectoryStore(str(self.second), self.clock)
-        self.copies = Replicas(self.store, self.clock, DirectoryLocks(str(self.directory)))
+        self.state = state_in(self.directory)
+        self.holdings = CameraHoldings(str(self.directory), self.cameras, self.state)
+        self.copies = Replicas(self.store, self.clock, self.state)
         directory = str(self.directory)
         self.worker = ReplicaJob(directory, self.copies, self.cameras, OFFICE.public, self.clock)
         self.retention = RetentionJob(
@@ -121,7 +124,7 @@ class Office:
             store.release(recording, "Desk")
 
     def restorer(self) -> Restorer:
-        return Restorer(str(self.directory), self.store, self.cameras, OFFICE.public)
+        return Restorer(self.holdings, self.store, self.cameras, OFFICE.public)
 
 
 @pytest.fixture
@@ -377,7 +380,7 @@ def test_what_comes_or_goes_during_a_look_is_not_missing(
     office.take(ONE)
     office.look()
     office.clock.advance(IN_A_MONTH)
-    copies = Replicas(office.store, office.clock, DirectoryLocks(str(office.directory)))
+    copies = Replicas(office.store, office.clock, state_in(office.directory))
     other = ReplicaJob(str(office.directory), copies, office.cameras, OFFICE.public, office.clock)
 
     def meanwhile() -> None:
@@ -639,7 +642,7 @@ def test_of_two_servers_one_looks_and_one_copies_at_a_time(
         return check_recording(*what)
 
     monkeypatch.setattr(replica_job, "check_recording", slow)
-    copies = Replicas(office.store, office.clock, DirectoryLocks(str(office.directory)))
+    copies = Replicas(office.store, office.clock, state_in(office.directory))
     other = ReplicaJob(str(office.directory), copies, office.cameras, OFFICE.public, office.clock)
     copying = threading.Thread(target=office.worker.copy)
     copying.start()
@@ -816,7 +819,7 @@ def test_a_cameras_part_is_made_under_the_lock_of_the_server(
     free: list[bool] = []
 
     def seen(*what: Any) -> Any:
-        with DirectoryLocks(str(office.directory)).try_hold("holdings") as held:
+        with state_in(office.directory).try_hold("holdings") as held:
             free.append(held)
         return complete_holding(*what)
 

@@ -11,6 +11,7 @@ from typing import Final
 import pyrage
 import pytest
 from retention_world import HOUR, MINUTE, YEARS_AHEAD, OfficeMachine, Truth
+from state_helpers import state_in
 
 from camerad.base.clock import DAY, SECOND, ClockSource
 from camerad.container.encryption import Sealer
@@ -28,7 +29,6 @@ from camerad.office.replicas.directory_store import DirectoryStore
 from camerad.office.replicas.replica_store import ReplicaFault, name_of
 from camerad.office.replicas.replicas import Replicas
 from camerad.office.server.cameras import Cameras
-from camerad.office.server.directory_locks import DirectoryLocks
 from camerad.office.server.judgement import Judged
 from camerad.recording.container_writer import ContainerWriter
 from camerad.store.locations import office_place
@@ -85,7 +85,7 @@ class World:
     def restart(self) -> None:
         """Another process of the server."""
         self.store = DirectoryStore(str(self.second), self.machine)
-        self.copies = Replicas(self.store, self.machine, DirectoryLocks(str(self.directory)))
+        self.copies = Replicas(self.store, self.machine, state_in(self.directory))
         directory = str(self.directory)
         self.worker = ReplicaJob(directory, self.copies, self.cameras, OFFICE.public, self.machine)
         self.retention = RetentionJob(
@@ -95,7 +95,7 @@ class World:
         self.second_machine.boot()
         self.second_machine.synchronise()
         store = DirectoryStore(str(self.second), self.second_machine)
-        copies = Replicas(store, self.second_machine, DirectoryLocks(directory))
+        copies = Replicas(store, self.second_machine, state_in(directory))
         self.other = ReplicaJob(directory, copies, self.cameras, OFFICE.public, self.second_machine)
 
     # ------------------------------------------------------------------ what happens

@@ -12,6 +12,7 @@ from random import Random
 
 import pytest
 from desk_helpers import DAYS, KEYS, ONE, TWO, Camera
+from state_helpers import state_in
 from vault_helpers import KID, Vault
 
 from camerad.base import durable_files
@@ -33,7 +34,6 @@ from camerad.office.replicas.replica_store import (
     unsafe_store,
 )
 from camerad.office.replicas.replicas import Replicas, open_replicas
-from camerad.office.server.directory_locks import DirectoryLocks
 from camerad.office.server.ingest import Ingest
 from camerad.store.locations import place_of
 from camerad.store.verified_copy import digest
@@ -52,11 +52,10 @@ class Office(Vault):
     def restart(self) -> None:
         super().restart()
         self.store = DirectoryStore(str(self.second), self.clock)
-        self.copies_made = Replicas(self.store, self.clock, DirectoryLocks(str(self.root)))
+        self.copies_made = Replicas(self.store, self.clock, self.state)
         self.ingest = Ingest(
-            str(self.root),
+            self.holdings,
             self.uploads,
-            self.cameras,
             self.key,
             self.clock,
             replica=self.copies_made.secure,
@@ -345,9 +344,9 @@ def test_two_recordings_of_one_id_have_two_names() -> None:
 
 
 def test_where_the_settings_name_no_place_there_are_none(office: Office) -> None:
-    assert open_replicas(ReplicaSettings(), office.clock, DirectoryLocks(str(office.root))) is None
+    assert open_replicas(ReplicaSettings(), office.clock, state_in(office.root)) is None
     opened = open_replicas(
-        ReplicaSettings(directory=office.second), office.clock, DirectoryLocks(str(office.root))
+        ReplicaSettings(directory=office.second), office.clock, state_in(office.root)
     )
     assert opened is not None
     opened.close()

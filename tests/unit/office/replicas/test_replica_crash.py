@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from state_helpers import state_in
 
 from camerad.base import durable_files
 from camerad.base.clock import DAY, ManualClock
@@ -21,7 +22,6 @@ from camerad.office.replicas import directory_store
 from camerad.office.replicas.directory_store import DirectoryStore
 from camerad.office.replicas.replica_store import Lock, read_back
 from camerad.office.replicas.replicas import Replicas
-from camerad.office.server.directory_locks import DirectoryLocks
 from camerad.store.verified_copy import Digest
 from tests.crash.model import Disk, Rules, Survey, Tree
 from tests.crash.trace import Op, Recorder
@@ -100,7 +100,7 @@ class World:
 
 def copies(directory: Path, clock: ManualClock) -> Replicas:
     office = str(directory.parent / "archive")  # its locks are of no interest either
-    made = Replicas(DirectoryStore(str(directory), clock), clock, DirectoryLocks(office))
+    made = Replicas(DirectoryStore(str(directory), clock), clock, state_in(office))
     made._probed = True  # what the probe writes is of no interest here
     return made
 

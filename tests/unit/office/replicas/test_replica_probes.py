@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from state_helpers import state_in
+
 from camerad.base.clock import SECOND, ManualClock, SystemClock
 from camerad.base.errors import StorageError
 from camerad.office.replicas import s3_store
@@ -16,7 +18,6 @@ from camerad.office.replicas.directory_store import DirectoryStore
 from camerad.office.replicas.replica_store import Lock
 from camerad.office.replicas.replicas import Replicas
 from camerad.office.replicas.s3_store import S3Store
-from camerad.office.server.directory_locks import DirectoryLocks
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
@@ -111,9 +112,7 @@ def test_of_several_servers_one_probes_at_a_time(tmp_path: Path) -> None:
     second.mkdir()
     office.mkdir()
     clock = SystemClock()
-    servers = [
-        Replicas(Counted(str(second), clock), clock, DirectoryLocks(str(office))) for _ in range(6)
-    ]
+    servers = [Replicas(Counted(str(second), clock), clock, state_in(office)) for _ in range(6)]
     threads = [threading.Thread(target=one.probe) for one in servers]
     for thread in threads:
         thread.start()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from desk_helpers import KEY
+from state_helpers import state_in
 
 from camerad.base import file_status
 from camerad.base.errors import StorageError
@@ -25,7 +26,7 @@ def test_what_it_looks_at_goes_by_the_camera_s_own(
     write_register(register, ("cam-1", KEY.public, (SigningKey.generate().public.thumbprint,)))
     root = tmp_path / "office"
     root.mkdir()
-    holdings = CameraHoldings(str(root), Cameras(str(register)))
+    holdings = CameraHoldings(str(root), Cameras(str(register)), state_in(root))
     own = holdings.make(KID)
     holdings.ledger_keys(KID)  # the register is read
     looked: list[str] = []

@@ -13,7 +13,14 @@ from typing import Any
 import pytest
 from check_in_helpers import WALL_US, said, token
 from desk_helpers import KEY, KEYS, ONE, TWO, Camera, facts_of
-from state_helpers import check_ins_in, offer_settings, offers_in, uploads_in, withdraw_offer
+from state_helpers import (
+    check_ins_in,
+    offer_settings,
+    offers_in,
+    state_in,
+    uploads_in,
+    withdraw_offer,
+)
 from vault_helpers import Vault
 
 from camerad.base.clock import DAY, ManualClock, SystemClock
@@ -398,8 +405,9 @@ def test_what_is_on_its_way_is_not_asked_for(dock: Dock, tmp_path: Path) -> None
     cameras = Cameras(str(dock.office.register))
     root, clock = str(dock.office.directory), ManualClock()
     uploads = uploads_in(root, UploadLimits(reserve=0), clock)
-    ingest = Ingest(root, uploads, cameras, dock.office.office_key, clock)
-    lost = LostRecordings(CameraHoldings(root, cameras), ingest, uploads)
+    holdings = CameraHoldings(root, cameras, state_in(root))
+    ingest = Ingest(holdings, uploads, dock.office.office_key, clock)
+    lost = LostRecordings(holdings, ingest, uploads)
     assert lost.find(KID) == []
     path = dock.files("recordings")[f"{ONE}.tar"]
     content = path.read_bytes()
@@ -440,8 +448,7 @@ def test_the_ledger_is_read_once_however_much_was_lost(
         return state(holdings, kid)
 
     monkeypatch.setattr(CameraHoldings, "ledger_state", noted)
-    holdings = CameraHoldings(str(vault.root), vault.cameras)
-    lost = LostRecordings(holdings, vault.ingest, vault.uploads)
+    lost = LostRecordings(vault.holdings, vault.ingest, vault.uploads)
     assert lost.find(KID) == names
     assert read == [KID]
 
@@ -450,8 +457,9 @@ def test_no_more_is_looked_at_than_is_named(dock: Dock, monkeypatch: pytest.Monk
     cameras = Cameras(str(dock.office.register))
     root, clock = str(dock.office.directory), ManualClock()
     uploads = uploads_in(root, UploadLimits(reserve=0), clock)
-    ingest = Ingest(root, uploads, cameras, dock.office.office_key, clock)
-    lost = LostRecordings(CameraHoldings(root, cameras), ingest, uploads)
+    holdings = CameraHoldings(root, cameras, state_in(root))
+    ingest = Ingest(holdings, uploads, dock.office.office_key, clock)
+    lost = LostRecordings(holdings, ingest, uploads)
     for path in dock.files("receipts").values():
         path.unlink()
     monkeypatch.setattr(lost_recordings, "MOST", 1)

@@ -3,6 +3,7 @@ there is compared, and nothing is sent again."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from pathlib import Path
@@ -14,9 +15,9 @@ from vault_helpers import KID, NAME, OFFICE_KEY, Vault, register
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.evidence import own_key
 from camerad.evidence.offload import offload
-from camerad.office.server.camera_turns import CameraTurns
 from camerad.office.server.ingest import DELETED
 from camerad.office.server.receipt_routes import TYPE, ReceiptRoutes
+from camerad.office.server.refusal_log import CameraTurns
 from camerad.office.server.upload_files import Declaration
 from camerad.store import receipts
 from camerad.store.device_client import OwnedDevice, accept_receipt
@@ -203,5 +204,5 @@ def test_a_receipt_that_is_signed_during_the_question_answers_it(
         return find(kid, recording)
 
     monkeypatch.setattr(vault.ingest, "find_unreceipted", signed_meanwhile)
-    answer = ReceiptRoutes(vault.ingest, vault.uploads, CameraTurns())._answer(KID, ONE)
+    answer = ReceiptRoutes(vault.ingest, vault.uploads, CameraTurns(asyncio.Lock))._answer(KID, ONE)
     assert (answer.status, answer.content_type) == (200, TYPE)

@@ -20,11 +20,10 @@ from vault_helpers import KID, NAME, OFFICE_KEY, Vault, ledger_files, register
 from camerad.base.clock import DAY, ManualClock
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.office.server import ledger_copy
-from camerad.office.server.camera_turns import CameraTurns
 from camerad.office.server.ingest_ends import IngestEnds
 from camerad.office.server.ledger_routes import LedgerRoutes
 from camerad.office.server.receipt_routes import ReceiptRoutes
-from camerad.office.server.refusal_log import CALLER, Caller, RefusalLog
+from camerad.office.server.refusal_log import CALLER, Caller, CameraTurns, RefusalLog
 from camerad.office.server.refusals import Handler, plain_errors
 from camerad.store import receipts
 
@@ -91,7 +90,7 @@ class Server:
         ReceiptRoutes(
             self.vault.ingest,
             self.vault.uploads,
-            CameraTurns(),
+            CameraTurns(asyncio.Lock),
             ends=IngestEnds(asyncio.get_running_loop()),
             due_in=lambda _kid, _declaration: self.due_in,
         ).add_to(app.router)

@@ -14,6 +14,7 @@ from ledger_helpers import damage_in
 from state_helpers import refused
 from vault_helpers import KID, NAME, Vault, ledger_files, register
 
+from camerad.base import durable_files
 from camerad.base.clock import DAY
 from camerad.base.errors import StorageError
 from camerad.container.keys import KeyRing, SigningKey
@@ -212,7 +213,9 @@ def test_what_did_not_come_whole_leaves_nothing(camera: Camera, vault: Vault) ->
     killed = vault.copies.begin(KID, "000001.jws", 6)
     killed.write(b"a part")
     os.close(killed._descriptor)
-    assert len(staged(vault)) == 1
+    (left,) = (vault.root / "office" / "incoming" / KID / "ledger").iterdir()
+    since = left.stat().st_mtime - durable_files.LEFT_SECONDS - 60
+    os.utime(left, (since, since))
     camera.put(ONE)
     assert vault.bring_ledger(camera) == AdoptResult()
     assert staged(vault) == []
@@ -252,7 +255,7 @@ def test_a_file_and_all_that_is_kept_are_bounded(
 
 def test_the_reserve_of_the_storage_is_left_free(camera: Camera, vault: Vault) -> None:
     room = True
-    copies = LedgerCopies(str(vault.root), vault.cameras, lambda _length: room)
+    copies = LedgerCopies(vault.holdings, lambda _length: room)
     (path,) = ledger_files(camera)
     copies.put(KID, path.name, path.read_bytes())
     room = False

@@ -12,7 +12,6 @@ from vault_helpers import KID, Vault, ledger_files, register
 from camerad.base.clock import DAY, ClockSource
 from camerad.container.keys import SigningKey
 from camerad.office.jobs.office_jobs import _expire
-from camerad.office.server.directory_locks import DirectoryLocks
 from camerad.office.server.ledger_copy import AdoptResult
 
 DAYS = 7
@@ -120,7 +119,7 @@ def test_what_is_just_coming_and_a_ledger_that_is_being_ingested_are_left(
     office: Office,
 ) -> None:
     office.clock.advance(DAYS * DAY)
-    with DirectoryLocks(str(office.root)).hold(f"ledger-{KID}"):
+    with office.state.hold(f"ledger {KID}"):
         assert office.expire() == []
     (name,) = office.staged
     coming = office.copies.begin(KID, name, 5)

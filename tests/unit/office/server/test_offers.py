@@ -64,7 +64,7 @@ def test_a_bundle_is_there_once_and_goes_with_its_last_offer(root: Path) -> None
     assert withdraw_offer(root, OTHER, UPDATE) is not None
     assert bundles(root) == {f"{second}.raucb"}
     # A copy that was left goes, and one that is being written stays.
-    for name, age in (("left", offers_module.LEFT_SECONDS + 60), ("coming", 0)):
+    for name, age in (("left", durable_files.LEFT_SECONDS + 60), ("coming", 0)):
         path = root / f"office/updates/{name}{durable_files.TEMPORARY}"
         path.write_bytes(b"half")
         now = os.stat(path).st_mtime

@@ -15,29 +15,61 @@ from pathlib import Path
 import pytest
 from desk_helpers import KEY, ONE, TWO, Camera
 from msgspec.structs import replace
-from state_helpers import uploads_in
+from postgresql import PostgreSQL
+from state_helpers import refused
 
 from camerad.base.clock import SECOND, ManualClock
-from camerad.base.errors import CameradError
 from camerad.container.skeleton import skeleton
 from camerad.office.jobs.office_jobs import server_with_jobs
 from camerad.office.server import uploads as uploads_module
 from camerad.office.server.connection_limiter import StartError
-from camerad.office.server.directory_locks import DirectoryLocks
 from camerad.office.server.nonces import Nonces
 from camerad.office.server.refusals import RefusedRequestError
+from camerad.office.server.state_import import open_state
+from camerad.office.server.upload_errors import UploadRefusal
 from camerad.office.server.upload_files import Declaration
 from camerad.office.server.upload_limits import UploadLimits
+from camerad.office.server.uploads import Uploads
+from camerad.office.state.database_settings import IndexSettings
+from camerad.office.state.office_state import OfficeState
 from tests.unit.office.server.office_scene import ID, DockClient, OfficeScene, Running
 
 PART = 3_000
+KID = KEY.public.thumbprint
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> OfficeScene:
+def scene(tmp_path: Path, postgresql: PostgreSQL) -> OfficeScene:
     made = OfficeScene(tmp_path)
-    made.settings = replace(made.settings, several_servers=True)
+    index = IndexSettings(postgresql.make())
+    made.settings = replace(made.settings, several_servers=True, index=index)
     return made
+
+
+@contextlib.contextmanager
+def other_state(scene: OfficeScene) -> Iterator[OfficeState]:
+    """The state as another server has it."""
+    state = open_state(scene.settings.index, str(scene.directory))
+    try:
+        yield state
+    finally:
+        state.close()
+
+
+@contextlib.contextmanager
+def other_uploads(scene: OfficeScene, **limits: int) -> Iterator[Uploads]:
+    """The uploads as another server has them."""
+    with other_state(scene) as state:
+        yield Uploads(str(scene.directory), state, UploadLimits(reserve=0, **limits), scene.clock)
+
+
+def bring(uploads: Uploads, declared: Declaration, content: bytes) -> None:
+    """Upload a recording whole."""
+    uploads.declare(KID, declared)
+    part = uploads.begin(KID, declared.recording, 0)
+    part.write(content)
+    part.finish(hashlib.sha256(content).digest())
+    part.close()
 
 
 @contextlib.contextmanager
@@ -143,12 +175,8 @@ def test_what_a_server_left_that_ended_is_ingested_by_another_one(
     content = path.read_bytes()
     with serving(scene, 1) as (client,):
         assert client.bring_ledger(camera.root / "ledger").status == 200
-        left = uploads_in(scene.directory, UploadLimits(reserve=0), scene.clock)
-        left.declare(KEY.public.thumbprint, Declaration(ONE, final_of(path), len(content)))
-        part = left.begin(KEY.public.thumbprint, ONE, 0)
-        part.write(content)
-        part.finish(hashlib.sha256(content).digest())
-        part.close()
+        with other_uploads(scene) as uploads:
+            bring(uploads, Declaration(ONE, final_of(path), len(content)), content)
         until = threading.Event()
         for _ in range(1000):
             if list(scene.directory.glob("*/receipts/*")):
@@ -186,14 +214,9 @@ def test_one_upload_is_ingested_once_whoever_begins(
     # As if it had ended behind the last step but one.
     for path in paths:
         (copy,) = scene.directory.glob(f"*/recordings/{path.name}")
-        left = uploads_in(scene.directory, UploadLimits(reserve=0), scene.clock)
-        left.declare(
-            KEY.public.thumbprint, Declaration(path.stem, final_of(path), copy.stat().st_size)
-        )
-        part = left.begin(KEY.public.thumbprint, path.stem, 0)
-        part.write(path.read_bytes())
-        part.finish(hashlib.sha256(path.read_bytes()).digest())
-        part.close()
+        declared = Declaration(path.stem, final_of(path), copy.stat().st_size)
+        with other_uploads(scene) as uploads:
+            bring(uploads, declared, path.read_bytes())
     caplog.clear()
     with serving(scene) as clients:
         until = threading.Event()
@@ -206,30 +229,32 @@ def test_one_upload_is_ingested_once_whoever_begins(
     assert not [one for one in caplog.records if one.levelno >= logging.WARNING]
 
 
-def test_uploads_of_two_servers_share_room_and_names(tmp_path: Path) -> None:
+def test_uploads_of_two_servers_share_room_and_names(scene: OfficeScene) -> None:
     """What one declares counts at the other, too."""
-    kid = "k" * 43
-    two = [uploads_in(tmp_path, UploadLimits(reserve=0, unfinished=1)) for _ in range(2)]
-    two[0].declare(kid, Declaration(ID, "ab" * 32, 10))
-    assert two[1].declare(kid, Declaration(ID, "ab" * 32, 10)) == 0
-    with pytest.raises(CameradError, match="unfinished uploads"):
-        two[1].declare(kid, Declaration(ID.replace("000001", "000002"), "ab" * 32, 10))
-    part = two[0].begin(kid, ID, 0)
-    with pytest.raises(CameradError, match="another request works"):
-        two[1].remove(kid, ID)
-    part.close()
-    two[1].remove(kid, ID)
-    with pytest.raises(CameradError, match="there is no upload"):
-        two[0].begin(kid, ID, 0)
+    with other_uploads(scene, unfinished=1) as one, other_uploads(scene, unfinished=1) as other:
+        one.declare(KID, Declaration(ID, "ab" * 32, 10))
+        assert other.declare(KID, Declaration(ID, "ab" * 32, 10)) == 0
+        with refused(UploadRefusal.TOO_MANY):
+            other.declare(KID, Declaration(ID.replace("000001", "000002"), "ab" * 32, 10))
+        part = one.begin(KID, ID, 0)
+        with refused(UploadRefusal.BUSY):
+            other.remove(KID, ID)
+        part.close()
+        other.remove(KID, ID)
+        with refused(UploadRefusal.NO_UPLOAD):
+            one.begin(KID, ID, 0)
 
 
 DECLARES = """
 import sys
-from camerad.base import durable_files
 from camerad.office.server.upload_files import Declaration, UploadFiles
-from camerad.office.server.revoked_cameras import RevokedCameras
 from camerad.office.server.state_import import open_state
+from camerad.office.server.state_import import open_state
+from camerad.office.server.upload_errors import UploadRefusal
 from camerad.office.server.upload_limits import UploadLimits
+from camerad.office.server.uploads import Uploads
+from camerad.office.state.database_settings import IndexSettings
+from camerad.office.state.office_state import OfficeState
 from camerad.office.server.uploads import Uploads
 from camerad.office.state.database_settings import IndexSettings
 
@@ -241,8 +266,8 @@ def stopped(self, *declared):
     make(self, *declared)
 
 UploadFiles.make = stopped
-revoked = RevokedCameras(open_state(IndexSettings(), sys.argv[1]))
-uploads = Uploads(sys.argv[1], revoked, UploadLimits(reserve=0))
+state = open_state(IndexSettings(sys.argv[4]), sys.argv[1])
+uploads = Uploads(sys.argv[1], state, UploadLimits(reserve=0))
 print(uploads.declare(sys.argv[2], Declaration(sys.argv[3], "ab" * 32, 10)), flush=True)
 sys.stdin.readline()
 """
@@ -255,8 +280,8 @@ def test_while_a_server_is_stopped_in_a_declaration_others_are_told_to_come_late
     """Stopped and not killed, it keeps its locks. The camera hears of it long before its request is
     over; when the other goes on, nothing is declared twice."""
     monkeypatch.setattr(uploads_module, "DECLARING_SECONDS", 0.2)
-    kid = KEY.public.thumbprint
-    command = [sys.executable, "-c", DECLARES, str(scene.directory), kid, ID]
+    command = [sys.executable, "-c", DECLARES, str(scene.directory), KID, ID]
+    command.append(str(scene.settings.index.url))
     with (
         serving(scene, 1) as (client,),
         subprocess.Popen(
@@ -286,18 +311,18 @@ def test_while_a_server_is_stopped_in_a_declaration_others_are_told_to_come_late
 
 
 def test_a_server_starts_and_tidies_while_another_one_is_stopped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    scene: OfficeScene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(uploads_module, "DECLARING_SECONDS", 0.05)
-    uploads = uploads_in(tmp_path, UploadLimits(reserve=0))
-    left = tmp_path / "office" / "incoming" / ("k" * 43) / ID
+    left = scene.directory / "office" / "incoming" / KID / ID
     left.mkdir(parents=True)
-    with DirectoryLocks(str(tmp_path)).hold("declaring"):
+    with other_uploads(scene) as uploads:
+        with other_state(scene) as state, state.hold("uploads"):
+            uploads.tidy()
+            assert left.exists() and "see whether it is stopped" in caplog.text
+            with refused(UploadRefusal.SERVER_BUSY):
+                uploads.remove(KID, ID)
         uploads.tidy()
-        assert left.exists() and "see whether it is stopped" in caplog.text
-        with pytest.raises(CameradError):
-            uploads.remove("k" * 43, ID)
-    uploads.tidy()
     assert not left.exists()
 
 
@@ -310,7 +335,7 @@ def test_a_server_takes_other_cameras_recordings_while_another_one_is_at_a_long_
     path = camera.put(ONE)
     with serving(scene) as (first, second):
         assert first.bring_ledger(camera.root / "ledger").status == 200
-        with DirectoryLocks(str(scene.directory)).hold(f"taking-{KEY.public.thumbprint}"):
+        with other_state(scene) as state, state.hold(f"ingest {KID}"):
             second.upload(path, final_of(path))
             said = second.ask("GET", f"/v1/recordings/{ONE}/receipt")
             assert said.status == 202
@@ -346,15 +371,10 @@ def test_what_waited_for_a_ledger_that_came_by_another_server_waits_no_more(
         assert (again.status, "receipt" in again.error) == (409, True)
 
 
-def test_what_a_server_knows_of_uploads_goes_with_them(tmp_path: Path) -> None:
-    kid = "k" * 43
-    one, other = (uploads_in(tmp_path, UploadLimits(reserve=0), ManualClock()) for _ in range(2))
-    one.declare(kid, Declaration(ID, "ab" * 32, 10))
-    part = one.begin(kid, ID, 0)
-    part.write(b"0123456789")
-    part.finish(hashlib.sha256(b"0123456789").digest())
-    part.close()
-    assert one.arrivals.knows((kid, ID), 10)
-    other.remove(kid, ID)
-    one.expire(ManualClock().moment())
-    assert not one.arrivals.knows((kid, ID), 10) and not one._times._seen
+def test_what_a_server_knows_of_uploads_goes_with_them(scene: OfficeScene) -> None:
+    with other_uploads(scene) as one, other_uploads(scene) as other:
+        bring(one, Declaration(ID, "ab" * 32, 10), b"0123456789")
+        assert one.arrivals.knows((KID, ID), 10)
+        other.remove(KID, ID)
+        one.expire(ManualClock().moment())
+        assert not one.arrivals.knows((KID, ID), 10) and not one._times._seen

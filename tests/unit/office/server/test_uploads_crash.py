@@ -17,20 +17,16 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
-from state_helpers import refused
+from state_helpers import refused, state_in
 
 from camerad.base import durable_files
 from camerad.base.clock import ManualClock
 from camerad.base.errors import StorageError
-from camerad.container.keys import Thumbprint
 from camerad.office.server.part_upload import PartUpload
-from camerad.office.server.revoked_cameras import Revocation, RevokedCameras
 from camerad.office.server.upload_errors import UploadError, UploadRefusal
 from camerad.office.server.upload_files import Declaration, UploadFiles, UploadProgress
 from camerad.office.server.upload_limits import UploadLimits
 from camerad.office.server.uploads import Uploads
-from camerad.office.state.database_settings import IndexSettings
-from camerad.office.state.office_state import OfficeState
 from tests.crash.model import Disk, Rules, Survey, Tree
 from tests.crash.trace import Op, Recorder
 from tests.crash.workspace import Workspace
@@ -42,16 +38,6 @@ WHOLE = {one: Random(one).randbytes(LENGTH) for one in IDS}
 LIMITS = UploadLimits(reserve=0)
 
 
-class NoneRevoked(RevokedCameras):
-    """Keeps no rows, so that all operations are those of the uploads."""
-
-    def __init__(self) -> None:
-        super().__init__(OfficeState(IndexSettings(), ""))
-
-    def list_all(self) -> dict[Thumbprint, Revocation]:
-        return {}
-
-
 class Client(RuleBasedStateMachine):
     """acknowledged: bytes of each upload that the server called durable. open: what the operations
     since the last start may have changed it to besides."""
@@ -60,6 +46,8 @@ class Client(RuleBasedStateMachine):
         super().__init__()
         self.root = Path(tempfile.mkdtemp(prefix="uploads-"))
         self.tree, self.life = Tree(), 0
+        (self.root / "state").mkdir()
+        self.state = state_in(self.root / "state")
         self.acknowledged: dict[str, int | None] = dict.fromkeys(IDS)
 
     @initialize(rules=st.sampled_from(Rules))
@@ -75,7 +63,7 @@ class Client(RuleBasedStateMachine):
         Workspace(str(directory)).show(tree)
         self.tree = tree
         self.recorder = Recorder(str(directory), sites=False)
-        self.uploads = Uploads(str(directory), NoneRevoked(), LIMITS, ManualClock())
+        self.uploads = Uploads(str(directory), self.state, LIMITS, ManualClock())
         self.promised: list[tuple[int, dict[str, int | None]]] = []
         self._promise()
         with self.recorder.recording():
@@ -148,7 +136,7 @@ class Client(RuleBasedStateMachine):
         """How far the uploads are in a state, whose bytes are compared."""
         directory = Path(tempfile.mkdtemp(dir=self.root))
         Workspace(str(directory)).show(tree)
-        uploads = Uploads(str(directory), NoneRevoked(), LIMITS, ManualClock())
+        uploads = Uploads(str(directory), self.state, LIMITS, ManualClock())
         found: dict[str, int | None] = {}
         for recording in IDS:
             try:
@@ -164,6 +152,7 @@ class Client(RuleBasedStateMachine):
         return found
 
     def teardown(self) -> None:
+        self.state.close()
         shutil.rmtree(self.root)
 
 
