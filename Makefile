@@ -34,6 +34,7 @@ BASE ?=
 KEYRING ?=
 CERT ?=
 KEY ?=
+CREATOR ?=
 GUEST_CUTS ?= --states 300 --starts 20
 UPDATE_CUTS ?= --states 100 --starts 6
 
@@ -72,7 +73,7 @@ ifndef side_by_side
 .NOTPARALLEL:
 endif
 .PHONY: help run test single unit states realtime real lint types generated generate announcements pictures cards bench
-.PHONY: bench-index bench-office fleet campaign soak image image-check image-test image-cuts arm64-test
+.PHONY: bench-index bench-office fleet campaign soak image image-check image-test image-cuts office-bill arm64-test
 .PHONY: clean distclean dist
 
 help:
@@ -115,6 +116,8 @@ help:
 	@echo '                SOURCES=FILE of packages, else those of this machine; BASE=DIR of an earlier one'
 	@echo '                PARTS="st7789 ds3231 ..." or reference: what the camera has beside its board'
 	@echo '                KEYRING=FILE lets updates in, CERT=FILE KEY=FILE also make a bundle of one'
+	@echo '                CREATOR=ADDRESS of who hands it out, for the bill of materials'
+	@echo 'make office-bill    the bill of materials of the office'"'"'s server: OUT=dist  CREATOR=ADDRESS'
 	@echo 'make image-check    builds it twice and compares'
 	@echo 'make image-test     starts it in an emulator and tries all that is not the sensor, and its updates;'
 	@echo '                two hours'
@@ -268,11 +271,17 @@ as_root := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo)
 image_builder = $(as_root) env PYTHONPATH=config/image $(python) -m camerad_image
 image_options = --flavour '$(FLAVOUR)' --board '$(BOARD)' --parts '$(PARTS)' --out '$(OUT)' \
 	$(if $(SOURCES),--sources '$(SOURCES)') $(if $(BASE),--base '$(BASE)') \
-	$(if $(KEYRING),--keyring '$(KEYRING)') $(if $(CERT),--cert '$(CERT)') $(if $(KEY),--key '$(KEY)')
+	$(if $(KEYRING),--keyring '$(KEYRING)') $(if $(CERT),--cert '$(CERT)') $(if $(KEY),--key '$(KEY)') \
+	--creator '$(CREATOR)'
 
 image:
 	$(prepare) image
 	@$(image_builder) $(image_options)
+
+# Of what pip installs for an office's server here.
+office-bill:
+	$(prepare) image
+	@env PYTHONPATH=config/image $(python) -m camerad_image --office-bill --out '$(OUT)' --creator '$(CREATOR)'
 
 image-check:
 	$(prepare) image

@@ -15,11 +15,21 @@ from pathlib import Path
 
 from camerad_image import python, space
 from camerad_image.boards import ALL, BOARDS
-from camerad_image.build import CACHE, PIP, TREE, Build, Order, check_hardware, commit_time
+from camerad_image.build import (
+    CACHE,
+    PIP,
+    TREE,
+    Build,
+    Order,
+    check_hardware,
+    commit_time,
+    office_bill,
+)
 from camerad_image.errors import ImageError
 from camerad_image.flavours import FLAVOURS, flavour
 from camerad_image.parts import PARTS, chosen
 from camerad_image.programs import Interrupted, end_all, heed_signals, run
+from camerad_image.sbom import entity
 
 
 def _path(text: str) -> Path:
@@ -46,6 +56,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--keyring", type=_path, help="certificate of who signs updates, PEM")
     parser.add_argument("--cert", help="certificate that signs a bundle, a file or PKCS #11 URI")
     parser.add_argument("--key", help="its key")
+    parser.add_argument(
+        "--creator", default="", help="who hands it out, for the bill of materials: e-mail or URL"
+    )
+    parser.add_argument(
+        "--office-bill", action="store_true", help="only write the office's bill of materials"
+    )
     parser.add_argument(
         "--twice", action="store_true", help="build it twice, and fail if a byte differs"
     )
@@ -110,6 +126,7 @@ def _order(options: argparse.Namespace, out: Path) -> Order:
         keyring=options.keyring,
         # A signature says when it was made, so no two of them are the same.
         signer=(options.cert, options.key) if options.cert and not options.twice else None,
+        creator=options.creator,
     )
 
 
@@ -143,6 +160,12 @@ def main() -> int:
     try:
         if options.lock:
             _lock()
+            return 0
+        if options.creator:
+            entity(options.creator)
+        if options.office_bill:
+            epoch = _epoch(os.environ.get("SOURCE_DATE_EPOCH"))
+            print(office_bill(options.out, epoch, options.creator))
             return 0
         if bool(options.cert) != bool(options.key):
             raise ImageError("a bundle takes both CERT= and KEY=")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,6 +31,7 @@ from camerad_image import (
     space,
     units,
     updates,
+    vex,
 )
 from camerad_image import parts as hardware
 from camerad_image.errors import ImageError
@@ -51,7 +53,8 @@ class Order:
     None makes them anew; `sources`: a file in the place of apt's own configuration; `epoch`: the
     time that everything in the image is dated at, seconds since 1970; `parts`: what the camera has
     beside its board; `keyring`: the certificate of whoever signs updates, None for an image without
-    them; `signer`: certificate and key that a bundle is signed with, None for no bundle."""
+    them; `signer`: certificate and key that a bundle is signed with, None for no bundle; `creator`:
+    who hands the image out, an e-mail address or a URL, empty if that is not to be said."""
 
     flavour: Flavour
     boards: str
@@ -62,6 +65,7 @@ class Order:
     parts: tuple[hardware.Part, ...] = ()
     keyring: Path | None = None
     signer: tuple[str, str] | None = None
+    creator: str = ""
 
     @property
     def name(self) -> str:
@@ -250,7 +254,7 @@ class Build:
             base = self._packages()
         else:
             self._say(f"Packages as they are in {base}")
-        firmware, firmware_version = rootfs.firmware(order.flavour, self._debs, work, log=log)
+        firmware, firmware_status = rootfs.firmware(order.flavour, self._debs, work, log=log)
         root = work / "root"
         shutil.rmtree(root, ignore_errors=True)
         run(["cp", "-a", "--reflink=auto", base, root], log=log)
@@ -305,19 +309,15 @@ class Build:
         image = filesystems.make_card(card, f"{order.name}.img", log=log)
 
         self._say("Bill of materials")
-        distribution = f"debian-{SUITE}"
         components = materials.gather(
             root,
-            status,
-            distribution,
-            boards=(
-                materials.firmware(order.flavour.firmware, firmware_version, distribution),
-                work / "firmware",
-            ),
+            f"{status}\n\n{firmware_status}",
+            f"debian-{SUITE}",
+            firmware=work / "firmware",
             cache=self._debs,
-            hashes=python.hashes(python.LOCK.read_text(encoding="utf-8")),
+            files=[*wheels, own],
         )
-        self._describe(results, components, kernel, verity)
+        self._describe(results, image, components, kernel, verity)
         for path in (image.with_suffix(".bmap"), image):
             shutil.move(path, results / path.name)
         publishing.publish(results, order.out)
@@ -425,13 +425,14 @@ class Build:
     def _describe(
         self,
         results: Path,
+        image: Path,
         components: list[sbom.Component],
         kernel: Kernel,
         verity: Verity | None,
     ) -> None:
-        """The bill of materials, for programs and for people."""
+        """The bill of materials, for programs and for people; and what the image is not affected
+        by."""
         order = self.order
-        version = next(c.version for c in components if (c.kind, c.name) == ("pypi", "camerad"))
         properties = {
             "flavour": order.flavour.name,
             "boards": order.boards,
@@ -440,7 +441,47 @@ class Build:
             "root-hash": verity.root_hash if verity else "none: this kernel cannot check its root",
             "tried": order.flavour.tried,
         }
-        bill = sbom.document(order.name, version, components, order.epoch, properties)
-        text = json.dumps(bill, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-        (results / f"{order.name}.cdx.json").write_text(text, encoding="utf-8")
+        product = sbom.Product(
+            order.name,
+            next(c.version for c in components if (c.kind, c.name) == ("pypi", "camerad")),
+            file=image.name,
+            hashes=sbom.hashes(image.read_bytes()),
+            creator=order.creator,
+            properties=tuple(sorted(properties.items())),
+        )
+        bill = sbom.document(product, components, order.epoch)
+        statement, gone = vex.document(bill, order.name, order.epoch)
+        sbom.write(results / f"{order.name}.cdx.json", bill)
+        sbom.write(results / f"{order.name}.vex.cdx.json", statement)
         (results / f"{order.name}.versions").write_text(sbom.lines(components), encoding="utf-8")
+        for purl in gone:
+            self._say_more(f"{purl} is no longer carried: remove it from camerad_image/vex.py")
+        if not order.creator:
+            self._say_more("the bill does not say who hands this image out: CREATOR=")
+
+
+def office_bill(out: Path, epoch: int, creator: str) -> Path:
+    """Write the bill of materials of the office's server to `out` and return its path: of what pip
+    installs for this Python on this machine, by constraints.txt. Raises ImageError."""
+    out.mkdir(parents=True, exist_ok=True)
+    log = CACHE / "office-bill.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        wheels = folder / "wheels"
+        wheels.mkdir()
+        own = python.build_wheel(list(PIP), TREE, folder / "own", epoch, log=log)
+        options = ["--quiet", "--only-binary=:all:", f"--constraint={TREE / 'constraints.txt'}"]
+        run([*PIP, "download", *options, "-d", wheels, f"{own}[office]"], log=log)
+        files = sorted(wheels.iterdir())
+        python.install_all(files, folder / "root")
+        components = materials.wheels(folder / "root", files, "office", {})
+    version = next(one.version for one in components if one.name == "camerad")
+    properties = (("machine", platform.machine()), ("python", platform.python_version()))
+    product = sbom.Product(
+        "camerad-office", version, kind="application", creator=creator, properties=properties
+    )
+    path = out / "camerad-office.cdx.json"
+    sbom.write(path, sbom.document(product, components, epoch))
+    return path

@@ -13,7 +13,6 @@ What was linked into an extension module statically is in the bill only if the w
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import os
 import re
@@ -21,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from camerad_image import elf
+from camerad_image import elf, sbom
 from camerad_image.errors import ImageError
 from camerad_image.sbom import Inner
 
@@ -90,6 +89,7 @@ _SHARED: Final = re.compile(r"\.so(\.|$)")
 _TAGGED: Final = re.compile(r"\.(abi3|cpython-[^.]*)\.so$")
 _FILE: Final = re.compile(r"(.+?)(?:-r\d+)?(?:-[0-9a-f]{8})*[.0-9]*\.so(?:\.[.0-9a-z]+)?")
 _PURL: Final = re.compile(r"pkg:[A-Za-z][A-Za-z0-9.+-]*/\S+")
+_HASHES: Final = {"SHA-256": "[0-9a-f]{64}", "SHA-512": "[0-9a-f]{128}"}
 _SCOPES: Final = ("required", "optional", "excluded")
 
 
@@ -137,7 +137,8 @@ def _library(file: Path, path: str) -> Inner:
         name=project or re.sub(r"[-.].*", "", file.name),
         version=version,
         purl=f"pkg:generic/{project}@{version}" if project and version else "",
-        sha256=hashlib.sha256(content).hexdigest(),
+        file=file.name,
+        hashes=sbom.hashes(content),
         properties=tuple(sorted(properties.items())),
     )
 
@@ -186,8 +187,11 @@ def _claim(one: dict[str, Any], place: str) -> Inner:
     name, version, purl = one["name"], one.get("version") or "", one.get("purl") or ""
     if not all(isinstance(text, str) for text in (name, version, purl)) or not name:
         raise ValueError(f"component {place} has no name, or what is no text")
-    hashes = {entry["alg"]: entry["content"] for entry in one.get("hashes", [])}
-    sha256 = hashes.get("SHA-256", "")
+    hashes = {
+        (entry["alg"], entry["content"])
+        for entry in one.get("hashes", [])
+        if re.fullmatch(_HASHES.get(entry["alg"], "$^"), entry["content"])
+    }
     expression, names = _licences(one.get("licenses", []))
     properties = {"claimed-by": place.rpartition(":")[0]}
     if not version:
@@ -197,7 +201,7 @@ def _claim(one: dict[str, Any], place: str) -> Inner:
         name=name,
         version=version,
         purl=purl if _PURL.fullmatch(purl) else "",
-        sha256=sha256 if re.fullmatch("[0-9a-f]{64}", sha256) else "",
+        hashes=tuple(sorted(hashes)),
         licence=expression,
         licence_names=names,
         scope=one.get("scope", "") if one.get("scope") in _SCOPES else "",

@@ -1,5 +1,6 @@
 """What an image is made of, from the files of its root: Debian's packages, Python's, what lies
-inside of these, their hashes, and their licences as far as they state them.
+inside of these, their files' hashes, what they depend on, and creators and licences as far as they
+state them.
 
 A licence is an SPDX expression only where a package says one. What it says in other words stays in
 these words, and nothing is concluded from a text.
@@ -7,16 +8,19 @@ these words, and nothing is concluded from a text.
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from email.message import Message
 from email.parser import HeaderParser
+from email.utils import formataddr, getaddresses
 from pathlib import Path
 from typing import Final
 
+from packaging.requirements import Requirement
+
 from camerad_image import carried, sbom
+from camerad_image.flavours import PYTHON
 from camerad_image.python import PREFIX
 from camerad_image.sbom import Component
 
@@ -29,30 +33,94 @@ SPDX: Final = frozenset(
 """The identifiers that a wheel's older field ``License`` is believed to mean; other words are a
 name."""
 
+IMAGE: Final = {
+    "python_version": PYTHON,
+    "python_full_version": f"{PYTHON}.0",
+    "platform_machine": "aarch64",
+    "implementation_name": "cpython",
+    "platform_python_implementation": "CPython",
+    "platform_system": "Linux",
+    "sys_platform": "linux",
+    "os_name": "posix",
+}
+"""The Python of an image, as markers of requirements know it (PEP 508)."""
+
 _MACHINE_READABLE: Final = re.compile(r"^Format:\s*\S*/copyright-format/1\.0/?\s*$", re.M)
 
 
-def wheels(root: Path, hashes: dict[str, str]) -> list[Component]:
-    """Every Python package at PREFIX in `root`, with what is inside. hashes: the SHA-256 of the
-    file that each was installed from, by normalised name; camerad's own, which is built, has
-    none."""
-    found = []
+def wheels(
+    root: Path, files: Iterable[Path], wanted: str, environment: Mapping[str, str]
+) -> list[Component]:
+    """Every Python package at PREFIX in `root`, with what is inside and what it depends on. files:
+    what they were installed from; wanted: the extra of camerad that is installed; environment: of
+    the Python that they are for (PEP 508), where it is not this one."""
+    came = {_normal(re.split(r"-(?=\d)", path.name)[0]): path for path in files}
+    found: dict[str, tuple[Component, list[Requirement]]] = {}
     for path in sorted((root / PREFIX.relative_to("/")).glob("lib/*/*/*.dist-info/METADATA")):
         headers = HeaderParser().parsestr(path.read_text(encoding="utf-8"))
         expression, names = _licence(headers)
-        name = re.sub(r"[-_.]+", "-", str(headers["Name"])).lower()
-        found.append(
-            Component(
-                kind="pypi",
-                name=name,
-                version=str(headers["Version"]),
-                licence=expression,
-                licence_names=names,
-                sha256=hashes.get(name, ""),
-                inner=(*carried.libraries(path.parent), *carried.claims(path.parent, name)),
-            )
+        name = _normal(str(headers["Name"]))
+        file = came[name]
+        component = Component(
+            kind="pypi",
+            name=name,
+            version=str(headers["Version"]),
+            licence=expression,
+            licence_names=names,
+            file=file.name,
+            hashes=sbom.hashes(file.read_bytes()),
+            creator=_creator(headers),
+            inner=(*carried.libraries(path.parent), *carried.claims(path.parent, name)),
+            # What is compiled may have more in it, or want libraries of the system.
+            complete=file.name.endswith("-none-any.whl"),
         )
-    return sorted(found)
+        wants = [Requirement(str(text)) for text in headers.get_all("Requires-Dist", ())]
+        found[name] = component, wants
+    return sorted(_depending(found, wanted, environment))
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _depending(
+    found: dict[str, tuple[Component, list[Requirement]]],
+    wanted: str,
+    environment: Mapping[str, str],
+) -> Iterator[Component]:
+    """The same packages, each with what it depends on: with the extras that others want of it."""
+    extras = {name: {""} for name in found}
+    extras.get("camerad", set()).add(wanted)
+    needs: dict[str, set[str]] = {name: set() for name in found}
+    todo = list(found)
+    while todo:
+        name = todo.pop()
+        for one in found[name][1]:
+            marker = one.marker
+            if marker is not None and not any(
+                marker.evaluate({**environment, "extra": extra}) for extra in extras[name]
+            ):
+                continue
+            other = _normal(one.name)
+            needs[name].add(other)
+            if other in found and not one.extras <= extras[other]:
+                extras[other] |= one.extras
+                todo.append(other)
+    for name, (component, _) in found.items():
+        known = sorted(found[other][0].purl for other in needs[name] & found.keys())
+        complete = component.complete and needs[name] <= found.keys()
+        yield replace(component, needs=tuple(known), complete=complete)
+
+
+def _creator(headers: Message) -> str:
+    """Whom a package names: an e-mail address, or else a page."""
+    for field in ("Maintainer-email", "Author-email"):
+        for name, address in getaddresses([str(headers.get(field, ""))]):
+            if "@" in address:
+                return formataddr((name, address))
+    pages = [str(text).partition(",")[2].strip() for text in headers.get_all("Project-URL", ())]
+    pages = [str(headers.get("Home-page", "")), *pages]
+    return next((page for page in pages if page.startswith(("http://", "https://"))), "")
 
 
 def _licence(headers: Message) -> tuple[str, tuple[str, ...]]:
@@ -89,7 +157,8 @@ def _deb(component: Component, roots: tuple[Path, ...], cache: Path) -> Componen
     return replace(
         component,
         licence_names=names,
-        sha256=hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "",
+        file=file.name if file.is_file() else "",
+        hashes=sbom.hashes(file.read_bytes()) if file.is_file() else (),
         properties=facts if names else (),
     )
 
@@ -103,23 +172,26 @@ def copyright_names(text: str) -> tuple[str, ...]:
     return tuple(sorted(set(re.findall(r"^License:[ \t]*(\S(?:.*\S)?)[ \t]*$", text, re.M))))
 
 
-def firmware(name: str, version: str, distribution: str) -> Component:
-    """The package of the boards' firmware, which is in the boot partitions and not in the root."""
-    qualifiers = (("arch", "all"), ("distro", distribution))
-    return Component("deb", name, version, "debian", qualifiers)
-
-
 def gather(
     root: Path,
     status: str,
     distribution: str,
     *,
-    boards: tuple[Component, Path],
+    firmware: Path,
     cache: Path,
-    hashes: dict[str, str],
+    files: Iterable[Path],
 ) -> list[Component]:
-    """All packages of an image, sorted. status: the text of dpkg's; boards: the firmware's package
-    and the folder that it was unpacked to; cache: the folder of .deb files; hashes: as of
-    `wheels`."""
-    packages = [*sbom.debian(status, distribution), boards[0]]
-    return sorted([*debs(packages, (root, boards[1]), cache), *wheels(root, hashes)])
+    """All packages of an image, sorted. status: the text of dpkg's, with the package of the boards'
+    firmware, which was unpacked to the folder `firmware` and is not in the root; cache: the folder
+    of .deb files; files: as of `wheels`."""
+    packages = debs(sbom.debian(status, distribution), (root, firmware), cache)
+    interpreter = [one.purl for one in packages if one.name == "python3"]
+    return sorted(
+        [
+            *packages,
+            *(
+                replace(one, needs=(*interpreter, *one.needs))
+                for one in wheels(root, files, "device", IMAGE)
+            ),
+        ]
+    )

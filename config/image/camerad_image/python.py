@@ -47,12 +47,6 @@ def requirements(text: str) -> dict[str, str]:
     return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in pins}
 
 
-def hashes(text: str) -> dict[str, str]:
-    """The SHA-256 of the file that each of the pinned requirements comes in, by normalised name."""
-    pins = re.findall(r"^([A-Za-z0-9._-]+)==\S+ \\\n +--hash=sha256:([0-9a-f]{64})$", text, re.M)
-    return {re.sub(r"[-_.]+", "-", name).lower(): found for name, found in pins}
-
-
 def choose(*, python: str = PYTHON, glibc: int = _GLIBC) -> list[str]:
     """The options of pip that choose files for the image instead of this machine: for that Python
     on that glibc. pip wants ``--no-deps`` or ``--only-binary=:all:`` with them."""

@@ -152,7 +152,7 @@ class Progress:
 
 def firmware(flavour: Flavour, cache: Path, work: Path, *, log: Path) -> tuple[Path, str]:
     """Unpack the newest package of the boards' firmware in `cache`; returns the folder of its
-    files, and its version."""
+    files, and what dpkg's status would say of it, were it installed."""
     packages = cache.glob(f"{flavour.firmware}_*.deb")
     newest = max(packages, key=lambda path: path.stat().st_mtime, default=None)
     if newest is None:
@@ -160,8 +160,8 @@ def firmware(flavour: Flavour, cache: Path, work: Path, *, log: Path) -> tuple[P
     target = work / "firmware"
     shutil.rmtree(target, ignore_errors=True)
     run(["dpkg-deb", "-x", newest, target], log=log)
-    version = run(["dpkg-deb", "-f", newest, "Version"], log=log).strip()
-    return target / "usr/lib/raspi-firmware", version
+    stanza = run(["dpkg-deb", "-f", newest], log=log).strip()
+    return target / "usr/lib/raspi-firmware", f"{stanza}\nStatus: install ok installed\n"
 
 
 def left_mounted(root: Path, mounts: str) -> list[str]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import hashlib
 import json
+import re
 import struct
 import zipfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
-from camerad_image import carried, elf, materials, python, sbom
+from camerad_image import carried, elf, materials, python, sbom, vex
 from camerad_image.errors import ImageError
 
 SITE = "opt/camerad/lib/python3.13/site-packages"
@@ -64,9 +69,29 @@ def bill(**fields: Any) -> bytes:
 def described(tmp_path: Path, files: dict[str, bytes], metadata: str = "") -> sbom.Component:
     """What is said of a root in which only this wheel is installed."""
     root = tmp_path / "root"
-    python.install_all([wheel(tmp_path, files, metadata)], root)
-    (found,) = materials.wheels(root, {"tiny-x": "a" * 64})
+    came = [wheel(tmp_path, files, metadata)]
+    python.install_all(came, root)
+    (found,) = materials.wheels(root, came, "device", materials.IMAGE)
     return found
+
+
+def hashes(content: bytes) -> list[dict[str, str]]:
+    """As CycloneDX has them."""
+    return [
+        {"alg": "SHA-256", "content": hashlib.sha256(content).hexdigest()},
+        {"alg": "SHA-512", "content": hashlib.sha512(content).hexdigest()},
+    ]
+
+
+def in_a_file(name: str, archive: str, structured: str) -> list[dict[str, str]]:
+    """What TR-03183-2 wants to know of one."""
+    facts = {
+        "archive": archive,
+        "executable": "executable",
+        "filename": name,
+        "structured": structured,
+    }
+    return [{"name": f"bsi:component:{key}", "value": value} for key, value in facts.items()]
 
 
 def test_a_library_inside_of_a_wheel_is_in_the_bill_with_its_hash_and_release(
@@ -84,26 +109,39 @@ def test_a_library_inside_of_a_wheel_is_in_the_bill_with_its_hash_and_release(
             "tiny_x/_more.abi3.so": library(""),
             "tiny_x/_third.so": library("", b"\0PyInit__third\0"),
         },
+        "Author-email: Maker <maker@example.org>\n",
     ).document()
-    assert found["hashes"] == [{"alg": "SHA-256", "content": "a" * 64}]
+    name = "tiny_x-1-py3-none-any.whl"
+    content = (tmp_path / name).read_bytes()
+    assert found["hashes"] == hashes(content)
+    assert found["externalReferences"] == [
+        {"type": "distribution", "url": name, "hashes": hashes(content)[1:]}
+    ]
+    assert found["properties"] == in_a_file(name, "archive", "structured")
+    maker = {"name": "Maker", "contact": [{"email": "maker@example.org"}]}
+    assert found["manufacturer"] == maker
     assert [one["name"] for one in found["components"]] == ["openssl", "libother", "libplain"]
-    ref = "pkg:pypi/tiny-x@1#tiny_x.libs/libcrypto-0123abcd.so.1.1.1k"
+    file = "libcrypto-0123abcd.so.1.1.1k"
+    ref = f"pkg:pypi/tiny-x@1#tiny_x.libs/{file}"
     assert found["components"][0] == {
         "type": "library",
         "bom-ref": ref,
         "name": "openssl",
         "version": "1.1.1k",
         "purl": "pkg:generic/openssl@1.1.1k",
-        "hashes": [{"alg": "SHA-256", "content": hashlib.sha256(crypto).hexdigest()}],
+        "manufacturer": maker,
+        "hashes": hashes(crypto),
+        "externalReferences": [{"type": "distribution", "url": file, "hashes": hashes(crypto)[1:]}],
         "properties": [
-            {"name": "camerad:file", "value": "tiny_x.libs/libcrypto-0123abcd.so.1.1.1k"},
-            {"name": "camerad:soname", "value": "libcrypto-0123abcd.so.1.1.1k"},
+            {"name": "camerad:file", "value": f"tiny_x.libs/{file}"},
+            {"name": "camerad:soname", "value": file},
+            *in_a_file(file, "no archive", "unstructured"),
         ],
     }
     # Whose the second one is, and which release, cannot be told; it is there nevertheless.
     assert not {"version", "purl"} & set(found["components"][1])
     facts = {one["name"]: one["value"] for one in found["components"][1]["properties"]}
-    assert facts == {
+    assert {key: fact for key, fact in facts.items() if key.startswith("camerad:")} == {
         "camerad:file": "tiny_x.libs/libother-0123abcd.so.2",
         "camerad:soname": "none",
         "camerad:project": "unknown",
@@ -142,7 +180,7 @@ def test_what_a_wheel_says_that_it_was_made_of_is_marked_as_its_claim(tmp_path: 
             "purl": "pkg:generic/openssl@4.0.3",
             "scope": "excluded",
             "hashes": [{"alg": "SHA-256", "content": "b" * 64}],
-            "licenses": [{"expression": "Apache-2.0"}],
+            "licenses": [{"expression": "Apache-2.0", "acknowledgement": "declared"}],
             "properties": [by],
         },
         {
@@ -150,7 +188,7 @@ def test_what_a_wheel_says_that_it_was_made_of_is_marked_as_its_claim(tmp_path: 
             "bom-ref": f"pkg:pypi/tiny-x@1#{path}:3",
             "name": "deep",
             "version": "3",
-            "licenses": [{"license": {"name": "as it is"}}],
+            "licenses": [{"license": {"name": "as it is", "acknowledgement": "declared"}}],
             "properties": [by],
         },
         {
@@ -239,7 +277,10 @@ def test_a_soname_outside_of_what_is_loaded_is_refused() -> None:
 def test_a_licence_is_an_expression_only_if_the_package_says_one(
     tmp_path: Path, metadata: str, licences: list[dict[str, Any]] | None
 ) -> None:
-    assert described(tmp_path, {}, metadata).document().get("licenses") == licences
+    found = described(tmp_path, {}, metadata).document().get("licenses")
+    for one in found or ():
+        assert one.get("license", one).pop("acknowledgement") == "declared"
+    assert found == licences
 
 
 def test_a_debian_package_has_the_hash_of_its_file_and_the_names_of_its_licences(
@@ -268,33 +309,166 @@ def test_a_debian_package_has_the_hash_of_its_file_and_the_names_of_its_licences
         "old": (),
         "outside": (),
     }
-    assert found["one"].sha256 == hashlib.sha256(b"deb").hexdigest()
-    assert not found["old"].sha256
+    file = "one_1%3a2_all.deb"
+    assert found["one"].hashes == sbom.hashes(b"deb")
+    assert not found["old"].hashes
+    assert not found["old"].file
     assert found["one"].document()["properties"] == [
-        {"name": "camerad:licences-of", "value": "files of the source package, by debian/copyright"}
+        {
+            "name": "camerad:licences-of",
+            "value": "files of the source package, by debian/copyright",
+        },
+        *in_a_file(file, "archive", "structured"),
     ]
 
 
-def test_the_firmware_is_in_the_bill_beside_what_is_in_the_root(tmp_path: Path) -> None:
+STATUS = """\
+Package: python3
+Status: install ok installed
+Maintainer: Builder <builder@example.org>
+Architecture: arm64
+Version: 1
+Pre-Depends: libc6 (>= 2)
+Depends: python3.13:any (>= 1) | python3.12, c-library, gone
+
+Package: libc6
+Status: install ok installed
+Architecture: arm64
+Version: 2
+Provides: c-library (= 2), libc
+
+Package: raspi-firmware
+Architecture: all
+Version: 2
+Status: install ok installed
+"""
+
+
+def packed(folder: Path, name: str, metadata: str, tag: str = "py3-none-any") -> Path:
+    """The wheel of a package with nothing in it."""
+    path = folder / f"{name}-1-{tag}.whl"
+    info = f"{name}-1.dist-info"
+    about = f"Metadata-Version: 2.4\nName: {name}\nVersion: 1\n{metadata}"
+    wheel_tag = f"Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: {tag}\n"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(f"{info}/METADATA", about)
+        archive.writestr(f"{info}/WHEEL", wheel_tag)
+        archive.writestr(f"{info}/RECORD", f"{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n")
+    return path
+
+
+def test_a_bill_says_what_each_package_depends_on_and_whether_that_is_all(tmp_path: Path) -> None:
+    """Fields of BSI TR-03183-2, by the schema of CycloneDX 1.6. The firmware is in the boot
+    partitions, not in the root."""
+    marked = "Requires-Dist: one; python_version < '3.12'\nRequires-Dist: three[more]\n"
+    crypto = library("libcrypto-0123abcd.so.1.1.1k", b"\0OpenSSL 1.1.1k  FIPS 25 Mar 2021\0")
+    files = [
+        wheel(tmp_path, {"tiny_x.libs/libcrypto-0123abcd.so.1.1.1k": crypto}),
+        packed(
+            tmp_path,
+            "camerad",
+            "Requires-Dist: Tiny.X; extra == 'device'\nRequires-Dist: two; extra == 'office'\n",
+        ),
+        packed(tmp_path, "one", "Requires-Dist: elsewhere\n"),
+        packed(tmp_path, "two", marked),
+        packed(tmp_path, "three", "Requires-Dist: four; extra == 'more'\n"),
+        packed(tmp_path, "four", "", "cp313-cp313-linux_aarch64"),
+    ]
     root = tmp_path / "root"
-    python.install_all([wheel(tmp_path, {})], root)
-    found = materials.gather(
-        root,
-        "Package: adduser\nStatus: install ok installed\nArchitecture: all\nVersion: 1\n",
-        "d",
-        boards=(materials.firmware("raspi-firmware", "2", "d"), tmp_path / "firmware"),
-        cache=tmp_path,
-        hashes={},
+    python.install_all(files, root)
+    found = materials.gather(root, STATUS, "d", firmware=tmp_path, cache=tmp_path, files=files)
+    product = sbom.Product(
+        "image", "1", file="image.img.zst", hashes=sbom.hashes(b"i"), creator="who@example.org"
     )
-    assert [c.purl for c in found] == [
-        "pkg:deb/debian/adduser@1?arch=all&distro=d",
-        "pkg:deb/debian/raspi-firmware@2?arch=all&distro=d",
-        "pkg:pypi/tiny-x@1",
-    ]
+    made = sbom.document(product, found, 0)
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(made)) is None
+
+    def short(ref: str) -> str:
+        return re.split(r"[@?]", ref.rpartition("/")[2])[0] if "#" not in ref else "openssl"
+
+    needs = {short(one["ref"]): list(map(short, one["dependsOn"])) for one in made["dependencies"]}
+    assert needs == {
+        "image": [
+            "libc6",
+            "python3",
+            "raspi-firmware",
+            "camerad",
+            "four",
+            "one",
+            "three",
+            "tiny-x",
+            "two",
+        ],
+        "python3": ["libc6"],
+        **{name: [] for name in ("libc6", "raspi-firmware", "openssl")},
+        "camerad": ["python3", "tiny-x"],
+        **{name: ["python3"] for name in ("one", "four")},
+        "tiny-x": ["python3", "openssl"],
+        "two": ["python3", "three"],
+        "three": ["python3", "four"],
+    }
+    assert {
+        one["aggregate"]: set(map(short, one["dependencies"])) for one in made["compositions"]
+    } == {
+        "complete": {"image", "camerad", "two", "three"},
+        "incomplete": {"libc6", "python3", "raspi-firmware", "one", "four", "tiny-x"},
+        "unknown": {"openssl"},
+    }
+    assert made["metadata"]["manufacturer"] == {"contact": [{"email": "who@example.org"}]}
+    by = {one["name"]: one.get("manufacturer") for one in made["components"]}
+    assert by["python3"] == {"name": "Builder", "contact": [{"email": "builder@example.org"}]}
 
 
-def test_every_package_of_the_lock_has_its_hash() -> None:
-    text = python.LOCK.read_text()
-    found = python.hashes(text)
-    assert set(found) == set(python.requirements(text))
-    assert all(f"sha256:{digest}" in text for digest in found.values())
+@pytest.mark.parametrize(
+    ("creator", "found"),
+    [
+        ("who@example.org", {"contact": [{"email": "who@example.org"}]}),
+        ("https://example.org/x", {"url": ["https://example.org/x"]}),
+        ("An Office", None),
+        ("ftp://example.org", None),
+    ],
+)
+def test_a_creator_is_who_can_be_reached(creator: str, found: dict[str, Any] | None) -> None:
+    if found is None:
+        with pytest.raises(ImageError, match="e-mail address or the URL"):
+            sbom.entity(creator)
+    else:
+        assert sbom.entity(creator) == found
+
+
+def test_a_vex_statement_names_what_this_image_carries_and_nothing_else() -> None:
+    statement = vex.STATEMENTS[0]
+    inner = (
+        sbom.Inner("x.libs/libssl.so", "openssl", "1.1.1k", statement.purl),
+        sbom.Inner("x.libs/libz.so", "zlib", "1", "pkg:generic/zlib@1"),
+    )
+    carrier = sbom.Component("pypi", statement.carrier, "1", inner=inner)
+    other = sbom.Component("pypi", "other", "1", inner=inner)
+    bill = sbom.document(sbom.Product("image", "1"), [carrier, other], 0)
+    made, gone = vex.document(bill, "image", 0)
+    assert not gone
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(made)) is None
+    assert [one["id"] for one in made["vulnerabilities"]] == list(statement.ids)
+    serial = bill["serialNumber"].removeprefix("urn:uuid:")
+    assert {ref["ref"] for one in made["vulnerabilities"] for ref in one["affects"]} == {
+        f"urn:cdx:{serial}/1#{quote(inner[0].ref(carrier.purl), safe='')}"
+    }
+    assert "vulnerabilities" not in bill
+    without = sbom.document(sbom.Product("image", "1"), [other], 0)
+    made, gone = vex.document(without, "image", 0)
+    assert (made["vulnerabilities"], gone) == ([], [statement.purl])
+
+
+def test_camerad_uses_of_opencv_what_the_vex_statement_says() -> None:
+    """The statement rests on that: nothing of it opens a film or a connection."""
+    used: set[str] = set()
+    for path in (Path(__file__).parents[3] / "camerad").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        if "cv2" not in text:
+            continue
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ImportFrom):
+                assert node.module is None or node.module.split(".")[0] != "cv2", path
+            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                used |= {node.attr} if node.value.id == "cv2" else set()
+    assert used == vex.USED

@@ -110,8 +110,8 @@ def test_it_looks_like_a_virtual_environment_that_sees_the_systems_packages(tmp_
     }
     assert "include-system-site-packages = true" in (root / "opt/camerad/pyvenv.cfg").read_text()
     assert (root / "opt/camerad/bin/python3").readlink() == Path("/usr/bin/python3.13")
-    (found,) = materials.wheels(root, {"pidng": "0" * 64})
-    assert (found.purl, found.sha256, found.inner) == ("pkg:pypi/pidng@4.0.9", "0" * 64, ())
+    (found,) = materials.wheels(root, [source], "device", materials.IMAGE)
+    assert (found.purl, found.file, found.inner) == ("pkg:pypi/pidng@4.0.9", source.name, ())
 
 
 def test_modules_are_compiled_with_docstrings_and_for_the_daemon_without(

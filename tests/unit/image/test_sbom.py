@@ -42,9 +42,10 @@ def test_every_installed_package_is_listed_with_an_address_that_names_it() -> No
 
 def test_the_same_materials_give_the_same_bill_and_others_another() -> None:
     components = [sbom.Component("pypi", "av", "1")]
-    first, second = (sbom.document("i", "1", components, 0, {"a": "b"}) for _ in range(2))
+    product = sbom.Product("i", "1", properties=(("a", "b"),))
+    first, second = (sbom.document(product, components, 0) for _ in range(2))
     assert first == second
-    other = sbom.document("i", "1", [sbom.Component("pypi", "av", "2")], 0, {"a": "b"})
+    other = sbom.document(product, [sbom.Component("pypi", "av", "2")], 0)
     assert other["serialNumber"] != first["serialNumber"]
     # CycloneDX's schema wants a URN of this form.
     assert first["serialNumber"].startswith("urn:uuid:")
