@@ -68,7 +68,7 @@ class Moment(msgspec.Struct, frozen=True):
 
 class DeclaredMoment(Moment, frozen=True):
     """An instant whose wall time nothing confirms but the word of a person, for what they do just
-    now. It is signed like any whose wall time is unknown; the ledger has an entry of its own on the
+    now. It is signed like any whose wall time is unknown; the ledger has a separate entry on the
     declaration."""
 
     @property
@@ -98,7 +98,7 @@ class RefusedMoment(DoubtedMoment, frozen=True):
 
 
 class Clock(Protocol):
-    """Where the time comes from. A test passes a clock of its own."""
+    """Where the time comes from. A test passes another clock."""
 
     def now_us(self) -> int:
         """Microseconds of CLOCK_BOOTTIME."""

@@ -85,7 +85,7 @@ def create_unnamed(directory: str, mode: int = MODE) -> int | None:
     """Make a file in `directory` that has no name yet (``O_TMPFILE``, open(2)); returns a
     descriptor to read and write it, or None if its file system has no such files.
 
-    The file is gone after whatever happens before `link_unnamed`: a kill and a loss of power too.
+    The file is gone if anything fails before `link_unnamed`, also after a kill or a loss of power.
     vfat, exFAT and most network file systems have no such files.
     """
     try:

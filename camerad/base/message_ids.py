@@ -1,6 +1,6 @@
 """Ids of the kinds of messages that camerad logs.
 
-Each kind has an id that never changes, whatever becomes of its words: the journal keeps it as
+Each kind has an id that never changes, even if its text does: the journal keeps it as
 ``MESSAGE_ID``, so that a message can be looked for (``journalctl MESSAGE_ID=...``) and explained
 (``journalctl -x``, from systemd/camerad.catalog). The caller names the kind:
 ``log.info("recording %s", name, extra=MessageId.RECORDING_OPENED.extra)``.

@@ -149,7 +149,7 @@ def return_freed_memory() -> None:
 def share_one_heap() -> None:
     """Have all threads of this process share one heap of glibc's.
 
-    Otherwise each of the first eight threads for each processor gets one of its own, and what is
+    Otherwise each of the first eight threads for each processor gets a separate one, and what is
     free in one of them serves no other: 6 MB in the controller, 4 MB in the capture process. Few
     allocations are made at once here, since Python makes one thread wait for another anyway; what
     it costs in time is less than can be measured. To be called before the first thread is started.

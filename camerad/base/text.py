@@ -68,8 +68,8 @@ def printable(text: object) -> str:
 
     Escaped is what `is_plain` does not take, control and format characters, line and paragraph
     separators, spaces other than the plain one, and lone surrogates (bytes of a file name that are
-    no UTF-8), and also whatever this Python knows no character for. A backslash stays as it is, so
-    that text that was escaped already is not changed again.
+    no UTF-8), and each character that Python does not know. A backslash stays as it is, so that
+    text that was escaped already is not changed again.
     """
     words = str(text)
     if words.isprintable() and _ODD.search(words) is None:
@@ -103,7 +103,7 @@ def is_plain(text: str) -> bool:
 
 
 def looks_empty(text: str) -> bool:
-    """Whether nothing in `text` can be seen: it has no letter, number or sign of its own, but
+    """Whether nothing in `text` can be seen: it has no letter, number or sign, but
     spaces, marks that stand on others, and letters that fill a place without a shape."""
     return all(letter in _SHAPELESS or category(letter)[0] in "ZMC" for letter in text)
 

@@ -106,9 +106,9 @@ def start_shift(options: argparse.Namespace) -> int:
 
 
 def end_shift(options: argparse.Namespace) -> int:
-    """Have nobody wear the camera."""
+    """End the shift: the camera has no wearer then."""
     _set_wearer(options.socket, None)
-    print_line("nobody wears the camera now")
+    print_line("the camera has no wearer now")
     return 0
 
 

@@ -35,12 +35,12 @@ class CommandError(CameradError, ValueError):
 
 
 def warn(text: object) -> None:
-    """Write one line to standard error, whatever is in the text."""
+    """Write one line to standard error, without control characters of the text."""
     sys.stderr.write(f"camerad: {printable(text)}\n")
 
 
 def print_line(text: object) -> None:
-    """Write one line to standard output, whatever is in the text."""
+    """Write one line to standard output, without control characters of the text."""
     sys.stdout.write(f"{printable(text)}\n")
 
 
@@ -166,7 +166,7 @@ def ask_passphrase(question: str) -> str:
         return getpass.getpass(question)
     except EOFError:
         raise CommandError(
-            "nobody answers the question for a passphrase; name a file with --passphrase-file"
+            "there is no terminal to ask for a passphrase; name a file with --passphrase-file"
         ) from None
 
 

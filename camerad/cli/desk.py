@@ -5,7 +5,7 @@ Which keys of devices are trusted, the first that applies:
 1. Those that ``--key`` names, and no others.
 2. Those in this user's register, ``$XDG_CONFIG_HOME/camerad/keys``, if there is one; no others.
 3. For ``verify`` alone, and only in the device's own state directory, the one that ``--state``
-   names or its default: the keys that the device published there. Whoever can write recordings
+   names or its default: the keys that the device published there. A person who can write recordings
    there can write keys as well, so this finds accidents and no forger; it is a remark, and the exit
    code is never 0.
 4. None: that is an error which says what to do.
@@ -54,7 +54,7 @@ from camerad.verify.judge import MayRun, never_runs
 
 ONLY_OWN_KEYS: Final = (
     "checked with the keys that lie beside these recordings: this finds accidents, but not "
-    "somebody who could change both; name the device's key from elsewhere with --key"
+    "a person who could change both; name the device's key from elsewhere with --key"
 )
 """What is said where nothing better was at hand. It is a remark, so nothing is without one."""
 
@@ -154,7 +154,7 @@ def receipt_keys(options: argparse.Namespace, place: Place, keys: KeyRing) -> Ke
     """The keys by which a receipt in this place counts. keys: those of devices that are trusted.
 
     Those of the office are there only if its key is at hand, and then it and those that it
-    replaced: whoever can write in the directory can put a key there. Raises OfficeKeyError.
+    replaced: every user who can write there can put a key there. Raises OfficeKeyError.
     """
     own = key_at_hand(options) if place.kind is PlaceKind.OFFICE else None
     if own is None:
@@ -230,7 +230,7 @@ def ids_in_device_ledgers(
 ) -> set[str]:
     """Ids of the recordings that the devices' ledgers name of which an office has copies. path: of
     one recording, so that only its own device is asked. Nothing is checked here: it only tells
-    whether somebody has said anything. unread: takes what cannot be read; else it is raised."""
+    whether a ledger says anything of them. unread: takes what cannot be read; else it is raised."""
     if place.kind is not PlaceKind.OFFICE:
         return set()
     keys = accompanying_keys(place)
@@ -296,7 +296,7 @@ def names_of(path: str) -> tuple[str, ...]:
     try:
         return tuple(dict.fromkeys((stem, header_of(path).id)))
     except (CameradError, ValueError, ArithmeticError):
-        return (stem,)  # whoever checks the file says so
+        return (stem,)  # the check of the file says so
 
 
 def final_of(options: argparse.Namespace, place: Place, path: str, keys: KeyRing) -> str | None:
@@ -350,7 +350,7 @@ def person(options: argparse.Namespace) -> str:
 
 
 def _judged(place: Place, state: LedgerState | None) -> SystemClock:
-    """This computer's clock as far as it is to be trusted without anybody's word. state: what the
+    """This computer's clock as far as it is trusted without a person's word. state: what the
     place's own ledger says."""
     synchronised = state.timeline.synchronised if state is not None else None
     known = [] if synchronised is None else [synchronised.wall_us]

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from camerad.container.keys import PublicKey
 
 SHORTEST: Final = 12
-"""Characters of a passphrase. Whoever finds the file can try passphrases without end."""
+"""Characters of a passphrase. A finder of the file can try passphrases without end."""
 _PRIVATE_MODE: Final = 0o600
 
 
@@ -66,7 +66,7 @@ def make_pair(options: argparse.Namespace) -> int:
         where = f"the private half is in {options.output}"
     sys.stdout.flush()
     warn(
-        f"{where}; without it and its passphrase nobody can open what is sealed to it. For the "
+        f"{where}; what is sealed to it cannot be opened without it and its passphrase. For the "
         "configuration of every camera:"
     )
     (sys.stderr if options.output is None else sys.stdout).write(f"recipients:\n  - {public}\n")
@@ -108,7 +108,7 @@ def _too_short(chosen: str) -> str | None:
 
 
 def _write(path: str, text: str) -> None:
-    """Put the private half into a file of its own; nothing is left of one that failed."""
+    """Put the private half into a new file; nothing is left of one that failed."""
     path = os.path.abspath(path)
     descriptor = durable_files.create(path, _PRIVATE_MODE)
     try:

@@ -197,7 +197,7 @@ def _filter(options: argparse.Namespace) -> Callable[[RecordingInfo], bool]:
 
 
 def _seconds(seconds: float) -> timedelta:
-    # Whatever a file says of its length, it is compared with a day.
+    # However long a file says it is, it is compared with a day.
     return timedelta(seconds=max(0.0, min(seconds, _LONGEST_SECONDS)))
 
 
@@ -271,8 +271,8 @@ def describe_hold(reason: str, ends: Sequence[int | None], *, utc: bool) -> str:
 
 
 def _until(end_us: int | None, *, utc: bool) -> str:
-    """The end of a hold is the beginning of a day, mostly; whoever placed it named the day before,
-    so its last second is said."""
+    """The last second of a hold: it mostly ends as a day begins, and was placed until the day
+    before."""
     if end_us is None:
         return ""
     return f" until {local_time(end_us - SECOND, utc=utc):%Y-%m-%d}"
@@ -351,7 +351,7 @@ def _page(
         ("recording", info.id),
         ("file", info.path),
         ("device", info.device),
-        ("wearer", info.wearer or "nobody was named"),
+        ("wearer", info.wearer or "not named"),
         ("start", f"{spoken(info.started)} ({info.started})"),
         (
             "length",

@@ -1,7 +1,7 @@
 """The `camerad` command: reads a command line, and has its function carry it out.
 
 Every mistake is one clear message on standard error and an exit code of ``sysexits.h``, and so is
-whatever the system refuses, Ctrl-C, and output that does not arrive. A traceback means a mistake of
+what the system refuses, Ctrl-C, and output that does not arrive. A traceback means a mistake of
 ours; its exit code is 70, so that no program takes it for one of the verdicts of ``camerad
 evidence`` (0 to 3).
 """
@@ -61,7 +61,7 @@ def make_parser(command: str | None = None) -> argparse.ArgumentParser:
 def _with_thumbprints(words: list[str]) -> list[str]:
     """The words of a command line, with a thumbprint that begins with "-" tied to its option.
 
-    One in 64 does (base64url, RFC 4648), and argparse would take it for an option of its own.
+    One in 64 does (base64url, RFC 4648), and argparse would take it for an option.
     """
     tied: list[str] = []
     for word in words:
@@ -90,13 +90,13 @@ def main(arguments: list[str] | None = None, *, interrupts: Interrupts | None = 
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has seen enough. What was to be said has not arrived, so this must
-        # not look like a verdict.
+        # The program that reads our output has ended. The output has not arrived, so the exit code
+        # must not look like a verdict.
         return 128 + signal.SIGPIPE
     except OSError as error:
         _complain(_told(error))
         return EX_IOERR
-    except Exception as error:  # noqa: BLE001 - whatever it is, its exit code must be no verdict
+    except Exception as error:  # noqa: BLE001 - no failure may have the exit code of a verdict
         if interrupts is not None and interrupts.came:
             return INTERRUPTED
         for line in traceback.format_exc().splitlines():
@@ -113,12 +113,12 @@ def _understood(given: list[str]) -> argparse.Namespace:
     try:
         return make_parser(next(iter(given), None)).parse_args(_with_thumbprints(given))
     except SystemExit:
-        sys.stdout.flush()  # a help that nobody could read was not given
+        sys.stdout.flush()  # a help that cannot be written was not given
         raise
 
 
 def _told(error: OSError) -> CameradError:
-    """What the system does not do, where nobody nearer by has said it."""
+    """The error of the system, where no function nearer to it has named it."""
     from camerad.base import storage_errors  # noqa: PLC0415 - slow to import
 
     if error.filename == OUTPUT:
@@ -146,7 +146,7 @@ def _carry_out(options: argparse.Namespace) -> int:
 
 
 def _complain(error: CameradError) -> None:
-    """One line for each mistake, whatever file names and other people's words are in it."""
+    """One line for each mistake, without control characters of file names and foreign texts."""
     mistakes = error.mistakes if isinstance(error, ConfigError) else (error,)
     _say("camerad: " + "\n".join(printable(one) for one in mistakes))
 

@@ -53,7 +53,7 @@ def manual(top: Parser) -> str:
         lines += [f".SS {_roff(path)}", ".nf", _roff(_usage(path, parser)), ".fi"]
         if parser.description:
             lines += [".PP", _roff(parser.description)]
-        for one in parser._actions:  # noqa: SLF001 - argparse shows them to nobody
+        for one in parser._actions:  # noqa: SLF001 - argparse has no public face for them
             if isinstance(one, (argparse._SubParsersAction, argparse._HelpAction)):  # noqa: SLF001
                 continue
             if one.help == argparse.SUPPRESS:

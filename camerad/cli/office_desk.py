@@ -38,7 +38,7 @@ DIFFERS: Final = 1
 
 
 def list_people(options: argparse.Namespace) -> int:
-    """List everybody."""
+    """List all people."""
     _, state = _open(options.config)
     with state.reading() as rows:
         found = people.list_all(rows)

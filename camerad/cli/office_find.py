@@ -99,7 +99,7 @@ def _check_name(option: str, text: str | None) -> None:
 
 def moment_us(text: str, *, utc: bool) -> int:
     """Wall time that was typed, microseconds: a day, or a day and a time, in this computer's zone
-    unless it has one of its own. Raises CommandError."""
+    unless the text names one. Raises CommandError."""
     try:
         when = datetime.fromisoformat(text)
     except ValueError:

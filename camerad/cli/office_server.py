@@ -49,7 +49,7 @@ def serve(options: argparse.Namespace) -> int:
     from camerad.office.jobs.office_jobs import server_with_jobs  # noqa: PLC0415
 
     journal.set_up(logging.INFO)
-    for library in ("asyncio", "alembic"):  # of whose doings only trouble is anybody's business
+    for library in ("asyncio", "alembic"):  # only their warnings matter
         logging.getLogger(library).setLevel(logging.WARNING)
     process.forbid_dumps()  # the office's key is in its memory
     for text in warnings:
@@ -64,7 +64,7 @@ def serve(options: argparse.Namespace) -> int:
     desk_page = _desk_page(settings, clock, state)
     with asyncio.Runner() as runner:
         runner.run(server_with_jobs(settings, clock, desk_page, state).run())
-        # What is acknowledged is durable. Whoever still waits for storage keeps nobody here.
+        # What is acknowledged is durable. A thread that still waits for storage delays no exit.
         process.end_within(_LEFT_SECONDS, 0)
     return 0
 

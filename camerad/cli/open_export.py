@@ -144,7 +144,7 @@ def _identities(options: argparse.Namespace) -> Identities:
 def _holder(
     options: argparse.Namespace, place: Place, about: str, reason: str
 ) -> Iterator[Callable[[str], Hold | None]]:
-    """Places the hold, if there is a store; whoever may write there is found before any work."""
+    """Places the hold, if there is a store; the access to the store is found before any work."""
     if options.no_hold or place.kind is PlaceKind.FILES:
         yield lambda _: None
         return

@@ -29,7 +29,7 @@ _NAMED: Final = 3
 
 
 def _warn(*files: tuple[str, Any]) -> None:
-    """Say of whose recordings too few keys open: no mistake, and hardly anybody's intention.
+    """Warn where too few keys open a camera's recordings: no mistake, but hardly intended.
 
     files: name and recipients of each.
     """
@@ -212,7 +212,7 @@ def print_public_key(options: argparse.Namespace) -> int:
 
 
 def key_missing_for(options: argparse.Namespace, name: str, wanted: Any) -> CameradError:
-    """What is said where a file names the office's key: to make another one would help nobody."""
+    """The error where a file names the office's key, so that another one is of no use."""
 
     return OfficeKeyError(
         f"{name}: provision.office_key names the office's key {wanted.thumbprint}, but there is "
@@ -234,9 +234,9 @@ def load_or_create(options: argparse.Namespace) -> SigningKey:
 
 
 def no_key_error(options: argparse.Namespace, unknown: str) -> CameradError:
-    """What is said where the key is missing. unknown: what nobody can tell without it."""
+    """The error where the key is missing. unknown: what cannot be known without it."""
 
     return OfficeKeyError(
-        f"{options.office_key}: there is no office's key, so nobody can tell {unknown}; name it, "
+        f"{options.office_key}: there is no office's key, so it is unknown {unknown}; name it, "
         "or its public half, with --office-key"
     )

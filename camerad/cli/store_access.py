@@ -42,13 +42,13 @@ _LARGEST_KEY: Final = 64 * 1024
 
 
 class StoreWriter(Protocol):
-    """Whoever may change the store: `Store`, or `RunningDevice`."""
+    """An access that may change the store: `Store`, or `RunningDevice`."""
 
     def hold(self, recording: str, reason: str, who: str, *, ground: str = "") -> None:
         """Keep a recording. ground: what for; a camera's ledger has none."""
 
     def release(self, recording: str, who: str, reason: str | None = None) -> None:
-        """Keep it no longer. reason: why; None if nobody said so."""
+        """Keep it no longer. reason: why; None if none was given."""
 
     def purge_and_explain(self) -> Purged:
         """Delete what is due, and say whether that is all of it."""
@@ -62,7 +62,8 @@ def open_writer(
     *,
     reports_unread: bool = False,
 ) -> Iterator[StoreWriter]:
-    """Whoever may change the store at this place. about: id of the one recording that it is about.
+    """The access that may change the store at this place. about: id of the one recording that
+    it is about.
 
     reports_unread: the writer's own answer names what could not be read, so it is not said here.
     Raises CommandError where there is no store, StateDirectoryError if another process has it, and

@@ -61,7 +61,7 @@ def find_target(what: str | None, state: str) -> Target:
     place = _place(path)
     for one in place.unread:
         if one.is_no_directory and f"{path}/".startswith(f"{one.directory}/"):
-            raise one.error  # it is not in the store, whatever that leads to
+            raise one.error  # it is not in the store
     if not file_status.is_directory(path, linked=True):
         return Target(place, path)
     if place.kind is PlaceKind.OFFICE and path != place.root:

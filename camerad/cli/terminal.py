@@ -21,7 +21,7 @@ ERRORS: Final = "standard error"
 class Interrupts:
     """What Ctrl-C does in this process, from its first instant to its last.
 
-    Nothing happens where whoever started it has SIGINT ignored, as shells do in the background.
+    Nothing happens where the parent process has SIGINT ignored, as shells do in the background.
     came: whether there was one while something was done. An extension module whose import it
     interrupts may raise something else in its place, such as ImportError.
     """
@@ -64,7 +64,7 @@ class _Stream(io.FileIO):
 
 
 def open_streams() -> None:
-    """Make the three streams fit for whatever is said.
+    """Make the three streams fit for every text.
 
     A letter that the encoding does not have is escaped, as ``\\xfc``. What cannot be written raises
     OSError with `OUTPUT` or `ERRORS` as its file. One that was closed is as /dev/null: otherwise
@@ -82,7 +82,7 @@ def open_streams() -> None:
 def close_streams() -> None:
     """Have everything that was said arrive, as far as it can: what cannot is dropped.
 
-    Python would try it once more at its exit, and put an exit code of its own, 120, in the place
+    Python would try it once more at its exit, and put another exit code, 120, in the place
     of ours.
     """
     for stream in (sys.stdout, sys.stderr):

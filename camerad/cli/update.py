@@ -55,7 +55,7 @@ def install_offered(options: argparse.Namespace) -> int:
 
 
 def _start_on_a_bus() -> None:
-    """RAUC speaks D-Bus, on a bus of its own; and what it mounts is gone with it, however it
+    """RAUC speaks D-Bus, on a separate bus; and what it mounts is gone with it, however it
     ends."""
     if BUS not in os.environ:
         # S606, S607: programs from the system's path, and this very command.
@@ -123,7 +123,7 @@ def slot(options: argparse.Namespace) -> int:
 def status(options: argparse.Namespace) -> int:
     """Print which version runs, and how far an update is."""
 
-    # Without the card's FAT partition, which is mounted only while somebody needs it.
+    # Without the card's FAT partition, which is mounted only while a process needs it.
     version, state = image_version() or "unknown", _places(options)[1].state
     print_line(f"version {version} runs in slot {running_slot(options.cmdline)}")
     if state.version:

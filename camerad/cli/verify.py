@@ -60,7 +60,7 @@ _VERDICTS: Final = {
 
 
 class _Summary(msgspec.Struct):
-    """Everything that was found. differences: between files and ledgers, and whatever else is wrong
+    """Everything that was found. differences: between files and ledgers, and what else is wrong
     with the place, or worth knowing. unread: what could not be looked at, so that nothing was found
     out about it."""
 
@@ -116,7 +116,7 @@ def run(options: argparse.Namespace) -> int:
         )
         paths = list(_files(target.place, summary))
     else:
-        # They are wrong, or not, whatever they are compared with.
+        # They are judged before any comparison.
         _head(options, vouching)
         _noted(options, target.place)
         paths = [target.file]
@@ -154,7 +154,7 @@ def run(options: argparse.Namespace) -> int:
         if target.place.kind is PlaceKind.OFFICE:
             _look_beside(options, target.place, summary)
             if not partly and (absent := describe_absent(target.place, ledgers, keys)):
-                # Whoever names a key asks about its camera; a register has them all.
+                # A person who names a key asks about its camera; a register has them all.
                 if options.key:
                     summary.differences.append((Severity.NOTE, absent))
                 else:
@@ -312,7 +312,7 @@ def _read(
 
 
 def _damaged(directory: str, error: StorageError, *, own: bool) -> CheckedLedger:
-    """A ledger that cannot be read, whoever asks."""
+    """The result for a ledger that cannot be read."""
     finding = LedgerFinding(Severity.DAMAGE, "", 0, str(error))
     return CheckedLedger(directory, own, LedgerState(), [finding])
 
@@ -348,7 +348,7 @@ def _with_named(
     target: Target, filed: _Filed, ledgers: Sequence[CheckedLedger], summary: _Summary
 ) -> Iterator[tuple[Holding, Sequence[FiledReceipt]]]:
     """The receipts, and those by other keys that the device's own ledger names: it accepted them,
-    and nobody else can have others with these hashes. They are no witness of that ledger."""
+    and no other receipt can have these hashes. They are no witness of that ledger."""
     about = _only_name(target.file)
     for holding, counted in filed.items():
         named = {
@@ -413,7 +413,7 @@ def _head(options: argparse.Namespace, keys: KeyRing) -> Head | None:
 
 
 def _noted(options: argparse.Namespace, place: Place) -> Witnessed:
-    """The head of the office's own ledger, as somebody noted it."""
+    """The head of the office's own ledger, as --office-head names it."""
     text = options.office_head
     if text is not None and place.kind is not PlaceKind.OFFICE:
         raise CommandError(

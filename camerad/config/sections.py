@@ -49,7 +49,7 @@ ARMED_STAGES: Final = OneOf((Stage.IDLE.value, Stage.SELF_VIEW.value))
 
 
 def host_id() -> str:
-    """The host's name as the camera's id; ``camera-1`` if the host has no name of its own."""
+    """The host's name as the camera's id; ``camera-1`` if the host has no name."""
     name = socket.gethostname().split(".")[0]
     return name if name != "localhost" and fullmatch(DEVICE_ID, name) else "camera-1"
 

@@ -52,7 +52,7 @@ LISTEN_SECONDS: Final = 1.5
 LISTEN_PATIENCE_SECONDS: Final = 4.0
 """What opening may take, and what listening may be late by."""
 SILENT_PEAK: Final = 2
-"""Of 32768: a microphone that works has more noise of its own than the last bit or two of its
+"""Of 32768: a microphone that works has more noise than the last bit or two of its
 converter; one whose wire is broken gives zeros."""
 FULL: Final = 32767
 MOST_CLIPPED: Final = 0.01
@@ -270,7 +270,7 @@ async def play(device: str) -> Spoken:
 
 
 class Listener:
-    """Listens to the microphone on a thread of its own, which may hang in a driver, from its making
+    """Listens to the microphone on a separate thread, which may hang in a driver, from its making
     until `close`."""
 
     def __init__(self, settings: SoundSettings) -> None:

@@ -35,7 +35,7 @@ class NoAnswerError(TimeoutError):
 
 
 class IsolatedChecks:
-    """Carries out looks, each in a process of its own, from its making until `close`.
+    """Carries out checks, each in a separate process, from its making until `close`.
 
     What a look returns or raises is copied. A descriptor that is its result's `claim` is handed
     over.

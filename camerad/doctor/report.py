@@ -67,7 +67,7 @@ def format_result(result: CheckResult, words: Words, *, colour: bool) -> str:
 
 
 def _paragraphs(text: str, indent: int) -> list[str]:
-    """`text` in lines that fit, each paragraph from a line of its own; commands and paths are not
+    """`text` in lines that fit, each paragraph on a new line; commands and paths are not
     broken."""
     return [
         line

@@ -107,7 +107,7 @@ def make_files(
         try:
             file = parse_file(name, content).file
         except ConfigError as error:
-            # A line of this text would be one that nobody has: it was made from template and row.
+            # A line of this text would be in no file: it was made from template and row.
             texts = (re.sub(rf"^{re.escape(name)}(:\d+)*: ", "", one) for one in error.mistakes)
             mistakes += [f"{name if _is_of(one, row) else template[0]}: {one}" for one in texts]
         else:

@@ -1,7 +1,7 @@
 """The office's register of cameras: names and their public keys.
 
 One JSON file. A name that comes with another key, or a key under another name, is never taken
-silently: that is what a camera looks like that somebody has set up for themselves.
+silently: so looks a camera that a stranger has set up.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from camerad.provisioning.publishing import DEVICE, VERSION, PublishedDevice
 
 _LARGEST: Final = 64 << 20
 _LARGEST_DEVICE: Final = 64 << 10
-"""A camera writes less than a kilobyte. Whatever is taken stands in the register from then on."""
+"""A camera writes less than a kilobyte. What is collected stands in the register from then on."""
 _MODE: Final = 0o644
 WAIT_SECONDS: Final = 10.0
-"""For somebody else who changes the register: twenty cards take less than a second."""
+"""For another process that changes the register: twenty cards take less than a second."""
 _PAUSE_SECONDS: Final = 0.05
 
 
@@ -85,8 +85,8 @@ def read(path: str, *, made: bool = False) -> Register:
 
 @contextlib.contextmanager
 def locked(path: str) -> Iterator[None]:
-    """Whoever changes a register reads and writes it within this, so that of two at once neither
-    writes what it had read before the other one wrote. Raises RegisterError if somebody else is
+    """The lock of a register, held from reading to writing, so that of two processes neither
+    writes what it had read before the other one wrote. Raises RegisterError if another process is
     still at it after `WAIT_SECONDS`, and StorageError if the directory is not there."""
     directory = os.path.dirname(os.path.abspath(path))
     deadline = time.monotonic() + WAIT_SECONDS
@@ -156,12 +156,12 @@ def with_camera(
     *,
     office: str,
 ) -> Register:
-    """The register with a camera in it. replacing: names for which somebody has said that a
+    """The register with a camera in it. replacing: names for which a person has said that a
     conflict is right. office: thumbprint of the office's key.
 
     Raises RegisterError naming both where two are known for one, where a camera has gone back to an
     earlier file, which it would have refused, and where another office has set it up: that one may
-    open what it records, so nobody can say that this is right.
+    open what it records, so this cannot be judged as right.
     """
     name = str(device.device)
     if device.office != office:
@@ -188,7 +188,7 @@ def with_camera(
         if same is not None and (device.serial or 0) < (same.serial or 0):
             raise RegisterError(
                 f"{name}: registered with a file of serial {same.serial}, but its card brings one "
-                f"of {device.serial}: this is an older copy of its card, or somebody wrote one "
+                f"of {device.serial}: this is an older copy of its card, or a person wrote one "
                 f"back. If you know why, add --replace {name}"
             )
     # It may have had others under the name that it had before.

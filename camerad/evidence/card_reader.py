@@ -52,7 +52,7 @@ class CardKind(StrEnum):
     REFUSED = "refused"
     """Its camera did not take the settings."""
     USED = "used"
-    """An image, without settings and without a key: nobody can tell whether it has recordings."""
+    """An image, without settings and without a key: whether it has recordings is unknown."""
 
 
 class _Range(NamedTuple):

@@ -2,7 +2,7 @@
 
 ``office/desk/cases/SHA256.json``, SHA256 being that of the case's number *as people read it*: in
 one form of Unicode, whether in capitals or not. So two numbers that read the same are one file, and
-nobody has to look at all of them to know. The desk writes it (`camerad.office.desk.cases`), the
+a query need not read all of them. The desk writes it (`camerad.office.desk.cases`), the
 index reads it (`camerad.office.index.case_rows`). A file whose number is not that of its name is
 none.
 """

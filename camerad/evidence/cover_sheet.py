@@ -103,7 +103,7 @@ AGAIN: Final = N_(
 
 
 def escape(text: str) -> str:
-    """Text for a page of HTML, without whatever would reorder or break its lines."""
+    """Text for a page of HTML, without characters that would reorder or break its lines."""
     return escape_html(printable(text))
 
 
@@ -472,7 +472,7 @@ class _Page:
         return self._range(span.from_us, span.to_us)
 
     def _section(self, title: str, texts: Sequence[str]) -> str:
-        """A section of its own; none where there is nothing to say."""
+        """A section; none where there is nothing to report."""
         if not texts:
             return ""
         return f"<section><h2>{escape(title)}</h2>{self._list(texts, '')}</section>"
@@ -511,5 +511,5 @@ class _Page:
         )
 
     def _cell(self, name: str) -> str:
-        # Somebody types the key off the paper: no two of its characters may look alike there.
+        # A person types the key off the paper: no two of its characters may look alike there.
         return '<td class="name">' if name == self._words.gettext("Camera's key") else "<td>"

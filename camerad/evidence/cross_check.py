@@ -2,7 +2,7 @@
 
 Each signs for something else. The place's own ledger says what must be here, and what was deleted;
 a receipt, by the device or by the office, what an office has; the copy of a device's ledger, which
-of its recordings have a receipt, and its hash. Whoever takes away one of them has the others
+of its recordings have a receipt, and its hash. A person who takes away one of them has the others
 against him.
 """
 
@@ -78,7 +78,7 @@ def find_disagreements(checked: CheckedPlace) -> Iterator[Remark]:
 
 def describe_absent(place: Place, ledgers: Iterable[CheckedLedger], keys: KeyRing) -> str:
     """That nothing of cameras whose keys are trusted is in an office's directory, which has no
-    ledger of its own that would miss it; "" if that is not so."""
+    separate ledger that would miss it; "" if that is not so."""
     if any(one.state.head.sequence for one in ledgers if one.own):
         return ""
     here = {os.path.basename(one.root) for one in place.holdings}
@@ -107,7 +107,7 @@ class _Comparison:
         self._known = own.recordings if own is not None else {}
         whole = office_place(checked.place.root) if self._is_office else checked.place
         self._whole = whole
-        # Whose recordings may be where nobody could look: of these nothing is called gone.
+        # Whose recordings may be in an unreadable place: of these nothing is called gone.
         self._unseen = {
             holding_stem(os.path.relpath(one.directory, whole.root).partition(os.sep)[0])
             for one in whole.unread
@@ -130,7 +130,7 @@ class _Comparison:
         return bool(self._whole.files_of(recording))
 
     def _is_unseen(self, stem: str) -> bool:
-        """Whether recordings of a device may be in a directory into which nobody could look.
+        """Whether recordings of a device may be in a directory that cannot be read.
 
         stem: what the names of the device's directories begin with; "" if the device is not known:
         then whether there is any such directory.
@@ -192,7 +192,7 @@ class _Comparison:
             if other is not None and other.is_by(self._checked.unproven):
                 text = (
                     f"{path}: it is signed by a key that lies beside it: this finds accidents, but "
-                    "not somebody who could change both; name the office's key with --office-key"
+                    "not a person who could change both; name the office's key with --office-key"
                 )
                 yield Severity.NOTE, text
             else:
@@ -323,8 +323,7 @@ class _Comparison:
         own = self._known.get(one.id)
         if kept and one.here and (own is None or own.deleted is None):
             text = (
-                "but neither that nor its file is here: somebody took them away, or they are "
-                "in the "
+                "but neither that nor its file is here: they were taken away, or they are in the "
             )
             yield Severity.NOTE, f"{named}, {text}directory of another office"
 

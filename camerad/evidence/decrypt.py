@@ -1,8 +1,8 @@
-"""Opens a recording for whoever has the office's private key: checks it, and writes an MP4.
+"""Opens a recording with the office's private key: checks it, and writes an MP4.
 
 Both happen in one pass, fragment by fragment: a fragment is opened only once its commit is known to
 be authentic. The MP4 is a file without a name until everything was verified and is on the storage;
-whatever happens before, also a kill or a loss of power, nothing is left behind in the clear.
+after any failure, also a kill or a loss of power, nothing is left behind in the clear.
 Salvage is the exception: it writes what is proven of a damaged recording, and its file says so in
 its name.
 """
@@ -165,7 +165,7 @@ def decrypted(
 
 @contextlib.contextmanager
 def _handing_over() -> Iterator[None]:
-    """Let the thread that reads have the interpreter soon: whoever decrypts keeps it for long."""
+    """Let the thread that reads have the interpreter soon: decryption keeps it for long."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_S)
     try:
@@ -307,7 +307,7 @@ nothing."""
 
 
 MODE: Final = 0o600
-"""What is opened is in the clear: only whoever opened it may read it."""
+"""What is opened is in the clear: only the user who opened it may read it."""
 
 
 _BUFFER: Final = 1 << 20
@@ -321,12 +321,12 @@ class UnnamedFile:
     """The output until it is published; a context manager, behind which it is gone otherwise.
 
     It has no name, so the kernel removes it with the process. Where the file system has no such
-    files, it is called as its target with `TEMPORARY` behind; only whoever opened it may read it,
-    if that file system has modes (vfat and exFAT have none). There a kill or a loss of power leaves
-    what was opened so far, in the clear; the next run with this target removes it, on any file
-    system.
+    files, it is called as its target with `TEMPORARY` behind; only the user who opened it may
+    read it, if that file system has modes (vfat and exFAT have none). There a kill or a loss of
+    power leaves what was opened so far, in the clear; the next run with this target removes it, on
+    any file system.
 
-    A thread of its own writes, so that the kernel copies while the next fragment is decrypted. One
+    A separate thread writes, so that the kernel copies while the next fragment is decrypted. One
     write is under way at most, which bounds the memory.
     """
 

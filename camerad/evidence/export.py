@@ -15,10 +15,10 @@
 ==========================  ======================================================================
 
 Procedure: everything is made in a directory of a temporary name, which only its maker may enter.
-The original is copied there first, and what is checked and opened is that copy, so that nobody can
-hand in other bytes between the check and the copy. Then the hold is placed, and when all else is on
+The original is copied there first, and what is checked and opened is that copy: its bytes
+cannot be exchanged between the check and the copy. Then the hold is placed, and when all else is on
 the storage the footage, which was a file without a name, gets one, and the directory gets its own.
-Whatever goes wrong before, SIGTERM included, the temporary directory is removed; a hold that was
+After any failure, SIGTERM included, the temporary directory is removed; a hold that was
 placed stays, since it only keeps what it is for. After a kill or a loss of power the directory is
 left, and the next export removes it. Footage in the clear is in it only where the file system has
 no files without a name (`camerad.evidence.decrypt`), or in the instant between the two names.
@@ -71,7 +71,7 @@ KEY_PEM: Final = "device-key.pem"
 KEY_JWK: Final = "device-key.jwk"
 
 _FILE_MODE: Final = 0o600
-"""The package has footage in the clear: only whoever made it may read it."""
+"""The package has footage in the clear: only the user who made it may read it."""
 _DIRECTORY_MODE: Final = 0o700
 
 
@@ -127,7 +127,7 @@ def export(
     extract: the ledgers' statements about it, asked for after the hold.
 
     Raises StorageError, NotNowError, UnsealError if the office's keys do not open
-    it, and whatever `hold` and `extract` raise; then nothing is left behind.
+    it, and what `hold` and `extract` raise; then nothing is left behind.
     """
     stem = os.path.basename(order.path).removesuffix(SUFFIX)
     if not is_plain(stem):
@@ -227,7 +227,7 @@ class _Package:
                     self._sums[self._video] = footage.sha256()
                 yield footage
         except UnsealError as error:
-            # Named as whoever asked knows it: the copy is gone when this is read.
+            # Named as the caller knows it: the copy is gone when this is read.
             raise type(error)(str(error).replace(self._original, order.path)) from error
 
     @property
@@ -346,7 +346,7 @@ def _look(path: str, may_run: MayRun) -> tuple[int, str | None]:
     Raises NotNowError and StorageError.
     """
     try:
-        # A named pipe would block here until somebody writes.
+        # A named pipe would block here until another process writes.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise storage_errors.explain("read the recording", path, error) from error
@@ -372,7 +372,7 @@ def _is_made(path: str, may_run: MayRun) -> bool:
 
 
 def _is_locked(descriptor: int) -> bool:
-    # Some network file systems have no locks; then nobody records there either.
+    # Some network file systems have no locks; then no camera records there either.
     try:
         return recording_files.is_locked(descriptor)
     except OSError:
@@ -394,7 +394,7 @@ def _temporary(package: str) -> Iterator[str]:
         claim = _claimed(directory)
     except BlockingIOError:
         raise storage_errors.FileExistsAlreadyError(
-            f"{package}: somebody exports this recording just now; wait until that has ended"
+            f"{package}: another process exports this recording; wait until it has ended"
         ) from None
     except OSError as error:
         raise storage_errors.explain("make the directory", directory, error) from error
@@ -431,7 +431,7 @@ How to check this package without the software that made it
        sha256sum -c SHA256SUMS
 
 2. Whether the key is that of the camera, this package cannot prove. {key_pem} is the public
-   key that whoever made the package trusted. Its fingerprint (RFC 7638) is
+   key that the maker of the package trusted. Its fingerprint (RFC 7638) is
 
        {thumbprint}
 

@@ -31,7 +31,7 @@ from camerad.store.locations import (
 
 
 def find_holdings(root: str, keys: KeyRing) -> list[Holding]:
-    """What an office's directory has of the camera with these keys, whatever its name was.
+    """What an office's directory has of the camera with these keys, under any name.
 
     root: the office's directory. Raises StorageError if it cannot be read.
     """
@@ -63,7 +63,7 @@ def complete_holding(holding: Holding, key: PublicKey) -> Holding:
 
 
 def put_key(holding: Holding, key: PublicKey) -> None:
-    """Put the key by which these recordings were made beside them, whatever lies there. Raises
+    """Put the key by which these recordings were made beside them. Raises
     StorageError."""
     content = (json.dumps(key.jwk, indent=2) + "\n").encode()
     if _read(holding.key) != content:

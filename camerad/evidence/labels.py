@@ -1,9 +1,9 @@
 """Labels for cameras: name, thumbprint, and that as a QR code. HTML, to be printed on A4.
 
-A page of its own has its style in it; one that a server answers has a link to `STYLE` instead, for
+A page in a file has its style in it; one that a server answers has a link to `STYLE` instead, for
 a Content-Security-Policy that allows nothing inline.
 
-The code is the URN of the thumbprint (RFC 9278), so that whatever reads it knows what it is. Three
+The code is the URN of the thumbprint (RFC 9278), so that every reader knows what it is. Three
 times eight labels of 63.5 mm by 33.9 mm are on a page, as on sheets of adhesive labels.
 """
 

@@ -9,7 +9,7 @@ says instead is kept aside, which grows in its turn.
 An epoch goes from the copy in one case: it expired on the device, and left a checkpoint that one of
 the device's keys signed and that fits what is here of it.
 
-What nobody signed takes nothing away and stands in nobody's way. A file called damaged takes the
+What has no valid signature takes nothing away and blocks no entry. A file called damaged takes the
 place of an epoch only if every entry of the copy still counts in it, or if a signed entry of a
 later epoch names it; a new epoch is taken only with an entry by one of the device's keys. Anything
 else is kept aside, and told.
@@ -39,7 +39,7 @@ from camerad.store import verified_copy
 from camerad.store.locations import Holding
 
 MOST_REFUSED: Final = 16
-"""Parts that are kept aside at most of what was refused: whoever speaks for a device could bring
+"""Parts that are kept aside at most of what was refused: a device, or its impostor, could bring
 others for ever."""
 
 
@@ -151,7 +151,7 @@ class _Mirror:
 
     def _keeps(self, number: int, there: bytes, content: bytes) -> bool:
         """Whether every entry of the copy that counts also counts in other content, and there is
-        one: then only what nobody signed is lost with the copy."""
+        one: then only what has no signature is lost with the copy."""
         before = self._counting(number, there)
         return bool(before) and before <= self._counting(number, content)
 

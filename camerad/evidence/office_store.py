@@ -1,6 +1,6 @@
 """An office's directory as a store: opened with the office's key, and compared with its files.
 
-Whoever holds, releases or deletes there opens it so: the commands of the desk, and the office's
+All that hold, release or delete there open it so: the commands of the desk, and the office's
 server.
 """
 
@@ -44,11 +44,11 @@ def open_office_store(
     holds. key: signs the office's ledger. trusted: keys of cameras whose recordings are taken over.
     say: is told which holds of cameras are taken over. differs: is given each difference, which the
     store has logged. about: ids of the recordings that it is about; then only those are compared,
-    and what is new. compared: False for whoever only writes down what people did; then no file is
-    looked at, and nothing is taken over. replace: `key` comes in the place of another one.
+    and what is new. compared: False for a caller that only writes down what people did; then no
+    file is read, and nothing is taken over. replace: `key` comes in the place of another one.
 
-    Raises OfficeKeyError if `key` did not sign the ledger, StateDirectoryError if somebody else has
-    the store, and StorageError.
+    Raises OfficeKeyError if `key` did not sign the ledger, StateDirectoryError if another process
+    has the store, and StorageError.
     """
     if compared:
         _look_at_cameras(place, key, clock, trusted, about)
@@ -76,7 +76,7 @@ def open_office_store(
 def _look_at_cameras(
     place: Place, key: SigningKey, clock: Clock, trusted: KeyRing, about: Collection[str] | None
 ) -> None:
-    """Read what is new of cameras' ledgers while nobody waits: see `nothing_read`."""
+    """Read what is new of cameras' ledgers while no request waits: see `nothing_read`."""
     keys = camera_keys(place, trusted)
     if about is not None:
         near = with_newest_copies(camera_holds.near(place, about), keys)

@@ -56,7 +56,7 @@ _log = logging.getLogger(__name__)
 
 
 class OffloadProgress(Protocol):
-    """Whoever is shown how an offload gets on."""
+    """A display of an offload's progress."""
 
     def start(self, count: int, total: int) -> None:
         """So many recordings are to be copied, and so many bytes to be written and read back."""
@@ -169,7 +169,7 @@ class _Offload:
         return find_holdings(self._target, self._device.keys)
 
     def _put_key(self, holding: Holding) -> None:
-        """The key by which these recordings were made, beside them, whatever lies there."""
+        """The key by which these recordings were made, beside them."""
         keys = self._device.keys.values()
         put_key(holding, next(one for one in keys if holding.root.endswith(holding_name("", one))))
 
@@ -271,7 +271,7 @@ class _Offload:
         return CopiedRecording(info.id, info.final or "", *found)
 
     def _acknowledge(self, holding: Holding, device: str, copied: CopiedRecording) -> None:
-        """A receipt of its own for each recording: it is deleted together with that."""
+        """One receipt for each recording: it is deleted together with that."""
         token = self._device.sign(device, self._directory, [copied])
         self._mirror(holding, recent=True)
         receipts.write(holding.receipts, token)
@@ -325,7 +325,7 @@ def _deleted_in(target: str) -> frozenset[tuple[str, str]]:
 
     The ledger's keys are those beside it: a false tombstone could only keep a recording on the
     device, and that without an acknowledgement. Raises ForbiddenError: what the office deleted must
-    not come back because nobody could see that.
+    not come back because no check could see that.
     """
     office = os.path.join(target, OFFICE)
     try:

@@ -1,8 +1,8 @@
 """The office's own key, which signs the ledger of the office's directory.
 
 A directory remembers the public half of every key that signed its ledger, in ``office/keys``. Who
-can write there can put a key of their own beside it, and a ledger of their own in the place of this
-one. So a key from there is believed only on the word of a key that is held by whoever asks: the
+can write there can put another key beside it, and another ledger in the place of this
+one. So a key from there is believed only on the word of a key that the caller holds: the
 office's key at hand has to be the one that signed the ledger's last entry, and vouches for those
 that it says it came in the place of. Otherwise nothing is written, unless that is asked for.
 """
@@ -31,7 +31,7 @@ from camerad.store.locations import KEYS, OFFICE, THUMBPRINT, Place
 
 _UNPROVEN: Final = (
     "the office's own ledger was checked with the keys that lie beside it: this finds accidents, "
-    "but not somebody who could change both; name the office's key with --office-key"
+    "but not a person who could change both; name the office's key with --office-key"
 )
 _MODE: Final = 0o600
 _ENDING: Final = ".jwk"
@@ -132,8 +132,8 @@ def _is_public(content: bytes) -> bool:
 def _keep_private(path: str, mode: int) -> None:
     if mode & 0o077:
         raise OfficeKeyError(
-            f"{path}: other users can read this private key (mode {mode:04o}); if nobody can have "
-            f"copied it: chmod 600 {path}"
+            f"{path}: other users can read this private key (mode {mode:04o}); if no one else can "
+            f"have copied it: chmod 600 {path}"
         )
 
 
@@ -253,7 +253,7 @@ def admit_key(place: Place, key: SigningKey, *, replace: bool) -> KeyRing:
     found = ledger_keys(place, key.public)
     others = frozenset() if known or replace else receipt_signers(place)
     if others - {key.public.thumbprint}:
-        # Whoever begins the ledger is the office from then on, also for its server.
+        # The key that begins the ledger is the office from then on, also for its server.
         raise OfficeKeyError(
             f"{place.root}: receipts here are signed by the office's key "
             f"{', '.join(sorted(others))}, and the one at hand is {key.public.thumbprint}; name "

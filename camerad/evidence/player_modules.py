@@ -1,15 +1,15 @@
-"""What a page with the player needs: modules, import map, fingerprints, a recording's statements.
+"""Parts of a page with the player: modules, import map, fingerprints, a recording's statements.
 
 The modules lie in ``camerad/evidence/player`` as plain files. Those of others (``vendor``) import
 each other by the names of their packages, which a browser knows from an *import map* only; a page
 has to carry it inline, and to name its SHA-256 in its Content-Security-Policy.
 
 The chain of signatures leads through statements that lie between the fragments. A tab that has them
-all at once needs no request for each. Nobody has to trust who gives them out: the tab checks each
-signature, and reads what is not here from the recording itself. `statement_extents` is a row of
-extents: offset in the file (8 bytes), length (4 bytes; both big-endian), and the bytes. An extent
-reaches from the end of a sealed member's content to the beginning of the next one's: padding,
-statements and archive headers. Of half a second of footage that is some 3 KB.
+all at once needs no request for each. The server that sends them need not be trusted: the tab
+checks each signature, and reads what is not here from the recording itself. `statement_extents` is
+a row of extents: offset in the file (8 bytes), length (4 bytes; both big-endian), and the bytes. An
+extent reaches from the end of a sealed member's content to the beginning of the next one's:
+padding, statements and archive headers. Of half a second of footage that is some 3 KB.
 """
 
 from __future__ import annotations

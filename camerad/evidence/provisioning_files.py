@@ -100,7 +100,7 @@ def new_file(office: PublicKey, wanted: NewFileSpec) -> bytes:
     try:
         parse_file(NAME, content)
     except ConfigError as error:
-        # No line, nor a file: this text is one that nobody has.
+        # No line, nor a file: this text is in no file.
         mistakes = [re.sub(rf"^{re.escape(NAME)}(:\d+)*: ", "", one) for one in error.mistakes]
         raise ConfigError(mistakes) from None
     return content
@@ -170,18 +170,18 @@ def describe_file(name: str, content: bytes, token: bytes | None, own: PublicKey
             "it makes the camera theirs. Find out whose file this is, or name the right key with "
             "--office-key"
         )
-    opening = ", ".join(file.recipients) or "nobody: it does not record"
+    opening = ", ".join(file.recipients) or "no key: it does not record"
     signed_by = f"your office's key, {office}"
     if own is None:
         signed_by = (
-            f"{office}; there is no key of your office here, so nobody can tell whether that is "
+            f"{office}; there is no key of your office here, so it is unknown whether that is "
             "your office's: name that, or its public half, with --office-key"
         )
     return f"in order, signed by {signed_by}; what it records can be opened by {opening}"
 
 
 def recipients_warning(recipients: Sequence[str]) -> str | None:
-    """What is to be said where nobody, or one key alone, opens what a camera records."""
+    """The warning where no key, or one key alone, opens what a camera records."""
     if not recipients:
         return (
             "no recipients, so the camera records nothing: name the public halves of the office's "
@@ -189,7 +189,7 @@ def recipients_warning(recipients: Sequence[str]) -> str | None:
         )
     if len(set(recipients)) == 1:
         return (
-            "only 1 key opens what is recorded; without it, or its passphrase, nobody can: make a "
+            "only 1 key opens what is recorded; without it, or its passphrase, none can: make a "
             "spare one with 'camerad keys new', and name both"
         )
     return None
@@ -216,8 +216,8 @@ def run_all(*looks: Callable[[], object]) -> None:
 
 
 def check_no_file_in(directories: Sequence[str]) -> None:
-    """Make sure that none of these directories has a file for a camera, or a signature: whatever
-    was made before may be on cards, and what is half old and half new is nobody's intention.
+    """Make sure that none of these directories has a file for a camera, or a signature: what
+    was made before may be on cards, and a mixture of old and new is never intended.
 
     Raises FileExistsAlreadyError naming those that have, or what is in place of a directory, and
     StorageError where this user may make none.

@@ -55,8 +55,8 @@ GAP_REASONS: Final[Mapping[str, str]] = {
 END_REASONS: Final[Mapping[str, str]] = {
     "stop": N_("stopped by hand"),
     "shutdown": N_("the camera was switched off"),
-    "restarted": N_("the camera's program started anew after a mistake of its own"),
-    "camera_down": N_("no more pictures came, whatever the camera did about it"),
+    "restarted": N_("the camera's program restarted after a software error"),
+    "camera_down": N_("no more pictures came, although the camera tried to restart them"),
     "battery_critical": N_("the battery was nearly empty"),
     "storage_full": N_("the card was full"),
     "storage_failed": N_("the card took nothing more"),

@@ -147,7 +147,7 @@ class BootPartition:
     def overwrite_free_room(self) -> bool:
         """Fill what is free with zeros, and free it again; whether that was done.
 
-        It is not where the directory is no file system of its own, or one that is too large.
+        It is not where the directory is no separate file system, or one that is too large.
         """
         try:
             state = os.statvfs(self.directory)
@@ -220,7 +220,7 @@ def _wipe(path: str) -> None:
         state = os.lstat(path)
     except OSError as error:
         raise storage_errors.explain("look at the file", path, error) from error
-    # st_blocks counts in 512 bytes, whatever the file system's own blocks are (stat(2)).
+    # st_blocks counts in 512 bytes, not in the file system's own blocks (stat(2)).
     size = max(state.st_size, state.st_blocks * 512)
     descriptor = durable_files.open_existing(path)
     try:

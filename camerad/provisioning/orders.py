@@ -1,7 +1,7 @@
 """Orders for ledger entries about provisioning: left by `apply`, carried out by the daemon.
 
 Only the daemon writes the ledger and the device's keys. So `camerad provision apply` leaves orders
-in its directory, each with an id of its own; the daemon carries out those behind the last one that
+in its directory, each with an id; the daemon carries out those behind the last one that
 it remembers, at its start, and remembers the last of them in its state directory. A loss of power
 between the two has an order told twice, never left out.
 """

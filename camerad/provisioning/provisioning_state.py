@@ -1,6 +1,6 @@
 """The stored provisioning state of a camera, and the order of its writes.
 
-docs/provisioning.md has the invariants. A decision has a file of its own, `PENDING`, with all that
+docs/provisioning.md has the invariants. A decision has one file, `PENDING`, with all that
 follows from it; from the instant at which that has its name everything is done from it alone, and
 may be done again.
 """

@@ -18,7 +18,7 @@ export function packageTexts({ gettext }) {
     missing: gettext("missing"),
     notAKey: gettext("device-key.jwk is not the key of a camera."),
     compare: gettext("2. Compare the key with the cover sheet"),
-    compareHow: (count) => gettext("The printed cover sheet has a long row of characters under “Camera's key”. Type its first {count} characters here. Take the sheet that was handed to you, not the file report.html of this folder: whoever can forge the recording can forge that file as well.", { count }),
+    compareHow: (count) => gettext("The printed cover sheet has a long row of characters under “Camera's key”. Type its first {count} characters here. Take the sheet that was handed to you, not the file report.html of this folder: a person who can forge the recording can forge that file as well.", { count }),
     compareLabel: (count) => gettext("The first {count} characters", { count }),
     same: gettext("This is the key on the cover sheet. All of it, to compare:"),
     different: gettext("The key in this folder is NOT the one on the cover sheet. If the characters are typed rightly, this folder proves nothing: ask the office that it came from."),

@@ -71,8 +71,8 @@ export function recordTexts({ gettext }) {
     end_reasons: {
       stop: gettext("stopped by hand"),
       shutdown: gettext("the camera was switched off"),
-      restarted: gettext("the camera's program started anew after a mistake of its own"),
-      camera_down: gettext("no more pictures came, whatever the camera did about it"),
+      restarted: gettext("the camera's program restarted after a software error"),
+      camera_down: gettext("no more pictures came, although the camera tried to restart them"),
       battery_critical: gettext("the battery was nearly empty"),
       storage_full: gettext("the card was full"),
       storage_failed: gettext("the card took nothing more"),

@@ -103,7 +103,7 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
             "camerad: record was refused: camera_down; 'camerad status' shows what holds\n",
         ),
         ("shift start --wearer W-0815", 200, {}, 0, "W-0815 wears the camera now\n"),
-        ("shift end", 200, {}, 0, "nobody wears the camera now\n"),
+        ("shift end", 200, {}, 0, "the camera has no wearer now\n"),
         ("shift end", 409, {"refused": "it records"}, EX_TEMPFAIL, BUSY),
         ("shift end", 429, {"error": "it records"}, EX_TEMPFAIL, BUSY),
         ("shift end", 403, {"error": "it records"}, EX_NOPERM, BUSY),

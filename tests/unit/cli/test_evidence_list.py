@@ -73,7 +73,7 @@ def test_list_and_show_say_who_wore_the_camera(desk: Desk, shift: Camera) -> Non
     }
     assert "\nwearer        officer-7\n" in desk("evidence", "show", TWO).out
     assert desk("evidence", "show", TWO, "--json").json["wearer"] == "officer-7"
-    assert "\nwearer        nobody was named\n" in desk("evidence", "show", ONE).out
+    assert "\nwearer        not named\n" in desk("evidence", "show", ONE).out
 
 
 def test_times_are_those_of_here_with_their_zone(desk: Desk, shift: Camera) -> None:

@@ -351,7 +351,7 @@ def test_of_two_exports_of_one_recording_at_once_the_second_is_refused(original:
     order = an_order(original)
 
     def meanwhile(recording: str) -> Hold:
-        with pytest.raises(FileExistsAlreadyError, match="somebody exports this recording"):
+        with pytest.raises(FileExistsAlreadyError, match="another process exports this recording"):
             run(order)
         return held(recording)
 
