@@ -25,6 +25,7 @@ from camerad.cli.console import (
 )
 from camerad.cli.list_show import UNCHECKED, describe_hold, format_duration
 from camerad.evidence.own_key import load_public_key
+from camerad.office.index import recording_query
 from camerad.office.index.index import RecordingIndex
 from camerad.office.index.office_knowledge import OfficeFiles
 from camerad.office.index.recording_query import IndexedRecording, RecordingQuery
@@ -59,7 +60,8 @@ def find(options: argparse.Namespace) -> int:
         except CameradError as error:
             warn(f"{error}; the answer is as of before")
             code = error.exit_code
-        page = index.find(
+        page = index.ask(
+            recording_query.find,
             RecordingQuery(
                 from_us=since,
                 to_us=until,
@@ -71,7 +73,7 @@ def find(options: argparse.Namespace) -> int:
                 due_before_us=due,
                 limit=options.limit,
                 after=options.after,
-            )
+            ),
         )
     finally:
         index.close()
@@ -162,7 +164,7 @@ def rebuild_index(options: argparse.Namespace) -> int:
     index = _open_index(options.config)
     try:
         index.rebuild()
-        states = index.count_states()
+        states = index.ask(recording_query.count_states)
     finally:
         index.close()
     for name in _put_back(options.config):

@@ -18,6 +18,7 @@ from sqlalchemy import insert
 from camerad.evidence.offload import offload
 from camerad.office.desk.people import DeskRole
 from camerad.office.desk.sessions import COOKIE
+from camerad.office.index import recording_query
 from camerad.office.state.index_tables import recordings
 from camerad.store.device_client import OwnedDevice
 from tests.browser.person import NARROW, Person, person
@@ -217,7 +218,7 @@ def test_three_recordings_of_one_time_are_seen_side_by_side(
 def test_more_of_that_time_than_a_page_is_said_and_comes_when_asked_for(
     chromium: Browser, scene: DeskScene
 ) -> None:
-    (its,) = scene.index.about(ONE)
+    (its,) = scene.index.ask(recording_query.about, ONE)
     rows = [
         {**its.columns, "id": f"20261124T153000Z-{number:06d}-0000000a", "camera": f"more-{number}"}
         for number in range(60)

@@ -57,6 +57,7 @@ from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError, refused
 from camerad.office.desk.people import WITH_FOOTAGE
 from camerad.office.desk.recording_history import RecordingHistory
 from camerad.office.desk.route_table import Route, Visit, recording_id
+from camerad.office.index import case_query
 from camerad.office.index.case_query import (
     CaseQuery,
     LostCases,
@@ -134,7 +135,7 @@ class Cases:
     def list_page(self, query: CaseQuery) -> CasePage:
         """The cases that are asked for, and can be read. Raises QueryError."""
         writes, written = self._find_written()
-        answer = self._index.cases(query, written)
+        answer = self._index.ask(case_query.find_cases, query, written)
         self._forget(writes, answer.behind)
         rows = [*answer.rows, *self._rows_of(answer.behind, query)]
         rows.sort(key=place_of, reverse=True)
@@ -146,7 +147,7 @@ class Cases:
         """Those that a recording belongs to, belonged to or left the office with, in the order of a
         list; and whether that is all of them: none is lost, or cannot be read."""
         writes, written = self._find_written()
-        found = self._index.cases_of(recording, written)
+        found = self._index.ask(case_query.cases_of, recording, written)
         self._forget(writes, found.behind)
         names = self._names() if found.names is None else found.names | found.behind
         there = [(one, self._read_or_report(one)) for one in sorted(names)]
@@ -158,11 +159,11 @@ class Cases:
 
     def count_unreadable(self) -> int:
         """How many cannot be read, and so are in no list. The log says which."""
-        return self._index.count_unreadable_cases()
+        return self._index.ask(case_query.count_unreadable)
 
     def lost(self) -> LostCases:
         """Those that the ledger tells of and that have no file."""
-        return self._index.lost_cases(MOST_LOST)
+        return self._index.ask(case_query.find_lost, MOST_LOST)
 
     def opened(self, number: str, by: str, now_us: int) -> Case:
         """A new case, to be written. Raises RefusalError, and RefusedRequestError if there is one
@@ -170,7 +171,7 @@ class Cases:
         case = Case(_read_line(number, LONGEST_NUMBER), now_us, by)
         if self.find(case.number) is not None:
             raise refused(DeskRefusal.CASE_TAKEN)
-        if self._index.tells_of_case(name_of(case.number)):
+        if self._index.ask(case_query.is_told_of, name_of(case.number)):
             raise refused(DeskRefusal.CASE_LOST)
         return case
 

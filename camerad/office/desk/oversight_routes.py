@@ -34,6 +34,7 @@ from camerad.office.desk.desk_parts import DeskParts
 from camerad.office.desk.desk_refusals import DeskRefusal, refused
 from camerad.office.desk.people import WITH_FOOTAGE, DeskRole
 from camerad.office.desk.route_table import Route, Visit
+from camerad.office.index import entry_query, recording_query
 from camerad.office.index.entry_query import EntryQuery
 from camerad.office.index.recording_query import IndexedRecording, RecordingQuery
 from camerad.office.report.figures import ReportError, ReportRefusal
@@ -112,16 +113,17 @@ class EntryRoutes:
             with self._desk.state.reading() as rows:
                 who = people.meant(rows, said.who)
         query = EntryQuery(**msgspec.structs.asdict(said) | {"who": who}, limit=PAGE + 1)
-        found = self._index.entries(query)
+        found = self._index.ask(entry_query.find_entries, query)
         if len(found) <= PAGE:
             return Entries(found, None)
         return Entries(found[:PAGE], found[PAGE - 1]["sequence"])
 
     def _deletions(self, _visit: Visit) -> Deletions:
         now = self._desk.clock.wall_us()
-        done = self._index.deletions_since(_yesterday(now), MOST)
-        due = self._index.find(
-            RecordingQuery(due_before_us=now + DAY, state=HERE, held=False, limit=MOST)
+        done = self._index.ask(entry_query.deletions_since, _yesterday(now), MOST)
+        due = self._index.ask(
+            recording_query.find,
+            RecordingQuery(due_before_us=now + DAY, state=HERE, held=False, limit=MOST),
         )
         rows = [_due(one.columns) for one in due.recordings]
         late = [one for one in rows if one["due_us"] < now - LATE_US]
@@ -133,7 +135,7 @@ class EntryRoutes:
     def _all_held(self) -> Iterator[IndexedRecording]:
         query = RecordingQuery(state=HERE, held=True, limit=MOST)
         while True:
-            page = self._index.find(query)
+            page = self._index.ask(recording_query.find, query)
             yield from page.recordings
             if page.next is None:
                 return

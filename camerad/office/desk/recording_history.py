@@ -29,6 +29,7 @@ from camerad.ledger.audit import carried_about, read_state
 from camerad.ledger.entries import Entry
 from camerad.ledger.ledger import entries_about
 from camerad.office.desk.desk_parts import DeskParts
+from camerad.office.index import entry_query, recording_query
 from camerad.office.index.ledger_rows import epoch_versions
 from camerad.store.locations import (
     THUMBPRINT,
@@ -71,7 +72,7 @@ class RecordingHistory:
         place = office_place(self._desk.directory)
         if place.files_of(recording):
             return True
-        rows = [one.columns for one in self._index.about(recording)]
+        rows = [one.columns for one in self._index.ask(recording_query.about, recording)]
         return bool(self.read(place, recording, rows)[0])
 
     def read(
@@ -86,7 +87,7 @@ class RecordingHistory:
             within = None
             if directory == place.ledger:
                 now = epoch_versions(directory, keys)
-                within = self._index.places_of(recording).to_look_in(now)
+                within = self._index.ask(entry_query.find_places, recording).to_look_in(now)
                 known = read_state(directory, keys).recordings.get(recording)
                 held = known is not None and known.held
             said += [_said(one) for one in _entries_in(name, directory, keys, recording, within)]

@@ -36,6 +36,7 @@ from camerad.office.desk.recording_history import (
     with_steps,
 )
 from camerad.office.desk.route_table import Route, Visit
+from camerad.office.index import camera_names, recording_query
 from camerad.office.index.recording_query import IndexedRecording, RecordingQuery
 from camerad.office.server.cameras import UnregisteredError
 from camerad.store.listing import read_file
@@ -166,16 +167,16 @@ class RecordingRoutes:
 
     def _find(self, visit: Visit) -> Found:
         index, query = self._desk.index, _query(visit.body)
-        page = index.find(query)
+        page = index.ask(recording_query.find, query)
         rows = [_row(one) for one in page.recordings]
         if query.after is not None:
             return Found(rows, page.next, [], None)
-        total = None if page.next is None else index.count(query)
-        return Found(rows, page.next, index.camera_names(), total)
+        total = None if page.next is None else index.ask(recording_query.count, query)
+        return Found(rows, page.next, index.ask(camera_names.camera_names), total)
 
     def _show(self, visit: Visit) -> RecordingDetail:
         recording = visit.recording
-        found = self._desk.index.about(recording)
+        found = self._desk.index.ask(recording_query.about, recording)
         rows, columns = [_row(one) for one in found], [one.columns for one in found]
         place = office_place(self._desk.directory)
         path = next(iter(place.files_of(recording)), None)

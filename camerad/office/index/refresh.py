@@ -28,7 +28,7 @@ import msgspec
 from sqlalchemy import Connection, Select, Table, and_, bindparam, delete, insert, select
 
 from camerad.base import file_status
-from camerad.base.errors import CameradError, StorageError
+from camerad.base.errors import CameradError, ConfigError, NotNowError, StorageError
 from camerad.base.safe_read import read_plain
 from camerad.container import jws
 from camerad.container.keys import KeyRing
@@ -79,14 +79,6 @@ _Key = tuple[str, str]
 """Of a row of recordings: its id, and its place."""
 
 
-class InterruptedRefreshError(CameradError, InterruptedError):
-    """Error raised when a refresh was told to end. The index is as it was before."""
-
-
-class AnotherOfficeError(CameradError, ValueError):
-    """Error raised when a database has the index of another office's directory."""
-
-
 class Refresher:
     """files: the office's. shared: other offices may use the same database. lost: is told of
     entries of the office's ledger that are gone. It keeps what it has read of ledgers. One thread
@@ -103,7 +95,7 @@ class Refresher:
 
     def end(self) -> None:
         """Have a refresh that runs end soon, and every later one at once, with
-        InterruptedRefreshError. Any thread may call it."""
+        NotNowError. Any thread may call it."""
         self._ended.set()
 
     def refresh(self, connection: Connection, *, complete: bool = True) -> int:
@@ -112,7 +104,7 @@ class Refresher:
         if none seems to have changed.
 
         Raises StorageError if something in the office's directory cannot be read, and
-        AnotherOfficeError. Then nothing has changed once the transaction is given up.
+        ConfigError. Then nothing has changed once the transaction is given up.
         """
         place = office_place(self._files.root)
         before: dict[str, str] = {
@@ -172,14 +164,14 @@ class Refresher:
         return len(written)
 
     def check_office(self, connection: Connection) -> None:
-        """Raise AnotherOfficeError if the index is of another office's directory; it changes
+        """Raise ConfigError if the index is of another office's directory; it changes
         nothing."""
         asked = select(sources.c.version).where(sources.c.name == OFFICE)
         self._check_office(connection.execute(asked).scalar() or "", _office_id(self._files.root))
 
     def _check_office(self, before: str, now: str) -> None:
         if self._shared and before not in ("", now):
-            raise AnotherOfficeError(
+            raise ConfigError(
                 "the index in this database is of another office's directory than "
                 f"{self._files.root}: name another database in the settings (index.url), or if "
                 "this directory has a new id, as after a restoration without a backup of it, make "
@@ -193,7 +185,7 @@ class Refresher:
 
     def _go_on(self) -> None:
         if self._ended.is_set():
-            raise InterruptedRefreshError("the index is not brought up to date: its server ends")
+            raise NotNowError("the index is not brought up to date: its server ends")
 
     def rebuild(self, connection: Connection) -> int:
         """Make the index anew; otherwise as `refresh`."""

@@ -25,11 +25,11 @@ from camerad.base.message_ids import MessageId
 from camerad.base.text import count
 from camerad.container.keys import PublicKey
 from camerad.evidence.case_file import ENDING
+from camerad.office.index import case_query
 from camerad.office.index.case_query import LostCases
 from camerad.office.index.index import RecordingIndex
 from camerad.office.index.ledger_rows import Lost
 from camerad.office.index.office_knowledge import OfficeFiles, look_version
-from camerad.office.index.refresh import InterruptedRefreshError
 from camerad.office.jobs.periodic_job import JobFailedError, LogOnce
 
 log = logging.getLogger(__name__)
@@ -71,9 +71,9 @@ class IndexJob:
         JobFailedError."""
         try:
             self._refresh()
-        except InterruptedRefreshError:
-            pass  # the server ends
         except CameradError as error:
+            if self._ended.is_set():
+                return LOOK_SECONDS  # the server ends
             self._say(f"{error}. Meanwhile the index answers as it was; nothing else waits")
             raise JobFailedError("the index was not brought up to date", AGAIN_SECONDS) from error
         finally:
@@ -114,7 +114,7 @@ class IndexJob:
             return
         complete = self._since_complete >= FULL_SECONDS
         index.refresh(complete=complete)
-        self._tell_of_cases(index.lost_cases(MOST_NAMED))
+        self._tell_of_cases(index.ask(case_query.find_lost, MOST_NAMED))
         if complete:
             self._since_complete = 0.0
         self._settled = same

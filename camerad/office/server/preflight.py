@@ -14,7 +14,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from camerad.base import file_status
-from camerad.base.errors import CameradError
+from camerad.base.errors import CameradError, ConfigError
 from camerad.base.storage_errors import explaining
 from camerad.base.text import room
 from camerad.evidence import camera_register, own_key
@@ -73,7 +73,6 @@ def check_database(settings: OfficeFile) -> Iterator[str]:
     try:
         from camerad.office.index.index import RecordingIndex  # noqa: PLC0415 - of the extra `office`
         from camerad.office.index.office_knowledge import OfficeFiles  # noqa: PLC0415
-        from camerad.office.index.refresh import AnotherOfficeError  # noqa: PLC0415
     except ModuleNotFoundError as error:
         yield f"index.url: the library {error.name} is missing: install the extra 'office'"
         return
@@ -85,7 +84,7 @@ def check_database(settings: OfficeFile) -> Iterator[str]:
             index.check()
         finally:
             index.close()
-    except AnotherOfficeError as error:
+    except ConfigError as error:
         yield f"index.url: {error}"
     except CameradError as error:
         yield (

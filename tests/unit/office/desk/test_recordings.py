@@ -24,7 +24,7 @@ from camerad.ledger.ledger import Ledger
 from camerad.ledger.recording_changes import Ended
 from camerad.office.desk import oversight_routes, recording_routes
 from camerad.office.desk.people import DeskRole
-from camerad.office.index.index import RecordingIndex
+from camerad.office.index import recording_query
 from camerad.store.device_client import OwnedDevice
 
 from .desk_scene import MINUTE, Browser, DeskScene
@@ -104,7 +104,7 @@ def test_one_recording_says_what_it_is_and_what_happened(scene: DeskScene, tab: 
 def test_the_camera_s_key_is_known_before_the_index_knows_the_recording(
     tab: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(RecordingIndex, "about", lambda *_: [])
+    monkeypatch.setattr(recording_query, "about", lambda *_: [])
     said = tab.ask("GET", THERE).said
     assert said["rows"] == []
     assert said["key"]["thumbprint"] == KEY.public.thumbprint

@@ -18,6 +18,7 @@ from camerad.evidence import camera_register
 from camerad.evidence.camera_register import Register, RegisteredCamera
 from camerad.evidence.case_file import directory_of_cases, name_of
 from camerad.evidence.office_store import open_office_store
+from camerad.office.index import recording_query
 from camerad.office.index.index import RecordingIndex
 from camerad.office.index.ledger_rows import HANDED_OVER
 from camerad.office.index.office_knowledge import OfficeFiles
@@ -156,7 +157,7 @@ def answers(index: RecordingIndex, **asked: Any) -> list[str]:
     found: list[str] = []
     after = None
     while True:
-        page = index.find(RecordingQuery(**asked, limit=2, after=after))
+        page = index.ask(recording_query.find, RecordingQuery(**asked, limit=2, after=after))
         found += [one.id for one in page.recordings]
         after = page.next
         if after is None:
@@ -173,6 +174,8 @@ def table(index: RecordingIndex, name: str) -> list[dict[str, Any]]:
 def row(index: RecordingIndex, recording: str) -> dict[str, Any]:
     """All that the index says of one recording."""
     (found,) = (
-        one for one in index.find(RecordingQuery(limit=1000)).recordings if one.id == recording
+        one
+        for one in index.ask(recording_query.find, RecordingQuery(limit=1000)).recordings
+        if one.id == recording
     )
     return found.as_json()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from camerad.evidence.case_file import Case, CaseRecording, name_of
-from camerad.office.index import case_rows
+from camerad.office.index import case_query, case_rows
 from camerad.office.index.case_query import CaseQuery, case_mark
 from camerad.office.index.index import RecordingIndex
 from tests.unit.office.index.office_scene_indexed import IndexedOffice, identity
@@ -37,7 +37,7 @@ def index(office: IndexedOffice) -> RecordingIndex:
 
 
 def there(index: RecordingIndex) -> list[tuple[str, int]]:
-    rows = index.cases(CaseQuery(limit=100), {}).rows
+    rows = index.ask(case_query.find_cases, CaseQuery(limit=100), {}).rows
     return sorted((row["number"], row["opened_us"]) for row in rows)
 
 
@@ -72,10 +72,10 @@ def test_what_cannot_be_read_is_tried_at_every_look(
     path.write_bytes(b"{")
     for _ in range(4):
         index.refresh(complete=False)
-    assert (there(index), index.count_unreadable_cases()) == ([], 1)
+    assert (there(index), index.ask(case_query.count_unreadable)) == ([], 1)
     path.write_bytes(case_of("7").encoded)
     index.refresh(complete=False)
-    assert (there(index), index.count_unreadable_cases()) == ([("7", 1)], 0)
+    assert (there(index), index.ask(case_query.count_unreadable)) == ([("7", 1)], 0)
 
 
 def test_many_are_compared_a_piece_at_a_time(
@@ -94,7 +94,9 @@ def test_many_are_compared_a_piece_at_a_time(
             path.unlink()
         index.refresh()
         names = {path.stem for path in office.case_path("").parent.glob("*.json")}
-        assert {row["name"] for row in index.cases(CaseQuery(), {}).rows} == names
+        assert {
+            row["name"] for row in index.ask(case_query.find_cases, CaseQuery(), {}).rows
+        } == names
     assert there(index) == []
 
 
@@ -105,7 +107,7 @@ def test_numbers_and_times_that_no_case_has_break_no_index(office: IndexedOffice
         office.case_path(number).write_bytes(case_of(number, opened_us).encoded)
     index.refresh()
     assert len(there(index)) == 3
-    assert index.count_unreadable_cases() == 0
+    assert index.ask(case_query.count_unreadable) == 0
 
 
 def test_a_file_that_goes_while_it_is_looked_at_is_none(
@@ -133,18 +135,21 @@ def test_every_engine_says_what_a_recording_belongs_to_and_what_is_lost(
         store.ledger.append("case", case="11 Js", what="opened", **facts)
     index = office.index(url)
     index.refresh()
-    assert index.cases_of(identity(1), {}).names == {name_of("7 Js")}
-    assert index.cases_of(identity(2), {}).names == frozenset()
-    lost = index.lost_cases(1)
+    assert index.ask(case_query.cases_of, identity(1), {}).names == {name_of("7 Js")}
+    assert index.ask(case_query.cases_of, identity(2), {}).names == frozenset()
+    lost = index.ask(case_query.find_lost, 1)
     assert lost.count == 2 and len(lost.some) == 1
-    assert index.lost_cases(9).some == {name_of("9 Js"): "9 Js", name_of("10 Js"): "10 Js"}
-    assert [index.tells_of_case(name_of(one)) for one in ("9 JS", "11 Js", "8 Js")] == [
-        *(True, False, False)
-    ]
-    first = index.cases(CaseQuery(limit=1), {})
+    assert index.ask(case_query.find_lost, 9).some == {
+        name_of("9 Js"): "9 Js",
+        name_of("10 Js"): "10 Js",
+    }
+    assert [
+        index.ask(case_query.is_told_of, name_of(one)) for one in ("9 JS", "11 Js", "8 Js")
+    ] == [*(True, False, False)]
+    first = index.ask(case_query.find_cases, CaseQuery(limit=1), {})
     assert [row["number"] for row in first.rows] == ["7 Js", "8 Js"], "one more than was asked for"
     after = CaseQuery(after=case_mark(first.rows[0]), said="JS")
-    assert [row["number"] for row in index.cases(after, {}).rows] == ["8 Js"]
+    assert [row["number"] for row in index.ask(case_query.find_cases, after, {}).rows] == ["8 Js"]
     written = {name_of("8 Js"): (1, 1)}
-    behind = index.cases(CaseQuery(), written)
+    behind = index.ask(case_query.find_cases, CaseQuery(), written)
     assert ([row["number"] for row in behind.rows], behind.behind) == (["7 Js"], written.keys())

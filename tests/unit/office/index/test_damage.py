@@ -13,6 +13,7 @@ import pytest
 from postgresql import PostgreSQL
 from sqlalchemy import text
 
+from camerad.office.index import recording_query
 from camerad.office.index.recording_query import RecordingQuery
 from camerad.office.state import database
 from camerad.office.state.database import Database, DatabaseDamagedError, IndexUnavailableError
@@ -78,7 +79,7 @@ def test_of_damage_a_question_says_what_to_do(office: IndexedOffice, file: Path)
     index = office.index()
     file.write_bytes(b"rubbish" * 1000)
     with pytest.raises(IndexUnavailableError, match="camerad office reindex"):
-        index.find(RecordingQuery())
+        index.ask(recording_query.find, RecordingQuery())
     with pytest.raises(DatabaseDamagedError):
         list(index.dump())
 

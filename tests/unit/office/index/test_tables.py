@@ -23,7 +23,7 @@ from sqlalchemy.dialects import sqlite as sqlite_dialect
 import camerad.office.state
 from camerad.base.clock import DAY
 from camerad.evidence.case_file import Case
-from camerad.office.index import case_query
+from camerad.office.index import case_query, entry_query
 from camerad.office.index.case_query import CaseQuery, case_mark
 from camerad.office.index.case_rows import row_of_case
 from camerad.office.index.entry_query import EntryQuery
@@ -199,7 +199,7 @@ def test_an_index_of_the_fourth_version_gets_what_tabs_found_and_what_ids_are_ca
     again.refresh()
     assert list(again.dump()) == made
     assert row(again, one)["not_authentic_by"] == "m.yilmaz"
-    assert [one.id for one in again.find(RecordingQuery(id_said="0001")).recordings] == [one]
+    assert [one.id for one in again.ask(find, RecordingQuery(id_said="0001")).recordings] == [one]
 
 
 def test_o5_the_index_keeps_who_got_which_rights_and_what_they_had_before(
@@ -214,12 +214,12 @@ def test_o5_the_index_keeps_who_got_which_rights_and_what_they_had_before(
     rights("roles", "desk", "supervisor")
     index = office.index(url)
     index.refresh()
-    rows = index.entries(EntryQuery(who=("m.mueller",)))
+    rows = index.ask(entry_query.find_entries, EntryQuery(who=("m.mueller",)))
     assert [(one["person"], one["facts"]["former"], one["facts"]["roles"]) for one in rows] == [
         ("m.mueller", ["desk"], ["desk", "supervisor"]),
         ("m.mueller", None, ["desk"]),
     ]
-    assert len(index.entries(EntryQuery(who=("admin",)))) == 3
+    assert len(index.ask(entry_query.find_entries, EntryQuery(who=("admin",)))) == 3
 
 
 QUESTIONS: dict[str, tuple[str, RecordingQuery]] = {

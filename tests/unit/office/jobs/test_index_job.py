@@ -17,6 +17,7 @@ from camerad.container.keys import KeyRing
 from camerad.evidence.case_file import Case, directory_of_cases, name_of
 from camerad.evidence.office_store import open_office_store
 from camerad.ledger.entries import read_lines
+from camerad.office.index import recording_query
 from camerad.office.index.index import RecordingIndex
 from camerad.office.index.office_knowledge import OfficeFiles
 from camerad.office.index.recording_query import RecordingQuery
@@ -64,7 +65,8 @@ def asked(scene: OfficeScene) -> RecordingIndex:
 
 
 def ids(scene: OfficeScene, **how: bool) -> list[str]:
-    return [one.id for one in asked(scene).find(RecordingQuery(**how)).recordings]  # type: ignore[arg-type]
+    found = asked(scene).ask(recording_query.find, RecordingQuery(**how))  # type: ignore[arg-type]
+    return [one.id for one in found.recordings]
 
 
 def hold(scene: OfficeScene, recording: str) -> None:
@@ -225,7 +227,9 @@ def test_the_server_does_it_by_itself(
 
         def found() -> bool:
             scene.clock.advance(SECOND)
-            return [one.id for one in index.find(RecordingQuery()).recordings] == [ONE]
+            return [
+                one.id for one in index.ask(recording_query.find, RecordingQuery()).recordings
+            ] == [ONE]
 
         until(found, DEADLINE)
 
