@@ -90,26 +90,17 @@ class Bucket:
         """The same, raising boto3's exceptions: `client_error` if the store refuses."""
         return getattr(self.client, operation)(Bucket=self.name, **arguments)
 
-    def call_if_there(self, action: str, operation: str, **arguments: Any) -> None:
-        """As `call`, where it does not matter that the store no longer has it."""
-
-        def work() -> None:
-            try:
-                self.order(operation, **arguments)
-            except self.client_error as error:
-                if not is_missing(error):
-                    raise
-
-        self.do(action, work)
-
-    def is_accepted(self, action: str, operation: str, **arguments: Any) -> bool:
-        """Whether the store does not refuse an operation. Raises as `call` if it fails."""
+    def attempt(
+        self, action: str, operation: str, may_fail: Callable[[Any], bool], **arguments: Any
+    ) -> bool:
+        """Whether the store does it. may_fail: of a refusal, whether it is an answer; else raises
+        as `call`."""
 
         def work() -> bool:
             try:
                 self.order(operation, **arguments)
             except self.client_error as error:
-                if _status(error) >= 500:
+                if not may_fail(error):
                     raise
                 return False
             return True
@@ -171,6 +162,11 @@ def is_missing(error: Any) -> bool:
 def is_refused(error: Any) -> bool:
     """Whether a store refuses, as of what is locked; stores differ in how."""
     return _status(error) in _REFUSED
+
+
+def is_answered(error: Any) -> bool:
+    """Whether a store refuses in whichever way, and does not fail."""
+    return _status(error) < 500
 
 
 def error_code(error: Any) -> str:

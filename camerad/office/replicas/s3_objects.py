@@ -18,7 +18,6 @@ No checksum of the engine is believed, nor ``If-None-Match``: the caller reads b
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -33,13 +32,13 @@ from camerad.office.replicas.replica_store import (
     parse_name,
     unsafe_store,
 )
-from camerad.office.replicas.s3_bucket import Bucket, is_refused
+from camerad.office.replicas.s3_bucket import Bucket, is_missing, is_refused
 
 MIB: Final = 1 << 20
 PART: Final = 8 * MIB
 """Bytes of a part; S3 wants at least 5 MiB of all but the last,"""
 MOST_PARTS: Final = 10_000
-"""and has no more of them. A file of more than 78 GiB has larger ones."""
+"""and has no more of them. A file of more than 78 GiB has larger ones. One is in memory."""
 COMPLIANCE: Final = "COMPLIANCE"
 
 
@@ -100,24 +99,19 @@ class S3Objects:
         try:
             for number in range(1, count + 1):
                 if number not in sent:
-                    offset = (number - 1) * length
-                    part = _Part(descriptor, offset, min(length, size - offset))
-                    body = io.BufferedReader(part, MIB)
-                    said = self.bucket.call(
-                        f"send a part of {name}",
-                        "upload_part",
-                        **upload,
-                        PartNumber=number,
-                        Body=body,
-                    )
+                    order = {**upload, "PartNumber": number}
+                    with explaining("read the file", path):
+                        order["Body"] = os.pread(descriptor, length, (number - 1) * length)
+                    said = self.bucket.call(f"send a part of {name}", "upload_part", **order)
                     sent[number] = str(said["ETag"])
         finally:
             os.close(descriptor)
         parts = [{"PartNumber": number, "ETag": sent[number]} for number in range(1, count + 1)]
         # If the first answer was lost, a second order finds nothing; `put` looks.
-        self.bucket.call_if_there(
+        self.bucket.attempt(
             f"complete {name}",
             "complete_multipart_upload",
+            is_missing,
             **upload,
             MultipartUpload={"Parts": parts},
         )
@@ -139,9 +133,10 @@ class S3Objects:
     def abandon(self, name: str) -> None:
         for one in self._unfinished(name):
             if one["Key"] == name:
-                self.bucket.call_if_there(
+                self.bucket.attempt(
                     f"remove an unfinished upload of {name}",
                     "abort_multipart_upload",
+                    is_missing,
                     Key=name,
                     UploadId=one["UploadId"],
                 )
@@ -254,17 +249,8 @@ class S3Objects:
 
     def _delete_version(self, name: str, version: str) -> str | None:
         """Delete a version; returns why the store refuses."""
-
-        def delete() -> bool:
-            try:
-                self.bucket.order("delete_object", Key=name, VersionId=version)
-            except self.bucket.client_error as error:
-                if not is_refused(error):
-                    raise
-                return False
-            return True
-
-        if self.bucket.do(f"delete {name}", delete):
+        order = {"Key": name, "VersionId": version}
+        if self.bucket.attempt(f"delete {name}", "delete_object", is_refused, **order):
             return None
         lock = self.lock_of_version(name, version)
         if lock.hold:
@@ -286,34 +272,3 @@ def part_size(size: int) -> int:
     """Bytes of the parts of a file of so many bytes, always the same for one size."""
     least = -(-size // MOST_PARTS)
     return max(PART, -(-least // MIB) * MIB)
-
-
-class _Part(io.RawIOBase):
-    """A part of a file, which is read while it is sent: it is never in memory as a whole."""
-
-    def __init__(self, descriptor: int, offset: int, length: int) -> None:
-        super().__init__()
-        self._descriptor = descriptor
-        self._offset = offset
-        self._length = length
-        self._at = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        begin = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._length}[whence]
-        self._at = max(0, begin + offset)
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        view = memoryview(buffer)[: max(0, self._length - self._at)]
-        count = os.preadv(self._descriptor, [view], self._offset + self._at) if view else 0
-        self._at += count
-        return count

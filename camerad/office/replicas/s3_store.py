@@ -25,7 +25,7 @@ from typing import Any, Final
 
 from camerad.base.clock import SECOND
 from camerad.office.replicas.replica_store import Lock, ReplicaError, unsafe_store
-from camerad.office.replicas.s3_bucket import error_code, is_missing
+from camerad.office.replicas.s3_bucket import error_code, is_answered, is_missing
 from camerad.office.replicas.s3_objects import COMPLIANCE, S3Objects
 
 PREFIX: Final = "camerad-probe/"
@@ -118,9 +118,10 @@ class S3Store(S3Objects):
         )
         for what, operation, more in tries:
             # Some stores say that they did it, and did not: what is there afterwards counts.
-            accepted = self.bucket.is_accepted(
+            accepted = self.bucket.attempt(
                 f"try what has to be refused ({what})",
                 operation,
+                is_answered,
                 Key=name,
                 VersionId=version,
                 **more,
@@ -133,9 +134,10 @@ class S3Store(S3Objects):
 
     def _try_versioning(self) -> None:
         order = "put_bucket_versioning"
-        accepted = self.bucket.is_accepted(
+        accepted = self.bucket.attempt(
             "try to stop the keeping of versions",
             order,
+            is_answered,
             VersioningConfiguration={"Status": "Suspended"},
         )
         if accepted and not self._keeps_versions():
@@ -148,8 +150,8 @@ class S3Store(S3Objects):
 
     def _try_hold(self, name: str) -> None:
         version = self._put_probe(name, Lock(None, hold=True))
-        accepted = self.bucket.is_accepted(
-            "try to delete what is held", "delete_object", Key=name, VersionId=version
+        accepted = self.bucket.attempt(
+            "try to delete what is held", "delete_object", is_answered, Key=name, VersionId=version
         )
         if accepted or version not in self.versions(name):
             raise self._unsafe("the store deletes what is under a legal hold")
@@ -167,9 +169,10 @@ class S3Store(S3Objects):
                 name, version = one["Key"], one["VersionId"]
                 if self.lock_of_version(name, version).hold:
                     self.hold(name, on=False)
-                self.bucket.is_accepted(
+                self.bucket.attempt(
                     "remove what an earlier probe left",
                     "delete_object",
+                    is_answered,
                     Key=name,
                     VersionId=version,
                 )

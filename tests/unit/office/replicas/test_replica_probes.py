@@ -57,7 +57,15 @@ class HeldObjects(S3Store):
         date = NOW.strftime("%a, %d %b %Y %H:%M:%S GMT")
         return {"ResponseMetadata": {"HTTPHeaders": {"date": date}}}
 
-    def is_accepted(self, _action: str, operation: str, *, Key: str, **_: str) -> bool:  # noqa: N803
+    def attempt(
+        self,
+        _action: str,
+        operation: str,
+        _may_fail: object,
+        *,
+        Key: str,  # noqa: N803
+        **_: str,
+    ) -> bool:
         assert operation == "delete_object"
         while self.just_before:
             self.just_before.pop()()

@@ -263,10 +263,7 @@ def test_no_file_has_more_parts_than_s3_takes() -> None:
         assert -(-size // length) <= 10_000 and length % (1 << 20) == 0
 
 
-def test_memory_does_not_grow_with_a_part(
-    s3: S3Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(s3_objects, "PART", 32 << 20)
+def test_memory_does_not_grow_with_the_file(s3: S3Scene, tmp_path: Path) -> None:
     path = tmp_path / "recording"
     with path.open("wb") as file:
         file.truncate(40 << 20)
@@ -278,7 +275,7 @@ def test_memory_does_not_grow_with_a_part(
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 16 << 20, "some pieces of a part of 32 MiB"
+    assert peak < 24 << 20, "some parts of 8 MiB"
 
 
 def test_nobody_else_deletes_from_the_bucket(s3: S3Scene, tmp_path: Path) -> None:
