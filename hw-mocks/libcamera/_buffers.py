@@ -6,6 +6,7 @@ import contextlib
 import errno
 import mmap
 import os
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -196,8 +197,10 @@ class Request:
         """Whether a buffer has yet to be filled."""
         return self._pending > 0
 
-    def add_buffer(self, stream: Stream, buffer: FrameBuffer) -> None:
-        """Give the buffer for one stream. Raises RuntimeError if the stream has one."""
+    def add_buffer(self, stream: Stream | None, buffer: FrameBuffer) -> None:
+        """Give the buffer for one stream. Raises RuntimeError if there is none, or it has one."""
+        if stream is None:
+            failed("add buffer", errno.EINVAL)
         if stream in self._buffers:
             failed("add buffer", errno.EEXIST)
         self._buffers[stream] = buffer
@@ -214,6 +217,7 @@ class Request:
         self._controls = {}
         self._metadata = {}
         self._status = self.Status.Pending
+        self._sequence = 0
         self._pending = len(self._buffers)
 
     def _finish(
@@ -251,29 +255,29 @@ class FrameBufferAllocator:
     def allocate(self, stream: Stream) -> int:
         """Allocate the stream's buffers and return how many they are.
 
-        Raises RuntimeError if the stream has buffers already, or there is no memory.
+        Raises RuntimeError if the stream has buffers already or is not configured, or there is no
+        memory.
         """
         if stream in self._buffers:
             failed("allocate buffers", errno.EBUSY)
         if SENSOR.take(Fault.ALLOC_ERROR):
             failed("allocate buffers", errno.ENOMEM)
-        configuration = stream.configuration
-        if configuration is None:
-            failed("allocate buffers", errno.EINVAL)
-        self._buffers[stream] = [
-            _allocate(configuration.frame_size) for _ in range(configuration.buffer_count)
-        ]
-        return configuration.buffer_count
+        self._buffers[stream] = self._camera._export_buffers(stream)
+        return len(self._buffers[stream])
 
     def buffers(self, stream: Stream) -> list[FrameBuffer]:
-        """The buffers of a stream. Raises KeyError if there are none."""
-        return list(self._buffers[stream])
+        """The buffers of a stream."""
+        return list(self._buffers.get(stream, ()))
 
 
-def _allocate(size: int) -> FrameBuffer:
+def allocated(planes: list[int]) -> FrameBuffer:
+    """A buffer with planes of so many bytes, one after the other."""
     fd = os.memfd_create("simulated-buffer", os.MFD_CLOEXEC)
     try:
-        os.ftruncate(fd, size)
-        return FrameBuffer([FrameBuffer.Plane(fd, 0, size)])
+        os.ftruncate(fd, sum(planes))
+        offsets = accumulate(planes, initial=0)
+        return FrameBuffer(
+            [FrameBuffer.Plane(fd, *at) for at in zip(offsets, planes, strict=False)]
+        )
     finally:
         os.close(fd)

@@ -18,7 +18,7 @@ from hw_mocks.priority import run_at_once
 from hw_mocks.sensor import SENSOR, Fault
 from hw_mocks.webcam import WebcamSource
 
-from ._buffers import FrameMetadata, Request
+from ._buffers import FrameBuffer, FrameMetadata, Request, allocated
 from ._configuration import (
     ARRAY,
     MAX_OUTPUTS,
@@ -64,6 +64,7 @@ class Camera:
         self._state = _State.AVAILABLE
         self._changed = threading.Condition()
         self._streams = tuple(Stream() for _ in range(MAX_OUTPUTS + 1))
+        self._active: set[Stream] = set()
         self._painters: dict[Stream, Painter] = {}
         self._mode = MODES[-1]
         self._buffers = 0
@@ -150,24 +151,29 @@ class Camera:
         self._let_go_of_sources()
         self._state = _State.AVAILABLE
 
-    def generate_configuration(self, roles: list[StreamRole]) -> CameraConfiguration:
-        """A configuration with one stream for each role, to be changed as needed."""
-        return CameraConfiguration(roles)
+    def generate_configuration(self, roles: list[StreamRole]) -> CameraConfiguration | None:
+        """A configuration with one stream for each role, to be changed as needed; None if the
+        camera has not so many."""
+        return CameraConfiguration(roles) if len(roles) <= len(self._streams) else None
 
     def configure(self, configuration: CameraConfiguration) -> None:
         """Set up every stream. The configuration must be one that `validate` does not change."""
         self._expect("configure camera", _State.ACQUIRED, _State.CONFIGURED)
         if SENSOR.take(Fault.CONFIGURE_ERROR):
             failed("configure camera", errno.EINVAL)
+        for stream_configuration in configuration:
+            stream_configuration._stream = None
         if configuration.validate() is not CameraConfiguration.Status.Valid:
             failed("configure camera", errno.EINVAL)
         self._let_go_of_sources()
         main, outputs = self._streams[0], iter(self._streams)
+        self._active = set()
         for stream_configuration in configuration:
             raw = stream_configuration.raw
             stream = self._streams[-1] if raw else next(outputs)
             stream_configuration._stream = stream
             stream._configuration = copy.copy(stream_configuration)
+            self._active.add(stream)
             if not raw:
                 self._painters[stream] = _painter(stream_configuration, main=stream is main)
         self._mode = configuration._mode
@@ -180,8 +186,18 @@ class Camera:
         self._painters = {}
 
     def create_request(self, cookie: int = 0) -> Request:
-        """A request without buffers."""
+        """A request without buffers. The camera must be configured."""
+        self._expect("create request", _State.CONFIGURED, _State.RUNNING, code=errno.ENOMEM)
         return Request(self, cookie)
+
+    def _export_buffers(self, stream: Stream) -> list[FrameBuffer]:
+        """As many buffers of a stream as it is configured to have."""
+        self._expect("allocate buffers", _State.CONFIGURED)
+        configuration = stream.configuration
+        if configuration is None or stream not in self._active:
+            failed("allocate buffers", errno.EINVAL)
+        planes = configuration._planes()
+        return [allocated(planes) for _ in range(configuration.buffer_count)]
 
     def start(self, controls: Mapping[ControlId, Any] = {}) -> None:
         """Let the sensor run, with these controls set.
@@ -214,6 +230,8 @@ class Camera:
             self._expect("queue request", _State.RUNNING)
             pending = request.status is Request.Status.Pending
             if not pending or request._queued or not request._buffers:
+                failed("queue request", errno.EINVAL)
+            if not self._active.issuperset(request._buffers):
                 failed("queue request", errno.EINVAL)
             request._queued = True
             request._sequence = self._requests

@@ -10,7 +10,7 @@ from hw_mocks.sensor import SENSOR, Platform
 
 from ._colour import ColorSpace
 from ._enumeration import Enumeration
-from ._formats import LAYOUTS, OUTPUT_FORMATS, PixelFormat
+from ._formats import LAYOUTS, OUTPUT_FORMATS, Packing, PixelFormat
 from ._geometry import Orientation, Rectangle, Size, SizeRange
 
 
@@ -35,7 +35,6 @@ BIT_DEPTH: Final = 10
 ARRAY: Final = (3280, 2464)
 RAW_FORMAT: Final = "SRGGB10_CSI2P"
 MAX_OUTPUTS: Final = 2
-_DEFAULT_BUFFERS: Final = 4
 
 
 class StreamRole(Enumeration):
@@ -45,6 +44,15 @@ class StreamRole(Enumeration):
     StillCapture = 1
     VideoRecording = 2
     Viewfinder = 3
+
+
+# Format, size and number of buffers, as libcamera's handlers of Raspberry Pi's cameras have them.
+_DEFAULTS: Final = {
+    StreamRole.Raw: (RAW_FORMAT, ARRAY, 2),
+    StreamRole.StillCapture: ("YUV420", ARRAY, 1),
+    StreamRole.VideoRecording: ("YUV420", (1920, 1080), 4),
+    StreamRole.Viewfinder: ("XRGB8888", (800, 600), 4),
+}
 
 
 class Stream:
@@ -91,11 +99,10 @@ class StreamConfiguration:
         sizes = [(mode.width, mode.height) for mode in MODES]
         if self.raw:
             self._formats = StreamFormats({RAW_FORMAT: sizes})
-            self._pixel_format, self._size = PixelFormat(RAW_FORMAT), Size(*ARRAY)
         else:
             self._formats = StreamFormats(dict.fromkeys(OUTPUT_FORMATS, sizes))
-            self._pixel_format, self._size = PixelFormat("XRGB8888"), Size(800, 600)
-        self.buffer_count = _DEFAULT_BUFFERS
+        name, size, self.buffer_count = _DEFAULTS[role]
+        self._pixel_format, self._size = PixelFormat(name), Size(*size)
         self.stride = 0
         self.frame_size = 0
         self._color_space: ColorSpace | None = None
@@ -160,6 +167,13 @@ class StreamConfiguration:
         self.frame_size = layout.frame_size(self.stride, self._size.height)
         self.buffer_count = max(1, self.buffer_count)
         return before != (str(self._pixel_format), str(self._size))
+
+    def _planes(self) -> list[int]:
+        """Bytes of each plane of a picture."""
+        packing = LAYOUTS[str(self._pixel_format)].packing
+        luma = self.stride * self._size.height
+        chroma = {Packing.PLANAR: 2, Packing.SEMI_PLANAR: 1}.get(packing, 0)
+        return [luma] + [(self.frame_size - luma) // chroma] * chroma
 
     def __str__(self) -> str:
         return f"{self._size}-{self._pixel_format}"

@@ -143,19 +143,174 @@ def make_buffer(stream):
     return L.FrameBuffer(planes)
 
 
+def readable(timeout=0):
+    return bool(select.select([L.CameraManager.singleton().event_fd], [], [], timeout)[0])
+
+
+def ready(count, seconds=5.0):
+    """The requests that are completed, once there are `count`, or after some seconds."""
+    done, deadline = [], time.monotonic() + seconds
+    while len(done) < count and readable(max(0, deadline - time.monotonic())):
+        done += L.CameraManager.singleton().get_ready_requests()
+    return done
+
+
+def configured(cam, *sizes):
+    """A configuration with streams of these sizes, set up."""
+    cfg = cam.generate_configuration([L.StreamRole.Viewfinder] * len(sizes))
+    for one, size in zip(cfg, sizes, strict=True):
+        one.pixel_format, one.size = L.PixelFormat("NV12"), L.Size(*size)
+    cam.configure(cfg)
+    return cfg
+
+
+def configurations(cam):
+    """What becomes of what is asked for. Before a comma: what is a camera's own matter."""
+    R = L.StreamRole
+    for role in (R.Viewfinder, R.VideoRecording, R.StillCapture, R.Raw):
+        offered(cam, role)
+    three = cam.generate_configuration([R.Viewfinder] * 3)
+    show("default, three pictures", lambda: (len(three), three.validate()))
+    show("more roles than streams", lambda: cam.generate_configuration([R.Viewfinder] * 4))
+    adjusted(cam, "a size that is too large", "NV12", (99999, 99999))
+    adjusted(cam, "no size", "NV12", (0, 0))
+    adjusted(cam, "another camera's format", "MJPEG", (1280, 720))
+    adjusted(cam, "an unknown format", "foo", (1280, 720))
+    counted(cam, "four buffers", 4)
+    counted(cam, "buffers asked for, one", 1)
+    counted(cam, "buffers asked for, six", 6)
+    cfg, one = asking(cam, "NV12", (1280, 720))
+    one.stride, one.frame_size = 1, 1
+    show("rows too short", lambda: (cfg.validate(), one.stride, one.frame_size))
+    cfg.sensor_config = L.SensorConfiguration()
+    show("sensor configuration, invalid", cfg.validate)
+
+
+def offered(cam, role):
+    cfg = cam.generate_configuration([role])
+    show(f"default, {role.name}", lambda: cfg and (str(cfg.at(0)), cfg.at(0).buffer_count))
+    if cfg is not None and role != L.StreamRole.Raw:
+        show(f"{role.name} is valid", lambda: (len(cfg), cfg.validate()))
+
+
+def adjusted(cam, label, name, size):
+    cfg, one = asking(cam, name, size)
+    show(f"configure {label}", lambda: cam.configure(cfg))
+    show(f"stream of {label}", lambda: one.stream)
+    again, one = asking(cam, name, size)
+    show(f"validate {label}", lambda: (again.validate(), again.validate()))
+    show(f"adjusted, {label}", lambda: str(one))
+    show(f"configure {label} when adjusted", lambda: cam.configure(again))
+
+
+def counted(cam, label, count):
+    cfg, one = asking(cam, "NV12", (1280, 720))
+    one.buffer_count = count
+    show(label, lambda: (cfg.validate(), one.buffer_count))
+    cam.configure(cfg)
+    allocator, stream = L.FrameBufferAllocator(cam), one.stream
+    show(f"{label} allocated", lambda: allocator.allocate(stream))
+    show("as many as configured", lambda: len(allocator.buffers(stream)) == one.buffer_count)
+
+
+def asking(cam, name, size):
+    """A configuration with one stream of this format and size, and that stream's."""
+    cfg = cam.generate_configuration([L.StreamRole.Viewfinder])
+    one = cfg.at(0)
+    one.pixel_format, one.size = L.PixelFormat(name), L.Size(*size)
+    return cfg, one
+
+
+def delivered(cam, streams):
+    """What comes with pictures, in the order of their requests."""
+    C = L.controls
+    allocators = [L.FrameBufferAllocator(cam) for _ in streams]
+    pairs = [*zip(allocators, streams, strict=True)]
+    show("buffers of both", lambda: [one.allocate(stream) for one, stream in pairs])
+    planes = allocators[0].buffers(streams[0])[0].planes
+    show("planes of a buffer", lambda: [(at.offset, at.length) for at in planes if at.length])
+    requests = []
+    for cookie in range(4):
+        request = cam.create_request(cookie)
+        for allocator, stream in pairs:
+            request.add_buffer(stream, allocator.buffers(stream)[cookie])
+        requests.append(request)
+    show("add to no stream", lambda: cam.create_request().add_buffer(None, None))
+    cam.start({C.FrameDurationLimits: (33333, 33333)})
+    begun = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    show("allocate while running", lambda: L.FrameBufferAllocator(cam).allocate(streams[0]))
+    show("generate while running", asking(cam, "NV12", (640, 480))[0].validate)
+    for request in requests:
+        request.set_control(C.Brightness, 0.5)
+        cam.queue_request(request)
+    done = ready(4)
+    ended = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    show("order of the requests", lambda: [(one.cookie, one.sequence) for one in done])
+    stamps = [one.metadata[C.SensorTimestamp] for one in done]
+    show("timestamps rise", lambda: stamps == sorted({*stamps}))
+    show("timestamps between queue and return", lambda: begun <= stamps[0] <= stamps[-1] <= ended)
+    others = {key.name for key in done[0].metadata} - {"SensorTimestamp"}
+    show("metadata, beside the timestamp", lambda: sorted(others))
+    found = [request.buffers[stream].metadata for request in done for stream in streams]
+    show("status of the buffers", lambda: [str(one.status) for one in found])
+    show("buffer's metadata, sequence", lambda: [one.sequence > 0 for one in found[2:]])
+    show("buffer's metadata, time", lambda: [one.timestamp for one in found[::2]] == stamps)
+    show("buffer's metadata, bytes", lambda: [one.bytes_used for one in found[0].planes])
+    done[0].reuse()
+    show("after reuse", lambda: (str(done[0]), done[0].metadata, len(done[0].buffers)))
+    done[1].reuse()
+    # Out of their first order, and one with a stream less.
+    cam.queue_request(done[1])
+    cam.queue_request(done[0])
+    alone = cam.create_request(9)
+    alone.add_buffer(streams[0], done[2].buffers[streams[0]])
+    cam.queue_request(alone)
+    show("order of a second round", lambda: [(one.cookie, one.sequence) for one in ready(3)])
+    show("request with one of two streams", lambda: (str(alone), len(alone.buffers)))
+    for one in (done[0], done[1], alone):
+        one.reuse()
+        cam.queue_request(one)
+    cam.stop()
+    last = ready(3)
+    show("order after stop", lambda: [(one.cookie, one.sequence) for one in last])
+    show("stopped, status", lambda: [str(one.status) for one in last])
+    show("stopped, metadata", lambda: [bool(one.metadata) for one in last])
+    status = [str(buffer.metadata.status) for one in last for buffer in one.buffers.values()]
+    show("stopped, buffers", lambda: status)
+
+
+def one_stream(cam):
+    """From two streams to one of them: what was made for both is of no use any more."""
+    both = configured(cam, (1280, 720), (640, 480))
+    streams = [one.stream for one in both]
+    old = cam.create_request(1)
+    old.add_buffer(streams[1], make_buffer(streams[1]))
+    cfg = configured(cam, (640, 480))
+    show("stream stays the same", lambda: cfg.at(0).stream is streams[0])
+    show("configuration of the stream", lambda: str(cfg.at(0).stream.configuration.size))
+    show("configuration of the other", lambda: str(streams[1].configuration.size))
+    show("allocate for the other", lambda: L.FrameBufferAllocator(cam).allocate(streams[1]))
+    show("allocator forgets it", lambda: L.FrameBufferAllocator(cam).allocated)
+    cam.start()
+    show("queue a request of the other", lambda: cam.queue_request(old))
+    cam.stop()
+
+
+def changes():
+    """A whole life of the camera, from one configuration to the next."""
+    cam = L.CameraManager.singleton().cameras[0]
+    cam.acquire()
+    show("request before configure", cam.create_request)
+    configurations(cam)
+    two = configured(cam, (1280, 720), (640, 480))
+    delivered(cam, [one.stream for one in two])
+    one_stream(cam)
+    cam.release()
+
+
 def camera():
     manager = L.CameraManager.singleton()
     cam = manager.cameras[0]
-
-    def readable(timeout=0):
-        return bool(select.select([manager.event_fd], [], [], timeout)[0])
-
-    def ready(count, seconds=5.0):
-        """The requests that are completed, once there are `count`, or after some seconds."""
-        done, deadline = [], time.monotonic() + seconds
-        while len(done) < count and readable(max(0, deadline - time.monotonic())):
-            done += manager.get_ready_requests()
-        return done
 
     show("manager identity", lambda: manager is L.CameraManager.singleton())
     show("camera identity", lambda: (cam is manager.cameras[0], cam is manager.get(cam.id)))
@@ -257,12 +412,17 @@ def camera():
     show(
         "allocated", lambda: (len(allocator.buffers(s0)), allocator.buffers(s0)[0].planes[0].fd > 0)
     )
+    show("buffers of another stream", lambda: allocator.buffers(s1))
     show("release", cam.release)
     show("release again", cam.release)
+    show("request after release", cam.create_request)
+    show("allocate after release", lambda: L.FrameBufferAllocator(cam).allocate(s0))
     show("configure after release", lambda: cam.configure(cfg))
 
 
-values()
-colours()
-buffers()
-camera()
+if __name__ == "__main__":
+    values()
+    colours()
+    buffers()
+    changes()
+    camera()
