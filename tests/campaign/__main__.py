@@ -1,5 +1,5 @@
 """The campaigns: ``python -m tests.campaign kills``, ``cuts``, ``faults``, ``claps``, ``control``,
-``hostile``, ``mistakes``, ``webcam``, ``red`` or ``soak``.
+``hostile``, ``mistakes``, ``real``, ``webcam``, ``red`` or ``soak``.
 
 Each run of kills and cuts follows from ``--seed`` and its number alone, so ``--first 120 --runs 1``
 repeats one, and a campaign that was ended goes on with the next number. So it is with the sequences
@@ -32,6 +32,7 @@ from tests.campaign import (
     kills,
     mistakes,
     planted,
+    real,
     red,
     soak,
     webcam,
@@ -98,6 +99,11 @@ def _webcam(directory: Path, options: argparse.Namespace) -> int:
     return webcam.campaign(directory, options.minutes or 30, options.notes)
 
 
+def _real(directory: Path, options: argparse.Namespace) -> int:
+    minutes = 30 if options.minutes is None else options.minutes
+    return real.campaign(directory, options.runs or 100, minutes)
+
+
 def _soak(directory: Path, options: argparse.Namespace) -> int:
     return soak.campaign(directory, options.hours * 60, options.seed, options.notes)
 
@@ -115,6 +121,7 @@ _ONES: Final[dict[str, Callable[[Path, argparse.Namespace], int]]] = {
     "red": _red,
     "hostile": _hostile,
     "mistakes": _mistakes,
+    "real": _real,
     "soak": _soak,
     "webcam": _webcam,
 }
@@ -126,7 +133,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.campaign", description=__doc__)
     parser.add_argument("what", choices=(*_SERIES, *_ONES))
     parser.add_argument(
-        "--runs", type=int, help="default: 200 kills, 50 cuts, 200 scenes of red, 500 mistakes"
+        "--runs",
+        type=int,
+        help="default: 200 kills, 50 cuts, 200 scenes of red, 500 mistakes, 100 starts of real",
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--first", type=int, default=1, help="number of the first run")
@@ -147,7 +156,7 @@ def main() -> int:
     parser.add_argument(
         "--minutes",
         type=float,
-        help="claps, control: for so long, 10; webcam: 30; hostile: 60; faults: at least, 0",
+        help="claps, control: for so long, 10; real, webcam: 30; hostile: 60; faults: at least, 0",
     )
     parser.add_argument("--hours", type=float, default=2, help="soak: how long the shift is")
     parser.add_argument(
