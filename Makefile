@@ -260,7 +260,6 @@ campaign: $(compiled)
 	$(python) -m tests.campaign claps --seed '$(SEED)' --minutes '$(MINUTES)' --ppm 200
 	$(python) -m tests.campaign claps --seed '$(SEED)' --minutes '$(MINUTES)' --ppm -200
 	$(python) -m tests.campaign control --seed '$(SEED)' --minutes '$(MINUTES)'
-	$(python) -m tests.campaign webcam --minutes 30
 	$(prepare) real
 	$(python) -m tests.campaign real
 	$(python) -m tests.campaign hostile --minutes '$(HOSTILE)'

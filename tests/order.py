@@ -20,7 +20,6 @@ TOGETHER: Final = (
     "tests/system/test_doctor.py",
     "tests/browser/test_page.py",
     "tests/browser/test_training.py",
-    "hw-mocks/tests/test_picamera2_on_mocks.py",
 )
 """Files whose tests share what takes long to make; one worker makes it once."""
 LONGEST: Final = (
@@ -40,7 +39,6 @@ LONGEST: Final = (
     "tests/browser/test_training.py",
     "tests/browser/test_page.py",
     "tests/browser/test_office_day.py",
-    "hw-mocks/tests/test_picamera2_on_mocks.py",
     "tests/system/test_doctor.py",
     "tests/system/test_real_card.py",
     "tests/system/test_sound.py",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 import time
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from late_world import late_world
-from waiting import DEADLINE, until
+from waiting import until
 
 from hw_mocks.bus import QUEUE_LIMIT, WORLD_VARIABLE, Message, WorldClient, now_us
 from hw_mocks.disk import Disk
@@ -46,13 +45,6 @@ def client(world_path: Path, role: str = "sensor") -> tuple[WorldClient, Heard]:
     return made, heard
 
 
-def test_a_client_greets_with_its_role_and_process(world: WorldThread, tmp_path: Path) -> None:
-    made, _ = client(tmp_path / "world")
-    assert world.wait_connected("sensor") == {"hello": "sensor", "pid": os.getpid()}
-    made.close()
-    assert world.wait_for(lambda _, m: "goodbye" in m)["pid"] == os.getpid()
-
-
 def test_reports_arrive_in_order_and_whole(world: WorldThread, tmp_path: Path) -> None:
     made, _ = client(tmp_path / "world")
     # More than a socket buffer holds, so that sends are cut in the middle of lines.
@@ -71,16 +63,6 @@ def test_after_a_flush_the_kernel_has_every_report(world: WorldThread, tmp_path:
     assert made.flush(5)
     assert not made._queue
     world.wait_for(lambda _, m: m.get("number") == 99)
-    made.close()
-
-
-def test_a_flush_to_a_world_that_has_gone_ends_at_once(tmp_path: Path) -> None:
-    with WorldThread(tmp_path / "world"):
-        made, _ = client(tmp_path / "world")
-        assert made.flush(5)
-    until(lambda: not made.connected)
-    made.send({"number": 1})
-    assert made.flush(5)  # what was dropped is not waited for
     made.close()
 
 
@@ -155,14 +137,6 @@ def test_who_is_told_nothing_in_time_goes_on_and_says_so(
     assert "did not say within 0.01 s what holds" in caplog.text
 
 
-def test_what_was_forgotten_is_not_told(world: WorldThread, tmp_path: Path) -> None:
-    world.tell("pins", {"hold": 1}, keep="hold")
-    world.forget("pins", "hold")
-    made, heard = client(tmp_path / "world", "pins")
-    assert heard.messages == []
-    made.close()
-
-
 def test_a_count_that_was_used_up_is_not_told_again(world: WorldThread, tmp_path: Path) -> None:
     fault = {"fault": "camera_start_error", "count": 2}
     world.tell("sensor", fault, keep="camera_start_error")
@@ -179,22 +153,6 @@ def test_a_count_that_was_used_up_is_not_told_again(world: WorldThread, tmp_path
     third, at_third = client(tmp_path / "world")
     assert at_third.messages == []
     third.close()
-
-
-def test_a_world_that_goes_away_is_harmless(tmp_path: Path) -> None:
-    with WorldThread(tmp_path / "world"):
-        made, _ = client(tmp_path / "world")
-    until(lambda: not made.connected)
-    assert not made.send({"number": 1})
-    assert made.dropped == 1
-    made.close()
-
-
-def test_no_world_is_no_client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv("HW_MOCKS_WORLD", raising=False)
-    assert WorldClient.from_environment("sensor", Heard()) is None
-    monkeypatch.setenv("HW_MOCKS_WORLD", str(tmp_path / "nobody"))
-    assert WorldClient.from_environment("sensor", Heard()) is None
 
 
 def test_a_world_that_does_not_read_never_blocks_its_client(tmp_path: Path) -> None:
@@ -243,17 +201,3 @@ def test_lines_that_are_no_messages_do_not_harm_the_world(
     assert [role for role, _ in world.reports][:1] == ["rude"]
     made, _ = client(tmp_path / "world")
     made.close()
-
-
-def test_a_client_can_be_closed_from_its_own_thread(world: WorldThread, tmp_path: Path) -> None:
-    done = threading.Event()
-
-    def leave(_: Message) -> None:
-        made.close()
-        done.set()
-
-    made = WorldClient(str(tmp_path / "world"), "sensor", leave)
-    assert made.wait_ready(5)
-    world.tell("sensor", {"any": 1})
-    assert done.wait(DEADLINE)
-    world.wait_for(lambda _, m: "goodbye" in m)

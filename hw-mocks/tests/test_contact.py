@@ -45,25 +45,10 @@ def test_a_bounce_is_an_odd_number_of_alternating_edges_of_its_springs_length(
     assert len(edges) in number
 
 
-def test_the_same_seed_bounces_the_same() -> None:
-    one, two = Contact(Random("0:17")), Contact(Random("0:17"))
-    for contact in (one, two):
-        contact.close("finger", 0, 100_000)
-    assert run(one, 200_000) == run(two, 200_000)
-
-
 def test_a_press_makes_and_breaks_at_its_times() -> None:
     contact = Contact(Random(1))
     contact.close("finger", 1000, 101_000, bounce=False)
     assert run(contact, 1_000_000) == [Swing(1000, True), Swing(101_000, False)]
-
-
-def test_without_bounce_of_its_own_a_press_releases_without_bounce_too() -> None:
-    contact = Contact(Random(1))
-    contact.close("finger", 0, None, bounce=False)
-    run(contact, 10)
-    contact.open("finger", 20)
-    assert run(contact, 10_000) == [Swing(20, False)]
 
 
 def test_a_stuck_contact_hides_the_presses_meanwhile() -> None:
@@ -80,16 +65,6 @@ def test_a_finger_keeps_the_contact_when_the_fault_is_over() -> None:
     contact.close("stuck", 0, 100, bounce=False)
     contact.close("finger", 50, 500, bounce=False)
     assert run(contact, 1000) == [Swing(0, True), Swing(500, False)]
-
-
-def test_a_press_shorter_than_its_bounce_still_ends_open() -> None:
-    for seed in range(200):
-        contact = Contact(Random(seed))
-        contact.close("finger", 0, 500)
-        edges = run(contact, 1_000_000)
-        assert not edges[-1].closed
-        assert contact.settled
-        assert all(a.closed != b.closed for a, b in pairwise(edges))
 
 
 def test_a_worn_contact_bounces_long_only_while_it_is_worn() -> None:
@@ -112,17 +87,6 @@ def test_a_late_thread_still_delivers_every_edge_in_order() -> None:
     while (edge := late.step(1_000_000)) is not None:
         edges.append(edge)
     assert edges == expected
-
-
-def test_at_rest_there_is_nothing_to_come() -> None:
-    contact = Contact(Random(1))
-    contact.close("hold", 0, None)
-    contact.rest()
-    assert contact.closed
-    assert contact.next_us() is None
-    assert contact.has("hold")
-    contact.open("never there", 5)
-    assert contact.closed
 
 
 def test_a_look_at_the_wires_is_true_though_nobody_has_stepped_so_far() -> None:

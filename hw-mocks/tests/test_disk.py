@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import io
 import json
 import os
 import shutil
@@ -23,8 +22,6 @@ from hw_mocks.world import WorldThread
 
 Call = Callable[[Path, int], None]
 """Something done to a file, which lies at a path and was opened before."""
-
-ALL_OF_OS = ("write", "pwrite", "fsync", "fdatasync", "open", "ftruncate", "statvfs", "rename")
 
 
 @pytest.fixture
@@ -62,17 +59,6 @@ def by_path(act: Callable[[Path], Any]) -> Call:
 def write_by_file(path: Path) -> None:
     with open(path, "r+b") as file:
         file.write(b"x")
-
-
-def test_the_hooks_go_as_they_came(card: Path) -> None:
-    before = {name: getattr(os, name) for name in ALL_OF_OS}
-    opened = io.open
-    disk = Disk(card)
-    disk.install()
-    assert all(getattr(os, name) is not real for name, real in before.items())
-    disk.remove()
-    assert {name: getattr(os, name) for name in ALL_OF_OS} == before
-    assert io.open is opened is open
 
 
 @pytest.mark.parametrize("fault", [FULL, READONLY, ERROR])
@@ -170,16 +156,6 @@ def test_a_full_card_takes_what_room_is_left_in_a_short_write(disk: Disk, card: 
     assert (card / "a").read_bytes() == b"123456789a"
 
 
-def test_a_buffered_file_is_short_of_room_too(disk: Disk, card: Path) -> None:
-    disk.fail(FULL, bytes_left=3)
-    file = (card / "a").open("wb")
-    file.write(b"12345")
-    with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
-        file.close()
-    disk.heal()
-    assert (card / "a").read_bytes().startswith(b"123")
-
-
 def test_statvfs_shows_a_full_and_a_readonly_card(disk: Disk, card: Path, tmp_path: Path) -> None:
     healthy = os.statvfs(card)
     disk.fail(FULL)
@@ -235,16 +211,6 @@ def test_a_lying_card_says_that_it_has_synced_and_has_not(
         disk.remove()
 
 
-def test_a_fault_ends_at_its_time(disk: Disk, card: Path) -> None:
-    disk.fail(ERROR, until_us=now_us() - 1)
-    (card / "a").write_text("x")
-
-
-def test_a_name_that_is_no_fault_is_refused(disk: Disk) -> None:
-    with pytest.raises(ValueError, match="disk_full"):
-        disk.fail("disk_wet")
-
-
 def test_paths_are_judged_by_where_they_lead(disk: Disk, card: Path, tmp_path: Path) -> None:
     (tmp_path / "shortcut").symlink_to(card)
     disk.fail(READONLY)
@@ -256,25 +222,6 @@ def test_paths_are_judged_by_where_they_lead(disk: Disk, card: Path, tmp_path: P
         os.open("a", os.O_WRONLY | os.O_CREAT, dir_fd=folder)
     os.close(folder)
     (tmp_path / "b").write_text("x")
-
-
-@pytest.mark.usefixtures("disk")
-def test_files_opened_by_python_behave_as_ever(card: Path) -> None:
-    with open(card / "text", "w", encoding="utf-8") as text:
-        assert text.mode == "w"
-        text.write("grün\n")
-    with open(card / "text", "a+", encoding="utf-8", buffering=1) as text:
-        text.write("rot\n")
-        text.seek(0)
-        assert text.read() == "grün\nrot\n"
-    with open(card / "raw", "xb", buffering=0) as raw:
-        assert raw.write(b"123") == 3
-        raw.truncate(1)
-    assert (card / "raw").read_bytes() == b"1"
-    with pytest.raises(FileExistsError):
-        open(card / "raw", "x").close()
-    shutil.rmtree(card)
-    assert not card.exists()
 
 
 def test_the_world_lets_the_card_fail_and_hears_of_it(
@@ -328,13 +275,3 @@ def test_boot_runs_a_module_on_the_simulated_card(tmp_path: Path, card: Path) ->
     assert name == "__main__"
     assert arguments == [str(tmp_path / "program.py"), str(card / "a")]
     assert word == os.strerror(errno.EROFS)
-
-
-def test_boot_without_a_module_says_how() -> None:
-    command = [sys.executable, "-m", "hw_mocks.boot"]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=DEADLINE, check=False
-    )
-    assert done.returncode == 1
-    assert done.stderr == "usage: python -m hw_mocks.boot MODULE ARGUMENTS...\n"

@@ -49,13 +49,6 @@ def refused(work: Callable[[], object]) -> int | None:
     return caught.value.errno
 
 
-def test_without_a_fault_it_is_the_file_that_it_is(framebuffer: Framebuffer, device: Path) -> None:
-    fd = os.open(str(device), os.O_WRONLY)
-    assert os.pwrite(fd, b"abc", 1) == 3
-    os.close(fd)
-    assert device.read_bytes() == b"\0abc\0\0\0\0"
-
-
 @pytest.mark.parametrize(("fault", "number"), [(GONE, errno.ENODEV), (ERROR, errno.EIO)])
 def test_a_write_fails_as_the_kernel_would_have_it_until_the_fault_ends(
     framebuffer: Framebuffer, device: Path, fault: str, number: int
@@ -106,11 +99,6 @@ def test_a_slow_display_takes_its_time_for_every_write(
     os.close(fd)
 
 
-def test_what_is_no_fault_of_a_display_is_refused(framebuffer: Framebuffer) -> None:
-    with pytest.raises(ValueError, match="display_hang"):
-        framebuffer.fail("rain", 0)
-
-
 def test_the_world_tells_it_of_faults_and_a_new_process_of_those_that_hold(
     device: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,10 +114,3 @@ def test_the_world_tells_it_of_faults_and_a_new_process_of_those_that_hold(
             os.close(fd)
         finally:
             board.remove()
-
-
-def test_where_no_panel_is_named_nothing_is_hooked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(PANEL_VARIABLE, raising=False)
-    before = os.pwrite
-    assert install_from_environment() is None
-    assert os.pwrite is before

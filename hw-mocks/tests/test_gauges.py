@@ -82,8 +82,3 @@ def test_several_hold_at_once_and_each_ends_by_itself(tmp_path: Path) -> None:
     asyncio.run(story())
     differs = {"status": "Charging\n", "online": "1\n", "capacity": "6\n"}
     assert shown(made) == WELL | differs
-
-
-def test_what_is_no_fault_of_a_gauge_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no fault of a gauge"):
-        Gauges(tmp_path).show("disk_full")

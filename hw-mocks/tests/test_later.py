@@ -8,8 +8,6 @@ import sys
 import time
 from pathlib import Path
 
-from hw_mocks import later
-
 DAY_S = 86_400
 PROGRAM = """
 import json, sys, time
@@ -32,24 +30,6 @@ def test_a_program_is_so_much_later_and_waits_by_the_machine_s_clock(tmp_path: P
     for low, said, high, more in zip(before, told, after, ahead, strict=True):
         assert low <= said - more <= high
     assert words[1:] == ["one", "two"]
-
-
-def test_the_machine_s_clocks_come_back() -> None:
-    before = _boot()
-    remove = later.install(DAY_S)
-    try:
-        assert _boot() >= before + DAY_S
-    finally:
-        remove()
-    assert _boot() < before + DAY_S
-    assert time.time_ns.__module__ == "time"
-
-
-def test_it_says_how_it_is_used() -> None:
-    command = [sys.executable, "-m", "hw_mocks.later", "tomorrow", "program"]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert "usage: python -m hw_mocks.later SECONDS" in done.stderr
 
 
 def _boot() -> float:

@@ -88,15 +88,6 @@ def test_a_frame_is_there_soon_after_its_instant() -> None:
     assert sorted(idle_ms)[10] < 5
 
 
-def test_pacing_costs_little() -> None:
-    """Thread, faults, picture and number of a frame: under 5 of its 33 ms, most of it picture."""
-    with running() as app:
-        app.frames(3)
-        began, exposed = time.process_time(), SENSOR.exposed
-        app.frames(30)
-        assert (time.process_time() - began) / (SENSOR.exposed - exposed) < 0.005
-
-
 def test_a_frame_that_finds_no_buffer_is_missing_from_sequence_and_number() -> None:
     with running(buffers=3) as app:
         before = app.frames(3)[-1]
@@ -130,13 +121,6 @@ def test_sequence_starts_over_with_every_start_and_number_goes_on() -> None:
     assert second[0].number is not None
     assert second[0].number > first[-1].number
     assert all(on_the_grid(frame) for frame in first + second)
-
-
-def test_a_narrow_picture_carries_no_number() -> None:
-    with running((320, 240)) as app:
-        frames = app.frames(3)
-    assert {frame.number for frame in frames} == {None}
-    assert {frame.main.shape for frame in frames} == {(360, 320)}
 
 
 def test_footage_is_shown_as_it_was_prepared(
@@ -191,24 +175,6 @@ def test_a_frame_is_as_short_as_limits_and_sensor_allow(
     durations = steps([frame.at_ns for frame in app.frames(4)])
     app.close()
     assert {round(ns / 1000) for ns in durations} == {duration_us}
-
-
-def test_limits_that_are_not_two_are_noted() -> None:
-    with running() as app:
-        app.next_controls = {controls.FrameDurationLimits: (66_666,)}
-        app.frames(12)
-    assert any("FrameDurationLimits takes two" in text for text in SENSOR.violations)
-
-
-def test_controls_are_noted_with_the_frame_they_came_with() -> None:
-    with running() as app:
-        app.next_controls = {controls.AnalogueGain: 3.0}
-        app.frames(12)
-    assert SENSOR.applied_controls[0] == (-1, {"FrameDurationLimits": (33_333, 33_333)})
-    sequence, values = SENSOR.applied_controls[1]
-    assert values == {"AnalogueGain": 3.0}
-    # Eight requests are under way; the one that comes back first brings the control.
-    assert sequence >= 8
 
 
 # ------------------------------------------------------------------------------------------ faults
@@ -312,25 +278,6 @@ def test_a_hung_stop_returns_when_it_is_let_go_and_holds_up_nobody_else() -> Non
     stopping.join(DEADLINE)
     assert not stopping.is_alive()
     app.close()
-
-
-def test_a_hung_stop_ends_at_its_time() -> None:
-    app = App()
-    app.start()
-    until_us = in_us(0.3)
-    SENSOR.hold(Fault.CAMERA_STOP_HANG, until_us)
-    app.camera.stop()
-    assert boottime_ns() // 1000 >= until_us
-    app.close()
-
-
-def test_reuse_of_a_queued_request_is_noted() -> None:
-    app = App()
-    SENSOR.hold(Fault.CAMERA_STALL)
-    app.start()
-    app.requests[0].reuse()
-    app.close()
-    assert SENSOR.violations == ["Request.reuse() of a request that is still queued"]
 
 
 def test_nothing_is_left_open() -> None:

@@ -70,11 +70,6 @@ def test_the_strides_of_a_low_resolution_stream_differ() -> None:
     assert layout.frame_size(384, 240) == 384 * 360
 
 
-@pytest.mark.parametrize(("wanted", "stride"), [(0, 320), (384, 384), (330, 320), (256, 320)])
-def test_a_longer_stride_can_be_asked_for(wanted: int, stride: int) -> None:
-    assert LAYOUTS["YUV420"].stride(320, Platform.VC4, wanted) == stride
-
-
 def samples(buffer: NDArray[np.uint8], name: str, stride: int) -> list[NDArray[np.uint8]]:
     """[y, u, v] of a painted buffer, without padding, by the format's definition."""
     luma = buffer[: stride * HEIGHT].reshape(HEIGHT, stride)

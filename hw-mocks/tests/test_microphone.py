@@ -24,7 +24,6 @@ from waiting import DEADLINE, until
 from hw_mocks import pulse
 from hw_mocks.bus import now_us
 from hw_mocks.pulse import PATIENCE_US, PIPE_BYTES, Outlet, PulseError, PulseServer
-from hw_mocks.sound import Clapper
 from hw_mocks.world import WorldThread
 
 SECOND = 1_000_000
@@ -133,19 +132,6 @@ def test_hanging_it_gives_nothing_and_afterwards_what_is_heard_then(tmp_path: Pa
         missing = min(behind[silence:]) - min(behind[:silence])
         assert abs(missing - longest / 1e6) < 0.2
         assert listener.said == ["open"]
-
-
-def test_two_at_the_same_time_do_not_hear_each_other(tmp_path: Path) -> None:
-    with (
-        microphone(tmp_path / "a", CLAPPER) as loud,
-        microphone(tmp_path / "b", {"kind": "silence"}) as still,
-        listening(loud) as first,
-        listening(still) as second,
-    ):
-        first.hear(1.2)
-        second.hear(1.2)
-        assert onsets(first)
-        assert not any(second.samples)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
@@ -267,14 +253,3 @@ def test_who_begins_to_listen_hears_no_more_of_the_time_before_than_the_pipe_hol
     assert set(heard[0::2]) == {1} and set(heard[1::2]) == {0}
     assert outlet.write(b"\2\0", 4 * PATIENCE_US)
     assert os.read(reads, 10 * PIPE_BYTES) == b"\2\0"
-
-
-def test_a_folder_whose_path_no_socket_can_have_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(PulseError, match="choose a shorter folder"):
-        PulseServer(tmp_path / ("x" * 100), RATE)
-
-
-def test_the_clapper_beeps_at_its_epoch() -> None:
-    # The first sample of a tone is zero; the second is not.
-    heard = Clapper(30, 30).heard(np.array([-1 / RATE, 0.0, 1 / RATE]))
-    assert (heard[0], heard[1]) == (0.0, 0.0) and heard[2] > 0

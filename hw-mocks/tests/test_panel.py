@@ -89,8 +89,3 @@ def test_the_jpeg_is_the_picture(tmp_path: Path) -> None:
     assert max(blue, green) < 15
     assert int(decoded[200, 160].max()) < 15
     panel.close()
-
-
-def test_another_depth_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="24 bits"):
-        Panel(tmp_path, bits_per_pixel=24)

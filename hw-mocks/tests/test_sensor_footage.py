@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -20,12 +18,10 @@ from waiting import until
 
 from hw_mocks import footage
 from hw_mocks.footage import (
-    MovingPattern,
     PreparedSource,
     load_info,
     picture_bytes,
     prepare,
-    source_for,
     source_picture,
 )
 from hw_mocks.rendering import FootageError
@@ -59,20 +55,6 @@ def middle(folder: Path, number: int, stream: str = "main") -> int:
     return int(picture[height // 2, width // 2])
 
 
-def test_who_does_not_come_to_an_end_with_it_is_not_waited_for_for_ever(
-    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = prepare(clip, 64, 48, None, tmp_path / "cache")
-    (folder / "info.json").unlink()
-    monkeypatch.setattr(footage, "LOCK_SECONDS", 0.1)
-    lock = folder.with_name(f"{folder.name}.lock")
-    with lock.open("a") as other:
-        fcntl.flock(other, fcntl.LOCK_EX)
-        with pytest.raises(FootageError, match=f"{lock}: another process .* more than 0.1 s"):
-            prepare(clip, 64, 48, None, tmp_path / "cache")
-    assert prepare(clip, 64, 48, None, tmp_path / "cache") == folder
-
-
 def test_both_streams_have_their_size_and_every_picture(clip: Path, tmp_path: Path) -> None:
     folder = prepare(clip, 160, 120, (32, 24), tmp_path / "cache")
     info = load_info(folder)
@@ -87,10 +69,6 @@ def test_both_streams_have_their_size_and_every_picture(clip: Path, tmp_path: Pa
 def test_after_the_last_picture_comes_the_first(clip: Path, tmp_path: Path) -> None:
     folder = prepare(clip, 64, 48, None, tmp_path / "cache")
     assert [middle(folder, n) for n in (5, 6, 7, 60_000_007)] == [140, 40, 60, 60]
-
-
-def test_no_more_pictures_than_asked_for(clip: Path, tmp_path: Path) -> None:
-    assert load_info(prepare(clip, 64, 48, None, tmp_path / "cache", max_frames=4)).frames == 4
 
 
 def test_the_picture_fills_the_stream_in_its_proportions(clip: Path, tmp_path: Path) -> None:
@@ -111,14 +89,6 @@ def test_what_is_prepared_is_not_prepared_again(
     assert prepare(clip, 64, 48, None, tmp_path / "cache") == first
     assert (first / "main.yuv").stat().st_mtime_ns == stamp
     assert capsys.readouterr().err == ""
-
-
-def test_another_film_under_the_same_name_is_another_footage(clip: Path, tmp_path: Path) -> None:
-    first = prepare(clip, 64, 48, None, tmp_path / "cache")
-    make_clip(clip, frames=3)
-    second = prepare(clip, 64, 48, None, tmp_path / "cache")
-    assert second != first
-    assert (load_info(first).frames, load_info(second).frames) == (6, 3)
 
 
 def cut_short(folder: Path) -> None:
@@ -194,25 +164,6 @@ def test_what_is_no_film_is_named(content: bytes | None, complaint: str, tmp_pat
     assert not list((tmp_path / "cache").glob("*/info.json"))
 
 
-def test_a_film_of_sound_alone_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "sound.wav"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("pcm_s16le", rate=8000)
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), "s16", "mono")
-        frame.sample_rate = 8000
-        container.mux(stream.encode(frame))
-    with pytest.raises(FootageError, match="holds no pictures"):
-        prepare(path, 64, 48, None, tmp_path / "cache")
-
-
-@pytest.mark.parametrize("size", [(63, 48), (64, 47), (0, 48)])
-def test_an_odd_size_is_refused(size: tuple[int, int], clip: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="must be even"):
-        prepare(clip, *size, None, tmp_path / "cache")
-    with pytest.raises(ValueError, match="must be even"):
-        prepare(clip, 64, 48, size, tmp_path / "cache")
-
-
 def test_a_source_reads_into_place_and_closes(clip: Path, tmp_path: Path) -> None:
     folder = prepare(clip, 64, 48, None, tmp_path / "cache")
     before = len(os.listdir("/proc/self/fd"))
@@ -264,55 +215,3 @@ def test_what_is_shown_was_asked_for_a_second_before_and_only_once(
     until(lambda: not any(one.name == "film-ahead" for one in threading.enumerate()))
     unread = PreparedSource(folder, "main", ahead=True)
     unread.close()
-
-
-def test_the_test_pattern_moves_and_starts_over() -> None:
-    pattern = MovingPattern(64, 48)
-    pictures = []
-    for number in (0, 1, 29, 30):
-        picture = np.empty(picture_bytes(64, 48), np.uint8)
-        pattern.read(number, picture)
-        pictures.append(picture)
-    pattern.close()
-    first, second, last, again = pictures
-    assert not np.array_equal(first, second)
-    assert not np.array_equal(second, last)
-    assert np.array_equal(first, again)
-
-
-def test_a_stream_of_another_size_shows_the_pattern_and_says_so_once(
-    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = prepare(clip, 64, 48, (32, 24), tmp_path / "cache")
-    capsys.readouterr()
-    assert isinstance(source_for(None, "main", 64, 48), MovingPattern)
-    for stream, size in (("main", (64, 48)), ("lores", (32, 24)), ("main", (32, 24))):
-        source = source_for(folder, stream, *size)
-        assert isinstance(source, PreparedSource)
-        assert (source.width, source.height) == size
-        source.close()
-    assert capsys.readouterr().err == ""
-    assert isinstance(source_for(folder, "main", 128, 96), MovingPattern)
-    assert "prepared for 64x48, 32x24; a stream of 128x96 shows" in capsys.readouterr().err
-    source_for(folder, "main", 128, 96)
-    assert capsys.readouterr().err == ""
-
-
-def test_the_command_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    cache = ["--cache", str(tmp_path / "cache")]
-    assert footage.main([str(tmp_path / "absent.mkv"), "64x48", *cache]) == 1
-    assert "absent.mkv: No such file" in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        footage.main(["film.mkv", "64", *cache])
-
-
-def test_playing_costs_little(clip: Path, tmp_path: Path) -> None:
-    """A picture of 1280x720 is 1.4 MB; 5 ms for it would be a sixth of the frame's time."""
-    source = PreparedSource(prepare(clip, 1280, 720, None, tmp_path / "cache"), "main")
-    picture = np.empty(picture_bytes(1280, 720), np.uint8)
-    source.read(0, picture)
-    began = time.process_time()
-    for number in range(60):
-        source.read(number, picture)
-    assert (time.process_time() - began) / 60 < 0.005
-    source.close()

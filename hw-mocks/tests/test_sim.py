@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,6 @@ from waiting import DEADLINE, until
 from hw_mocks.sim.about import about_faults
 from hw_mocks.sim.faults import DOCK, FAULTS
 from hw_mocks.sim.server import PAGE, PAGE_FILES
-from hw_mocks.sim.setup import DEMONSTRATION_POLICY
 
 LONG = b"1" + b"0" * 3999
 
@@ -96,33 +94,6 @@ def test_a_press_answers_when_it_is_released_and_moves_the_camera_on(sim: Sim) -
     assert state["recording"]["id"] == "r1"
 
 
-def test_latency_is_measured_where_it_happens(sim: Sim) -> None:
-    to_idle(sim)
-    sim.ask("POST", "/api/press", {"button": "main", "seconds": 0.05})
-    sim.reaches("self_view")
-    press = sim.ask("POST", "/api/press", {"button": "main", "seconds": 0.05})[1]
-
-    def red() -> Any:
-        _, edges = sim.ask("GET", f"/api/edges?after={press['down_us']}")
-        # The red light of this configuration is on when its pin is low.
-        return [e for e in edges if e["name"] == "red" and e["level"] == 0 and e["output"]]
-
-    lit = until(red)[0]
-    assert lit["pin"] == 5
-    assert 0 < lit["at_us"] - press["down_us"] < 100_000
-    _, edges = sim.ask("GET", f"/api/edges?after={press['down_us'] - 1}")
-    assert next(e for e in edges if e["name"] == "main")["at_us"] == press["down_us"]
-
-
-def test_a_button_is_held_as_long_as_it_is_held(sim: Sim) -> None:
-    status, down = sim.ask("POST", "/api/press", {"button": "display", "down": True})
-    assert (status, down["button"], down["down"]) == (200, "display", True)
-    _, again = sim.ask("POST", "/api/press", {"button": "display", "down": True})
-    assert again["at_us"] is None  # nothing changed
-    status, up = sim.ask("POST", "/api/press", {"button": "display", "down": False})
-    assert up["at_us"] > down["at_us"]
-
-
 def test_the_recordings_are_the_daemons(sim: Sim) -> None:
     status, recordings = sim.ask("GET", "/api/recordings")
     assert status == 200
@@ -180,33 +151,6 @@ def test_a_press_that_is_over_when_the_daemon_gets_round_to_it_is_none_the_less_
         for stage in ("self_view", "recording", "idle"):
             sim.ask("POST", "/api/press", {"button": "main", "seconds": 0.03})
             sim.reaches(stage)
-
-
-def test_a_listener_that_comes_later_misses_nothing(sim: Sim) -> None:
-    # The first listener leaves in idle; the second comes in self-view and sees idle come again.
-    to_idle(sim)
-    for stages in (["idle"], ["self_view", "recording", "idle"]):
-        with urllib.request.urlopen(sim.facts()["url"] + "/api/events", timeout=DEADLINE) as events:
-            for number, stage in enumerate(stages):
-                if number:
-                    sim.ask("POST", "/api/press", {"button": "main", "seconds": 0.03})
-                while (
-                    json.loads(events.readline().removeprefix(b"data: ") or "{}")["stage"] != stage
-                ):
-                    assert events.readline() == b"\n"
-                events.readline()
-        if stages == ["idle"]:
-            sim.ask("POST", "/api/press", {"button": "main", "seconds": 0.03})
-            sim.reaches("self_view")
-
-
-def test_without_a_configuration_the_policy_is_told_that_the_daemon_is_given(
-    tmp_path: Path,
-) -> None:
-    with running(tmp_path, shipped=True) as sim:
-        _, board = sim.ask("GET", "/api/board")
-        assert board["policy"]["name"] == DEMONSTRATION_POLICY
-        assert board["policy"]["pre_event_seconds"] > 0
 
 
 def test_the_board_lists_its_parts(sim: Sim) -> None:
@@ -295,21 +239,6 @@ def test_every_fault_is_taken(sim: Sim) -> None:
         status, answer = sim.ask("POST", "/api/fault", {"name": name, "seconds": 0})
         assert status == (409 if name in without else 200), answer
     sim.reaches("idle")
-
-
-def test_a_stuck_button_reads_as_pressed(sim: Sim) -> None:
-    to_idle(sim)
-    fault = {"name": "button_stuck", "button": "main", "seconds": 0.2}
-    status, answer = sim.ask("POST", "/api/fault", fault)
-    assert (status, answer["gpio"]) == (200, 17)
-    sim.reaches("self_view")
-
-    def is_open() -> bool:
-        edges = sim.ask("GET", "/api/edges?after=-1")[1]
-        return not [edge for edge in edges if edge["name"] == "main"][-1]["on"]
-
-    # Until it comes loose, it cannot be pressed.
-    until(is_open)
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyrage import x25519
 from sim_support import Sim
 
-from hw_mocks.office import DEMONSTRATION_RECIPIENT, identity_file
 from hw_mocks.sim import desk as desk_module
 from hw_mocks.sim.board import NotNow
 from hw_mocks.sim.desk import FILM_BYTES, FILMS_KEPT, Desk
@@ -29,12 +27,6 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     made = Desk(tmp_path / "desk", tmp_path / "card", lambda: None)
     made.start()
     yield made
-
-
-def test_the_demonstration_office_has_the_key_that_recordings_are_sealed_to() -> None:
-    lines = identity_file().read_text().splitlines()
-    secret = next(line for line in lines if line.startswith("AGE-SECRET-KEY-"))
-    assert str(x25519.Identity.from_str(secret).to_public()) == DEMONSTRATION_RECIPIENT
 
 
 def test_what_the_command_complains_of_is_told_and_is_no_verdict(desk: Desk) -> None:
@@ -62,14 +54,6 @@ def test_what_takes_too_long_is_given_up(desk: Desk, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(desk_module, "DEADLINE_SECONDS", 0.001)
     finding = asyncio.run(desk.verify(ID))
     assert (finding["verdict"], "given up" in finding["error"]) == (None, True)
-
-
-def test_the_simulated_board_is_no_matter_of_the_desk(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # With the world in its environment the command would take part in it, faults included.
-    monkeypatch.setenv("HW_MOCKS_WORLD", "/nowhere/world.sock")
-    assert "world" not in asyncio.run(desk.verify(ID))["error"]
 
 
 def test_a_recording_too_large_to_be_played_is_not_opened(desk: Desk) -> None:

@@ -181,57 +181,6 @@ def test_a_page_that_says_what_no_page_says_is_parted_from(sim: Sim, word: str |
     assert sim.state()["ready"]
 
 
-class Bench:
-    """A button whose contact takes `rest_us` to come to rest, and a time that goes on only while
-    something waits for it."""
-
-    def __init__(self, rest_us: int) -> None:
-        self.now_us = 10_000_000
-        self.told: list[dict[str, Any]] = []
-        self._rest_us = rest_us
-        self._since_us = 0
-
-    def clock(self) -> int:
-        return self.now_us
-
-    async def pause(self, seconds: float) -> None:
-        self.now_us += round(seconds * 1e6)
-
-    async def hold(
-        self, button: str, down: bool, seconds: float | None = None, hand: str = ""
-    ) -> dict[str, Any]:
-        del button, hand
-        if down:
-            at_us = self._since_us = self.now_us
-        else:
-            at_us = max(self.now_us, self._since_us + round(1e6 * (seconds or 0)))
-        self.now_us = at_us + self._rest_us
-        return {"at_us": at_us}
-
-
-# A contact at rest after 3 ms, and one of which word comes after the finger has gone again.
-@pytest.mark.parametrize(("rest_us", "late_us"), [(3_000, 0), (62_900, 2_900)])
-def test_two_presses_are_as_long_and_as_far_apart_as_they_were(rest_us: int, late_us: int) -> None:
-    bench = Bench(rest_us)
-
-    async def story() -> None:
-        fingers = Fingers(
-            bench, frozenset({"main"}), bench.told.append, clock=bench.clock, pause=bench.pause
-        )
-        for down, at_ms in ((True, 1000), (False, 1060), (True, 1160), (False, 1220)):
-            fingers.heard({"button": "main", "down": down, "at_ms": at_ms})
-        async with asyncio.timeout(DEADLINE):
-            while len(bench.told) < 4:
-                await asyncio.sleep(0)
-        await fingers.close()
-
-    asyncio.run(story())
-    times = [told["at_us"] for told in bench.told]
-    assert times[1] - times[0] == times[3] - times[2] == 60_000 + late_us
-    assert times[2] - times[0] == 160_000
-    assert [told["late_us"] for told in bench.told] == [0, late_us, 0, late_us]
-
-
 def test_no_hand_is_as_fast() -> None:
     class Held:
         """Buttons that never come to rest."""

@@ -5,13 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pyrage
@@ -22,8 +20,6 @@ from sim_support import Sim, alive, environment
 from waiting import DEADLINE, until
 
 from hw_mocks.office import DEMONSTRATION_RECIPIENT
-from hw_mocks.sim.__main__ import parser
-from hw_mocks.sim.server import _NOTHING, Server
 
 
 @pytest.fixture
@@ -100,11 +96,6 @@ def test_a_configuration_that_says_who_can_open_recordings_is_left_alone(
     assert derived["recipients"] == recipients
     assert not any("demonstration key" in line for line in sim.lines)
     assert sim.stop() == 0
-
-
-def test_the_camera_of_make_run_names_the_demonstration_key() -> None:
-    document = yaml.safe_load((Path(__file__).parents[1] / "bodycam.yaml").read_text())
-    assert document["recipients"] == [DEMONSTRATION_RECIPIENT]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -184,17 +175,6 @@ def test_a_daemon_that_dies_is_shown_as_off_with_all_lights_dark(start: Callable
     assert sim.stop() == 0
 
 
-def test_capture_kill_kills_the_capture_process(start: Callable[..., Sim]) -> None:
-    sim = start()
-    sim.ready()
-    status, answer = sim.ask("POST", "/api/fault", {"name": "capture_kill"})
-    assert status == 200
-    until(lambda: not alive(answer["killed"]))
-    status, answer = sim.ask("POST", "/api/fault", {"name": "capture_kill"})
-    assert (status, answer) == (409, {"error": "no capture process is running"})
-    assert sim.stop() == 0
-
-
 def test_a_board_whose_battery_is_empty_is_off_until_its_charger_comes(
     start: Callable[..., Sim], tmp_path: Path
 ) -> None:
@@ -261,32 +241,6 @@ def test_a_daemon_that_is_killed_is_started_again_in_the_same_world(
     assert not alive(facts["daemon_pid"])
 
 
-def test_a_daemon_that_was_killed_is_not_ready_though_it_has_not_been_seen_to_end() -> None:
-    """Its last word was that it is; whoever pressed now would press in vain."""
-    word = {**_NOTHING, "stage": "idle", "ready": True}
-    killed = SimpleNamespace(pid=4711, comes_back=True)
-    board = SimpleNamespace(outputs=dict, hands=dict, off=False)
-    server = SimpleNamespace(
-        _daemon=killed, _board=board, _panel=SimpleNamespace(lit=lambda: False), _office=None
-    )
-    state = Server.state(server, word)  # type: ignore[arg-type]
-    assert (state["stage"], state["ready"]) == ("starting", False)
-
-
-def test_a_finger_stays_on_its_button_while_the_daemon_is_started_again(
-    start: Callable[..., Sim],
-) -> None:
-    sim = start()
-    sim.ready()
-    killed = sim.ask("POST", "/api/fault", {"name": "daemon_killed"})[1]["killed"]
-    # Longer than the stand-in takes to start.
-    status, press = sim.ask("POST", "/api/press", {"button": "main", "seconds": 8})
-    assert (status, press["down_us"]) == (200, None)
-    assert press["edges"][0]["closed"] is press["edges"][-1]["closed"] is False
-    assert sim.facts()["daemon_pid"] != killed
-    assert sim.stop() == 0
-
-
 def test_a_press_that_nobody_sees_the_end_of_is_said_to_be_one(start: Callable[..., Sim]) -> None:
     sim = start()
     sim.ready()
@@ -297,23 +251,6 @@ def test_a_press_that_nobody_sees_the_end_of_is_said_to_be_one(start: Callable[.
         {"error": "the daemon had not opened its buttons, or had ended"},
     )
     assert sim.stop() == 0
-
-
-def test_a_simulator_that_ends_while_the_daemon_is_to_be_started_again_leaves_nothing_behind(
-    start: Callable[..., Sim],
-) -> None:
-    sim = start()
-    sim.ready()
-    assert sim.ask("POST", "/api/fault", {"name": "daemon_killed", "seconds": 0.3})[0] == 200
-    assert sim.stop() == 0
-
-
-def test_the_directory_that_nobody_names_is_that_of_make_run() -> None:
-    root = Path(__file__).parents[2]
-    shown = subprocess.run(
-        ["make", "-n", "run"], cwd=root, capture_output=True, text=True, check=True
-    ).stdout
-    assert f"--state-dir '{parser().get_default('state_dir')}'" in shown
 
 
 # ---------------------------------------------------------------------------------- what it refuses
@@ -334,15 +271,6 @@ def refused(*arguments: str, **variables: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        code, said = refused("--state-dir", str(tmp_path), "--port", str(port))
-    assert code == 69
-    assert said.startswith(f"bodycam-sim: port {port} of 127.0.0.1 cannot be used: ")
-    assert said.count("\n") == 1
-
-
 def test_footage_that_is_not_there_or_no_film_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "letter.mp4").write_text("Dear Sir or Madam")
     for name, words in (
@@ -356,26 +284,6 @@ def test_footage_that_is_not_there_or_no_film_is_one_clear_line(tmp_path: Path) 
         assert said.count("\n") == 1
 
 
-def test_a_configuration_with_mistakes_is_refused_with_all_of_them(tmp_path: Path) -> None:
-    config = tmp_path / "wrong.yaml"
-    config.write_text("policy: generic\ncamera: {width: 3, wheels: 4}\n")
-    code, said = refused("--state-dir", str(tmp_path / "state"), "--config", str(config))
-    assert code == 78
-    assert "camera.width" in said
-    assert "camera.wheels" in said
-    code, said = refused("--state-dir", str(tmp_path / "state"), "--config", "/nowhere.yaml")
-    assert code == 78
-    assert "/nowhere.yaml" in said
-
-
-def test_a_state_directory_that_cannot_be_made_is_one_clear_line(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    code, said = refused("--state-dir", str(tmp_path / "file" / "state"))
-    assert code == 73
-    assert "--state-dir" in said
-    assert said.count("\n") == 1
-
-
 def test_two_simulators_do_not_share_a_state_directory(start: Callable[..., Sim]) -> None:
     sim = start()
     sim.ready()
@@ -383,15 +291,6 @@ def test_two_simulators_do_not_share_a_state_directory(start: Callable[..., Sim]
     assert code == 69
     assert "in use by another bodycam-sim" in said
     assert sim.state()["ready"]
-
-
-@pytest.mark.parametrize(
-    "arguments", [["--port", "eighty"], ["--port", "65536"], ["--platform", "pi6"], ["--wings"]]
-)
-def test_a_wrong_command_line_is_a_usage_error(arguments: list[str]) -> None:
-    code, said = refused(*arguments)
-    assert code == 64
-    assert said.startswith("usage: bodycam-sim")
 
 
 @pytest.mark.parametrize("variables", [set(), {"TMPDIR"}], ids=["short", "long"])

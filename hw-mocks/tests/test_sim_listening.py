@@ -53,13 +53,6 @@ def test_an_address_that_will_not_do_is_one_clear_line(host: str, words: str) ->
         bind(host, 0)
 
 
-def test_a_port_in_use_is_named() -> None:
-    with bind("127.0.0.1", 0) as listener:
-        port = listener.getsockname()[1]
-        with pytest.raises(SimError, match=f"port {port} of 127.0.0.1 cannot be used"):
-            bind("127.0.0.1", port)
-
-
 def guest(story: Callable[[Guests, aiohttp.ClientSession, str], Awaitable[None]]) -> None:
     """Play it with a server that answers `hello` to whom it answers, and what it was asked with."""
 
@@ -126,10 +119,6 @@ def test_nobody_is_answered_without_tls_and_a_stranger_to_the_certificate_is_war
             await asyncio.open_connection("127.0.0.1", port, ssl=ssl.create_default_context())
 
     guest(story)
-
-
-def test_what_is_no_text_is_no_token() -> None:
-    assert not Guests("192.0.2.7")._is_token(b"\xff".decode(errors="surrogateescape"))
 
 
 def test_a_name_of_this_machine_leads_to_its_address() -> None:

@@ -18,9 +18,8 @@ from sim_support import Sim
 from waiting import DEADLINE, in_time, until
 
 from hw_mocks.bus import WORLD_VARIABLE, now_us
-from hw_mocks.sim import timepiece
 from hw_mocks.sim.timepiece import AHEAD, AHEAD_SECONDS, STEP, UNSET, Timepiece
-from hw_mocks.timeofday import FOLLOWER, ROLE, TimeOfDay, install_from_environment
+from hw_mocks.timeofday import ROLE, TimeOfDay
 from hw_mocks.world import WorldThread
 
 HOUR_US = 3_600_000_000
@@ -60,41 +59,6 @@ def test_every_reading_of_the_time_of_day_is_off(
     assert READERS[name]() - before == pytest.approx(offset_us / 1e6, abs=NEAR)
     clock.set(0)
     assert READERS[name]() == pytest.approx(before, abs=NEAR)
-
-
-def test_every_other_clock_goes_on_as_it_is(clock: TimeOfDay) -> None:
-    for other in (time.CLOCK_BOOTTIME, time.CLOCK_MONOTONIC):
-        before, before_ns = time.clock_gettime(other), time.clock_gettime_ns(other)
-        clock.set(clock.offset_us + HOUR_US)
-        assert time.clock_gettime(other) == pytest.approx(before, abs=NEAR)
-        assert time.clock_gettime_ns(other) == pytest.approx(before_ns, abs=NEAR * 1e9)
-
-
-def test_the_functions_go_as_they_came() -> None:
-    before = {name: getattr(time, name) for name in READERS}
-    clock = TimeOfDay()
-    clock.install()
-    assert all(getattr(time, name) is not real for name, real in before.items())
-    clock.remove()
-    assert {name: getattr(time, name) for name in READERS} == before
-
-
-def test_a_reading_costs_less_than_ten_microseconds(clock: TimeOfDay) -> None:
-    # A daemon reads it some hundred times a second; a call of Python costs about 0.1 us.
-    def cost() -> float:
-        began = time.process_time()
-        for _ in range(1000):
-            time.time_ns()
-        return (time.process_time() - began) * 1000
-
-    assert min(cost() for _ in range(5)) < 10
-
-
-def test_without_a_world_nothing_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(WORLD_VARIABLE, raising=False)
-    real = time.time_ns
-    assert install_from_environment() is None
-    assert time.time_ns is real
 
 
 def test_a_program_s_clock_is_set_from_outside_and_stays_so_after_a_restart(
@@ -140,36 +104,6 @@ def test_a_program_s_clock_is_set_from_outside_and_stays_so_after_a_restart(
                 assert program.wait(DEADLINE) == 0
 
 
-def test_a_program_with_the_simulated_camera_follows_and_reports_nothing(tmp_path: Path) -> None:
-    program_text = f"import libcamera\n{PROGRAM}"
-    environment = {**os.environ, WORLD_VARIABLE: str(tmp_path / "world")}
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
-    with WorldThread(tmp_path / "world") as world:
-        world.tell(FOLLOWER, {"wall_offset_us": HOUR_US}, keep="wall")
-        with (
-            subprocess.Popen(
-                [sys.executable, "-c", program_text],
-                env=environment,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            ) as program,
-            in_time(program, "it has told its clock, and ended"),
-        ):
-            assert program.stdin and program.stdout
-            assert program.stdout.readline() == "up\n"
-
-            def ahead(write: Any = program.stdin, read: Any = program.stdout) -> float:
-                write.write("\n")
-                write.flush()
-                return int(read.readline().split()[0]) / 1e6 - time.time()
-
-            until(lambda: ahead() == pytest.approx(3600, abs=NEAR))
-            program.stdin.close()
-            assert program.wait(DEADLINE) == 0
-        assert not [message for _, message in world.reports if "stepped_us" in message]
-
-
 # ---------------------------------------------------------------------------------------- machine
 
 
@@ -209,26 +143,6 @@ async def reached(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(DEADLINE):
         while not condition():
             await asyncio.sleep(0.002)
-
-
-def test_a_machine_starts_with_all_its_clocks_right(tmp_path: Path) -> None:
-    async def story(made: Timepiece, daemon: Daemon) -> None:
-        assert made.synchronised.exists()
-        assert rtc_ahead(made) == pytest.approx(0, abs=NEAR)
-        assert daemon.walls == [0]
-
-    run(tmp_path, story)
-
-
-def test_the_rtc_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timepiece, "TICK_SECONDS", 0.01)
-
-    async def story(made: Timepiece, _: Daemon) -> None:
-        path = made.rtc / "since_epoch"
-        began = int(path.read_text())
-        await reached(lambda: int(path.read_text()) > began)
-
-    run(tmp_path, story)
 
 
 def test_an_unset_clock_keeps_its_wall_time_and_its_rtc_counts_from_1970(tmp_path: Path) -> None:
@@ -278,19 +192,6 @@ def test_the_file_is_touched_when_the_clock_is_right_and_not_before(
         assert not made.synchronised.exists() or made.synchronised.stat().st_mtime_ns == 1
         made.wall_is_set()
         assert time.time() - made.synchronised.stat().st_mtime == pytest.approx(0, abs=NEAR)
-
-    run(tmp_path, story)
-
-
-def test_the_file_bears_the_world_s_time_where_the_kernel_s_is_another(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def story(made: Timepiece, _: Daemon) -> None:
-        now_ns = time.time_ns() - 3600 * 10**9
-        monkeypatch.setattr(time, "time_ns", lambda: now_ns)
-        made.synchronise()
-        made.wall_is_set()
-        assert made.synchronised.stat().st_mtime_ns == now_ns
 
     run(tmp_path, story)
 

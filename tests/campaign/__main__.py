@@ -1,5 +1,5 @@
 """The campaigns: ``python -m tests.campaign kills``, ``cuts``, ``faults``, ``claps``, ``control``,
-``hostile``, ``mistakes``, ``real``, ``webcam``, ``red`` or ``soak``.
+``hostile``, ``mistakes``, ``real`` or ``soak``.
 
 Each run of kills and cuts follows from ``--seed`` and its number alone, so ``--first 120 --runs 1``
 repeats one, and a campaign that was ended goes on with the next number. So it is with the sequences
@@ -33,9 +33,7 @@ from tests.campaign import (
     mistakes,
     planted,
     real,
-    red,
     soak,
-    webcam,
 )
 from tests.campaign.table import report, say
 
@@ -63,13 +61,6 @@ def _faults(directory: Path, options: argparse.Namespace) -> int:
     return fault_report.report(done)
 
 
-def _red(directory: Path, options: argparse.Namespace) -> int:
-    say(f"seed {options.seed}, from scene {options.first} on; {os.uname().release}")
-    return red.report(
-        red.campaign(directory, options.seed, options.first, options.runs or 200, options.notes)
-    )
-
-
 def _claps(directory: Path, options: argparse.Namespace) -> int:
     return claps.campaign(directory, options.minutes or 10, options.ppm, options.seed)
 
@@ -95,10 +86,6 @@ def _mistakes(directory: Path, options: argparse.Namespace) -> int:
     )
 
 
-def _webcam(directory: Path, options: argparse.Namespace) -> int:
-    return webcam.campaign(directory, options.minutes or 30, options.notes)
-
-
 def _real(directory: Path, options: argparse.Namespace) -> int:
     minutes = 30 if options.minutes is None else options.minutes
     return real.campaign(directory, options.runs or 100, minutes)
@@ -118,12 +105,10 @@ _ONES: Final[dict[str, Callable[[Path, argparse.Namespace], int]]] = {
     "faults": _faults,
     "claps": _claps,
     "control": _control,
-    "red": _red,
     "hostile": _hostile,
     "mistakes": _mistakes,
     "real": _real,
     "soak": _soak,
-    "webcam": _webcam,
 }
 """Campaigns with a report of their own; each returns the number of its findings."""
 
@@ -133,9 +118,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.campaign", description=__doc__)
     parser.add_argument("what", choices=(*_SERIES, *_ONES))
     parser.add_argument(
-        "--runs",
-        type=int,
-        help="default: 200 kills, 50 cuts, 200 scenes of red, 500 mistakes, 100 starts of real",
+        "--runs", type=int, help="default: 200 kills, 50 cuts, 500 mistakes, 100 starts of real"
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--first", type=int, default=1, help="number of the first run")
@@ -156,7 +139,7 @@ def main() -> int:
     parser.add_argument(
         "--minutes",
         type=float,
-        help="claps, control: for so long, 10; real, webcam: 30; hostile: 60; faults: at least, 0",
+        help="claps, control: for so long, 10; real: 30; hostile: 60; faults: at least, 0",
     )
     parser.add_argument("--hours", type=float, default=2, help="soak: how long the shift is")
     parser.add_argument(
@@ -176,7 +159,7 @@ def main() -> int:
         "--notes",
         type=Path,
         help="faults: write down each sequence there, and play none again that went well; "
-        "soak, webcam: write down every look at a process",
+        "soak: write down every look at a process",
     )
     parser.add_argument(
         "--ppm", type=float, default=200, help="claps: how much too fast the microphone's clock is"

@@ -13,11 +13,8 @@ from typing import Any, cast
 
 import pytest
 
-from camerad.behaviour.budget import SHUTDOWN_SECONDS
-from camerad.behaviour.supervision import Budget
-from camerad.daemon.storage_monitor import WATCH_SECONDS
 from camerad.verify.verdict import Report, Verdict
-from tests.campaign import promises, readiness, scenes, sequences
+from tests.campaign import promises, sequences
 from tests.campaign.seen import Film, Pressed, Said, Seen, Span
 from tests.system import sealed
 
@@ -185,26 +182,6 @@ WRONG: dict[str, tuple[str, Seen]] = {
 }
 
 
-def test_a_stage_that_is_told_late_makes_no_recording_one_of_idle() -> None:
-    late = [said(T0 - 10_000_000, "idle"), said(TRIGGER + 900_000, "recording")]
-    late += seen().said[2:]
-    assert findings(seen(said=late)) == {}
-    # Before the red light came on, it would be one.
-    early = [(TRIGGER + 2_000, "/c/camerad/recordings/a.tar")]
-    assert list(findings(seen(said=late, changed=early))) == ["P1"]
-
-
-def test_a_look_at_the_clocks_that_is_held_up_is_no_time_of_a_change(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """0.4 s pass between two looks, and then none: the change was a second ago at the second."""
-    looks = iter([0, 400_000, 400_000, 400_010])
-    walls = iter([20_000_000_000, 20_400_000_000])
-    monkeypatch.setattr(scenes, "now_us", lambda: next(looks))
-    monkeypatch.setattr(scenes.time, "time_ns", lambda: next(walls))
-    assert scenes.media_us(19_400_000_000) == 400_010 - 1_000_000
-
-
 def test_nothing_is_found_where_all_is_well() -> None:
     assert findings(seen()) == {}
     assert findings(seen("display_kill")) == {}
@@ -227,10 +204,6 @@ def test_every_promise_has_a_wrong() -> None:
     assert {promise for promise, _ in WRONG.values()} == set(promises.CHECKS)
 
 
-def test_a_press_that_began_no_recording_is_found() -> None:
-    assert "began no recording" in " ".join(findings(seen(films=[]))["P5"])
-
-
 def test_a_mark_that_is_in_no_recording_is_found() -> None:
     pressed = Pressed("main", TRIGGER + 1_000_000, TRIGGER + 1_100_000)
     answered = edge("vibration", TRIGGER + 1_110_000, True)
@@ -240,12 +213,6 @@ def test_a_mark_that_is_in_no_recording_is_found() -> None:
     assert "no mark" in " ".join(findings(what)["P5"])
     what.films[0].read.commits[2]["facts"]["marks"].append(pressed.down_us)
     assert findings(what) == {}
-
-
-def test_pictures_that_come_more_slowly_are_not_missing() -> None:
-    slower = tuple(number for number in NUMBERS if number > FIRST + 10 or number % 2 == 0)
-    assert "P8" in findings(seen(films=[film(slower)]))
-    assert findings(seen(films=[film(slower)], slowed=True)) == {}
 
 
 def test_a_commit_that_was_certain_is_there_after_a_kill() -> None:
@@ -260,17 +227,6 @@ def test_a_commit_that_was_certain_is_there_after_a_kill() -> None:
     # The card had refused the ninth; what it was asked to keep then is the file without it.
     refused = {"hit": "disk_full", "path": "/c/a.tar", "at_us": killed_us - 10}
     assert findings(seen(faults=[killed], syncs=syncs, refused=[refused])) == {}
-
-
-def test_a_kill_costs_what_the_camera_had_delivered_and_no_more() -> None:
-    """Its first picture came two seconds after the press, and 0.9 s before the kill."""
-    killed_us = TRIGGER + 2_900_000
-    none = film(())
-    none.read.commits[-1]["facts"]["frames"] = 0
-    what = seen(films=[none], faults=[Span("daemon_killed", killed_us, killed_us, {})])
-    assert "2.90 s before a kill are lost" in " ".join(findings(what)["P6"])
-    none.read.header["origin_us"] = TRIGGER + 2_000_000
-    assert "P6" not in findings(what)
 
 
 def test_red_that_is_shorted_for_longer_than_a_look_is_to_be_told_to_wearer_and_ledger() -> None:
@@ -317,28 +273,10 @@ def test_red_is_judged_between_the_commits_too_and_a_fault_explains_its_own_time
     assert findings(seen(edges=edges, faults=twice)) == {}
 
 
-def test_what_a_camera_without_a_picture_cannot_mark_is_no_lost_press() -> None:
-    pressed = Pressed("main", TRIGGER + 1_000_000, TRIGGER + 1_100_000)
-    answered = edge("vibration", TRIGGER + 1_110_000, True)
-    hung = seen("encoder_hang", films=[])
-    hung.presses[:] = [pressed]
-    hung.edges = sorted([*hung.edges, answered], key=lambda one: one["at_us"])
-    assert findings(hung) == {}
-
-
 def test_every_promise_is_judged_where_all_is_well() -> None:
     what = seen("display_kill", known=1, sought=1)
     judged = {name: list(check(what)).count(None) for name, check in promises.CHECKS.items()}
     assert all(judged.values()), judged
-
-
-def test_a_gap_beside_a_fault_of_the_camera_is_none_of_the_displays() -> None:
-    holed = [film(HOLED, gaps=[hole(80, 84)])]
-    assert findings(seen("display_kill", "camera_cancel", films=holed)) == {}
-    # A fault that was over long before explains nothing.
-    early = [Span(name, T0 - 9_000_000, T0 - 9_000_000, {}) for name in ("camera_cancel",)]
-    late = [Span("display_kill", DOWN, DOWN, {}), *early]
-    assert "P10" in findings(seen("display_kill", "camera_cancel", films=holed, faults=late))
 
 
 def test_a_camera_that_is_not_ready_because_of_its_display_is_found() -> None:
@@ -348,36 +286,3 @@ def test_a_camera_that_is_not_ready_because_of_its_display_is_found() -> None:
     # With a fault of the camera beside it, that may be the reason.
     other = seen("display_hang", "camera_stall", said=what.said)
     assert "P10" not in findings(other)
-
-
-def test_a_recording_that_had_to_be_closed_may_be_written_in_idle() -> None:
-    what = seen(changed=[(T0 + 1, "/c/camerad/recordings/a.tar")], mended={"a.tar"})
-    assert findings(what) == {}
-
-
-def test_the_reserve_may_change_and_holds_nothing(tmp_path: Path) -> None:
-    reserve = tmp_path / "camerad" / "reserve"
-    reserve.parent.mkdir()
-    reserve.write_bytes(bytes(5000))
-    assert findings(seen(changed=[(T0 + 1, str(reserve))])) == {}
-    reserve.write_bytes(bytes(5000) + b"x")
-    assert "is not empty" in " ".join(findings(seen(changed=[(T0 + 1, str(reserve))]))["P1"])
-
-
-def test_each_kind_of_fault_may_take_what_its_watchers_and_ladders_need() -> None:
-    base = readiness.budget_seconds(seen())
-    # What is open is closed on a slow card, and the card is looked at once more.
-    card = base + SHUTDOWN_SECONDS + WATCH_SECONDS
-    assert readiness.budget_seconds(seen("disk_error")) == pytest.approx(card)
-    ladder = Budget()
-    least = (ladder.first_frame_us + ladder.back_off_us[-1]) / 1e6
-    assert base < least
-    assert least < readiness.budget_seconds(seen("camera_gone")) < least + 15
-    # A board that was given up reboots meanwhile.
-    rebooted = seen("camera_gone", ledger=[{"kind": "start", "facts": {}}])
-    assert readiness.budget_seconds(rebooted) > readiness.budget_seconds(seen("camera_gone")) + 15
-    # One that has rebooted in vain tries every half minute.
-    for count, more in ((3, 0), (None, 30 + 3 * 0.9)):
-        asked = [{"kind": "reboot", "facts": {"reason": "it failed", "count": count}}]
-        most = readiness.budget_seconds(seen("camera_gone", ledger=asked))
-        assert most - readiness.budget_seconds(seen("camera_gone")) == pytest.approx(more)

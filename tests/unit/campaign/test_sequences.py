@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from hw_mocks.sim.faults import FAULTS
 
 from tests.campaign import sequences
 
@@ -18,11 +17,6 @@ def test_a_sequence_follows_from_seed_and_number_alone() -> None:
     assert list(sequences.of(SEED, 7).told()) == list(sequences.of(SEED, 7).told())
     assert list(sequences.of(SEED, 7).told()) != list(sequences.of(SEED + 1, 7).told())
     assert list(sequences.of(SEED, 7).told()) != list(sequences.of(SEED, 8).told())
-
-
-def test_every_fault_has_its_turn_within_as_many_sequences() -> None:
-    played = [sequences.of(SEED, number).names for number in range(1, len(FAULTS) + 1)]
-    assert {name for names in played for name in names} == set(FAULTS)
 
 
 def test_faults_come_alone_and_together() -> None:

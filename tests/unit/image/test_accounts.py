@@ -48,7 +48,3 @@ def test_links_to_folders_are_files_of_the_root(tmp_path: Path) -> None:
     (tmp_path / "usr/lib").mkdir(parents=True)
     (tmp_path / "lib").symlink_to("usr/lib")
     assert accounts.present(tmp_path) == ["lib"]
-
-
-def test_what_is_made_is_named_by_whole_paths() -> None:
-    assert [pattern for pattern in accounts.MADE if "/" not in pattern] == []

@@ -77,12 +77,6 @@ def test_two_kernels_are_one_too_many(tmp_path: Path) -> None:
         build.find_kernel(made)
 
 
-def test_an_images_name_says_what_it_is_for() -> None:
-    assert order("all").name == "camerad-debian-all"
-    assert order("zero2w", "wifi reference").name == "camerad-debian-zero2w-reference-wifi"
-    assert order("4", "max17048 ds3231").name == "camerad-debian-4-ds3231-max17048"
-
-
 def test_an_image_for_parts_that_its_kernel_cannot_drive_is_refused(tmp_path: Path) -> None:
     made = root(tmp_path / "root", ["bcm2837-rpi-zero-2-w.dtb"], overlays=True)
     kernel = build.find_kernel(made)
@@ -154,34 +148,6 @@ def test_the_firmware_is_that_of_the_sources_and_not_a_later_one_that_was_kept(
     assert {path.name for path in kept.iterdir()} == {"raspi-firmware_1_all.deb", "other_1_all.deb"}
 
 
-def test_what_was_fetched_before_is_laid_out_for_the_packages_command_or_it_fails(
-    tmp_path: Path,
-) -> None:
-    kept, root = tmp_path / "a b" / "debs", tmp_path / "root"
-    kept.mkdir(parents=True)
-    command = rootfs.mmdebstrap(flavours.flavour("debian"), Path("s"), root, kept)
-    (hook,) = (word.partition("=")[2] for word in command if word.startswith("--setup-hook="))
-    words = ["sh", "-c", hook, "sh", str(root)]
-    subprocess.run(words, check=True)
-    archives = root / "var/cache/apt/archives"
-    assert list(archives.iterdir()) == [], "the first time there are none"
-    for name in ("one_1_all.deb", "two_1_all.deb"):
-        (kept / name).touch()
-    subprocess.run(words, check=True)
-    assert {path.name for path in archives.iterdir()} == {"one_1_all.deb", "two_1_all.deb"}
-    (archives / "one_1_all.deb").unlink()
-    (archives / "one_1_all.deb").mkdir()
-    (archives / "one_1_all.deb" / "one_1_all.deb").touch()
-    failed = subprocess.run(words, check=False, capture_output=True, text=True)
-    assert failed.returncode != 0
-    assert "one_1_all.deb" in failed.stderr
-
-
 def test_firmware_that_was_never_fetched_is_told(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="raspi-firmware: build without BASE="):
         rootfs.firmware(flavours.flavour("debian"), tmp_path, tmp_path, log=tmp_path / "log")
-
-
-def test_a_checkout_says_when_its_commit_was_made_and_a_folder_does_not(tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match="SOURCE_DATE_EPOCH"):
-        build.commit_time(tmp_path)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from camerad.base.wall_clock import SYNCHRONISED
-from camerad.provisioning import apply, provisioning_state
+from camerad.provisioning import provisioning_state
 from camerad_image import accounts, configure, layout, units
 from camerad_image.rootfs import FILES
 from tests.unit import other_kernel
@@ -112,11 +112,6 @@ def test_nobody_stays_logged_in_on_a_camera_that_is_worn() -> None:
     """Debian's unit leaves sessions alone when the server ends (KillMode=process)."""
     assert ("KillMode", "control-group") in settings("ssh.service")
     assert ("PartOf", "camerad-dock.target") in settings("ssh.service")
-
-
-def test_the_report_on_the_card_looks_for_the_radio_where_its_unit_does() -> None:
-    wanted = ("ConditionPathExists", f"{apply.PROGRAMS}/wpa_supplicant")
-    assert wanted in settings("camerad-wifi.service")
 
 
 def test_no_package_starts_any_of_it(tmp_path: Path) -> None:

@@ -125,22 +125,6 @@ def test_a_build_that_is_killed_takes_all_along_and_its_mounts(tmp_path: Path) -
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def test_only_what_is_told_to_end_first_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever presses twice would interrupt the cleaning up."""
-    handlers = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
-    handlers[signal.SIGHUP] = signal.getsignal(signal.SIGHUP)
-    monkeypatch.setattr("ctypes.CDLL", lambda *_, **__: type("", (), {"prctl": lambda *_: 0}))
-    try:
-        programs.heed_signals()
-        with pytest.raises(programs.Interrupted) as raised:
-            os.kill(os.getpid(), signal.SIGTERM)
-        assert raised.value.number == signal.SIGTERM
-        os.kill(os.getpid(), signal.SIGINT)
-    finally:
-        for one, handler in handlers.items():
-            signal.signal(one, handler)
-
-
 def test_results_have_their_names_only_once_all_of_them_are_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

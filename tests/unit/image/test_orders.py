@@ -13,7 +13,6 @@ from camerad_image import __main__ as command
 from camerad_image import boards, build, flavours
 from camerad_image.errors import ImageError
 from camerad_image.parts import chosen
-from camerad_image.programs import Interrupted
 from tests.updates import pki
 
 
@@ -99,16 +98,6 @@ def test_an_image_for_every_board_says_first_which_of_them_does_not_start(
     assert boards.check_flavour("all", raspios) == boards.check_flavour("5", raspios) == []
 
 
-@pytest.mark.parametrize("text", ["yesterday", "-5", "1e9", "99999999999"])
-def test_a_time_that_is_none_is_told(
-    text: str, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", text)
-    assert command.main() == 1
-    assert f"SOURCE_DATE_EPOCH={text}: seconds since 1970" in capsys.readouterr().err
-    assert not (cache / "out").exists()
-
-
 def test_packages_that_are_not_of_this_order_are_told_before_they_are_copied(
     order: build.Order, tmp_path: Path
 ) -> None:
@@ -132,26 +121,6 @@ def test_packages_that_are_not_of_this_order_are_told_before_they_are_copied(
     assert not order.out.exists()
     status.write_text(ours)
     build.check(replace(order, base=tmp_path / "base"), tmp_path / "work")
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["--flavour", "raspios", "--parts", "reference"], "out/camerad-raspios-all-reference.img"),
-        (["--parts", "reference"], "the kernel of FLAVOUR=debian comes without overlays"),
-        (["--board", "5"], "BOARD=5: a 5 does not start"),
-        (["--board", "all"], "out/camerad-debian-all.img.zst\n"),
-    ],
-)
-@pytest.mark.usefixtures("cache")
-def test_only_an_image_that_can_be_built_has_a_name(
-    words: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", [*sys.argv, "--name", *words])
-    code = command.main()
-    told = capsys.readouterr()
-    assert (code == 0) is said.startswith("out/")
-    assert said in (told.err if code else told.out)
 
 
 @pytest.mark.parametrize("option", ["--out", "--base", "--sources", "--keyring"])
@@ -195,26 +164,3 @@ def test_two_builds_at_once_are_refused(cache: Path, capsys: pytest.CaptureFixtu
         assert command.main() == 1
     assert "another build of FLAVOUR=debian is running" in capsys.readouterr().err
     assert not (cache / "out").exists()
-
-
-@pytest.mark.parametrize(
-    ("error", "end"),
-    [
-        (Interrupted(2), (130, "interrupted; the next build begins anew")),
-        (Interrupted(15), (143, "interrupted; the next build begins anew")),
-        (OSError(28, "No space left on device", "x.img"), (1, "left on device: 'x.img'")),
-    ],
-)
-@pytest.mark.usefixtures("cache")
-def test_how_a_build_ended_is_one_line(
-    error: BaseException,
-    end: tuple[int, str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    def fail(*_arguments: object) -> Path:
-        raise error
-
-    monkeypatch.setattr(command, "_build", fail)
-    assert command.main() == end[0]
-    assert capsys.readouterr().err.endswith(f"{end[1]}\n")

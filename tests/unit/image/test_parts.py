@@ -59,10 +59,6 @@ def test_two_parts_that_want_the_same_are_refused(monkeypatch: pytest.MonkeyPatc
         parts.chosen("other st7789")
 
 
-def test_the_order_of_words_is_none_of_an_images_name() -> None:
-    assert parts.chosen("max17048 ds3231") == parts.chosen("ds3231 max17048")
-
-
 KERNEL = "\n".join(f"CONFIG_{d}=m" for part in parts.PARTS.values() for d in part.drivers)
 OVERLAYS = parts.overlays(config(ALL.replace("rv3028", "")))
 
@@ -135,8 +131,3 @@ def test_the_panel_lies_as_its_overlay_says() -> None:
     (address,) = (p for n, p in read(panel.firmware(panel.ST7789)) if n == 0x36)
     # Bit 5 exchanges rows and columns: the controller's memory stands, 240 by 320.
     assert bool(address[0] & 0x20) == ("width=320,height=240" in config("st7789"))
-
-
-def test_what_is_no_byte_is_no_command() -> None:
-    with pytest.raises(ValueError, match="range"):
-        panel.firmware([panel.pause(300)])

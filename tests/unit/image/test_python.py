@@ -14,9 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from camerad_image import materials, python
-from camerad_image.errors import ImageError
-from camerad_image.programs import run
+from camerad_image import python
 
 TREE = Path(__file__).parents[3]
 
@@ -49,13 +47,6 @@ def test_what_a_package_imports_is_locked_as_well() -> None:
         if canonicalize_name(wanted.name) not in locked
     }
     assert missing == {("picamera2", "python-prctl")}
-
-
-def test_every_file_is_named_by_its_hash() -> None:
-    text = python.LOCK.read_text()
-    assert len(python.requirements(text)) == len(
-        re.findall(r"--hash=sha256:[0-9a-f]{64}$", text, re.M)
-    )
 
 
 def test_a_lock_is_made_of_the_files_themselves(tmp_path: Path) -> None:
@@ -154,18 +145,6 @@ def test_a_units_program_is_where_a_wheels_scripts_go() -> None:
     assert PurePosixPath(program[1]).parent == PurePosixPath(
         python.scheme(python.PREFIX)["scripts"]
     )
-
-
-def test_a_program_that_fails_is_told_with_the_end_of_what_it_said(tmp_path: Path) -> None:
-    log = tmp_path / "log" / "build.log"
-    assert run(["echo", "well"], log=log) == "well\n"
-    with pytest.raises(
-        ImageError, match=r"sh failed with exit code 3; all it said is in .*\n +bad"
-    ):
-        run(["sh", "-c", "echo bad; exit 3"], log=log)
-    with pytest.raises(ImageError, match="no-such-tool is not installed"):
-        run(["no-such-tool"], log=log)
-    assert "+ echo well\nwell\n" in log.read_text()
 
 
 def test_the_scripts_of_the_image_are_posix_shell() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import subprocess
@@ -101,19 +100,6 @@ def test_a_signer_whose_bundles_cameras_would_refuse_is_refused_first(
     with pytest.raises(ImageError, match=why) as raised:
         signing.check_signer((places[0], places[1]), keyring(folder, "a"), ask=lambda _: "shut")
     assert "\n" not in str(raised.value)
-
-
-def test_an_openssl_that_does_not_end_is_told(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    slow = tmp_path / "openssl"
-    slow.write_text("#!/bin/sh\nexec sleep 60\n")
-    slow.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    monkeypatch.setattr(signing, "_SECONDS", 0.1)
-    signer = (str(folder / "a" / "signer.pem"), str(folder / "a" / "signer.key"))
-    with pytest.raises(ImageError, match="openssl did not end"):
-        signing.check_signer(signer, keyring(folder, "a"))
 
 
 def test_certificates_hold_on_the_day_of_the_build(folder: Path) -> None:

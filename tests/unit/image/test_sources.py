@@ -54,16 +54,6 @@ def test_a_key_that_stands_in_the_file_itself_goes_along() -> None:
     assert source.stanza(("main",)).endswith("Signed-By: \n -----BEGIN\n .\n")
 
 
-def test_one_line_sources_are_read_too() -> None:
-    text = (
-        "deb [arch=arm64 signed-by=/k.gpg] http://m.example/debian trixie-security main # all\n"
-        "# deb http://no.example trixie main\ndeb-src http://m.example/debian trixie main\n"
-    )
-    assert sources.one_line(text) == [
-        sources.Source(("http://m.example/debian",), ("trixie-security",), "/k.gpg")
-    ]
-
-
 def test_a_file_that_is_named_is_taken_as_it_stands(tmp_path: Path) -> None:
     file = tmp_path / "raspios.sources"
     for text in (DEB822, "deb http://m.example/debian trixie main\n"):
@@ -107,13 +97,6 @@ def test_a_file_that_is_none_of_sources_is_told_in_one_line(
     assert "\n" not in str(raised.value)
 
 
-def test_a_file_of_sources_that_is_no_text_is_told(tmp_path: Path) -> None:
-    file = tmp_path / "sources"
-    file.write_bytes(b"\xe0\x00")
-    with pytest.raises(ImageError, match="is no text"):
-        sources.read("trixie", ("main",), file)
-
-
 def test_the_flavours_differ_in_sources_kernel_and_pins_only() -> None:
     debian, raspios = flavours.FLAVOURS.values()
     assert set(debian.packages) ^ set(raspios.packages) == {
@@ -148,8 +131,3 @@ def test_no_radio_swap_or_second_way_in_is_installed() -> None:
         found = [p for p in flavour.packages if any(word in p for word in refused)]
         # Which answers only where the office's file has a key: test_dock.py.
         assert found == ["openssh-server"]
-
-
-def test_an_unknown_flavour_is_named_together_with_those_there_are() -> None:
-    with pytest.raises(ImageError, match="FLAVOUR=arch: there are debian and raspios"):
-        flavours.flavour("arch")

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from camerad_image import __main__ as command
 from camerad_image import build, flavours, space
 from camerad_image.errors import ImageError
 
@@ -64,18 +62,3 @@ def test_results_on_another_disk_want_room_there(tmp_path: Path, free: dict[str,
     free[str(tmp_path)] = 1.0
     with pytest.raises(ImageError, match=rf"{tmp_path} has 1.0 GB .*; {out} has 0.4 GB of room"):
         space.check([tmp_path / "work"], out)
-
-
-def test_two_builds_want_twice_the_room(
-    tmp_path: Path,
-    free: dict[str, float],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    free[str(tmp_path)] = 5.0
-    monkeypatch.setattr(command, "CACHE", tmp_path)
-    monkeypatch.setattr("os.geteuid", lambda: 0)
-    monkeypatch.setattr(sys, "argv", ["camerad_image", "--twice"])
-    assert command.main() == 1
-    assert "wants 8.0 GB there: 3.0 GB are missing" in capsys.readouterr().err
-    assert not (tmp_path / "debian").exists()
