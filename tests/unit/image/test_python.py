@@ -14,7 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from camerad_image import python
+from camerad_image import materials, python
 
 TREE = Path(__file__).parents[3]
 
