@@ -307,8 +307,8 @@ def discard(path: str, *, missing_ok: bool = False) -> None:
                 raise
 
 
-def publish(path: str, content: Buffer, *, mode: int = MODE) -> None:
-    """Put a whole file into place, durably.
+def publish(path: str, content: Buffer, *, mode: int | None = MODE) -> None:
+    """Put a whole file into place, durably. mode: None for storage that may know none (FAT).
 
     Afterwards, and after a loss of power at any instant, `path` is as it was or has exactly
     `content`.
@@ -316,10 +316,11 @@ def publish(path: str, content: Buffer, *, mode: int = MODE) -> None:
     temporary = path + TEMPORARY
     discard(temporary, missing_ok=True)
     # Its rights are never wider than `mode`, also before its content is there.
-    descriptor = create(temporary, mode & MODE)
+    descriptor = create(temporary, MODE if mode is None else mode & MODE)
     try:
-        with explaining("set the mode of", temporary):
-            os.fchmod(descriptor, mode)
+        if mode is not None:
+            with explaining("set the mode of", temporary):
+                os.fchmod(descriptor, mode)
         write(descriptor, [content], 0, temporary)
         sync(descriptor, temporary)
     except BaseException:

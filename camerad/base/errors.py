@@ -51,9 +51,14 @@ class CaptureError(CameradError, OSError):
 
 
 class StorageError(CameradError, OSError):
-    """Error raised when footage cannot be written, synchronised or listed."""
+    """Error raised when footage cannot be written, synchronised or listed. cause: has the number of
+    the system's error."""
 
     exit_code = EX_IOERR
+
+    def __init__(self, text: str, cause: OSError | None = None) -> None:
+        super().__init__(text)
+        self.errno = None if cause is None else cause.errno
 
 
 class WireError(CameradError, ValueError):

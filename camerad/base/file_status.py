@@ -87,13 +87,12 @@ def _shut(directory: str, error: OSError) -> ForbiddenError:
 
     It never says whom to give a directory to: it may be anything on the way, such as a home.
     """
-    said = ForbiddenError(
+    return ForbiddenError(
         f"{directory}: this user may not look into this directory{_owner(directory)}, so nothing "
         "in it was checked: run this as a user who may; a command that names its files by full "
-        "paths can also be run in another directory (cd /)"
+        "paths can also be run in another directory (cd /)",
+        error,
     )
-    said.errno = error.errno
-    return said
 
 
 def _owner(directory: str) -> str:

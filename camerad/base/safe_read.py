@@ -86,9 +86,8 @@ def _at_most(file: BufferedReader, most: int) -> bytes:
 def _unreadable(path: str, what: str, error: OSError) -> StorageError:
     if error.errno != errno.ENOENT:
         return explain(f"read the {what}", path, error)
-    said = StorageError(f"{path}: cannot read the {what}: there is no such file; name another one")
-    said.errno = error.errno
-    return said
+    text = f"{path}: cannot read the {what}: there is no such file; name another one"
+    return StorageError(text, error)
 
 
 def _opened(path: str, *, linked: bool) -> BufferedReader:

@@ -59,9 +59,7 @@ def explain(action: str, path: str, error: OSError) -> StorageError:
         kind = ForbiddenError
     elif error.errno == errno.EEXIST:
         kind = FileExistsAlreadyError
-    said = kind(f"{path}: cannot {action}: {text}; {remedy}")
-    said.errno = error.errno
-    return said
+    return kind(f"{path}: cannot {action}: {text}; {remedy}", error)
 
 
 class explaining:  # noqa: N801 - reads like a statement

@@ -17,7 +17,7 @@ from camerad.base.safe_read import read_plain
 from camerad.container import jws
 from camerad.container.keys import KeyFileError, KeyRing, PublicKey, read_public_key
 from camerad.ledger.log_segments import list_files
-from camerad.store import receipts, verified_copy
+from camerad.store import receipts
 from camerad.store.locations import (
     DIRECTORY_ID,
     LEDGER,
@@ -67,7 +67,7 @@ def put_key(holding: Holding, key: PublicKey) -> None:
     StorageError."""
     content = (json.dumps(key.jwk, indent=2) + "\n").encode()
     if _read(holding.key) != content:
-        verified_copy.publish(holding.key, content)
+        durable_files.publish(holding.key, content, mode=None)
 
 
 def directory_id(root: str) -> str:
@@ -80,7 +80,7 @@ def directory_id(root: str) -> str:
         path = os.path.join(root, OFFICE, DIRECTORY_ID)
         durable_files.make_directory(os.path.dirname(path))
         found = secrets.token_hex(16)
-        verified_copy.publish(path, f"{found}\n".encode())
+        durable_files.publish(path, f"{found}\n".encode(), mode=None)
     return found
 
 

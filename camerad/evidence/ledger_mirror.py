@@ -35,7 +35,6 @@ from camerad.ledger import log_segments
 from camerad.ledger.entries import Entry, read_lines
 from camerad.ledger.entry_types import Damaged
 from camerad.ledger.log_segments import Checkpoint
-from camerad.store import verified_copy
 from camerad.store.locations import Holding
 
 MOST_REFUSED: Final = 16
@@ -265,7 +264,7 @@ class _Mirror:
                 f"{self._holding.ledger}: epoch {number} is damaged on the device since it was "
                 f"copied; what was copied before is kept as {kept}: replace a failing card"
             )
-        verified_copy.publish(os.path.join(self._holding.ledger, name), content)
+        durable_files.publish(os.path.join(self._holding.ledger, name), content, mode=None)
         if before is not None and before != name:
             durable_files.remove(os.path.join(self._holding.ledger, before))
 
@@ -280,7 +279,7 @@ class _Mirror:
             return
         if self._checkpoint(self._holding.ledger, number) is None:
             content = log_segments.read_file(self._source, name)
-            verified_copy.publish(os.path.join(self._holding.ledger, name), content)
+            durable_files.publish(os.path.join(self._holding.ledger, name), content, mode=None)
         for entries in (log_segments.epoch_name(number), log_segments.damaged_name(number)):
             durable_files.remove(os.path.join(self._holding.ledger, entries), missing_ok=True)
 
@@ -313,13 +312,13 @@ class _Mirror:
                 return
             if not content.startswith(there):
                 self._set_aside(name, there)
-        verified_copy.publish(target, content)
+        durable_files.publish(target, content, mode=None)
 
     def _set_aside(self, name: str, content: bytes) -> str:
         """Keep a part that nothing goes on from; where."""
         durable_files.make_directory(self._holding.earlier_ledger)
         kept = os.path.join(self._holding.earlier_ledger, _part_name(name, content))
-        verified_copy.publish(kept, content)
+        durable_files.publish(kept, content, mode=None)
         return kept
 
     # ------------------------------------------------------------------ reading

@@ -26,7 +26,7 @@ from camerad.container import jws
 from camerad.container.keys import KeyRing, PublicKey, SigningKey, parse_jwk, public_half
 from camerad.evidence import holdings
 from camerad.ledger.ledger_signers import Signers, signers
-from camerad.store import receipts, verified_copy
+from camerad.store import receipts
 from camerad.store.locations import KEYS, OFFICE, THUMBPRINT, Place
 
 _UNPROVEN: Final = (
@@ -278,4 +278,6 @@ def remember_key(place: Place, key: PublicKey) -> None:
         directory = os.path.join(place.root, OFFICE, KEYS)
         durable_files.make_directory(directory)
         content = (json.dumps(key.jwk, indent=2) + "\n").encode()
-        verified_copy.publish(os.path.join(directory, f"{key.thumbprint}{_ENDING}"), content)
+        durable_files.publish(
+            os.path.join(directory, f"{key.thumbprint}{_ENDING}"), content, mode=None
+        )

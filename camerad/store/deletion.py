@@ -67,7 +67,7 @@ class Deleter:
                     _unlink(path, known.id)
                 except StorageError as error:
                     text = f"is deleted by the ledger, and still here: {error}"
-                    errors.append(_again(error, f"{known.id} {text}"))
+                    errors.append(type(error)(f"{known.id} {text}", error))
                     text = f"it {text}"
                     yield Discrepancy(DiscrepancyKind.UNREADABLE, known.id, text, alarm=True)
                     continue
@@ -129,7 +129,7 @@ class Deleter:
                 deleted.append(self._remove(candidate, EXPIRED, copies))
             except StorageError as error:
                 text = f"{known.id} is deleted by the ledger, and still here: {error}"
-                left.append(_again(error, text))
+                left.append(type(error)(text, error))
         if self.ledger.reserve is not None:
             self.ledger.reserve.fill()
         if not left and self._kind is PlaceKind.OFFICE:
@@ -240,13 +240,6 @@ def _size(path: str) -> int:
         return os.lstat(path).st_size
     except OSError:
         return 0
-
-
-def _again(error: StorageError, text: str) -> StorageError:
-    """The same error in other words."""
-    said = type(error)(text)
-    said.errno = error.errno
-    return said
 
 
 def _unlink(path: str, recording: str) -> None:

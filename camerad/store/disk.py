@@ -122,9 +122,7 @@ def claim(directory: str, *, linked: bool = False) -> int:
             "'systemctl stop camerad', and wait for a command's end; or set device.state_dir"
         ) from error
     except StorageError as error:
-        said = StateDirectoryError(str(error))
-        said.errno = error.errno
-        raise said from error
+        raise StateDirectoryError(str(error), error) from error
 
 
 def free_space(
@@ -135,12 +133,10 @@ def free_space(
     devices: the directory of the kernel's links from device numbers to block devices; ext4: that of
     what ext4 says of each of its file systems (Documentation/ABI/testing/sysfs-fs-ext4).
     """
-    try:
+    with storage_errors.explaining("look at", directory):
         state = os.statvfs(directory)
         found = os.stat(directory)
         mount = _mount_of(directory)
-    except OSError as error:
-        raise StorageError(f"{directory}: {error.strerror}") from error
     free = state.f_bavail * state.f_frsize
     return FreeSpace(
         free_bytes=free,
@@ -195,25 +191,10 @@ def disk_of(path: str, sysfs: str = BLOCK_DEVICES) -> str:
 def probe(directory: str) -> None:
     """Write and synchronise a few zeros without leaving a trace. Raises StorageError, which says
     what is wrong and what helps."""
-    try:
+    with storage_errors.explaining("write", directory):
         descriptor = os.open(directory, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)
         try:
             os.write(descriptor, bytes(PROBE_BYTES))
             os.fdatasync(descriptor)
         finally:
             os.close(descriptor)
-    except OSError as error:
-        said = StorageError(f"{directory}: {_cure(error)}")
-        said.errno = error.errno
-        raise said from error
-
-
-def _cure(error: OSError) -> str:
-    cures = {
-        errno.ENOSPC: "it is full; free some room",
-        errno.EROFS: "it is mounted read-only; the card may be failing: replace it",
-        errno.EIO: "the storage reports an error; replace the card",
-        errno.EACCES: "it may not be written by the daemon's user; change its owner",
-        errno.ENOTDIR: "it is not a directory; remove the file or set device.state_dir",
-    }
-    return cures.get(error.errno or 0, f"cannot be written: {error.strerror}")

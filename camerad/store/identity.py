@@ -241,12 +241,11 @@ def _read(path: str, *, private: bool) -> bytes:
 
 
 def _refusal(path: str, error: OSError) -> StateDirectoryError:
-    refusal = StateDirectoryError(
+    return StateDirectoryError(
         f"{path}: the device's key cannot be read: {error.strerror}; make it a file of the user "
-        "that camerad runs as, with mode 600"
+        "that camerad runs as, with mode 600",
+        error,
     )
-    refusal.errno = error.errno
-    return refusal
 
 
 def _destroy(path: str) -> None:

@@ -39,7 +39,6 @@ from camerad.base.version_cache import VersionCache
 from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.ledger.entries import Head
-from camerad.store import verified_copy
 from camerad.store.locations import DIRECTORY_ID, OFFICE
 
 _log = logging.getLogger(__name__)
@@ -252,7 +251,7 @@ def write(directory: str, token: bytes) -> str:
     try:
         last = max(map(_number, _names(directory)), default=0)
         path = os.path.join(directory, f"{last + 1:04d}.jws")
-        verified_copy.publish(path, token)
+        durable_files.publish(path, token, mode=None)
         return path
     finally:
         os.close(claims[0])

@@ -1,8 +1,7 @@
 """Copies whole files to other storage, often a stick, and verifies the copies.
 
-Such storage may know neither modes nor owners (FAT). So unlike
-`camerad.base.durable_files.publish`, nothing here sets any. Temporary files end in
-`camerad.base.durable_files.TEMPORARY`; one that a former run left is replaced.
+Such storage may know neither modes nor owners (FAT), so nothing here sets any. Temporary files end
+in `camerad.base.durable_files.TEMPORARY`; one that a former run left is replaced.
 """
 
 from __future__ import annotations
@@ -66,11 +65,19 @@ def digest(path: str, progress: Progress | None = None, *, fresh: bool = False) 
         os.close(descriptor)
 
 
-def digest_of(descriptor: int, path: str, progress: Progress | None = None) -> Digest:
-    """What an open file contains; `path` is for messages. Raises StorageError."""
+def digest_of(
+    descriptor: int,
+    path: str,
+    progress: Progress | None = None,
+    write: Callable[[bytes, int], object] | None = None,
+) -> Digest:
+    """What an open file contains; `path` is for messages. write: is given each piece, with its
+    offset. Raises StorageError."""
     found = hashlib.sha256()
     size = 0
     while piece := _read(descriptor, size, path):
+        if write is not None:
+            write(piece, size)
         found.update(piece)
         size += len(piece)
         if progress is not None:
@@ -78,44 +85,22 @@ def digest_of(descriptor: int, path: str, progress: Progress | None = None) -> D
     return Digest(found.hexdigest(), size)
 
 
-def publish(path: str, content: bytes) -> None:
-    """Put a whole file into place, durably: afterwards `path` has exactly `content`, or is as it
-    was. Raises StorageError."""
-    temporary = path + durable_files.TEMPORARY
-    durable_files.discard(temporary, missing_ok=True)  # what a former run left
-    descriptor = durable_files.create(temporary)
-    try:
-        durable_files.write(descriptor, [content], 0, temporary)
-        durable_files.sync(descriptor, temporary)
-    except BaseException:
-        durable_files.close(descriptor, temporary)
-        with contextlib.suppress(StorageError):
-            durable_files.discard(temporary)
-        raise
-    durable_files.close(descriptor, temporary)
-    durable_files.rename(temporary, path)
-
-
 def _write(source: str, target: str, progress: Progress | None) -> Digest:
-    found = hashlib.sha256()
-    size = 0
     with storage_errors.explaining("read the file", source):
         reading = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         writing = durable_files.create(target)
         try:
-            while piece := _read(reading, size, source):
-                durable_files.write(writing, [piece], size, target)
-                found.update(piece)
-                size += len(piece)
-                if progress is not None:
-                    progress(len(piece))
+            written = digest_of(
+                *(reading, source, progress),
+                lambda piece, offset: durable_files.write(writing, [piece], offset, target),
+            )
             durable_files.sync(writing, target)
         finally:
             durable_files.close(writing, target)
     finally:
         os.close(reading)
-    return Digest(found.hexdigest(), size)
+    return written
 
 
 def _read(descriptor: int, offset: int, path: str) -> bytes:

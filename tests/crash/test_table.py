@@ -26,9 +26,9 @@ NEEDED: Final = (
     "deletion._unlink > durable_files.remove > durable_files.sync_directory",
     "offload._Offload._copy > verified_copy.copy > durable_files.rename > "
     "durable_files.sync_directory THEN "
-    "receipts.write > verified_copy.publish > durable_files.rename > "
+    "receipts.write > durable_files.publish > durable_files.rename > "
     "durable_files.sync_directory",
-    "receipts.write > verified_copy.publish > durable_files.rename > "
+    "receipts.write > durable_files.publish > durable_files.rename > "
     "durable_files.sync_directory THEN "
     "ledger.Ledger._write > durable_files.sync",
 )

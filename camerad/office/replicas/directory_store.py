@@ -37,7 +37,6 @@ from camerad.office.replicas.replica_store import (
     parse_name,
     store_away,
 )
-from camerad.store import verified_copy
 
 LOCK: Final = ".lock"
 PART: Final = 8 << 20
@@ -72,7 +71,7 @@ class DirectoryStore:
             if name.startswith(_PROBE) and _is_older(path, self._clock.wall_us() - DAY):
                 durable_files.remove(path, missing_ok=True)  # its probe was killed
         path = os.path.join(self._root, f"{_PROBE}-{secrets.token_hex(8)}")
-        verified_copy.publish(path, b"camerad tries whether it can write here\n")
+        durable_files.publish(path, b"camerad tries whether it can write here\n", mode=None)
         durable_files.remove(path)
 
     # ------------------------------------------------------------------ writing
@@ -183,7 +182,7 @@ class DirectoryStore:
 
     def _write_lock(self, target: str, lock: Lock) -> None:
         content = json.dumps({"until_us": lock.until_us, "hold": lock.hold}).encode() + b"\n"
-        verified_copy.publish(_lock_path(target), content)
+        durable_files.publish(_lock_path(target), content, mode=None)
 
     # ------------------------------------------------------------------ deleting
 

@@ -86,7 +86,7 @@ class Apart:
                 durable_files.sync_directory(directory)
                 return target
             # The reason first: no file is here without one.
-            verified_copy.publish(stem + ENDING, content)
+            durable_files.publish(stem + ENDING, content, mode=None)
             durable_files.move(path, target)
             return target
         raise AssertionError("unreachable")

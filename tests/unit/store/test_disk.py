@@ -63,8 +63,8 @@ def test_a_state_directory_that_cannot_be_made_says_what_to_do(tmp_path: Path) -
     [
         (errno.ENOSPC, "full"),
         (errno.EROFS, "read-only"),
-        (errno.EIO, "replace the card"),
-        (errno.EACCES, "owner"),
+        (errno.EIO, "replace it"),
+        (errno.EACCES, "as a user who may"),
         (errno.EMFILE, "Too many open files"),
     ],
 )
