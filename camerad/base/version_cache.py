@@ -48,10 +48,11 @@ class VersionCache(Generic[_T]):
 
     def find(self, name: Hashable, version: object, read: Callable[[], _T]) -> _T:
         """The value of this version: remembered, or read now. Raises as `read`."""
-        found = self.get(name, version)
-        if found is None:
-            found = read()
-            self.put(name, version, found)
+        known = self.latest(name)
+        if known is not None and known[0] == version:
+            return known[1]
+        found = read()
+        self.put(name, version, found)
         return found
 
     def _drop(self, name: Hashable) -> None:

@@ -43,12 +43,12 @@ from camerad.ledger.ledger import read_state
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import Hold
 from camerad.store import camera_holds, identity
+from camerad.store.camera_directories import with_newest_copies
 from camerad.store.locations import (
     Holding,
     Place,
     PlaceKind,
 )
-from camerad.store.newest_copy import with_newest_copies
 from camerad.store.purging import describe_refusal
 from camerad.verify.judge import MayRun, never_runs
 

@@ -50,7 +50,6 @@ from camerad.store.locations import (
     Place,
     PlaceKind,
     device_stem,
-    holding_stem,
     office_place,
 )
 
@@ -136,11 +135,8 @@ def _absent(target: Target, state: LedgerState | None, here: Collection[str]) ->
     if target.file is not None or state is None:
         return
     whole = office_place(place.root) if place.kind is PlaceKind.OFFICE else place
-    unseen = {
-        holding_stem(os.path.relpath(one.directory, whole.root).partition(os.sep)[0])
-        for one in whole.unread
-    }
-    asked = {holding_stem(os.path.basename(one.root)) for one in place.holdings}
+    unseen = whole.unread_stems()
+    asked = {one.stem for one in place.holdings}
     partly = len(place.holdings) < len(whole.holdings)
     for known in state.recordings.values():
         stem = device_stem(known.device)

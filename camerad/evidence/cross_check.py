@@ -38,7 +38,6 @@ from camerad.store.locations import (
     PlaceKind,
     device_stem,
     holding_ending,
-    holding_stem,
     office_place,
 )
 from camerad.store.receipts import CopiedRecording, FiledReceipt
@@ -81,7 +80,7 @@ def describe_absent(place: Place, ledgers: Iterable[CheckedLedger], keys: KeyRin
     separate ledger that would miss it; "" if that is not so."""
     if any(one.state.head.sequence for one in ledgers if one.own):
         return ""
-    here = {os.path.basename(one.root) for one in place.holdings}
+    here = {one.name for one in place.holdings}
     here |= {os.path.relpath(one.directory, place.root).split(os.sep)[0] for one in place.unread}
     absent = [
         kid for kid in sorted(keys) if not any(name.endswith(holding_ending(kid)) for name in here)
@@ -108,11 +107,7 @@ class _Comparison:
         whole = office_place(checked.place.root) if self._is_office else checked.place
         self._whole = whole
         # Whose recordings may be in an unreadable place: of these nothing is called gone.
-        self._unseen = {
-            holding_stem(os.path.relpath(one.directory, whole.root).partition(os.sep)[0])
-            for one in whole.unread
-            if not one.gone
-        }
+        self._unseen = whole.unread_stems(gone=False)
         self._told: set[str] = set()
         self._copied = set(self._names())
 
@@ -138,7 +133,7 @@ class _Comparison:
         return stem in self._unseen or (not stem and bool(self._unseen))
 
     def _against_own_ledger(self) -> Iterator[Remark]:
-        named = {holding_stem(os.path.basename(one.root)) for one in self._place.holdings}
+        named = {one.stem for one in self._place.holdings}
         for one in self._known.values():
             here = self._is_here(one.id)
             if not here and one.deleted is None:
@@ -182,7 +177,7 @@ class _Comparison:
         if not file_status.exists(holding.receipts):
             yield Severity.DAMAGE, f"{holding.receipts}: the directory of the receipts is gone"
         filed = self._checked.receipts.get(holding)
-        if filed is None or self._is_unseen(holding_stem(os.path.basename(holding.root))):
+        if filed is None or self._is_unseen(holding.stem):
             return  # that is told; nothing can be missed by what was not seen
         counted = {one.path for one in filed}
         for path in receipts.paths(holding.receipts):
@@ -218,18 +213,17 @@ class _Comparison:
 
     def _of_other_cameras(self, holding: Holding) -> Iterator[Remark]:
         """About recordings that lie in another camera's directory."""
-        name = os.path.basename(holding.root)
         for report in self._checked.reports:
             result = report.result
             if os.path.dirname(report.path) != holding.recordings or result is None:
                 continue
             header, kid = result.header, result.kid
-            if header is None or kid is None or name.endswith(holding_ending(kid)):
+            if header is None or kid is None or holding.name.endswith(holding_ending(kid)):
                 continue
             state = self._ledger_of(holding)
             named = state.recordings.get(header.id) if state is not None else None
             known = named is not None and named.final is not None and named.final == result.final
-            if not known and holding_stem(name) != device_stem(header.device):
+            if not known and holding.stem != device_stem(header.device):
                 yield Severity.DAMAGE, f"{report.path}: this is a recording of another camera"
 
     def _against_tombstones(self) -> Iterator[Remark]:

@@ -17,11 +17,11 @@ from camerad.evidence.holdings import holding_key
 from camerad.ledger.ledger import read_state
 from camerad.ledger.ledger_state import LedgerState
 from camerad.store import camera_holds
+from camerad.store.camera_directories import with_newest_copies
 from camerad.store.camera_ledgers import find_doubtful
 from camerad.store.discrepancies import Discrepancy
 from camerad.store.held_on_camera import nothing_read
 from camerad.store.locations import Place
-from camerad.store.newest_copy import with_newest_copies
 from camerad.store.store import PlaceClaim, Store
 
 

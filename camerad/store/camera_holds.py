@@ -34,7 +34,7 @@ from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.people_entries import ReleaseReasonEntry
 from camerad.ledger.recording_entries import HoldPlaced, HoldReleased
 from camerad.ledger.recording_state import Hold, RecordingState
-from camerad.store.camera_directories import by_camera
+from camerad.store.camera_directories import by_camera, with_newest_copies
 from camerad.store.camera_ledgers import has_recordings
 from camerad.store.held_on_camera import (
     Held,
@@ -46,8 +46,7 @@ from camerad.store.held_on_camera import (
     placed_by,
 )
 from camerad.store.holds import MOST_HOLDS, enter_release
-from camerad.store.locations import Holding, Place, PlaceKind, device_stem, holding_stem
-from camerad.store.newest_copy import with_newest_copies
+from camerad.store.locations import Holding, Place, PlaceKind, device_stem
 from camerad.store.store import Store
 
 ON_CAMERA: Final = "on the camera: "
@@ -220,11 +219,11 @@ def _released(
     part: with that camera's directory alone. state: of the office's ledger. The camera may have
     forgotten the recording since: its earlier epochs have not."""
     (holding,) = part.holdings
-    stem = holding_stem(os.path.basename(holding.root))
     ours = {
         one.id: one
         for one in state.recordings.values()
-        if _only_by_camera(one, now) and (device_stem(one.device) == stem or part.files_of(one.id))
+        if _only_by_camera(one, now)
+        and (device_stem(one.device) == holding.stem or part.files_of(one.id))
     }
     still = held_in(holding, keys) if ours else Held()
     gone = {one: known for one, known in ours.items() if one not in still.holds}

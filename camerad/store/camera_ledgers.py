@@ -73,7 +73,7 @@ def find_doubtful(place: Place, state: LedgerState, trusted: KeyRing) -> tuple[D
     devices, keys = devices_here(state), _keys(place, trusted)
     found = []
     for several in by_camera(place.holdings):
-        theirs = frozenset(_device(one) for one in several)
+        theirs = frozenset(one.stem for one in several)
         listed = [one for one in several if one.listed]
         if theirs.isdisjoint(devices) and not any(map(has_recordings, listed)):
             continue
@@ -106,10 +106,6 @@ def _keys(place: Place, trusted: KeyRing) -> KeyRing:
             if holding.root.endswith(holding_name("", key)):
                 found.append(key)
     return KeyRing(found)
-
-
-def _device(holding: Holding) -> str:
-    return holding_stem(os.path.basename(holding.root))
 
 
 def has_recordings(holding: Holding) -> bool:

@@ -12,6 +12,7 @@ import logging
 import os
 import stat
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -21,6 +22,7 @@ from camerad.base.errors import CameradError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.storage_errors import explain, explaining
 from camerad.base.text import printable
+from camerad.base.version_cache import VersionCache
 from camerad.container.members import NotARecordingError
 from camerad.container.recording_files import SUFFIX, UNREADABLE, is_locked, list_names, number_of
 from camerad.container.recording_ids import ID
@@ -36,7 +38,8 @@ CLOSED: Final = "closed"
 INTERRUPTED: Final = "interrupted"
 """State of a recording without an end that no recorder is writing."""
 
-_Key = tuple[int, int]
+MOST_FILES: Final = 200_000
+"""Of so many it is remembered what they are."""
 
 
 class OtherFiles(msgspec.Struct, frozen=True):
@@ -61,10 +64,9 @@ class Listing:
     """
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[_Key, RecordingInfo | None]] = {}
+        self._known: Final = VersionCache[RecordingInfo | NotARecordingError](MOST_FILES)
         self.failed: dict[str, StorageError] = {}
-        self._renamed: set[str] = set()
-        self._others: dict[str, tuple[_Key, RecordingInfo | str]] = {}
+        self._others: Final = VersionCache[RecordingInfo | str](MOST_FILES)
 
     def read(self, directory: str) -> list[RecordingInfo]:
         """Every recording in `directory`, the newest first.
@@ -72,15 +74,17 @@ class Listing:
         Files that are no recordings are left out. Of those that should be, the log says once what
         is wrong. Raises StorageError if the directory cannot be read.
         """
-        known, seen = self._known, {}
+        names = list_names(directory)
         found = []
-        failed = {}
-        for name in list_names(directory):
+        failed = {
+            path: error for path, error in self.failed.items() if os.path.dirname(path) != directory
+        }
+        for name in names:
             if not name.endswith(SUFFIX) or ID.fullmatch(name.removesuffix(SUFFIX)) is None:
                 continue
             path = os.path.join(directory, name)
             try:
-                key, info = self._look(path, known.get(path))
+                info = self._look(path)
             except OSError as error:
                 if error.errno != errno.ENOENT:  # else it was deleted since
                     _log.warning(
@@ -91,7 +95,6 @@ class Listing:
                     if not isinstance(error, StorageError):
                         error = explain("look at it", path, error)
                     failed[path] = error
-                continue
             except (ValueError, ArithmeticError) as error:
                 # Whatever a file says, it keeps no other one from being listed.
                 _log.error(
@@ -100,44 +103,22 @@ class Listing:
                     printable(error),
                     extra=MessageId.NOT_LISTED.extra,
                 )
-                continue
-            seen[path] = key, info
-            if info is not None:
-                found.append(info)
-        kept = {path: entry for path, entry in known.items() if os.path.dirname(path) != directory}
-        self._known = kept | seen
-        others = {
-            path: error for path, error in self.failed.items() if os.path.dirname(path) != directory
-        }
-        self.failed = others | failed
+            else:
+                if isinstance(info, RecordingInfo):
+                    found.append(info)
+        self.failed = failed
         return sorted(found, key=lambda info: (number_of(info.id), info.id), reverse=True)
 
-    def _look(
-        self, path: str, known: tuple[_Key, RecordingInfo | None] | None
-    ) -> tuple[_Key, RecordingInfo | None]:
+    def _look(self, path: str) -> RecordingInfo | NotARecordingError:
         # Before the file is read: what changes meanwhile is read again the next time.
         state = os.stat(path, follow_symlinks=False)
-        key = state.st_size, state.st_mtime_ns
-        if known is not None and known[0] == key:
-            info = known[1]
-            if info is not None and info.state in (RECORDING, INTERRUPTED):
-                info = replace(info, state=RECORDING if _runs(path) else INTERRUPTED)
-            return key, info
-        self._renamed.discard(path)
-        try:
-            if not stat.S_ISREG(state.st_mode) and not stat.S_ISDIR(state.st_mode):
-                # Not even opened: a symbolic link may lead anywhere. To read a directory fails.
-                raise NotARecordingError(path, "this is no regular file")
-            return key, read_info(path)
-        except NotARecordingError as error:
-            if error.renamed:
-                self._renamed.add(path)
-            _log.warning(
-                "this recording cannot be listed: %s",
-                printable(error),
-                extra=MessageId.NOT_LISTED.extra,
-            )
-            return key, None
+        version = state.st_size, state.st_mtime_ns
+        info = self._known.get(path, version)
+        if info is None:
+            return self._known.find(path, version, lambda: _read(path, state))
+        if isinstance(info, RecordingInfo) and info.state in (RECORDING, INTERRUPTED):
+            return replace(info, state=RECORDING if _runs(path) else INTERRUPTED)
+        return info
 
     def others(self, directory: str) -> OtherFiles:
         """What else is in `directory`. A directory inside it that cannot be read is odd itself.
@@ -145,7 +126,6 @@ class Listing:
         Of the files with a recording's name, only those are looked at that the last `read` found to
         be another recording.
         """
-        seen: dict[str, tuple[_Key, RecordingInfo | str]] = {}
         copies, odd = [], []
         failed: list[StorageError] = []
         try:
@@ -155,7 +135,7 @@ class Listing:
         for name in there:
             path = os.path.join(directory, name)
             own = name.endswith(SUFFIX) and ID.fullmatch(name.removesuffix(SUFFIX)) is not None
-            if (own and path not in self._renamed) or name.endswith(UNREADABLE):
+            if (own and not self._is_renamed(path)) or name.endswith(UNREADABLE):
                 continue
             try:
                 state = os.stat(path, follow_symlinks=False)
@@ -165,25 +145,41 @@ class Listing:
                 failed.append(explain("look at the file", path, error))
                 odd.append((path, str(failed[-1])))
                 continue
-            key = state.st_size, state.st_mtime_ns
-            known = self._others.get(path)
+            version = state.st_size, state.st_mtime_ns
             try:
-                entry = known if known and known[0] == key else (key, _other(path, state))
+                other = self._others.find(path, version, partial(_other, path, state))
             except StorageError as error:
                 # Not kept: a user's right to read a file shows in neither size nor time.
                 failed.append(error)
                 odd.append((path, str(error)))
                 continue
-            seen[path] = entry
-            if isinstance(entry[1], RecordingInfo):
-                if not own or entry[1].id != name.removesuffix(SUFFIX):  # else it was put right
-                    copies.append(entry[1])
-            elif entry[1]:
-                odd.append((path, entry[1]))
-        before = self._others.items()
-        self._others = {one: it for one, it in before if os.path.dirname(one) != directory} | seen
+            if isinstance(other, RecordingInfo):
+                if not own or other.id != name.removesuffix(SUFFIX):  # else it was put right
+                    copies.append(other)
+            elif other:
+                odd.append((path, other))
         copies.sort(key=lambda info: (number_of(info.id), info.id), reverse=True)
         return OtherFiles(tuple(copies), tuple(odd), tuple(failed))
+
+    def _is_renamed(self, path: str) -> bool:
+        """Whether the last `read` found another recording under a recording's name."""
+        known = self._known.latest(path)
+        return known is not None and getattr(known[1], "renamed", False)
+
+
+def _read(path: str, state: os.stat_result) -> RecordingInfo | NotARecordingError:
+    try:
+        if not stat.S_ISREG(state.st_mode) and not stat.S_ISDIR(state.st_mode):
+            # Not even opened: a symbolic link may lead anywhere. To read a directory fails.
+            raise NotARecordingError(path, "this is no regular file")
+        return read_info(path)
+    except NotARecordingError as error:
+        _log.warning(
+            "this recording cannot be listed: %s",
+            printable(error),
+            extra=MessageId.NOT_LISTED.extra,
+        )
+        return error.with_traceback(None)  # nothing else is kept with it
 
 
 def _other(path: str, state: os.stat_result) -> RecordingInfo | str:

@@ -94,7 +94,8 @@ class Holding(msgspec.Struct, frozen=True):
     listed: the directory of the recordings is there and could be looked into. broken: something
     else than a directory, such as a symbolic link, lies where one of its directories should be.
     Then nothing in it is read, written or removed, and it is not listed. newest: the root of the
-    holding whose copy goes on from this one's ledger (`camerad.store.newest_copy`); "" for its own.
+    holding whose copy goes on from this one's ledger (`camerad.store.camera_directories`); "" for
+    its own.
     """
 
     root: str
@@ -102,6 +103,16 @@ class Holding(msgspec.Struct, frozen=True):
     listed: bool = True
     broken: bool = False
     newest: str = ""
+
+    @property
+    def name(self) -> str:
+        """Name of the directory."""
+        return os.path.basename(self.root)
+
+    @property
+    def stem(self) -> str:
+        """How the names of its device's directories begin."""
+        return holding_stem(self.name)
 
     def file(self, recording: RecordingId) -> str:
         """Where the file of a recording is, or would be."""
@@ -197,6 +208,13 @@ class Place(msgspec.Struct, frozen=True):
     def shelves(self) -> tuple[str, ...]:
         """The directories of recordings that could be looked into."""
         return tuple(one.recordings for one in self.holdings if one.listed)
+
+    def unread_stems(self, *, gone: bool = True) -> set[str]:
+        """How the names of an office's directories begin that could not be looked into. gone: also
+        of those that are not there at all."""
+        there = (one.directory for one in self.unread if gone or not one.gone)
+        names = (os.path.relpath(one, self.root).partition(os.sep)[0] for one in there)
+        return set(map(holding_stem, names))
 
     def holding_of(self, path: str) -> Holding | None:
         """The holding that a recording's file belongs to."""

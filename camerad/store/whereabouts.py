@@ -26,7 +26,7 @@ from camerad.ledger.ledger import read_state
 from camerad.ledger.recording_state import RecordingState
 from camerad.store import receipts
 from camerad.store.camera_directories import by_camera
-from camerad.store.locations import Holding, Place, PlaceKind, device_stem, holding_stem
+from camerad.store.locations import Holding, Place, PlaceKind, device_stem
 
 
 class Whereabouts:
@@ -34,6 +34,7 @@ class Whereabouts:
 
     def __init__(self, place: Place) -> None:
         self._place: Final = place
+        self._unread: Final = place.unread_stems()
         self._had: Final = VersionCache[set[str]](len(place.holdings))
 
     def is_away(self, known: RecordingState) -> bool:
@@ -45,31 +46,19 @@ class Whereabouts:
             return not (self._place.holdings or self._unread)
         stem = device_stem(known.device)
         theirs = self._directories.get(stem, [])
-        if not self._unread.isdisjoint({stem, *map(_stem, theirs)}):
+        if not self._unread.isdisjoint({stem, *(one.stem for one in theirs)}):
             return False  # it may well be there
         return not any(known.id in self._named(one) for one in theirs)
 
     @cached_property
     def _directories(self) -> dict[str, list[Holding]]:
         """All of a camera's, by what the names of any of them begin with."""
-        return {
-            _stem(one): several for several in by_camera(self._place.holdings) for one in several
-        }
-
-    @cached_property
-    def _unread(self) -> set[str]:
-        """What the names of the directories begin with that could not be looked into."""
-        root = self._place.root
-        there = (os.path.relpath(one.directory, root) for one in self._place.unread)
-        return {holding_stem(one.partition(os.sep)[0]) for one in there}
+        cameras = by_camera(self._place.holdings)
+        return {one.stem: several for several in cameras for one in several}
 
     def _named(self, holding: Holding) -> Collection[str]:
         """Which recordings were in a directory that is there."""
         return self._had.find(holding.root, _state_of(holding), lambda: _named(holding))
-
-
-def _stem(holding: Holding) -> str:
-    return holding_stem(os.path.basename(holding.root))
 
 
 def _state_of(holding: Holding) -> tuple[object, ...]:

@@ -36,7 +36,6 @@ from camerad.store.locations import (
     Holding,
     Place,
     device_stem,
-    holding_stem,
     office_place,
 )
 
@@ -111,20 +110,19 @@ class RecordingHistory:
         its names and keys that anything here knows. If nothing is known, all of them."""
         parts = {os.path.join(place.root, one["part"]) for one in rows}
         parts |= {os.path.dirname(os.path.dirname(one)) for one in place.files_of(recording)}
-        there = [one.root for one in place.holdings if one.root in parts]
-        stems = {holding_stem(os.path.basename(one)) for one in there}
+        there = [one for one in place.holdings if one.root in parts]
+        stems = {one.stem for one in there}
         stems |= {device_stem(one["camera"]) for one in rows if one["camera"]}
         keys = {one["key"][:THUMBPRINT] for one in rows if one["key"]}
-        keys |= {one[-THUMBPRINT:] for one in there}
+        keys |= {one.name[-THUMBPRINT:] for one in there}
         for camera in self._desk.cameras.list_all():
             its = {one[:THUMBPRINT] for one in (camera.thumbprint, *camera.former)}
             if keys & its or device_stem(camera.name) in stems:
                 keys |= its
         if not stems and not keys:
             return place.holdings
-        names = ((one, os.path.basename(one.root)) for one in place.holdings)
         return tuple(
-            one for one, name in names if holding_stem(name) in stems or name[-THUMBPRINT:] in keys
+            one for one in place.holdings if one.stem in stems or one.name[-THUMBPRINT:] in keys
         )
 
 

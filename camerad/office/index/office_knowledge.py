@@ -32,6 +32,7 @@ from camerad.office.index import ledger_rows
 from camerad.office.index.recording_rows import Knowledge, Row, plain
 from camerad.office.state.index_tables import APART, LEDGER
 from camerad.store import camera_holds
+from camerad.store.camera_directories import with_newest_copies
 from camerad.store.camera_ledgers import has_recordings
 from camerad.store.held_on_camera import held_in
 from camerad.store.locations import (
@@ -44,12 +45,10 @@ from camerad.store.locations import (
     Holding,
     Place,
     holding_ending,
-    holding_stem,
 )
 from camerad.store.locations import (
     LEDGER as CAMERA_LEDGER,
 )
-from camerad.store.newest_copy import with_newest_copies
 
 REGISTERED: Final = "registered"
 """Standing of a camera that may hand over."""
@@ -228,7 +227,7 @@ def _rows_of_cameras(brought: _Brought, register: Register) -> dict[str, Row]:
         for thumbprint in camera.former:
             add(thumbprint, camera.name, REPLACED)
     for holding, key in brought:
-        add(key.thumbprint, holding_stem(os.path.basename(holding.root)), UNKNOWN)
+        add(key.thumbprint, holding.stem, UNKNOWN)
     return found
 
 

@@ -83,7 +83,7 @@ class CameraCourses:
         cannot be read is not known, and the log says so. Raises StorageError if the directory
         cannot be listed."""
         there = office_place(self._root).holdings
-        ledgers = {os.path.basename(one.root): one.ledger for one in there if not one.broken}
+        ledgers = {one.name: one.ledger for one in there if not one.broken}
         by_key = {name[len(holding_stem(name)) :]: one for name, one in ledgers.items()}
         found = {}
         for camera in self._cameras.list_all():

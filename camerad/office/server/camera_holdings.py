@@ -68,9 +68,7 @@ class CameraHoldings:
 
     def _in_order(self, kid: str, place: Place) -> list[Holding]:
         name = holding_name(self._cameras.find(kid).name, self.key(kid))
-        return sorted(
-            place.holdings, key=lambda one: (os.path.basename(one.root) != name, one.root)
-        )
+        return sorted(place.holdings, key=lambda one: (one.name != name, one.root))
 
     def find(self, kid: str) -> Holding | None:
         """The holding to which this camera's recordings go; None if it is not there yet. Raises

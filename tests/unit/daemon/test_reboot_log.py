@@ -13,7 +13,7 @@ from camerad.daemon.reboot_log import NAME, RebootLog
 
 
 def refuse(*_: object, **__: object) -> None:
-    raise StorageError(30, "the card can only be read")
+    raise StorageError("the card can only be read")
 
 
 def test_each_start_of_the_machine_knows_of_those_before(

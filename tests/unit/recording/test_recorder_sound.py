@@ -380,7 +380,7 @@ class Failing(Stalling):
 
     def append(self, fragment: bytes, facts: FragmentFacts) -> None:
         if facts.sequence == self._refused:
-            raise StorageError(errno.ENODEV, "no")
+            raise StorageError("no", OSError(errno.ENODEV, "no"))
         self._sink.append(fragment, facts)
 
 

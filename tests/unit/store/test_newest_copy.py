@@ -16,8 +16,8 @@ from camerad.evidence.holdings import make_holding
 from camerad.evidence.office_store import camera_keys, open_office_store
 from camerad.ledger.entries import read_lines
 from camerad.office.server.lost_recordings import LostRecordings
+from camerad.store.camera_directories import with_newest_copies
 from camerad.store.locations import holding_name, place_of
-from camerad.store.newest_copy import with_newest_copies
 from camerad.store.store import PlaceClaim, Store
 
 
