@@ -1,5 +1,5 @@
-"""`camerad evidence verify` of an office's directory from which somebody took something away, or
-into which somebody put something."""
+"""`camerad evidence` about directories of an office and a camera, from which a person took or
+into which they put something."""
 
 from __future__ import annotations
 
@@ -7,283 +7,233 @@ import errno
 import fcntl
 import json
 import os
-import shutil
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from desk_helpers import BOOT, KEY, KEYS, ONE, THREE, TWO, Camera, recording
+from desk_helpers import BOOT, KEYS, ONE, THREE, TWO, Camera, recording
 
-from camerad.base.errors import EX_CONFIG, EX_NOPERM, EX_USAGE
+from camerad.base.errors import EX_CONFIG, EX_IOERR, EX_NOPERM, EX_USAGE
 from camerad.cli import desk as desk_module
 from camerad.container import jws
 from camerad.container.chain import HEADER_NAME
 from camerad.container.keys import KeyRing, PublicKey, SigningKey
 from camerad.evidence.ledger_mirror import mirror_ledger
 from camerad.ledger.ledger import read_ledger
-from camerad.store.locations import Holding, device_stem, holding_stem, place_of
+from camerad.store.locations import PlaceKind, device_stem, holding_stem, place_of
 
-from .conftest import Desk, Said
-
-WHO = ("--who", "Desk")
-
+from .conftest import Desk, set_clock
+from .world import ANOTHER, HOLD, PURGE, RELEASE, VERIFY, World
 
 pytestmark = pytest.mark.usefixtures("an_hour_later")
 
 
 @pytest.fixture
-def archive(camera: Camera, tmp_path: Path, desk: Desk, key: Path) -> Path:
-    """An office's directory with two recordings, which its ledger knows; one is held."""
-    camera.put(ONE)
-    camera.put(TWO)
-    camera.offload(tmp_path / "archive")
-    hold = ("evidence", "hold", ONE, "--state", tmp_path / "archive", "--key", key)
-    assert desk(*hold, "--reason", "Anzeige", *WHO).code == 0
-    return tmp_path / "archive"
+def world(camera: Camera, desk: Desk, key: Path, tmp_path: Path) -> World:
+    """A camera, and nothing in the office."""
+    return World(camera, desk, key.parent)
 
 
 @pytest.fixture
-def verified(desk: Desk, archive: Path, key: Path) -> Desk:
-    def run(what: object = archive, *more: object) -> Said:
-        return desk("evidence", "verify", what, "--key", key, *more)
-
-    return run
-
-
-def test_an_untouched_office_is_in_order(verified: Desk, archive: Path) -> None:
-    assert verified().code == 0
-    assert verified(place_of(str(archive)).holdings[0].root).code == 0
+def office(world: World) -> World:
+    """The office has two recordings, which its ledger knows; one is held."""
+    world.camera.put(ONE)
+    world.camera.put(TWO)
+    world.camera.offload(world.archive)
+    world.ask(HOLD, 0)
+    return world
 
 
-def test_a_camera_of_which_nothing_is_left_is_told_where_no_ledger_misses_it(
-    desk: Desk, camera: Camera, key: Path, tmp_path: Path
-) -> None:
+GONE = "its file is gone, and the ledger has no deletion of it"
+NO_RECORDINGS = "$HOLDING/recordings: the directory of the recordings is gone"
+BOTH_GONE = (NO_RECORDINGS, "DAMAGE: $ONE: ", "DAMAGE: $TWO: ")
+BOTH = "2 authentic and complete"
+
+
+@pytest.mark.parametrize(
+    ("deed", "code", "words"),
+    [
+        (":", 0, (BOTH,)),
+        # Recordings
+        ("rm $FILE $HOLDING/receipts/0001.jws", 2, ()),
+        ('cp $FILE "$HOLDING/recordings/$ONE (1).tar"', 1, ("it is here 2 times",)),
+        ('ln -s $FILE "$HOLDING/recordings/$ONE (1).tar"', 2, (" (1).tar: this is a symbolic",)),
+        (
+            "mkdir -p $ARCHIVE/cam-9-00000000/recordings; cp $FILE $ARCHIVE/cam-9-*/recordings",
+            *(2, ("it is here 2 times",)),
+        ),
+        (
+            'cd $HOLDING/recordings; cp $ONE.tar "$ONE (1).tar"; cp $ONE.tar "Kopie von $ONE.tar"',
+            *(1, ("\n2 recordings: 2 authentic and complete, and 2 copies of them\n",)),
+        ),
+        # The camera's part
+        ("mv $HOLDING ${HOLDING}x", 2, ("which ends in -", "!offload the camera once more")),
+        ("rm $HOLDING/device.jwk", 2, (BOTH, "DAMAGE: $HOLDING/device.jwk: the key that came")),
+        ("rm -r $HOLDING/ledger", 2, (BOTH, "  damage     $HOLDING/ledger: cannot list the l")),
+        ("rm -r $HOLDING/ledger $HOLDING/receipts $HOLDING/device.jwk", 2, (BOTH,)),
+        ("cd $HOLDING/ledger; rm 000001.jws; mkfifo 000001.jws", 2, ()),
+        ("rm $HOLDING/receipts/0001.jws", 2, ("$ONE: its device's ledger names its receipt",)),
+        ("echo x > $HOLDING/receipts/0009.jws", 2, ("0009.jws: it is named like a receipt",)),
+        ("echo x > $HOLDING/receipts/note.txt", 0, ()),
+        ("mkdir $HOLDING/earlier-ledger", 0, ()),
+        (
+            "cd $HOLDING; mkdir earlier-ledger; : > earlier-ledger/000001.jws-0123456789abcdef",
+            *(1, ("note: $HOLDING/earlier-ledger: ",)),
+        ),
+        # It is not taken for one camera's part of the directory above.
+        ("mkdir $ARCHIVE/receipts", 0, (BOTH,)),
+        ("mkdir $ARCHIVE/ledger", 0, (BOTH,)),
+        # The office's own ledger
+        ("truncate -s 1T $ARCHIVE/office/ledger/000002.jws", 2, (BOTH, "which no camera writes")),
+        ("cd $ARCHIVE/office/keys; head -c 2000 /dev/zero | tr '\\0' [ > x.jwk", 0, ()),
+        ("mkfifo $ARCHIVE/office/keys/x.jwk", 0, ()),
+        ("mkdir $ARCHIVE/office/keys/x.jwk", 0, ()),
+        # A camera's whole part: the office's ledger knows it.
+        ("rm -r $HOLDING", 2, (f"$ONE: {GONE}", f"$TWO: {GONE}")),
+        (f"{ANOTHER}; rm -r $HOLDING", 2, (f"$ONE: {GONE}", f"$TWO: {GONE}")),
+        # The recordings with their directory
+        *(
+            (f"{another}; {lost}; {deed}", 2, BOTH_GONE)
+            for another in (":", ANOTHER)
+            for lost in (":", "rm -r $ARCHIVE/office/ledger $ARCHIVE/office/keys")
+            for deed in (
+                "rm -r $HOLDING/recordings",
+                "mv $HOLDING/recordings $HOLDING/recordings.old",
+                "mv $HOLDING/recordings $ARCHIVE/elsewhere",
+            )
+        ),
+        ("rm -r $ARCHIVE/office $HOLDING/recordings", 2, BOTH_GONE),
+        # Any part that is left of a camera tells that the rest is gone.
+        *(
+            (f"{ANOTHER}; cd $HOLDING; rm -r $ARCHIVE/office {gone}", 2, (NO_RECORDINGS,))
+            for gone in (
+                "recordings ledger device.jwk",
+                "recordings receipts device.jwk",
+                "recordings receipts ledger",
+            )
+        ),
+    ],
+)
+def test_verify_judges_an_office(office: World, deed: str, code: int, words: tuple[str]) -> None:
+    office.do(deed)
+    office.ask(VERIFY, code, *words)
+    if "$HOLDING/recordings" in "".join(words):
+        office.ask("verify $HOLDING $BY", 2)
+    if "office/keys/x.jwk" in deed:
+        office.ask(PURGE, 0)
+
+
+def test_one_camera_is_judged_without_the_others(office: World) -> None:
+    office.ask("verify $HOLDING $BY", 0)
+    office.do("mkdir -p $ARCHIVE/cam-2-00000000/recordings; rm $FILE")
+    office.ask("verify $ARCHIVE/cam-2-00000000/recordings $BY", 2, "!$ONE: ")
+    for what in ("$HOLDING", "$ARCHIVE"):
+        said = office.ask(f"verify {what} $BY", 2, "but a hold")
+        assert said.out.count(f"{ONE}: {GONE}") == 1
+
+
+def test_a_camera_of_which_nothing_is_left_is_told_where_no_ledger_misses_it(world: World) -> None:
     """Who names its key asks about it; a register has every camera, and its owner is told beside
     the verdict. Once the office has a ledger, that says what was here."""
-    archive, other = tmp_path / "archive", SigningKey.generate()
-    second = Camera(tmp_path / "second", other, "cam-2")
-    for one in (camera, second):
-        one.put(ONE if one is camera else TWO)
-        one.offload(archive)
-    enrolled = tmp_path / "config/camerad/keys"
-    enrolled.mkdir(parents=True)
-    for name, its in (("cam-1", KEY), ("cam-2", other)):
-        (enrolled / f"{name}.pem").write_text(its.public.pem)
-    verify = ("evidence", "verify", archive)
-    assert desk(*verify, "--key", enrolled).code == 0
-    (gone,) = archive.glob("cam-2-*")
-    gone.rename(tmp_path / "gone")
-    said = desk(*verify, "--key", key, "--key", enrolled / "cam-2.pem")
+    other = SigningKey.generate()
+    second = Camera(world.here / "second", other, "cam-2")
+    for one, identity in ((world.camera, ONE), (second, TWO)):
+        one.put(identity)
+        one.offload(world.archive)
+    world.do("mkdir -p $REGISTER; cp $KEY $REGISTER/cam-1.pem")
+    world.path("$REGISTER/cam-2.pem").write_text(other.public.pem)
+    world.ask("verify $ARCHIVE --key $REGISTER", 0)
+    world.do("mv $ARCHIVE/cam-2-* $HERE/gone")
     text = f"nothing is here of 1 camera whose key is trusted ({other.public.thumbprint})"
-    assert (said.code, text in said.out) == (1, True)
-    said = desk(*verify)
-    assert (said.code, text in said.err) == (0, True)
-    assert desk(*verify, "--key", key).code == 0
-    (holding,) = archive.glob("cam-1-*")
-    assert desk(*verify[:2], holding, "--key", enrolled).code == 0
-    assert desk("evidence", "purge", archive).code == 0
-    assert desk(*verify, "--key", enrolled).code == 0
+    world.ask(f"{VERIFY} --key $REGISTER/cam-2.pem", 1, text)
+    assert text in world.ask("verify $ARCHIVE", 0).err
+    world.ask(VERIFY, 0)
+    world.ask("verify $HOLDING --key $REGISTER", 0)
+    world.ask("purge $ARCHIVE", 0)
+    world.ask("verify $ARCHIVE --key $REGISTER", 0)
 
 
-@pytest.mark.parametrize("part", ["root", "holding"])
-def test_a_recording_that_was_deleted_whole_is_found_with_one_camera_too(
-    verified: Desk, archive: Path, holding: Holding, part: str
-) -> None:
-    os.unlink(os.path.join(holding.recordings, f"{ONE}.tar"))
-    said = verified(archive if part == "root" else holding.root)
-    assert said.code == 2
-    assert said.out.count(f"{ONE}: its file is gone, and the ledger has no deletion of it") == 1
-    assert "but a hold" in said.out
-    # Its receipt gone with it helps nobody.
-    os.unlink(os.path.join(holding.receipts, "0001.jws"))
-    assert verified().code == 2
-
-
-@pytest.mark.parametrize("content", [b"", bytes(8192)], ids=["empty", "zeros"])
-@pytest.mark.parametrize("left", ["everything", "receipts"])
+@pytest.mark.parametrize("wipe", [": > $FILE", "head -c 8192 /dev/zero > $FILE"])
+@pytest.mark.parametrize("lost", [":", "rm -r $ARCHIVE/office/ledger $HOLDING/ledger"])
 def test_a_recording_whose_file_was_wiped_is_damage_like_one_that_is_gone(
-    verified: Desk, archive: Path, holding: Holding, content: bytes, left: str
+    office: World, wipe: str, lost: str
 ) -> None:
-    path = Path(holding.recordings, f"{ONE}.tar")
-    path.write_bytes(content)
-    if left == "receipts":
-        shutil.rmtree(archive / "office" / "ledger")
-        shutil.rmtree(holding.ledger)
-    for what in (archive, path):
-        said = verified(what)
-        assert (said.code, "its file was wiped or replaced" in said.out) == (2, True)
+    office.do(f"{wipe}; {lost}")
+    for what in ("$ARCHIVE", "$FILE"):
+        office.ask(f"verify {what} $BY", 2, "its file was wiped or replaced")
 
 
-def test_a_lock_on_a_cut_file_in_an_office_says_nothing(
-    verified: Desk, desk: Desk, archive: Path, holding: Holding
-) -> None:
-    path = Path(holding.recordings, f"{ONE}.tar")
-    path.write_bytes(path.read_bytes()[:-4096])
-    with path.open("rb") as locked:
-        fcntl.flock(locked, fcntl.LOCK_EX)
-        for what in (archive, path):
-            said = verified(what)
-            assert (said.code, "goes on" in said.out) == (2, False)
-        (one,) = (
-            info for info in desk("evidence", "list", archive, "--json").json if info["id"] == ONE
-        )
-        assert one["state"] == "interrupted"
-        # Asked about it alone, both say the same.
-        (alone,) = desk("evidence", "list", path, "--json").json
-        shown = desk("evidence", "show", path, "--json").json
-        assert {alone["state"], shown["state"]} == {"interrupted"}
-
-
-@pytest.mark.parametrize("ledger", ["begun", "silent", "ended", "other boot"])
-def test_a_lock_counts_on_a_camera_where_its_ledger_agrees(
-    desk: Desk, camera: Camera, key: Path, monkeypatch: pytest.MonkeyPatch, ledger: str
-) -> None:
-    here = "another" if ledger == "other boot" else BOOT
-    monkeypatch.setattr(desk_module, "SystemClock", lambda: SimpleNamespace(boot_id=here))
-    path = camera.put(ONE, known=ledger == "ended")
-    if ledger in ("begun", "other boot"):
-        with camera.open() as store:
-            header = jws.digest(recording(ONE).content(HEADER_NAME))
-            store.ledger.append("opened", id=ONE, header=header)
-    path.write_bytes(path.read_bytes()[:-4096])
-    with path.open("rb") as locked:
-        fcntl.flock(locked, fcntl.LOCK_EX)
-        said = desk("evidence", "verify", path, "--key", key)
-    # A ledger that writes in another boot has not been silent for a moment only.
-    expected = (1, True) if ledger == "begun" else (2, False)
-    assert (said.code, "the recording goes on" in said.out) == expected, said.out
-
-
-def test_a_camera_without_its_ledger_has_no_recording_that_runs(
-    desk: Desk, camera: Camera, key: Path
-) -> None:
-    path = camera.put(ONE)
-    path.write_bytes(path.read_bytes()[:-4096])
-    shutil.rmtree(camera.root / "ledger")
-    with path.open("rb") as locked:
-        fcntl.flock(locked, fcntl.LOCK_EX)
-        assert desk("evidence", "verify", path, "--key", key).code == 2
-
-
-def test_of_one_devices_part_only_that_devices_recordings_are_missed(
-    verified: Desk, archive: Path, holding: Holding
-) -> None:
-    other = archive / "cam-2-00000000" / "recordings"
-    other.mkdir(parents=True)
-    os.unlink(os.path.join(holding.recordings, f"{ONE}.tar"))
-    assert ONE not in verified(other.parent).out
-    assert ONE in verified(holding.root).out
-
-
-@pytest.mark.parametrize("wrong", ["gone", "garbage", "another", "pipe", "link"])
-def test_a_devices_key_that_is_gone_and_one_that_is_none_are_judged_alike(
-    verified: Desk, holding: Holding, desk: Desk, camera: Camera, wrong: str
-) -> None:
-    path = Path(holding.key)
-    archive = path.parents[1]
-    sound = path.read_bytes()
-    path.unlink()
-    if wrong == "garbage":
-        path.write_bytes(b"[" * 2000)
-    elif wrong == "another":
-        path.write_text(json.dumps(SigningKey.generate().public.jwk))
-    elif wrong == "pipe":
-        os.mkfifo(path)
-    elif wrong == "link":
-        path.symlink_to(archive.parent / "cam.pem")
-    found = verified()
-    assert found.code == 2
-    damage = [line for line in found.out.splitlines() if line.startswith("DAMAGE")]
-    assert len(damage) == 1
-    another = "this directory is not called after the key in it: if it was renamed, "
-    gone = "the key that came with the recordings is gone, or is another one: offload"
-    assert f"DAMAGE: {path}: {another if wrong == 'another' else gone}" in damage[0]
-    assert "2 authentic and complete" in found.out
-    listed = desk("evidence", "list", archive, "--json")
-    assert (listed.code, [one["in_device_ledger"] for one in listed.json]) == (0, [False, False])
-    assert desk("evidence", "show", ONE, "--state", archive).code == 0
-    # An offload mends it; of a link it wants to know nothing.
-    if wrong == "link":
-        path.unlink()
-    camera.offload(archive)
-    assert path.read_bytes() == sound
-    assert verified().code == 0
-
-
-@pytest.mark.parametrize("gone", ["key", "ledger"])
-def test_what_came_with_recordings_and_is_gone_is_damage_and_the_rest_is_checked(
-    verified: Desk, holding: Holding, gone: str
-) -> None:
-    if gone == "key":
-        os.unlink(holding.key)
-    else:
-        shutil.rmtree(holding.ledger)
-    found = verified()
-    assert found.code == 2
-    damage = {
-        "key": f"DAMAGE: {holding.key}: the key that came with the recordings is gone, or is",
-        "ledger": f"  damage     {holding.ledger}: cannot list the ledger: ",
-    }
-    assert damage[gone] in found.out
-    assert "2 authentic and complete" in found.out
-
-
-def test_a_directory_with_nothing_but_recordings_is_still_looked_at(
-    verified: Desk, archive: Path, holding: Holding
-) -> None:
-    for what in (holding.ledger, holding.receipts):
-        shutil.rmtree(what)
-    os.unlink(holding.key)
-    found = verified()
-    assert found.code == 2
-    assert "2 authentic and complete" in found.out
-    assert verified(holding.root).code == 2
-
-
-def test_a_pipe_in_place_of_a_ledger_does_not_hang(verified: Desk, holding: Holding) -> None:
-    path = os.path.join(holding.ledger, "000001.jws")
-    os.unlink(path)
-    os.mkfifo(path)
-    assert verified().code == 2
-
-
-def test_a_receipt_that_was_taken_away_is_missed(verified: Desk, holding: Holding) -> None:
-    os.unlink(os.path.join(holding.receipts, "0001.jws"))
-    found = verified()
-    assert found.code == 2
-    assert f"{ONE}: its device's ledger names its receipt" in found.out
-
-
-def test_junk_beside_it_does_not_hide_that_something_was_changed(
-    verified: Desk, holding: Holding
-) -> None:
-    path = Path(holding.recordings, f"{ONE}.tar")
+def test_a_changed_recording_is_found_beside_junk(office: World) -> None:
+    path = office.path("$FILE")
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    Path(holding.recordings, "x.tar").write_bytes(b"x" * 2048)
-    found = verified()
-    assert "unreadable" in found.out
-    assert found.code == 2
+    office.do("head -c 2048 /dev/zero > $HOLDING/recordings/x.tar")
+    office.ask(VERIFY, 2, "unreadable")
 
 
-@pytest.mark.parametrize("how", ["copy", "link", "directory"])
-def test_a_recording_that_is_here_twice_counts_once(
-    verified: Desk, archive: Path, holding: Holding, how: str
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        ("mv $HOLDING/device.jwk $HERE", "the key that came with the recordings is gone"),
+        ("head -c 2000 /dev/zero | tr '\\0' [ > $HOLDING/device.jwk", "the key that came with the"),
+        ("cp $HERE/another.jwk $HOLDING/device.jwk", "this directory is not called after the key"),
+        ("rm $HOLDING/device.jwk; mkfifo $HOLDING/device.jwk", "the key that came with the recor"),
+        ("ln -sf $KEY $HOLDING/device.jwk", "the key that came with the recordings is gone"),
+    ],
+)
+def test_a_devices_key_that_is_gone_and_one_that_is_none_are_judged_alike(
+    office: World, make: str, says: str
 ) -> None:
-    path = Path(holding.recordings, f"{ONE}.tar")
-    if how == "copy":
-        Path(holding.recordings, f"{ONE} (1).tar").write_bytes(path.read_bytes())
-    elif how == "link":
-        Path(holding.recordings, f"{ONE} (1).tar").symlink_to(path)
-    else:
-        (archive / "cam-9-00000000" / "recordings").mkdir(parents=True)
-        (archive / "cam-9-00000000" / "recordings" / path.name).write_bytes(path.read_bytes())
-    found = verified()
-    assert found.code == (1 if how == "copy" else 2)
-    says = "copy (1).tar: this is a symbolic link" if how == "link" else "it is here 2 times"
-    assert says.replace("copy", ONE) in found.out
+    path = office.path("$HOLDING/device.jwk")
+    sound = path.read_bytes()
+    (office.here / "another.jwk").write_text(json.dumps(SigningKey.generate().public.jwk))
+    office.do(make)
+    found = office.ask(VERIFY, 2, BOTH, f"DAMAGE: $HOLDING/device.jwk: {says}")
+    assert found.out.count("\nDAMAGE") == 1
+    listed = office.ask("list $ARCHIVE --json", 0).json
+    assert [one["in_device_ledger"] for one in listed] == [False, False]
+    office.ask("show $ONE --state $ARCHIVE", 0)
+    # An offload mends it; of a link it wants to know nothing.
+    if path.is_symlink():
+        path.unlink()
+    office.camera.offload(office.archive)
+    assert path.read_bytes() == sound
+    office.ask(VERIFY, 0)
+
+
+# ------------------------------------------------------------------------- recordings that may run
+
+
+def test_a_lock_on_a_cut_file_in_an_office_says_nothing(office: World) -> None:
+    office.do("truncate -s -4096 $FILE")
+    with office.path("$FILE").open("rb") as locked:
+        fcntl.flock(locked, fcntl.LOCK_EX)
+        for what in ("$ARCHIVE", "$FILE"):
+            office.ask(f"verify {what} $BY", 2, "!goes on")
+            listed = office.ask(f"list {what} --json", 0).json
+            assert {i["state"] for i in listed if i["id"] == ONE} == {"interrupted"}
+        assert office.ask("show $FILE --json", 0).json["state"] == "interrupted"
+
+
+@pytest.mark.parametrize("ledger", ["begun", "silent", "ended", "other boot", "gone"])
+def test_a_lock_counts_on_a_camera_where_its_ledger_agrees(
+    world: World, monkeypatch: pytest.MonkeyPatch, ledger: str
+) -> None:
+    here = "another" if ledger == "other boot" else BOOT
+    monkeypatch.setattr(desk_module, "SystemClock", lambda: SimpleNamespace(boot_id=here))
+    path = world.camera.put(ONE, known=ledger in ("ended", "gone"))
+    if ledger in ("begun", "other boot"):
+        with world.camera.open() as store:
+            header = jws.digest(recording(ONE).content(HEADER_NAME))
+            store.ledger.append("opened", id=ONE, header=header)
+    world.do("truncate -s -4096 $CARD" + ("; rm -r $STATE/ledger" if ledger == "gone" else ""))
+    with path.open("rb") as locked:
+        fcntl.flock(locked, fcntl.LOCK_EX)
+        # A ledger that writes in another boot has not been silent for a moment only.
+        runs = ledger == "begun"
+        world.ask("verify $CARD $BY", 1 if runs else 2, "!" * (not runs) + "the recording goes on")
 
 
 def test_a_dash_in_a_keys_thumbprint_is_none_of_the_devices_name() -> None:
@@ -291,345 +241,341 @@ def test_a_dash_in_a_keys_thumbprint_is_none_of_the_devices_name() -> None:
     assert holding_stem("cam-1-Zq-Sq7bm") == holding_stem("cam-1-Zq_Sq7b-") == device_stem("cam-1")
 
 
-# -------------------------------------------------------------------------- the device's ledger
-
-
-LOST = "20261124T170000Z-000003-00000003"
+# ----------------------------------------------------------------------------- the device's ledger
 
 
 def test_a_recording_that_vanished_from_the_camera_is_damage_as_on_the_camera(
-    desk: Desk, camera: Camera, archive: Path, verified: Desk, tmp_path: Path
+    office: World,
 ) -> None:
-    camera.put(LOST).unlink()
-    here = desk("evidence", "verify", tmp_path / "state", "--key", tmp_path / "cam.pem")
-    done = camera.offload(archive)
-    assert [LOST in problem for problem in done.problems] == [True]
-    found = verified()
-    assert (here.code, found.code) == (2, 2)
-    assert "its file is gone" in here.out
-    assert found.out.count(f"DAMAGE: {LOST}: on the device its file is gone") == 1
-    said = verified(archive, "--json").json
-    assert [one["severity"] for one in said["differences"] if LOST in one["text"]] == [
-        "not authentic"
+    office.camera.put(THREE).unlink()
+    office.ask("verify $STATE $BY", 2, "its file is gone")
+    assert [THREE in problem for problem in office.camera.offload(office.archive).problems] == [
+        True
     ]
+    found = office.ask(VERIFY, 2)
+    assert found.out.count(f"DAMAGE: {THREE}: on the device its file is gone") == 1
+    found = office.ask(f"{VERIFY} --json", 2).json["differences"]
+    assert [one["severity"] for one in found if THREE in one["text"]] == ["not authentic"]
 
 
-def test_what_vanished_from_the_camera_and_has_a_copy_is_a_remark(
-    camera: Camera, archive: Path, verified: Desk
-) -> None:
-    (camera.recordings / f"{ONE}.tar").unlink()
-    assert any(ONE in problem for problem in camera.offload(archive).problems)
-    found = verified()
-    assert found.code == 1
-    assert f"note: {ONE}: on the device its file is gone" in found.out
-    assert "a copy is here" in found.out
+def test_what_vanished_from_the_camera_and_has_a_copy_is_a_remark(office: World) -> None:
+    office.do("rm $CARD")
+    assert any(ONE in problem for problem in office.camera.offload(office.archive).problems)
+    office.ask(VERIFY, 1, "note: $ONE: on the device its file is gone", "a copy is here")
 
 
 def test_a_recording_that_changed_on_the_camera_before_it_was_copied_is_damage(
-    camera: Camera, archive: Path, verified: Desk
+    office: World,
 ) -> None:
-    path = camera.put(LOST)
-    path.write_bytes(recording(LOST, marks=(1,)).file)
-    assert any(LOST in problem for problem in camera.offload(archive).problems)
-    found = verified()
-    assert found.code == 2
-    assert f"DAMAGE: {LOST}: on the device its file does not end as" in found.out
+    office.camera.put(THREE).write_bytes(recording(THREE, marks=(1,)).file)
+    assert any(THREE in problem for problem in office.camera.offload(office.archive).problems)
+    office.ask(VERIFY, 2, "DAMAGE: $THREE: on the device its file does not end as")
 
 
 def test_a_recording_that_was_never_closed_is_damage_once_the_daemon_has_started_again(
-    camera: Camera, holding: Holding, verified: Desk
+    office: World,
 ) -> None:
-    with closing(camera.ledger()) as ledger:
-        ledger.append("opened", id=LOST, header="0" * 64)
-    assert mirror_ledger(camera.place.ledger, holding, KEYS) == []
-    # As far as the office can know, it still runs.
-    assert verified().code == 0
-    with closing(camera.ledger()) as ledger:
+    (holding,) = place_of(str(office.archive)).holdings
+    with closing(office.camera.ledger()) as ledger:
+        ledger.append("opened", id=THREE, header="0" * 64)
+    assert mirror_ledger(office.camera.place.ledger, holding, KEYS) == []
+    office.ask(VERIFY, 0)  # as far as the office can know, it still runs
+    with closing(office.camera.ledger()) as ledger:
         ledger.append("start", software="camerad", policy="x", settings="0" * 64)
-    mirror_ledger(camera.place.ledger, holding, KEYS)
-    found = verified()
-    assert found.code == 2
-    assert f"DAMAGE: {LOST}: on the device it was begun and never closed" in found.out
-
-
-# ------------------------------------------------------------------------------------- put back
-
-CAVEAT = "cannot be excluded"
+    mirror_ledger(office.camera.place.ledger, holding, KEYS)
+    office.ask(VERIFY, 2, "DAMAGE: $THREE: on the device it was begun and never closed")
 
 
 def test_a_device_that_was_put_back_is_told_by_verify_which_goes_by_the_longer_copy(
-    verified: Desk, archive: Path, camera: Camera, holding: Holding
+    office: World,
 ) -> None:
-    ledger = camera.root / "ledger" / "000001.jws"
+    def write(*kinds: str) -> None:
+        with closing(office.camera.ledger()) as own:
+            for kind in kinds:
+                own.append(kind)
+
+    ledger = office.path("$STATE/ledger/000001.jws")
     card = ledger.read_bytes()
-    with closing(camera.ledger()) as own:
-        own.append("uptime")
-    assert camera.offload(archive).problems == []
-    copied = Path(holding.ledger, ledger.name).read_bytes()
+    write("uptime")
+    assert office.camera.offload(office.archive).problems == []
+    copied = office.path("$HOLDING/ledger/000001.jws").read_bytes()
     ledger.write_bytes(card)
-    with closing(camera.ledger()) as own:
-        own.append("stop")
-        own.append("uptime")
-    (problem,) = camera.offload(archive).problems
+    write("stop", "uptime")
+    (problem,) = office.camera.offload(office.archive).problems
     assert "put back" in problem
-    assert Path(holding.ledger, ledger.name).read_bytes() == copied
-    found = verified()
-    assert found.code == 2
-    assert f"DAMAGE: {holding.earlier_ledger}: the card was put back" in found.out
+    assert office.path("$HOLDING/ledger/000001.jws").read_bytes() == copied
+    found = office.ask(VERIFY, 2, "DAMAGE: $HOLDING/earlier-ledger: the card was put back")
     assert found.out.count("DAMAGE") == 1
 
 
-def test_parts_of_a_copy_that_nothing_goes_on_from_are_a_remark(
-    verified: Desk, holding: Holding
+@pytest.mark.parametrize(
+    ("module", "name", "fails", "code", "words"),
+    [
+        (
+            *("open", "device.jwk", errno.EACCES, EX_NOPERM),
+            ("NOT READ: $HOLDING/device.jwk: cannot read the key: Permission denied", "!is gone"),
+        ),
+        (
+            *("listdir", "earlier-ledger", errno.EIO, 2),
+            ("DAMAGE: $HOLDING/earlier-ledger: cannot list",),
+        ),
+    ],
+)
+def test_what_storage_refuses_is_not_called_gone(
+    office: World,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    module: str,
+    name: str,
+    fails: int,
+    code: int,
+    words: tuple[str, ...],
 ) -> None:
-    Path(holding.earlier_ledger).mkdir()
-    assert verified().code == 0
-    Path(holding.earlier_ledger, "000001.jws-0123456789abcdef").write_bytes(b"")
-    found = verified()
-    assert (found.code, f"note: {holding.earlier_ledger}: " in found.out) == (1, True)
+    office.do("mkdir $HOLDING/earlier-ledger")
+    real = getattr(os, module)
 
+    def guarded(path: object, *more: int) -> object:
+        if path == office.text(f"$HOLDING/{name}"):
+            raise OSError(fails, os.strerror(fails))
+        return real(path, *more)
 
-def test_a_devices_key_that_may_not_be_read_is_not_called_gone(
-    verified: Desk, holding: Holding, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real = os.open
-
-    def guarded(name: object, *more: int) -> int:
-        if name == holding.key:
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        return real(name, *more)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(os, "open", guarded)
-    found = verified()
-    assert found.code == EX_NOPERM
-    assert f"NOT READ: {holding.key}: cannot read the key: Permission denied" in found.out
-    assert "is gone" not in found.out
-
-
-def test_what_is_kept_aside_and_cannot_be_listed_is_damage(
-    verified: Desk, holding: Holding, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    Path(holding.earlier_ledger).mkdir()
-    real = os.listdir
-
-    def listdir(path: object) -> list[str]:
-        if path == holding.earlier_ledger:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-        return real(path)  # type: ignore[call-overload, no-any-return]
-
-    monkeypatch.setattr(os, "listdir", listdir)
-    found = verified()
-    assert (found.code, f"DAMAGE: {holding.earlier_ledger}: cannot list" in found.out) == (2, True)
+    monkeypatch.setattr(os, module, guarded)
+    office.ask(VERIFY, code, *words)
 
 
 def head_of(ledger: Path) -> str:
-    """Its head, as somebody notes it."""
-    state, _ = read_ledger(str(ledger), KeyRing([own_key(ledger), *KEYS.values()]))
+    """Its head, as a person notes it."""
+    found = [json.loads(path.read_bytes()) for path in ledger.parent.glob("keys/*.jwk")]
+    keys = [*map(PublicKey.from_jwk, found), *KEYS.values()]
+    state, _ = read_ledger(str(ledger), KeyRing(keys))
     return f"{state.head.epoch}:{state.head.sequence}:{state.head.sha256}"
 
 
-def own_key(ledger: Path) -> PublicKey:
-    found = list(ledger.parent.glob("keys/*.jwk"))
-    return (
-        PublicKey.from_jwk(json.loads(found[0].read_bytes())) if found else KEYS[next(iter(KEYS))]
-    )
-
-
 def test_that_a_whole_office_was_put_back_cannot_be_excluded_by_what_lies_in_it(
-    verified: Desk, archive: Path, holding: Holding
+    office: World,
 ) -> None:
     """Its receipts go back with it. It is no remark, as with a device's own ledger."""
-    found = verified()
-    assert found.code == 0
-    assert found.out.count(CAVEAT) == 2  # of the camera's ledger, and of the office's own
-    assert "lie in the same directory" in found.out
-    own = head_of(archive / "office" / "ledger")
-    assert verified(archive, "--office-head", own).out.count(CAVEAT) == 1
-    device = head_of(Path(holding.ledger))
-    assert verified(archive, "--head", device).out.count(CAVEAT) == 1
-    found = verified(archive, "--head", device, "--office-head", own)
-    assert (found.code, found.out.count(CAVEAT)) == (0, 0)
+    own = f"--office-head {head_of(office.path('$ARCHIVE/office/ledger'))}"
+    device = f"--head {head_of(office.path('$HOLDING/ledger'))}"
+    # Of the camera's ledger, and of the office's own.
+    for more, count in (("", 2), (own, 1), (device, 1), (f"{own} {device}", 0)):
+        found = office.ask(f"{VERIFY} {more}", 0)
+        assert found.out.count("cannot be excluded") == count
+        assert ("lie in the same directory" in found.out) is (device not in more)
 
 
-def test_an_office_that_was_put_back_is_found_by_the_head_that_was_noted(
-    verified: Desk, archive: Path, desk: Desk, key: Path, tmp_path: Path
-) -> None:
-    shutil.copytree(archive, tmp_path / "before")
-    release = ("evidence", "release", ONE, "--state", archive, *WHO, "--key", key)
-    assert desk(*release).code == 0
-    noted = head_of(archive / "office" / "ledger")
-    shutil.rmtree(archive)
-    shutil.copytree(tmp_path / "before", archive)
-    assert verified().code == 0
-    found = verified(archive, "--office-head", noted)
-    assert (found.code, "the ledger was put back" in found.out) == (2, True)
-
-
-def test_a_head_of_an_office_is_asked_of_an_office_only(
-    verified: Desk, camera: Camera, tmp_path: Path
-) -> None:
-    head = f"1:1:{'0' * 64}"
-    for what, noted in ((camera.root, head), (tmp_path / "archive", "nothing")):
-        assert verified(what, "--office-head", noted).code == EX_USAGE
+def test_an_office_that_was_put_back_is_found_by_the_head_that_was_noted(office: World) -> None:
+    office.do("cp -r $ARCHIVE $HERE/before")
+    office.ask(RELEASE, 0)
+    noted = head_of(office.path("$ARCHIVE/office/ledger"))
+    office.do("rm -r $ARCHIVE; cp -r $HERE/before $ARCHIVE")
+    office.ask(VERIFY, 0)
+    office.ask(f"{VERIFY} --office-head {noted}", 2, "the ledger was put back")
+    office.ask(f"{VERIFY} --office-head nothing", EX_USAGE)
+    office.ask(f"verify $STATE $BY --office-head 1:1:{'0' * 64}", EX_USAGE)
 
 
 # ----------------------------------------------------------------------------- the office's ledger
 
 
-def replaced(desk: Desk, archive: Path, key: Path, *, keep_keys: bool) -> None:
-    """Somebody with a key of their own, and the directory, begins the office's ledger again."""
-    shutil.rmtree(archive / "office" / "ledger")
-    if not keep_keys:
-        shutil.rmtree(archive / "office" / "keys")
-    evil = ("--office-key", archive.parent / "evil.pem", "--new-office-key", "--key", key)
-    # With the keys there it shows that there was a ledger, and that its holds are lost.
-    assert desk("evidence", "purge", archive, *evil).code == (2 if keep_keys else 0)
-
-
-@pytest.mark.parametrize("keep_keys", [True, False])
+@pytest.mark.parametrize("keys", ["", "$ARCHIVE/office/keys"])
 def test_an_office_ledger_that_was_replaced_is_found_with_the_offices_key(
-    desk: Desk, verified: Desk, archive: Path, key: Path, keep_keys: bool
+    office: World, keys: str
 ) -> None:
-    replaced(desk, archive, key, keep_keys=keep_keys)
-    found = verified()
-    assert found.code == 2
-    assert "signed by another key of the office" in found.out
-    # And nobody writes there without knowing.
-    said = desk("evidence", "purge", archive, "--key", key)
-    assert (said.code, "nothing was changed" in said.err) == (EX_CONFIG, True)
+    office.do(f"rm -r $ARCHIVE/office/ledger {keys}")
+    # With the keys there it shows that there was a ledger, and that its holds are lost.
+    office.ask(f"{PURGE} --office-key $HERE/evil.pem --new-office-key", 0 if keys else 2)
+    office.ask(VERIFY, 2, "signed by another key of the office")
+    office.ask(PURGE, EX_CONFIG, "nothing was changed")
 
 
 def test_an_office_ledger_that_is_gone_is_damage_and_is_not_begun_again_silently(
-    desk: Desk, verified: Desk, archive: Path, key: Path
+    office: World,
 ) -> None:
-    shutil.rmtree(archive / "office" / "ledger")
-    found = verified()
-    assert found.code == 2
-    assert "the office's own ledger is gone" in found.out
-    said = desk("evidence", "purge", archive, "--key", key)
-    assert (said.code, "its backup" in said.err) == (EX_CONFIG, True)
-    assert not (archive / "office" / "ledger").exists()
+    office.do("rm -r $ARCHIVE/office/ledger")
+    office.ask(VERIFY, 2, "the office's own ledger is gone")
+    office.ask(PURGE, EX_CONFIG, "its backup")
+    assert not office.path("$ARCHIVE/office/ledger").exists()
 
 
-def test_a_key_that_followed_the_offices_own_is_a_remark(
-    desk: Desk, verified: Desk, archive: Path, key: Path, tmp_path: Path
-) -> None:
-    new = ("--office-key", tmp_path / "new.pem")
-    assert desk("evidence", "purge", archive, *new, "--new-office-key", "--key", key).code == 0
-    found = verified()
-    assert found.code == 1
-    assert "only that key itself says" in found.out
-    assert verified(archive, *new).code == 0
+def test_an_office_is_known_by_the_key_that_is_held_elsewhere(office: World) -> None:
+    office.ask(f"{VERIFY} --office-key $HERE/none.pem", 1, "keys that lie beside it")
+    office.ask(f"{PURGE} --office-key $HERE/new.pem --new-office-key", 0)
+    office.ask(VERIFY, 1, "only that key itself says")
+    office.ask(f"{VERIFY} --office-key $HERE/new.pem", 0)
 
 
-def test_without_the_offices_key_that_is_a_remark(
-    verified: Desk, archive: Path, tmp_path: Path
-) -> None:
-    found = verified(archive, "--office-key", tmp_path / "none.pem")
-    assert found.code == 1
-    assert "keys that lie beside it" in found.out
-
-
-def test_names_from_outside_are_printed_on_one_line(verified: Desk, holding: Holding) -> None:
+def test_names_from_outside_are_printed_on_one_line(office: World) -> None:
     name = "x\nDAMAGE: none\x1b[2J\u202e.tar"
-    Path(holding.recordings, name).write_bytes(recording(ONE).file)
-    found = verified()
-    assert "\nDAMAGE: none" not in found.out
-    assert "\x1b" not in found.out + found.err
-    assert "\u202e" not in found.out + found.err
+    office.path("$HOLDING/recordings").joinpath(name).write_bytes(recording(ONE).file)
+    office.ask(VERIFY, 2, "!\nDAMAGE: none", "!\x1b", "!\u202e")
 
 
-@pytest.mark.parametrize("junk", ["noise", "pipe", "directory"])
-def test_junk_among_the_offices_keys_stops_nothing(
-    desk: Desk, verified: Desk, archive: Path, key: Path, junk: str
-) -> None:
-    path = archive / "office" / "keys" / "x.jwk"
-    if junk == "noise":
-        path.write_bytes(b"[" * 2000)
-    elif junk == "pipe":
-        os.mkfifo(path)
-    else:
-        path.mkdir()
-    assert verified().code == 0
-    assert desk("evidence", "purge", archive, "--key", key).code == 0
-
-
-def test_a_first_visit_that_came_to_nothing_leaves_no_false_alarm(
-    desk: Desk, camera: Camera, key: Path, tmp_path: Path
-) -> None:
-    camera.put(ONE)
-    camera.offload(tmp_path / "fresh")
-    register = tmp_path / "config" / "camerad" / "keys"
-    register.mkdir(parents=True)
-    assert desk("evidence", "purge", tmp_path / "fresh").code == EX_CONFIG  # no key in it
-    register.rmdir()
-    assert desk("evidence", "purge", tmp_path / "fresh", "--key", key).code == 0
-    assert desk("evidence", "verify", tmp_path / "fresh", "--key", key).code == 0
-
-
-def test_what_is_named_like_a_receipt_and_is_none_is_damage(
-    verified: Desk, holding: Holding
-) -> None:
-    stray = Path(holding.receipts, "0009.jws")
-    stray.write_text("x")
-    said = verified()
-    assert (said.code, f"DAMAGE: {stray}: it is named like a receipt" in said.out) == (2, True)
-    stray.rename(stray.with_name("note.txt"))
-    assert verified().code == 0
-
-
-def test_one_more_file_of_a_recording_is_no_other_recording(
-    verified: Desk, holding: Holding
-) -> None:
-    one = Path(holding.recordings, f"{ONE}.tar")
-    for name in (f"{ONE} (1).tar", f"Kopie von {ONE}.tar"):
-        shutil.copy(one, one.with_name(name))
-    last = verified().out.splitlines()[-2]
-    assert last == "2 recordings: 2 authentic and complete, and 2 copies of them"
-
-
-def test_an_office_does_not_call_its_copies_not_offloaded(desk: Desk, archive: Path) -> None:
-    said = desk("evidence", "show", ONE, "--state", archive)
-    assert (said.code, "this is the office's copy" in said.out) == (0, True)
+def test_a_first_visit_that_came_to_nothing_leaves_no_false_alarm(world: World) -> None:
+    world.camera.put(ONE)
+    world.camera.offload(world.archive)
+    world.do("mkdir -p $REGISTER")
+    world.ask("purge $ARCHIVE", EX_CONFIG)  # no key in it
+    world.do("rmdir $REGISTER")
+    world.ask(PURGE, 0)
+    world.ask(VERIFY, 0)
 
 
 @pytest.mark.parametrize("what", [ONE[:-1], ONE.replace("T", " "), "recording"])
-def test_what_is_typed_wrong_is_no_missing_directory(desk: Desk, archive: Path, what: str) -> None:
-    said = desk("evidence", "show", what, "--state", archive)
-    assert (said.code, said.err.startswith(f"camerad: {what}: there is no such file here")) == (
-        3,
-        True,
-    )
-    assert "it is no recording's id" in said.err
+def test_what_is_typed_wrong_is_no_missing_directory(office: World, what: str) -> None:
+    said = office.ask(f"show '{what}' --state $ARCHIVE", 3, "it is no recording's id")
+    assert said.err.startswith(f"camerad: {what}: there is no such file here")
+    # And an office does not call its copies not offloaded.
+    office.ask("show $ONE --state $ARCHIVE", 0, "this is the office's copy")
 
 
-@pytest.mark.parametrize("name", ["device.jwk", "receipts", "ledger", "recordings"])
-def test_an_office_stays_one_whatever_is_put_beside_its_cameras(
-    verified: Desk, archive: Path, name: str
-) -> None:
-    """It is not taken for one camera's part of the directory above."""
-    (archive / name).mkdir()
-    said = verified()
-    assert "2 recordings: 2 authentic and complete" in said.out
-
-
-def test_a_directory_that_was_renamed_is_given_its_name_back(
-    verified: Desk, holding: Holding
-) -> None:
-    os.rename(holding.root, f"{holding.root}x")
-    said = verified()
-    assert (said.code, f"which ends in {holding.root[-9:]}" in said.out) == (2, True)
-    assert "offload the camera once more" not in said.out
-
-
-def test_a_recording_in_another_camera_s_directory_is_damage(
-    verified: Desk, archive: Path, holding: Holding, tmp_path: Path, key: Path
-) -> None:
-    other = Camera(tmp_path / "other", SigningKey.generate(), "cam-2")
+def test_a_recording_in_another_camera_s_directory_is_damage(office: World) -> None:
+    other = Camera(office.here / "other", SigningKey.generate(), "cam-2")
     other.put(THREE)
-    other.offload(archive)
-    (theirs,) = archive.glob("cam-2-*")
-    (tmp_path / "two.pem").write_text(other.key.public.pem)
-    os.rename(theirs / "recordings" / f"{THREE}.tar", f"{holding.recordings}/{THREE}.tar")
-    said = verified(archive, "--key", tmp_path / "two.pem")
-    assert (said.code, "a recording of another camera" in said.out) == (2, True)
+    other.offload(office.archive)
+    (office.here / "two.pem").write_text(other.key.public.pem)
+    office.do("mv $ARCHIVE/cam-2-*/recordings/$THREE.tar $HOLDING/recordings")
+    office.ask(f"{VERIFY} --key $HERE/two.pem", 2, "a recording of another camera")
+
+
+# ------------------------------------------------------------------------------- what has vanished
+
+
+@pytest.mark.parametrize("how", ["rm -r $RECORDINGS", "mv $RECORDINGS $STATE/recordings.old"])
+@pytest.mark.parametrize("lost", ["$STATE/identity.pem", "", "-r $STATE/ledger"])
+def test_a_camera_s_own_recordings_that_vanish_with_their_directory_are_damage(
+    world: World, how: str, lost: str
+) -> None:
+    world.names["RECORDINGS"] = str(world.camera.recordings)
+    world.camera.put(ONE)
+    world.do(f"{how}; rm -f {lost}")
+    gone = f"{'!' * ('ledger' in lost)}DAMAGE: $ONE: its file is gone"
+    for what in ("$STATE $BY", "--state $STATE"):
+        world.ask(f"verify {what}", 2, "$RECORDINGS: the directory of the recordings is gone", gone)
+    # And no list is shown as if nothing had ever been there.
+    assert world.desk("evidence", "list", world.camera.root).code != 0
+
+
+def test_a_camera_whose_key_is_elsewhere_is_known_by_what_it_said_of_that(world: World) -> None:
+    world.do("cd $STATE; rm -r identity.pem ledger recordings")
+    assert place_of(str(world.camera.root)).kind is PlaceKind.FILES
+    world.do("echo x > $STATE/keys/current")
+    world.ask("verify $STATE $BY", 2)
+
+
+def test_purge_signs_nothing_of_a_directory_that_is_gone_and_an_offload_brings_it_back(
+    office: World,
+) -> None:
+    office.do("mv $HOLDING/recordings $HERE/aside")
+    said = office.desk("evidence", "purge", office.archive, "--key", office.path("$KEY"))
+    assert said.code != 0
+    assert office.text("$HOLDING/recordings: ") in said.out
+    assert "vanished" not in said.out + said.err
+    assert office.desk("evidence", "list", office.archive).code != 0
+    office.do("mv $HERE/aside $HOLDING/recordings")
+    office.ask(PURGE, 0)
+    office.ask(VERIFY, 0)
+    office.do("rm -r $HOLDING/recordings")
+    assert office.camera.offload(office.archive).copied == [ONE, TWO]
+    office.ask(VERIFY, 0)
+
+
+def test_a_directory_of_files_is_none_of_a_camera_s(world: World) -> None:
+    world.camera.put(ONE)
+    world.do("mkdir -p $HERE/files/keys; cp $CARD $HERE/files")
+    found = place_of(str(world.here / "files" / f"{ONE}.tar"))
+    assert (found.kind, found.root) == (PlaceKind.FILES, str(world.here / "files"))
+
+
+@pytest.mark.parametrize(
+    ("lost", "by"), [(":", "the ledger"), ("rm -r $ARCHIVE/office/ledger", "a receipt")]
+)
+def test_a_recording_that_is_missing_is_said_to_be_by_its_id(
+    office: World, lost: str, by: str
+) -> None:
+    office.do(f"rm $FILE; {lost}")
+    missing = f"$ONE: it is missing: {by} names it"
+    office.ask("verify $ONE --state $ARCHIVE $BY", 2, missing)
+    office.ask("show $ONE --state $ARCHIVE", 3, missing)
+    office.ask("open $ONE --state $ARCHIVE $BY --identity $KEY", 3, missing)
+    office.ask("verify $THREE --state $ARCHIVE $BY", 3, "there is no recording")
+
+
+def test_a_recording_that_is_missing_on_its_camera_is_said_to_be(world: World) -> None:
+    world.camera.put(ONE).unlink()
+    world.ask("show $ONE --state $STATE", 3, "$ONE: it is missing: the ledger names it")
+    world.ask("list $STATE", 0, "$ONE: it is missing: the ledger names it")
+
+
+def test_a_list_names_what_is_missing_wiped_or_cut(office: World) -> None:
+    office.ask("list $ARCHIVE", 0, "!missing")
+    office.do("rm $FILE")
+    said = office.ask("list $ARCHIVE", 0)
+    assert said.err.count(f"{ONE}: it is missing: the ledger names it") == 1
+    office.names["PATH2"] = office.text("$HOLDING/recordings/$TWO.tar")
+    office.do("cp $PATH2 $HERE/whole; head -c 9000 /dev/zero > $PATH2")
+    unread = "$TWO: its file cannot be read as a recording; see: camerad"
+    assert office.text(unread) in office.desk("evidence", "list", office.archive).err
+    office.do("cp $HERE/whole $PATH2; truncate -s -4096 $PATH2")
+    said = office.desk("evidence", "list", office.archive)
+    assert ", CHANGED" in said.out
+    assert f"1 recording whose file is not the one that the ledger names: {TWO}" in said.err
+
+
+# ------------------------------------------------------------------------------------------- links
+
+
+@pytest.mark.parametrize("part", ["$HOLDING/recordings", "$HOLDING", "$ARCHIVE"])
+def test_a_link_to_a_store_is_judged_as_what_it_leads_to(office: World, part: str) -> None:
+    """A person may name a store by a link."""
+    office.do(f"ln -s {part} $HERE/link")
+    office.ask("verify $HERE/link $BY", 0)
+    office.ask("list $HERE/link", 0, "14 d")
+    office.ask("verify $ONE --state $HERE/link $BY", 0)
+    office.do("rm $HOLDING/recordings/$TWO.tar")
+    said = office.ask("verify $HERE/link $BY", 2, "DAMAGE: $TWO: its file is gone")
+    assert office.ask(f"verify {part} $BY", 2).out == said.out
+    office.do("ln -s $HOLDING $ARCHIVE/link; ln -s nowhere $HERE/nothing")
+    office.ask("verify $ARCHIVE/link $BY", 2, "1 recording: 1 authentic")
+    office.ask("verify nothing $BY", 3, "this symbolic link leads to nothing", "!make it")
+
+
+def test_a_link_to_a_camera_s_recordings_is_that_camera_and_one_in_their_place_is_refused(
+    world: World,
+) -> None:
+    world.camera.put(ONE).unlink()
+    world.do("ln -s $STATE/recordings $HERE/link")
+    world.ask("verify $HERE/link $BY", 2)
+    world.do("cd $STATE; mv recordings ../elsewhere; ln -s ../elsewhere recordings")
+    world.do(": > $HERE/elsewhere/x.tar")
+    for part in ("", "/x.tar"):
+        world.ask(f"verify $STATE/recordings{part} $BY", 2, "cannot use it as a directory")
+
+
+@pytest.mark.parametrize("part", ["recordings", "receipts", "ledger"])
+@pytest.mark.parametrize(
+    "put", ["mv $PART $HERE/elsewhere; ln -s $HERE/elsewhere $PART", ": > $PART", "mkfifo $PART"]
+)
+def test_what_lies_in_place_of_one_camera_s_directory_stops_no_other_camera(
+    office: World, monkeypatch: pytest.MonkeyPatch, *, put: str, part: str
+) -> None:
+    office.names["PART"] = office.text(f"$OTHER/{part}")
+    office.do("cp -r $HOLDING $OTHER")
+    office.do(put if put.startswith("mv") else f"rm -r $PART; {put}")
+    there = sorted(office.here.glob("elsewhere/*"))
+    wrong = "$PART: cannot use it as a directory"
+    office.ask(VERIFY, 2, f"DAMAGE: {wrong}: ", "2 recordings: 2 authentic and complete")
+    office.ask("verify $HOLDING $BY", 0)
+    office.ask("verify $OTHER $BY", 2, f"DAMAGE: {wrong}")
+    office.ask("verify $PART $BY", 2, wrong)
+    office.ask("list $ARCHIVE", EX_IOERR)
+    set_clock(monkeypatch, 20)
+    said = office.ask(PURGE, EX_IOERR)
+    assert said.out.count(f"deleted {TWO}: expired") == 1
+    assert said.out.count(office.text(wrong)) == 1
+    assert sorted(office.here.glob("elsewhere/*")) == there
+    # What the camera that is skipped has stays, and what is in it cannot be named.
+    if part != "recordings":
+        assert len(os.listdir(office.path("$OTHER/recordings"))) == 2
+    elif put.startswith("mv"):
+        office.ask("verify $PART/$ONE.tar $BY", 2, wrong)
