@@ -23,7 +23,7 @@ from camerad.store import held_on_camera
 from camerad.store.camera_ledgers import find_doubtful
 from camerad.store.held_on_camera import MOST_HELD, held_in
 from camerad.store.locations import Holding, office_place
-from tests.unit.office.jobs.test_retention_job import OFFICE, Office
+from tests.unit.office.jobs.deletion_scene import OFFICE, Office
 
 MIB: Final = 1 << 20
 RUNS: Final = 20_000
@@ -134,7 +134,7 @@ def test_what_a_camera_hides_beyond_the_bound_keeps_its_recordings(
         store.hold(TWO, "theft", "Officer")
     office.camera.offload(office.directory)
     monkeypatch.setattr(held_on_camera, "MOST_HELD", 0)
-    office.worker.look()
+    office.retention.look()
     place = office_place(str(office.directory))
     with office.camera.open() as store:
         (doubt,) = find_doubtful(place, store.ledger.state, KEYS)
@@ -147,14 +147,14 @@ def test_a_ledger_that_is_not_read_yet_is_told_of_where_something_stays_for_it(
 ) -> None:
     monkeypatch.setattr(held_on_camera, "LONG_SECONDS", 0.0)
     monkeypatch.setattr(held_on_camera, "AGAIN", 1_000_000)
-    office.worker.look()
+    office.retention.look()
     with office.camera.open() as store:
         store.hold(ONE, "theft", "Officer")
     office.camera.offload(office.directory)
-    office.worker.look()
+    office.retention.look()
     assert "has changed since it was read" not in caplog.text, "nothing is due"
     office.clock.advance((DAYS + 1) * DAY)
-    office.worker.look()
+    office.retention.look()
     assert "has changed since it was read" in caplog.text
     assert office.there == {ONE, TWO}
 
@@ -163,7 +163,7 @@ def test_no_ledger_of_a_camera_is_read_while_the_offices_is_claimed(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever waits for the office's ledger waits for no camera's."""
-    office.worker.look()
+    office.retention.look()
     with office.camera.open() as store:
         store.hold(ONE, "theft", "Officer")
     office.camera.offload(office.directory)
@@ -185,7 +185,7 @@ def test_no_ledger_of_a_camera_is_read_while_the_offices_is_claimed(
 
     for module, name in ((log_segments, "read_file"), (ledger_lines, "read_tokens")):
         monkeypatch.setattr(module, name, noted(getattr(module, name)))
-    office.worker.look()
+    office.retention.look()
     assert read and not any(read)
     state = read_state(str(office.directory / "office" / "ledger"), KeyRing([OFFICE.public]))
     assert [one.reason for one in state.recordings[ONE].holds] == ["on the camera: theft"]

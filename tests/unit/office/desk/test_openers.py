@@ -22,7 +22,7 @@ from camerad.office.desk.file_import import open_state
 from camerad.office.jobs.retention_job import AGAIN_SECONDS
 from camerad.office.server.cameras import Cameras
 from camerad.office.state.database_settings import IndexSettings
-from tests.unit.office.jobs.test_retention_job import OFFICE, Office
+from tests.unit.office.jobs.deletion_scene import OFFICE, Office
 
 OPENERS: Final = ("desk", "second server", "command", "retention")
 DEADLINE: Final = 20.0
@@ -96,7 +96,7 @@ class SharedOffice(Office):
         return lambda: desk.hold(ONE, reason, "Desk", None, "")
 
     def _look(self) -> None:
-        while self.worker.look() == AGAIN_SECONDS:
+        while self.retention.look() == AGAIN_SECONDS:
             pass
 
     def _command(self, reason: str) -> None:
@@ -112,7 +112,7 @@ def test_no_entry_is_lost_however_two_openers_take_turns(
 ) -> None:
     office = SharedOffice(tmp_path)
     office.take(ONE)
-    office.worker.look()
+    office.retention.look()
     walks: list[Walk] = []
     claims, reads = durable_files.lock_directory, Ledger._open
 

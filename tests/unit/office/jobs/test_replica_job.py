@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import threading
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from desk_helpers import DAYS, KEY, ONE, THREE, TWO, Camera
+from desk_helpers import DAYS, ONE, THREE, TWO
 from msgspec.structs import replace
 from state_helpers import state_in
 
@@ -18,9 +17,7 @@ from camerad.base import durable_files
 from camerad.base.clock import DAY, SECOND, ClockSource, Moment
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.skeleton import skeleton
-from camerad.evidence import camera_register, holdings
-from camerad.evidence.camera_register import Register, RegisteredCamera
-from camerad.evidence.office_store import open_office_store
+from camerad.evidence import holdings
 from camerad.ledger.audit import read_state
 from camerad.ledger.ledger_state import LedgerState
 from camerad.office.jobs import replica_job
@@ -30,9 +27,6 @@ from camerad.office.jobs.replica_job import (
     SOON_SECONDS,
     ReplicaJob,
 )
-from camerad.office.jobs.replica_restore import Restorer
-from camerad.office.jobs.retention_job import RetentionJob
-from camerad.office.replicas.directory_store import DirectoryStore
 from camerad.office.replicas.replica_lock import lock_at_ingest, lock_by_ledger
 from camerad.office.replicas.replica_store import (
     Lock,
@@ -41,103 +35,16 @@ from camerad.office.replicas.replica_store import (
     read_back,
 )
 from camerad.office.replicas.replicas import Replicas
-from camerad.office.server.camera_holdings import CameraHoldings
-from camerad.office.server.cameras import Cameras
 from camerad.store.disk import TakenError
 from camerad.store.locations import NotThereError, office_place
 from tests.unit.office.replicas.replica_scene import replica_fault
 
-OFFICE = SigningKey.generate()
-HOUR = DAY // 24
-IN_A_MONTH = 30 * DAY
-
-
-class Office:
-    """An office's directory that one camera has filled, its replicas, and both workers."""
-
-    def __init__(self, root: Path) -> None:
-        self.camera = Camera(root / "camera")
-        self.directory = root / "office"
-        self.second = root / "second"
-        self.second.mkdir()
-        self.register = root / "register.json"
-        known = RegisteredCamera("cam-1", KEY.public.thumbprint, KEY.public.jwk, 1, None, None, "")
-        camera_register.write(str(self.register), Register((known,)))
-        self.clock = self.camera.clock
-        self.restart()
-
-    def restart(self) -> None:
-        """Begin anew, with nothing remembered."""
-        self.cameras = Cameras(str(self.register))
-        self.store = DirectoryStore(str(self.second), self.clock)
-        self.state = state_in(self.directory)
-        self.holdings = CameraHoldings(str(self.directory), self.cameras, self.state)
-        self.copies = Replicas(self.store, self.clock, self.state)
-        directory = str(self.directory)
-        self.worker = ReplicaJob(directory, self.copies, self.cameras, OFFICE.public, self.clock)
-        self.retention = RetentionJob(
-            directory, self.cameras, OFFICE, self.clock, elsewhere=self.worker.list_recordings
-        )
-
-    def look(self) -> None:
-        """What the server does every quarter of an hour."""
-        for work in (self.retention.look, self.worker.look, self.worker.copy):
-            with contextlib.suppress(JobFailedError):  # the log says what it was
-                assert work() == LOOK_SECONDS
-
-    def take(self, *recordings: str, **how: object) -> None:
-        for one in recordings:
-            self.camera.put(one, **how)
-        self.camera.offload(self.directory)
-
-    @property
-    def there(self) -> set[str]:
-        return {path.stem for path in self.directory.glob("*/recordings/*.tar")}
-
-    @property
-    def copied(self) -> set[str]:
-        return {one.name.partition("/")[0] for one in self.store.list_copies()}
-
-    def name(self, recording: str) -> str:
-        (one,) = (one.name for one in self.store.list_copies() if one.name.startswith(recording))
-        return one
-
-    def lock(self, recording: str) -> Lock:
-        found = self.store.lock_of(self.name(recording))
-        assert found is not None
-        return found
-
-    def file(self, recording: str) -> Path:
-        (found,) = self.directory.glob(f"*/recordings/{recording}.tar")
-        return found
-
-    def desk(self) -> Any:
-        place = office_place(str(self.directory))
-        return open_office_store(place, OFFICE, self.clock, KeyRing([KEY.public]), lambda _: None)
-
-    def hold(self, recording: str) -> None:
-        with self.desk() as store:
-            store.hold(recording, "prosecutor 1 Js 1/26", "Desk")
-
-    def release(self, recording: str) -> None:
-        with self.desk() as store:
-            store.release(recording, "Desk")
-
-    def restorer(self) -> Restorer:
-        return Restorer(self.holdings, self.store, self.cameras, OFFICE.public)
+from .deletion_scene import IN_A_MONTH, OFFICE, Office, end_us
 
 
 @pytest.fixture
 def office(tmp_path: Path) -> Office:
     return Office(tmp_path)
-
-
-def end_us(office: Office, recording: str) -> int:
-    """The legal end, in full seconds."""
-    closed = skeleton(str(office.file(recording))).closed_by
-    assert closed is not None
-    ended_us = closed.end.closing.clock.wall_us
-    return (ended_us + DAYS * DAY) // SECOND * SECOND
 
 
 def test_what_was_there_before_gets_its_replica_locked_to_its_legal_end(
@@ -151,84 +58,6 @@ def test_what_was_there_before_gets_its_replica_locked_to_its_legal_end(
         assert office.lock(one) == Lock(end_us(office, one))
 
 
-def test_before_the_office_has_a_ledger_nothing_is_done(office: Office) -> None:
-    office.directory.mkdir()
-    assert office.worker.look() == LOOK_SECONDS
-    assert office.copied == set()
-
-
-def test_o4_with_its_recording_the_replica_goes_and_not_before(office: Office) -> None:
-    office.take(ONE, TWO)
-    office.look()
-    office.clock.advance(end_us(office, ONE) - office.clock.wall_us() - SECOND)
-    office.look()
-    assert office.copied == {ONE, TWO}, "early"
-    office.clock.advance(2 * SECOND)
-    office.look()
-    assert (office.there, office.copied) == (set(), set())
-    assert list(office.second.iterdir()) == []
-
-
-def test_o4_a_hold_is_a_legal_hold_and_its_release_ends_that(office: Office) -> None:
-    office.take(ONE, TWO)
-    office.look()
-    until_us = end_us(office, ONE)
-    office.hold(ONE)
-    office.look()
-    # The lock is not a day longer.
-    assert office.lock(ONE) == Lock(until_us, hold=True)
-    assert office.lock(TWO) == Lock(until_us)
-    office.clock.advance(IN_A_MONTH)
-    office.restart()
-    office.look()
-    assert (office.there, office.copied) == ({ONE}, {ONE})
-    office.release(ONE)
-    office.look()
-    assert (office.there, office.copied) == (set(), set())
-
-
-def test_a_hold_that_is_released_in_time_leaves_the_lock_as_it_was(office: Office) -> None:
-    office.take(ONE)
-    office.hold(ONE)
-    office.look()
-    assert office.lock(ONE) == Lock(end_us(office, ONE), hold=True)
-    office.release(ONE)
-    office.look()
-    assert office.lock(ONE) == Lock(end_us(office, ONE))
-
-
-def test_while_no_clock_is_trusted_a_hold_stands_in_and_the_lock_follows(office: Office) -> None:
-    office.take(ONE)
-    office.clock.source = ClockSource.UNKNOWN
-    office.look()
-    assert office.lock(ONE) == Lock(None, hold=True)
-    office.clock.source = ClockSource.SYNCHRONISED
-    office.look()
-    assert office.lock(ONE) == Lock(end_us(office, ONE))
-
-
-def test_a_lock_is_no_reason_to_hold_when_the_clock_is_not_trusted_later(office: Office) -> None:
-    office.take(ONE)
-    office.look()
-    office.clock.source = ClockSource.UNKNOWN
-    office.restart()
-    office.look()
-    assert office.lock(ONE) == Lock(end_us(office, ONE))
-
-
-def test_a_hold_is_placed_and_released_also_while_no_clock_is_trusted(office: Office) -> None:
-    office.take(ONE)
-    office.look()
-    until_us = end_us(office, ONE)
-    office.clock.source = ClockSource.UNKNOWN
-    office.hold(ONE)
-    office.look()
-    assert office.lock(ONE) == Lock(until_us, hold=True)
-    office.release(ONE)
-    office.look()
-    assert office.lock(ONE) == Lock(until_us)
-
-
 def test_a_clock_that_was_set_years_ahead_makes_no_lock_longer(office: Office) -> None:
     office.take(ONE)
     office.retention.look()
@@ -237,17 +66,6 @@ def test_a_clock_that_was_set_years_ahead_makes_no_lock_longer(office: Office) -
     office.worker.copy()
     lock = office.lock(ONE)
     assert lock.until_us is None or lock.until_us <= until_us
-
-
-def test_one_that_is_missing_or_of_another_length_is_made_again(office: Office) -> None:
-    office.take(ONE, TWO)
-    office.look()
-    (office.second / office.name(ONE)).unlink()
-    with (office.second / office.name(TWO)).open("ab") as file:
-        file.write(b"more")
-    office.look()
-    for one in (ONE, TWO):
-        assert (office.second / office.name(one)).read_bytes() == office.file(one).read_bytes()
 
 
 def test_a_damaged_file_gets_no_copy_and_the_log_says_how_to_bring_it_back(
@@ -264,22 +82,6 @@ def test_a_damaged_file_gets_no_copy_and_the_log_says_how_to_bring_it_back(
         office.worker.copy()
     assert (office.second / office.name(ONE)).read_bytes() == good
     assert f"camerad office restore {ONE}" in caplog.text
-
-
-def test_o4_what_lies_in_the_replicas_alone_goes_on_its_day_too(office: Office) -> None:
-    office.take(ONE, TWO, THREE)
-    office.hold(THREE)
-    office.look()
-    for one in (ONE, THREE):
-        office.file(one).unlink()
-    office.look()
-    assert office.copied == {ONE, TWO, THREE}
-    office.clock.advance(IN_A_MONTH)
-    office.look()
-    assert (office.there, office.copied) == (set(), {THREE})
-    state = read_state(office_place(str(office.directory)).ledger, KeyRing([OFFICE.public]))
-    assert state.recordings[ONE].deleted is not None
-    assert office.restorer().restore(THREE).restored == (THREE,), "a hold keeps it"
 
 
 def test_what_somebody_changed_in_the_store_is_as_the_ledger_says_again(office: Office) -> None:
@@ -461,28 +263,6 @@ def test_what_the_ledger_does_not_know_stays_until_its_lock_is_over(office: Offi
     assert office.copied == {ONE, "20261101T120000Z-000001-00000001"}, "a hold keeps it"
 
 
-def test_o4_what_was_held_and_went_while_the_store_was_away_for_weeks_goes_too(
-    office: Office,
-) -> None:
-    """By then only older parts of the ledger know it."""
-    office.take(ONE, TWO)
-    office.hold(ONE)
-    office.hold(TWO)
-    office.look()
-    office.clock.advance(IN_A_MONTH)
-    away = office.second.with_name("unplugged")
-    office.second.rename(away)
-    office.release(ONE)
-    for _ in range(5):
-        office.look()
-        office.clock.advance(3 * DAY)
-    assert office.there == {TWO}
-    away.rename(office.second)
-    office.restart()
-    office.look()
-    assert office.copied == {TWO}
-
-
 def test_a_ledger_that_lost_entries_ends_no_hold(office: Office) -> None:
     office.take(ONE)
     office.hold(ONE)
@@ -505,19 +285,6 @@ def test_a_ledger_by_another_key_changes_nothing(
     with caplog.at_level(logging.WARNING), pytest.raises(JobFailedError):
         other.look()
     assert "replicas stay as they are" in caplog.text
-    assert office.copied == {ONE}
-
-
-def test_a_mistake_of_ours_ends_one_look_only(
-    office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    office.take(ONE)
-    office.retention.look()
-    with monkeypatch.context() as patched:
-        patched.setattr(replica_job, "plan", lambda *_: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            office.worker.copy()
-    office.worker.copy()
     assert office.copied == {ONE}
 
 
@@ -735,17 +502,6 @@ def test_while_the_clock_is_before_a_recordings_end_there_is_a_hold(office: Offi
     assert lock_by_ledger(known, state, boot, early) == Lock(None, hold=True)
 
 
-def test_a_clock_that_was_set_anew_within_the_entrys_run_proves_nothing(
-    office: Office,
-) -> None:
-    office.take(ONE, closed=ClockSource.UNKNOWN)
-    office.retention.look()
-    office.clock.step_wall(2 * DAY)
-    office.look()
-    assert office.lock(ONE) == Lock(None, hold=True)
-    assert office.copied == {ONE}
-
-
 def test_of_a_camera_whose_clock_was_ahead_no_lock_is_counted_from_its_word(
     office: Office,
 ) -> None:
@@ -789,22 +545,6 @@ def test_what_is_gone_from_the_directory_comes_back(
     assert (office.there, office.copied) == (set(), set())
 
 
-def test_a_directory_that_was_lost_as_a_whole_comes_back(office: Office) -> None:
-    office.take(ONE, TWO)
-    office.look()
-    contents = {one: office.file(one).read_bytes() for one in (ONE, TWO)}
-    office.directory.rename(office.directory.with_name("lost"))
-    office.directory.mkdir()
-    done = office.restorer().restore(None)
-    assert (set(done.restored), done.refused) == ({ONE, TWO}, ())
-    assert {one: office.file(one).read_bytes() for one in contents} == contents
-    office.look()
-    assert office.lock(ONE) == Lock(end_us(office, ONE))
-    office.clock.advance(IN_A_MONTH)
-    office.look()
-    assert (office.there, office.copied) == (set(), set())
-
-
 @pytest.mark.parametrize("lost", [True, False])
 def test_a_cameras_part_is_made_under_the_lock_of_the_server(
     office: Office, monkeypatch: pytest.MonkeyPatch, lost: bool
@@ -826,71 +566,6 @@ def test_a_cameras_part_is_made_under_the_lock_of_the_server(
     monkeypatch.setattr(holdings, "complete_holding", seen)
     assert office.restorer().restore(ONE).restored == (ONE,)
     assert free == [False]
-
-
-def test_no_other_file_is_ever_written_over(office: Office) -> None:
-    office.take(ONE)
-    office.look()
-    path = office.file(ONE)
-    path.write_bytes(b"somebody else's")
-    done = office.restorer().restore(ONE)
-    assert done.restored == ()
-    assert "another file has its place" in done.refused[0]
-    assert path.read_bytes() == b"somebody else's"
-    assert list((office.directory / "office" / "restoring").iterdir()) == []
-
-
-def test_what_was_deleted_in_time_does_not_come_back(office: Office) -> None:
-    office.take(ONE)
-    office.look()
-    kept = office.second.with_name("kept")
-    office.second.rename(kept)
-    office.second.mkdir()
-    office.clock.advance(IN_A_MONTH)
-    office.look()
-    office.second.rmdir()
-    kept.rename(office.second)
-    done = office.restorer().restore(None)
-    assert done.restored == ()
-    assert "deleted it in its time" in done.refused[0]
-    office.look()
-    assert office.copied == set()
-
-
-def test_a_copy_that_is_not_authentic_does_not_come_back(office: Office) -> None:
-    office.take(ONE, TWO)
-    office.look()
-    with (office.second / office.name(ONE)).open("r+b") as file:
-        file.seek(5000)
-        file.write(b"another byte")
-    (office.second / office.name(TWO)).write_bytes(b"no recording at all")
-    for one in (ONE, TWO):
-        office.file(one).unlink()
-    done = office.restorer().restore(None)
-    assert done.restored == ()
-    assert len(done.refused) == 2
-    assert office.there == set()
-
-
-def test_a_recording_by_a_camera_that_nobody_knows_does_not_come_back(office: Office) -> None:
-    office.take(ONE)
-    office.look()
-    office.directory.rename(office.directory.with_name("lost"))
-    office.directory.mkdir()
-    camera_register.write(str(office.register), Register(()))
-    done = office.restorer().restore(None)
-    assert done.restored == ()
-    assert "is not in the register" in done.refused[0]
-
-
-def test_of_a_camera_that_left_the_register_what_the_ledger_names_comes_back(
-    office: Office,
-) -> None:
-    office.take(ONE)
-    office.look()
-    office.file(ONE).unlink()
-    camera_register.write(str(office.register), Register(()))
-    assert office.restorer().restore(ONE).restored == (ONE,)
 
 
 def test_two_do_not_bring_back_at_once(office: Office) -> None:
