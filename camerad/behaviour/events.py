@@ -50,6 +50,8 @@ class Condition(Enum):
     recording."""
     PROVISION_REFUSED = "provision_refused"
     """A file on the card was refused, or could not be removed; the camera is as it was set up."""
+    OFFICE_DISPUTED = "office_disputed"
+    """The office showed a ledger that does not continue what this camera has seen of it."""
     BATTERY_LOW = "battery_low"
     BATTERY_CRITICAL = "battery_critical"
     """The camera ends in order within half a minute, unless it is docked."""

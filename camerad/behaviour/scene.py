@@ -55,6 +55,7 @@ GRAVITY: Final = (
     Condition.CLOCK_UNTRUSTED,
     Condition.DISPLAY_DOWN,
     Condition.PROVISION_REFUSED,
+    Condition.OFFICE_DISPUTED,
 )
 """Every condition that the wearer is told in words (`tables.IN_WORDS`), the gravest first."""
 

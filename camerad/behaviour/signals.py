@@ -93,6 +93,7 @@ ATTENTION: Final = frozenset(
         Condition.MICROPHONE_DOWN,
         Condition.HOT,
         Condition.PROVISION_REFUSED,
+        Condition.OFFICE_DISPUTED,
     }
 )
 """Conditions for which green blinks while the camera is ready."""

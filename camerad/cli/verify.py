@@ -41,6 +41,7 @@ from camerad.store.inventory import find_strays
 from camerad.store.listing import Listing
 from camerad.store.locations import Holding, MissingError, Place, PlaceKind
 from camerad.store.receipts import FiledReceipt
+from camerad.transparency.log_check import check_log
 from camerad.verify.check_pool import CheckOrder, CheckPool, check_one, size_of, workers_for
 from camerad.verify.judge import MayRun
 from camerad.verify.verdict import Report, Verdict
@@ -152,6 +153,9 @@ def run(options: argparse.Namespace) -> int:
             )
         )
         if target.place.kind is PlaceKind.OFFICE:
+            if not partly and any(one.own for one in ledgers):
+                theirs = [one.name for one in ledgers if not one.own]
+                summary.differences += check_log(target.place.ledger, theirs)
             _look_beside(options, target.place, summary)
             if not partly and (absent := describe_absent(target.place, ledgers, keys)):
                 # A person who names a key asks about its camera; a register has them all.

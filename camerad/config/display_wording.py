@@ -144,6 +144,8 @@ class DisplayWording(msgspec.Struct, frozen=True):
     cause_display_down: _Cause = N_("Display failed. Report it after the shift.")
     # TRANSLATORS: Cause: a file that was to set the camera up was refused.
     cause_provision_refused: _Cause = N_("Settings refused. Report it after the shift.")
+    # TRANSLATORS: Cause: the office's ledger is another than the camera has seen.
+    cause_office_disputed: _Cause = N_("Office ledger changed. Report it after the shift.")
     # TRANSLATORS: Cause: the last recording was cut off and does not go on.
     cause_cut_off: _Cause = N_("Recording was cut off. Hold the big button to go on.")
     # TRANSLATORS: Below a cause: so many more, {count}.

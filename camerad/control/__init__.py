@@ -2,7 +2,8 @@
 
 HTTP, both ends: the daemon serves it, the others ask.
 
-Imports `base`, `behaviour`, `config`, `container`, `provisioning`, `store` and `update`.
+Imports `base`, `behaviour`, `config`, `container`, `provisioning`, `store`, `transparency` and
+`update`.
 
 Begin with `server`, which lists the requests; `access` says who may do what, `client` is the other
 end.

@@ -41,6 +41,7 @@ HAND_OVER_PATHS: Final = (
     "/dock/receipt",
     "/dock/check-in",
     "/dock/settings",
+    "/dock/log",
     "/dock/progress",
 )
 """What is asked by POST there needs a role of its own (`camerad.control.dock_routes`,

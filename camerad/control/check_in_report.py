@@ -48,12 +48,14 @@ _OK, _WARN, _FAIL, _NOT_TESTED = "ok", "warn", "fail", "not_tested"
 
 class PresentState(msgspec.Struct, frozen=True):
     """What the event loop knows. device: its name. kid: thumbprint of its key. status: as on the
-    control socket. counters: as `camerad.control.metrics.Metrics.dump` gives them."""
+    control socket. counters: as `camerad.control.metrics.Metrics.dump` gives them. witnessed: the
+    office's checkpoint that it cosigned last; None without one."""
 
     device: str
     kid: str
     status: Mapping[str, Any]
     counters: Mapping[str, Any]
+    witnessed: str | None = None
 
 
 def make_check_in(
@@ -88,6 +90,7 @@ def make_check_in(
         settings=offered.running,
         waiting=(*(() if offered.waiting is None else (offered.waiting,)), *updates),
         refused_offers=(*offered.refused, *tried),
+        witnessed=msgspec.UNSET if present.witnessed is None else present.witnessed,
     )
 
 

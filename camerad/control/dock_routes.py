@@ -18,17 +18,19 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import msgspec
 from aiohttp import web
 
+from camerad.base import typed_json
 from camerad.base.clock import SECOND
 from camerad.base.errors import CameradError
 from camerad.config.office_section import Office
 from camerad.control.routes import StoreAccess, parse_body, refusal_of
 
 if TYPE_CHECKING:
-    from camerad.container.keys import SigningKey
+    from camerad.container.keys import PublicKey, SigningKey
     from camerad.provisioning.offered_settings import OfferedSettings
     from camerad.store.store import Store
 
 SETTINGS_PATH: Final = "/dock/settings"
+LOG_PATH: Final = "/dock/log"
 LARGEST_OFFER: Final = 96 * 1024
 """Bytes of a request there: a settings file of 64 KiB, in base64, and its signature."""
 TAG: Final = "camerad-dock"
@@ -84,6 +86,12 @@ class _SettingsOffer(msgspec.Struct, forbid_unknown_fields=True):
     offer: str
 
 
+class _OfficeLog(msgspec.Struct, forbid_unknown_fields=True):
+    """log: as `camerad.transparency.office_log.ShownLog`."""
+
+    log: dict[str, Any]
+
+
 class CameraAtDock(StoreAccess, Protocol):
     """The daemon's interface for these requests."""
 
@@ -92,6 +100,9 @@ class CameraAtDock(StoreAccess, Protocol):
 
     def counters(self) -> dict[str, Any]:
         """Its counters, as `camerad.control.metrics.Metrics.dump` gives it."""
+
+    def disputes(self, *, holds: bool) -> None:
+        """Whether the camera disputes what its office shows of its log."""
 
 
 class NotSignedError(CameradError, ValueError):
@@ -122,6 +133,7 @@ class DockRequests:
         router.add_post("/dock/receipt", self._receipt)
         router.add_post("/dock/check-in", self._check_in)
         router.add_post(SETTINGS_PATH, self._settings)
+        router.add_post(LOG_PATH, self._log)
 
     async def _signature(self, request: web.Request) -> web.Response:
         asked, office = await parse_body(request, _Base), self._server()
@@ -135,21 +147,15 @@ class DockRequests:
         return await self._do(work)
 
     async def _receipt(self, request: web.Request) -> web.Response:
-        from camerad.container.keys import KeyRing, PublicKey  # noqa: PLC0415 - slow to import
+        from camerad.container.keys import KeyRing  # noqa: PLC0415 - slow to import
         from camerad.store import receipts  # noqa: PLC0415
         from camerad.store.device_client import accept_receipt  # noqa: PLC0415
 
-        asked, office = await parse_body(request, _OfficeReceipt), self._server()
-        try:
-            key = PublicKey.from_jwk({"kty": "OKP", "crv": "Ed25519", "x": office.key})
-        except ValueError:
-            raise web.HTTPConflict(
-                text="office.key in the camera's configuration is no key, so no receipt is "
-                "accepted: write the office's public key there"
-            ) from None
+        asked = await parse_body(request, _OfficeReceipt)
+        office_key = _key_of(self._server())
 
         def work(store: Store, _key: SigningKey) -> dict[str, Any]:
-            token, keys = asked.receipt.encode("ascii", "replace"), KeyRing([key])
+            token, keys = asked.receipt.encode("ascii", "replace"), KeyRing([office_key])
             known = store.ledger.state.recordings
             named = receipts.parse(token, keys).recordings
             if not any(one.id in known and known[one.id].final == one.final for one in named):
@@ -166,14 +172,18 @@ class DockRequests:
             make_check_in,
         )
         from camerad.store import check_in  # noqa: PLC0415
+        from camerad.transparency.camera_witness import CameraWitness  # noqa: PLC0415
 
         await parse_body(request, _Nothing)
-        self._server()
+        office_key = _key_of(self._server())
         keeper, device = self._keeper, self._keeper.device
         status, counters = keeper.status(), keeper.counters()
 
         def work(store: Store, key: SigningKey) -> dict[str, Any]:
-            present = PresentState(device, key.public.thumbprint, status, counters)
+            seen = CameraWitness(store.place.root, office_key, store.ledger, key).read()
+            present = PresentState(
+                device, key.public.thumbprint, status, counters, None if seen is None else seen.note
+            )
             said = make_check_in(store, present, self._offers(store), self._provision_dir)
             return {"statement": check_in.sign(key, said).decode("ascii")}
 
@@ -189,6 +199,27 @@ class DockRequests:
             return {"refused": None if refused is None else refused.text}
 
         return await self._do(work)
+
+    async def _log(self, request: web.Request) -> web.Response:
+        from camerad.transparency.camera_witness import CameraWitness  # noqa: PLC0415 - slow to import
+        from camerad.transparency.office_log import ShownLog  # noqa: PLC0415
+
+        asked = await parse_body(request, _OfficeLog)
+        office_key = _key_of(self._server())
+        try:
+            shown = typed_json.convert(asked.log, ShownLog)
+        except msgspec.ValidationError as error:
+            raise web.HTTPConflict(text=f"this is no log that an office shows: {error}") from None
+
+        def work(store: Store, key: SigningKey) -> str | None:
+            return CameraWitness(store.place.root, office_key, store.ledger, key).see(shown)
+
+        try:
+            dispute = await self._keeper.ask(work)
+        except CameradError as error:
+            raise refusal_of(error) from error
+        self._keeper.disputes(holds=dispute is not None)
+        return web.json_response({"dispute": dispute})
 
     def _offers(self, store: Store) -> OfferedSettings:
         from camerad.provisioning.offered_settings import (  # noqa: PLC0415 - slow to import
@@ -211,6 +242,19 @@ class DockRequests:
             return web.json_response(await answer)
         except CameradError as error:
             raise refusal_of(error) from error
+
+
+def _key_of(office: Office) -> PublicKey:
+    """The office's key. Raises HTTPConflict if the configuration has none."""
+    from camerad.container.keys import PublicKey  # noqa: PLC0415 - slow to import
+
+    try:
+        return PublicKey.from_jwk({"kty": "OKP", "crv": "Ed25519", "x": office.key})
+    except ValueError:
+        raise web.HTTPConflict(
+            text="office.key in the camera's configuration is no key, so nothing of the office's "
+            "is accepted: write the office's public key there"
+        ) from None
 
 
 def check_base(base: str, url: str, kid: str, now_seconds: int) -> None:

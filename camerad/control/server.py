@@ -140,6 +140,9 @@ class ControlledCamera(Protocol):
     def metrics(self) -> str:
         """Counters in Prometheus' text format."""
 
+    def disputes(self, *, holds: bool) -> None:
+        """Whether the camera disputes what its office shows of its log."""
+
     def counters(self) -> dict[str, Any]:
         """The same, as `camerad.control.metrics.Metrics.dump` gives them."""
 

@@ -105,6 +105,10 @@ class ControlTarget(msgspec.Struct, frozen=True):
         """Carry out an intent; returns why it was refused, or None."""
         return self.core.dispatcher.intend(intent, source)
 
+    def disputes(self, *, holds: bool) -> None:
+        """Whether the camera disputes what its office shows of its log."""
+        self.core.conditions.set(Condition.OFFICE_DISPUTED, holds=holds)
+
     async def list_recordings(self) -> list[dict[str, Any]]:
         """The recordings in the store, flagged first, then the newest, ready for JSON."""
         return await self.recordings.listing()

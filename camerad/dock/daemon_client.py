@@ -87,6 +87,13 @@ class DaemonClient:
         refused = self._ask("POST", "/dock/settings", body, PATIENCE_SECONDS).get("refused")
         return None if refused is None else str(refused)
 
+    def show_log(self, log: dict[str, Any]) -> str | None:
+        """Hand in what the office shows of its log. None if the camera cosigned it, else why not:
+        a word of `camerad.transparency.camera_witness.Dispute`. Raises OfficeAnswerError if it is
+        no log."""
+        dispute = self._ask("POST", "/dock/log", {"log": log}, PATIENCE_SECONDS).get("dispute")
+        return None if dispute is None else str(dispute)
+
     # ------------------------------------------------------------------ a Signer
 
     @property
@@ -117,7 +124,7 @@ class DaemonClient:
         if status == HTTPStatus.OK:
             return answer
         said = answer.get("error", status) if isinstance(answer, dict) else status
-        if target == "/dock/receipt" and status == HTTPStatus.CONFLICT:
+        if target in ("/dock/receipt", "/dock/log") and status == HTTPStatus.CONFLICT:
             raise OfficeAnswerError(str(said))
         raise refusal(status, str(said))
 

@@ -2,9 +2,10 @@
 
 The daemon makes the statement, and signs it; here it is only carried. The office's answer names
 recordings that it lost, which are handed over again if they are still here; a settings file, which
-is fetched and handed to the daemon, who judges it by the office's signature; and an update, which
-is fetched when nothing is left to hand over (`camerad.dock.update_fetch`). What the answer says of
-the time is not looked at: nothing in a network sets a camera's clock.
+is fetched and handed to the daemon, who judges it by the office's signature; the newest checkpoint
+of its log, which the daemon cosigns if it continues what it has seen; and an update, which is
+fetched when nothing is left to hand over (`camerad.dock.update_fetch`). What the answer says of the
+time is not looked at: nothing in a network sets a camera's clock.
 
 A check-in that comes to nothing holds up no recording: it is told, and made again later.
 """
@@ -46,7 +47,7 @@ class CheckInMemory:
     """What a process remembers of check-ins. Any thread may call it.
 
     lacking: recordings that the office said it lost. handed_in: SHA-256 of the settings that the
-    daemon had last. update: of updates.
+    daemon had last. witnessed: the checkpoint that it cosigned last. update: of updates.
     """
 
     def __init__(self) -> None:
@@ -54,6 +55,7 @@ class CheckInMemory:
         self._next_us: int | None = None
         self.lacking: frozenset[str] = frozenset()
         self.handed_in = ""
+        self.witnessed: object = None
         self.update: Final = UpdateMemory()
 
     def is_due(self, now_us: int) -> bool:
@@ -100,8 +102,9 @@ class OfficeCheckIn:
             try:
                 answer = self._send(self._daemon.check_in())
                 self._memory.lacking = _lacking(answer)
-                if self._take_settings(answer):
-                    # The office hears at once what became of them.
+                new = self._take_settings(answer)
+                if self._show_log(answer) or new:
+                    # The office hears at once what became of it, and has the cosignature.
                     answer = self._send(self._daemon.check_in())
                 self._memory.update.hear(None)
                 self._memory.update.hear(offered_in(answer, UPDATE, LARGEST_BUNDLE))
@@ -139,6 +142,23 @@ class OfficeCheckIn:
         else:
             self._say(f"the camera does not take the office's settings: {refused}")
         return True
+
+    def _show_log(self, answer: dict[str, Any]) -> bool:
+        """Hand what the office shows of its log to the daemon, unless it had that; whether the
+        camera cosigned it."""
+        shown = answer.get("log")
+        if not isinstance(shown, dict) or shown.get("checkpoint") == self._memory.witnessed:
+            return False
+        dispute = self._daemon.show_log(shown)
+        if dispute is None:
+            self._memory.witnessed = shown.get("checkpoint")
+            return True
+        self._memory.witnessed = None
+        self._say(
+            f"the camera does not cosign the office's log ({dispute}): it has seen another one. "
+            "Tell the data protection officer (docs/transparency.md)"
+        )
+        return False
 
     def _fetch(self, offer: OfferedContent) -> bytes:
         """An offer whole, in pieces. Raises OfficeAnswerError if it is another one."""

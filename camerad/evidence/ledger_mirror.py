@@ -34,7 +34,7 @@ from camerad.container.keys import KeyRing
 from camerad.ledger import log_segments
 from camerad.ledger.entries import Entry, read_lines
 from camerad.ledger.entry_types import Damaged
-from camerad.ledger.log_segments import Checkpoint
+from camerad.ledger.log_segments import EpochCheckpoint
 from camerad.store.locations import Holding
 
 MOST_REFUSED: Final = 16
@@ -215,7 +215,7 @@ class _Mirror:
         there = self._copied(number)
         return there is not None and not self._fits(theirs, there)
 
-    def _fits(self, checkpoint: Checkpoint, there: bytes) -> bool:
+    def _fits(self, checkpoint: EpochCheckpoint, there: bytes) -> bool:
         """Whether a checkpoint may stand for all entries of the copy: it begins and ends with them,
         or they went on after the copy was made."""
         found = [line.entry for line in read_lines(there, self._keys) if line.entry is not None]
@@ -344,7 +344,7 @@ class _Mirror:
         name = self._ours.name(number)
         return None if name is None else log_segments.read_file(self._holding.ledger, name)
 
-    def _checkpoint(self, directory: str, number: int) -> Checkpoint | None:
+    def _checkpoint(self, directory: str, number: int) -> EpochCheckpoint | None:
         """The checkpoint of an epoch; None if there is none by one of the device's keys."""
         try:
             token = log_segments.read_file(directory, log_segments.checkpoint_name(number))
@@ -373,6 +373,6 @@ def _last(content: bytes) -> str:
     return jws.digest(content[:-1].rpartition(b"\n")[2])
 
 
-def _said(checkpoint: Checkpoint) -> tuple[int, int, str, str]:
+def _said(checkpoint: EpochCheckpoint) -> tuple[int, int, str, str]:
     """What a checkpoint says, whenever it was made."""
     return checkpoint.first, checkpoint.last, checkpoint.previous, checkpoint.final

@@ -32,7 +32,7 @@ from camerad.ledger.entry_types import (
     UnreadEntry,
 )
 from camerad.ledger.ledger_state import LedgerState
-from camerad.ledger.log_segments import Checkpoint
+from camerad.ledger.log_segments import EpochCheckpoint
 from camerad.ledger.recording_entries import (
     Changed,
     FoundEntry,
@@ -330,7 +330,7 @@ class _Audit:
         if self._heads.get(sequence, {sha256}) != {sha256}:
             self._damage(file, line, f"entry {sequence} is not the one that was witnessed")
 
-    def _checkpoint(self, number: int) -> Checkpoint | None:
+    def _checkpoint(self, number: int) -> EpochCheckpoint | None:
         if number not in self._shelf.checkpoints:
             return None
         name = log_segments.checkpoint_name(number)
@@ -349,13 +349,13 @@ class _Audit:
             self._damage(name, 0, "it does not follow what is before it")
         return checkpoint
 
-    def _follow_checkpoint(self, checkpoint: Checkpoint) -> None:
+    def _follow_checkpoint(self, checkpoint: EpochCheckpoint) -> None:
         head = Head(checkpoint.number, checkpoint.last, checkpoint.final)
         self._state = self._last = LedgerState(head=head)
         name = log_segments.checkpoint_name(checkpoint.number)
         self._witness(checkpoint.last, checkpoint.final, name, 0)
 
-    def _entries(self, number: int, name: str, checkpoint: Checkpoint | None) -> None:
+    def _entries(self, number: int, name: str, checkpoint: EpochCheckpoint | None) -> None:
         content = log_segments.read_file(self._directory, name)
         before, self._findings = self._findings, []
 

@@ -227,6 +227,40 @@ class EpochExpired(msgspec.Struct, frozen=True):
     last: int
 
 
+class OfficeCheckpoint(msgspec.Struct, frozen=True):
+    """The office showed a checkpoint of its log, and this camera cosigned it. origin: the log's
+    name. size, root: of its tree; the root in base64. lost: size of the checkpoint which the camera
+    had seen and the office declared lost; None if this one continues it."""
+
+    origin: str
+    size: int
+    root: str
+    lost: int | None
+
+
+class OfficeDisputed(msgspec.Struct, frozen=True):
+    """The office showed a log that does not continue what this camera has seen. why: "put_back",
+    "changed" or "other_log"; seen_size: of the checkpoint that it has seen; the rest: what it was
+    shown, as in `OfficeCheckpoint`."""
+
+    why: str
+    seen_size: int
+    origin: str
+    size: int
+    root: str
+
+
+class HistoryLost(msgspec.Struct, frozen=True):
+    """In an office's ledger: it has lost a checkpoint that a camera has seen, and what came before
+    it. origin, size, root: of the checkpoint; reason, who: what was said about it, and by whom."""
+
+    origin: str
+    size: int
+    root: str
+    reason: str
+    who: str
+
+
 class UnreadEntry(msgspec.Struct, frozen=True):
     """An entry that another version of camerad wrote and this one cannot read completely; it is
     kept unchanged. It was in an earlier epoch. Whatever can read it takes it for what it says;
@@ -276,6 +310,9 @@ KINDS: Final[dict[str, type[Fact]]] = {
     "removed_empty": recording_entries.RemovedEmpty,
     "unreadable": recording_entries.Unreadable,
     "unread": UnreadEntry,
+    "office_checkpoint": OfficeCheckpoint,
+    "office_disputed": OfficeDisputed,
+    "history_lost": HistoryLost,
     "signed": people_entries.SignedEntry,
     "viewed": people_entries.ViewedEntry,
     "downloaded": people_entries.DownloadedEntry,

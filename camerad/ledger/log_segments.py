@@ -51,7 +51,7 @@ MOST_FINDINGS: Final = 1_000
 _NAME: Final = re.compile(r"([0-9]{6,})(\.jws|\.damaged|\.checkpoint)")
 
 
-class Checkpoint(msgspec.Struct, frozen=True):
+class EpochCheckpoint(msgspec.Struct, frozen=True):
     """Remains of an expired epoch.
 
     first, last: sequence numbers of its entries. previous, final: SHA-256 of the entry before the
@@ -164,7 +164,7 @@ def make_checkpoint(key: SigningKey, closed: ClosedEpoch, boot_id: str, clock: M
     return jws.sign(
         key,
         CHECKPOINT,
-        Checkpoint(
+        EpochCheckpoint(
             closed.number,
             closed.first,
             closed.last,
@@ -176,11 +176,11 @@ def make_checkpoint(key: SigningKey, closed: ClosedEpoch, boot_id: str, clock: M
     )
 
 
-def parse_checkpoint(token: bytes, keys: KeyRing) -> Checkpoint:
+def parse_checkpoint(token: bytes, keys: KeyRing) -> EpochCheckpoint:
     """Raises JwsError unless this is a checkpoint by one of `keys`."""
     statement = jws.parse(token)
     jws.check(statement, keys)
-    return jws.decode(statement, CHECKPOINT, Checkpoint)
+    return jws.decode(statement, CHECKPOINT, EpochCheckpoint)
 
 
 class SegmentReading(msgspec.Struct):

@@ -112,7 +112,9 @@ class CheckIn(msgspec.Struct, frozen=True):
     system's, None without one. conditions: what is so now. ready: whether a press would record.
     battery: percent, None without a gauge. storage: None where it does not answer. doctor: None if
     it was not run. settings: None if no file has set it up. waiting: SHA-256 of the offers that
-    take effect at its next start. refused_offers: the last of them."""
+    take effect at its next start. refused_offers: the last of them. witnessed: the checkpoint of
+    the office's log that it cosigned last, with its signature
+    (`camerad.transparency.checkpoints`); cameras of earlier versions do not say it."""
 
     device: str
     kid: str
@@ -131,6 +133,7 @@ class CheckIn(msgspec.Struct, frozen=True):
     settings: RunningSettings | None
     waiting: tuple[str, ...]
     refused_offers: tuple[RefusedOffer, ...]
+    witnessed: str | UnsetType = UNSET
 
 
 def sign(key: SigningKey, said: CheckIn) -> bytes:

@@ -82,8 +82,8 @@ class CameraRow(msgspec.Struct, frozen=True):
     as the office knows) or "withdrawn". why_not: what keeps it. settings, update: as
     `camerad.office.server.camera_overview` has them, in one word each; update_text: why it was
     refused. serial: number of the settings that it runs by. offered_settings, offered_update: what
-    is on offer. course: see `CameraCourse`, without the shift for a role that is not one of
-    `SEES_WEARERS`.
+    is on offer. witnessed_us: as `CameraOverview` has it. course: see `CameraCourse`, without the
+    shift for a role that is not one of `SEES_WEARERS`.
     """
 
     name: str
@@ -103,6 +103,7 @@ class CameraRow(msgspec.Struct, frozen=True):
     doctor: DoctorResult | None
     course: CameraCourse
     withdrawn: Revocation | None
+    witnessed_us: int | None
 
 
 class CameraList(msgspec.Struct, frozen=True):
@@ -249,6 +250,7 @@ class CameraRoutes:
             doctor=None if said is None else said.doctor,
             course=course,
             withdrawn=one.withdrawn,
+            witnessed_us=one.witnessed_us,
         )
 
 

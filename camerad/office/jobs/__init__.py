@@ -1,7 +1,7 @@
 """Jobs of the office: retention, replicas, alerts, index, readings, each on a separate thread.
 
 Imports `base`, `container`, `evidence`, `ledger`, `office/index`, `office/replicas`,
-`office/report`, `office/server`, `office/state` and `store`.
+`office/report`, `office/server`, `office/state`, `store` and `transparency`.
 
 Begin with `office_jobs`, which lists the jobs, and composes the server with them. `periodic_job`
 runs each. `alert_watch` gathers facts, `alert_rules` decides what is to be told, `alert_message`

@@ -7,7 +7,8 @@ counts. A hold with an end is released automatically when that is over; then the
 if there had been none.
 
 What keeps a recording beyond its day is logged as a warning, once until it is something else. What
-a look found goes to the alerts and the metrics besides.
+a look found goes to the alerts and the metrics besides. Each look ends with a checkpoint of the
+office's log, which cameras cosign (`camerad.transparency.office_log`).
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from camerad.store.locations import Place, office_place
 from camerad.store.purging import Purged, Reason, ReasonKind
 from camerad.store.retention import list_expiring_flagged
 from camerad.store.store import Store
+from camerad.transparency.office_log import OfficeLog
 
 log = logging.getLogger(__name__)
 
@@ -126,6 +128,7 @@ class RetentionJob:
             for recording in store.expire_missing(self._elsewhere()):
                 log.info("deleted %s: expired", recording, extra=MessageId.DELETED.extra)
             purged = _as_the_server(store.purge_and_explain())
+            OfficeLog(store.ledger.directory).publish(store.ledger)
             if self._looked is not None:
                 try:
                     alarms = [one for one in differences if one.alarm]

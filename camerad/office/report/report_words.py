@@ -175,6 +175,7 @@ PARTS: Final = {
     "no_recipients": N_("no person named who could open recordings"),
     "unprovisioned": N_("not set up"),
     "provision_refused": N_("settings on the card refused"),
+    "office_disputed": N_("office's ledger disputed"),
     "battery_low": N_("battery low"),
     "battery_critical": N_("battery nearly empty"),
     "battery_unknown": N_("battery's gauge failed"),

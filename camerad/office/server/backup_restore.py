@@ -22,7 +22,7 @@ from camerad.base.errors import EX_CANTCREAT, CameradError
 from camerad.base.safe_read import open_plain, read_plain
 from camerad.base.storage_errors import explaining
 from camerad.container import jws
-from camerad.ledger.log_segments import Checkpoint
+from camerad.ledger.log_segments import EpochCheckpoint
 from camerad.office.state.database_settings import STATE_FILE, path_in
 from camerad.store.locations import DIRECTORY_ID, LEDGER, OFFICE
 
@@ -237,7 +237,7 @@ def _has(directory: str, there: Sequence[str], name: str, lines: bytes) -> bool:
     token = read_plain(os.path.join(directory, f"{stem}.checkpoint"), "checkpoint", jws.LONGEST)
     last = lines.splitlines()[-1]
     try:
-        left = typed_json.decode(jws.parse(token.strip()).payload, Checkpoint)
+        left = typed_json.decode(jws.parse(token.strip()).payload, EpochCheckpoint)
         at = typed_json.decode(jws.parse(last).payload, _Entry).sequence
     except (jws.JwsError, msgspec.MsgspecError):
         return False

@@ -12,16 +12,17 @@ from typing import Final
 
 import msgspec
 
-from camerad.base.clock import DAY
+from camerad.base.clock import DAY, SECOND
 from camerad.base.text import count
 from camerad.behaviour.stages import Condition
-from camerad.container.keys import Thumbprint
-from camerad.evidence.camera_register import Register
+from camerad.container.keys import PublicKey, Thumbprint
+from camerad.evidence.camera_register import Register, RegisteredCamera
 from camerad.office.server.cameras import UnregisteredError
 from camerad.office.server.check_ins import ArrivedCheckIn, CheckIns
 from camerad.office.server.offers import CameraOffer, Offers
 from camerad.office.server.revoked_cameras import Revocation, RevokedCameras
 from camerad.store.check_in import SETTINGS, UPDATE, CheckIn
+from camerad.transparency.camera_witness import cosigned_by
 
 LOW_BATTERY: Final = 50
 """Percent: with less, a camera is not handed out for a shift."""
@@ -38,6 +39,7 @@ WORDS: Final[Mapping[Condition, str]] = {
     Condition.NO_RECIPIENTS: "nobody is named who could open its recordings",
     Condition.UNPROVISIONED: "it is not set up",
     Condition.PROVISION_REFUSED: "it refused the file on its card",
+    Condition.OFFICE_DISPUTED: "it has seen another ledger of this office",
     Condition.BATTERY_LOW: "the battery is low",
     Condition.BATTERY_CRITICAL: "the battery is empty",
     Condition.BATTERY_UNKNOWN: "the battery's gauge fails",
@@ -110,7 +112,9 @@ class NotReady(msgspec.Struct, frozen=True):
 
 class CameraOverview(msgspec.Struct, frozen=True):
     """One camera. last: its last check-in, None if it was never seen. why_not: why it is not to be
-    handed out; nothing if it is ready, as far as it has said. withdrawn: None if it was not."""
+    handed out; nothing if it is ready, as far as it has said. withdrawn: None if it was not.
+    witnessed_us: when it cosigned the office's log last, microseconds since 1970 by its own clock;
+    None if it never did."""
 
     name: str
     kid: Thumbprint
@@ -119,6 +123,7 @@ class CameraOverview(msgspec.Struct, frozen=True):
     update: UpdateOverview
     why_not: tuple[NotReady, ...]
     withdrawn: Revocation | None = None
+    witnessed_us: int | None = None
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -159,8 +164,18 @@ def overview(
         if gone is not None:
             # Its earlier statements do not count any more.
             why_not = [NotReady("withdrawn", f"it was withdrawn ({gone.why}): {gone.reason}")]
-        found.append(CameraOverview(camera.name, kid, last, state, update, tuple(why_not), gone))
+        seen = None if last is None else _witnessed_us(camera, last.said)
+        found.append(
+            CameraOverview(camera.name, kid, last, state, update, tuple(why_not), gone, seen)
+        )
     return sorted(found, key=_urgency)
+
+
+def _witnessed_us(camera: RegisteredCamera, said: CheckIn) -> int | None:
+    if not isinstance(said.witnessed, str):
+        return None
+    found = cosigned_by(PublicKey.from_jwk(camera.jwk), said.witnessed)
+    return None if found is None else found.seconds * SECOND
 
 
 def _urgency(one: CameraOverview) -> tuple[bool, bool, bool, str]:

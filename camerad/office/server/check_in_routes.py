@@ -12,7 +12,9 @@ from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
+import msgspec
 from aiohttp import hdrs, web
+from msgspec import UNSET
 
 from camerad.base.clock import Clock
 from camerad.base.errors import StorageError
@@ -26,6 +28,10 @@ from camerad.office.server.offers import Offers
 from camerad.office.server.refusal_log import CALLER, CameraTurns
 from camerad.office.server.refusals import RefusedRequestError
 from camerad.store import check_in
+from camerad.store.check_in import CheckIn
+from camerad.transparency import checkpoints
+from camerad.transparency.checkpoints import Checkpoint, NoteError
+from camerad.transparency.office_log import OfficeLog
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -35,8 +41,8 @@ TYPE: Final = "application/jose"
 
 
 class CheckInRoutes:
-    """still: raises RefusedRequestError if the camera of a request was
-    withdrawn since. turns: of cameras, for what takes a thread. clock: the server's."""
+    """still: raises RefusedRequestError if the camera of a request was withdrawn since. turns: of
+    cameras, for what takes a thread. log: of the office's ledger. clock: the server's."""
 
     def __init__(
         self,
@@ -46,6 +52,7 @@ class CheckInRoutes:
         *,
         still: Callable[[web.Request], Awaitable[None]],
         turns: CameraTurns,
+        log: OfficeLog,
         clock: Clock,
     ) -> None:
         self._check_ins = check_ins
@@ -53,6 +60,7 @@ class CheckInRoutes:
         self._offers = offers
         self._still = still
         self._turns = turns
+        self._log = log
         self._clock = clock
 
     def add_to(self, router: web.UrlDispatcher) -> None:
@@ -77,7 +85,18 @@ class CheckInRoutes:
         answer: dict[str, Any] = {"time_us": self._clock.wall_us(), "lacks": lost or []}
         for offer in _unless_unread(lambda: list(self._offers.for_camera(kid, said))) or ():
             answer[offer.kind] = {"sha256": offer.sha256, "bytes": offer.length}
+        shown = _unless_unread(lambda: self._log.show(_witnessed(said)))
+        if shown is not None:
+            answer["log"] = msgspec.to_builtins(shown)
         return answer
+
+
+def _witnessed(said: CheckIn) -> Checkpoint | None:
+    """The checkpoint that a camera says it has seen; None without one."""
+    try:
+        return None if said.witnessed is UNSET else checkpoints.parse(said.witnessed).checkpoint
+    except NoteError:
+        return None
 
 
 def _unless_unread(find: Callable[[], _T]) -> _T | None:

@@ -86,6 +86,7 @@ from camerad.office.server.uploads import INCOMING, Uploads
 from camerad.office.state.database import DatabaseUnavailableError
 from camerad.office.state.office_state import OfficeState
 from camerad.store.locations import OFFICE, check_directories, office_place
+from camerad.transparency.office_log import OfficeLog
 
 log = logging.getLogger(__name__)
 
@@ -276,6 +277,7 @@ class Vault:
             offers,
             still=guard.check_not_revoked,
             turns=turns,
+            log=OfficeLog(office_place(directory).ledger),
             clock=self._clock,
         ).add_to(app.router)
         self._ledgers = LedgerRoutes(

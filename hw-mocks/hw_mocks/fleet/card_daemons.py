@@ -147,6 +147,10 @@ class CardDaemon:
         """The same."""
         return Metrics(0).dump()
 
+    def disputes(self, *, holds: bool) -> None:
+        """Whether it disputes what its office shows."""
+        self.wrong = (Condition.OFFICE_DISPUTED,) if holds else ()
+
     def ask(self, work: Callable[[Store, SigningKey], _T]) -> Awaitable[_T]:
         """Have `work` done with the store and the card's key, on the store's thread."""
 

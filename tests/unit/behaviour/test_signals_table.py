@@ -123,6 +123,7 @@ def test_p3_red_is_steady_exactly_while_footage_is_made_whatever_is_the_matter()
         ((Condition.LIGHT_DOWN,), BLINK),
         ((Condition.HOT,), BLINK),
         ((Condition.PROVISION_REFUSED,), BLINK),
+        ((Condition.OFFICE_DISPUTED,), BLINK),
         ((Condition.DOCKED,), FLASH),
         ((Condition.DOCKED, Condition.STORAGE_LOW), BLINK),
     ],
@@ -131,15 +132,15 @@ def test_green_asks_for_attention(conditions: tuple[Condition, ...], green: Patt
     assert look(Stage.IDLE, *conditions) == Indication(green, OFF, OFF)
 
 
-def test_every_condition_reaches_the_officer_by_light_and_all_but_two_by_rhythm() -> None:
+def test_every_condition_reaches_the_officer_by_light_and_all_but_three_by_rhythm() -> None:
     silent = set()
     for condition in Condition:
         assert look(Stage.IDLE, condition) != look(Stage.IDLE)
         _, effects = stages.step(IDLE, stages.Raised(0, condition), MUTABLE)
         if not any(isinstance(one, Cue) for one in effects):
             silent.add(condition)
-    # Whoever docks a camera sees it, and whoever put a file there finds a report beside it.
-    assert silent == {Condition.DOCKED, Condition.PROVISION_REFUSED}
+    # Docking is seen, a refused file has a report beside it, and a dispute is the office's.
+    assert silent == {Condition.DOCKED, Condition.PROVISION_REFUSED, Condition.OFFICE_DISPUTED}
 
 
 @pytest.mark.parametrize("condition", sorted(set(Condition) - {Condition.DOCKED}, key=str))

@@ -52,6 +52,9 @@ class Daemon:
             "shift": {"wearer": "4711"},
         }
 
+    def disputes(self, *, holds: bool) -> None:
+        """Not asked here."""
+
     def counters(self) -> dict[str, Any]:
         metrics = Metrics(0)
         metrics.advance_to(5 * SECOND)

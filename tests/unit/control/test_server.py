@@ -372,6 +372,7 @@ REQUESTS = {
         ("POST", "/dock/progress"),
         ("POST", "/dock/check-in"),
         ("POST", "/dock/settings"),
+        ("POST", "/dock/log"),
     ],
     "configure": [
         ("GET", "/health"),

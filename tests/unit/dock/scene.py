@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from authority import Authority, authority
@@ -39,6 +40,8 @@ class Daemon:
     check_ins: int = 0
     offered: list[bytes] = field(default_factory=list)
     refuses: str | None = None
+    shown: list[dict[str, Any]] = field(default_factory=list)
+    disputes: str | None = None
 
     def to_hand_over(self, also: Collection[str] = ()) -> list[ToHandOver]:
         return [one for one in self.recordings if one.id not in self.acknowledged or one.id in also]
@@ -50,6 +53,10 @@ class Daemon:
     def offer_settings(self, offer: bytes) -> str | None:
         self.offered.append(offer)
         return self.refuses
+
+    def show_log(self, log: dict[str, Any]) -> str | None:
+        self.shown.append(log)
+        return self.disputes
 
     def accept(self, token: bytes) -> list[str]:
         finals = {one.id: one.final for one in self.recordings}

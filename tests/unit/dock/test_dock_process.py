@@ -95,6 +95,9 @@ class Camera:
     async def hear(self, word: HandoverProgress) -> None:
         self.words.append(word)
 
+    def disputes(self, *, holds: bool) -> None:
+        """Not asked here."""
+
     def counters(self) -> dict[str, Any]:
         return Metrics(0).dump()
 

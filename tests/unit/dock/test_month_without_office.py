@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import pytest
 from check_in_helpers import token
@@ -64,6 +65,9 @@ class Daemon:
         self.check_ins += 1
         head, kid = self.store.ledger.head, self.key.public.thumbprint
         return token(self.check_ins, head=head, key=self.key, kid=kid, device=NAME)
+
+    def show_log(self, log: dict[str, Any]) -> str | None:
+        return None
 
     def offer_settings(self, offer: bytes) -> str | None:
         raise AssertionError("nothing is on offer")

@@ -126,7 +126,7 @@ def test_a_damaged_checkpoint_is_found(book: Book) -> None:
 def test_a_checkpoint_that_does_not_fit_its_neighbours_is_found(book: Book) -> None:
     path = book.path / "000002.checkpoint"
     checkpoint = log_segments.parse_checkpoint(path.read_bytes(), KEYS)
-    other = log_segments.Checkpoint(
+    other = log_segments.EpochCheckpoint(
         **{name: getattr(checkpoint, name) for name in checkpoint.__struct_fields__}
         | {"previous": "0" * 64}
     )
@@ -138,7 +138,7 @@ def test_a_checkpoint_and_its_epoch_may_both_be_there_and_must_agree(book: Book)
     for final in (None, "0" * 64):
         entry = book.entries(3)[-1]
         first = book.entries(3)[0]
-        checkpoint = log_segments.Checkpoint(
+        checkpoint = log_segments.EpochCheckpoint(
             3,
             first.sequence,
             entry.sequence,

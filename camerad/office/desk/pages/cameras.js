@@ -37,6 +37,7 @@ const say = sayFrom({
   why_no_recipients: N_("No person is named who could open its recordings. Offer it settings."),
   why_unprovisioned: N_("It is not set up."),
   why_provision_refused: N_("It refused the file on its card."),
+  why_office_disputed: N_("It has seen another ledger of this office. Tell the data protection officer."),
   why_battery_low: N_("The battery is low. Leave it in the dock."),
   why_battery_critical: N_("The battery is empty. Leave it in the dock."),
   why_battery_unknown: N_("The battery's gauge fails. To the workshop."),
@@ -64,7 +65,7 @@ const TAGS = { needs: "missing", ready: "good", away: "away", withdrawn: "missin
 const WHYS = ["lost", "stolen", "broken", "other"];
 const KNOWN = [
   "storage_low", "storage_full", "storage_failed", "storage_stalled", "storage_read_only", "ledger_failed", "no_recipients",
-  "unprovisioned", "provision_refused", "battery_low", "battery_critical", "battery_unknown", "hot", "clock_untrusted", "camera_down",
+  "unprovisioned", "provision_refused", "office_disputed", "battery_low", "battery_critical", "battery_unknown", "hot", "clock_untrusted", "camera_down",
   "camera_covered", "display_down", "light_down", "microphone_down", "never_seen", "silent", "no_press", "percent", "left",
 ];
 /** What is otherwise as soon as a camera is elsewhere. */
@@ -119,7 +120,7 @@ function draw(rows, may) {
 function columns(one, may) {
   const known = one.seen_us !== null;
   return [
-    ["in_dock", dockWords(one, may.now)],
+    ["in_dock", [dockWords(one, may.now), witnessWords(one, may.now)]],
     ["battery", !known ? gettext("not known yet") : one.battery === null ? gettext("It has no gauge") : `${one.battery} %`],
     ["left", known ? String(one.left) : gettext("not known yet")],
     ["version", [make("span", {}, one.version ?? gettext("not known yet")), updateWords(one)]],
@@ -205,6 +206,11 @@ function settingsWords(one) {
   if (["current", "unknown"].includes(one.settings) && one.offered_settings === null) return null;
   const number = one.offered_settings?.serial ?? "?";
   return make("small", {}, say(one.offered_settings === null ? `settings_${one.settings}` : `settings_offer_${one.settings}`, { number }));
+}
+
+function witnessWords(one, now) {
+  if (one.witnessed_us === null) return null;
+  return make("small", {}, gettext("Witnessed the office's ledger {age}", { age: age(one.witnessed_us, now) }));
 }
 
 function doctorWords(one, known) {

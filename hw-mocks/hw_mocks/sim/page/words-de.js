@@ -256,6 +256,7 @@ export const DE = {
     display_hang: "hängt im Treiber",
     display_crash: "Displayprozess abstürzen lassen",
     display_kill: "Displayprozess töten",
+    office_disputed: "Protokoll der Dienststelle strittig",
     battery_low: "Akku ist schwach",
     battery_critical: "Akku ist fast leer",
     battery_unknown: "Messchip des Akkus fällt aus",

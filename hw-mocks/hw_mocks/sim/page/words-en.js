@@ -255,6 +255,7 @@ export const EN = {
     display_hang: "hangs in its driver",
     display_crash: "crash the display process",
     display_kill: "kill the display process",
+    office_disputed: "office's ledger disputed",
     battery_low: "battery is low",
     battery_critical: "battery is nearly empty",
     battery_unknown: "battery's gauge fails",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from check_in_helpers import said
@@ -81,6 +82,9 @@ class Daemon:
         with self.camera.open() as store:
             present = PresentState("cam-1", KID, STATUS, Metrics(0).dump())
             return check_in.sign(KEY, make_check_in(store, present, self.offers))
+
+    def show_log(self, log: dict[str, Any]) -> str | None:
+        return None
 
     def offer_settings(self, offer: bytes) -> str | None:
         refused = self.offers.take(offer, KID)

@@ -225,7 +225,7 @@ def killed_after(way: UpdateWay, count: int) -> bool:
         durable_files.write = torn  # type: ignore[assignment]
         way.dock()
         os._exit(0)
-    way.camera.clock.advance(1)  # of which the check-in in there was
+    way.camera.clock.advance(2)  # of which the check-ins in there were
     _, status = os.waitpid(child, 0)
     return os.WIFSIGNALED(status)
 

@@ -1,0 +1,129 @@
+"""Compares an office's log with its ledger, and both with what cameras have seen of them.
+
+Signatures are not checked here: the audit of each ledger does that (`camerad.ledger.audit`). Who
+could have changed the office's ledger and log together has the cameras' ledgers against him; so an
+auditor brings those that came from the cameras themselves.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+
+from camerad.base.errors import StorageError
+from camerad.base.text import count
+from camerad.container import jws
+from camerad.container.severity import Severity
+from camerad.ledger import log_segments
+from camerad.ledger.entries import LEDGER, parse_carried
+from camerad.ledger.entry_types import Damaged, Fact, HistoryLost, OfficeCheckpoint, OfficeDisputed
+from camerad.ledger.ledger_lines import read_tokens
+from camerad.transparency import checkpoints, merkle
+from camerad.transparency.checkpoints import Checkpoint
+from camerad.transparency.office_log import OfficeLog, leaf_of
+from camerad.transparency.tree_files import TreeFiles
+
+Finding = tuple[Severity, str]
+_Seen = OfficeCheckpoint | OfficeDisputed
+_Name = tuple[str, int, str]
+"""Origin, size and root of a checkpoint."""
+
+
+def check_log(office: str, cameras: Iterable[str]) -> Iterator[Finding]:
+    """What does not fit together. office: directory of the office's ledger. cameras: directories of
+    their ledgers. Raises StorageError."""
+    log = OfficeLog(office)
+    known = log.read()
+    seen = {one: _seen_in(one) for one in cameras}
+    if known is None:
+        if any(seen.values()):
+            yield Severity.DAMAGE, f"{log.directory}: cameras have seen a log here, and it is gone"
+        return
+    now, tree = known[1].checkpoint, TreeFiles(log.directory)
+    if merkle.root(tree.complete, now.size) != now.root:
+        yield Severity.DAMAGE, f"{log.directory}: its hashes are not those that the log has signed"
+        return
+    yield from _against_ledger(office, tree, now)
+    declared = [facts for facts in _facts_in(office) if isinstance(facts, HistoryLost)]
+    lost = {(one.origin, one.size, one.root) for one in declared}
+    for ledger, facts in seen.items():
+        yield from _against_camera(ledger, facts, tree, now, lost)
+
+
+def _against_ledger(office: str, tree: TreeFiles, now: Checkpoint) -> Iterator[Finding]:
+    """About entries that came or went behind the log's back."""
+    before, missing, late, told = None, 0, 0, False
+    for token in _tokens_in(office):
+        entry = parse_carried(token.decode("ascii", "replace"))
+        told = told or (entry is not None and isinstance(entry.facts, Damaged))
+        at = tree.find(leaf_of(token))
+        if at is None or at >= now.size:
+            late += 1
+            continue
+        if late:
+            text = f"{count(late, 'entry is', 'entries are')} in the ledger and not in the log"
+            yield Severity.DAMAGE, f"{office}: {text}: written later than what follows"
+            late = 0
+        if before is not None and at != before + 1:
+            missing += abs(at - before - 1)
+        before = at
+    missing += now.size if before is None else now.size - 1 - before
+    if missing:
+        text = f"{count(missing, 'entry is', 'entries are')} in the log and not in the ledger"
+        severity = Severity.NOTE if told else Severity.DAMAGE
+        yield severity, f"{office}: {text}" + (", which says that it was damaged" if told else "")
+
+
+def _against_camera(
+    ledger: str, seen: list[_Seen], tree: TreeFiles, now: Checkpoint, lost: set[_Name]
+) -> Iterator[Finding]:
+    """About what a camera says that it was shown, in the order in which it was."""
+    wrong: list[str] = []
+    declared = False
+    for one in seen:
+        if isinstance(one, OfficeDisputed):
+            wrong.append(f"it disputes what the office showed ({one.why}, {one.size} entries)")
+            continue
+        if one.lost is not None and declared:
+            # The office said so, in its own ledger.
+            yield Severity.NOTE, f"{ledger}: the office declared lost what this camera has seen"
+            wrong.clear()
+        declared = (one.origin, one.size, one.root) in lost
+        if one.origin != now.origin or one.size > now.size:
+            wrong.append(f"it has seen a log of {one.size} entries that is not here")
+        elif checkpoints.encode(merkle.root(tree.complete, one.size)) != one.root:
+            wrong.append(f"it has seen another history of {one.size} entries")
+    if wrong:
+        others = f", and {count(len(wrong) - 1, 'more', 'more')}" if len(wrong) > 1 else ""
+        yield Severity.DAMAGE, f"{ledger}: by this camera's ledger {wrong[0]}{others}"
+
+
+def _seen_in(ledger: str) -> list[_Seen]:
+    """What a camera's ledger says of its office's log."""
+    found = _facts_in(ledger)
+    return [one for one in found if isinstance(one, OfficeCheckpoint | OfficeDisputed)]
+
+
+def _facts_in(ledger: str) -> Iterator[Fact | None]:
+    for token in _tokens_in(ledger):
+        entry = parse_carried(token.decode("ascii", "replace"))
+        yield None if entry is None else entry.facts
+
+
+def _tokens_in(ledger: str) -> Iterator[bytes]:
+    """The tokens of a ledger's entries, in their order. What cannot be read ends them: the audit of
+    that ledger names it."""
+    with contextlib.suppress(StorageError):
+        files = log_segments.list_files(ledger)
+        for number in sorted(files.numbers):
+            name = files.name(number)
+            for token in () if name is None else read_tokens(ledger, name):
+                if _is_entry(token):
+                    yield token
+
+
+def _is_entry(token: bytes) -> bool:
+    try:
+        return jws.parse(token).kind == LEDGER
+    except jws.JwsError:
+        return False

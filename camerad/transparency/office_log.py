@@ -1,0 +1,228 @@
+"""The transparency log over an office's ledger: no entry goes, and none comes in between, unseen.
+
+Leaf number *i* is the SHA-256 of the token of the *i*-th entry, in the order of the ledger. Entries
+expire by law; their hashes stay, in ``log/`` beside the ledger (`tree_files`), with the newest
+checkpoint that the log has signed, and the key by which it signs. That key is never replaced, also
+where the office's own is: the log is named after it.
+
+`OfficeLog.publish` is called with the ledger open, so by one process at a time. Its order is: the
+ledger is on the storage, then the hashes of its new entries, then the checkpoint, and only then
+anybody is shown it. After a loss of power at any instant the log goes on from the checkpoint: no
+two checkpoints of one size are ever signed.
+
+An entry that is lost with a part of the ledger stays in the tree. If the whole log was put back to
+a backup, cameras have seen a longer one and refuse what they are shown, until the office declares
+in its ledger (`camerad.ledger.entry_types.HistoryLost`) which checkpoint it lost.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import msgspec
+
+from camerad.base import durable_files, file_status
+from camerad.base.errors import StorageError
+from camerad.base.safe_read import read_plain
+from camerad.container import jws
+from camerad.container.keys import SigningKey
+from camerad.ledger import log_segments
+from camerad.ledger.entries import Entry, parse_carried, read_lines
+from camerad.ledger.entry_types import HistoryLost
+from camerad.ledger.ledger import Ledger
+from camerad.transparency import checkpoints, merkle
+from camerad.transparency.checkpoints import LOG, Checkpoint, NoteError, NoteKey, SignedCheckpoint
+from camerad.transparency.tree_files import TreeFiles
+
+DIRECTORY: Final = "log"
+"""Beside the ledger."""
+_KEY: Final = "key.pem"
+_KEY_MODE: Final = 0o600
+_CHECKPOINT: Final = "checkpoint"
+_LOSSES: Final = "losses"
+
+
+class DeclaredLoss(msgspec.Struct, frozen=True):
+    """An entry by which the office declares that it lost what the witness has seen. entry: its
+    token. index, proof: that it is in the tree, in base64."""
+
+    entry: str
+    index: int
+    proof: tuple[str, ...]
+
+
+class ShownLog(msgspec.Struct, frozen=True):
+    """What a witness is shown. key: of the log, as a vkey. checkpoint: with the log's signature.
+    proof: consistency with the one that the witness has seen, in base64."""
+
+    key: str
+    checkpoint: str
+    proof: tuple[str, ...]
+    loss: DeclaredLoss | None = None
+
+
+def leaf_of(token: bytes) -> bytes:
+    """The hash of the leaf of an entry with this token."""
+    return merkle.leaf_hash(bytes.fromhex(jws.digest(token)))
+
+
+class OfficeLog:
+    """ledger: the directory of the office's ledger. directory: the log's own. All of it raises
+    StorageError."""
+
+    def __init__(self, ledger: str) -> None:
+        self.directory: Final = os.path.join(os.path.dirname(ledger), DIRECTORY)
+        self._tree = TreeFiles(self.directory)
+
+    def read(self) -> tuple[NoteKey, SignedCheckpoint] | None:
+        """The log's key, and its newest checkpoint; None if there is none yet."""
+        path = self._path(_CHECKPOINT)
+        if not file_status.exists(path):
+            return None
+        own = _named(self._read_key())
+        try:
+            note = checkpoints.parse(read_plain(path, "checkpoint").decode())
+            if own.find(note) is None:
+                raise NoteError("it is not signed by the log's key beside it")
+        except ValueError as error:
+            raise StorageError(
+                f"{path}: this is no checkpoint of the office's log ({error}); put the directory "
+                "back from its backup"
+            ) from error
+        return own, note
+
+    def publish(self, ledger: Ledger) -> SignedCheckpoint:
+        """Sign a checkpoint over all entries that the ledger has now; the last one, if none is
+        new."""
+        known = self.read()
+        self._tree.cut(0 if known is None else known[1].checkpoint.size)
+        new, losses = self._read_new(ledger)
+        if known is not None and not new:
+            return known[1]
+        self._tree.append(new)
+        self._keep_losses(losses)
+        key, size = self._read_key(), self._tree.size
+        checkpoint = Checkpoint(_named(key).name, size, merkle.root(self._tree.complete, size))
+        note = checkpoints.sign(key, checkpoint)
+        durable_files.publish(self._path(_CHECKPOINT), str(note).encode())
+        return note
+
+    def show(self, seen: Checkpoint | None) -> ShownLog | None:
+        """What a witness is shown that has seen a checkpoint, or none; None before the first one is
+        published. Where no proof leads on from what was seen, none is in it."""
+        known = self.read()
+        if known is None:
+            return None
+        own, note = known
+        now = note.checkpoint
+        old = 0 if seen is None or seen.origin != now.origin else min(seen.size, now.size)
+        proof = merkle.consistency_proof(self._tree.complete, old, now.size)
+        loss = None if seen is None else self._find_loss(seen, now.size)
+        return ShownLog(str(own), str(note), _encoded(proof), loss)
+
+    def continues(self, seen: Checkpoint) -> bool:
+        """Whether this log has this checkpoint as its beginning."""
+        known = self.read()
+        if known is None or seen.origin != known[0].name or seen.size > known[1].checkpoint.size:
+            return False
+        return merkle.root(self._tree.complete, seen.size) == seen.root
+
+    def find(self, token: bytes) -> int | None:
+        """The number of an entry's leaf below the newest checkpoint; None if it has none yet."""
+        known, index = self.read(), self._tree.find(leaf_of(token))
+        if known is None or index is None or index >= known[1].checkpoint.size:
+            return None
+        return index
+
+    def _find_loss(self, seen: Checkpoint, size: int) -> DeclaredLoss | None:
+        """The declaration that this checkpoint is lost, below the newest checkpoint."""
+        for token in self._read_losses():
+            facts = _facts_in(token)
+            index = self._tree.find(leaf_of(token))
+            if facts is not None and names(facts, seen) and index is not None and index < size:
+                proof = merkle.inclusion_proof(self._tree.complete, index, size)
+                return DeclaredLoss(token.decode(), index, _encoded(proof))
+        return None
+
+    def _read_new(self, ledger: Ledger) -> tuple[list[bytes], list[bytes]]:
+        """The leaves of entries that the log does not have yet, in their order, and the tokens of
+        those that declare a loss."""
+        last = self._tree.last()
+        leaves: list[bytes] = []
+        losses: list[bytes] = []
+        for epoch in _epochs_backwards(ledger):
+            losses = [one.token for one in epoch if isinstance(one.facts, HistoryLost)] + losses
+            found = [leaf_of(one.token) for one in epoch]
+            if last in found:
+                return found[found.index(last) + 1 :] + leaves, losses
+            leaves = found + leaves
+        if last is None:
+            return leaves, losses
+        # A part of the ledger is lost, with the last entry that the log has.
+        known = (
+            at for at in reversed(range(len(leaves))) if self._tree.find(leaves[at]) is not None
+        )
+        return leaves[next(known, -1) + 1 :], losses
+
+    def _keep_losses(self, found: Sequence[bytes]) -> None:
+        known = self._read_losses()
+        if missing := [one for one in found if one not in known]:
+            content = b"".join(one + b"\n" for one in [*known, *missing])
+            durable_files.publish(self._path(_LOSSES), content)
+
+    def _read_losses(self) -> list[bytes]:
+        path = self._path(_LOSSES)
+        if not file_status.exists(path):
+            return []
+        return read_plain(path, "declared losses").splitlines()
+
+    def _read_key(self) -> SigningKey:
+        """The log's key, which is made with its first checkpoint."""
+        path = self._path(_KEY)
+        if not file_status.exists(path) and not file_status.exists(self._path(_CHECKPOINT)):
+            key = SigningKey.generate()
+            durable_files.publish_new(path, key.pem, mode=_KEY_MODE)
+            return key
+        try:
+            return SigningKey.from_pem(read_plain(path, "log's key"))
+        except ValueError as error:
+            raise StorageError(f"{path}: {error}; put it back from the backup") from error
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self.directory, name)
+
+
+def _named(key: SigningKey) -> NoteKey:
+    """The log's public key, with the log's name: its origin."""
+    return NoteKey(f"camerad/office/{key.public.thumbprint}", LOG, key.public)
+
+
+def names(facts: HistoryLost, checkpoint: Checkpoint) -> bool:
+    """Whether a declaration is about this very checkpoint."""
+    root = checkpoints.encode(checkpoint.root)
+    return (facts.origin, facts.size, facts.root) == (checkpoint.origin, checkpoint.size, root)
+
+
+def _facts_in(token: bytes) -> HistoryLost | None:
+    """What a declaration says; its signature is the witness's to check."""
+    entry = parse_carried(token.decode("ascii", "replace"))
+    facts = None if entry is None else entry.facts
+    return facts if isinstance(facts, HistoryLost) else None
+
+
+def _epochs_backwards(ledger: Ledger) -> Iterator[list[Entry]]:
+    """The entries of each epoch that is there, the newest epoch first."""
+    files = log_segments.list_files(ledger.directory)
+    for number in sorted(files.numbers, reverse=True):
+        name = files.name(number)
+        if name is not None:
+            durable_files.sync_path(os.path.join(ledger.directory, name))
+            content = log_segments.read_file(ledger.directory, name)
+            lines = read_lines(content, ledger.keys)
+            yield [one.entry for one in lines if one.entry is not None]
+
+
+def _encoded(hashes: Sequence[bytes]) -> tuple[str, ...]:
+    return tuple(checkpoints.encode(one) for one in hashes)

@@ -1,0 +1,341 @@
+"""An office publishes its log, and its camera witnesses it: every act of a dishonest office is
+disputed, and none of an honest one, whatever became of power, card, ledger and backup."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+from ledger_helpers import Book
+
+from camerad.base.errors import StorageError
+from camerad.container.keys import SigningKey
+from camerad.container.severity import Severity
+from camerad.ledger import log_segments
+from camerad.ledger.entry_types import OfficeCheckpoint, OfficeDisputed
+from camerad.transparency import checkpoints
+from camerad.transparency.camera_witness import CameraWitness, Dispute, witness_name
+from camerad.transparency.checkpoints import WITNESS, Checkpoint, NoteError, NoteKey
+from camerad.transparency.log_check import check_log
+from camerad.transparency.office_log import OfficeLog, ShownLog
+
+CAMERA = SigningKey.generate()
+
+
+class Scene:
+    """An office and one of its cameras."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.office = Book(root / "office" / "ledger")
+        self.camera = Book(root / "camera" / "ledger")
+        self.written = 0
+
+    @property
+    def log(self) -> OfficeLog:
+        return OfficeLog(str(self.office.path))
+
+    @property
+    def witness(self) -> CameraWitness:
+        state = str(self.root / "camera")
+        return CameraWitness(state, self.office.key.public, self.camera.ledger, CAMERA)
+
+    def work(self, count: int = 3) -> None:
+        """The office's ledger grows, and its log is published."""
+        for _ in range(count):
+            self.written += 1
+            self.office.opened(f"20261124T153000Z-000001-{self.written:08x}")
+        self.log.publish(self.office.ledger)
+
+    @property
+    def seen(self) -> Checkpoint | None:
+        found = self.witness.read()
+        return None if found is None else checkpoints.parse(found.note).checkpoint
+
+    def show(self) -> ShownLog:
+        shown = self.log.show(self.seen)
+        assert shown is not None
+        return msgspec.convert(msgspec.to_builtins(shown), ShownLog)
+
+    def check_in(self) -> Dispute | None:
+        return self.witness.see(self.show())
+
+    def save(self) -> Path:
+        self.office.ledger.close()
+        shutil.copytree(self.root / "office", self.root / "backup")
+        self.office.open()
+        return self.root / "backup"
+
+    def put_back(self) -> None:
+        self.office.ledger.close()
+        shutil.rmtree(self.root / "office")
+        shutil.copytree(self.root / "backup", self.root / "office")
+        self.office.open()
+
+    def declare(self) -> None:
+        seen = self.seen
+        assert seen is not None
+        self.office.ledger.append(
+            "history_lost",
+            origin=seen.origin,
+            size=seen.size,
+            root=checkpoints.encode(seen.root),
+            reason="restored from the backup of yesterday",
+            who="Admin",
+        )
+        self.work(1)
+
+    def kinds(self) -> list[str]:
+        return [one for one in self.camera.kinds() if one.startswith("office")]
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return Scene(tmp_path)
+
+
+def test_a_camera_cosigns_what_continues_and_its_ledger_says_so(scene: Scene) -> None:
+    for count in (1, 1, 300, 2):
+        scene.work(count)
+        assert scene.check_in() is None
+        assert scene.check_in() is None  # nothing new: nothing written
+    assert scene.kinds() == ["office_checkpoint"] * 4
+    remembered = scene.witness.read()
+    assert remembered is not None
+    note = checkpoints.parse(remembered.note)
+    by_camera = NoteKey(witness_name(CAMERA.public), WITNESS, CAMERA.public)
+    assert by_camera.find(note) is not None and len(note.lines) == 2
+    last = scene.camera.entries()[-1].facts
+    root = checkpoints.encode(note.checkpoint.root)
+    assert last == OfficeCheckpoint(note.checkpoint.origin, note.checkpoint.size, root, None)
+    # Each entry is a leaf, in order.
+    tokens = [one.token for one in scene.office.entries()]
+    assert [scene.log.find(one) for one in tokens] == list(range(len(tokens)))
+
+
+def rewrite(scene: Scene) -> None:
+    """Another entry in the place of the last: ledger and log made anew, with the same keys."""
+    key = (scene.root / "office" / "log" / "key.pem").read_bytes()
+    scene.office.ledger.close()
+    shutil.rmtree(scene.root / "office")
+    (scene.root / "office" / "log").mkdir(parents=True)
+    (scene.root / "office" / "log" / "key.pem").write_bytes(key)
+    scene.office.open()
+    scene.work(40)
+
+
+def other_log(scene: Scene) -> None:
+    shutil.rmtree(scene.root / "office" / "log")
+    scene.work()
+
+
+def put_back(scene: Scene) -> None:
+    scene.put_back()
+
+
+def put_back_and_went_on(scene: Scene) -> None:
+    scene.put_back()
+    scene.work(20)
+
+
+ACTS: dict[Callable[[Scene], None], Dispute] = {
+    put_back: Dispute.PUT_BACK,
+    put_back_and_went_on: Dispute.CHANGED,
+    rewrite: Dispute.CHANGED,
+    other_log: Dispute.OTHER_LOG,
+}
+
+
+@pytest.mark.parametrize(("act", "dispute"), ACTS.items())
+def test_a_changed_history_is_disputed_until_it_is_declared(
+    scene: Scene, act: Callable[[Scene], None], dispute: Dispute
+) -> None:
+    scene.work()
+    scene.save()
+    scene.work(10)
+    assert scene.check_in() is None
+    seen = scene.seen
+    act(scene)
+    assert scene.check_in() is dispute
+    assert scene.check_in() is dispute
+    assert scene.seen == seen
+    assert scene.kinds() == ["office_checkpoint", "office_disputed"]
+    said = scene.camera.entries()[-1].facts
+    assert isinstance(said, OfficeDisputed) and said.why == dispute
+    evidence = scene.witness.read()
+    assert evidence is not None and evidence.shown is not None
+    # By another checkpoint's declaration nothing is lost.
+    scene.office.ledger.append(
+        "history_lost", origin=said.origin, size=3, root="AA==", reason="r", who="w"
+    )
+    scene.work(1)
+    assert scene.check_in() is not None
+    scene.declare()
+    assert scene.check_in() is None
+    last = scene.camera.entries()[-1].facts
+    assert isinstance(last, OfficeCheckpoint) and seen is not None and last.lost == seen.size
+    scene.work()
+    assert scene.check_in() is None
+
+
+def test_a_dispute_ends_when_the_office_shows_what_the_camera_knows(scene: Scene) -> None:
+    """As after the restoration of the wrong backup, and then of the right one."""
+    scene.work()
+    shutil.copytree(scene.root / "office", scene.root / "right")
+    scene.save()
+    scene.work()
+    scene.check_in()
+    right = scene.root / "now"
+    scene.office.ledger.close()
+    shutil.copytree(scene.root / "office", right)
+    scene.put_back()
+    assert scene.check_in() is Dispute.PUT_BACK
+    scene.office.ledger.close()
+    shutil.rmtree(scene.root / "office")
+    shutil.copytree(right, scene.root / "office")
+    scene.office.open()
+    assert scene.check_in() is None
+    assert scene.kinds() == ["office_checkpoint", "office_disputed", "office_checkpoint"]
+
+
+def unsigned(shown: ShownLog) -> ShownLog:
+    size = checkpoints.parse(shown.checkpoint).checkpoint.size
+    return msgspec.structs.replace(
+        shown, checkpoint=shown.checkpoint.replace(f"\n{size}\n", f"\n{size + 1}\n")
+    )
+
+
+def another_key(shown: ShownLog) -> ShownLog:
+    name = checkpoints.parse(shown.checkpoint).checkpoint.origin
+    other = NoteKey(name, checkpoints.LOG, SigningKey.generate().public)
+    return msgspec.structs.replace(shown, key=str(other))
+
+
+def no_text(shown: ShownLog) -> ShownLog:
+    return msgspec.structs.replace(shown, checkpoint="")
+
+
+def no_hash(shown: ShownLog) -> ShownLog:
+    return msgspec.structs.replace(shown, proof=("x",))
+
+
+@pytest.mark.parametrize("forge", [unsigned, another_key, no_text, no_hash])
+def test_what_no_log_signed_accuses_nobody(
+    scene: Scene, forge: Callable[[ShownLog], ShownLog]
+) -> None:
+    """It may come from anybody: it is refused, and neither remembered nor disputed."""
+    scene.work()
+    scene.check_in()
+    scene.work()
+    with pytest.raises(NoteError):
+        scene.witness.see(forge(scene.show()))
+    assert scene.kinds() == ["office_checkpoint"]
+    assert scene.check_in() is None
+
+
+def test_a_ledger_that_lost_entries_is_no_other_history(scene: Scene) -> None:
+    """Its leaves stay; what was written since follows them."""
+    scene.work()
+    scene.check_in()
+    path = scene.office.file()
+    scene.office.ledger.close()
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:-2]) + b"x" * 300 + b"\n" + b"".join(lines[:1]))
+    scene.office.open()
+    scene.work()
+    assert scene.check_in() is None
+
+
+def test_expired_epochs_leave_their_hashes(scene: Scene) -> None:
+    scene.work(20)
+    scene.check_in()
+    scene.office.ledger.rotate()
+    scene.work()
+    scene.office.ledger.rotate()
+    (scene.office.path / log_segments.epoch_name(1)).unlink()
+    scene.work()
+    assert scene.check_in() is None
+
+
+def test_a_damaged_log_says_so_and_signs_nothing(scene: Scene) -> None:
+    scene.work()
+    path = scene.root / "office" / "log" / "hashes-0"
+    path.write_bytes(path.read_bytes()[:-32])
+    with pytest.raises(StorageError, match="hashes of the office's log are missing"):
+        scene.work()
+    scene.office.ledger.close()
+
+
+# ------------------------------------------------------------------ the auditor
+
+
+def found(scene: Scene) -> list[str]:
+    """What is damage by log, ledger and the camera's ledger."""
+    return [
+        text
+        for severity, text in check_log(str(scene.office.path), [str(scene.camera.path)])
+        if severity is Severity.DAMAGE
+    ]
+
+
+def drop_last(scene: Scene) -> None:
+    """The last entry that the log has is taken away, with one behind it."""
+    scene.office.file().write_bytes(b"".join(scene.office.lines()[:-2]))
+
+
+def put_in(scene: Scene) -> None:
+    """An entry is made up and put between two others, signed by the office's key."""
+    lines = scene.office.lines()
+    other = Book(scene.root / "other" / "ledger")
+    for _ in range(5):
+        other.opened("20261124T153000Z-000001-ffffffff")
+    made_up = other.lines()[-1]
+    other.ledger.close()
+    scene.office.file().write_bytes(b"".join([*lines[:-2], made_up, *lines[-2:]]))
+
+
+def drop_log(scene: Scene) -> None:
+    shutil.rmtree(scene.root / "office" / "log")
+
+
+def change_hash(scene: Scene) -> None:
+    path = scene.root / "office" / "log" / "hashes-0"
+    path.write_bytes(bytes(32) + path.read_bytes()[32:])
+
+
+@pytest.mark.parametrize(
+    ("act", "text"),
+    [
+        (drop_last, "1 entry is in the log and not in the ledger"),
+        (put_in, "1 entry is in the ledger and not in the log"),
+        (drop_log, "cameras have seen a log here, and it is gone"),
+        (change_hash, "its hashes are not those that the log has signed"),
+        (put_back, "it has seen a log of 16 entries that is not here"),
+        (put_back_and_went_on, "it has seen another history of 16 entries"),
+        (rewrite, "it has seen another history of 16 entries"),
+        (other_log, "it has seen a log of 16 entries that is not here"),
+    ],
+)
+def test_an_auditor_with_a_cameras_ledger_names_each_act(
+    scene: Scene, act: Callable[[Scene], None], text: str
+) -> None:
+    scene.work()
+    scene.save()
+    scene.work(10)
+    scene.check_in()
+    assert found(scene) == []
+    scene.office.opened("20261124T153000Z-000001-00ffffff")  # not published yet
+    assert found(scene) == []
+    act(scene)
+    (said,) = found(scene)
+    assert text in said
+    if act in ACTS:
+        scene.check_in()
+        assert "and 1 more" in found(scene)[0]
+        scene.declare()
+        scene.check_in()
+        assert found(scene) == []
+    scene.office.ledger.close()
