@@ -1,4 +1,4 @@
-"""Tables of the index. `migrations/index_versions` makes the same ones.
+"""Tables of the index, and how an earlier version of them is replaced.
 
 ============  ======================================================================================
 `sources`     what each part of the index was made from; see `camerad.office.index.refresh`
@@ -25,13 +25,33 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Boolean, Column, Index, MetaData, Table, text
+from sqlalchemy import Boolean, Column, Connection, Index, MetaData, Table, insert, select, text
 
 from camerad.office.state.columns import flag_column, number_column, text_column
 from camerad.office.state.schema import Schema
 
 metadata: Final = MetaData()
-INDEX: Final = Schema(
+
+
+class _IndexSchema(Schema):
+    """Tables that are made anew for each version, since their rows follow from files and ledgers.
+    Only the entries of the ledger stay known, by which `ledger_rows` notices that it was cut."""
+
+    def migrate(self, connection: Connection) -> None:
+        known = []
+        if self.read_version(connection) is not None:
+            kept = select(*(entries.c[name] for name in _KEPT))
+            known = [dict(row) for row in connection.execute(kept).mappings()]
+        self.drop_all(connection)
+        metadata.create_all(connection)
+        version = Table(self.version_table, MetaData(), text_column("version_num", key=True))
+        version.create(connection)
+        connection.execute(insert(version).values(version_num=self.present))
+        if known:
+            connection.execute(insert(entries), known)
+
+
+INDEX: Final = _IndexSchema(
     "index",
     metadata,
     ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008"),
@@ -182,6 +202,9 @@ entries: Final = Table(
     Index("entries_by_epoch", "epoch"),
     Index("entries_by_person", "person", "sequence"),
 )
+
+_KEPT: Final = ("sequence", "epoch", "kind", "wall_us", "clock", "sha256")
+"""What every version of `entries` has, and none may be without."""
 
 deletions: Final = Table(
     "deletions",

@@ -1,7 +1,7 @@
-"""Schema versions, and their migrations by Alembic.
+"""Schema versions, and migrations of the state by Alembic.
 
-Alembic keeps the version in a separate table for each schema. It is imported only if a
-migration is needed, since that takes a while.
+Each schema has its version in a separate table. Alembic is imported only if a migration is needed,
+since that takes a while.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _MIGRATING: Final = threading.Lock()
 class Schema:
     """A set of tables with one version.
 
-    name: of its folder of migrations and of its table with the version. versions: all versions from
-    which a migration leads to the last one, which is the present one. lock: number of PostgreSQL's
+    name: of its folder of migrations and of its table with the version. versions: all versions that
+    `migrate` brings to the last one, which is the present one. lock: number of PostgreSQL's
     advisory lock for a writer that excludes others. durable: rows survive a loss of power once they
     are committed, and the tables are never emptied.
     """

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from desk_helpers import KEY, KEYS, Camera
-from sqlalchemy import Connection
+from sqlalchemy import column, update
+from sqlalchemy import table as table_named
 
 from camerad.container.keys import SigningKey
 from camerad.evidence import camera_register
@@ -23,8 +24,9 @@ from camerad.office.index.index import RecordingIndex
 from camerad.office.index.ledger_rows import HANDED_OVER
 from camerad.office.index.office_knowledge import OfficeFiles
 from camerad.office.index.recording_query import RecordingQuery
+from camerad.office.state.database import Database
 from camerad.office.state.database_settings import IndexSettings, url_of
-from camerad.office.state.index_tables import metadata
+from camerad.office.state.index_tables import INDEX, metadata
 from camerad.store.locations import office_place
 from camerad.store.store import Store
 
@@ -37,11 +39,18 @@ def identity(number: int) -> str:
     return f"20261124T{number // 60:02d}{number % 60:02d}00Z-{number:06d}-{number:08x}"
 
 
-def take_back_0007(connection: Connection) -> None:
-    """Make of the present tables those before version 0007."""
-    connection.exec_driver_sql("DROP INDEX entries_by_person")
-    for name in ("person", "case_number", "facts"):
-        connection.exec_driver_sql(f"ALTER TABLE entries DROP COLUMN {name}")
+def take_back(url: str) -> None:
+    """Make of the present tables those of the first version, as far as it matters."""
+    with Database(url, INDEX).writing() as connection:
+        for name in ("entries_by_person", "recordings_by_tail"):
+            connection.exec_driver_sql(f"DROP INDEX {name}")
+        for name in ("until_us", "person", "case_number", "facts"):
+            connection.exec_driver_sql(f"ALTER TABLE entries DROP COLUMN {name}")
+        connection.exec_driver_sql("ALTER TABLE recordings DROP COLUMN tail")
+        for name in ("hand_overs", "verdicts", "cases", "case_recordings", "case_entries"):
+            connection.exec_driver_sql(f"DROP TABLE {name}")
+        version = table_named(INDEX.version_table, column("version_num"))
+        connection.execute(update(version).values(version_num="0001"))
 
 
 class IndexedOffice:

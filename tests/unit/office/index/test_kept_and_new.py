@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from sqlalchemy import column, table, update
 
 from camerad.base.errors import StorageError
 from camerad.evidence import camera_register
@@ -14,15 +13,13 @@ from camerad.evidence.apart_reasons import UNKNOWN
 from camerad.evidence.camera_register import Register
 from camerad.office.index import refresh
 from camerad.office.index.index import RecordingIndex
-from camerad.office.state.database import Database
-from camerad.office.state.index_tables import INDEX
 from camerad.store import listing
 from tests.unit.office.index.office_scene_indexed import (
     APART,
     IndexedOffice,
     identity,
     row,
-    take_back_0007,
+    take_back,
 )
 from tests.unit.office.index.office_scene_indexed import table as rows_of
 
@@ -125,15 +122,7 @@ def test_an_epoch_that_went_before_an_update_of_the_tables_is_missed(
     index = office.index(url)
     index.refresh()
     index.close()
-    with Database(url, INDEX).writing() as connection:
-        take_back_0007(connection)
-        for name in ("verdict", "number", "tail"):
-            connection.exec_driver_sql(f"DROP INDEX recordings_by_{name}")
-        for name in ("not_authentic_by", "number", "tail"):
-            connection.exec_driver_sql(f"ALTER TABLE recordings DROP COLUMN {name}")
-        connection.exec_driver_sql("DROP TABLE verdicts")
-        version = table(INDEX.version_table, column("version_num"))
-        connection.execute(update(version).values(version_num="0005"))
+    take_back(url)
     epochs = sorted((office.directory / "office" / "ledger").glob("*.jws"))
     epochs.pop(gone).unlink()
     lost: list[int] = []
@@ -142,7 +131,7 @@ def test_an_epoch_that_went_before_an_update_of_the_tables_is_missed(
     )
     again.open()
     check_same(office, again)
-    assert office.said == [], "it is brought on, and not made anew"
+    assert office.said == []
     assert lost == ([entries] if entries else [])
     there = {one["epoch"] for one in rows_of(again, "entries")}
     assert there == {int(Path(one).name.partition(".")[0]) for one in epochs}

@@ -16,7 +16,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from msgspec.structs import asdict, replace
 from postgresql import PostgreSQL
-from sqlalchemy import Connection, column, insert, inspect, select, table, update
+from sqlalchemy import Connection, insert, inspect, select
 from sqlalchemy.dialects import postgresql as postgresql_dialect
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 
@@ -31,13 +31,12 @@ from camerad.office.index.recording_query import RecordingQuery, find, statement
 from camerad.office.index.recording_rows import row_of_apart
 from camerad.office.state.database import Database, DatabaseUnavailableError
 from camerad.office.state.index_tables import INDEX, cases, recordings
-from camerad.office.state.schema import Schema
 from camerad.office.state.state_tables import STATE, imports
 from tests.unit.office.index.office_scene_indexed import (
     IndexedOffice,
     identity,
     row,
-    take_back_0007,
+    take_back,
 )
 
 CASE = row_of_case("x", Case("7", 1, "desk"))
@@ -85,12 +84,11 @@ def test_the_migrations_make_the_tables_that_the_code_expects(each: Database) ->
                 assert {getattr(one, "collation", None) for one in texts} == {"C"}
 
 
-@pytest.mark.parametrize("schema", [INDEX, STATE], ids=lambda one: one.name)
-def test_the_present_version_is_the_last_migration(schema: Schema) -> None:
-    versions = str(MIGRATIONS / f"{schema.name}_versions")
+def test_the_state_s_present_version_is_the_last_migration() -> None:
+    versions = str(MIGRATIONS / "state_versions")
     script = ScriptDirectory(str(MIGRATIONS), version_locations=[versions])
-    assert script.get_current_head() == schema.present
-    assert {one.revision for one in script.walk_revisions()} == set(schema.versions)
+    assert script.get_current_head() == STATE.present
+    assert {one.revision for one in script.walk_revisions()} == set(STATE.versions)
 
 
 def test_tables_are_made_once(each: Database) -> None:
@@ -133,72 +131,26 @@ def test_a_rebuilt_index_leaves_the_state_of_the_same_database_alone(
     base.close()
 
 
-def test_an_index_of_the_first_version_gets_its_columns_and_is_read_anew(
+def test_an_index_of_the_first_version_is_made_anew_without_a_word(
     office: IndexedOffice, url: str
 ) -> None:
-    """What the older camerad could not read of the ledger is in none of its tables, and no file
-    changes by the update."""
+    """No file changes by the update."""
     one = identity(1)
     office.take(one)
     end_us = office.clock.wall_us() + 30 * DAY
     with office.store() as store:
         store.hold(one, "objection", "Desk", until_us=end_us)
-    index = office.index(url)
-    index.refresh()
-    made = list(index.dump())
-    index.close()
-    base = Database(url, INDEX)
-    with base.writing() as connection:
-        take_back_0007(connection)
-        connection.exec_driver_sql("DELETE FROM holds")
-        connection.exec_driver_sql("UPDATE recordings SET held = false")
-        for name in {str(index.name) for index in recordings.indexes} - {"recordings_by_time"}:
-            connection.exec_driver_sql(f"DROP INDEX {name}")
-        for name in (
-            *("has_gaps", "handed_over", "handed_us"),
-            *("not_authentic_by", "number", "tail"),
-        ):
-            connection.exec_driver_sql(f"ALTER TABLE recordings DROP COLUMN {name}")
-        for name in ("hand_overs", "verdicts", "cases", "case_recordings", "case_entries"):
-            connection.exec_driver_sql(f"DROP TABLE {name}")
-        for name in ("holds", "entries"):
-            connection.exec_driver_sql(f"ALTER TABLE {name} DROP COLUMN until_us")
-        version = table(INDEX.version_table, column("version_num"))
-        connection.execute(update(version).values(version_num="0001"))
-    again = office.index(url)
-    assert office.said == [], "it is brought on, and not made anew"
-    again.refresh()
-    assert list(again.dump()) == made
-    assert row(again, one)["holds"][0]["until_us"] == end_us
-
-
-def test_an_index_of_the_fourth_version_gets_what_tabs_found_and_what_ids_are_called(
-    office: IndexedOffice, url: str
-) -> None:
-    one = identity(1)
-    office.take(one)
     office.judge(one, "not_authentic", "m.yilmaz")
     index = office.index(url)
     index.refresh()
     made = list(index.dump())
     index.close()
-    with Database(url, INDEX).writing() as connection:
-        take_back_0007(connection)
-        # As a version counted that left out a gap at the end.
-        connection.exec_driver_sql("UPDATE recordings SET gaps = 1, length_us = 1")
-        for name in ("verdict", "number", "tail"):
-            connection.exec_driver_sql(f"DROP INDEX recordings_by_{name}")
-        for name in ("not_authentic_by", "number", "tail"):
-            connection.exec_driver_sql(f"ALTER TABLE recordings DROP COLUMN {name}")
-        for name in ("verdicts", "cases", "case_recordings", "case_entries"):
-            connection.exec_driver_sql(f"DROP TABLE {name}")
-        version = table(INDEX.version_table, column("version_num"))
-        connection.execute(update(version).values(version_num="0004"))
+    take_back(url)
     again = office.index(url)
-    assert office.said == [], "it is brought on, and not made anew"
+    assert office.said == []
     again.refresh()
     assert list(again.dump()) == made
-    assert row(again, one)["not_authentic_by"] == "m.yilmaz"
+    assert row(again, one)["holds"][0]["until_us"] == end_us
     assert [one.id for one in again.ask(find, RecordingQuery(id_said="0001")).recordings] == [one]
 
 
@@ -368,6 +320,5 @@ def test_a_plan_that_reads_all_is_found_out(base: Database) -> None:
 def test_the_packages_files_are_in_its_wheel() -> None:
     """setuptools takes packages only, and Alembic reads the files itself."""
     assert (MIGRATIONS / "__init__.py").exists()
-    for schema in (INDEX, STATE):
-        versions = os.listdir(MIGRATIONS / f"{schema.name}_versions")
-        assert "__init__.py" in versions and len(versions) > len(schema.versions)
+    versions = os.listdir(MIGRATIONS / "state_versions")
+    assert "__init__.py" in versions and len(versions) > len(STATE.versions)

@@ -1,1 +1,0 @@
-"""Migrations of the index's tables, one file for each version."""
