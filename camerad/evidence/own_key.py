@@ -25,7 +25,7 @@ from camerad.base.text import printable
 from camerad.container import jws
 from camerad.container.keys import KeyRing, PublicKey, SigningKey, parse_jwk, public_half
 from camerad.evidence import holdings
-from camerad.ledger.ledger_signers import Signers, signers
+from camerad.ledger.ledger_lines import Signers, signers
 from camerad.store import receipts
 from camerad.store.locations import KEYS, OFFICE, THUMBPRINT, Place
 

@@ -4,5 +4,5 @@ Imports `base` and `container`.
 
 Begin with `entry_types` and `recording_entries` (all that can be said), then `ledger` (the writer)
 and `ledger_state` (what all entries add up to). `audit` checks a ledger; `outbox` delivers what
-others leave for it.
+others leave for it. `ledger_lines` reads single entries.
 """

@@ -9,7 +9,7 @@ beside the ledger is no such witness: it can be put back together with it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable
 from itertools import groupby
 from typing import Final
 
@@ -22,7 +22,7 @@ from camerad.container.keys import KeyRing
 from camerad.container.severity import Severity
 from camerad.container.statements import rfc3339
 from camerad.ledger import log_segments
-from camerad.ledger.entries import Entry, Head, parse_carried, parse_entry
+from camerad.ledger.entries import Entry, Head, parse_carried
 from camerad.ledger.entry_types import (
     WHOLE_LEDGER,
     Carried,
@@ -36,8 +36,6 @@ from camerad.ledger.log_segments import EpochCheckpoint
 from camerad.ledger.recording_entries import (
     Changed,
     FoundEntry,
-    HoldPlacedUntil,
-    HoldReleased,
 )
 from camerad.ledger.tombstone_ages import LedgerTimes, judge
 
@@ -143,89 +141,6 @@ def audit_ledger(
         audit.epoch(number)
         before = number
     return *audit.finish(), audit.times
-
-
-def entries_about(
-    directory: str, keys: KeyRing, recording: str, within: Collection[int] | None = None
-) -> Iterator[Entry]:
-    """The signed entries about one recording that have not expired, in their order.
-
-    within: only these epochs are read; the caller knows that no other has any. Entries that are not
-    by one of `keys`, of another epoch, or out of order, are left out, and so is what an epoch says
-    again of a hold with an end. Only lines with its id are taken apart. Raises StorageError.
-    """
-    return entries_about_any(directory, keys, (recording,), within)
-
-
-def entries_about_any(
-    directory: str,
-    keys: KeyRing,
-    recordings: Collection[str],
-    within: Collection[int] | None = None,
-) -> Iterator[Entry]:
-    """The same about any of several recordings, in one pass."""
-    spelled = [one for name in recordings for one in jws.spellings(jws.canonical(name)[1:-1])]
-    last = 0
-    standing: dict[str, set[HoldPlacedUntil]] = {one: set() for one in recordings}
-    for number, content in contents_in(directory, within):
-        there = [one for one in spelled if one in content]
-        if not there:
-            continue
-        for token in tokens_in(content):
-            entry = entry_in(token, keys) if any(one in token for one in there) else None
-            if entry is None or entry.recording not in standing:
-                continue
-            if entry.epoch == number and entry.sequence > last:
-                last = entry.sequence
-                again = standing[entry.recording]
-                if isinstance(entry.facts, HoldReleased):
-                    again.clear()
-                elif isinstance(entry.facts, HoldPlacedUntil):
-                    if entry.facts in again:
-                        continue
-                    again.add(entry.facts)
-                yield entry
-
-
-def carried_about(directory: str, keys: KeyRing, recording: str) -> Entry | None:
-    """The newest signed entry that carries on what earlier ones said of a recording; None if there
-    is none. Raises StorageError."""
-    spelled = jws.spellings(jws.canonical(recording)[1:-1])
-    found = None
-    for number, content in contents_in(directory):
-        for token in tokens_in(content):
-            entry = entry_in(token, keys) if any(one in token for one in spelled) else None
-            facts = None if entry is None or entry.epoch != number else entry.facts
-            if isinstance(facts, Carried) and any(one.id == recording for one in facts.recordings):
-                found = entry
-    return found
-
-
-def contents_in(
-    directory: str, within: Collection[int] | None = None
-) -> Iterator[tuple[int, bytes]]:
-    """The epochs whose entries are there: their numbers, and their files. within: these alone."""
-    shelf = log_segments.list_files(directory)
-    there = shelf.epochs | shelf.damaged
-    for number in sorted(there if within is None else there.intersection(within)):
-        yield number, log_segments.read_file(directory, shelf.name(number) or "")
-
-
-def tokens_in(content: bytes) -> Iterator[bytes]:
-    """The lines of an epoch's file that were not cut short. They are never all in memory: a file of
-    newlines has millions."""
-    begin = 0
-    while (end := content.find(b"\n", begin)) >= 0:
-        yield content[begin:end]
-        begin = end + 1
-
-
-def entry_in(token: bytes, keys: KeyRing) -> Entry | None:
-    """The entry in a line; None if it is none by one of `keys`."""
-    try:
-        return parse_entry(token, keys)
-    except jws.JwsError:
-        return None
 
 
 class _Audit:

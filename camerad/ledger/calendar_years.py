@@ -14,10 +14,9 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
 from camerad.base.clock import SECOND, ClockSource, Moment
-from camerad.container import jws
 from camerad.container.keys import KeyRing
 from camerad.ledger import log_segments
-from camerad.ledger.entries import parse_entry
+from camerad.ledger.ledger_lines import entry_in, tokens_backwards
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import ClosedEpoch
 from camerad.ledger.timeline import Ages
@@ -96,14 +95,10 @@ def _last_entry_us(directory: str, keys: KeyRing, number: int, ages: Ages) -> in
     time; None if unknown."""
     name = log_segments.list_files(directory).name(number)
     content = b"" if name is None else log_segments.read_file(directory, name)
-    lines = content.rsplit(b"\n", 2)
-    if len(lines) < 2 or lines[-1]:
+    if not content.endswith(b"\n"):
         return None  # it was cut short: what the next epoch says counts
-    try:
-        last = parse_entry(lines[-2], keys)
-    except jws.JwsError:
-        return None
-    if last.clock.source is not ClockSource.SYNCHRONISED:
+    last = entry_in(next(tokens_backwards(content)), keys)
+    if last is None or last.clock.source is not ClockSource.SYNCHRONISED:
         return None
     run = ages.timeline.latest_run(last.boot_id)
     # The clock may have been set right since.

@@ -25,7 +25,7 @@ from camerad.base.message_ids import MessageId
 from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.ledger import entries, epoch_start, log_segments
-from camerad.ledger.audit import LedgerFinding, Witnessed, entries_about, read_ledger, read_state
+from camerad.ledger.audit import LedgerFinding, Witnessed, read_ledger, read_state
 from camerad.ledger.calendar_years import AT_ONCE, is_another_year, is_over
 from camerad.ledger.claim import Claim
 from camerad.ledger.entries import Entry, Head
@@ -40,6 +40,7 @@ from camerad.ledger.entry_types import (
     SettingsChanged,
     StartedEntry,
 )
+from camerad.ledger.ledger_lines import entries_about
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_entries import Deleted
 from camerad.ledger.recording_state import ClosedEpoch, RecordingState

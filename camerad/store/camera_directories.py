@@ -33,7 +33,6 @@ from camerad.base.version_cache import VersionCache
 from camerad.container import jws
 from camerad.container.keys import KeyRing
 from camerad.ledger import ledger_lines, log_segments
-from camerad.ledger.entries import parse_entry
 from camerad.store.held_on_camera import LedgerMemory, entry_files, lines_in, version_of
 from camerad.store.locations import Holding, Place, PlaceKind, holding_ending
 
@@ -135,7 +134,7 @@ def _newest_of(several: list[Holding], keys: KeyRing) -> dict[str, str]:
 def _last(holding: Holding, keys: KeyRing) -> dict[str, tuple[bytes, int]]:
     """The last signed entry of a copy, and its number; none if there is none."""
     for name in reversed(entry_files(holding.ledger)):
-        token = ledger_lines.last_token(holding.ledger, name, keys)
-        if token is not None:
-            return {holding.root: (token, parse_entry(token, keys).sequence)}
+        last = ledger_lines.last_entry(log_segments.read_file(holding.ledger, name), keys)
+        if last is not None:
+            return {holding.root: (last.token, last.sequence)}
     return {}

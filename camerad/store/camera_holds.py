@@ -27,9 +27,9 @@ from camerad.base.clock import Moment
 from camerad.base.errors import StorageError
 from camerad.base.text import LONGEST
 from camerad.container.keys import KeyRing
-from camerad.ledger.audit import entries_about_any
 from camerad.ledger.entry_types import Fact
 from camerad.ledger.ledger import read_state
+from camerad.ledger.ledger_lines import entries_about_any
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.people_entries import ReleaseReasonEntry
 from camerad.ledger.recording_entries import HoldPlaced, HoldReleased

@@ -30,10 +30,10 @@ from camerad.container import jws
 from camerad.container.keys import KeyRing
 from camerad.container.recording_files import SUFFIX, list_names
 from camerad.ledger import ledger_lines, log_segments
-from camerad.ledger.audit import entry_in
 from camerad.ledger.entries import Entry
 from camerad.ledger.entry_types import Carried
 from camerad.ledger.ledger import read_state
+from camerad.ledger.ledger_lines import entry_in
 from camerad.ledger.recording_entries import HoldPlaced, HoldReleased
 from camerad.ledger.recording_state import Hold
 from camerad.store.locations import Holding
@@ -270,6 +270,13 @@ def entry_files(directory: str, *, parts: bool = False) -> list[str]:
     return [shelf.name(number) or "" for number in sorted(shelf.epochs | shelf.damaged)]
 
 
+def last_token(directory: str, name: str, keys: KeyRing) -> bytes | None:
+    """The last line of a file that is an entry by one of `keys`; None if none is. Raises
+    StorageError."""
+    entry = ledger_lines.last_entry(log_segments.read_file(directory, name), keys)
+    return None if entry is None else entry.token
+
+
 def lines_in(directory: str, names: Iterable[str]) -> Iterator[bytes]:
     """The lines of these files, one after another: memory is that of one. Raises StorageError."""
     for name in names:
@@ -283,7 +290,7 @@ def _forks(holding: Holding, keys: KeyRing) -> Iterator[Iterator[bytes]]:
     aside = holding.earlier_ledger
     copy, branch = entry_files(holding.ledger), entry_files(aside)
     parts = entry_files(aside, parts=True)
-    last = {part: ledger_lines.last_token(aside, part, keys) for part in parts}
+    last = {part: last_token(aside, part, keys) for part in parts}
     wanted = set(last.values())
     in_copy = wanted.intersection(lines_in(holding.ledger, copy)) if parts else set()
     in_branch = wanted.intersection(lines_in(aside, branch)) if parts else set()

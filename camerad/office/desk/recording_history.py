@@ -25,9 +25,10 @@ from camerad.evidence import own_key
 from camerad.evidence.case_file import Case, CaseRecording, TakenOut
 from camerad.evidence.holdings import holding_key
 from camerad.evidence.office_store import brought_keys
-from camerad.ledger.audit import carried_about, read_state
+from camerad.ledger.audit import read_state
 from camerad.ledger.entries import Entry
 from camerad.ledger.ledger import entries_about
+from camerad.ledger.ledger_lines import carried_about
 from camerad.office.desk.desk_parts import DeskParts
 from camerad.office.index import entry_query, recording_query
 from camerad.office.index.ledger_rows import epoch_versions

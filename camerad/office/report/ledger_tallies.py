@@ -28,9 +28,9 @@ from camerad.evidence import own_key
 from camerad.evidence.holdings import directory_id
 from camerad.evidence.office_store import camera_keys
 from camerad.ledger import log_segments
-from camerad.ledger.audit import entry_in, tokens_in
 from camerad.ledger.entries import parse_entry
 from camerad.ledger.entry_types import ShiftBegun
+from camerad.ledger.ledger_lines import entry_in, tokens_in
 from camerad.ledger.log_segments import SegmentReading
 from camerad.office.report.camera_readings import MONTHS
 from camerad.office.report.ledger_tally import (

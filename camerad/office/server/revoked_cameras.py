@@ -22,8 +22,8 @@ from camerad.container import jws
 from camerad.container.keys import KeyRing, PublicKey, Thumbprint, is_thumbprint
 from camerad.evidence import own_key
 from camerad.evidence.own_key import OfficeKeyError
-from camerad.ledger.audit import contents_in, entry_in, tokens_in
 from camerad.ledger.camera_entries import CameraEntry
+from camerad.ledger.ledger_lines import contents_in, entry_in, tokens_in
 from camerad.office.state.columns import record_of
 from camerad.office.state.office_state import OfficeState
 from camerad.office.state.state_copy import is_imported, mark_import

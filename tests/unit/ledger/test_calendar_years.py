@@ -17,7 +17,7 @@ from camerad.ledger.calendar_years import AT_ONCE, kept_until_us, waits_for_cloc
 from camerad.ledger.claim import Claim
 from camerad.ledger.entries import read_lines
 from camerad.ledger.ledger import Ledger
-from camerad.ledger.ledger_signers import signers
+from camerad.ledger.ledger_lines import signers
 from camerad.ledger.timeline import Ages, Instant, Timeline
 
 KEY = SigningKey.generate()
@@ -259,7 +259,7 @@ def test_who_signed_is_remembered_only_while_files_stay_the_same(
     office.ledger.rotate()
     read: list[str] = []
     monkeypatch.setattr(
-        "camerad.ledger.ledger_signers.log_segments.read_file",
+        "camerad.ledger.ledger_lines.log_segments.read_file",
         lambda directory, name: read.append(name) or Path(directory, name).read_bytes(),
     )
     first = signers(str(office.root), KEYS)

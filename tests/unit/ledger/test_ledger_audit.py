@@ -21,7 +21,7 @@ from camerad.ledger.entries import Payload
 from camerad.ledger.entry_types import Carried, EpochExpired, Fact
 from camerad.ledger.epoch_start import carry_over
 from camerad.ledger.ledger import Head, read_ledger, read_state
-from camerad.ledger.ledger_signers import signers
+from camerad.ledger.ledger_lines import signers
 from camerad.ledger.ledger_state import describe_harm
 from camerad.ledger.recording_entries import Deleted, HoldReleased
 

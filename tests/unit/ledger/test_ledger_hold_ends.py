@@ -14,7 +14,7 @@ from camerad.base.clock import DAY
 from camerad.container import jws
 from camerad.container.keys import KeyRing
 from camerad.ledger import entries, entry_types, epoch_start
-from camerad.ledger.audit import entries_about
+from camerad.ledger.ledger_lines import entries_about
 from camerad.store.retention import list_removable
 
 KEYS = KeyRing([KEY.public])

@@ -12,11 +12,10 @@ from ledger_helpers import KEYS, OTHER, Book
 from camerad.base.clock import DAY
 from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.ledger import audit, entries, log_segments
-from camerad.ledger.audit import carried_about, entries_about, read_ledger, read_state
+from camerad.ledger import entries, ledger_lines, log_segments
+from camerad.ledger.audit import read_ledger, read_state
 from camerad.ledger.entries import Entry
-from camerad.ledger.ledger_lines import tombstones
-from camerad.ledger.ledger_signers import signers
+from camerad.ledger.ledger_lines import carried_about, entries_about, signers, tombstones
 
 
 @pytest.fixture
@@ -55,7 +54,7 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> list[Entry]:
         found.append(real(token, keys))
         return found[-1]
 
-    monkeypatch.setattr(audit, "parse_entry", noted)
+    monkeypatch.setattr(ledger_lines, "parse_entry", noted)
     return found
 
 
