@@ -32,12 +32,7 @@ class AlertMessage(msgspec.Struct, frozen=True):
 
 
 def compose(alerts: Sequence[Alert], language: str, office: str) -> AlertMessage:
-    """One message with all of these, which are in their order. office: the server's address.
-
-    Raises ValueError without any.
-    """
-    if not alerts:
-        raise ValueError("a message needs an alert")
+    """One message with all of these, at least one, in their order. office: the server's address."""
     words = words_in(language)
     lines = tuple(describe(one, language) for one in alerts)
     subject = words.gettext("camerad: {title}", title=title_of(alerts[0].kind, language))
