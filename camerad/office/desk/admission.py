@@ -97,7 +97,7 @@ class Admission:
     def write_end(self, entries: Sequence[Entry]) -> None:
         """The entries of a session's end, before it. Where the storage takes them no more, the log
         says that they are missing: a full disk keeps no person signed in. Raises
-        LockHeldError."""
+        NotNowError."""
         try:
             self._desk.ledger.append_all(entries)
         except StorageError as error:
@@ -108,7 +108,7 @@ class Admission:
             )
 
     def write_refused(self, person: str, how: str) -> None:
-        """The entry that a known person was refused. Raises LockHeldError and StorageError."""
+        """The entry that a known person was refused. Raises NotNowError and StorageError."""
         now, which = self._desk.clock.now_us(), (person, how)
         with self._lock:
             if now < self._refused_us.get(which, now - _REFUSED_US) + _REFUSED_US:

@@ -36,7 +36,7 @@ _DERIVED: Final = b"derived "
 
 class Challenges:
     """why: the refusal of a challenge that does not count. lasts_us: how long one is valid.
-    Thread-safe. Everything raises StorageError and LockHeldError."""
+    Thread-safe. Everything raises StorageError and NotNowError."""
 
     def __init__(
         self, state: OfficeState, clock: Clock, why: DeskRefusal, lasts_us: int = CHALLENGE_US

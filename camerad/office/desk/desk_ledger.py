@@ -20,12 +20,12 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection
 
 from camerad.base.clock import SECOND, Clock
+from camerad.base.errors import NotNowError
 from camerad.container.keys import SigningKey
 from camerad.evidence.office_store import open_office_store
 from camerad.office.server.cameras import Cameras
 from camerad.office.state import waiting_room
 from camerad.office.state.office_state import OfficeState
-from camerad.office.state.waiting_room import LockHeldError
 from camerad.store.disk import TakenError
 from camerad.store.locations import office_place
 from camerad.store.store import Store
@@ -71,12 +71,12 @@ class DeskLedger:
         self._ended = threading.Event()
 
     def append(self, kind: str, **facts: Any) -> None:
-        """Write one entry about people. Raises LockHeldError and StorageError."""
+        """Write one entry about people. Raises NotNowError and StorageError."""
         self.append_all([(kind, facts)])
 
     def append_all(self, entries: Sequence[Entry]) -> None:
         """Write several, one after the other, of one moment and in one epoch; none if another
-        process works with the store. Raises LockHeldError and StorageError."""
+        process works with the store. Raises NotNowError and StorageError."""
         with self._with_store() as store:
             store.ledger.at = store.ledger.now()
             for kind, facts in entries:
@@ -85,7 +85,7 @@ class DeskLedger:
     @contextlib.contextmanager
     def deciding(self, about: Sequence[str] | None = None) -> Iterator[Decision]:
         """Decide by rows and write entries: all of it counts, or none but entries. about: the
-        recordings that it is about. Raises LockHeldError and StorageError."""
+        recordings that it is about. Raises NotNowError and StorageError."""
         with self._with_store(about) as store, self._state.writing() as rows:
             yield Decision(rows, store)
 
@@ -93,12 +93,12 @@ class DeskLedger:
         self, recording: str, reason: str, who: str, until_us: int | None, ground: str
     ) -> None:
         """Hold a recording, by `camerad.store.holds.place_hold`. Raises HoldError, NotThereError,
-        LockHeldError and StorageError."""
+        NotNowError and StorageError."""
         with self._with_store([recording]) as store:
             store.hold(recording, reason, who, until_us=until_us, ground=ground)
 
     def release(self, recording: str, reason: str, who: str) -> None:
-        """End all holds on a recording. Raises HoldError, LockHeldError and StorageError."""
+        """End all holds on a recording. Raises HoldError, NotNowError and StorageError."""
         with self._with_store([recording]) as store:
             store.release(recording, who, reason)
 
@@ -127,16 +127,16 @@ class DeskLedger:
                     break
                 except TakenError as error:
                     if self._clock.now_us() >= until or self._ended.wait(_LOOK_SECONDS):
-                        raise LockHeldError(str(error)) from error
+                        raise NotNowError(str(error)) from error
             yield store
 
     @contextlib.contextmanager
     def _in_turn(self) -> Iterator[None]:
-        """One after the other, of this desk. Raises LockHeldError."""
+        """One after the other, of this desk. Raises NotNowError."""
         if not self._turn.acquire(blocking=False):
             with waiting_room.WAITING.place(f"{self._directory} ledger"):
                 if not self._turn.acquire(timeout=PATIENCE_US / SECOND):
-                    raise LockHeldError("others write in the office's ledger for too long")
+                    raise NotNowError("others write in the office's ledger for too long")
         try:
             yield
         finally:

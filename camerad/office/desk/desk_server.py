@@ -154,7 +154,7 @@ class Desk:
 
     def tidy(self) -> float:
         """Remove what people held for a while, and what is over; returns after how many seconds to
-        do so again. Raises LockHeldError, NotMountedError and StorageError."""
+        do so again. Raises NotNowError, NotMountedError and StorageError."""
         check_directory(self._parts.directory)
         with self._parts.state.writing() as rows:
             tidy_all(rows, self._parts.clock.wall_us())

@@ -49,6 +49,7 @@ import msgspec
 from aiohttp import web
 
 from camerad.base.clock import SECOND, Clock
+from camerad.base.errors import NotNowError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.container.keys import decode_base64url, encode_base64url
@@ -63,7 +64,7 @@ from camerad.office.desk.route_table import Open, Route, Visit, json_answer
 from camerad.office.desk.sessions import BY_OPENID
 from camerad.office.server.connection_limiter import network_of
 from camerad.office.server.refusals import RefusedRequestError
-from camerad.office.state.waiting_room import LockHeldError, WaitingRoom
+from camerad.office.state.waiting_room import WaitingRoom
 
 _log = logging.getLogger(__name__)
 FLOW_COOKIE: Final = "__Host-camerad-openid"
@@ -329,7 +330,7 @@ class Redeeming:
         with contextlib.ExitStack() as held:
             try:
                 held.enter_context(self._places[asker.known].place(asker.name))
-            except LockHeldError as error:
+            except NotNowError as error:
                 raise refused(DeskRefusal.OPENID_BUSY) from error
             self._tries[asker.name] += 1
             yield
@@ -341,7 +342,7 @@ class Redeeming:
 
     def remember(self, asker: Asker, response: web.Response) -> None:
         """Have the browser be known from now on. Any thread may call it. Raises StorageError and
-        LockHeldError."""
+        NotNowError."""
         if asker.has_cookie:
             return
         made = encode_base64url(self._known.make(_ABOUT))

@@ -26,7 +26,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
 from camerad.base import typed_json
-from camerad.base.errors import CameradError, StorageError
+from camerad.base.errors import CameradError, NotNowError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.container.recording_ids import RecordingId, is_id
@@ -50,7 +50,6 @@ from camerad.office.server.refusals import (
 )
 from camerad.office.server.start_check import NotMountedError, check_directory
 from camerad.office.state.database import IndexUnavailableError
-from camerad.office.state.waiting_room import LockHeldError
 from camerad.store.holds import HoldError, HoldRefusal
 from camerad.store.locations import NotThereError
 
@@ -245,7 +244,7 @@ async def _read(request: web.Request, kind: type[Any], most: int) -> Any:
 
 
 _WHY: Final[Mapping[type[CameradError], DeskRefusal]] = {
-    LockHeldError: DeskRefusal.BUSY,
+    NotNowError: DeskRefusal.BUSY,
     IndexUnavailableError: DeskRefusal.INDEX_AWAY,
     NotThereError: DeskRefusal.NOT_THERE,
     UnregisteredError: DeskRefusal.NOT_THERE,

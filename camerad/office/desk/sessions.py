@@ -28,7 +28,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from camerad.base.clock import SECOND, Clock
-from camerad.base.errors import StorageError
+from camerad.base.errors import NotNowError, StorageError
 from camerad.base.state_file import SkippedFiles
 from camerad.office.desk import people
 from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError
@@ -37,7 +37,6 @@ from camerad.office.desk.tokens import SECRET, Link, Session, Tokens, name_of
 from camerad.office.server.desk_settings import DeskSettings
 from camerad.office.state import state_tables
 from camerad.office.state.office_state import OfficeState
-from camerad.office.state.waiting_room import LockHeldError
 
 COOKIE: Final = "__Host-camerad-desk"
 BY_OPENID: Final = "openid"
@@ -54,7 +53,7 @@ ends sessions, since their idle time is unknown then."""
 
 class Sessions:
     """settings: how long a session lasts. Thread-safe. Methods with `rows` are part of the caller's
-    transaction. Everything raises StorageError and LockHeldError."""
+    transaction. Everything raises StorageError and NotNowError."""
 
     def __init__(self, state: OfficeState, settings: DeskSettings, clock: Clock) -> None:
         self._state = state
@@ -100,7 +99,7 @@ class Sessions:
                 noted = self._sessions.change(
                     rows, name_of(secret), now, used_us=now, until_us=until
                 )
-        except (StorageError, LockHeldError) as error:
+        except (StorageError, NotNowError) as error:
             self._unnoted.tell(error)
             return found
         if not noted:  # it ended meanwhile
@@ -197,7 +196,7 @@ class Sessions:
             self._ended |= sessions
         try:
             self._delete(sessions)
-        except (StorageError, LockHeldError) as error:
+        except (StorageError, NotNowError) as error:
             self._unremoved.tell(error)
 
     def _delete_ended(self, now_us: int) -> None:

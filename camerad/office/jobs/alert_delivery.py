@@ -32,7 +32,7 @@ import msgspec
 from sqlalchemy import delete, insert, select
 
 from camerad.base.clock import DAY, SECOND, Clock
-from camerad.base.errors import StorageError
+from camerad.base.errors import NotNowError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import count, printable
 from camerad.office.jobs.alert_channels import Channel, ChannelError
@@ -44,7 +44,6 @@ from camerad.office.server.alert_settings import NotifySettings
 from camerad.office.state.database import WAIT_SECONDS
 from camerad.office.state.office_state import OfficeState
 from camerad.office.state.state_tables import alerts_told
-from camerad.office.state.waiting_room import LockHeldError
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +83,7 @@ _FOR_EVER: Final = (1 << 62) - 1
 
 class AlertStore:
     """The memory of one channel, in the office's database. channel: its name there. Raises
-    StorageError and LockHeldError."""
+    StorageError and NotNowError."""
 
     def __init__(self, state: OfficeState, channel: str) -> None:
         self._state = state
@@ -169,7 +168,7 @@ class AlertDelivery:
         with contextlib.ExitStack() as stack:
             try:
                 alone = stack.enter_context(self._store.claimed())
-            except (StorageError, LockHeldError):
+            except (StorageError, NotNowError):
                 alone = True
             yield alone
 
@@ -189,7 +188,7 @@ class AlertDelivery:
         """What was told, by any server; None if that cannot be read."""
         try:
             return self._store.load()
-        except (StorageError, LockHeldError) as error:
+        except (StorageError, NotNowError) as error:
             if not self._unsaved:
                 log.warning(
                     "%s; everything is told again", printable(error), extra=MessageId.ALERT.extra

@@ -12,13 +12,12 @@ from typing import Final
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from camerad.base.errors import CameradError, StorageError
+from camerad.base.errors import CameradError, NotNowError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.office.server.refusal_log import RefusalLog
 from camerad.office.server.start_check import NotMountedError
 from camerad.office.server.upload_errors import UploadError, UploadRefusal
-from camerad.office.state.waiting_room import LockHeldError
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +108,7 @@ def plain_errors(refusals: RefusalLog) -> Middleware:
             return _answer(error.status, error.text or error.reason, headers)
         except (ConnectionError, asyncio.CancelledError):
             raise
-        except (StorageError, NotMountedError, LockHeldError) as error:
+        except (StorageError, NotMountedError, NotNowError) as error:
             tell_storage(refusals, request, error)
             if getattr(error, "errno", None) in NO_ROOM:
                 return _answer(

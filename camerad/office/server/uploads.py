@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 
 from camerad.base import file_status
 from camerad.base.clock import Clock, Moment, SystemClock
-from camerad.base.errors import StorageError
+from camerad.base.errors import NotNowError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.storage_errors import explaining
 from camerad.base.text import printable
@@ -43,7 +43,6 @@ from camerad.office.server.upload_limits import (
 )
 from camerad.office.server.upload_times import UploadTimes
 from camerad.office.state.office_state import OfficeState
-from camerad.office.state.waiting_room import LockHeldError
 from camerad.store.locations import OFFICE
 
 log = logging.getLogger(__name__)
@@ -371,7 +370,7 @@ class Uploads:
         with contextlib.ExitStack() as held:
             try:
                 held.enter_context(self._state.hold("uploads", DECLARING_SECONDS))
-            except LockHeldError as error:
+            except NotNowError as error:
                 raise UploadError(
                     UploadRefusal.SERVER_BUSY,
                     "another server of this office began to deal with its uploads, and did not end "

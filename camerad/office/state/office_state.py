@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from sqlalchemy import Connection
 
 from camerad.base import durable_files, file_status
+from camerad.base.errors import NotNowError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.office.state import waiting_room
@@ -27,7 +28,7 @@ from camerad.office.state.database import Database
 from camerad.office.state.database_settings import STATE_FILE, IndexSettings, path_in, state_url
 from camerad.office.state.state_copy import OPENED, mark_import, read_copy
 from camerad.office.state.state_tables import STATE
-from camerad.office.state.waiting_room import LOCK_SECONDS, LockHeldError
+from camerad.office.state.waiting_room import LOCK_SECONDS
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class OfficeState:
     versions. Thread-safe.
 
     Everything raises DatabaseUnavailableError, DatabaseDamagedError, StorageError and
-    LockHeldError.
+    NotNowError.
     """
 
     def __init__(self, settings: IndexSettings, directory: str, *imports: FileImport) -> None:
@@ -100,7 +101,7 @@ class OfficeState:
         waited for; another server may be stopped, and hold it."""
         with self._database.claiming(name, seconds) as held:
             if not held:
-                raise LockHeldError(
+                raise NotNowError(
                     f"another request, or another server of this office, has held {name!r} for "
                     f"{seconds:.0f} s; see whether it is stopped"
                 )
@@ -120,7 +121,7 @@ class OfficeState:
         if not self._turn.acquire(blocking=False):
             with waiting_room.WAITING.place(f"{self._directory} state"):
                 if not self._turn.acquire(timeout=LOCK_SECONDS):
-                    raise LockHeldError("another request uses the office's database for too long")
+                    raise NotNowError("another request uses the office's database for too long")
         try:
             yield
         finally:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from camerad.base.errors import CameradError
+from camerad.base.errors import NotNowError
 
 THREADS: Final = 64
 """Of the desk, for requests that wait for storage: half as many as there are connections."""
@@ -20,10 +20,6 @@ MOST_WAITING: Final = THREADS // 2
 MOST_FOR_ONE: Final = MOST_WAITING // 2
 LOCK_SECONDS: Final = 15.0
 """How long a lock is waited for: longer than the store is while it is locked."""
-
-
-class LockHeldError(CameradError, RuntimeError):
-    """Error raised when a lock is held for longer than a caller waits."""
 
 
 class WaitingRoom:
@@ -37,10 +33,10 @@ class WaitingRoom:
 
     @contextlib.contextmanager
     def place(self, what: str) -> Iterator[None]:
-        """Wait for `what` in this context. Raises LockHeldError if enough others do."""
+        """Wait for `what` in this context. Raises NotNowError if enough others do."""
         with self._turn:
             if self._waiting[what] >= self._most_for_one or self._waiting.total() >= self._most:
-                raise LockHeldError(
+                raise NotNowError(
                     f"{self._waiting[what]} requests wait for {what!r} already, and "
                     f"{self._waiting.total()} in all; try again later"
                 )

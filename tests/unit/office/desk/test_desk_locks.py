@@ -16,13 +16,14 @@ from urllib.parse import urlsplit
 import pytest
 
 from camerad.base.clock import SECOND
+from camerad.base.errors import NotNowError
 from camerad.office.desk.desk_ledger import DeskLedger
 from camerad.office.desk.people import DeskRole
 from camerad.office.desk.sessions import COOKIE
 from camerad.office.jobs.office_jobs import server_with_jobs
 from camerad.office.server.cameras import Cameras
 from camerad.office.state import waiting_room
-from camerad.office.state.waiting_room import MOST_FOR_ONE, THREADS, LockHeldError, WaitingRoom
+from camerad.office.state.waiting_room import MOST_FOR_ONE, THREADS, WaitingRoom
 from tests.unit.office.server.office_scene import Running
 from tests.waiting import DEADLINE, until
 
@@ -143,11 +144,11 @@ def test_docks_are_answered_though_every_thread_of_the_desk_waits(
 def test_half_of_the_threads_may_wait_whatever_for() -> None:
     room = WaitingRoom(3, 2)
     with room.place("one"), room.place("one"):
-        with pytest.raises(LockHeldError, match="2 requests wait for 'one'"), room.place("one"):
+        with pytest.raises(NotNowError, match="2 requests wait for 'one'"), room.place("one"):
             pass
         with (
             room.place("another"),
-            pytest.raises(LockHeldError, match="3 in all"),
+            pytest.raises(NotNowError, match="3 in all"),
             room.place("a third"),
         ):
             pass
@@ -161,12 +162,12 @@ def test_who_waits_for_a_turn_in_the_ledger_is_counted_too(
     cameras = Cameras(str(scene.office.register))
     ledger = DeskLedger(scene.directory, scene.state, cameras, scene.office.office_key, scene.clock)
     monkeypatch.setattr(waiting_room, "WAITING", WaitingRoom(0, 0))
-    with ledger._in_turn(), pytest.raises(LockHeldError, match="0 requests"):
+    with ledger._in_turn(), pytest.raises(NotNowError, match="0 requests"):
         ledger.append("signed", who="clerk", what="in", how="link")
     ledger.append("signed", who="clerk", what="in", how="link")
     assert [facts.who for facts in scene.kinds("signed")] == ["clerk"]
     monkeypatch.setattr(waiting_room, "WAITING", WaitingRoom(1, 1))
     monkeypatch.setattr("camerad.office.desk.desk_ledger.PATIENCE_US", 10_000)
-    with ledger._in_turn(), pytest.raises(LockHeldError, match="for too long"):
+    with ledger._in_turn(), pytest.raises(NotNowError, match="for too long"):
         ledger.append("signed", who="clerk", what="in", how="link")
     scene.close()

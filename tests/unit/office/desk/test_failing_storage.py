@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import pytest
 
 from camerad.base import durable_files
+from camerad.base.errors import NotNowError
 from camerad.base.storage_errors import explain
 from camerad.ledger.ledger import Ledger
 from camerad.office.desk import people
@@ -22,7 +23,6 @@ from camerad.office.desk.sessions import Sessions
 from camerad.office.server.start_check import NotMountedError
 from camerad.office.state.database import Database
 from camerad.office.state.office_state import OfficeState
-from camerad.office.state.waiting_room import LockHeldError
 
 from .desk_scene import MINUTE, Browser, DeskScene
 
@@ -190,7 +190,7 @@ def test_a_busy_database_keeps_nobody_signed_in(
     scene: DeskScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def held(*_: object) -> NoReturn:
-        raise LockHeldError("a server that is stopped has it")
+        raise NotNowError("a server that is stopped has it")
 
     tab = scene.signed_in("clerk")
     secret = tab.cookie

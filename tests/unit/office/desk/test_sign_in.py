@@ -14,6 +14,7 @@ import pytest
 from fido2.cose import ES256
 
 from camerad.base.clock import SECOND
+from camerad.base.errors import NotNowError
 from camerad.container.keys import decode_base64url, encode_base64url
 from camerad.office.desk import challenges, route_table
 from camerad.office.desk import people as people_module
@@ -25,7 +26,6 @@ from camerad.office.desk.people import MOST_PASSKEYS, DeskPerson, DeskRole, Open
 from camerad.office.desk.sessions import LINK_US, MOST_OF_ONE
 from camerad.office.server.office_settings import load
 from camerad.office.state.office_state import OfficeState
-from camerad.office.state.waiting_room import LockHeldError
 from tests.unit.office.server.office_scene import OfficeScene
 
 from .desk_scene import (
@@ -306,7 +306,7 @@ def boss(scene: DeskScene) -> Browser:
 
 
 def be_busy(*_: object, **__: object) -> None:
-    raise LockHeldError("another process works with the store")
+    raise NotNowError("another process works with the store")
 
 
 def about(scene: DeskScene, person: str) -> list[tuple[str, str]]:

@@ -12,12 +12,12 @@ import pytest
 from desk_helpers import KEY, KEYS, ONE, TWO, Camera, Silent, open_office
 from sqlalchemy import delete
 
+from camerad.base.errors import NotNowError
 from camerad.evidence.offload import offload
 from camerad.office.desk import sealed_answer, viewing_routes
 from camerad.office.desk.desk_ledger import DeskLedger
 from camerad.office.desk.people import DeskRole
 from camerad.office.state import state_tables
-from camerad.office.state.waiting_room import LockHeldError
 from camerad.store import deletable
 from camerad.store.device_client import OwnedDevice
 
@@ -141,7 +141,7 @@ def test_a_busy_store_uses_up_no_approval(
     approved(scene, tab)
 
     def busy(*_: object, **__: object) -> None:
-        raise LockHeldError("taken")
+        raise NotNowError("taken")
 
     with monkeypatch.context() as patch:
         patch.setattr(DeskLedger, "deciding", busy)

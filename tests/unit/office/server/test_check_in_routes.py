@@ -24,7 +24,7 @@ from state_helpers import (
 from vault_helpers import Vault
 
 from camerad.base.clock import DAY, ManualClock, SystemClock
-from camerad.base.errors import StorageError
+from camerad.base.errors import NotNowError, StorageError
 from camerad.config.office_section import Office
 from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey, encode_base64url
@@ -45,7 +45,6 @@ from camerad.office.server.lost_recordings import LostRecordings
 from camerad.office.server.upload_files import Declaration
 from camerad.office.server.upload_limits import UploadLimits
 from camerad.office.state.office_state import OfficeState
-from camerad.office.state.waiting_room import LockHeldError
 from camerad.provisioning.validation import digest
 from camerad.store import check_in
 from camerad.store.check_in import SETTINGS, RefusedOffer, RunningSettings
@@ -74,7 +73,7 @@ def test_a_check_in_is_to_come_later_while_the_database_is_locked(
     office: OfficeScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def held(_: OfficeState) -> None:
-        raise LockHeldError("another request uses the office's database for too long")
+        raise NotNowError("another request uses the office's database for too long")
 
     with office.serving() as client:
         with monkeypatch.context() as patched:

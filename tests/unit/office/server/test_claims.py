@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from postgresql import PostgreSQL
 
+from camerad.base.errors import NotNowError
 from camerad.office.state.database_settings import IndexSettings
 from camerad.office.state.office_state import OfficeState
-from camerad.office.state.waiting_room import LockHeldError
 
 Two = tuple[OfficeState, OfficeState]
 
@@ -41,7 +41,7 @@ def test_a_claim_has_one_holder(two: Two) -> None:
         for state in two:
             with state.try_hold("a") as held, state.try_hold("b") as free:
                 assert (held, free) == (False, True)
-            with pytest.raises(LockHeldError, match="'a'"), state.hold("a", 0.05):
+            with pytest.raises(NotNowError, match="'a'"), state.hold("a", 0.05):
                 raise AssertionError("it was held twice")
     with other.try_hold("a") as held:
         assert held
