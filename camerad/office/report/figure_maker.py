@@ -9,10 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date
 from typing import Final
-
-import msgspec
 
 from camerad.base.clock import SECOND
 from camerad.control.metrics import BOUNDS
@@ -65,95 +62,84 @@ LEAST_TAIL: Final = 20
 """Values that a median, and any other quantile, needs at least."""
 
 
-class FigureCells(msgspec.Struct, frozen=True):
-    """first, last: the days. A `why` that is given goes before everything else."""
-
-    first: date
-    last: date
-
-    def shown(
-        self,
-        value: float,
-        low: float | None = None,
-        high: float | None = None,
-        *,
-        count: int | None = None,
-        base: float | None = None,
-    ) -> Cell:
-        """A figure that may be shown."""
-        return Cell(self.first, self.last, value, low, high, count, base)
-
-    def hidden(self, why: Why) -> Cell:
-        """One that is not."""
-        return Cell(self.first, self.last, None, why=why)
-
-    def count(self, count: int, why: Why = Why.SHOWN, base: float | None = None) -> Cell:
-        """A number of what people did."""
-        if why or is_small(count):
-            return self.hidden(why or Why.FEW)
-        return self.shown(count, count=count, base=base)
-
-    def about(
-        self, number: int, value: float, why: Why, base: float | None = None, *, zero: bool = False
-    ) -> Cell:
-        """What so many recordings have together, or on average. The number is not shown. zero:
-        none at all is a figure."""
-        cell = self.count(number, why)
-        if cell.value is None:
-            return cell
-        return self.shown(value, base=base) if number or zero else self.hidden(Why.NOTHING)
-
-    def free(self, value: float) -> Cell:
-        """What is always shown, since it says nothing of people."""
-        return self.shown(value, count=value if isinstance(value, int) else None)
-
-    def rate(self, count: int, hours: float) -> Cell:
-        """For each 100 hours, with Garwood's interval."""
-        if is_small(count):
-            return self.hidden(Why.FEW)
-        if hours <= 0:
-            return self.hidden(Why.NOTHING)
-        low, high = (100 * end / hours for end in poisson_interval(count))
-        return self.shown(100 * count / hours, low, high, count=count, base=hours)
-
-    def share(self, part: int, whole: int, why: Why = Why.SHOWN) -> Cell:
-        """A part of a whole, with the interval of Clopper and Pearson."""
-        if not why and not may_split(part, whole):
-            why = Why.FEW if is_small(part) else Why.WITHHELD
-        if not why and not whole:
-            why = Why.NOTHING
-        if why:
-            return self.hidden(why)
-        low, high = share_interval(part, whole)
-        return self.shown(part / whole, low, high, count=part, base=whole)
-
-    def divided(self, counts: Mapping[str, int], why: Why = Why.SHOWN) -> dict[str, Cell]:
-        """How a whole is divided. The whole has the name ""."""
-        joined = None if why else join_rare(counts)
-        if joined is None:
-            return {"": self.hidden(why or Why.FEW)}
-        whole = sum(joined.shown.values()) + joined.others
-        found = {"": self.count(whole)}
-        found |= {name: self.count(number, base=whole) for name, number in joined.shown.items()}
-        if joined.others:
-            found[OTHERS] = self.count(joined.others, base=whole)
-        return found
-
-    def quantile(
-        self, bounds: Sequence[float], counts: Sequence[int], percent: int, why: Why = Why.SHOWN
-    ) -> Cell:
-        """A quantile of what was counted in buckets; low and high are those of its bucket."""
-        total = sum(counts)
-        estimate = quantile(bounds, counts, percent / 100)
-        least = LEAST_MEDIAN if percent == 50 else LEAST_TAIL
-        if why or total < least or estimate is None:
-            return self.hidden(why or Why.NOTHING)
-        if estimate.value is None:
-            return Cell(self.first, self.last, None, low=estimate.low, base=total, why=Why.BEYOND)
-        return self.shown(estimate.value, estimate.low, estimate.high, base=total)
+def hidden(why: Why) -> Cell:
+    """One that is not."""
+    return Cell(None, why=why)
 
 
-_CellOf = Callable[[FigureCells, Month], Cell]
+def count_cell(count: int, why: Why = Why.SHOWN, base: float | None = None) -> Cell:
+    """A number of what people did."""
+    if why or is_small(count):
+        return hidden(why or Why.FEW)
+    return Cell(count, count=count, base=base)
+
+
+def about_cell(
+    number: int, value: float, why: Why, base: float | None = None, *, zero: bool = False
+) -> Cell:
+    """What so many recordings have together, or on average. The number is not shown. zero:
+    none at all is a figure."""
+    cell = count_cell(number, why)
+    if cell.value is None:
+        return cell
+    return Cell(value, base=base) if number or zero else hidden(Why.NOTHING)
+
+
+def free_cell(value: float) -> Cell:
+    """What is always shown, since it says nothing of people."""
+    return Cell(value, count=value if isinstance(value, int) else None)
+
+
+def rate_cell(count: int, hours: float) -> Cell:
+    """For each 100 hours, with Garwood's interval."""
+    if is_small(count):
+        return hidden(Why.FEW)
+    if hours <= 0:
+        return hidden(Why.NOTHING)
+    low, high = (100 * end / hours for end in poisson_interval(count))
+    return Cell(100 * count / hours, low, high, count=count, base=hours)
+
+
+def share_cell(part: int, whole: int, why: Why = Why.SHOWN) -> Cell:
+    """A part of a whole, with the interval of Clopper and Pearson."""
+    if not why and not may_split(part, whole):
+        why = Why.FEW if is_small(part) else Why.WITHHELD
+    if not why and not whole:
+        why = Why.NOTHING
+    if why:
+        return hidden(why)
+    low, high = share_interval(part, whole)
+    return Cell(part / whole, low, high, count=part, base=whole)
+
+
+def divided_cells(counts: Mapping[str, int], why: Why = Why.SHOWN) -> dict[str, Cell]:
+    """How a whole is divided. The whole has the name ""."""
+    joined = None if why else join_rare(counts)
+    if joined is None:
+        return {"": hidden(why or Why.FEW)}
+    whole = sum(joined.shown.values()) + joined.others
+    found = {"": count_cell(whole)}
+    found |= {name: count_cell(number, base=whole) for name, number in joined.shown.items()}
+    if joined.others:
+        found[OTHERS] = count_cell(joined.others, base=whole)
+    return found
+
+
+def quantile_cell(
+    bounds: Sequence[float], counts: Sequence[int], percent: int, why: Why = Why.SHOWN
+) -> Cell:
+    """A quantile of what was counted in buckets; low and high are those of its bucket."""
+    total = sum(counts)
+    estimate = quantile(bounds, counts, percent / 100)
+    least = LEAST_MEDIAN if percent == 50 else LEAST_TAIL
+    if why or total < least or estimate is None:
+        return hidden(why or Why.NOTHING)
+    if estimate.value is None:
+        return Cell(None, low=estimate.low, base=total, why=Why.BEYOND)
+    return Cell(estimate.value, estimate.low, estimate.high, base=total)
+
+
+_CellOf = Callable[[Month], Cell]
 _NumberOf = Callable[[Month], int]
 
 
@@ -182,7 +168,6 @@ class FigureMaker:
         """Months that are shown together, each by its first and last day."""
         self._runs = [join(months[first:end]) for first, end in joined]
         self._whole = join(months)
-        self._cells = FigureCells(period.first, period.last)
 
     def make(self) -> tuple[Figure, ...]:
         """All figures, in the order of their groups."""
@@ -229,22 +214,20 @@ class FigureMaker:
     # ------------------------------------------------------------------ groups
 
     def _exposure(self) -> Iterator[Figure]:
-        group, whole, cells = FigureGroup.EXPOSURE, self._whole, self._cells
-        yield Figure(group, "cameras_available", Unit.COUNT, cells.free(self._cameras))
+        group, whole = FigureGroup.EXPOSURE, self._whole
+        yield Figure(group, "cameras_available", Unit.COUNT, free_cell(self._cameras))
         yield self._count_by_run(group, "camera_days_out", lambda run: run.camera_days)
         yield self._count_by_run(group, "shifts", lambda run: run.shifts)
-        yield self._by_run(
-            group, "shift_hours", Unit.HOURS, lambda cells, run: cells.shown(run.hours)
-        )
+        yield self._by_run(group, "shift_hours", Unit.HOURS, lambda run: Cell(run.hours))
         running = whole.counts[counted.RUNNING]
-        yield Figure(group, "running_hours", Unit.HOURS, cells.free(running / HOUR_US))
-        ready = cells.hidden(Why.NOTHING)
+        yield Figure(group, "running_hours", Unit.HOURS, free_cell(running / HOUR_US))
+        ready = hidden(Why.NOTHING)
         if running:
-            ready = cells.shown(whole.counts[counted.READY] / running)
+            ready = Cell(whole.counts[counted.READY] / running)
         yield Figure(group, "share_ready", Unit.SHARE, ready)
 
     def _stages(self) -> Iterator[Figure]:
-        group, whole, cells = FigureGroup.STAGES, self._whole, self._cells
+        group, whole = FigureGroup.STAGES, self._whole
         yield self._count_by_run(group, "self_views", lambda run: run.self_views)
         yield self._rate_by_run(group, "self_view_rate", lambda run: run.self_views)
         yield self._count_by_run(group, "recordings_begun", lambda run: run.recordings)
@@ -257,13 +240,13 @@ class FigureMaker:
             ("self_views_without", whole.self_views - whole.both, whole.self_views),
             ("recordings_direct", whole.recordings - whole.both, whole.recordings),
         ):
-            yield Figure(group, code, Unit.SHARE, cells.share(part, of, why))
+            yield Figure(group, code, Unit.SHARE, share_cell(part, of, why))
         for percent in (50, 90):
-            cell = cells.quantile(BOUNDS, whole.led, percent, why)
+            cell = quantile_cell(BOUNDS, whole.led, percent, why)
             yield Figure(group, f"seconds_to_recording_p{percent}", Unit.SECONDS, cell)
 
     def _recordings(self) -> Iterator[Figure]:
-        group, whole, cells, why = FigureGroup.RECORDINGS, self._whole, self._cells, self._nothing
+        group, whole, why = FigureGroup.RECORDINGS, self._whole, self._nothing
         reasons: Counter[str] = Counter()
         for day in whole.days:
             reasons.update({one.name: one.count for one in day.reasons})
@@ -276,24 +259,24 @@ class FigureMaker:
             group, "recordings_by_reason", reasons, why if read else why or Why.NOTHING
         )
         for percent in (50, 90):
-            cell = cells.quantile(LENGTHS, lengths, percent, why)
+            cell = quantile_cell(LENGTHS, lengths, percent, why)
             yield Figure(group, f"recording_length_p{percent}", Unit.SECONDS, cell)
-        yield Figure(group, "recordings_with_gap", Unit.SHARE, cells.share(gapped, read, why))
-        mean = cells.about(read, pre_event_us / SECOND / max(1, read), why, base=read)
+        yield Figure(group, "recordings_with_gap", Unit.SHARE, share_cell(gapped, read, why))
+        mean = about_cell(read, pre_event_us / SECOND / max(1, read), why, base=read)
         yield Figure(group, "pre_event_seconds", Unit.SECONDS, mean)
 
     def _deletion(self) -> Iterator[Figure]:
-        group, whole, cells = FigureGroup.DELETION, self._whole, self._cells
+        group, whole = FigureGroup.DELETION, self._whole
         late = sum(day.late for day in whole.days)
         longest_us = max((day.largest_delay_us for day in whole.days), default=0)
         overdue = oldest_us = 0
         if self._last is not None:
             overdue, oldest_us = self._last.overdue, self._last.oldest_us
         yield self._count_by_run(group, "deleted", lambda run: run.deleted)
-        yield Figure(group, "deleted_late", Unit.COUNT, cells.free(late))
-        yield Figure(group, "latest_deletion", Unit.HOURS, cells.free(longest_us / HOUR_US))
-        yield Figure(group, "overdue", Unit.COUNT, cells.free(overdue))
-        yield Figure(group, "oldest_overdue", Unit.HOURS, cells.free(oldest_us / HOUR_US))
+        yield Figure(group, "deleted_late", Unit.COUNT, free_cell(late))
+        yield Figure(group, "latest_deletion", Unit.HOURS, free_cell(longest_us / HOUR_US))
+        yield Figure(group, "overdue", Unit.COUNT, free_cell(overdue))
+        yield Figure(group, "oldest_overdue", Unit.HOURS, free_cell(oldest_us / HOUR_US))
 
     def _use(self) -> Iterator[Figure]:
         for one in INDICATORS:
@@ -303,22 +286,22 @@ class FigureMaker:
 
     def _given(self) -> Iterator[Figure]:
         """What was given at the desk."""
-        group, cells, why = FigureGroup.USE, self._cells, self._nothing
+        group, why = FigureGroup.USE, self._nothing
         number = self._events()
         ended = number[ENDED_GIVEN] + number[ENDED_UNSEEN]
         unknown = self._whole.deleted - ended
         hidden = why or (Why.WITHHELD if is_small(unknown) else Why.SHOWN)
-        never = cells.share(number[ENDED_UNSEEN], ended, hidden)
+        never = share_cell(number[ENDED_UNSEEN], ended, hidden)
         yield Figure(group, "share_never_given", Unit.SHARE, never)
         recorded = number[RECORDED_SECONDS] / HOUR_S
         of = number[RECORDED]
-        cell = cells.about(of, recorded, why)
+        cell = about_cell(of, recorded, why)
         yield Figure(group, "hours_recorded", Unit.HOURS, cell)
         if not cell.why and is_small(abs(of - number[GIVEN])):
             why = Why.WITHHELD
         hours = number[GIVEN_SECONDS] / HOUR_S
         base = None if cell.why else recorded
-        cell = cells.about(number[GIVEN], hours, why, base=base, zero=bool(of))
+        cell = about_cell(number[GIVEN], hours, why, base=base, zero=bool(of))
         yield Figure(group, "hours_given", Unit.HOURS, cell)
 
     def _events(self) -> Counter[str]:
@@ -328,45 +311,45 @@ class FigureMaker:
         return found
 
     def _chain(self) -> Iterator[Figure]:
-        group, whole, cells, why = FigureGroup.CHAIN, self._whole, self._cells, self._nothing
+        group, whole, why = FigureGroup.CHAIN, self._whole, self._nothing
         delays = _added([day.delays for day in whole.days], len(DELAYS))
         over = sum(day.over_day for day in whole.days)
         for percent in (50, 95):
-            cell = cells.quantile(DELAYS, delays, percent, why)
+            cell = quantile_cell(DELAYS, delays, percent, why)
             yield Figure(group, f"delay_p{percent}", Unit.SECONDS, cell)
-        yield Figure(group, "delay_over_day", Unit.SHARE, cells.share(over, sum(delays), why))
+        yield Figure(group, "delay_over_day", Unit.SHARE, share_cell(over, sum(delays), why))
         troubles = _named(whole.counts, counted.HANDOVERS)
-        total = cells.free(sum(troubles.values()))
+        total = free_cell(sum(troubles.values()))
         yield Figure(group, "handover_failures", Unit.COUNT, total)
         for name, number in sorted(troubles.items()):
-            yield Figure(group, "handover_failures", Unit.COUNT, cells.free(number), part=name)
+            yield Figure(group, "handover_failures", Unit.COUNT, free_cell(number), part=name)
         for code in ("uploads_resumed", "verification_failures", "witness_refusals"):
-            yield Figure(group, code, Unit.COUNT, cells.hidden(Why.UNRECORDED))
+            yield Figure(group, code, Unit.COUNT, hidden(Why.UNRECORDED))
 
     def _equipment(self) -> Iterator[Figure]:
-        group, whole, cells, why = FigureGroup.EQUIPMENT, self._whole, self._cells, self._nothing
+        group, whole, why = FigureGroup.EQUIPMENT, self._whole, self._nothing
         yield from self._divided(group, "failures", _named(whole.counts, counted.FAILURES), why)
         batteries = count_in(PERCENTS, whole.batteries)
         for percent in (50, 10):
-            cell = cells.quantile(PERCENTS, batteries, percent, why)
+            cell = quantile_cell(PERCENTS, batteries, percent, why)
             yield Figure(group, f"battery_p{percent}", Unit.PERCENT, cell)
-        withdrawn = cells.free(self._events()[WITHDRAWALS])
+        withdrawn = free_cell(self._events()[WITHDRAWALS])
         yield Figure(group, WITHDRAWALS, Unit.COUNT, withdrawn)
 
     def _typed(self) -> Iterator[Figure]:
-        group, cells = FigureGroup.TYPED, self._cells
+        group = FigureGroup.TYPED
         for side in SIDES:
             by_hand: CountedByHand = getattr(self._form, side)
             if by_hand.hours is not None:
-                hours = cells.free(by_hand.hours)
+                hours = free_cell(by_hand.hours)
                 yield Figure(group, "typed_hours", Unit.HOURS, hours, part=side)
             for what in _BY_HAND:
                 count: int | None = getattr(by_hand, what)
                 if count is not None:
                     code = f"typed_{what}"
-                    yield Figure(group, code, Unit.COUNT, cells.count(count), part=side)
+                    yield Figure(group, code, Unit.COUNT, count_cell(count), part=side)
                     if by_hand.hours:
-                        rate = cells.rate(count, by_hand.hours)
+                        rate = rate_cell(count, by_hand.hours)
                         yield Figure(group, f"{code}_rate", Unit.RATE, rate, part=side)
         occasions = self._form.occasions.by_name
         if occasions:
@@ -376,25 +359,20 @@ class FigureMaker:
 
     def _by_run(self, group: FigureGroup, code: str, unit: Unit, cell_of: _CellOf) -> Figure:
         if not self._runs:
-            return Figure(group, code, unit, self._cells.hidden(self._nothing))
-        runs = tuple(
-            cell_of(FigureCells(first, last), run)
-            for (first, last), run in zip(self.runs, self._runs, strict=True)
-        )
-        return Figure(group, code, unit, cell_of(self._cells, self._whole), runs)
+            return Figure(group, code, unit, hidden(self._nothing))
+        runs = tuple(map(cell_of, self._runs))
+        return Figure(group, code, unit, cell_of(self._whole), runs)
 
     def _count_by_run(self, group: FigureGroup, code: str, number: _NumberOf) -> Figure:
-        return self._by_run(group, code, Unit.COUNT, lambda cells, run: cells.count(number(run)))
+        return self._by_run(group, code, Unit.COUNT, lambda run: count_cell(number(run)))
 
     def _rate_by_run(self, group: FigureGroup, code: str, number: _NumberOf) -> Figure:
-        return self._by_run(
-            group, code, Unit.RATE, lambda cells, run: cells.rate(number(run), run.hours)
-        )
+        return self._by_run(group, code, Unit.RATE, lambda run: rate_cell(number(run), run.hours))
 
     def _divided(
         self, group: FigureGroup, code: str, counts: Mapping[str, int], why: Why
     ) -> Iterator[Figure]:
-        for name, cell in self._cells.divided(counts, why).items():
+        for name, cell in divided_cells(counts, why).items():
             yield Figure(group, code, Unit.COUNT, cell, part=name)
 
     def _of_ledger(self, one: LedgerIndicator) -> Iterator[Figure]:
@@ -408,7 +386,7 @@ class FigureMaker:
         if one.part and not one.only:
             yield from self._divided(group, one.name, events, self._nothing)
         else:
-            cell = self._cells.count(sum(events.values()), self._nothing)
+            cell = count_cell(sum(events.values()), self._nothing)
             yield Figure(group, one.name, Unit.COUNT, cell)
 
     def _parts_of(self, name: str) -> Counter[str]:

@@ -82,12 +82,10 @@ class Why(StrEnum):
 
 
 class Cell(msgspec.Struct, frozen=True):
-    """A figure of some months. first, last: its days. value: None if it is not shown. low, high:
-    its interval of 95 %, or of a median the bounds that it lies between. count: how many it rests
-    on. base: what it is of (hours, or a number); None if it is a mere count."""
+    """A figure of some months. value: None if it is not shown. low, high: its interval of 95 %, or
+    of a median the bounds that it lies between. count: how many it rests on. base: what it is of
+    (hours, or a number); None if it is a mere count."""
 
-    first: date
-    last: date
     value: float | None
     low: float | None = None
     high: float | None = None
@@ -98,8 +96,8 @@ class Cell(msgspec.Struct, frozen=True):
 
 class Figure(msgspec.Struct, frozen=True):
     """code: its name in tables and texts. part: of what is divided, a word for `code`'s parts, or
-    what a person typed; "" for none. total: of the period. runs: of its months, as far as they are
-    shown; none if it is given for the period alone."""
+    what a person typed; "" for none. total: of the period. runs: of each of `ReportFigures.runs`;
+    none if it is given for the period alone."""
 
     group: FigureGroup
     code: str

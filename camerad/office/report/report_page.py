@@ -180,7 +180,8 @@ class _Page:
         ):
             cells = self._by_key[code].runs
             if any(cell.value is not None for cell in cells):
-                named = [(said.short_span(one.first, one.last, words), one) for one in cells]
+                spans = [said.short_span(*run, words) for run in self._report.runs]
+                named = list(zip(spans, cells, strict=True))
                 svg = base64.b64encode(plot_rates(named, words).encode()).decode()
                 plots.append(
                     f"<figure><figcaption>{escape(title)}</figcaption>"
@@ -265,8 +266,8 @@ class _Page:
     def _monthly(self, figure: Figure) -> str:
         words = self._words
         rows = (
-            _tr(said.span(one.first, one.last, words), self._cells(one, figure.unit, base=True))
-            for one in figure.runs
+            _tr(said.span(*run, words), self._cells(one, figure.unit, base=True))
+            for run, one in zip(self._report.runs, figure.runs, strict=True)
         )
         return _h3(words.gettext(FIGURES[figure.code])) + self._figures(rows)
 

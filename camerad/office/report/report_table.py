@@ -44,9 +44,10 @@ def write_table(report: ReportFigures) -> bytes:
     writer = csv.writer(text, lineterminator="\r\n", quoting=csv.QUOTE_ALL)
     writer.writerow(COLUMNS)
     for figure in report.figures:
-        writer.writerow(_row(figure, figure.total, PERIOD))
-        for cell in figure.runs:
-            writer.writerow(_row(figure, cell, MONTHS))
+        period = report.period.first, report.period.last
+        writer.writerow(_row(figure, figure.total, PERIOD, period))
+        for cell, run in zip(figure.runs, report.runs, strict=False):
+            writer.writerow(_row(figure, cell, MONTHS, run))
     return text.getvalue().encode()
 
 
@@ -69,7 +70,7 @@ def read_table(content: bytes, path: str) -> EarlierFigures:
             )
             count = None if row["count"] == "" else int(row["count"])
             key = f"{row['figure']}:{row['part']}" if row["part"] else row["figure"]
-            cells[key] = Cell(first, last, value, low, high, count, base)
+            cells[key] = Cell(value, low, high, count, base)
         ((first, last),) = bounds
     except (ValueError, KeyError, TypeError, csv.Error) as error:
         raise ConfigError(
@@ -79,9 +80,9 @@ def read_table(content: bytes, path: str) -> EarlierFigures:
     return EarlierFigures(first, last, cells)
 
 
-def _row(figure: Figure, cell: Cell, span: str) -> Iterator[str]:
+def _row(figure: Figure, cell: Cell, span: str, days: tuple[date, date]) -> Iterator[str]:
     yield from (figure.group.value, figure.code, _plain(figure.part), figure.unit.value, span)
-    yield from (cell.first.isoformat(), cell.last.isoformat())
+    yield from (one.isoformat() for one in days)
     for number in (cell.value, cell.low, cell.high, cell.count, cell.base):
         yield "" if number is None else _number(number)
     yield cell.why.value

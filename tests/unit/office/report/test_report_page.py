@@ -22,7 +22,17 @@ from camerad.container.statements import RECOVERED
 from camerad.control.metrics import REASONS
 from camerad.ledger.entries import Head
 from camerad.office.report import report_words as said
-from camerad.office.report.figure_maker import OTHERS, SIDES, FigureCells, FigureMaker
+from camerad.office.report.figure_maker import (
+    OTHERS,
+    SIDES,
+    FigureMaker,
+    about_cell,
+    free_cell,
+    hidden,
+    quantile_cell,
+    rate_cell,
+    share_cell,
+)
 from camerad.office.report.figures import (
     Cell,
     Coverage,
@@ -187,9 +197,7 @@ def test_an_earlier_report_stands_beside() -> None:
     earlier = read_table(write_table(report), "r.csv")
     page = render_report(report, ENGLISH, IMPRINT, earlier).decode()
     assert "Compared with 1 January 2026 to 31 March 2026" in page
-    hidden = EarlierFigures(
-        PERIOD.first, PERIOD.last, {"shifts": Cell(PERIOD.first, PERIOD.last, None)}
-    )
+    hidden = EarlierFigures(PERIOD.first, PERIOD.last, {"shifts": Cell(None)})
     assert ">–</td>" in render_report(report, ENGLISH, IMPRINT, hidden).decode()
 
 
@@ -206,7 +214,7 @@ def test_the_table_reads_back_as_it_was_written() -> None:
 
 def table_with(*parts: str) -> bytes:
     """The table of a report whose figures have these parts."""
-    one = Cell(PERIOD.first, PERIOD.last, 9.0, count=9)
+    one = Cell(9.0, count=9)
     group, code = FigureGroup.RECORDINGS, "recordings_by_reason"
     figures = tuple(Figure(group, code, Unit.COUNT, one, (), part) for part in parts)
     return write_table(replace(report_of(BUSY), figures=figures))
@@ -275,31 +283,28 @@ def test_months_are_named_and_days_only_where_they_matter() -> None:
 
 
 def test_a_value_beyond_all_bounds_says_so() -> None:
-    cells = FigureCells(PERIOD.first, PERIOD.last)
-    cell = cells.quantile((10, 200), (0, 0, 30), 50)
+    cell = quantile_cell((10, 200), (0, 0, 30), 50)
     assert said.shown(cell, Unit.SECONDS, ENGLISH) == "more than 3.3 min"
     assert said.interval(cell, Unit.SECONDS, ENGLISH) == ""
     assert said.base(cell, Unit.SECONDS, ENGLISH) == "of 30"
-    assert said.base(cells.hidden(Why.FEW), Unit.COUNT, ENGLISH) == ""
+    assert said.base(hidden(Why.FEW), Unit.COUNT, ENGLISH) == ""
 
 
 def test_a_plot_leaves_out_what_is_not_shown(tmp_path: Path) -> None:
-    cells = FigureCells(PERIOD.first, PERIOD.last)
     named = [
-        ("Jan", cells.rate(0, 100)),
-        ("Feb", cells.hidden(Why.FEW)),
-        ("Mar", cells.rate(9, 50)),
+        ("Jan", rate_cell(0, 100)),
+        ("Feb", hidden(Why.FEW)),
+        ("Mar", rate_cell(9, 50)),
     ]
     assert plot_rates(named, ENGLISH).count("<rect") == 2
-    assert plot_rates([("Jan", cells.rate(0, 1e12))], ENGLISH)
+    assert plot_rates([("Jan", rate_cell(0, 1e12))], ENGLISH)
 
 
 def test_a_part_is_hidden_with_its_reason() -> None:
-    cells = FigureCells(PERIOD.first, PERIOD.last)
-    assert cells.share(3, 30).why is Why.FEW
-    assert cells.share(27, 30).why is Why.WITHHELD
-    assert cells.rate(3, 100).why is Why.FEW
-    assert cells.about(3, 9, Why.SHOWN).why is Why.FEW
+    assert share_cell(3, 30).why is Why.FEW
+    assert share_cell(27, 30).why is Why.WITHHELD
+    assert rate_cell(3, 100).why is Why.FEW
+    assert about_cell(3, 9, Why.SHOWN).why is Why.FEW
     report = report_of(BUSY)
     silent = ReportFigures(
         PERIOD, "UTC", report.runs, report.people, report.figures, report.coverage
@@ -326,6 +331,4 @@ def test_people_are_counted_by_what_is_known() -> None:
         "That enough people wore cameras is known from the cameras",
         " shifts; only how many was counted.",
     ][0] in page
-    assert (
-        Figure(FigureGroup.USE, "x", Unit.COUNT, FigureCells(*PERIOD.months[0]).free(1)).key == "x"
-    )
+    assert Figure(FigureGroup.USE, "x", Unit.COUNT, free_cell(1)).key == "x"
