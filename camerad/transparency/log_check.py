@@ -85,17 +85,23 @@ def _against_camera(
             wrong.append(f"it disputes what the office showed ({one.why}, {one.size} entries)")
             continue
         if one.lost is not None and declared:
-            # The office said so, in its own ledger.
-            yield Severity.NOTE, f"{ledger}: the office declared lost what this camera has seen"
+            yield _declared(ledger)
             wrong.clear()
         declared = (one.origin, one.size, one.root) in lost
         if one.origin != now.origin or one.size > now.size:
             wrong.append(f"it has seen a log of {one.size} entries that is not here")
         elif checkpoints.encode(merkle.root(tree.complete, one.size)) != one.root:
             wrong.append(f"it has seen another history of {one.size} entries")
-    if wrong:
+    if declared:
+        yield _declared(ledger)
+    elif wrong:
         others = f", and {count(len(wrong) - 1, 'more', 'more')}" if len(wrong) > 1 else ""
         yield Severity.DAMAGE, f"{ledger}: by this camera's ledger {wrong[0]}{others}"
+
+
+def _declared(ledger: str) -> Finding:
+    """The office said so, in its own ledger."""
+    return Severity.NOTE, f"{ledger}: the office declared lost what this camera has seen"
 
 
 def _seen_in(ledger: str) -> list[_Seen]:
