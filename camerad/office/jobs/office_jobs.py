@@ -25,13 +25,11 @@ import logging
 from collections.abc import Callable, Collection
 from typing import Final
 
-from camerad.base import file_status
 from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import NotNowError
 from camerad.base.message_ids import MessageId
-from camerad.container.keys import SigningKey, Thumbprint
+from camerad.container.keys import Thumbprint
 from camerad.evidence import own_key
-from camerad.ledger import log_segments
 from camerad.office.jobs.alert_channels import Channel, LogChannel, SmtpChannel
 from camerad.office.jobs.alert_delivery import AlertDelivery, AlertStore
 from camerad.office.jobs.alert_rules import StoreFacts
@@ -45,13 +43,11 @@ from camerad.office.report import camera_readings
 from camerad.office.report.ledger_tallies import LedgerTallies
 from camerad.office.report.report_days import days_in
 from camerad.office.server.camera_holdings import CameraHoldings
-from camerad.office.server.cameras import Cameras
 from camerad.office.server.certificates import read_certificate
 from camerad.office.server.ingest_events import IngestEvent
 from camerad.office.server.ledger_copy import LedgerCopies
 from camerad.office.server.office_server import Beside, ServerParts, Vault
 from camerad.office.server.office_settings import OfficeFile
-from camerad.office.server.report_settings import ReportSettings
 from camerad.office.server.start_check import check_directory
 from camerad.office.server.upload_files import Declaration
 from camerad.office.server.uploads import Uploads
@@ -136,10 +132,12 @@ class OfficeJobs:
         self._add_work(
             "expiry", lambda: _expire(uploads, ledgers, parts.queue, clock), LEAST_PAUSE_SECONDS
         )
-        readings = ReadingsJob(
-            parts.state, directory, cameras, key, clock=clock, settings=settings.report
+        months = settings.report.keep_months
+        self._add_work(
+            "readings",
+            lambda: keep_readings(parts, directory, clock, months),
+            LEAST_PAUSE_SECONDS,
         )
-        self._add_work("readings", readings.look, LEAST_PAUSE_SECONDS)
         self._add_work(WATCH, watch.look, away=True)
         url = url_of(settings.index, directory)
         register = str(settings.register)
@@ -259,58 +257,26 @@ def _expire(
     return EXPIRY_SECONDS
 
 
-class ReadingsJob:
-    """Keeps what a report is made of: adds up the office's ledger, and removes what is old.
+def keep_readings(parts: ServerParts, directory: str, clock: Clock, months: int) -> float:
+    """Keep what a report is made of: add up the office's ledger, and remove what is old; returns
+    after how many seconds to look again.
 
     The server adds each epoch of the ledger up within the hour after it was closed. Readings and
-    tallies go when they are older than `ReportSettings.keep_months`, by a clock that can be trusted
-    alone; a tally not before the entries that it adds up.
-
-    state, directory: the office's. cameras: its register. key: signs the tallies. clock: the
-    server's."""
-
-    def __init__(
-        self,
-        state: OfficeState,
-        directory: str,
-        cameras: Cameras,
-        key: SigningKey,
-        *,
-        clock: Clock,
-        settings: ReportSettings,
-    ) -> None:
-        self._state = state
-        self._directory = directory
-        self._cameras = cameras
-        self._key = key
-        self._clock = clock
-        self._settings = settings
-        self._tallies = LedgerTallies(directory, days_in(None))
-
-    def look(self) -> float:
-        """Do what is to be done now; returns after how many seconds to look again. It blocks.
-        Raises StorageError."""
-        place = office_place(self._directory)
-        try:
-            self._tallies.make(place, self._key, self._cameras.keys())
-        except NotNowError:
-            return LEAST_PAUSE_SECONDS
-        now = self._clock.moment()
-        if now.trusted:
-            months = self._settings.keep_months
-            with self._state.writing() as rows:
-                camera_readings.expire(rows, now.wall_us, months)
-            keys = own_key.ledger_keys(place, self._key.public).ring
-            self._tallies.expire(keys, now.wall_us, months, _epochs(place.ledger))
-        return READINGS_SECONDS
-
-
-def _epochs(ledger: str) -> frozenset[int]:
-    """The epochs whose entries are there."""
-    if not file_status.is_directory(ledger):
-        return frozenset()
-    shelf = log_segments.list_files(ledger)
-    return shelf.epochs | shelf.damaged
+    tallies go when they are older than so many months, by a clock that can be trusted alone; a
+    tally not before the entries that it adds up.
+    """
+    place, tallies = office_place(directory), LedgerTallies(directory, days_in(None))
+    try:
+        tallies.make(place, parts.key, parts.cameras.keys())
+    except NotNowError:
+        return LEAST_PAUSE_SECONDS
+    now = clock.moment()
+    if now.trusted:
+        with parts.state.writing() as rows:
+            camera_readings.expire(rows, now.wall_us, months)
+        keys = own_key.ledger_keys(place, parts.key.public).ring
+        tallies.expire(place, keys, now.wall_us, months)
+    return READINGS_SECONDS
 
 
 def server_with_jobs(

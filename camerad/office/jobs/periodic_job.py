@@ -85,8 +85,7 @@ class PeriodicJob:
         self._least_us = round(least_seconds * SECOND)
         self._changed = threading.Condition()
         self._awake = False
-        text = f"{name} did not work, and is tried again: %s"
-        self._failed = LogOnce(log, text, MessageId.PERIODIC_WORK)
+        self._failed = LogOnce(log, "%s", MessageId.PERIODIC_WORK)
         self._closing = False
         # A daemon: work that hangs does not keep the server from ending.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -126,7 +125,7 @@ class PeriodicJob:
         except JobFailedError as error:
             again = error.again
         except CameradError as error:
-            self._failed.tell((str(error),))
+            self._failed.tell((f"{self.name} did not work, and is tried again: {error}",))
         except Exception:
             log.exception(
                 "%s did not work, and is tried again", self.name, extra=MessageId.MISTAKE.extra

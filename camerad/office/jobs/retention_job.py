@@ -78,8 +78,7 @@ class RetentionJob:
         self._clock = clock
         self._looked = looked
         self._elsewhere = elsewhere
-        said = "recordings may be kept beyond their day: %s"
-        self._kept = LogOnce(log, said, MessageId.OVERDUE)
+        self._kept = LogOnce(log, "recordings may be kept beyond their day: %s", MessageId.OVERDUE)
 
     def record_loss(self, entries: int, file: str) -> None:
         """Write into the office's ledger that it has lost entries, so that what they may have held

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
@@ -77,8 +77,6 @@ class LedgerTallies:
         place: the office's directory. key: the office's. cameras: keys of the register. Raises
         NotNowError and StorageError; what is done stays done.
         """
-        if not file_status.is_directory(place.ledger):
-            return 0
         if not self._wanted(place):
             return 0
         self._make_directory()
@@ -97,8 +95,8 @@ class LedgerTallies:
 
     def _wanted(self, place: Place) -> list[int]:
         """The closed epochs that are there and have no tally."""
-        shelf = log_segments.list_files(place.ledger)
-        return sorted((shelf.epochs | shelf.damaged) - set(self._numbers()) - {shelf.newest})
+        there = _epochs(place.ledger)
+        return sorted(there - set(self._numbers()) - {max(there, default=0)})
 
     def _make(self, place: Place, key: SigningKey, cameras: KeyRing, wanted: list[int]) -> int:
         keys = own_key.ledger_keys(place, key.public).ring
@@ -157,12 +155,11 @@ class LedgerTallies:
             if tally.epoch == number and tally.days:
                 yield tally, token
 
-    def expire(
-        self, keys: KeyRing, now_us: int, months: int = MONTHS, there: Collection[int] = ()
-    ) -> int:
+    def expire(self, place: Place, keys: KeyRing, now_us: int, months: int = MONTHS) -> int:
         """Remove what is older than so many months; returns how many tallies. now_us: microseconds
-        since 1970, by a clock that can be trusted. there: epochs whose entries are still there:
-        their tallies stay, since the next `make` would make them again."""
+        since 1970, by a clock that can be trusted. Where an epoch's entries are still there its
+        tally stays, since the next `make` would make it again."""
+        there = _epochs(place.ledger)
         today = datetime.fromtimestamp(now_us // SECOND, UTC).date()
         first = today - timedelta(days=31 * (months + 1))
         old = [
@@ -190,6 +187,14 @@ class LedgerTallies:
 
     def _path(self, number: int) -> str:
         return os.path.join(self._directory, log_segments.epoch_name(number))
+
+
+def _epochs(ledger: str) -> frozenset[int]:
+    """The epochs whose entries are there."""
+    if not file_status.is_directory(ledger):
+        return frozenset()
+    shelf = log_segments.list_files(ledger)
+    return shelf.epochs | shelf.damaged
 
 
 def _read(ledger: str, number: int, keys: KeyRing) -> SegmentReading | None:

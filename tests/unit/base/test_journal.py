@@ -166,7 +166,8 @@ def test_lines_in_a_terminal_name_level_and_logger() -> None:
 
 
 def calls() -> list[tuple[Path, ast.Call, str]]:
-    """Every call in the package that logs something, with its logger's name."""
+    """Every call in the package that logs something, or says with `LogOnce` how to, with its
+    logger's name."""
     found = []
     for path in sorted(PACKAGE.rglob("*.py")):
         tree = ast.parse(path.read_text())
@@ -183,6 +184,10 @@ def calls() -> list[tuple[Path, ast.Call, str]]:
                     name in names and attr in LEVELS
                 ):
                     found.append((path, node, names[name]))
+                case ast.Call(func=ast.Name(id="LogOnce"), args=[ast.Name(id=name), text, kind]):
+                    extra = ast.keyword("extra", ast.Attribute(kind, "extra"))
+                    once = ast.Call(node.func, [text], [extra], lineno=node.lineno)
+                    found.append((path, once, names[name]))
     return found
 
 

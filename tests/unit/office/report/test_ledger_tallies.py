@@ -6,6 +6,8 @@ import os
 from contextlib import AbstractContextManager
 from datetime import UTC, date, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from desk_helpers import KEY, ONE, THREE, TWO, Camera
@@ -20,7 +22,7 @@ from camerad.container import jws
 from camerad.container.jws import JwsError
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.evidence.office_store import open_office_store
-from camerad.office.jobs.office_jobs import READINGS_SECONDS, ReadingsJob
+from camerad.office.jobs.office_jobs import READINGS_SECONDS, keep_readings
 from camerad.office.jobs.periodic_job import LEAST_PAUSE_SECONDS
 from camerad.office.report import ledger_tallies
 from camerad.office.report.figures import ReportError
@@ -39,14 +41,12 @@ from camerad.office.report.report_sources import (
     make_figures,
 )
 from camerad.office.report.typed_form import TypedForm
-from camerad.office.server.report_settings import ReportSettings
 from camerad.store.locations import place_of
 from camerad.store.store import Store
 
 HOUR = DAY // 24
 CAMERAS = KeyRing([KEY.public])
 KEYS = KeyRing([OFFICE_KEY.public])
-DEFAULT = ReportSettings()
 
 
 class Office:
@@ -74,16 +74,12 @@ class Office:
                 )
         self.vault.dock(camera)
 
-    def job(self, settings: ReportSettings = DEFAULT) -> ReadingsJob:
-        """The server's job."""
-        return ReadingsJob(
-            self.records.state,
-            str(self.root),
-            self.vault.cameras,
-            OFFICE_KEY,
-            clock=self.vault.clock,
-            settings=settings,
+    def look(self, months: int = 25) -> float:
+        """What the server does every hour."""
+        parts: Any = SimpleNamespace(
+            state=self.records.state, cameras=self.vault.cameras, key=OFFICE_KEY
         )
+        return keep_readings(parts, str(self.root), self.vault.clock, months)
 
     def work(self) -> AbstractContextManager[Store]:
         """Open the office's store, as its server does."""
@@ -301,11 +297,10 @@ def test_two_at_once_exclude_each_other(office: Office) -> None:
     try:
         with pytest.raises(NotNowError):
             office.make()
-        worker = office.job()
-        assert worker.look() == LEAST_PAUSE_SECONDS
+        assert office.look() == LEAST_PAUSE_SECONDS
     finally:
         os.close(claim)
-    assert worker.look() == READINGS_SECONDS
+    assert office.look() == READINGS_SECONDS
     assert len(office.read()) == 1
 
 
@@ -313,30 +308,27 @@ def test_they_go_when_their_time_is_over_by_a_clock_that_can_be_trusted(office: 
     with office.work() as store:
         store.ledger.rotate()
     clock = office.vault.clock
-    settings = ReportSettings(keep_months=3)
-    worker = office.job(settings)
-    worker.look()
+    office.look(3)
     assert len(office.read()) == 1
     clock.advance(80 * DAY)
-    worker.look()
+    office.look(3)
     assert len(office.read()) == 1
     clock.advance(60 * DAY)
     clock.source = ClockSource.UNKNOWN
-    worker.look()
+    office.look(3)
     assert len(office.read()) == 1
     clock.source = ClockSource.SYNCHRONISED
-    worker.look()
+    office.look(3)
     assert len(office.read()) == 1, "the entries are there, so the next look would make it again"
     for path in (office.root / "office" / "ledger").glob("000001.*"):
         path.unlink()
-    worker.look()
+    office.look(3)
     assert office.read() == []
 
 
 def test_without_a_ledger_there_is_nothing_to_keep(office: Office) -> None:
     assert not (office.root / "office" / "ledger").exists()
-    worker = office.job()
-    assert worker.look() == READINGS_SECONDS
+    assert office.look() == READINGS_SECONDS
     assert office.read() == []
 
 
