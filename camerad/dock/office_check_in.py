@@ -149,7 +149,11 @@ class OfficeCheckIn:
         shown = answer.get("log")
         if not isinstance(shown, dict) or shown.get("checkpoint") == self._memory.witnessed:
             return False
-        dispute = self._daemon.show_log(shown)
+        try:
+            dispute = self._daemon.show_log(shown)
+        except OfficeAnswerError as error:
+            self._say(f"the camera does not cosign what the office shows: {error}")
+            return False
         if dispute is None:
             self._memory.witnessed = shown.get("checkpoint")
             return True

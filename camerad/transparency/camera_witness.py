@@ -30,6 +30,7 @@ from camerad.base import durable_files, file_status, typed_json
 from camerad.base.clock import SECOND
 from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import read_plain
+from camerad.container import jws
 from camerad.container.jws import JwsError
 from camerad.container.keys import KeyRing, PublicKey, SigningKey
 from camerad.ledger.entries import parse_entry
@@ -44,7 +45,7 @@ from camerad.transparency.checkpoints import (
     NoteKey,
     SignedCheckpoint,
 )
-from camerad.transparency.office_log import ShownLog, leaf_of, names
+from camerad.transparency.office_log import LOG_KEY, LogKey, ShownLog, leaf_of, names
 
 _log = logging.getLogger(__name__)
 
@@ -106,9 +107,10 @@ class CameraWitness:
     def see(self, shown: ShownLog) -> Dispute | None:
         """Check what the office shows, and cosign it; returns why it did not.
 
-        Raises NoteError if this is no log's checkpoint at all.
+        Raises NoteError if this is no checkpoint of a log that the office's key vouches for.
         """
-        log = NoteKey.parse(shown.key)
+        log = self._vouched(shown.key)
+        proof = _decoded(shown.proof)
         note = checkpoints.parse(shown.checkpoint)
         line = log.find(note)
         if (log.kind, log.name) != (LOG, note.checkpoint.origin) or line is None:
@@ -120,13 +122,24 @@ class CameraWitness:
         seen = checkpoints.parse(before.note).checkpoint
         if before.dispute is None and seen == now:
             return None
-        dispute = _find_dispute(before.key, seen, shown, now)
+        dispute: Dispute | None = Dispute.OTHER_LOG
+        if before.key == str(log):
+            dispute = _find_dispute(seen, now, proof)
         if dispute is None or self._is_declared(seen, shown, now):
             self._accept(log, note, None if dispute is None else seen)
             return None
         if before.dispute is None:
             self._refuse(before, seen, shown, now, dispute)
         return dispute
+
+    def _vouched(self, token: str) -> NoteKey:
+        """The log's key, by a statement of the office. Raises NoteError."""
+        try:
+            statement = jws.parse(token.encode("ascii", "replace"))
+            jws.check(statement, KeyRing([self._office]))
+            return NoteKey.parse(jws.decode(statement, LOG_KEY, LogKey).key)
+        except JwsError as error:
+            raise NoteError(f"the office's key does not vouch for this log: {error}") from error
 
     def _accept(self, log: NoteKey, note: SignedCheckpoint, lost: Checkpoint | None) -> None:
         now = note.checkpoint
@@ -200,12 +213,9 @@ def witness_name(key: PublicKey) -> str:
     return f"camerad/camera/{key.thumbprint}"
 
 
-def _find_dispute(key: str, seen: Checkpoint, shown: ShownLog, now: Checkpoint) -> Dispute | None:
-    if shown.key != key or now.origin != seen.origin:
-        return Dispute.OTHER_LOG
+def _find_dispute(seen: Checkpoint, now: Checkpoint, proof: list[bytes]) -> Dispute | None:
     if now.size < seen.size:
         return Dispute.PUT_BACK
-    proof = _decoded(shown.proof)
     if merkle.is_consistent(seen.size, seen.root, now.size, now.root, proof):
         return None
     return Dispute.CHANGED

@@ -99,6 +99,7 @@ class SmallOffice:
         self.problems: list[str] = []
         self.check_ins: list[bytes] = []
         self.lacks: list[str] = []
+        self.log: dict[str, Any] | None = None
         self.offer = b""
         self.update = b""
         self.received: Counter[str] = Counter()
@@ -238,6 +239,8 @@ class SmallOffice:
     def _check_in(self, body: bytes) -> web.Response:
         self.check_ins.append(body)
         answer: dict[str, Any] = {"time_us": NOW.wall_us, "lacks": self.lacks}
+        if self.log is not None:
+            answer["log"] = self.log
         if self.offer:
             sha256 = hashlib.sha256(self.offer).hexdigest()
             answer["settings"] = {"sha256": sha256, "bytes": len(self.offer)}

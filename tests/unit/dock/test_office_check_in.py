@@ -175,3 +175,22 @@ def test_another_file_than_was_offered_never_reaches_the_daemon(
     scene.memory.check_in.forget()
     scene.run()
     assert scene.daemon.offered == [b"settings"]
+
+
+def test_a_log_is_cosigned_once_and_a_dispute_holds_nothing_up(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene.office.log = {"key": "k", "checkpoint": "one", "proof": []}
+    scene.record(ONE, SIZE)
+    scene.daemon.disputes = "put_back"
+    found = scene.run()
+    assert found.complete and found.acknowledged == (ONE,)
+    assert "does not cosign the office's log (put_back)" in caplog.text
+    scene.daemon.disputes = None
+    for _ in range(2):
+        scene.memory.check_in.forget()
+        before = len(scene.office.check_ins)
+        scene.run()
+    # The cosignature was brought at once, and what was cosigned is not shown again.
+    assert scene.daemon.shown[-1] == scene.office.log
+    assert len(scene.office.check_ins) - before == 1

@@ -60,7 +60,7 @@ class World:
         self.written = 0
 
     def publish(self) -> None:
-        OfficeLog(str(self.office.path)).publish(self.office.ledger)
+        OfficeLog(str(self.office.path)).publish(self.office.ledger, self.office.key)
 
     def work(self) -> None:
         """What an office writes: receipts, holds, views."""

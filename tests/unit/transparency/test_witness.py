@@ -12,6 +12,7 @@ import pytest
 from ledger_helpers import Book
 
 from camerad.base.errors import StorageError
+from camerad.container import jws
 from camerad.container.keys import SigningKey
 from camerad.container.severity import Severity
 from camerad.ledger import log_segments
@@ -20,7 +21,7 @@ from camerad.transparency import checkpoints
 from camerad.transparency.camera_witness import CameraWitness, Dispute, witness_name
 from camerad.transparency.checkpoints import WITNESS, Checkpoint, NoteError, NoteKey
 from camerad.transparency.log_check import check_log
-from camerad.transparency.office_log import OfficeLog, ShownLog
+from camerad.transparency.office_log import LOG_KEY, LogKey, OfficeLog, ShownLog
 
 CAMERA = SigningKey.generate()
 
@@ -48,7 +49,7 @@ class Scene:
         for _ in range(count):
             self.written += 1
             self.office.opened(f"20261124T153000Z-000001-{self.written:08x}")
-        self.log.publish(self.office.ledger)
+        self.log.publish(self.office.ledger, self.office.key)
 
     @property
     def seen(self) -> Checkpoint | None:
@@ -208,10 +209,13 @@ def unsigned(shown: ShownLog) -> ShownLog:
     )
 
 
-def another_key(shown: ShownLog) -> ShownLog:
-    name = checkpoints.parse(shown.checkpoint).checkpoint.origin
-    other = NoteKey(name, checkpoints.LOG, SigningKey.generate().public)
-    return msgspec.structs.replace(shown, key=str(other))
+def of_a_stranger(shown: ShownLog) -> ShownLog:
+    """A log of its own, well signed, for which the office's key does not vouch."""
+    stranger = SigningKey.generate()
+    own = NoteKey("camerad/office/other", checkpoints.LOG, stranger.public)
+    note = checkpoints.sign(stranger, Checkpoint(own.name, 1, bytes(32)))
+    token = jws.sign(stranger, LOG_KEY, LogKey(str(own)))
+    return msgspec.structs.replace(shown, key=token.decode(), checkpoint=str(note))
 
 
 def no_text(shown: ShownLog) -> ShownLog:
@@ -222,12 +226,14 @@ def no_hash(shown: ShownLog) -> ShownLog:
     return msgspec.structs.replace(shown, proof=("x",))
 
 
-@pytest.mark.parametrize("forge", [unsigned, another_key, no_text, no_hash])
+@pytest.mark.parametrize("forge", [unsigned, of_a_stranger, no_text, no_hash])
 def test_what_no_log_signed_accuses_nobody(
     scene: Scene, forge: Callable[[ShownLog], ShownLog]
 ) -> None:
     """It may come from anybody: it is refused, and neither remembered nor disputed."""
     scene.work()
+    with pytest.raises(NoteError):
+        scene.witness.see(forge(scene.show()))
     scene.check_in()
     scene.work()
     with pytest.raises(NoteError):
