@@ -7,7 +7,6 @@ import fcntl
 import io
 import json
 import os
-import shutil
 import socketserver
 import tarfile
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from desk_helpers import DAYS, KEY, ONE, TWO, Camera, recording
+from desk_helpers import DAYS, KEY, ONE, TWO, Camera
 
 from camerad.base.clock import DAY, SECOND, ClockSource, Moment
 from camerad.base.errors import EX_CONFIG, EX_NOPERM, EX_USAGE
@@ -23,408 +22,299 @@ from camerad.container.keys import SigningKey
 from camerad.container.statements import RateChange
 from camerad.store import recovery
 from camerad.store.device_client import OwnedDevice
-from camerad.store.locations import place_of
 from camerad.verify.verdict import Verdict
 from tests.unit.answering import Answering, served
 
 from .conftest import Desk
-from .evidence_steps import WHO, copy_in, damage
+from .evidence_steps import copy_in, damage
+from .world import HOLD, RELEASE, World
+
+
+@pytest.fixture
+def world(camera: Camera, desk: Desk, key: Path, private: Path) -> World:
+    """A camera with one recording."""
+    camera.put(ONE, marks=(SECOND // 2,))
+    return World(camera, desk, key.parent)
+
+
+@pytest.fixture
+def office(world: World, archive: Path) -> World:
+    """An office's directory with that recording, which its ledger does not know yet."""
+    assert archive == world.archive
+    return world
+
+
+def reconcile(world: World) -> None:
+    with world.camera.open() as store:
+        store.reconcile()
+
 
 # ------------------------------------------------------------------------------------ list and show
 
 
-def test_list_shows_what_is_here_and_warns_of_what_is_about_to_go(
-    desk: Desk, camera: Camera
-) -> None:
+def test_list_shows_what_is_here_and_warns_of_what_is_about_to_go(world: World) -> None:
     # The recordings are long gone by the clock of the machine that runs this test.
-    camera.put(ONE, marks=(SECOND // 2,))
-    camera.put(TWO)
-    said = desk("evidence", "list", "--trust-clock")
-    assert said.code == 0
-    lines = said.out.splitlines()
-    assert lines[0].split()[:3] == ["ID", "DEVICE", "WEARER"]
-    assert lines[1].startswith(ONE)
-    assert "flagged" in lines[1]
-    assert "2026-11-24 15:30:00" in lines[2]
-    listed = desk("evidence", "list", "--json").json
-    assert [one["id"] for one in listed] == [ONE, TWO]
-    assert listed[0]["flagged"]
+    world.camera.put(TWO)
+    head, one, two = world.ask("list --trust-clock", 0).out.splitlines()[:3]
+    assert head.split()[:3] == ["ID", "DEVICE", "WEARER"]
+    assert one.startswith(ONE)
+    assert "flagged" in one
+    assert "2026-11-24 15:30:00" in two
+    listed = world.ask("list --json", 0).json
+    assert [(one["id"], one["flagged"]) for one in listed] == [(ONE, True), (TWO, False)]
 
 
-def test_list_shows_what_is_not_as_the_ledger_knows_it(desk: Desk, camera: Camera) -> None:
-    path = camera.put(ONE)
-    gone = camera.put(TWO)
-    path.write_bytes(path.read_bytes()[:-2048])
-    gone.write_bytes(b"\1" * 4096)  # not even listed any more
-    with camera.open() as store:
-        store.reconcile()
-    said = desk("evidence", "list")
-    assert "interrupted, CHANGED" in said.out
-    assert f"2 recordings whose file is not the one that the ledger names: {ONE}, {TWO}" in said.err
-    assert desk("evidence", "list", "--json").json[0]["changed"] is True
-    assert "its file does not end as the ledger says" in desk("evidence", "show", ONE).out
+def test_list_shows_what_is_not_as_the_ledger_knows_it(world: World) -> None:
+    world.camera.put(TWO).write_bytes(b"\1" * 4096)  # not even listed any more
+    world.do("truncate -s -2048 $CARD")
+    reconcile(world)
+    both = "2 recordings whose file is not the one that the ledger names: $ONE, $TWO"
+    world.ask("list", 0, "interrupted, CHANGED", both)
+    assert world.ask("list --json", 0).json[0]["changed"] is True
+    world.ask("show $ONE", 0, "its file does not end as the ledger says")
 
 
-def test_list_without_a_ledger_says_that_nobody_knows_until_when(
-    desk: Desk, tmp_path: Path
-) -> None:
-    plain = tmp_path / "plain"
-    plain.mkdir()
-    (plain / f"{ONE}.tar").write_bytes(recording(ONE).file)
-    assert "in no ledger" in desk("evidence", "list", plain).out
-    assert desk("evidence", "list", plain / f"{ONE}.tar", "--json").json[0]["expires"] is None
+def test_list_without_a_ledger_says_that_it_is_unknown_until_when(world: World) -> None:
+    world.do("mkdir plain; cp $CARD plain")
+    world.ask("list plain", 0, "in no ledger")
+    assert world.ask("list plain/$ONE.tar --json", 0).json[0]["expires"] is None
 
 
 def test_what_only_its_devices_ledger_knows_is_in_an_office_not_taken_over_yet(
-    desk: Desk, archive: Path, key: Path
+    office: World,
 ) -> None:
     """It came with a copy of the ledger, and nothing has changed the office's store since."""
-    assert "not taken over yet" in desk("evidence", "list", archive).out
-    assert "not taken over yet" in desk("evidence", "show", copy_in(archive)).out
-    (said,) = desk("evidence", "list", archive, "--json").json
+    office.ask("list $ARCHIVE", 0, "not taken over yet")
+    office.ask("show $FILE", 0, "not taken over yet")
+    (said,) = office.ask("list $ARCHIVE --json", 0).json
     assert (said["in_ledger"], said["in_device_ledger"]) == (False, True)
-    desk("evidence", "hold", ONE, "--state", archive, "--reason", "Anzeige", *WHO, "--key", key)
-    assert "held: Anzeige" in desk("evidence", "list", archive).out
+    office.ask(HOLD, 0)
+    office.ask("list $ARCHIVE", 0, "held: Anzeige")
 
 
-def test_what_repair_closed_has_one_word_for_its_state(desk: Desk, camera: Camera) -> None:
-    path = camera.put(ONE)
-    path.write_bytes(path.read_bytes()[:-2048])  # the end is cut off
-    recovery.repair(str(path), KEY, camera.clock)
-    assert "\nstate         recovered\n" in desk("evidence", "show", path).out
+def test_what_repair_closed_has_one_word_for_its_state(world: World) -> None:
+    world.do("truncate -s -2048 $CARD")  # the end is cut off
+    recovery.repair(world.text("$CARD"), KEY, world.camera.clock)
+    world.ask("show $CARD", 0, "\nstate         recovered\n")
 
 
-def test_show_says_all_of_one_recording_and_its_history(desk: Desk, camera: Camera) -> None:
-    camera.put(ONE)
-    desk("evidence", "hold", ONE, "--reason", "Anzeige", *WHO)
-    said = desk("evidence", "show", ONE)
-    assert said.code == 0
-    for what in (ONE, "cam-1", "1.000 s", "Anzeige (Desk)", "closed: stop", "hold: Anzeige"):
-        assert what in said.out
-    history = desk("evidence", "show", ONE, "--json").json["ledger"]
+def test_show_says_all_of_one_recording_and_its_history(world: World) -> None:
+    world.ask("hold $ONE --reason Anzeige $WHO", 0)
+    found = ("$ONE", "cam-1", "1.000 s", "Anzeige (Desk)", "closed: stop", "hold: Anzeige")
+    world.ask("show $ONE", 0, *found)
+    history = world.ask("show $ONE --json", 0).json["ledger"]
     assert [entry["kind"] for entry in history] == ["opened", "closed", "hold"]
 
 
-def test_show_says_where_the_camera_took_fewer_pictures(desk: Desk, camera: Camera) -> None:
-    camera.put(ONE, rates=(RateChange(SECOND // 2, 30, "heat", 15),))
-    assert "0.5 s: 15 pictures per second in place of 30: heat" in desk("evidence", "show", ONE).out
-    assert desk("evidence", "show", ONE, "--json").json["rates"] == [
+def test_show_says_where_the_camera_took_fewer_pictures(world: World) -> None:
+    world.camera.put(TWO, rates=(RateChange(SECOND // 2, 30, "heat", 15),))
+    world.ask("show $TWO", 0, "0.5 s: 15 pictures per second in place of 30: heat")
+    assert world.ask("show $TWO --json", 0).json["rates"] == [
         {"at": 0.5, "from": 30, "to": 15, "reason": "heat"}
     ]
 
 
-def test_list_and_show_say_that_nothing_was_checked(
-    desk: Desk, camera: Camera, tmp_path: Path
-) -> None:
-    damage(camera.put(ONE))
-    for command in (("list",), ("list", camera.root), ("show", ONE)):
-        said = desk("evidence", *command)
-        assert (said.code, "nothing was checked here" in said.out) == (0, True)
-    assert desk("evidence", "list", "--json").json[0]["checked"] is False
-    assert desk("evidence", "show", ONE, "--json").json["checked"] is False
+def test_list_and_show_say_that_nothing_was_checked(world: World) -> None:
+    damage(world.path("$CARD"))
+    for command in ("list", "list $STATE", "show $ONE"):
+        world.ask(command, 0, "nothing was checked here")
+    assert world.ask("list --json", 0).json[0]["checked"] is False
+    assert world.ask("show $ONE --json", 0).json["checked"] is False
 
 
-FORGERY = "x\nchecked       yes\x1b[2J\u202e"
-
-
-def test_names_cannot_forge_lines(desk: Desk, camera: Camera, tmp_path: Path) -> None:
-    camera.put(ONE)
-    with camera.open() as store:
-        store.hold(ONE, "Anzeige", "Desk")
-    odd = tmp_path / FORGERY
-    os.rename(camera.root, odd)
-    for command in (
-        ("list", odd),
-        ("show", odd / "recordings" / f"{ONE}.tar"),
-        ("show", tmp_path / FORGERY / "none"),
-        ("verify", odd),
-        ("hold", odd, "--reason", "x", *WHO),
+def test_names_cannot_forge_lines(world: World) -> None:
+    odd = world.here / "x\nchecked       yes\x1b[2J\u202e"
+    os.rename(world.camera.root, odd)
+    world.names["ODD"] = str(odd)
+    for command, code in (
+        ("list '$ODD'", 0),
+        ("show '$ODD/recordings/$ONE.tar'", 0),
+        ("show '$ODD/none'", Verdict.UNREADABLE),
+        ("verify '$ODD'", EX_USAGE),
+        ("hold '$ODD' --reason x $WHO", EX_USAGE),
     ):
-        said = desk("evidence", *command)
-        lines = (said.out + said.err).splitlines()
-        assert not [line for line in lines if line.startswith("checked       yes")]
-        assert not set("\x1b\u202e") & set(said.out + said.err)
+        world.ask(command, code, "!\nchecked       yes", "!\x1b", "!\u202e")
 
 
 # ------------------------------------------------------------------------------------------- verify
 
+BESIDE = "lie beside these recordings"
 
-@pytest.mark.parametrize("content", ["", "no key\n", "[" * 4000, "{"])
-def test_a_file_that_is_no_key_is_called_so(
-    desk: Desk, camera: Camera, tmp_path: Path, content: str
+
+@pytest.mark.parametrize(
+    ("deed", "command", "code", "words"),
+    [
+        (":", "verify $BY", 0, ("1 recording: 1 authentic and complete", "!lie beside")),
+        # By the keys beside the recordings it is never without a remark.
+        (":", "verify", 1, (BESIDE,)),
+        (":", "verify $ONE", 1, (BESIDE,)),
+        (":", "verify $STATE", 1, (BESIDE,)),
+        ("rm $CARD", "verify", 2, ("$ONE: its file is gone",)),
+        # Before the next start there is no ledger, which is damage.
+        ("rm -r $STATE/ledger", "verify $BY", Verdict.NOT_AUTHENTIC, ()),
+        (":", "verify nowhere.tar $BY", Verdict.UNREADABLE, ()),
+        (":", "show $TWO", Verdict.UNREADABLE, ("$TWO",)),
+        ("mkdir empty", "verify empty $BY", Verdict.UNREADABLE, ("0 recordings",)),
+        ("mkdir -p $REGISTER", "verify", EX_CONFIG, ()),
+        (":", "verify --head yesterday", EX_USAGE, ("neither",)),
+        *(
+            (f"{make} > other.pem", "verify $ONE --key other.pem", EX_CONFIG, (no_key,))
+            for no_key in ("other.pem: this is neither PEM nor a JWK; it must be the device's pub",)
+            for make in (":", "echo no key", "head -c 4000 /dev/zero | tr '\\0' [", "echo {")
+        ),
+        # Holds and releases
+        (":", "hold $ONE --reason x", EX_USAGE, ()),
+        (":", "release $ONE --reason x", EX_USAGE, ()),
+        (":", "hold $ONE --reason ' ' $WHO", EX_USAGE, ("a reason is needed",)),
+        ("cp $CARD .", "hold $ONE.tar --reason x $WHO", EX_USAGE, ("without a ledger",)),
+        ("rm $STATE/identity.pem", "hold $ONE --reason x $WHO", EX_USAGE, ("key is not here",)),
+        # A directory is no recording.
+        (":", "show $STATE", EX_USAGE, ("this is a directory",)),
+        (":", "open $STATE $OPENING", EX_USAGE, ("this is a directory",)),
+        (":", "export $STATE $OPENING $WHO", EX_USAGE, ("this is a directory",)),
+    ],
+)
+def test_what_a_command_answers_about_a_camera(
+    world: World, deed: str, command: str, code: int, words: tuple[str, ...]
 ) -> None:
-    camera.put(ONE)
-    (tmp_path / "other.pem").write_text(content)
-    said = desk("evidence", "verify", "--key", tmp_path / "other.pem")
-    assert "other.pem: this is neither PEM nor a JWK; it must be the device's public" in said.err
+    world.do(deed)
+    said = world.ask(command, code, *words)
+    if words == (BESIDE,):
+        found = world.ask(f"{command} --json", code).json
+        assert (found["exit_code"], BESIDE in found["differences"][-1]["text"]) == (1, True)
+    if "identity.pem" in deed:
+        assert not world.path("$STATE/identity.pem").exists()
+    assert "Traceback" not in said.err
 
 
-def test_verify_of_an_untouched_device_finds_nothing(desk: Desk, camera: Camera, key: Path) -> None:
-    camera.put(ONE)
-    camera.put(TWO)
-    said = desk("evidence", "verify", "--key", key)
-    assert said.code == 0
-    assert "2 recordings: 2 authentic and complete" in said.out
-    assert "lie beside" not in said.out + said.err
+def test_verify_of_a_device_whose_ledger_was_lost_is_not_without_remarks(world: World) -> None:
+    world.do("rm -r $STATE/ledger")
+    reconcile(world)  # the ledger says so itself from now on
+    all_lost = "all that the ledger had said was found damaged, or gone"
+    world.ask(
+        *("verify $BY", Verdict.QUALIFIED, all_lost),
+        "$ONE was found, and the ledger had not named it",
+    )
 
 
-def test_verify_of_a_device_whose_ledger_was_lost_is_not_without_remarks(
-    desk: Desk, camera: Camera, key: Path
-) -> None:
-    camera.put(ONE)
-    shutil.rmtree(camera.root / "ledger")
-    # Before the next start there is no ledger, which is damage; after it the ledger says so itself.
-    assert desk("evidence", "verify", "--key", key).code == Verdict.NOT_AUTHENTIC
-    with camera.open() as store:
-        store.reconcile()
-    said = desk("evidence", "verify", "--key", key)
-    assert said.code == Verdict.QUALIFIED
-    assert "all that the ledger had said was found damaged, or gone" in said.out
-    assert f"{ONE} was found, and the ledger had not named it" in said.out
-
-
-def test_verify_by_the_keys_beside_the_recordings_is_never_without_a_remark(
-    desk: Desk, camera: Camera
-) -> None:
-    camera.put(ONE)
-    for what in ((), (ONE,), (camera.root,)):
-        said = desk("evidence", "verify", *what)
-        assert said.code == 1
-        assert "lie beside these recordings" in said.out
-        said = desk("evidence", "verify", *what, "--json")
-        assert said.json["exit_code"] == said.code == 1
-        assert "lie beside these recordings" in said.json["differences"][-1]["text"]
-
-
-@pytest.fixture
-def stick(tmp_path: Path) -> Path:
-    """A directory in the shape of a device's, with a stranger's recording and a stranger's key."""
-    stick = tmp_path / "stick"
-    Camera(stick).put(ONE)
-    return stick
-
-
-def test_no_command_goes_by_a_key_that_lies_beside_recordings_elsewhere(
-    desk: Desk, stick: Path, private: Path
-) -> None:
-    file = stick / "recordings" / f"{ONE}.tar"
-    opening = ("--identity", private)
+def test_no_command_goes_by_a_key_that_lies_beside_recordings_elsewhere(world: World) -> None:
+    """In a directory in the shape of a device's are a stranger's recording and their key."""
+    world.do("cp -r $STATE stick")
+    file = "stick/recordings/$ONE.tar"
     for command in (
-        ("verify", stick),
-        ("verify", file),
-        ("open", file, *opening),
-        ("export", file, *opening, *WHO),
+        "verify stick",
+        f"verify {file}",
+        f"open {file} $OPENING",
+        f"export {file} $OPENING $WHO",
         # Naming it as the state makes it the own device, and no place to open anything.
-        ("open", ONE, "--state", stick, *opening),
-        ("export", ONE, "--state", stick, *opening, *WHO),
+        "open $ONE --state stick $OPENING",
+        "export $ONE --state stick $OPENING $WHO",
     ):
-        said = desk("evidence", *command)
-        assert said.code == EX_USAGE
-        assert KEY.public.thumbprint in said.err
-        assert "proves nothing" in said.err
+        world.ask(command, EX_USAGE, KEY.public.thumbprint, "proves nothing")
     assert not [name for name in os.listdir() if "export" in name or name.endswith(".mp4")]
 
 
-def test_the_register_comes_before_keys_that_lie_beside_recordings(
-    desk: Desk, camera: Camera, private: Path, tmp_path: Path
-) -> None:
-    camera.put(ONE)
-    enrolled = tmp_path / "config" / "camerad" / "keys"
-    enrolled.mkdir(parents=True)
-    (enrolled / "registered.pem").write_text(SigningKey.generate().public.pem)
-    for command in (
-        ("verify", ONE),
-        ("open", ONE, "--identity", private),
-        ("export", ONE, "--identity", private, "--no-hold", *WHO),
-    ):
-        assert desk("evidence", *command).code == Verdict.NOT_AUTHENTIC
+def test_the_register_comes_before_keys_that_lie_beside_recordings(world: World) -> None:
+    world.do("mkdir -p $REGISTER")
+    world.path("$REGISTER/registered.pem").write_text(SigningKey.generate().public.pem)
+    for command in ("verify $ONE", "open $ONE $OPENING", "export $ONE $OPENING --no-hold $WHO"):
+        world.ask(command, Verdict.NOT_AUTHENTIC)
     assert not [name for name in os.listdir() if "export" in name or name.endswith(".mp4")]
-    (enrolled / "cam.pem").write_text(KEY.public.pem)
-    assert desk("evidence", "verify").code == 0
-    assert desk("evidence", "open", ONE, "--identity", private).code == 0
+    world.do("cp $KEY $REGISTER")
+    world.ask("verify", 0)
+    world.ask("open $ONE $OPENING", 0)
 
 
-def test_an_empty_register_is_a_mistake_in_the_settings(
-    desk: Desk, camera: Camera, tmp_path: Path
-) -> None:
-    camera.put(ONE)
-    (tmp_path / "config" / "camerad" / "keys").mkdir(parents=True)
-    assert desk("evidence", "verify").code == EX_CONFIG
-
-
-def test_verify_names_what_is_damaged(desk: Desk, camera: Camera) -> None:
-    damage(camera.put(ONE))
-    said = desk("evidence", "verify", ONE)
-    assert said.code == 2
-    assert "000001.m4s.age" in said.out
-    (found,) = desk("evidence", "verify", ONE, "--json").json["recordings"]
+def test_verify_names_what_is_damaged(world: World) -> None:
+    damage(world.path("$CARD"))
+    world.ask("verify $ONE", 2, "000001.m4s.age")
+    (found,) = world.ask("verify $ONE --json", 2).json["recordings"]
     assert found["verdict"] == "not_authentic"
     # The first of two fragments of half a second.
     (proven,) = found["proven"]
     assert (proven["from"], round(proven["to"], 3)) == (0.0, 0.5)
 
 
-def test_verify_says_what_has_gaps_is_authentic_with_remarks(desk: Desk, camera: Camera) -> None:
-    camera.put(ONE, torn=b"half a fragment")
-    assert desk("evidence", "verify", ONE).code == 1
+def test_verify_says_what_has_gaps_is_authentic_with_remarks(world: World) -> None:
+    world.camera.put(TWO, torn=b"half a fragment")
+    world.ask("verify $TWO", 1)
 
 
-def test_verify_finds_a_recording_that_was_deleted_whole(desk: Desk, camera: Camera) -> None:
-    camera.put(ONE)
-    camera.put(TWO).unlink()
-    said = desk("evidence", "verify")
-    assert said.code == 2
-    assert f"{TWO}: its file is gone" in said.out
-
-
-def test_verify_does_not_miss_what_was_deleted_in_time(
-    desk: Desk, camera: Camera, key: Path
-) -> None:
-    camera.put(ONE)
-    with camera.open() as store:
-        camera.clock.advance(DAYS * DAY)
+def test_verify_does_not_miss_what_was_deleted_in_time(world: World) -> None:
+    with world.camera.open() as store:
+        world.camera.clock.advance(DAYS * DAY)
         store.purge()
-    assert desk("evidence", "verify", "--key", key).code == 0
+    world.ask("verify $BY", 0)
 
 
-def test_verify_finds_another_recording_in_place_of_one(
-    desk: Desk, camera: Camera, tmp_path: Path
-) -> None:
-    path = camera.put(ONE)
-    path.write_bytes(Camera(tmp_path / "other").put(ONE, marks=(SECOND // 2,)).read_bytes())
-    said = desk("evidence", "verify", ONE)
-    assert said.code == 2
-    assert "the ledger knows the end" in said.out
+def test_verify_finds_another_recording_in_place_of_one(world: World) -> None:
+    Camera(world.here / "other").put(ONE)
+    world.do("cp other/recordings/* $CARD")
+    world.ask("verify $ONE", 2, "the ledger knows the end")
 
 
-def test_verify_finds_a_ledger_that_was_put_back_by_its_witnessed_head(
-    desk: Desk, camera: Camera, key: Path
-) -> None:
-    camera.put(ONE)
-    file = camera.root / "ledger" / "000001.jws"
-    before = file.read_bytes()
-    with camera.open() as store:
+def test_verify_finds_a_ledger_that_was_put_back_by_its_witnessed_head(world: World) -> None:
+    world.do("cp $STATE/ledger/000001.jws before")
+    with world.camera.open() as store:
         store.hold(ONE, "prosecutor", "Desk")
         head = store.ledger.head
-    file.write_bytes(before)
-    said = desk("evidence", "verify", "--key", key)
-    assert (said.code, "cannot be excluded" in said.out) == (0, True)
-    said = desk("evidence", "verify", "--head", f"{head.epoch}:{head.sequence}:{head.sha256}")
-    assert said.code == 2
-    assert "put back" in said.out
+    world.do("cp before $STATE/ledger/000001.jws")
+    world.ask("verify $BY", 0, "cannot be excluded")
+    world.ask(f"verify --head {head.epoch}:{head.sequence}:{head.sha256}", 2, "put back")
 
 
-def test_verify_takes_a_receipt_for_a_head(
-    desk: Desk, camera: Camera, archive: Path, key: Path
-) -> None:
-    (holding,) = place_of(str(archive)).holdings
-    receipt = Path(holding.receipts, "0001.jws")
-    assert desk("evidence", "verify", "--head", receipt, "--key", key).code == 0
-    said = desk("evidence", "verify", "--head", "yesterday")
-    assert (said.code, "neither" in said.err) == (EX_USAGE, True)
-
-
-def test_verify_in_an_office_trusts_no_key_that_came_along(
-    desk: Desk, archive: Path, key: Path
-) -> None:
-    said = desk("evidence", "verify", archive)
-    assert said.code == EX_USAGE
-    assert KEY.public.thumbprint in said.err
-    assert "proves nothing" in said.err
-    assert desk("evidence", "verify", archive, "--key", key).code == 0
-    # Once the key is enrolled nobody needs to name it.
-    enrolled = archive.parent / "config" / "camerad" / "keys"
-    enrolled.mkdir(parents=True)
-    (enrolled / "cam.pem").write_text(KEY.public.pem)
-    assert desk("evidence", "verify", archive).code == 0
-
-
-def test_verify_with_the_wrong_key_says_not_authentic(
-    desk: Desk, archive: Path, tmp_path: Path
-) -> None:
-    other = tmp_path / "other.pem"
-    other.write_text(SigningKey.generate().public.pem)
-    assert desk("evidence", "verify", copy_in(archive), "--key", other).code == 2
-
-
-def test_verify_finds_a_copy_that_vanished_from_the_office(
-    desk: Desk, archive: Path, key: Path
-) -> None:
-    copy_in(archive).unlink()
-    said = desk("evidence", "verify", archive, "--key", key)
-    assert said.code == 2
-    assert f"{ONE}: there is a receipt for it" in said.out
+def test_verify_in_an_office_trusts_no_key_that_came_along(office: World) -> None:
+    office.ask("verify $ARCHIVE", EX_USAGE, KEY.public.thumbprint, "proves nothing")
+    office.ask("verify $ARCHIVE $BY", 0)
+    office.ask("verify --head $HOLDING/receipts/0001.jws $BY", 0)  # a receipt has a head
+    # Once the key is enrolled no command has to name it.
+    office.do("mkdir -p $REGISTER; cp $KEY $REGISTER")
+    office.ask("verify $ARCHIVE", 0)
+    (office.here / "other.pem").write_text(SigningKey.generate().public.pem)
+    office.ask("verify $FILE --key other.pem", 2)
+    office.do("rm $FILE")
+    office.ask("verify $ARCHIVE", 2, "$ONE: there is a receipt for it")
 
 
 # ----------------------------------------------------------------------------- hold, release, purge
 
 
-def test_holds_in_an_office_are_signed_by_its_own_key(desk: Desk, archive: Path, key: Path) -> None:
-    said = desk("evidence", "hold", ONE, "--state", archive, "--reason", "Anzeige", *WHO)
-    assert said.code == 0
-    assert "made the office's own key" in said.err
-    assert desk("evidence", "list", archive, "--json").json[0]["held"]
-    assert desk("evidence", "verify", archive, "--key", key).code == 0
-    said = desk("evidence", "release", ONE, "--state", archive, "--reason", " Az. 9", *WHO)
-    assert (said.code, said.out) == (0, f"{ONE} is not held any more: Az. 9\n")
-    assert not desk("evidence", "list", archive, "--json").json[0]["held"]
+def test_holds_in_an_office_are_signed_by_its_own_key(office: World) -> None:
+    def holds() -> list[Any]:
+        return list(office.ask("list $ARCHIVE --json", 0).json[0]["holds"])
 
-
-def test_another_key_of_the_office_is_refused_unless_it_is_to_replace_the_first(
-    desk: Desk, archive: Path, tmp_path: Path
-) -> None:
-    hold = ("evidence", "hold", ONE, "--state", archive, "--reason", "Anzeige", *WHO)
-    assert desk(*hold).code == 0
-    other = ("--office-key", tmp_path / "other.pem")
-    said = desk(*hold, *other)
-    assert said.code == EX_CONFIG
-    assert "--new-office-key" in said.err
-    again = ("evidence", "hold", ONE, "--state", archive, "--reason", "Klage", *WHO)
-    assert desk(*again, *other, "--new-office-key").code == 0
-    assert len(desk("evidence", "list", archive, "--json").json[0]["holds"]) == 2
+    office.ask("hold $ONE --state $ARCHIVE --reason Anzeige $WHO", 0, "made the office's own key")
+    assert len(holds()) == 1
+    office.ask("verify $ARCHIVE $BY", 0)
+    other = f"{HOLD} --office-key other.pem"
+    office.ask(other, EX_CONFIG, "--new-office-key")
+    said = office.ask("release $ONE --state $ARCHIVE --reason ' Az. 9' $WHO", 0)
+    assert said.out == f"{ONE} is not held any more: Az. 9\n"
+    assert holds() == []
+    office.ask(HOLD, 0)
+    office.ask(f"{other} --new-office-key".replace("Anzeige", "Klage"), 0)
+    assert len(holds()) == 2
+    office.ask(f"{RELEASE} --office-key other.pem", 0)
 
 
 def test_purge_deletes_what_is_due_by_a_trusted_clock(
-    desk: Desk, archive: Path, key: Path, monkeypatch: pytest.MonkeyPatch
+    office: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The recording was made in November 2026.
     monkeypatch.setattr("camerad.base.clock.SystemClock.wall_us", lambda _: 1_900_000_000 * SECOND)
     moment = "camerad.base.clock.SystemClock.moment"
     now = Moment(10**15, 1_900_000_000 * SECOND, ClockSource.SYNCHRONISED)
     monkeypatch.setattr(moment, lambda _: now)
-    due = desk("evidence", "purge", archive, "--dry-run", "--trust-clock", "--json").json["due"]
-    assert due == []  # it was not taken in yet
-    assert copy_in(archive).exists()
+    # It was not taken in yet.
+    dry = office.desk(*["evidence", "purge", "archive", "--dry-run", "--trust-clock", "--json"])
+    assert dry.json["due"] == []
     # Without a key nothing is believed, so nothing is due.
-    said = desk("evidence", "purge", archive, "--trust-clock")
-    assert (said.code, "(0 recordings deleted)" in said.out) == (EX_USAGE, True)
-    assert "no key is trusted" in said.err
-    said = desk("evidence", "purge", archive, "--trust-clock", "--key", key)
-    assert (said.code, f"deleted {ONE}: expired" in said.out) == (0, True)
-    assert not copy_in(archive).exists()
-
-
-@pytest.mark.parametrize("action", ["hold", "release"])
-def test_a_hold_without_a_person_is_wrong_usage(desk: Desk, camera: Camera, action: str) -> None:
-    camera.put(ONE)
-    assert desk("evidence", action, ONE, "--reason", "x").code == EX_USAGE
-    said = desk("evidence", "hold", ONE, "--reason", " ", *WHO)
-    assert (said.code, "a reason is needed" in said.err) == (EX_USAGE, True)
-
-
-def test_files_without_a_ledger_cannot_be_held(desk: Desk, tmp_path: Path) -> None:
-    path = tmp_path / f"{ONE}.tar"
-    path.write_bytes(recording(ONE).file)
-    said = desk("evidence", "hold", path, "--reason", "x", *WHO)
-    assert (said.code, "without a ledger" in said.err) == (EX_USAGE, True)
-
-
-def test_a_card_without_the_devices_key_cannot_be_written(desk: Desk, camera: Camera) -> None:
-    camera.put(ONE)
-    (camera.root / "identity.pem").unlink()
-    said = desk("evidence", "hold", ONE, "--reason", "x", *WHO)
-    assert (said.code, "key is not here" in said.err) == (EX_USAGE, True)
-    assert not (camera.root / "identity.pem").exists()
+    office.ask(
+        "purge $ARCHIVE --trust-clock", EX_USAGE, "(0 recordings deleted)", "no key is trusted"
+    )
+    assert copy_in(office.archive).exists()
+    office.ask("purge $ARCHIVE --trust-clock $BY", 0, "deleted $ONE: expired")
+    assert not copy_in(office.archive).exists()
 
 
 # ---------------------------------------------------------------------------------------- bad input
@@ -448,80 +338,34 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-@pytest.mark.parametrize("action", ["verify", "open", "export", "show"])
+@pytest.mark.parametrize("more", ["verify $BY", "open $BY $OPENING", "export $BY $OPENING $WHO"])
 def test_what_is_no_recording_is_unreadable_and_leaves_nothing(
-    desk: Desk, key: Path, private: Path, name: str, action: str
+    world: World, name: str, more: str
 ) -> None:
-    tmp_path = key.parent
-    path = tmp_path / "input" / f"{ONE}.tar"
-    path.parent.mkdir()
-    path.write_bytes(BAD[name])
-    before = sorted(os.listdir(tmp_path))
-    more: tuple[object, ...] = {
-        "verify": ("--key", key),
-        "open": ("--key", key, "--identity", private),
-        "export": ("--key", key, "--identity", private, *WHO),
-        "show": (),
-    }[action]
-    said = desk("evidence", action, path, *more)
-    assert said.code == Verdict.UNREADABLE
-    assert str(path) in said.out + said.err
-    assert "Traceback" not in said.err
-    assert sorted(os.listdir(tmp_path)) == before
-
-
-@pytest.mark.parametrize("action", ["open", "export", "show"])
-def test_a_directory_is_no_recording(
-    desk: Desk, camera: Camera, private: Path, action: str
-) -> None:
-    camera.put(ONE)
-    more: tuple[object, ...] = {
-        "open": ("--identity", private),
-        "export": ("--identity", private, *WHO),
-        "show": (),
-    }[action]
-    said = desk("evidence", action, camera.root, *more)
-    assert (said.code, "this is a directory" in said.err) == (EX_USAGE, True)
-
-
-def test_what_is_not_there_is_unreadable(desk: Desk, camera: Camera, key: Path) -> None:
-    assert desk("evidence", "verify", "nowhere.tar", "--key", key).code == Verdict.UNREADABLE
-    said = desk("evidence", "show", TWO)
-    assert (said.code, TWO in said.err) == (Verdict.UNREADABLE, True)
-
-
-def test_a_directory_without_recordings_is_not_called_authentic(
-    desk: Desk, tmp_path: Path, key: Path
-) -> None:
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    said = desk("evidence", "verify", empty, "--key", key)
-    assert (said.code, "0 recordings" in said.out) == (Verdict.UNREADABLE, True)
+    world.do("mkdir input")
+    (world.here / "input" / f"{ONE}.tar").write_bytes(BAD[name])
+    before = sorted(os.listdir(world.here))
+    for command in (more, "show"):
+        said = world.ask(
+            *(f"{command} $HERE/input/$ONE.tar", Verdict.UNREADABLE),
+            *("$HERE/input/$ONE.tar", "!Traceback"),
+        )
+        assert said.code == Verdict.UNREADABLE
+    assert sorted(os.listdir(world.here)) == before
 
 
 def test_no_permission_is_said_with_what_to_do(
-    desk: Desk, camera: Camera, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = camera.put(ONE)
     real = os.open
 
     def guarded(name: Any, *args: Any, **named: Any) -> int:
-        if os.fspath(name) == str(path):
+        if os.fspath(name) == world.text("$CARD"):
             raise PermissionError(errno.EACCES, "Permission denied")
         return real(name, *args, **named)
 
     monkeypatch.setattr(os, "open", guarded)
-    said = desk("evidence", "verify", ONE)
-    assert said.code == EX_NOPERM
-    assert "run this as a user who may" in said.out
-
-
-def test_a_key_that_is_none_is_named(desk: Desk, camera: Camera, tmp_path: Path) -> None:
-    camera.put(ONE)
-    wrong = tmp_path / "wrong.pem"
-    wrong.write_text("no key")
-    said = desk("evidence", "verify", ONE, "--key", wrong)
-    assert (said.code, str(wrong) in said.err) == (EX_CONFIG, True)
+    world.ask("verify $ONE", EX_NOPERM, "run this as a user who may")
 
 
 # ----------------------------------------------------------------------- a device whose daemon runs
@@ -548,48 +392,39 @@ class _Daemon(Answering):
 
 
 @pytest.fixture
-def daemon(camera: Camera, tmp_path: Path) -> Iterator[type[_Daemon]]:
+def daemon(world: World) -> Iterator[type[_Daemon]]:
     """A daemon that has the device's recordings and answers."""
-    camera.put(ONE)
 
     class Handler(_Daemon):
         asked: list[tuple[str, dict[str, Any]]] = []  # noqa: RUF012 - one for each test
 
-    claim = os.open(camera.recordings, os.O_RDONLY)
+    claim = os.open(world.camera.recordings, os.O_RDONLY)
     fcntl.flock(claim, fcntl.LOCK_EX)
-    with served(socketserver.UnixStreamServer(str(tmp_path / "control.sock"), Handler)):
+    with served(socketserver.UnixStreamServer(str(world.here / "control.sock"), Handler)):
         yield Handler
     os.close(claim)
 
 
-def test_a_running_daemon_is_asked_to_hold_and_to_purge(desk: Desk, daemon: type[_Daemon]) -> None:
-    assert desk("evidence", "hold", ONE, "--reason", "Anzeige", *WHO).code == 0
-    said = desk("evidence", "purge")
-    assert f"deleted {TWO}: expired" in said.out
+def test_a_running_daemon_is_asked_for_changes_and_not_disturbed_by_looking(
+    world: World, daemon: type[_Daemon]
+) -> None:
+    world.ask("list", 0)
+    world.ask("verify $BY", 0)
+    assert daemon.asked == []
+    world.ask("hold $ONE --reason Anzeige $WHO", 0)
+    world.ask("purge", 0, "deleted $TWO: expired")
+    world.ask("release $ONE $WHO", EX_USAGE, "it is not held")
+    world.ask("release $ONE $WHO --reason 'Az. 9'", EX_USAGE, "it is not held")
     assert daemon.asked == [
         (f"/recordings/{ONE}/hold", {"reason": "Anzeige", "who": "Desk"}),
         ("/purge", {}),
+        (f"/recordings/{ONE}/release", {"who": "Desk"}),
+        (f"/recordings/{ONE}/release", {"who": "Desk", "reason": "Az. 9"}),
     ]
 
 
-def test_what_the_daemon_refuses_is_said(desk: Desk, daemon: type[_Daemon]) -> None:
-    for more in ((), ("--reason", "Az. 9")):
-        said = desk("evidence", "release", ONE, *WHO, *more)
-        assert (said.code, "it is not held" in said.err) == (EX_USAGE, True)
-    bodies = [body for _, body in daemon.asked]
-    assert bodies == [{"who": "Desk"}, {"who": "Desk", "reason": "Az. 9"}]
-
-
-def test_the_daemon_of_another_device_is_not_asked(desk: Desk, daemon: type[_Daemon]) -> None:
+def test_the_daemon_of_another_device_is_not_asked(world: World, daemon: type[_Daemon]) -> None:
     daemon.thumbprint = "other"
-    said = desk("evidence", "hold", ONE, "--reason", "Anzeige", *WHO)
+    said = world.desk("evidence", "hold", ONE, "--reason", "Anzeige", "--who", "Desk")
     assert "another device" in said.err
-    assert daemon.asked == []
-
-
-def test_looking_needs_no_daemon_and_disturbs_none(
-    desk: Desk, daemon: type[_Daemon], key: Path
-) -> None:
-    assert desk("evidence", "list").code == 0
-    assert desk("evidence", "verify", "--key", key).code == 0
     assert daemon.asked == []
