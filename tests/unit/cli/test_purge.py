@@ -6,7 +6,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import shutil
 import socketserver
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -29,9 +28,10 @@ from camerad.store.purging import Purged, Reason, ReasonKind, exit_code, reason_
 from tests.unit.answering import Answering, served
 
 from .conftest import Desk, Said
-from .evidence_steps import WHO, copy_in
+from .evidence_steps import copy_in
+from .world import HOLD, PURGE, RELEASE, VERIFY, World
 
-PURGE = ("evidence", "purge")
+COMMAND = ("evidence", "purge")
 NOW_US = 1_796_000_000 * SECOND
 """In November 2026: nothing is due."""
 LATER_US = NOW_US + 20 * DAY
@@ -60,11 +60,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> type[Office]:
 
 
 @pytest.fixture
-def purge(desk: Desk, archive: Path, key: Path, clock: type[Office]) -> Desk:
-    def run(*more: object) -> Said:
-        return desk(*PURGE, archive, "--key", key, *more)
-
-    return run
+def world(camera: Camera, desk: Desk, archive: Path, key: Path, clock: type[Office]) -> World:
+    """An office's directory with one recording, on a computer whose clock can be set."""
+    return World(camera, desk, archive.parent)
 
 
 def append_unknown(root: Path, key: SigningKey) -> None:
@@ -87,120 +85,86 @@ def lines(said: Said) -> list[str]:
 
 
 def test_when_everything_due_is_deleted_the_first_line_says_so(
-    purge: Desk, clock: type[Office]
+    world: World, clock: type[Office]
 ) -> None:
-    said = purge()
-    assert (said.code, lines(said)) == (0, ["nothing is due"])
+    assert lines(world.ask(PURGE, 0)) == ["nothing is due"]
     clock.wall_us = LATER_US
-    said = purge()
-    assert (said.code, lines(said)[0]) == (0, "everything that was due is deleted: 1 recording")
-    assert purge("--json").json == {"complete": True, "deleted": [], "reasons": []}
-    assert purge("--dry-run", "--json").json == {"complete": True, "due": [], "reasons": []}
+    assert lines(world.ask(PURGE, 0))[0] == "everything that was due is deleted: 1 recording"
+    nothing = {"complete": True, "reasons": []}
+    assert world.ask(f"{PURGE} --json", 0).json == nothing | {"deleted": []}
+    assert world.ask(f"{PURGE} --dry-run --json", 0).json == nothing | {"due": []}
 
 
 def test_a_camera_whose_key_is_not_enrolled_is_named_and_so_is_what_mends_it(
-    desk: Desk, archive: Path, purge: Desk, clock: type[Office], tmp_path: Path
+    world: World, clock: type[Office]
 ) -> None:
-    other = tmp_path / "other.pem"
-    other.write_text(SigningKey.generate().public.pem)
-    for dry in ((), ("--dry-run",)):
-        said = desk(*PURGE, archive, "--key", other, *dry)
-        assert said.code == EX_USAGE
-        assert "recordings may be kept beyond their day" in lines(said)[0]
-        for what in ("cam-1", KEY.public.thumbprint, "provision collect", "1 recording,", "366"):
-            assert what in lines(said)[1]
+    (world.here / "other.pem").write_text(SigningKey.generate().public.pem)
+    purge = "purge $ARCHIVE --key other.pem"
+    named = ("cam-1", KEY.public.thumbprint, "provision collect", "1 recording,", "366")
+    for dry in ("", " --dry-run"):
+        world.ask(purge + dry, EX_USAGE, "recordings may be kept beyond their day", *named)
     clock.wall_us = LATER_US
-    said = desk(*PURGE, archive, "--key", other, "--json")
-    assert (said.code, said.json["complete"]) == (EX_USAGE, False)
-    assert [one["why"] for one in said.json["reasons"]] == ["key_unknown"]
-    assert copy_in(archive).exists()
+    said = world.ask(f"{purge} --json", EX_USAGE).json
+    assert (said["complete"], [one["why"] for one in said["reasons"]]) == (False, ["key_unknown"])
+    world.ask("purge $ARCHIVE", EX_USAGE, "is not enrolled")
+    assert copy_in(world.archive).exists()
     # By the key it is taken over, with its own days.
-    assert purge().code == 0
-    assert not copy_in(archive).exists()
-
-
-def test_without_any_key_the_same(desk: Desk, archive: Path, clock: type[Office]) -> None:
-    said = desk(*PURGE, archive)
-    assert (said.code, "is not enrolled" in lines(said)[1]) == (EX_USAGE, True)
-
-
-def test_what_is_not_taken_over_yet_is_told_by_a_dry_run(purge: Desk) -> None:
-    said = purge("--dry-run")
-    assert (said.code, "not taken over yet" in lines(said)[1]) == (EX_TEMPFAIL, True)
-    assert purge().code == 0
-    assert purge("--dry-run").code == 0
+    world.ask(PURGE, 0)
+    assert not copy_in(world.archive).exists()
 
 
 def test_a_ledger_of_a_later_version_deletes_nothing_and_says_so(
-    purge: Desk, archive: Path, tmp_path: Path, clock: type[Office]
+    world: World, clock: type[Office]
 ) -> None:
-    assert purge().code == 0
-    (key,) = (tmp_path / "config").rglob("*.pem")
-    append_unknown(archive / "office", SigningKey.from_pem(key.read_bytes()))
+    world.ask(PURGE, 0)
+    world.ask(f"{PURGE} --dry-run", 0)
+    (key,) = (world.here / "config").rglob("*.pem")
+    append_unknown(world.archive / "office", SigningKey.from_pem(key.read_bytes()))
     clock.wall_us = LATER_US
-    for more in (("--dry-run",), (), ()):
-        said = purge(*more)
-        assert said.code == 2
-        assert lines(said)[0].startswith("not ")
-        assert "cannot read 1 entry of the ledger" in lines(said)[1]
-    assert copy_in(archive).exists()
-    assert [one["why"] for one in purge("--json").json["reasons"]] == ["ledger_unread"]
+    for more in (" --dry-run", "", ""):
+        said = world.ask(PURGE + more, 2, "cannot read 1 entry of the ledger")
+        assert said.out.startswith("not ")
+    assert copy_in(world.archive).exists()
+    reasons = world.ask(f"{PURGE} --json", 2).json["reasons"]
+    assert [one["why"] for one in reasons] == ["ledger_unread"]
 
 
 def test_a_damaged_ledger_is_told_until_holds_can_have_been_placed_again(
-    purge: Desk, desk: Desk, archive: Path, clock: type[Office], key: Path
+    world: World, clock: type[Office]
 ) -> None:
-    assert purge().code == 0
-    hold = ("evidence", "hold", ONE, "--state", archive, "--reason", "Anzeige", *WHO, "--key", key)
-    assert desk(*hold).code == 0
-    path = archive / "office" / "ledger" / "000001.jws"
+    world.ask(HOLD, 0)
+    path = world.path("$ARCHIVE/office/ledger/000001.jws")
     content = path.read_bytes().splitlines(keepends=True)
     content[-1] = content[-1].replace(b".", b"_", 1)  # the hold
     path.write_bytes(b"".join(content))
-    dry = purge("--dry-run")
-    assert (dry.code, "the ledger is damaged" in lines(dry)[1]) == (2, True)
+    world.ask(f"{PURGE} --dry-run", 2, "the ledger is damaged")
     clock.wall_us = LATER_US
-    said = purge()
-    assert (said.code, "place every hold again" in lines(said)[1]) == (2, True)
-    assert "for 14 days at most" in lines(said)[1]
-    assert copy_in(archive).exists()
+    world.ask(PURGE, 2, "place every hold again", "for 14 days at most")
+    assert copy_in(world.archive).exists()
     clock.wall_us += 14 * DAY
-    assert purge().code == 0
-    assert not copy_in(archive).exists()
+    world.ask(PURGE, 0)
+    assert not copy_in(world.archive).exists()
 
 
-def test_a_clock_that_is_not_trusted_is_no_success(
-    purge: Desk, clock: type[Office], archive: Path
-) -> None:
-    assert purge().code == 0
+def test_a_clock_that_is_not_trusted_is_no_success(world: World, clock: type[Office]) -> None:
+    world.ask(PURGE, 0)
     clock.wall_us, clock.ran = LATER_US, False
     clock.source = ClockSource.UNKNOWN
-    for more in (("--dry-run",), ()):
-        said = purge(*more)
-        assert said.code == EX_TEMPFAIL
-        assert "recordings may be kept beyond their day" in lines(said)[0]
-        assert "was set ahead by 20.0 days since it was started" in lines(said)[1]
-        assert "--trust-clock" in lines(said)[1]
-    assert copy_in(archive).exists()
+    for more in (" --dry-run", ""):
+        world.ask(PURGE + more, EX_TEMPFAIL, "may be kept beyond their day", AHEAD, "--trust-clock")
+    assert copy_in(world.archive).exists()
     # Where nothing is kept, nothing can be overdue.
     clock.source, clock.ran = ClockSource.SYNCHRONISED, True
-    assert purge().code == 0
+    world.ask(PURGE, 0)
     clock.source = ClockSource.UNKNOWN
-    assert purge().code == 0
+    world.ask(PURGE, 0)
 
 
-@pytest.fixture
-def two(archive: Path, camera: Camera) -> None:
-    """A second recording in the office's directory."""
-    camera.put(TWO)
-    camera.offload(archive)
-
-
-@pytest.mark.usefixtures("two")
 @pytest.mark.parametrize(("code", "exits"), [(errno.EIO, EX_IOERR), (errno.EACCES, EX_NOPERM)])
 def test_what_cannot_be_removed_is_told_beside_what_was_deleted(
-    purge: Desk, clock: type[Office], monkeypatch: pytest.MonkeyPatch, code: int, exits: int
+    world: World, clock: type[Office], monkeypatch: pytest.MonkeyPatch, code: int, exits: int
 ) -> None:
+    world.add(TWO)
     real = durable_files.remove
 
     def remove(path: str, **more: Any) -> None:
@@ -212,35 +176,24 @@ def test_what_cannot_be_removed_is_told_beside_what_was_deleted(
 
     monkeypatch.setattr(durable_files, "remove", remove)
     clock.wall_us = LATER_US
-    said = purge()
-    assert said.code == exits
+    said = world.ask(PURGE, exits)
     assert lines(said)[0].endswith("(1 recording deleted)")
     assert "cannot remove the recording" in lines(said)[1]
     assert lines(said)[2:] == [f"deleted {TWO}: expired"]
 
 
-def test_a_file_that_nobody_vouches_for_though_its_key_is_enrolled(
-    purge: Desk, archive: Path
-) -> None:
-    path = copy_in(archive)
-    path.write_bytes(path.read_bytes()[:-2048])  # its end is gone
-    said = purge()
-    assert (said.code, f"evidence verify {path}" in said.out) == (2, True)
-
-
 def test_a_recording_that_cannot_be_read_is_told(
-    purge: Desk, archive: Path, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unreadable(path: str) -> Any:
         raise error
 
-    for error, code in (
-        (StorageError("the card fails"), EX_IOERR),
-        (ValueError("it is none"), EX_IOERR),
-    ):
-        monkeypatch.setattr("camerad.store.purging.skeleton", unreadable)
-        said = purge("--dry-run")
-        assert (said.code, str(error) in lines(said)[1]) == (code, True)
+    for error in (StorageError("the card fails"), ValueError("it is none")):
+        with monkeypatch.context() as patched:
+            patched.setattr("camerad.store.purging.skeleton", unreadable)
+            world.ask(f"{PURGE} --dry-run", EX_IOERR, str(error))
+    world.do("truncate -s -2048 $FILE")  # its end is gone
+    world.ask(PURGE, 2, "evidence verify $FILE")
 
 
 def test_the_gravest_reason_is_the_exit_code() -> None:
@@ -251,35 +204,27 @@ def test_the_gravest_reason_is_the_exit_code() -> None:
     assert exit_code([]) == 0
 
 
-def test_mere_files_have_no_day_to_go_on(desk: Desk, tmp_path: Path) -> None:
-    (tmp_path / "plain").mkdir()
-    said = desk(*PURGE, tmp_path / "plain", "--dry-run")
-    assert (said.code, "without a ledger" in said.err) == (EX_USAGE, True)
+def test_mere_files_have_no_day_to_go_on(world: World) -> None:
+    world.do("mkdir plain")
+    world.ask("purge plain --dry-run", EX_USAGE, "without a ledger")
 
 
 # ------------------------------------------------------------------------------------- on a camera
 
 
-def test_a_camera_whose_clock_is_not_trusted(
-    desk: Desk, camera: Camera, clock: type[Office]
-) -> None:
-    camera.put(ONE)
+def test_a_camera_whose_clock_is_not_trusted(world: World, clock: type[Office]) -> None:
     clock.source = ClockSource.UNKNOWN
-    said = desk(*PURGE)
-    assert (said.code, "the camera's time is not trusted" in lines(said)[1]) == (EX_TEMPFAIL, True)
+    world.ask("purge", EX_TEMPFAIL, "the camera's time is not trusted")
 
 
-def test_a_file_of_another_camera_on_a_camera_is_not_believed(
-    desk: Desk, camera: Camera, clock: type[Office]
-) -> None:
-    camera.put(ONE)
+def test_a_file_of_another_camera_on_a_camera_is_not_believed(world: World) -> None:
+    camera = world.camera
     camera.key = SigningKey.generate()
     (camera.root / "keys" / f"{KEY.public.thumbprint}.jwk").unlink()
     jwk = json.dumps(camera.key.public.jwk)
     (camera.root / "keys" / f"{camera.key.public.thumbprint}.jwk").write_text(jwk)
     (camera.root / "identity.pem").write_bytes(camera.key.pem)
-    said = desk(*PURGE)
-    assert (said.code, "no trusted key signed this file" in said.out) == (2, True)
+    world.ask("purge", 2, "no trusted key signed this file")
 
 
 class _Daemon(Answering):
@@ -305,13 +250,11 @@ def daemon(camera: Camera, tmp_path: Path) -> Iterator[type[_Daemon]]:
 def test_what_a_running_camera_says_is_said_the_same(desk: Desk, daemon: type[_Daemon]) -> None:
     reason = Reason(ReasonKind.CLOCK, "its time is not trusted", EX_TEMPFAIL)
     daemon.answered = Purged((), (reason, reason_of_error(StorageError("the card fails"))))
-    said = desk(*PURGE)
-    assert (said.code, lines(said)[1:]) == (
-        EX_IOERR,
-        ["  its time is not trusted", "  the card fails"],
-    )
-    assert desk(*PURGE, "--json").json == daemon.answered.as_json()
-    assert "--trust-clock changes nothing there" in desk(*PURGE, "--trust-clock").err
+    said = desk(*COMMAND)
+    told = ["  its time is not trusted", "  the card fails"]
+    assert (said.code, lines(said)[1:]) == (EX_IOERR, told)
+    assert desk(*COMMAND, "--json").json == daemon.answered.as_json()
+    assert "--trust-clock changes nothing there" in desk(*COMMAND, "--trust-clock").err
 
 
 def test_an_answer_is_read_as_it_was_written() -> None:
@@ -320,121 +263,90 @@ def test_an_answer_is_read_as_it_was_written() -> None:
 
 
 def test_the_office_ledger_is_not_begun_by_a_dry_run(
-    purge: Desk, archive: Path, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def never(*_: object, **__: object) -> Any:
         raise AssertionError
 
     monkeypatch.setattr(Ledger, "open", never)
-    purge("--dry-run")
-    assert not (archive / "office" / "ledger").exists()
+    world.ask(f"{PURGE} --dry-run", EX_TEMPFAIL, "not taken over yet")
+    assert not (world.archive / "office" / "ledger").exists()
 
 
-def test_a_hold_to_the_end_of_a_day_is_over_on_the_next(
-    desk: Desk, archive: Path, clock: type[Office], key: Path
-) -> None:
+def test_a_hold_to_the_end_of_a_day_is_over_on_the_next(world: World, clock: type[Office]) -> None:
     """The day is named as it is here; a dry run says what a purge would do."""
-    hold = ("evidence", "hold", ONE, "--state", archive, "--reason", "Frist", *WHO, "--key", key)
-    wrong = desk(*hold, "--until", "soon")
-    assert (wrong.code, "this is no day" in wrong.err) == (64, True)
-    assert desk(*hold, "--until", "2001-01-01").code == 64
+    hold = HOLD.replace("Anzeige", "Frist")
+    world.ask(f"{hold} --until soon", EX_USAGE, "this is no day")
+    world.ask(f"{hold} --until 2001-01-01", EX_USAGE)
     last = datetime.fromtimestamp(clock.wall_us / SECOND).date() + timedelta(days=40)
-    said = desk(*hold, "--until", str(last))
-    assert (said.code, said.out) == (0, f"{ONE} is held to the end of {last}: Frist\n")
-    shown = desk("evidence", "show", ONE, "--state", archive)
-    assert f"Frist (Desk) until {last}" in shown.out
-    assert f"held until {last}: Frist" in shown.out
+    said = world.ask(f"{hold} --until {last}", 0)
+    assert said.out == f"{ONE} is held to the end of {last}: Frist\n"
+    shown = (f"Frist (Desk) until {last}", f"held until {last}: Frist")
+    world.ask("show $ONE --state $ARCHIVE", 0, *shown)
     end = datetime(last.year, last.month, last.day) + timedelta(days=1)
-    purge = ("evidence", "purge", archive, "--key", key, "--trust-clock")
     clock.wall_us = round(end.timestamp() * SECOND) - SECOND
-    assert "its hold ended" not in desk(*purge, "--dry-run").out
-    assert ONE not in desk(*purge).out
+    world.ask(f"{PURGE} --trust-clock --dry-run", 0, "!its hold ended")
+    world.ask(f"{PURGE} --trust-clock", 0, "!$ONE")
     clock.wall_us += SECOND
-    dry = desk(*purge, "--dry-run").out
-    assert f"{ONE}: its hold ended on " in dry and f"{ONE} is due" in dry
-    done = desk(*purge).out
-    assert f"{ONE}: its hold ended on " in done and f"deleted {ONE}: expired" in done
+    ended = "$ONE: its hold ended on "
+    world.ask(f"{PURGE} --trust-clock --dry-run", 0, ended, "$ONE is due")
+    world.ask(f"{PURGE} --trust-clock", 0, ended, "deleted $ONE: expired")
 
 
-def test_a_hold_says_what_it_is_for_and_the_ledger_has_it(
-    desk: Desk, archive: Path, key: Path
-) -> None:
-    hold = ("evidence", "hold", ONE, "--state", archive, "--reason", "Az. 7", *WHO, "--key", key)
-    assert desk(*hold, "--ground", "curiosity").code == 64
-    said = desk(*hold, "--ground", "lawfulness")
-    assert (said.code, said.out) == (0, f"{ONE} is held: Az. 7\n")
-    shown = desk("evidence", "show", ONE, "--state", archive, "--json").out
-    assert json.loads(shown)
-    files = sorted((archive / "office" / "ledger").glob("*.jws"))
-    said = [jws.parse(line) for one in files for line in one.read_bytes().splitlines()]
-    ends = [json.loads(one.payload) for one in said][-2:]
+def test_a_hold_says_what_it_is_for_and_the_ledger_has_it(world: World) -> None:
+    world.ask(f"{HOLD} --ground curiosity", EX_USAGE)
+    said = world.ask(f"{HOLD} --ground lawfulness", 0)
+    assert said.out == f"{ONE} is held: Anzeige\n"
+    assert world.ask("show $ONE --state $ARCHIVE --json", 0).json
+    ends = entries(world.archive)[-2:]
     assert [one["kind"] for one in ends] == ["hold", "hold_ground"]
     assert ends[1]["facts"] == {"ground": "lawfulness", "id": ONE, "who": "Desk"}
 
 
-def test_a_camera_takes_no_hold_with_an_end(desk: Desk, camera: Camera) -> None:
-    camera.put(ONE)
-    hold = ("evidence", "hold", ONE, "--state", camera.root, "--reason", "Frist", *WHO)
-    said = desk(*hold, "--until", "2027-03-31")
-    assert (said.code, "a hold on a camera has no end" in said.err) == (64, True)
-    said = desk(*hold, "--ground", "danger")
-    assert (said.code, "a hold on a camera has no end and no ground" in said.err) == (64, True)
+def test_a_camera_takes_no_hold_with_an_end(world: World) -> None:
+    hold = "hold $ONE --state $STATE --reason Frist $WHO"
+    world.ask(f"{hold} --until 2027-03-31", EX_USAGE, "a hold on a camera has no end")
+    world.ask(f"{hold} --ground danger", EX_USAGE, "a hold on a camera has no end and no ground")
 
 
-@pytest.mark.usefixtures("two")
 @pytest.mark.parametrize("left", ["nothing", "id", "id and another ledger begun"])
 def test_what_a_lost_ledger_may_hold_is_not_deleted_and_its_loss_is_damage(
-    purge: Desk,
-    desk: Desk,
-    archive: Path,
-    camera: Camera,
-    clock: type[Office],
-    *,
-    left: str,
+    world: World, clock: type[Office], *, left: str
 ) -> None:
     """All of `office/` is gone, or all but its id: receipts show it, without the office's key."""
-    key = archive.parent / "cam.pem"
-    hold = ("evidence", "hold", ONE, "--state", archive, "--reason", "Anzeige", *WHO, "--key", key)
-    assert desk(*hold).code == 0
-    camera.put(THREE)
-    camera.offload(archive)
-    for path in (archive / "office").iterdir():
-        if path.name != "id" or left == "nothing":
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    world.add(TWO)
+    world.ask(HOLD, 0)
+    world.add(THREE)
+    world.do("cd $ARCHIVE/office; mv id ..; rm -r *")
+    if left != "nothing":
+        world.do("mv $ARCHIVE/id $ARCHIVE/office")
     clock.wall_us = LATER_US
     if left.endswith("begun"):
-        assert desk(*hold, "--new-office-key").code == 0
-    verified = desk("evidence", "verify", archive, "--key", key)
-    if left.endswith("begun"):
-        assert (verified.code, "holds may be lost" in verified.out) == (1, True)
+        world.ask(f"{HOLD} --new-office-key", 0)
+        world.ask(VERIFY, 1, "holds may be lost")
+        world.desk("evidence", "purge", world.archive, "--key", world.path("$KEY"))
     else:
-        assert (verified.code, "own ledger is gone" in verified.out) == (2, True)
-        said = purge()
-        assert (said.code, "own ledger is gone" in said.err) == (EX_CONFIG, True)
-        assert purge("--new-office-key").code == 2
-    assert len(list(archive.glob("*/recordings/*.tar"))) == 3
+        world.ask(VERIFY, 2, "own ledger is gone")
+        world.ask(PURGE, EX_CONFIG, "own ledger is gone")
+        world.ask(f"{PURGE} --new-office-key", 2)
+    assert len(list(world.archive.glob("*/recordings/*.tar"))) == 3
     clock.wall_us += 15 * DAY
-    purge()
+    world.desk("evidence", "purge", world.archive, "--key", world.path("$KEY"))
     held = [ONE] if left.endswith("begun") else []
-    assert [path.stem for path in archive.glob("*/recordings/*.tar")] == held
+    assert [path.stem for path in world.archive.glob("*/recordings/*.tar")] == held
 
 
 def test_recordings_of_another_office_s_directory_are_not_taken_over_without_its_ledger(
-    desk: Desk, archive: Path, clock: type[Office], key: Path, tmp_path: Path
+    world: World, clock: type[Office]
 ) -> None:
-    elsewhere = tmp_path / "elsewhere"
-    (elsewhere / "office").mkdir(parents=True)
-    (elsewhere / "office" / "id").write_text("0a1b\n")
-    state = ("--state", elsewhere, "--key", key)
-    (holding,) = (path for path in archive.iterdir() if path.name != "office")
-    assert desk("evidence", "purge", elsewhere, "--key", key).code == 0
-    holding.rename(elsewhere / holding.name)
-    said = desk("evidence", "verify", elsewhere, "--key", key)
-    assert (said.code, "name the office's directory" in said.out) == (2, True)
+    world.do("mkdir -p elsewhere/office; echo 0a1b > elsewhere/office/id")
+    world.ask("purge elsewhere $BY", 0)
+    world.do("mv $HOLDING elsewhere")
+    world.ask("verify elsewhere $BY", 2, "name the office's directory")
     clock.wall_us = LATER_US
     for _ in range(2):
-        assert desk("evidence", "purge", elsewhere, "--key", key).code == 2
-    assert desk("evidence", "list", *state[1:2]).out.count(ONE) == 1
+        world.ask("purge elsewhere $BY", 2)
+    assert world.ask("list elsewhere", 0).out.count(ONE) == 1
 
 
 def entries(root: Path) -> list[dict[str, Any]]:
@@ -445,21 +357,20 @@ def entries(root: Path) -> list[dict[str, Any]]:
 
 
 def test_a_clock_that_a_person_declares_right_ages_only_what_it_is_declared_for(
-    purge: Desk, desk: Desk, archive: Path, clock: type[Office], key: Path
+    world: World, clock: type[Office]
 ) -> None:
     """Not even the next plain purge by the same clock; and the ledger has who declared it."""
     clock.source, clock.ran = ClockSource.UNKNOWN, False
     clock.wall_us = LATER_US
-    hold = ("evidence", "hold", ONE, "--state", archive, "--reason", "x", *WHO, "--key", key)
-    assert desk(*hold, "--trust-clock").code == 0
-    assert desk("evidence", "release", ONE, "--state", archive, *WHO, "--key", key).code == 0
-    said = [one["facts"] for one in entries(archive) if one["kind"] == "clock_declared"]
+    world.ask(f"{HOLD} --trust-clock", 0)
+    world.ask(RELEASE, 0)
+    said = [one["facts"] for one in entries(world.archive) if one["kind"] == "clock_declared"]
     assert [(one["who"], one["wall_us"]) for one in said] == [("Desk", LATER_US)]
-    assert {one["clock"]["source"] for one in entries(archive)} == {"unknown"}
-    assert purge().code == EX_TEMPFAIL
-    assert copy_in(archive).exists()
-    assert purge("--trust-clock").code == 0
-    assert not copy_in(archive).exists()
+    assert {one["clock"]["source"] for one in entries(world.archive)} == {"unknown"}
+    world.ask(PURGE, EX_TEMPFAIL)
+    assert copy_in(world.archive).exists()
+    world.ask(f"{PURGE} --trust-clock", 0)
+    assert not copy_in(world.archive).exists()
 
 
 AHEAD = "was set ahead by 20.0 days since it was started"
@@ -516,7 +427,7 @@ def test_a_clock_that_is_set_by_hand_within_a_boot_ages_nothing_unless_a_person_
         boots += "b" in how
         now["now_us"] = at * 60 * SECOND
         now["wall_us"] = NOW_US + at * 60 * SECOND + int(days) * DAY
-        purge = (*PURGE, archive, "--key", key, *(("--trust-clock",) if "t" in how else ()))
+        purge = (*COMMAND, archive, "--key", key, *(("--trust-clock",) if "t" in how else ()))
         dry = desk(*purge, "--dry-run")
         found = desk(*purge)
     assert copy_in(archive).exists() is not deleted
@@ -527,51 +438,47 @@ def test_a_clock_that_is_set_by_hand_within_a_boot_ages_nothing_unless_a_person_
 
 
 def test_time_that_a_time_server_set_takes_back_what_is_declared(
-    purge: Desk, desk: Desk, archive: Path, clock: type[Office], key: Path
+    world: World, clock: type[Office]
 ) -> None:
     clock.ran = False
-    hold = ("evidence", "hold", ONE, "--state", archive, "--reason", "x", *WHO, "--key", key)
-    assert desk(*hold).code == 0
+    world.ask(HOLD, 0)
     clock.source, clock.wall_us = ClockSource.UNKNOWN, LATER_US
     for release in (False, True):  # nothing is due, and something would be
         if release:
-            end = ("evidence", "release", ONE, "--state", archive, *WHO, "--key", key)
-            assert desk(*end).code == 0
-        for more in (("--dry-run",), ()):
-            said = purge("--trust-clock", *more)
-            refused = "contradicts what a time server said" in lines(said)[1]
-            assert (said.code, refused) == (EX_TEMPFAIL, True)
-            assert said.err.count("contradicts what a time server said") == 1
-    assert copy_in(archive).exists()
+            world.ask(RELEASE, 0)
+        for more in (" --dry-run", ""):
+            said = world.ask(f"{PURGE} --trust-clock{more}", EX_TEMPFAIL)
+            for text in (lines(said)[1], said.err):
+                assert text.count("contradicts what a time server said") == 1
+    assert copy_in(world.archive).exists()
 
 
-def test_show_of_a_deleted_recording_has_its_tombstone(
-    purge: Desk, desk: Desk, archive: Path, clock: type[Office]
-) -> None:
+def test_show_of_a_deleted_recording_has_its_tombstone(world: World, clock: type[Office]) -> None:
     clock.wall_us = LATER_US
-    assert purge().code == 0
-    show = ("evidence", "show", ONE, "--state", archive)
-    said = desk(*show)
-    assert (said.code, "deleted" in said.out) == (0, True)
-    assert "by the office's ledger: expired, at least 25." in said.out
-    found = desk(*show, "--json").json
+    world.ask(PURGE, 0)
+    show = "show $ONE --state $ARCHIVE"
+    world.ask(show, 0, "deleted", "by the office's ledger: expired, at least 25.")
+    found = world.ask(f"{show} --json", 0).json
     assert [(one["ledger"], one["why"]) for one in found["deletions"]] == [("office", "expired")]
-    assert desk("evidence", "show", TWO, "--state", archive).code == 3
+    world.ask("show $TWO --state $ARCHIVE", 3)
 
 
-def test_what_lies_beside_where_recordings_belong_is_told(
-    purge: Desk, desk: Desk, archive: Path, clock: type[Office], key: Path
-) -> None:
+@pytest.mark.parametrize(
+    "there",
+    [
+        "$ARCHIVE",
+        "$ARCHIVE/office",
+        "$ARCHIVE/old",
+        "$HOLDING",
+        "$HOLDING/ledger",
+        "$HOLDING/a/b",
+        "$HOLDING/recordings/sub",
+    ],
+)
+def test_what_lies_beside_where_recordings_belong_is_told(world: World, there: str) -> None:
     """Nothing would delete it."""
-    assert purge().code == 0
-    copy = copy_in(archive)
-    parts = ("../..", "../ledger", "../old/older", "..", "sub", "../../office", "../../old")
-    for there in [(copy.parent / part).resolve() for part in parts]:
-        there.mkdir(parents=True, exist_ok=True)
-        stray = there / copy.name
-        shutil.copy(copy, stray)
-        for said in (purge(), purge("--dry-run")):
-            assert (said.code, f"{stray}: " in said.out) == (2, True)
-        said = desk("evidence", "verify", archive, "--key", key)
-        assert (said.code, f"{stray}: it lies beside" in said.out) == (1, True)
-        stray.unlink()
+    world.ask(PURGE, 0)
+    world.do(f"mkdir -p {there}; cp $FILE {there}")
+    world.ask(PURGE, 2, f"{there}/$ONE.tar: ")
+    world.ask(f"{PURGE} --dry-run", 2, f"{there}/$ONE.tar: ")
+    world.ask(VERIFY, 1, f"{there}/$ONE.tar: it lies beside")

@@ -19,12 +19,21 @@ from camerad.container import jws
 from camerad.container.limits import MOST_DAYS
 from camerad.store import deletable
 
-from .conftest import Desk
+from .conftest import Desk, Said
 from .evidence_steps import WHO, copy_in
-from .test_purge import LATER_US, PURGE, Office, clock, lines, purge
+from .test_purge import COMMAND as PURGE
+from .test_purge import LATER_US, Office, clock, lines
 from .test_unreadable_office import CLERK, GROUP, clerk, tmp_path
 
-__all__ = ["clock", "purge", "tmp_path"]
+__all__ = ["clock", "tmp_path"]
+
+
+@pytest.fixture
+def purge(desk: Desk, archive: Path, key: Path, clock: type[Office]) -> Desk:
+    def run(*more: object) -> Said:
+        return desk(*PURGE, archive, "--key", key, *more)
+
+    return run
 
 
 def signed(archive: Path) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ import pkgutil
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,9 +25,10 @@ import camerad
 from camerad.base.clock import SECOND, ClockSource, Moment
 from camerad.base.errors import EX_IOERR, EX_NOPERM
 from camerad.container import jws
-from camerad.store.locations import Holding, NotThereError, place_of
+from camerad.store.locations import NotThereError, place_of
 
-from .conftest import Desk, Said
+from .conftest import Desk
+from .world import ANOTHER, HOLD, PURGE, VERIFY, World
 
 ROOT = os.geteuid() == 0
 PACKAGE = Path(camerad.__file__).parent
@@ -60,6 +61,7 @@ def clerk() -> Iterator[None]:
         yield
         return
     # That user need not be able to read the interpreter's own files.
+    importlib.import_module("importlib.readers")
     for room in ROOMS:
         for found in pkgutil.walk_packages([str(PACKAGE / room)], f"camerad.{room}."):
             importlib.import_module(found.name)
@@ -92,392 +94,285 @@ def shut(path: Path) -> None:
 
 
 @pytest.fixture
-def office(
-    camera: Camera, key: Path, tmp_path: Path, desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> Path:
-    """An office's directory, the clerk's, with two recordings that its ledger knows."""
+def world(camera: Camera, desk: Desk, key: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A camera, and nothing in the office; the commands are the clerk's."""
     monkeypatch.setattr("camerad.base.clock.SystemClock.wall_us", lambda _: camera.clock.wall_us())
-    home = tmp_path / "config"
+    home = key.parent / "config"
     home.mkdir()
     os.chown(home, CLERK, GROUP)
     key.chmod(0o644)
-    camera.put(ONE)
-    camera.put(TWO)
-    path = tmp_path / "office"
-    camera.offload(path)
-    give(path)
-    with clerk():
-        assert desk("evidence", "purge", path, "--key", key).code == 0
-    return path
+    return World(camera, desk, key.parent, clerk)
 
 
 @pytest.fixture
-def holding(office: Path) -> Holding:
-    (found,) = place_of(str(office)).holdings
-    return found
+def office(world: World) -> World:
+    """An office's directory, the clerk's, with two recordings that its ledger knows."""
+    world.camera.put(ONE)
+    world.camera.put(TWO)
+    world.camera.offload(world.archive)
+    give(world.archive)
+    world.ask(PURGE, 0)
+    return world
 
 
-@pytest.fixture
-def asked(desk: Desk, key: Path, office: Path) -> Callable[..., Said]:
-    """Has the clerk ask for something about the office's directory."""
-
-    def run(action: str, *more: object, what: object = office) -> Said:
-        trusted = () if action in ("list", "show") else ("--key", key)
-        with clerk():
-            return desk("evidence", action, what, *trusted, *more)
-
-    return run
+def another(office: World) -> None:
+    office.do(ANOTHER)
+    give(office.path("$OTHER"))
 
 
-def kinds(office: Path) -> list[str]:
+def shut_all(office: World, parts: str) -> None:
+    """Shut each of these paths."""
+    for path in office.here.glob(office.text(parts).removeprefix(f"{office.here}/")):
+        shut(path)
+
+
+def kinds(office: World) -> list[str]:
     """The kinds of all entries of the office's ledger."""
     return [
         str(json.loads(jws.parse(line).payload)["kind"])
-        for path in sorted((office / "office" / "ledger").glob("*.jws"))
+        for path in sorted(office.archive.glob("office/ledger/*.jws"))
         for line in path.read_bytes().splitlines()
     ]
 
 
-def another(office: Path, holding: Holding) -> Path:
-    """The directory of another camera, with recordings that nobody has taken over."""
-    path = office / f"cam-2{holding.root[-9:]}"  # the dash, and its key's thumbprint
-    shutil.copytree(holding.root, path)
-    for one in (path / "recordings").iterdir():
-        one.rename(one.with_name(one.name.replace("-00000", "-00001")))
-    give(path)
-    return path
+LIST = "list $ARCHIVE"
+VERIFY_ONE = "verify $FILE $BY"
+NO_ENTRY = "this user may not look into"
 
 
-@pytest.mark.parametrize("action", ["verify", "list", "purge"])
-@pytest.mark.parametrize("part", ["", "recordings"])
-def test_a_directory_that_cannot_be_read_is_not_taken_for_a_missing_one(
-    asked: Callable[..., Said], office: Path, holding: Holding, action: str, part: str
+@pytest.mark.parametrize(
+    ("shuts", "command", "code", "words"),
+    [
+        # Another camera's part: it is not taken for a missing one, and the rest is done.
+        ("$OTHER", VERIFY, EX_NOPERM, (f"$OTHER: {NO_ENTRY} this directory", "$ONE")),
+        (
+            *("$OTHER", VERIFY, EX_NOPERM),
+            ("2 authentic and complete; this is not all: see NOT READ",),
+        ),
+        ("$OTHER", LIST, EX_NOPERM, (f"$OTHER: {NO_ENTRY} this directory", "$ONE")),
+        ("$OTHER", PURGE, EX_NOPERM, (f"$OTHER: {NO_ENTRY} this directory",)),
+        ("$OTHER", f"{PURGE} --dry-run", EX_NOPERM, ()),
+        ("$OTHER/recordings", VERIFY, EX_NOPERM, (f"$OTHER/recordings: {NO_ENTRY}", "$ONE")),
+        ("$OTHER/recordings", LIST, EX_NOPERM, (f"$OTHER/recordings: {NO_ENTRY}", "$ONE")),
+        ("$OTHER/recordings", PURGE, EX_NOPERM, (f"$OTHER/recordings: {NO_ENTRY}",)),
+        ("$OTHER", "verify $HOLDING $BY", 0, ()),
+        # One recording is judged by what is beside it.
+        ("$OTHER/rec*", VERIFY_ONE, 0, ()),
+        ("$HOLDING/receipts", VERIFY_ONE, EX_NOPERM, ()),
+        ("$HOLDING/ledger", VERIFY_ONE, EX_NOPERM, ("NOT READ",)),
+        ("$ARCHIVE/office", VERIFY_ONE, EX_NOPERM, ("NOT READ",)),
+        ("$ARCHIVE/office/ledger", VERIFY_ONE, EX_NOPERM, ("NOT READ",)),
+        ("$ARCHIVE/office/keys", VERIFY_ONE, EX_NOPERM, ("NOT READ",)),
+        # A file that cannot be read is no damage.
+        ("$HOLDING/recordings/*", VERIFY, EX_NOPERM, ("Permission denied", "!DAMAGE")),
+        ("$HOLDING/receipts/*", VERIFY, EX_NOPERM, ("Permission denied", "!DAMAGE")),
+        ("$HOLDING/ledger/*", VERIFY, EX_NOPERM, ("Permission denied", "!DAMAGE")),
+        ("$HOLDING/ledger/*", LIST, EX_NOPERM, ()),
+        ("$HOLDING/ledger/*", "show $FILE", EX_NOPERM, ()),
+        # The office's ledger is not called gone.
+        *(
+            (f"$ARCHIVE/{part}", command, EX_NOPERM, words)
+            for part in ("office", "office/ledger", "office/keys")
+            for command, words in (
+                (VERIFY, (f"$ARCHIVE/{part}", "!gone")),
+                (LIST, ()),
+                (PURGE, ()),
+            )
+        ),
+        ("$ARCHIVE", VERIFY, EX_NOPERM, (f"$ARCHIVE: {NO_ENTRY}",)),
+        # A recording is not called missing where it may be hidden.
+        ("$HOLDING/recordings", HOLD, EX_NOPERM, ()),
+        (
+            *("$HOLDING/recordings", "show $TWO --state $ARCHIVE", EX_NOPERM),
+            ("it is not in what could be read",),
+        ),
+        # A register is not taken for none.
+        ("$HERE/config/camerad", "verify $ARCHIVE", EX_NOPERM, ("!no key is trusted",)),
+    ],
+)
+def test_what_cannot_be_read_is_neither_gone_nor_in_order(
+    office: World, shuts: str, command: str, code: int, words: tuple[str, ...]
 ) -> None:
-    other = another(office, holding) / part
-    shut(other)
-    said = asked(action)
-    assert said.code == EX_NOPERM
-    assert f"{other}: this user may not look into this directory" in said.out + said.err
-    if action != "purge":
-        assert ONE in said.out  # the rest is done
+    if "$OTHER" in shuts:
+        another(office)
+    before = kinds(office)
+    shut_all(office, shuts)
+    office.ask(command, code, *words)
+    if "$OTHER" in shuts:
+        assert kinds(office) == before
 
 
 def test_a_documented_command_works_in_a_home_that_its_user_may_not_look_into(
-    asked: Callable[..., Said], office: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    office: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As `sudo -u camerad-office camerad evidence verify ID --state DIR`, typed in an own home.
-    home = tmp_path / "admin"
-    (home / "below").mkdir(parents=True)
-    monkeypatch.chdir(home)
-    shut(home)
-    by_id = asked("verify", "--state", office, what=ONE)
-    assert (by_id.code, "authentic" in by_id.out) == (0, True), by_id.out + by_id.err
-    (tmp_path / "link").symlink_to("admin/below")
-    for name in ("some.tar", "below/some.tar", "../admin/some.tar", tmp_path / "link"):
-        said = asked("verify", "--state", office, what=name)
-        assert said.code == EX_NOPERM
-        assert f"{home}: this user may not look into this directory of " in said.err
+    office.do("mkdir -p admin/below; ln -s admin/below link")
+    monkeypatch.chdir("admin")
+    shut(office.here / "admin")
+    office.ask("verify $ONE --state $ARCHIVE $BY", 0, "authentic")
+    for name in ("some.tar", "below/some.tar", "../admin/some.tar", "$HERE/link"):
+        said = office.ask(
+            *(f"verify {name} --state $ARCHIVE $BY", EX_NOPERM),
+            f"$HERE/admin: {NO_ENTRY} this directory of ",
+        )
         assert not re.search("chown|chmod", said.out + said.err)
 
 
-@pytest.mark.parametrize("action", ["verify", "list", "show", "purge"])
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [(VERIFY, 1), (LIST, 0), ("show $ONE --state $ARCHIVE", 0), (f"{PURGE} --dry-run", 0)],
+)
 @pytest.mark.parametrize("part", ["config", "office.pem"])
 def test_who_names_a_key_needs_none_from_a_home_that_they_may_not_look_into(
-    asked: Callable[..., Said], office: Path, tmp_path: Path, action: str, part: str
+    office: World, command: str, code: int, part: str
 ) -> None:
     """Nor does it matter that there is one, but to the one who signs with it."""
-    what = ONE if action == "show" else office
-    more = ("--state", office) if action == "show" else ()
-    (own,) = (tmp_path / "config").rglob("office.pem")
-    other = Path(shutil.copy(own, tmp_path / "other.pem"))
-    for one in (tmp_path / "config" if part == "config" else own, other):
+    (own,) = (office.here / "config").rglob("office.pem")
+    other = Path(shutil.copy(own, office.here / "other.pem"))
+    for one in (office.here / "config" if part == "config" else own, other):
         shut(one)
-    said = asked(action, *more, *(("--dry-run",) if action == "purge" else ()), what=what)
-    assert said.code == (1 if action == "verify" else 0), said.out + said.err
+    said = office.ask(command, code, f"{own}: ")
     assert said.err.count("the office's own key is not used: ") == 1
-    assert f"{own}: " in said.err
-    signs = asked("hold", "--state", office, "--reason", "x", "--who", "Desk", what=ONE)
-    assert signs.code == EX_NOPERM
-    named = asked(action, *more, "--office-key", other, what=what)
-    assert named.code == EX_NOPERM
+    office.ask(HOLD, EX_NOPERM)
+    office.ask(f"{command} --office-key {other}", EX_NOPERM)
 
 
-def test_what_is_due_later_is_said_with_what_could_not_be_read(
-    asked: Callable[..., Said], office: Path, holding: Holding
-) -> None:
-    shut(another(office, holding))
-    assert asked("purge", "--dry-run").code == EX_NOPERM
-
-
-def test_verify_says_in_its_last_line_and_to_programs_that_it_did_not_see_all(
-    asked: Callable[..., Said], office: Path, holding: Holding
-) -> None:
-    other = another(office, holding)
-    shut(other)
-    assert "2 authentic and complete; this is not all: see NOT READ" in asked("verify").out
-    found = asked("verify", "--json").json
-    assert [str(other) in text for text in found["not_read"]] == [True]
+def test_verify_says_to_programs_that_it_did_not_see_all(office: World) -> None:
+    another(office)
+    shut(office.path("$OTHER"))
+    found = office.ask(f"{VERIFY} --json", EX_NOPERM).json
+    assert [office.text("$OTHER") in text for text in found["not_read"]] == [True]
     assert (found["exit_code"], found["differences"]) == (EX_NOPERM, [])
+    # Damage is graver.
+    office.do("rm $FILE")
+    office.ask(VERIFY, 2, "DAMAGE: $ONE: its file is gone", "NOT READ")
 
 
-@pytest.mark.parametrize("part", ["", "recordings", "file"])
-def test_nothing_is_signed_of_a_file_that_nobody_saw(
-    asked: Callable[..., Said], office: Path, holding: Holding, part: str
-) -> None:
-    file = Path(holding.recordings, f"{ONE}.tar")
-    hidden = file if part == "file" else Path(holding.root, part)
+@pytest.mark.parametrize("part", ["$HOLDING", "$HOLDING/recordings", "$FILE"])
+def test_nothing_is_signed_of_a_file_that_cannot_be_seen(office: World, part: str) -> None:
+    hidden = office.path(part)
     mode = hidden.stat().st_mode
     before = kinds(office)
     shut(hidden)
-    said = asked("purge")
-    assert (said.code, said.out.count(f"{hidden}: ")) == (EX_NOPERM, 1)
-    assert "not finished: recordings may be kept beyond their day" in said.out
-    assert str(hidden) not in said.err  # it is said once
+    unfinished = "not finished: recordings may be kept beyond their day"
+    said = office.ask(PURGE, EX_NOPERM, unfinished)
+    # It is said once.
+    assert (said.out.count(f"{hidden}: "), str(hidden) in said.err) == (1, False)
     assert kinds(office) == before
-    assert asked("verify").code == EX_NOPERM
-    assert "is gone" not in asked("verify").out
+    office.ask(VERIFY, EX_NOPERM, "!is gone")
     hidden.chmod(mode)
-    give(office)
-    assert asked("purge").code == 0
-    assert asked("verify").code == 0
+    give(office.archive)
+    office.ask(PURGE, 0)
+    office.ask(VERIFY, 0)
 
 
-def test_what_is_due_and_hidden_gets_no_tombstone(
-    asked: Callable[..., Said],
-    office: Path,
-    holding: Holding,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def make_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set the clock to when all recordings are due."""
     monkeypatch.setattr("camerad.base.clock.SystemClock.wall_us", lambda _: DUE_US)
     now = Moment(10**15, DUE_US, ClockSource.SYNCHRONISED)
     monkeypatch.setattr("camerad.base.clock.SystemClock.moment", lambda _: now)
-    shut(Path(holding.root))
-    said = asked("purge", "--trust-clock")
-    assert (said.code, "beyond their day (0 recordings deleted)" in said.out) == (EX_NOPERM, True)
+
+
+def test_what_is_due_and_hidden_gets_no_tombstone(
+    office: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_due(monkeypatch)
+    shut(office.path("$HOLDING"))
+    office.ask(f"{PURGE} --trust-clock", EX_NOPERM, "beyond their day (0 recordings deleted)")
     assert "deleted" not in kinds(office)
-    Path(holding.root).chmod(0o755)
-    give(office)
-    done = asked("purge", "--trust-clock")
-    assert (done.code, f"deleted {ONE}: expired" in done.out) == (0, True)
-    assert not os.listdir(holding.recordings)
+    office.path("$HOLDING").chmod(0o755)
+    give(office.archive)
+    office.ask(f"{PURGE} --trust-clock", 0, "deleted $ONE: expired")
+    assert not os.listdir(office.path("$HOLDING/recordings"))
 
 
 @pytest.mark.parametrize("part", ["receipts", "ledger", "device.jwk"])
 def test_what_is_due_is_deleted_though_not_all_beside_it_can_be_read(
-    asked: Callable[..., Said],
-    office: Path,
-    holding: Holding,
-    monkeypatch: pytest.MonkeyPatch,
-    part: str,
+    office: World, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
-    monkeypatch.setattr("camerad.base.clock.SystemClock.wall_us", lambda _: DUE_US)
-    now = Moment(10**15, DUE_US, ClockSource.SYNCHRONISED)
-    monkeypatch.setattr("camerad.base.clock.SystemClock.moment", lambda _: now)
-    shut(Path(holding.root, part))
-    said = asked("purge", "--trust-clock")
-    assert f"deleted {ONE}: expired" in said.out
-    assert not os.listdir(holding.recordings)
-    # In a ledger there may be holds of the camera that nobody sees.
-    assert said.code == (0 if part == "device.jwk" else EX_NOPERM)
-    assert said.out.count(f"{holding.receipts}: ") == (part == "receipts")
-    assert said.out.count(f"{holding.ledger}: ") == (part == "ledger")
-
-
-def test_one_recording_is_judged_by_what_is_beside_it(
-    asked: Callable[..., Said], office: Path, holding: Holding
-) -> None:
-    other = another(office, holding)
-    shut(other / "receipts")
-    shut(other / "recordings")
-    assert asked("verify", what=f"{holding.recordings}/{ONE}.tar").code == 0
-    shut(Path(holding.receipts))
-    assert asked("verify", what=f"{holding.recordings}/{ONE}.tar").code == EX_NOPERM
-
-
-def test_damage_is_said_before_what_could_not_be_read(
-    asked: Callable[..., Said], office: Path, holding: Holding
-) -> None:
-    shut(another(office, holding))
-    os.unlink(os.path.join(holding.recordings, f"{ONE}.tar"))
-    said = asked("verify")
-    assert (said.code, f"DAMAGE: {ONE}: its file is gone" in said.out) == (2, True)
-    assert "NOT READ" in said.out
-
-
-@pytest.mark.parametrize("part", ["recordings", "receipts", "ledger"])
-def test_a_file_that_cannot_be_read_is_no_damage(
-    asked: Callable[..., Said], holding: Holding, part: str
-) -> None:
-    for path in Path(holding.root, part).iterdir():
-        shut(path)
-    said = asked("verify")
-    assert (said.code, "DAMAGE" in said.out) == (EX_NOPERM, False)
-    assert "Permission denied" in said.out
-    if part == "ledger":
-        for action in ("list", "show"):
-            what = {} if action == "list" else {"what": f"{holding.recordings}/{ONE}.tar"}
-            assert asked(action, **what).code == EX_NOPERM
+    make_due(monkeypatch)
+    shut(office.path(f"$HOLDING/{part}"))
+    # In a ledger there may be holds of the camera that cannot be seen.
+    code = 0 if part == "device.jwk" else EX_NOPERM
+    said = office.ask(f"{PURGE} --trust-clock", code, "deleted $ONE: expired")
+    assert not os.listdir(office.path("$HOLDING/recordings"))
+    for one in ("receipts", "ledger"):
+        assert said.out.count(office.text(f"$HOLDING/{one}: ")) == (part == one)
 
 
 @pytest.mark.parametrize("part", ["recordings", "receipts"])
-def test_what_is_not_taken_over_because_it_cannot_be_read_is_said(
-    asked: Callable[..., Said], office: Path, holding: Holding, part: str
-) -> None:
-    other = another(office, holding)
-    for path in (other / part).iterdir():
-        shut(path)
+def test_what_is_not_taken_over_because_it_cannot_be_read_is_said(office: World, part: str) -> None:
+    another(office)
     before = kinds(office)
-    assert asked("purge").code == EX_NOPERM
+    shut_all(office, f"$OTHER/{part}/*")
+    office.ask(PURGE, EX_NOPERM)
     assert kinds(office) == before
 
 
-@pytest.mark.parametrize("action", ["verify", "list", "purge"])
-def test_what_may_be_a_copy_and_cannot_be_read_is_named(
-    asked: Callable[..., Said], holding: Holding, action: str
-) -> None:
-    copy = Path(holding.recordings, "Kopie von etwas")
-    shutil.copy(Path(holding.recordings, f"{ONE}.tar"), copy)
-    shut(copy)
-    said = asked(action)
-    assert (said.code, f"{copy}: " in said.out + said.err) == (EX_NOPERM, True)
+@pytest.mark.parametrize("command", [VERIFY, LIST, PURGE])
+def test_what_may_be_a_copy_and_cannot_be_read_is_named(office: World, command: str) -> None:
+    office.names["COPY"] = office.text("$HOLDING/recordings/Kopie von etwas")
+    office.do('cp $FILE "$COPY"')
+    shut(office.path("$COPY"))
+    office.ask(command, EX_NOPERM, "$COPY: ")
     # As soon as it can be read, it is known to be one.
-    copy.chmod(0o644)
-    assert asked(action).code == (1 if action == "verify" else 0)
+    office.path("$COPY").chmod(0o644)
+    office.ask(command, 1 if command == VERIFY else 0)
 
 
-def test_a_hold_names_what_it_could_not_take_over(
-    desk: Desk, office: Path, holding: Holding, key: Path
-) -> None:
-    other = Path(holding.recordings, f"{ONE}.tar").with_name(f"{ONE[:-8]}00000009.tar")
-    shutil.copy(Path(holding.recordings, f"{ONE}.tar"), other)
+def test_a_hold_names_what_it_could_not_take_over(office: World) -> None:
+    other = office.path("$FILE").with_name(f"{ONE[:-8]}00000009.tar")
+    shutil.copy(office.path("$FILE"), other)
     shut(other)
-    hold = ("evidence", "hold", ONE, "--state", office, "--key", key, "--who", "Desk")
-    with clerk():
-        said = desk(*hold, "--reason", "Anzeige")
-    assert (said.code, said.err.count(f"{other}: ")) == (0, 1)
+    assert office.ask(HOLD, 0).err.count(f"{other}: ") == 1
 
 
-@pytest.mark.parametrize("part", ["ledger", "../office", "../office/ledger", "../office/keys"])
-def test_one_recording_is_not_judged_without_a_ledger_that_cannot_be_read(
-    asked: Callable[..., Said], holding: Holding, part: str
-) -> None:
-    shut(Path(os.path.normpath(os.path.join(holding.root, part))))
-    said = asked("verify", what=f"{holding.recordings}/{ONE}.tar")
-    assert (said.code, "NOT READ" in said.out + said.err) == (EX_NOPERM, True)
-
-
-@pytest.mark.parametrize("part", ["office", "office/ledger", "office/keys"])
-def test_an_office_ledger_that_cannot_be_read_is_not_called_gone(
-    asked: Callable[..., Said], office: Path, part: str
-) -> None:
-    shut(office / part)
-    said = asked("verify")
-    assert (said.code, "gone" in said.out, str(office / part) in said.out) == (
-        *(EX_NOPERM, False),
-        True,
-    )
-    for action in ("list", "purge"):
-        assert asked(action).code == EX_NOPERM
-
-
-def test_an_office_s_directory_that_may_not_be_entered_at_all_is_named(
-    asked: Callable[..., Said], office: Path
-) -> None:
-    shut(office)
-    said = asked("verify")
-    assert (said.code, f"{office}: this user may not look into" in said.err) == (EX_NOPERM, True)
-
-
-def test_one_camera_s_part_is_judged_without_the_others(
-    asked: Callable[..., Said], office: Path, holding: Holding
-) -> None:
-    shut(another(office, holding))
-    assert asked("verify", what=holding.root).code == 0
-
-
-def test_what_a_file_system_is_made_with_hides_nothing(
-    asked: Callable[..., Said], office: Path
-) -> None:
-    (office / "lost+found").mkdir()
-    shut(office / "lost+found")
-    assert asked("verify").code == 0
-    assert asked("purge").code == 0
-
-
-def test_a_recording_is_not_called_missing_where_it_may_be_hidden(
-    asked: Callable[..., Said], office: Path, holding: Holding, desk: Desk, key: Path
-) -> None:
-    shut(Path(holding.recordings))
-    with clerk():
-        hold = ("evidence", "hold", ONE, "--state", office, "--key", key, "--who", "Desk")
-        said = desk(*hold, "--reason", "Anzeige")
-        shown = desk("evidence", "show", TWO, "--state", office)
-    assert (said.code, shown.code) == (EX_NOPERM, EX_NOPERM)
-    assert "it is not in what could be read" in shown.err
+def test_what_a_file_system_is_made_with_hides_nothing(office: World) -> None:
+    office.do("mkdir $ARCHIVE/lost+found")
+    shut(office.archive / "lost+found")
+    office.ask(VERIFY, 0)
+    office.ask(PURGE, 0)
 
 
 def test_open_does_not_go_on_without_a_ledger_that_it_may_not_read(
-    asked: Callable[..., Said], holding: Holding, private: Path, tmp_path: Path
+    office: World, private: Path
 ) -> None:
     private.chmod(0o600)
     os.chown(private, CLERK, GROUP)
-    shut(Path(holding.ledger))
-    file = f"{holding.recordings}/{ONE}.tar"
-    output = tmp_path / "config" / "one.mp4"
-    said = asked("open", "--identity", private, "--output", output, what=file)
-    assert (said.code, output.exists()) == (EX_NOPERM, False)
+    shut(office.path("$HOLDING/ledger"))
+    office.ask("open $FILE $BY $OPENING --output $HERE/config/one.mp4", EX_NOPERM)
+    assert not (office.here / "config/one.mp4").exists()
 
 
-def test_a_register_that_cannot_be_read_is_not_taken_for_none(
-    asked: Callable[..., Said], office: Path, desk: Desk, tmp_path: Path
-) -> None:
-    (tmp_path / "config" / "camerad" / "keys").mkdir(parents=True)
-    shut(tmp_path / "config" / "camerad")
-    with clerk():
-        said = desk("evidence", "verify", office)
-    assert (said.code, "no key is trusted" in said.err) == (EX_NOPERM, False)
-
-
-def test_a_camera_s_store_that_cannot_be_read_is_named_as_such(
-    camera: Camera, desk: Desk, key: Path
-) -> None:
-    camera.put(ONE)
-    give(camera.root)
-    key.chmod(0o644)
-    shut(camera.recordings)
-    for action in ("verify", "list"):
-        trusted = ("--key", key) if action == "verify" else ()
-        with clerk():
-            said = desk("evidence", action, camera.root, *trusted)
-        assert (said.code, str(camera.recordings) in said.out + said.err) == (EX_NOPERM, True)
-        assert "is gone" not in said.out
+def test_a_camera_s_store_that_cannot_be_read_is_named_as_such(world: World) -> None:
+    world.camera.put(ONE)
+    give(world.camera.root)
+    shut(world.camera.recordings)
+    for command in ("verify $STATE $BY", "list $STATE"):
+        world.ask(command, EX_NOPERM, str(world.camera.recordings), "!is gone")
 
 
 def test_storage_that_fails_is_not_taken_for_missing_files(
-    asked: Callable[..., Said],
-    office: Path,
-    holding: Holding,
-    monkeypatch: pytest.MonkeyPatch,
+    office: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = os.open
 
     def failing(path: object, *args: object, **named: object) -> int:
-        if path == holding.recordings:
+        if path == office.text("$HOLDING/recordings"):
             raise OSError(5, "Input/output error")
         return real(path, *args, **named)  # type: ignore[arg-type]
 
     before = kinds(office)
     monkeypatch.setattr(os, "open", failing)
-    assert asked("purge").code == EX_IOERR
-    said = asked("verify")
-    assert (said.code, "Input/output error" in said.out) == (EX_IOERR, True)
+    office.ask(PURGE, EX_IOERR)
+    office.ask(VERIFY, EX_IOERR, "Input/output error")
     monkeypatch.undo()
     assert kinds(office) == before
 
 
-def test_a_place_that_is_not_there_is_still_not_there(office: Path) -> None:
+def test_a_place_that_is_not_there_is_still_not_there(tmp_path: Path) -> None:
     with pytest.raises(NotThereError):
-        place_of(str(office / "nowhere"))
+        place_of(str(tmp_path / "nowhere"))
 
 
 # ------------------------------------------------------------------------------------- by sudo

@@ -74,6 +74,11 @@ class World:
     def path(self, text: str) -> Path:
         return Path(self.text(text))
 
+    def add(self, identity: str) -> None:
+        """Bring one more recording to the office's directory."""
+        self.camera.put(identity)
+        self.camera.offload(self.archive)
+
     def do(self, deed: str) -> None:
         """Change files, by commands of the shell."""
         subprocess.run(("/bin/sh", "-euc", deed), env=os.environ | self.names, check=True)
