@@ -132,6 +132,7 @@ class FindingId(StrEnum):
     OFFICE_UNREGISTERED = "office_unregistered", _WARN
     OFFICE_WITHDRAWN = "office_withdrawn", _WARN
     OFFICE_REFUSES = "office_refuses", _WARN
+    OFFICE_DISPUTED = "office_disputed", _WARN
     OFFICE_TAKES_NOTHING = "office_takes_nothing", _WARN
     OFFICE_NOT_EVERY = "office_not_every", _WARN
     OFFICE_UPLOAD_FAILS = "office_upload_fails", _WARN

@@ -74,6 +74,8 @@ def check_office(
     office = settings.office
     if office is None:
         raise ValueError("this camera has no office")
+    if Condition.OFFICE_DISPUTED.value in status.get("conditions", ()):
+        return _result(FindingId.OFFICE_DISPUTED, office)
     if not is_docked(settings, status):
         return _result(FindingId.OFFICE_NOT_DOCKED, office)
     try:

@@ -520,6 +520,11 @@ SENTENCES: Final[Mapping[FindingId, Sentence]] = {
         "The office's server answers, but not as it should: {why}",
         "Look at the log of the office's server.",
     ),
+    FindingId.OFFICE_DISPUTED: Sentence(
+        "This camera disputes its office's ledger: it is not the one that the camera has seen.",
+        "Tell the data protection officer; docs/transparency.md says what to look for. The camera "
+        "records and hands over as before.",
+    ),
     FindingId.OFFICE_TAKES_NOTHING: Sentence(
         "The office's server {url} answers and knows this camera, but takes nothing.",
         "Mostly its storage is full or fails. On the server: journalctl -u camerad-office.",

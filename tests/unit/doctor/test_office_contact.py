@@ -85,6 +85,16 @@ def test_what_the_daemon_knows_of_a_failure_is_found_as_well(
         assert cure in remedy(found, words)
 
 
+@pytest.mark.parametrize("docked", [[], ["docked"]])
+def test_a_disputed_office_is_told_wherever_the_camera_is(
+    camera: Settings, scene: Scene, docked: list[str]
+) -> None:
+    status = {"conditions": ["office_disputed", *docked]}
+    found = check_office(camera, status, None, check_time=True)
+    assert found.finding is FindingId.OFFICE_DISPUTED
+    assert scene.office.requests == []
+
+
 @pytest.mark.parametrize("trouble", ["network", "register", None])
 def test_what_the_doctor_asks_itself_is_newer_than_the_daemon_s_word(
     camera: Settings, trouble: str | None
