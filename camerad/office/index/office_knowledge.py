@@ -268,9 +268,7 @@ def look_version(files: OfficeFiles) -> str:
             continue
         found.append(name)
         found += [_time(os.path.join(holding, part)) for part in (RECORDINGS, RECEIPTS)]
-        found += [
-            list_versions(os.path.join(holding, part)) for part in (CAMERA_LEDGER, EARLIER_LEDGER)
-        ]
+        found += [list_versions(os.path.join(holding, part)) for part in _LEDGERS]
     found += [_time(os.path.join(root, OFFICE, part)) for part in _OFFICE_PARTS]
     for name, *_ in list_versions(os.path.join(root, APART)):
         found.append((name, _time(os.path.join(root, APART, name))))

@@ -12,7 +12,7 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from camerad.base.async_utils import EventLoop
 from camerad.base.clock import DAY, Clock, Moment
@@ -30,6 +30,7 @@ from camerad.office.replicas.replica_store import (
     name_of,
     read_back,
 )
+from camerad.office.state.office_state import OfficeState
 from camerad.store.receipts import CopiedRecording
 from camerad.store.verified_copy import Digest
 
@@ -43,24 +44,14 @@ LEFT_US: Final = DAY
 _log = logging.getLogger(__name__)
 
 
-class ReplicaLocks(Protocol):
-    """Locks by names, which exclude threads and other servers of the office."""
-
-    def hold(self, name: str) -> AbstractContextManager[None]:
-        """Hold a lock until the end of the context; it is waited for."""
-
-    def try_hold(self, name: str) -> AbstractContextManager[bool]:
-        """The same, without waiting; yields whether it is held."""
-
-
 class Replicas:
-    """store: where they lie. clock: whose moments say whether wall time is trusted. locks: of the
-    office. Thread-safe. Makes one replica of a name at a time."""
+    """store: where they lie. clock: whose moments say whether wall time is trusted. state: of the
+    office, whose claims exclude other servers. Thread-safe."""
 
-    def __init__(self, store: ReplicaStore, clock: Clock, locks: ReplicaLocks) -> None:
+    def __init__(self, store: ReplicaStore, clock: Clock, state: OfficeState) -> None:
         self.store: Final = store
         self._clock = clock
-        self._locks = locks
+        self._state = state
         self._probing = threading.Lock()
         self._probed = False
         self._asked: asyncio.Future[None] | None = None
@@ -118,7 +109,7 @@ class Replicas:
             if self._probed:
                 return
             # What another server's probe leaves and tries would be taken for the store's fault.
-            with self._locks.hold("second-copies-probe"):
+            with self._state.hold("second-copies-probe"):
                 self.store.probe()
             self._probed = True
         _log.info(
@@ -149,7 +140,7 @@ class Replicas:
         """Make a replica, unless it is there, and compare it. content: of the file at `path`,
         as it was verified. It waits until no one else has this name's lock. Raises as `secure`."""
         self.probe()
-        with self._locks.hold(_lock_of(name)):
+        with self._state.hold(_lock_of(name)):
             self.make_alone(name, path, content, lock)
 
     def make_alone(self, name: str, path: str, content: Digest, lock: Lock) -> None:
@@ -167,12 +158,12 @@ class Replicas:
     def alone(self, name: str) -> AbstractContextManager[bool]:
         """Hold a name's lock, against this server and others. Yields False, at once, if another has
         it. Raises StorageError."""
-        return self._locks.try_hold(_lock_of(name))
+        return self._state.try_hold(_lock_of(name))
 
     def working(self, what: str) -> AbstractContextManager[bool]:
         """Do what one server does at a time. Yields False, at once, if another one does it. Raises
         StorageError."""
-        return self._locks.try_hold(what)
+        return self._state.try_hold(what)
 
     def _is_locked(self, name: str) -> bool:
         there = self.store.lock_of(name)
@@ -202,15 +193,15 @@ def _lock_of(name: str) -> str:
     return f"second-copy-{name}"
 
 
-def open_replicas(settings: ReplicaSettings, clock: Clock, locks: ReplicaLocks) -> Replicas | None:
-    """Where the settings have replicas go; None if they name no place. locks: of the office.
+def open_replicas(settings: ReplicaSettings, clock: Clock, state: OfficeState) -> Replicas | None:
+    """Where the settings have replicas go; None if they name no place. state: of the office.
     Nothing is asked of the store yet. Raises ReplicaError and StorageError."""
     if settings.s3 is not None:
         # boto3 comes with these, and is not imported where no bucket is named.
         from camerad.office.replicas.s3_bucket import Bucket  # noqa: PLC0415
         from camerad.office.replicas.s3_store import S3Store  # noqa: PLC0415
 
-        return Replicas(S3Store(Bucket(settings.s3)), clock, locks)
+        return Replicas(S3Store(Bucket(settings.s3)), clock, state)
     if settings.directory is not None:
-        return Replicas(DirectoryStore(str(settings.directory), clock), clock, locks)
+        return Replicas(DirectoryStore(str(settings.directory), clock), clock, state)
     return None
