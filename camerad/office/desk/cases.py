@@ -30,15 +30,16 @@ import os
 import threading
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final
 
 import msgspec
 
 from camerad.base import durable_files, file_status, state_file
 from camerad.base.clock import SECOND
 from camerad.base.errors import StorageError
-from camerad.base.storage_errors import explain, explaining
+from camerad.base.storage_errors import explaining
 from camerad.base.text import is_plain, looks_empty
+from camerad.base.version_cache import VersionCache
 from camerad.evidence.case_file import (
     ENDING,
     LARGEST,
@@ -87,9 +88,6 @@ _MOST_WRITTEN: Final = 500
 """and of which it is remembered that they were written."""
 
 
-_T = TypeVar("_T")
-
-
 class ListedCase(msgspec.Struct, frozen=True):
     """A case in a list. recordings: how many it has."""
 
@@ -107,14 +105,6 @@ class CasePage(msgspec.Struct, frozen=True):
     next: str | None
 
 
-class _Known(msgspec.Struct, frozen=True):
-    """A case as its file had it. version: of the file: inode, bytes, and the times of change of
-    content and of state, nanoseconds."""
-
-    version: tuple[int, int, int, int]
-    case: Case
-
-
 class Cases:
     """root: the office's directory. index: of it. Any thread may use it. Everything raises
     StorageError and, but for `find` and `change`, IndexUnavailableError."""
@@ -123,7 +113,7 @@ class Cases:
         self._directory = directory_of_cases(root)
         self._index = index
         self._lock = threading.Lock()
-        self._known: dict[str, _Known] = {}
+        self._known = VersionCache[Case](_MOST_KNOWN)
         self._written: dict[str, int] = {}
         self._writes = 0
         self._skipped = state_file.SkippedFiles("a case of the desk cannot be shown")
@@ -194,17 +184,18 @@ class Cases:
         durable_files.publish(self._path(name), case.encoded, mode=0o600)
         with self._lock:
             self._writes += 1
-            _put(self._written, name, self._writes, _MOST_WRITTEN)
+            self._written.pop(name, None)
+            self._written[name] = self._writes
+            if len(self._written) > _MOST_WRITTEN:
+                del self._written[next(iter(self._written))]
 
     def _find_written(self) -> tuple[dict[str, int], Written]:
         """What was written here and may not be in the index: when, and what the files are now."""
         with self._lock:
             writes = dict(self._written)
-        there = {name: self._state(name) for name in writes}
+        there = {name: file_status.version_of(self._path(name)) for name in writes}
         return writes, {
-            name: (state.st_size, state.st_mtime_ns)
-            for name, state in there.items()
-            if state is not None
+            name: (version[1], version[2]) for name, version in there.items() if version is not None
         }
 
     def _forget(self, writes: dict[str, int], behind: Collection[str]) -> None:
@@ -222,22 +213,17 @@ class Cases:
 
     def _read_or_report(self, name: str) -> Case | None:
         """A case as its file is now; None if it is gone or cannot be read, which the log says."""
-        state = self._state(name)
-        if state is None:
-            return None
-        version = (state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
-        with self._lock:
-            known = self._known.get(name)
-        if known is not None and known.version == version:
-            return known.case
+        version = file_status.version_of(self._path(name))
+        case = None if version is None else self._known.get(name, version)
+        if version is None or case is not None:
+            return case
         try:
             case = read_case(self._directory, name)
         except StorageError as error:
             self._skipped.tell(error)
             return None
         if case is not None:
-            with self._lock:
-                _put(self._known, name, _Known(version, case), _MOST_KNOWN)
+            self._known.put(name, version, case)
         return case
 
     def _names(self) -> list[str]:
@@ -248,26 +234,10 @@ class Cases:
         return [one.removesuffix(ENDING) for one in there if one.endswith(ENDING)]
 
     def _exists(self, name: str) -> bool:
-        return self._state(name) is not None
-
-    def _state(self, name: str) -> os.stat_result | None:
-        try:
-            return os.lstat(self._path(name))
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise explain("look at it", self._path(name), error) from error
+        return file_status.exists(self._path(name))
 
     def _path(self, name: str) -> str:
         return os.path.join(self._directory, name + ENDING)
-
-
-def _put(memory: dict[str, _T], name: str, value: _T, most: int) -> None:
-    """Remember it as the newest; what is oldest makes room."""
-    memory.pop(name, None)
-    memory[name] = value
-    if len(memory) > most:
-        del memory[next(iter(memory))]
 
 
 def _listed(row: Row) -> ListedCase:

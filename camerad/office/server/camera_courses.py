@@ -27,6 +27,7 @@ from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import open_plain
 from camerad.base.storage_errors import explaining
 from camerad.base.text import printable
+from camerad.base.version_cache import VersionCache
 from camerad.behaviour.events import Condition
 from camerad.container.jws import JwsError, spellings
 from camerad.container.keys import KeyRing, PublicKey, Thumbprint
@@ -45,6 +46,10 @@ PIECE: Final = 64 * 1024
 SHORTEST: Final = 200
 """No entry is shorter: its signature and its hashes are not."""
 FILES: Final = 2
+
+
+MOST_CAMERAS: Final = 4_000
+"""Of so many it is remembered."""
 
 
 class LastShift(msgspec.Struct, frozen=True):
@@ -75,7 +80,7 @@ class CameraCourses:
     def __init__(self, root: str, cameras: Cameras) -> None:
         self._root = os.path.abspath(root)
         self._cameras = cameras
-        self._known: dict[str, tuple[tuple[int, ...], CameraCourse]] = {}
+        self._known: Final = VersionCache[CameraCourse](MOST_CAMERAS)
 
     def read_all(self) -> dict[Thumbprint, CameraCourse]:
         """How it went with each camera of the register, by the thumbprint of its key. The directory
@@ -105,14 +110,9 @@ class CameraCourses:
             return CameraCourse()
         numbers = sorted(log_segments.list_files(ledger).epochs, reverse=True)[:FILES]
         paths = [os.path.join(ledger, log_segments.epoch_name(number)) for number in numbers]
-        version = tuple(number for path in paths for number in _version(path))
-        known = self._known.get(ledger)
-        if known is not None and known[0] == version:
-            return known[1]
-        keys = KeyRing([key])
-        course = _course((line for path in paths for line in _backwards(path)), keys)
-        self._known[ledger] = version, course
-        return course
+        lines = (line for path in paths for line in _backwards(path))
+        version = [file_status.version_of(path) for path in paths]
+        return self._known.find(ledger, version, lambda: _course(lines, KeyRing([key])))
 
 
 def _course(lines: Iterator[bytes], keys: KeyRing) -> CameraCourse:
@@ -156,12 +156,6 @@ def _backwards(path: str) -> Iterator[bytes]:
             left = lines.pop(0) if begin else b""  # its beginning is in the piece before
             end = begin
             yield from (one for one in reversed(lines) if len(one) >= SHORTEST)
-
-
-def _version(path: str) -> tuple[int, int]:
-    with explaining("look at it", path):
-        state = os.stat(path)
-    return state.st_size, state.st_mtime_ns
 
 
 def _wall_us(moment: Moment) -> int | None:

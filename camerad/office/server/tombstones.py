@@ -6,13 +6,11 @@ another camera's recording of that id is another recording.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 from typing import Final, NamedTuple
 
 from camerad.base import file_status
-from camerad.base.storage_errors import explaining
 from camerad.container.keys import KeyRing, PublicKey
 from camerad.evidence import own_key
 from camerad.evidence.own_key import OfficeKeyError
@@ -22,9 +20,9 @@ from camerad.ledger.entry_types import Carried
 from camerad.ledger.recording_entries import Deleted, FoundEntry, Received
 from camerad.store.locations import KEYS, LEDGER, OFFICE, office_place
 
-_Version = tuple[tuple[str, int, int], ...]
+_Version = tuple[object, ...]
 _Deleted = dict[str, set["_Identity"]]
-_State = tuple[tuple[str, ...], tuple[str, int, int, int]]
+_State = tuple[object, ...]
 
 
 class _Identity(NamedTuple):
@@ -82,17 +80,8 @@ class Tombstones:
 
     def _look(self) -> _Version:
         """What tells the ledger, and the keys that the directory remembers, from other ones."""
-        found = []
-        for part in (os.path.join(OFFICE, KEYS), os.path.join(OFFICE, LEDGER)):
-            directory = os.path.join(self._root, part)
-            if file_status.is_directory(directory):
-                with explaining("list the directory", directory), os.scandir(directory) as entries:
-                    for one in entries:
-                        # One that is just being published gets another name in between.
-                        with contextlib.suppress(FileNotFoundError):
-                            state = one.stat(follow_symlinks=False)
-                            found.append((one.path, state.st_size, state.st_mtime_ns))
-        return tuple(sorted(found))
+        parts = (os.path.join(self._root, OFFICE, part) for part in (KEYS, LEDGER))
+        return tuple(map(file_status.versions_in, filter(file_status.is_directory, parts)))
 
     def _read(self) -> _Words:
         place = office_place(self._root)
@@ -108,7 +97,10 @@ class Tombstones:
         numbers = sorted(files.epochs | files.damaged)
         names = [files.name(number) or "" for number in numbers]
         # What is written while it is read has another state at the next look.
-        states = [(tuple(sorted(keys)), _state_of(ledger, name)) for name in names[:-1]]
+        states = [
+            (tuple(sorted(keys)), name, file_status.version_of(os.path.join(ledger, name)))
+            for name in names[:-1]
+        ]
         if self._older.states != states[: len(self._older.states)]:
             self._older = _Words()
         older, self._older = self._older, _Words()  # unless all of them can be read
@@ -167,11 +159,3 @@ class _Words:
         there = self.deleted.get(recording)
         if there is not None:
             self.deleted[recording] = {one for one in there if not one.is_same(*known)}
-
-
-def _state_of(ledger: str, name: str) -> tuple[str, int, int, int]:
-    """What tells a file from another one of its name."""
-    path = os.path.join(ledger, name)
-    with explaining("look at the file", path):
-        state = os.lstat(path)
-    return name, state.st_ino, state.st_size, state.st_mtime_ns

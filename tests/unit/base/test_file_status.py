@@ -86,3 +86,19 @@ def test_no_message_gives_a_directory_to_another_user() -> None:
     for source in Path(file_status.__file__).parents[1].rglob("*.py"):
         for text in re.findall(r'"[^"\n]*"', source.read_text()):
             assert not re.search(r"\bchown |chmod -R|change the owner", text), (source, text)
+
+
+def test_a_name_that_is_gone_again_as_it_is_looked_at_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that a file had until it was published."""
+    (tmp_path / "one").write_bytes(b"{}")
+    found = os.lstat(tmp_path / "one")
+    monkeypatch.setattr(os, "listdir", lambda _: ["one.new", "one"])
+    assert file_status.versions_in(str(tmp_path)) == (
+        ("one", (found.st_ino, 2, found.st_mtime_ns, found.st_ctime_ns)),
+        ("one.new", None),
+    )
+    with pytest.raises(StorageError, match="list the directory"):
+        monkeypatch.undo()
+        file_status.versions_in(str(tmp_path / "none"))

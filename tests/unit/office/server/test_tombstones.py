@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -154,27 +152,3 @@ def test_an_epoch_that_could_not_be_read_counts_once_it_can(
             with pytest.raises(StorageError):
                 desk.answers(stones)
     assert desk.answers(stones) == [True] * 3
-
-
-def test_a_file_that_is_just_being_published_is_no_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It was listed under the name that it had until then."""
-    root = tmp_path / "office"
-    (root / "office" / "keys").mkdir(parents=True)
-    found = Tombstones(str(root), OFFICE_KEY.public)
-    (root / "office" / "keys" / "one.jwk.new").write_bytes(b"{}")
-    real = os.scandir
-
-    @contextlib.contextmanager
-    def published(directory: str) -> Iterator[Iterator[os.DirEntry[str]]]:
-        with real(directory) as entries:
-            listed = list(entries)
-            for one in listed:
-                if one.name.endswith(".new"):
-                    os.rename(one.path, one.path.removesuffix(".new"))
-            yield iter(listed)
-
-    monkeypatch.setattr("camerad.office.server.tombstones.os.scandir", published)
-    assert found._look() == ()
-    assert [Path(path).name for path, _, _ in found._look()] == ["one.jwk"]
