@@ -154,6 +154,17 @@ def decode(statement: Statement, kind: str, payload: type[_T]) -> _T:
     return in_one_spelling(statement.payload, payload, f"the payload of this {kind}")
 
 
+def read_own(token: bytes, keys: KeyRing, kind: str, payload: type[_T]) -> _T:
+    """The payload of a token that says whose it is, in `kid`. Raises JwsError unless one of `keys`
+    signed it as its own, and as `decode`."""
+    statement = parse(token)
+    check(statement, keys)
+    said = decode(statement, kind, payload)
+    if getattr(said, "kid", None) != statement.kid:
+        raise JwsError(f"this {kind} is by another key than the one that it names")
+    return said
+
+
 def in_one_spelling(
     raw: bytes, kind: type[_T], what: str, free: frozenset[str] = frozenset()
 ) -> _T:

@@ -34,14 +34,12 @@ from camerad.ledger.ledger_lines import entry_in, tokens_in
 from camerad.ledger.log_segments import SegmentReading
 from camerad.office.report.camera_readings import MONTHS
 from camerad.office.report.ledger_tally import (
+    TALLY,
     EntriesBefore,
     GivenRecordings,
     HoldEnds,
     LedgerTally,
-    count_wearers,
     find_overdue,
-    parse_tally,
-    sign_tally,
     tally_days,
 )
 from camerad.office.report.report_days import DayOf, week_until
@@ -137,9 +135,9 @@ class LedgerTallies:
                 unknown=sum(entry.facts is None for entry in entries),
                 overdue=overdue,
                 oldest_us=oldest_us,
-                wearers=count_wearers([week]),
+                wearers=len(set(week)),
             )
-            durable_files.publish(self._path(number), sign_tally(key, tally))
+            durable_files.publish(self._path(number), jws.sign(key, TALLY, tally))
             made += 1
         return made
 
@@ -149,7 +147,7 @@ class LedgerTallies:
         for number in self._numbers():
             token = read_plain(self._path(number), "tally", jws.LONGEST + 1)
             try:
-                tally = parse_tally(token, keys)
+                tally = jws.read_own(token, keys, TALLY, LedgerTally)
             except JwsError:
                 continue
             if tally.epoch == number and tally.days:

@@ -22,15 +22,13 @@ its file is gone by that time, it is `unread`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from typing import Final
 
 import msgspec
 
 from camerad.base.clock import DAY, SECOND, Moment
-from camerad.container import jws
-from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.statements import RecordingInfo
 from camerad.ledger.entries import Entry, Head
 from camerad.ledger.ledger_state import LedgerState
@@ -343,23 +341,3 @@ def find_overdue(state: LedgerState) -> tuple[int, int]:
     ]
     overdue = [one for one in beyond if one > ON_TIME_US]
     return len(overdue), max(overdue, default=0)
-
-
-def sign_tally(key: SigningKey, tally: LedgerTally) -> bytes:
-    """The tally as a statement."""
-    return jws.sign(key, TALLY, tally)
-
-
-def parse_tally(token: bytes, keys: KeyRing) -> LedgerTally:
-    """The tally that a token is. Raises JwsError if none of `keys` signed it as its own."""
-    statement = jws.parse(token)
-    jws.check(statement, keys)
-    tally = jws.decode(statement, TALLY, LedgerTally)
-    if tally.kid != statement.kid:
-        raise jws.JwsError("this tally is by another key than the one that it names")
-    return tally
-
-
-def count_wearers(ledgers: Iterable[Collection[str]]) -> int:
-    """How many different people several cameras' ledgers name."""
-    return len({wearer for one in ledgers for wearer in one})

@@ -103,16 +103,6 @@ def write_report(directory: str, files: Mapping[str, bytes]) -> list[str]:
     return paths
 
 
-def parse_statement(token: bytes, keys: KeyRing) -> ReportStatement:
-    """The statement that a token is. Raises JwsError if none of `keys` signed it as its own."""
-    statement = jws.parse(token)
-    jws.check(statement, keys)
-    said = jws.decode(statement, REPORT, ReportStatement)
-    if said.kid != statement.kid:
-        raise JwsError("this report is by another key than the one that it names")
-    return said
-
-
 def read_signed(path: str, keys: KeyRing) -> tuple[ReportStatement, bytes]:
     """A file of a report whose signature holds, and its content. Raises ReportError, and
     StorageError."""
@@ -125,7 +115,7 @@ def check_signed(path: str, content: bytes, token: bytes, keys: KeyRing) -> Repo
     """What the office signed of a report's file. path: where it is, or its name. Raises
     ReportError unless `token` is by one of `keys` and names this content."""
     try:
-        said = parse_statement(token, keys)
+        said = jws.read_own(token, keys, REPORT, ReportStatement)
     except JwsError as error:
         stem, _ = os.path.splitext(path)
         raise _no_report(f"{stem}{SIGNED}: {printable(error)}") from error
@@ -146,7 +136,7 @@ def check_report(path: str, office: OfficeRecords) -> ReportCheck:
         )
     token = _signed_beside(stem)
     try:
-        said = parse_statement(token, office.keys)
+        said = jws.read_own(token, office.keys, REPORT, ReportStatement)
         period = said.period
     except (JwsError, ValueError) as error:
         return ReportCheck(None, (f"{stem}{SIGNED}: {printable(error)}",), ())
