@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import os
 import random
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import pytest
 from evidence_helpers import BOOT_ID, MOMENT, a_header, decoded, expected, time_of
 from msgspec.structs import replace
 from repair_helpers import CLOCK, blocks, fix, interrupted, is_right, offsets, unsynchronised
+from sealed_helpers import flipped
 from sink_helpers import (
     END,
     ID,
@@ -106,33 +106,24 @@ def owed_end(path: str, owed: UnwrittenEnd | None, clock: ManualClock = SAME_BOO
     return result.end.closing
 
 
-def test_what_was_wanted_and_is_not_kept_is_a_gap(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("until", "clock", "ends", "missing"),
+    [
+        (1230, SAME_BOOT, 1230, True),
+        # The last note may be older than what was committed after it.
+        (25, SAME_BOOT, 30, False),
+        # Nothing is wanted after it is repaired, and in another boot that is not known.
+        (4100, SAME_BOOT, 4000, True),
+        (1230, CLOCK, 30, False),
+    ],
+)
+def test_what_was_wanted_and_is_not_kept_is_a_gap(
+    tmp_path: Path, until: int, clock: ManualClock, ends: int, missing: bool
+) -> None:
     path = record(tmp_path, ended=False)
-    closing = owed_end(path, UnwrittenEnd(time_of(1230), CUT_OFF))
-    assert closing.at_us == time_of(1230)
-    assert closing.gaps == (Gap(CUT_OFF, None, time_of(29), time_of(1230)),)
-    report = verify(path, KeyRing([KEY.public]))
-    assert report.result is not None
-    assert report.result.gaps == list(closing.gaps)
-
-
-def test_what_is_kept_up_to_when_it_was_wanted_misses_nothing(tmp_path: Path) -> None:
-    path = record(tmp_path, ended=False)
-    # The last note may be older than what was committed after it.
-    closing = owed_end(path, UnwrittenEnd(time_of(25), CUT_OFF))
-    assert (closing.at_us, closing.gaps) == (time_of(30), ())
-
-
-def test_nothing_is_wanted_after_it_is_repaired(tmp_path: Path) -> None:
-    path = record(tmp_path, ended=False)
-    closing = owed_end(path, UnwrittenEnd(time_of(4100), CUT_OFF))
-    assert closing.at_us == time_of(4000)
-
-
-def test_in_another_boot_nobody_knows_up_to_when_it_was_wanted(tmp_path: Path) -> None:
-    path = record(tmp_path, ended=False)
-    closing = owed_end(path, UnwrittenEnd(time_of(1230), CUT_OFF), CLOCK)
-    assert (closing.at_us, closing.gaps) == (time_of(30), ())
+    closing = owed_end(path, UnwrittenEnd(time_of(until), CUT_OFF), clock)
+    gaps = (Gap(CUT_OFF, None, time_of(29), time_of(ends)),) if missing else ()
+    assert (closing.at_us, closing.gaps) == (time_of(ends), gaps)
 
 
 def test_without_a_picture_the_gap_begins_with_what_was_wanted_first(tmp_path: Path) -> None:
@@ -280,49 +271,71 @@ def test_a_recording_that_was_interrupted_is_closed_and_says_so(tmp_path: Path) 
     assert [one.name for one in tmp_path.iterdir() if one.suffix != ".mp4"] == [f"{ID}.tar"]
 
 
-def test_a_recording_without_a_commit_keeps_its_segment_as_a_torn_tail(tmp_path: Path) -> None:
-    recording = small(tmp_path, 0)
+def reversed_in(path: Path, *names: str) -> bytes:
+    """The file with the bytes of these members the other way round."""
+    data = path.read_bytes()
+    for name in names:
+        content = members(path)[name]
+        assert data.count(content) == 1
+        data = data.replace(content, content[::-1])
+    return data
+
+
+def signed_by_another(path: Path, name: str, other: bytes) -> bytes:
+    """The file with a statement that has the signature of another one."""
+    token = members(path)[name]
+    forged = token.rpartition(b".")[0] + b"." + other.rpartition(b".")[2]
+    return path.read_bytes().replace(token, forged)
+
+
+def without_commit(directory: Path) -> tuple[Path, bytes, int]:
+    recording = small(directory, 0)
+    abandon(recording)
+    return Path(recording.path), Path(recording.path).read_bytes(), 0
+
+
+def first_without_segment(directory: Path) -> tuple[Path, bytes, int]:
+    recording = small(directory, 1)
+    abandon(recording)
+    return Path(recording.path), reversed_in(Path(recording.path), "init.mp4.age"), 0
+
+
+def last_not_signed(directory: Path) -> tuple[Path, bytes, int]:
+    recording = small(directory, 3)
     abandon(recording)
     path = Path(recording.path)
-    tail = blocks(path.read_bytes()[skeleton(str(path)).point.offset :])
+    other = jws.sign(SigningKey.generate(), "camerad-commit", a_facts(2))
+    return path, signed_by_another(path, "000002.jws", other), 2
+
+
+def end_not_signed(directory: Path) -> tuple[Path, bytes, int]:
+    recording = small(directory, 2)
+    previous = skeleton(recording.path).point.previous
+    recording.close(END)
+    other = chain.Chain(SigningKey.generate(), previous, 2).end(END)
+    path = Path(recording.path)
+    return path, signed_by_another(path, "end.jws", other)[: -len(ustar.END)] + bytes(4096), 2
+
+
+@pytest.mark.parametrize(
+    "made", [without_commit, first_without_segment, last_not_signed, end_not_signed]
+)
+def test_what_does_not_hold_behind_the_last_commit_that_does_is_a_torn_tail(
+    tmp_path: Path, made: Callable[[Path], tuple[Path, bytes, int]]
+) -> None:
+    path, data, commits = made(tmp_path)
+    path.write_bytes(data)
+    found = skeleton(str(path))
+    held = found.point.offset
+    if found.last is not None and commits < found.point.commits:
+        held = found.last.before.offset
+    tail = blocks(data[held:])
     result = fix(path)
     assert (result.outcome, result.torn_bytes) == (RepairOutcome.RECOVERED, len(tail))
-    assert result.end is not None and result.end.closing.at_us == a_header().trigger_us
-    is_right(path, 0, tail)
-
-
-def test_a_commit_whose_signature_does_not_hold_is_a_torn_tail(interrupted: Path) -> None:
-    data = interrupted.read_bytes()
-    second, third = offsets(interrupted)[1:]
-    turned = bytearray(data[:third])
-    at = len(turned.rstrip(b"\0")) - 9  # within the signature, whose last digit has bits to spare
-    turned[at] = ord("A") if turned[at] != ord("A") else ord("B")
-    interrupted.write_bytes(turned)
-    assert fix(interrupted).outcome is RepairOutcome.RECOVERED
-    is_right(interrupted, 2, blocks(bytes(turned[second:])))
+    is_right(path, commits, tail)
 
 
 # --------------------------------------------------------------------------- repeating it
-
-
-class Snapshots:
-    """Copies of a directory as it is before each call that changes it."""
-
-    def __init__(self, directory: Path, into: Path, patch: pytest.MonkeyPatch) -> None:
-        self._directory = directory
-        self._into = into
-        self.taken: list[Path] = []
-        for name in ("pwritev", "ftruncate", "rename", "unlink", "fsync", "fdatasync"):
-            patch.setattr(os, name, self._watched(getattr(os, name)))
-
-    def _watched(self, real: Callable[..., object]) -> Callable[..., object]:
-        def call(*arguments: object, **more: object) -> object:
-            copy = self._into / f"{len(self.taken)}"
-            shutil.copytree(self._directory, copy)
-            self.taken.append(copy)
-            return real(*arguments, **more)
-
-        return call
 
 
 @pytest.mark.usefixtures("unsynchronised")
@@ -385,30 +398,42 @@ def test_an_end_whose_file_was_not_cut_yet_counts(tmp_path: Path, behind: int) -
     assert path.read_bytes() == whole
 
 
-def test_bytes_behind_an_end_are_no_interruption(tmp_path: Path) -> None:
-    path = Path(record(tmp_path))
-    path.write_bytes(path.read_bytes() + b"more")
-    before = path.read_bytes()
-    result = fix(path)
-    assert (result.outcome, result.text) == (
-        RepairOutcome.DAMAGED,
-        "there are bytes behind its end",
-    )
-    assert path.read_bytes() == before
-
-
-def test_an_end_that_is_not_signed_is_a_torn_tail(tmp_path: Path) -> None:
-    recording = small(tmp_path, 2)
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (lambda path: path.read_bytes() + b"more", "there are bytes behind its end"),
+        (
+            lambda path: flipped(path.read_bytes(), offsets(path)[0]),
+            "what follows its fragment 0 is damaged",
+        ),
+        (
+            lambda path: reversed_in(path, "000001.m4s.age", "000002.m4s.age"),
+            "its last two commits do not hold",
+        ),
+        (
+            lambda path: signed_by_another(
+                path,
+                "header.jws",
+                jws.sign(SigningKey.generate(), "camerad-header", a_header()),
+            ),
+            "the signature of its header does not hold",
+        ),
+    ],
+)
+def test_what_no_interruption_leaves_is_left_as_it_is(
+    tmp_path: Path, change: Callable[[Path], bytes], text: str
+) -> None:
+    recording = small(tmp_path, 3)
     path = Path(recording.path)
-    offset = skeleton(recording.path).point.offset
-    recording.close(END)
-    data = path.read_bytes()
-    end = members(path)["end.jws"]
-    other = chain.Chain(SigningKey.generate(), skeleton(recording.path).point.previous, 2).end(END)
-    forged = end.rpartition(b".")[0] + b"." + other.rpartition(b".")[2]
-    path.write_bytes(data.replace(end, forged)[: -len(ustar.END)] + bytes(4096))
-    assert fix(path).outcome is RepairOutcome.RECOVERED
-    is_right(path, 2, blocks(data[offset:].replace(end, forged)))
+    if "behind" in text:
+        recording.close(END)
+    else:
+        abandon(recording)
+    data = change(path)
+    path.write_bytes(data)
+    result = fix(path)
+    assert result.outcome is RepairOutcome.DAMAGED and text in result.text
+    assert path.read_bytes() == data
 
 
 # --------------------------------------------------------------------------- what is not repaired
@@ -451,17 +476,6 @@ def test_a_recording_by_a_former_key_is_left(interrupted: Path) -> None:
     assert interrupted.read_bytes() == before
 
 
-def test_damage_long_before_the_last_commit_is_no_interruption(interrupted: Path) -> None:
-    before = bytearray(interrupted.read_bytes())
-    first = offsets(interrupted)[0]
-    before[first] ^= 1
-    interrupted.write_bytes(before)
-    result = fix(interrupted)
-    assert result.outcome is RepairOutcome.DAMAGED
-    assert f"what follows its fragment 0 is damaged at byte {first}" in result.text
-    assert interrupted.read_bytes() == before
-
-
 def test_more_than_an_append_can_be_is_no_interruption(
     interrupted: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -470,50 +484,6 @@ def test_more_than_an_append_can_be_is_no_interruption(
     interrupted.write_bytes(before)
     assert fix(interrupted).outcome is RepairOutcome.DAMAGED
     assert interrupted.read_bytes() == before
-
-
-def replaced(data: bytes, old: bytes, new: bytes) -> bytes:
-    assert len(old) == len(new)
-    assert data.count(old) == 1
-    return data.replace(old, new)
-
-
-def test_a_header_that_is_not_signed_is_no_interruption(interrupted: Path) -> None:
-    token = members(interrupted)["header.jws"]
-    other = jws.sign(SigningKey.generate(), "camerad-header", a_header())
-    forged = token.rpartition(b".")[0] + b"." + other.rpartition(b".")[2]
-    interrupted.write_bytes(replaced(interrupted.read_bytes(), token, forged))
-    result = fix(interrupted)
-    assert (result.outcome, result.text) == (
-        RepairOutcome.DAMAGED,
-        "the signature of its header does not hold",
-    )
-
-
-def test_only_one_commit_can_have_been_under_way(interrupted: Path) -> None:
-    data = interrupted.read_bytes()
-    found = members(interrupted)
-    for name in ("000001.m4s.age", "000002.m4s.age"):
-        data = replaced(data, found[name], bytes(reversed(found[name])))
-    interrupted.write_bytes(data)
-    result = fix(interrupted)
-    assert (result.outcome, result.text) == (
-        RepairOutcome.DAMAGED,
-        "its last two commits do not hold",
-    )
-    assert interrupted.read_bytes() == data
-
-
-def test_the_first_commit_needs_its_segment(tmp_path: Path) -> None:
-    recording = small(tmp_path, 1)
-    abandon(recording)
-    path = Path(recording.path)
-    init = members(path)["init.mp4.age"]
-    data = replaced(path.read_bytes(), init, bytes(reversed(init)))
-    path.write_bytes(data)
-    offset = skeleton(str(path)).last.before.offset  # type: ignore[union-attr]
-    assert fix(path).outcome is RepairOutcome.RECOVERED
-    is_right(path, 0, blocks(data[offset:]))
 
 
 # --------------------------------------------------------------------------- failing storage
