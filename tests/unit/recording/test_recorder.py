@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from evidence_helpers import (
     FPS,
-    NOMINAL_US,
     decoded,
     expected,
     feed,
@@ -356,14 +355,6 @@ def test_the_next_recording_follows_the_first(bench: Bench) -> None:
     newest, oldest = list_recordings(bench.directory)
     assert decoded(unsealed_file(newest.path)) == expected(range(90, 116))
     assert decoded(unsealed_file(oldest.path)) == expected(range(59))
-
-
-def test_the_last_picture_gets_the_nominal_duration(bench: Bench) -> None:
-    recorder = bench.start(plan(0))
-    feed(bench.ring, footage("IPPPP"))
-    recorder.stop(time_of(4), deadline=1)
-    bench.finish()
-    assert bench.facts()[-1]["end_us"] == time_of(4) + NOMINAL_US
 
 
 def test_the_header_says_who_when_and_why(bench: Bench) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
+import pytest
 from evidence_helpers import NOMINAL_US, ORIGIN_US, Packet, footage, time_of
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,6 @@ from hypothesis import strategies as st
 from camerad.container.gaps import (
     CAPTURE_RESTARTED,
     FRAMES_LOST,
-    HOLE_US,
     NO_PICTURES,
     RING_FULL,
     Gap,
@@ -39,20 +39,42 @@ def cut_all(
     return [chunk for chunk in chunks if chunk is not None]
 
 
-def intervals(chunks: Sequence[Chunk]) -> Iterator[tuple[int, int]]:
-    """(first, end) of every run."""
-    for chunk in chunks:
-        for run in chunk.runs:
-            yield run.first_us, run.end_us
+def lost(frames: int | None, first: int, last: int, reason: str = FRAMES_LOST) -> Gap:
+    return Gap(reason, frames, time_of(first), time_of(last))
 
 
-def test_pictures_without_a_gap_are_one_run() -> None:
-    (first, last) = cut_all(footage("IPPPPP"))
-    assert list(intervals([first, last])) == [
-        (time_of(0), time_of(5)),
-        (time_of(5), time_of(5) + NOMINAL_US),
-    ]
-    assert first.gaps == last.gaps == ()
+@pytest.mark.parametrize(
+    ("script", "stated", "gaps", "runs"),
+    [
+        ("IPPPPP", (), (), 1),
+        ("IPPP.PPP", (), (lost(1, 3, 5),), 2),
+        # What was stated keeps its own words, and open ends get those of the neighbours.
+        ("IPPP.PPP", (lost(1, 3, 5, RING_FULL),), (lost(1, 3, 5, RING_FULL),), 2),
+        ("...IPPP", (lost(3, 0, 3, RING_FULL),), (lost(3, 0, 3, RING_FULL),), 1),
+        # Another process, after a pause and without one; the sensor itself may run at 7.5 pictures
+        # a second, in heat; and frame numbers may say what they like of a long time.
+        ("IPPP|   IPPP", (), (lost(None, 3, 7, CAPTURE_RESTARTED),), 2),
+        ("IPPP|IPPP", (), (), 2),
+        ("I   P   P   P", (), (), 1),
+        ("IPPP" + " " * 20 + "PPP", (), (lost(None, 3, 24, NO_PICTURES),), 2),
+    ],
+)
+def test_a_hole_is_stated_wherever_the_packets_are_parted(
+    script: str, stated: tuple[Gap, ...], gaps: tuple[Gap, ...], runs: int
+) -> None:
+    packets = footage(script.lstrip("."), first=len(script) - len(script.lstrip(".")))
+    for at_once in (None, *range(1, len(packets))):
+        chunks = cut_all(packets, stated, at_once)
+        assert tuple(gap for chunk in chunks for gap in chunk.gaps) == gaps
+        kept = [run for chunk in chunks for run in chunk.runs]
+        taken = [info for run in kept for info, _ in run.packets]
+        assert taken == [info for info, _ in packets]
+        # The last picture before a hole, and that before the end, has the nominal duration.
+        ends = [run.end_us for run in kept]
+        assert ends[-1] == packets[-1][0].pts_us + NOMINAL_US
+        assert all(gap.from_us + NOMINAL_US in ends for gap in gaps if gap.from_us != time_of(0))
+        if at_once is None:
+            assert len(kept) == runs + 1  # and the last picture, which waited for its follower
 
 
 def test_a_lower_rate_is_no_hole_and_its_follower_is_near() -> None:
@@ -98,67 +120,6 @@ def test_a_picture_before_a_possible_hole_waits_for_its_follower() -> None:
     assert rest.runs[0].end_us == time_of(2) + NOMINAL_US
 
 
-def test_a_lost_frame_is_a_hole_wherever_the_packets_are_parted() -> None:
-    packets = footage("IPPP.PPP")
-    lost = Gap(FRAMES_LOST, 1, time_of(3), time_of(5))
-    for at_once in range(1, 8):
-        for stated in ((), (lost,)):
-            chunks = cut_all(packets, stated, at_once)
-            ends = [end_us for _, end_us in intervals(chunks)]
-            assert time_of(3) + NOMINAL_US in ends
-            assert [gap for chunk in chunks for gap in chunk.gaps] == [lost]
-            assert sum(len(run.packets) for chunk in chunks for run in chunk.runs) == 7
-
-
-def test_a_stated_gap_keeps_its_own_words() -> None:
-    packets = footage("IPPP.IPPP")
-    stated = Gap(RING_FULL, 1, time_of(3), time_of(5))
-    (chunk, _) = cut_all(packets, [stated])
-    assert chunk.gaps == (stated,)
-
-
-def test_a_gap_with_open_ends_gets_those_of_its_neighbours() -> None:
-    packets = footage("IPPP.IPPP")
-    cutter = Segmenter(NOMINAL_US)
-    cutter.cut(packets[:4])
-    chunk = cutter.cut(packets[4:], [Gap(RING_FULL, None, None, None)])
-    assert chunk is not None
-    assert chunk.gaps == (Gap(RING_FULL, None, time_of(3), time_of(5)),)
-
-
-def test_a_gap_from_before_the_first_picture_is_stated() -> None:
-    stated = Gap(RING_FULL, 30, time_of(0), time_of(30))
-    (chunk, _) = cut_all(footage("IPPP", first=30), [stated])
-    assert chunk.gaps == (stated,)
-
-
-def test_another_process_after_a_pause_is_a_restart() -> None:
-    (chunk, _) = cut_all(footage("IPPP|   IPPP"))
-    assert chunk.gaps == (Gap(CAPTURE_RESTARTED, None, time_of(3), time_of(7)),)
-    assert chunk.runs[0].end_us == time_of(3) + NOMINAL_US
-
-
-def test_another_process_without_a_pause_is_no_gap_and_a_run_of_its_own() -> None:
-    (chunk, _) = cut_all(footage("IPPP|IPPP"))
-    assert chunk.gaps == ()
-    assert list(intervals([chunk])) == [(time_of(0), time_of(4)), (time_of(4), time_of(7))]
-
-
-def test_a_long_time_without_a_picture_is_a_gap_whatever_the_frame_numbers_say() -> None:
-    packets = footage("IPPP" + " " * 20 + "PPP")
-    assert time_of(24) - time_of(3) > HOLE_US
-    (chunk, _) = cut_all(packets)
-    assert chunk.gaps == (Gap(NO_PICTURES, None, time_of(3), time_of(24)),)
-
-
-def test_a_lower_rate_is_no_gap() -> None:
-    # The sensor itself runs at 7.5 pictures a second, as it may in heat.
-    packets = footage("I   P   P   P")
-    (chunk, _) = cut_all(packets)
-    assert chunk.gaps == ()
-    assert len(chunk.runs) == 1
-
-
 def test_frame_numbers_wrap() -> None:
     (first, *others) = footage("IPPP")
     info, data = first
@@ -186,29 +147,12 @@ def test_nothing_after_the_stop_is_kept() -> None:
     assert cutter.flush() is None
 
 
-def test_a_picture_held_back_is_left_out_if_the_stop_lies_before_it() -> None:
-    cutter = Segmenter(NOMINAL_US)
-    cutter.cut(footage("IPP"))
-    cutter.until_us = time_of(1)
-    assert cutter.flush() is None
-
-
 def test_gaps_without_a_picture_wait_for_the_end() -> None:
     cutter = Segmenter(NOMINAL_US)
     stated = Gap(RING_FULL, 3, time_of(1), time_of(5))
     assert cutter.cut([], [stated]) is None
     assert cutter.take_gaps() == (stated,)
     assert cutter.take_gaps() == ()
-
-
-def test_the_last_packets_of_a_recording_are_one_chunk() -> None:
-    cutter = Segmenter(NOMINAL_US)
-    chunk = cutter.cut(footage("IPPP"), final=True)
-    assert chunk is not None
-    assert chunk.runs[0].end_us == time_of(3) + NOMINAL_US
-    assert cutter.flush() is None
-    far = Segmenter(NOMINAL_US).cut(footage("IPPP"), next_us=time_of(9), final=True)
-    assert far == chunk
 
 
 def _packets(script: str) -> list[Packet]:

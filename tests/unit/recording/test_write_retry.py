@@ -13,7 +13,7 @@ from sink_helpers import unsealed_file
 
 from camerad.base.errors import StorageError
 from camerad.recording import write_retry
-from camerad.recording.write_retry import LONGEST_US, PASSING
+from camerad.recording.write_retry import PASSING
 from camerad.stream.ring import Ring
 
 
@@ -114,17 +114,6 @@ def test_a_stop_waits_for_the_card_as_long_as_it_said_and_no_longer(
     assert len(bench.failed) == 1
 
 
-def test_a_card_that_is_gone_is_not_waited_for_at_all(bench: Bench, card: Card) -> None:
-    recorder = bench.start(plan(0))
-    feed(bench.ring, seconds_of_footage(1))
-    until(lambda: recorder.first_durable_us is not None)
-    card.number = errno.ENODEV
-    feed(bench.ring, seconds_of_footage(3)[30:])
-    assert recorder.join(DEADLINE)
-    assert card.refused >= 1
-    assert bench.troubles == []
-
-
 def test_a_card_that_is_gone_in_the_end_is_waited_for_no_longer(bench: Bench, card: Card) -> None:
     recorder = bench.start(plan(0))
     feed(bench.ring, seconds_of_footage(1))
@@ -188,15 +177,3 @@ def test_a_press_on_a_card_that_stays_away_has_failed_when_the_stop_has_waited(
     (failed,) = bench.failed
     assert bench.troubles == [failed, None]
     assert (bench.opened, bench.closed, recorder.info) == ([], [], None)
-
-
-def test_it_is_never_waited_for_longer_than_a_minute(bench: Bench, card: Card) -> None:
-    recorder = bench.start(plan(0))
-    feed(bench.ring, seconds_of_footage(1))
-    until(lambda: recorder.first_durable_us is not None)
-    card.number = errno.EIO
-    feed(bench.ring, seconds_of_footage(3)[30:])
-    until(lambda: bool(bench.troubles))
-    bench.clock.advance(LONGEST_US)
-    assert recorder.join(DEADLINE)
-    assert len(bench.failed) == 1
