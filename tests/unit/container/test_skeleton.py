@@ -191,14 +191,6 @@ def test_a_skeleton_does_not_need_the_fragments(tmp_path: Path) -> None:
     assert read < 100_000
 
 
-def test_marks_are_counted(tmp_path: Path) -> None:
-    made = Made()
-    made.chain.previous, made.chain.commits = jws.digest(made.header[1]), 0
-    commits = [made.commit(0, marks=(1, 2)), made.commit(1, marks=(3,))]
-    path = written(tmp_path, *made.committed[:3], commits[0], made.fragments[1], commits[1])
-    assert skeleton(path).point.marks == 3
-
-
 def test_a_recording_without_an_end_goes_up_to_its_last_commit(tmp_path: Path) -> None:
     recording = small(tmp_path, 2)
     found = skeleton(recording.path)
@@ -320,20 +312,6 @@ def test_a_terabyte_that_is_not_there_is_not_read(tmp_path: Path, written: bytes
     with pytest.raises(NotARecordingError, match="a block of zeros") as caught:
         skeleton(str(path))
     assert caught.value.blank == (not written)
-
-
-def test_a_storage_that_does_not_say_what_is_there_says_nothing_of_a_blank_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As blank it would be removed."""
-
-    def broken(*_: object) -> int:
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
-
-    (tmp_path / "x.tar").write_bytes(bytes(512))
-    monkeypatch.setattr(os, "lseek", broken)
-    with pytest.raises(StorageError, match="cannot read the recording: Input/output error"):
-        skeleton(str(tmp_path / "x.tar"))
 
 
 def test_what_is_no_recording_is_told_apart_from_what_cannot_be_read(
