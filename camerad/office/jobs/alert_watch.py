@@ -52,6 +52,7 @@ _STORE_FIRST_US: Final = 600 * SECOND
 """So long after the start nothing is told without a look at the store: the day's message is to have
 all."""
 _T = TypeVar("_T")
+_U = TypeVar("_U")
 
 
 class AlertWatch:
@@ -91,6 +92,7 @@ class AlertWatch:
         self._alerts: tuple[Alert, ...] | None = None
         self._unknown: frozenset[AlertKind] = frozenset()
         self._unread: list[str] = []
+        self._said: set[str] = set()
         self._unreadable = LogOnce(log, "%s", MessageId.STORAGE)
 
     def present(self) -> tuple[Alert, ...] | None:
@@ -122,17 +124,13 @@ class AlertWatch:
         return LOOK_SECONDS
 
     def _gather(self) -> OfficeFacts:
-        self._unread = []
-        said: set[str] = set()
-        nothing: tuple[tuple[str, str], ...] = ()
-        no_cameras: tuple[CameraSeen, ...] = ()
-        apart = self._part(APART, self._apart, nothing, said)
-        no_places: tuple[tuple[str, int], ...] = ()
-        fills = self._part(APART, self._apart_fills, no_places, said)
-        cameras = self._part(CAMERAS, self._seen, no_cameras, said)
-        free, total = self._part(STORAGE, self._room, (1, 1), said)
-        unfinished, waiting = self._part("office/incoming", self._uploads.count, (0, 0), said)
-        self._unreadable.tell(said)
+        self._unread, self._said = [], set()
+        apart = self._part(APART, self._apart, ())
+        fills = self._part(APART, self._apart_fills, ())
+        cameras = self._part(CAMERAS, self._seen, ())
+        free, total = self._part(STORAGE, self._room, (1, 1))
+        unfinished, waiting = self._part("office/incoming", self._uploads.count, (0, 0))
+        self._unreadable.tell(self._said)
         moment = self._clock.moment()
         return OfficeFacts(
             now_us=moment.wall_us,
@@ -153,13 +151,13 @@ class AlertWatch:
             waiting=waiting,
         )
 
-    def _part(self, name: str, gather: Callable[[], _T], otherwise: _T, said: set[str]) -> _T:
+    def _part(self, name: str, gather: Callable[[], _T], otherwise: _U) -> _T | _U:
         """One part of the facts; `otherwise` if it cannot be had, which is noted."""
         try:
             return gather()
         except CameradError as error:
             self._unread.append(name)
-            said.add(str(error))
+            self._said.add(str(error))
             return otherwise
 
     def _apart(self) -> tuple[tuple[str, str], ...]:
