@@ -9,10 +9,15 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from camerad.base import durable_files
 from camerad.base.clock import SystemClock
-from camerad.base.errors import EX_CANTCREAT
+from camerad.base.errors import EX_CANTCREAT, EX_TEMPFAIL
 from camerad.base.words import Words, words_in
 from camerad.cli.console import CommandError, print_json, system_language
+from camerad.config import load
+from camerad.control.client import SOCKET_NAME
+from camerad.doctor import bring_up
+from camerad.doctor.check_results import CheckResult
 from camerad.doctor.prompts import Terminal
 from camerad.doctor.report import DoctorReport, format_result
 from camerad.doctor.runner import Examination
@@ -44,6 +49,8 @@ class _Progress:
 def run(options: argparse.Namespace) -> int:
     """Carry it out; returns the exit code. Raises CameradError."""
     words = words_in(options.language or system_language())
+    if options.bring_up is not None:
+        return _bring_up(options, words)
     saved = None if options.save is None else _create(options.save)
     try:
         report = asyncio.run(_examine(options, words))
@@ -66,6 +73,69 @@ def run(options: argparse.Namespace) -> int:
                 words.gettext("saved in {path}", path=os.path.abspath(options.save)) + "\n"
             )
     return report.exit_code
+
+
+def _bring_up(options: argparse.Namespace, words: Words) -> int:
+    """The first hour with a board; returns the exit code."""
+    path = os.path.abspath(options.bring_up)
+    try:
+        begun = bring_up.resume(path)
+    except (OSError, ValueError):
+        raise CommandError(
+            f"{path}: exists already and is not overwritten; name another file with --bring-up",
+            EX_CANTCREAT,
+        ) from None
+    if begun is not None and begun.boot == SystemClock().boot_id:
+        raise CommandError(
+            f"{path}: the power was not cut since; remove this file to begin anew", EX_CANTCREAT
+        )
+    if begun is None:
+        os.close(_create(path))  # so that it is known at once whether it can be made
+        os.unlink(path)
+        options.interactive = True
+    report = asyncio.run(_first_hour(options, words, path, begun))
+    durable_files.publish(path, report.document(words).encode())
+    sys.stdout.write("\n" + report.summary(words))
+    sys.stdout.write(words.gettext("saved in {path}", path=path) + "\n")
+    return report.exit_code
+
+
+async def _first_hour(
+    options: argparse.Namespace, words: Words, path: str, begun: bring_up.BringUp | None
+) -> DoctorReport:
+    person = Terminal(words)
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    if begun is None:
+        report = await _examine(options, words)
+        if report.running:
+            raise CommandError(
+                "a daemon runs, so the parts were not tested directly: stop it with sudo systemctl "
+                "stop camerad, and give the command again",
+                EX_TEMPFAIL,
+            )
+        results = list(report.results)
+    else:
+        results = begun.results
+    settings = load(Path(options.config))
+    socket = options.socket or os.path.join(settings.device.runtime_dir, SOCKET_NAME)
+    daemon = bring_up.CameraDaemon(settings, socket)
+
+    def add(result: CheckResult) -> None:
+        results.append(result)
+        sys.stdout.write(format_result(result, words, colour=colour))
+        sys.stdout.flush()
+
+    try:
+        if begun is not None:
+            add(await bring_up.judge_cut(daemon, begun))
+        else:
+            minute, recording = await bring_up.record(daemon, settings, person)
+            add(minute)
+            if recording:
+                add(await bring_up.await_cut(daemon, path, results, recording, person))
+    finally:
+        await daemon.close()
+    return DoctorReport(results, settings.device.id, SystemClock().moment(), running=False)
 
 
 async def _examine(options: argparse.Namespace, words: Words) -> DoctorReport:

@@ -467,4 +467,5 @@ class App:
     def _health(self) -> dict[str, Any]:
         camera = self._link.vitals.report(self._clock.now_us())
         buttons, outputs = self._hands.levels(), self._lights.indicators.faulty
-        return self._status.health(camera, self._presentation.display, outputs, buttons)
+        shown = self._presentation
+        return self._status.health(camera, shown.display, outputs, buttons, shown.press_to_red_us)

@@ -151,12 +151,19 @@ class Presentation:
         """The announcer, once there is one."""
         self.display: SelfViewProcess | NoDisplay | None = None
         """The display, once there is one."""
+        self.press_to_red_us: int | None = None
+        """From the first edge of the press that started the newest recording to the red light;
+        None if no press did."""
         self.wanted: DesiredState | None = None
         """The wanted state of the camera, once there is a link to it."""
 
-    def show_lights(self, _step: Step | None = None) -> None:
+    def show_lights(self, step: Step | None = None) -> None:
         """Set the lights to the state. They are set before this returns."""
         self.indicators.show(self.lights())
+        if step is not None and step.after.keeping and not step.before.keeping:
+            self.press_to_red_us = None
+            if isinstance(step.event, stages.Intended) and step.event.began is not None:
+                self.press_to_red_us = self._core.clock.now_us() - step.event.edge_us
 
     def lights(self) -> signals.Indication:
         """What the lights are to show: state, upload in the dock, search for a badge."""

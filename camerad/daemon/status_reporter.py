@@ -82,12 +82,15 @@ class StatusReporter:
         display: SelfViewProcess | NoDisplay | None,
         outputs: tuple[str, ...],
         buttons: dict[str, bool],
+        press_to_red_us: int | None,
     ) -> dict[str, Any]:
         """How the parts do, ready for JSON; see `camerad.control.server`.
 
         camera: as `camerad.stream.vitals` reports. microphone: its state, and why it does not
         work, if so; null where recordings are to have no sound. display: what is wrong with it.
         faulty: the outputs that did not take their last switch. buttons: whether each is pressed.
+        press_to_red_ms: from the press that started the newest recording to the red light; null if
+        none did.
         """
         microphone = self.microphone
         return {
@@ -96,6 +99,7 @@ class StatusReporter:
             "display": {"fault": None if display is None else display.fault},
             "faulty": list(outputs),
             "buttons": buttons,
+            "press_to_red_ms": None if press_to_red_us is None else press_to_red_us / 1000,
         }
 
     def report(self, state: stages.State, rings: Buffers, hands: ButtonInput) -> dict[str, Any]:

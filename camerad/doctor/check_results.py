@@ -140,6 +140,10 @@ class FindingId(StrEnum):
 
     UPTIME = "uptime", _OK
 
+    BOARD_OK = "board_ok", _OK
+    BOARD_RESERVES = "board_reserves", _WARN
+    BOARD_UNKNOWN = "board_unknown", _NOT
+
     CAMERA_OK = "camera_ok", _OK
     CAMERA_DOWN = "camera_down", _FAIL
     CAMERA_SILENT = "camera_silent", _FAIL
@@ -184,6 +188,15 @@ class FindingId(StrEnum):
     BUTTON_STUCK = "button_stuck", _FAIL
     BUTTON_UNPRESSED = "button_unpressed", _FAIL
     BUTTON_TAKEN = "button_taken", _FAIL
+
+    MINUTE_OK = "minute_ok", _OK
+    MINUTE_STRAINED = "minute_strained", _WARN
+    MINUTE_NOT_READY = "minute_not_ready", _FAIL
+    MINUTE_NONE = "minute_none", _NOT
+
+    DRILL_OK = "drill_ok", _OK
+    DRILL_LOST = "drill_lost", _FAIL
+    DRILL_NONE = "drill_none", _NOT
 
 
 class CheckResult(msgspec.Struct, frozen=True):

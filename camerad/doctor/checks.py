@@ -18,6 +18,7 @@ STILL: Final = (
     "hardening",
     "office",
     "uptime",
+    "board",
 )
 """Checks that need none of the camera's parts. The office's is made where there is one."""
 OUTPUTS: Final = {
@@ -55,3 +56,5 @@ CHECKS: Final = (
     BUTTONS,
 )
 """Checks that may be chosen."""
+BRING_UP: Final = ("minute", "drill")
+"""Further ones, of ``--bring-up``."""

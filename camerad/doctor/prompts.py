@@ -29,6 +29,15 @@ class Person(Protocol):
     def ask_to_speak(self) -> None:
         """Ask for a word."""
 
+    def ask_to_record(self) -> None:
+        """Ask for the start of a recording."""
+
+    def ask_to_cut_power(self) -> None:
+        """Ask for a power cut."""
+
+    def goes_on(self) -> bool:
+        """Whether they want to go on without it."""
+
 
 class Terminal:
     """A person at the terminal: questions on standard error, answers from standard input."""
@@ -64,6 +73,29 @@ class Terminal:
     def ask_to_speak(self) -> None:
         """As `Person.ask_to_speak`."""
         self._say(self._words.gettext("Say something into the microphone."))
+
+    def ask_to_record(self) -> None:
+        """As `Person.ask_to_record`."""
+        self._say(
+            self._words.gettext(
+                "Start a recording with the buttons, as an officer does, and let it run for a "
+                "minute. Move before the camera."
+            )
+        )
+
+    def ask_to_cut_power(self) -> None:
+        """As `Person.ask_to_cut_power`."""
+        self._say(
+            self._words.gettext(
+                "Now cut the power while the camera records: pull the plug. Then start the camera "
+                "and give the same command again. To leave this out, press Enter."
+            )
+        )
+
+    def goes_on(self) -> bool:
+        """As `Person.goes_on`."""
+        descriptor = sys.stdin.fileno()
+        return bool(select.select([descriptor], [], [], 0)[0] and os.read(descriptor, 4096))
 
     @staticmethod
     def _say(text: str) -> None:

@@ -29,14 +29,20 @@ import msgspec
 from camerad import __version__
 from camerad.base.clock import Moment
 from camerad.base.text import printable
-from camerad.base.words import Words
+from camerad.base.words import N_, Words
 from camerad.container.statements import rfc3339
 from camerad.doctor.check_results import CheckResult, Level, exit_code
-from camerad.doctor.sentences import CHECK_NAMES, LEVELS, check_name, remedy, sentence
+from camerad.doctor.sentences import CHECK_NAMES, check_name, remedy, sentence
 
 VERSION: Final = 1
 WIDTH: Final = 100
 
+LEVELS: Final = {
+    Level.OK: N_("ok"),
+    Level.WARN: N_("WARNING"),
+    Level.FAIL: N_("FAILED"),
+    Level.NOT_TESTED: N_("not tested"),
+}
 _COLOURS: Final = {
     Level.OK: "\x1b[32m",
     Level.WARN: "\x1b[33m",

@@ -16,6 +16,7 @@ from camerad.base.clock import ClockSource, Moment, SystemClock, read_both
 from camerad.config import Settings
 from camerad.control import client
 from camerad.doctor import (
+    board,
     daemon,
     office_contact,
     store_checks,
@@ -311,6 +312,8 @@ class _Still:
             return system_checks.judge_clock(moment.source, moment.wall_us)
         if check == "uptime":
             return system_checks.judge_uptime(SystemClock().now_us())
+        if check == "board":
+            return board.check_board()
         if check == "office":
             return await self._office()
         if check == "card" and owner.status.get("recording") is not None:

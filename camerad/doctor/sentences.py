@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from camerad.base.words import N_, NC_, NN_, Words
-from camerad.doctor.check_results import CheckResult, FindingId, Level
+from camerad.doctor.check_results import CheckResult, FindingId
 
 
 class Sentence(msgspec.Struct, frozen=True):
@@ -23,12 +23,6 @@ class Sentence(msgspec.Struct, frozen=True):
     more: str = ""
 
 
-LEVELS: Final = {
-    Level.OK: N_("ok"),
-    Level.WARN: N_("WARNING"),
-    Level.FAIL: N_("FAILED"),
-    Level.NOT_TESTED: N_("not tested"),
-}
 CHECK_NAMES: Final = {
     "configuration": NC_("check", "configuration"),
     "daemon": NC_("check", "daemon"),
@@ -43,6 +37,7 @@ CHECK_NAMES: Final = {
     "hardening": NC_("check", "hardening"),
     "office": NC_("check", "office"),
     "uptime": NC_("check", "since boot"),
+    "board": NC_("check", "board"),
     "camera": NC_("check", "camera"),
     "microphone": NC_("check", "microphone"),
     "loudspeaker": NC_("check", "loudspeaker"),
@@ -53,6 +48,8 @@ CHECK_NAMES: Final = {
     "vibration": NC_("check", "vibration"),
     "buzzer": NC_("check", "buzzer"),
     "buttons": NC_("check", "buttons"),
+    "minute": NC_("check", "recorded minute"),
+    "drill": NC_("check", "power cut"),
 }
 
 _SUDO: Final = N_("Run the command with sudo.")
@@ -72,6 +69,11 @@ _NEW_KEY: Final = N_(
 )
 _SETTING: Final = N_(
     "To change a setting of a camera from the image, make a new file (docs/technician.md, step 11)."
+)
+_MINUTE: Final = N_(
+    "{rate:.1f} pictures a second, {lost} % lost; processor {cpu} % of {cores} cores, at most "
+    "{celsius} degrees Celsius, at least {memory} MB of memory free; red light {red_ms} ms after "
+    "the press began."
 )
 
 SENTENCES: Final[Mapping[FindingId, Sentence]] = {
@@ -293,6 +295,16 @@ SENTENCES: Final[Mapping[FindingId, Sentence]] = {
     FindingId.HARDENING_NO_UNIT: Sentence("The service {unit} is not installed here."),
     FindingId.HARDENING_NO_TOOL: Sentence("systemd-analyze is missing or gives no result: {why}"),
     FindingId.UPTIME: Sentence("{days} d {hours:02d}:{minutes:02d} h."),
+    FindingId.BOARD_OK: Sentence(
+        "{model}, {memory_mb} MB of memory, {reserved_mb} MB of them for pictures; {system}, "
+        "kernel {kernel}, libcamera {libcamera}.",
+    ),
+    FindingId.BOARD_RESERVES: Sentence(
+        "{model}: {reserved_mb} of {memory_mb} MB of memory are set aside for pictures.",
+        "Too little is left for the camera. Set up by hand: write dtoverlay=vc4-kms-v3d,cma-128 "
+        "into config.txt in place of dtoverlay=vc4-kms-v3d. Camera from the image: update it.",
+    ),
+    FindingId.BOARD_UNKNOWN: Sentence("This is no Raspberry Pi: {machine}, {system}."),
     FindingId.CAMERA_OK: Sentence(
         "{camera}: {width} x {height}, {rate:.1f} pictures a second, brightness {luma} of 255, "
         "{encoder} encoder.",
@@ -444,6 +456,23 @@ SENTENCES: Final[Mapping[FindingId, Sentence]] = {
         "replace it.",
     ),
     FindingId.BUTTON_TAKEN: Sentence("Its GPIO cannot be opened: {why}", _TAKEN),
+    FindingId.MINUTE_OK: Sentence(_MINUTE),
+    FindingId.MINUTE_STRAINED: Sentence(
+        _MINUTE,
+        "Check supply and cooling with camerad doctor --only temperature. Then take fewer pictures "
+        "a second or smaller ones: fps, width and height under camera (docs/performance.md).",
+    ),
+    FindingId.MINUTE_NOT_READY: Sentence(
+        "No minute was measured: a press would not record.",
+        "Run sudo camerad doctor, which says why, and do what it says. Then begin anew.",
+    ),
+    FindingId.MINUTE_NONE: Sentence("No minute was measured: nothing was recorded."),
+    FindingId.DRILL_OK: Sentence("{seconds} s were safe before the power cut; {kept} s are there."),
+    FindingId.DRILL_LOST: Sentence(
+        "{seconds} s were safe before the power was cut, but only {kept} s are there.",
+        "Replace the card with one made for continuous recording (video surveillance, class V30).",
+    ),
+    FindingId.DRILL_NONE: Sentence("The power was not cut."),
     FindingId.OFFICE_OK: Sentence("The office's server {url} answers, and knows this camera."),
     FindingId.OFFICE_NONE: Sentence(
         "This camera's settings name no office's server; it hands nothing over by itself.",

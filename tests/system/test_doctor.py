@@ -7,11 +7,13 @@ all the others.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,20 +23,24 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
 
+from camerad.config import load
+from camerad.doctor import bring_up
+from camerad.doctor.check_results import FindingId
+from camerad.doctor.prompts import Person
 from tests.system import sealed
-from tests.system.harness import body_camera, configuration
+from tests.system.harness import BodyCamera, body_camera, configuration
 
 pytestmark = pytest.mark.system
 
 # So small that the simulated sensor keeps its rate on a busy machine as well.
 CAMERA = {"width": 640, "height": 360, "lores_width": 320, "lores_height": 180}
 MEMORY = "/dev/shm"  # noqa: S108 - tmpfs(5); what is made there has a name that nobody guesses
-UNTESTED = {"hardening"}  # no service is installed here
+UNTESTED = {"hardening", "board"}  # no service is installed here, and no board is
 
 
 @dataclass
@@ -119,6 +125,64 @@ def test_a_running_daemon_is_asked_and_what_it_keeps_to_itself_is_said(board: Bo
         assert camera.state["stage"] == "idle"
     # Nothing was recorded, and nothing was left on the card.
     assert list((board.card / "recordings").iterdir()) == []
+
+
+class PowerCutError(Exception):
+    """The doctor is gone, as everything else."""
+
+
+@dataclass
+class Officer:
+    """Does at this camera what `bring_up` asks for. path: of the report."""
+
+    camera: BodyCamera
+    path: str
+
+    def ask_to_record(self) -> None:
+        self.camera.press("main", 1.3)
+
+    def ask_to_cut_power(self) -> None:
+        pass
+
+    def goes_on(self) -> bool:
+        begun = bring_up.resume(self.path)
+        if begun is not None and begun.seconds > 1:
+            raise PowerCutError
+        return False
+
+
+def test_a_minute_is_measured_and_after_a_power_cut_what_was_safe_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P6, on a new board."""
+    monkeypatch.setattr(bring_up, "MINUTE_SECONDS", 3.0)
+    path = str(tmp_path / "report")
+    config = configuration(tmp_path, recipients=[sealed.recipient()], camera=CAMERA)
+    with body_camera(tmp_path, config) as camera:
+        settings = load(tmp_path / "state" / "config" / "camerad.yaml")
+        daemon = bring_up.CameraDaemon(settings, camera.control)
+        officer = cast("Person", Officer(camera, path))
+        minute, recording = asyncio.run(bring_up.record(daemon, settings, officer))
+        assert minute.finding in (FindingId.MINUTE_OK, FindingId.MINUTE_STRAINED), minute
+        assert minute.values["rate"] == pytest.approx(30, rel=0.1)
+        # A hold is a recording after a second.
+        assert 0 < minute.values["red_ms"] < 3000
+        with pytest.raises(PowerCutError):
+            asyncio.run(bring_up.await_cut(daemon, path, [minute], recording, officer))
+        os.kill(camera.daemon_pid, signal.SIGKILL)
+    begun = bring_up.resume(path)
+    assert begun is not None
+    assert (begun.recording, begun.results) == (recording, [minute])
+    # The recording goes on.
+    with body_camera(tmp_path, config, ready=False):
+        assert asyncio.run(daemon.wait(60, lambda _status: True))
+        found = asyncio.run(bring_up.judge_cut(daemon, begun))
+        assert found.finding is FindingId.DRILL_OK, found
+        assert found.values["kept"] >= found.values["seconds"] > 1
+        # A card that has lost what it confirmed.
+        begun.seconds += 60
+        lost = asyncio.run(bring_up.judge_cut(daemon, begun))
+        assert lost.finding is FindingId.DRILL_LOST
 
 
 def pressing(page: str, button: str, *, down: bool) -> None:

@@ -140,7 +140,7 @@ class Simulator:
                 parts.callback((await hold_footage(footage)).close)
             if self.options.doctor is None:
                 say(f"bodycam-sim: the body camera comes up at {self.url}/")
-            elif "--interactive" in self.options.doctor:
+            elif {"--interactive", "--bring-up"} & set(self.options.doctor):
                 say(f"bodycam-sim: the board, with the buttons to press, is at {self.url}/")
             while not self._end.is_set():
                 async with contextlib.AsyncExitStack() as life:

@@ -8,7 +8,7 @@ import pytest
 
 from camerad.base.words import languages, words_in
 from camerad.doctor.check_results import CheckResult, FindingId, Level, exit_code
-from camerad.doctor.checks import CHECKS
+from camerad.doctor.checks import BRING_UP, CHECKS
 from camerad.doctor.sentences import CHECK_NAMES, SENTENCES, check_name, sentence
 
 ENGLISH, GERMAN, NOT = words_in("en"), words_in("de"), Level.NOT_TESTED
@@ -32,7 +32,7 @@ def test_the_exit_code_is_that_of_the_worst_and_what_was_not_tested_does_not_cou
 
 def test_every_check_has_a_name_and_every_finding_a_sentence() -> None:
     assert set(SENTENCES) == set(FindingId)
-    assert set(CHECK_NAMES) == set(CHECKS)
+    assert set(CHECK_NAMES) == {*CHECKS, *BRING_UP}
 
 
 @pytest.mark.parametrize("found", FindingId)
