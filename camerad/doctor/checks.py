@@ -1,8 +1,11 @@
-"""The checks by their ids, which are part of ``--json``, in the order in which they are made."""
+"""The checks by their ids, which are part of ``--json``, in the order in which they are made, and
+their names for people."""
 
 from __future__ import annotations
 
 from typing import Final
+
+from camerad.base.words import NC_
 
 BEFORE: Final = ("configuration", "daemon")
 """What everything else is tested with; always made."""
@@ -58,3 +61,31 @@ CHECKS: Final = (
 """Checks that may be chosen."""
 BRING_UP: Final = ("minute", "drill")
 """Further ones, of ``--bring-up``."""
+CHECK_NAMES: Final = {
+    "configuration": NC_("check", "configuration"),
+    "daemon": NC_("check", "daemon"),
+    "recipients": NC_("check", "recipients"),
+    "key": NC_("check", "device's key"),
+    "ledger": NC_("check", "ledger"),
+    "clock": NC_("check", "clock"),
+    "battery": NC_("check", "battery"),
+    "temperature": NC_("check", "temperature"),
+    "space": NC_("check", "free space"),
+    "card": NC_("check", "card"),
+    "hardening": NC_("check", "hardening"),
+    "office": NC_("check", "office"),
+    "uptime": NC_("check", "since boot"),
+    "board": NC_("check", "board"),
+    "camera": NC_("check", "camera"),
+    "microphone": NC_("check", "microphone"),
+    "loudspeaker": NC_("check", "loudspeaker"),
+    "display": NC_("check", "display"),
+    "light_green": NC_("check", "green light"),
+    "light_red": NC_("check", "red light"),
+    "light_amber": NC_("check", "amber light"),
+    "vibration": NC_("check", "vibration"),
+    "buzzer": NC_("check", "buzzer"),
+    "buttons": NC_("check", "buttons"),
+    "minute": NC_("check", "recorded minute"),
+    "drill": NC_("check", "power cut"),
+}

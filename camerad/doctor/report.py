@@ -32,7 +32,8 @@ from camerad.base.text import printable
 from camerad.base.words import N_, Words
 from camerad.container.statements import rfc3339
 from camerad.doctor.check_results import CheckResult, Level, exit_code
-from camerad.doctor.sentences import CHECK_NAMES, check_name, remedy, sentence
+from camerad.doctor.checks import CHECK_NAMES
+from camerad.doctor.sentences import check_name, remedy, sentence
 
 VERSION: Final = 1
 WIDTH: Final = 100

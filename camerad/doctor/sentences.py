@@ -7,8 +7,9 @@ from typing import Any, Final
 
 import msgspec
 
-from camerad.base.words import N_, NC_, NN_, Words
+from camerad.base.words import N_, NN_, Words
 from camerad.doctor.check_results import CheckResult, FindingId
+from camerad.doctor.checks import CHECK_NAMES
 
 
 class Sentence(msgspec.Struct, frozen=True):
@@ -22,35 +23,6 @@ class Sentence(msgspec.Struct, frozen=True):
     remedy: str = ""
     more: str = ""
 
-
-CHECK_NAMES: Final = {
-    "configuration": NC_("check", "configuration"),
-    "daemon": NC_("check", "daemon"),
-    "recipients": NC_("check", "recipients"),
-    "key": NC_("check", "device's key"),
-    "ledger": NC_("check", "ledger"),
-    "clock": NC_("check", "clock"),
-    "battery": NC_("check", "battery"),
-    "temperature": NC_("check", "temperature"),
-    "space": NC_("check", "free space"),
-    "card": NC_("check", "card"),
-    "hardening": NC_("check", "hardening"),
-    "office": NC_("check", "office"),
-    "uptime": NC_("check", "since boot"),
-    "board": NC_("check", "board"),
-    "camera": NC_("check", "camera"),
-    "microphone": NC_("check", "microphone"),
-    "loudspeaker": NC_("check", "loudspeaker"),
-    "display": NC_("check", "display"),
-    "light_green": NC_("check", "green light"),
-    "light_red": NC_("check", "red light"),
-    "light_amber": NC_("check", "amber light"),
-    "vibration": NC_("check", "vibration"),
-    "buzzer": NC_("check", "buzzer"),
-    "buttons": NC_("check", "buttons"),
-    "minute": NC_("check", "recorded minute"),
-    "drill": NC_("check", "power cut"),
-}
 
 _SUDO: Final = N_("Run the command with sudo.")
 _STOP: Final = N_(

@@ -8,8 +8,8 @@ import pytest
 
 from camerad.base.words import languages, words_in
 from camerad.doctor.check_results import CheckResult, FindingId, Level, exit_code
-from camerad.doctor.checks import BRING_UP, CHECKS
-from camerad.doctor.sentences import CHECK_NAMES, SENTENCES, check_name, sentence
+from camerad.doctor.checks import BRING_UP, CHECK_NAMES, CHECKS
+from camerad.doctor.sentences import SENTENCES, check_name, sentence
 
 ENGLISH, GERMAN, NOT = words_in("en"), words_in("de"), Level.NOT_TESTED
 
