@@ -94,15 +94,12 @@ def test_a_recording_is_known_from_its_beginning_to_its_tombstone(book: Book) ->
     assert not known(book, "a").here
 
 
-def test_an_acknowledgement_of_other_bytes_counts_for_nothing(book: Book) -> None:
+def test_an_acknowledgement_counts_for_the_bytes_that_it_names(book: Book) -> None:
     book.record("a")
     book.ledger.append("acknowledged", id="a", final="another", receipt="receipt")
     assert known(book, "a").acknowledged is None
-
-
-def test_a_recording_that_ends_otherwise_than_acknowledged_is_not_acknowledged(book: Book) -> None:
-    book.record("a")
     book.ledger.append("acknowledged", id="a", final="final of a", receipt="receipt")
+    assert known(book, "a").acknowledged == "receipt"
     book.closed("a", final="another")
     assert known(book, "a").acknowledged is None
 
@@ -113,10 +110,18 @@ def test_a_hold_on_what_the_ledger_does_not_know_is_kept(book: Book) -> None:
     assert known(book, "somewhere else").held
 
 
-@pytest.mark.parametrize("kind", ["viewed", "downloaded", "viewing_approved"])
-def test_who_looked_changes_nothing_of_a_recording(book: Book, kind: str) -> None:
-    said = {"who": "w", "reason": "r", "case": ""}
-    said |= {"person": "p"} if kind == "viewing_approved" else {"role": "desk", "approved_by": ""}
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        *((one, {"role": "desk", "approved_by": ""}) for one in ("viewed", "downloaded")),
+        ("viewing_approved", {"person": "p"}),
+        ("judged", {"verdict": "qualified", "key": "k", "final": "f"}),
+    ],
+)
+def test_who_looked_and_what_a_tab_found_changes_nothing_of_a_recording(
+    book: Book, kind: str, said: dict[str, str]
+) -> None:
+    said |= {"who": "w"} | ({} if kind == "judged" else {"reason": "r", "case": ""})
     book.record("ended")
     book.opened("running")
     before = book.state.recordings
