@@ -27,7 +27,7 @@ from typing import Any, Final
 import msgspec
 
 from camerad import __version__
-from camerad.base.clock import Moment
+from camerad.base.clock import ClockSource, Moment
 from camerad.base.text import printable
 from camerad.base.words import N_, Words
 from camerad.container.statements import rfc3339
@@ -52,6 +52,11 @@ _COLOURS: Final = {
 }
 """SGR sequences (ECMA-48, 8.3.117)."""
 _PLAIN: Final = "\x1b[0m"
+_CLOCKS: Final = {
+    ClockSource.SYNCHRONISED: N_("set by a time server"),
+    ClockSource.RTC: N_("kept by its battery"),
+    ClockSource.UNKNOWN: N_("NOT reliable"),
+}
 
 
 def format_result(result: CheckResult, words: Words, *, colour: bool) -> str:
@@ -149,9 +154,9 @@ class DoctorReport(msgspec.Struct, frozen=True):
         object, so that ``tail -n 1`` gives it to a program."""
         title = words.gettext("Check of the body-worn camera {device}", device=self.device or "?")
         subtitle = words.gettext(
-            "{at}, clock {clock}; camerad {software}",
+            "{at}; the clock was {clock}; camerad {software}",
             at=rfc3339(self.moment.wall_us),
-            clock=self.moment.source.value,
+            clock=words.gettext(_CLOCKS[self.moment.source]),
             software=__version__,
         )
         said = "".join(format_result(result, words, colour=False) for result in self.results)

@@ -266,7 +266,12 @@ SENTENCES: Final[Mapping[FindingId, Sentence]] = {
     ),
     FindingId.HARDENING_NO_UNIT: Sentence("The service {unit} is not installed here."),
     FindingId.HARDENING_NO_TOOL: Sentence("systemd-analyze is missing or gives no result: {why}"),
-    FindingId.UPTIME: Sentence("{days} d {hours:02d}:{minutes:02d} h."),
+    FindingId.UPTIME: Sentence(
+        NN_(
+            "{count} day, {hours:02d}:{minutes:02d} hours.",
+            "{count} days, {hours:02d}:{minutes:02d} hours.",
+        )
+    ),
     FindingId.BOARD_OK: Sentence(
         "{model}, {memory_mb} MB of memory, {reserved_mb} MB of them for pictures; {system}, "
         "kernel {kernel}, libcamera {libcamera}.",

@@ -173,6 +173,7 @@ def judge_uptime(boot_us: int) -> CheckResult:
     values = {
         "seconds": boot_us // SECOND,
         "days": days,
+        "count": days,
         "hours": hours,
         "minutes": minutes,
     }

@@ -17,7 +17,9 @@ from camerad.doctor.check_results import CheckResult, FindingId
 from camerad.doctor.runner import Examination
 from tests.unit.cli.conftest import Desk
 
-FINE = CheckResult("uptime", FindingId.UPTIME, {"seconds": 60, "days": 0, "hours": 0, "minutes": 1})
+FINE = CheckResult(
+    "uptime", FindingId.UPTIME, {"seconds": 60, "count": 0, "hours": 0, "minutes": 1}
+)
 DARK = CheckResult("camera", FindingId.CAMERA_BLACK, {"luma": 16})
 
 

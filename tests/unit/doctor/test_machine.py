@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from camerad.base.clock import ClockSource, ManualClock, Moment
+from camerad.base.words import words_in
 from camerad.config import Settings
 from camerad.container.keys import SigningKey
 from camerad.doctor import system_checks
 from camerad.doctor.check_results import FindingId
+from camerad.doctor.sentences import sentence
 from camerad.doctor.system_checks import check_hardening, judge_clock, judge_uptime
 from camerad.ledger.claim import Claim
 from camerad.ledger.ledger import Ledger
@@ -52,8 +54,11 @@ def test_a_clock_that_was_set_since_the_ledger_saw_it_is_not_trusted(
 
 
 def test_the_time_since_boot_is_told_in_days_hours_and_minutes() -> None:
-    values = judge_uptime(((2 * 24 + 3) * 60 + 4) * 60_000_000 + 5_999_999).values
-    assert (values["days"], values["hours"], values["minutes"]) == (2, 3, 4)
+    two, one = (judge_uptime(((n * 24 + 3) * 60 + 4) * 60_000_000 + 5_999_999) for n in (2, 1))
+    assert (two.values["days"], two.values["hours"], two.values["minutes"]) == (2, 3, 4)
+    german = words_in("de")
+    assert sentence(two, german) == "2 Tage, 03:04 Stunden."
+    assert sentence(one, german) == "1 Tag, 03:04 Stunden."
 
 
 # ------------------------------------------------------------------------------------ service

@@ -87,6 +87,8 @@ def test_the_object_is_as_it_is_documented() -> None:
 def test_the_file_is_for_people_and_its_last_line_for_programs() -> None:
     document = REPORT.document(ENGLISH)
     assert document.startswith("Check of the body-worn camera c7\n====")
+    assert "; the clock was kept by its battery; camerad" in document
+    assert "; Uhr batteriegestützt; camerad" in REPORT.document(GERMAN)
     assert "1 ok, 1 warning, 1 failed, 0 not tested" in document
     assert json.loads(document.splitlines()[-1]) == REPORT.as_json(ENGLISH)
     assert "\x1b" not in document
