@@ -51,28 +51,30 @@ class OfficeUnavailableError(CameradError, ConnectionError):
         self.details: Final = details or {}
 
 
+class AnswerKind(Enum):
+    """What is wrong with the answer to one request."""
+
+    WRONG = "wrong"
+    """It is not as docs/office-api.md says."""
+    REFUSED = "refused"
+    """The office will not take the recording; the text is its reason."""
+    DEFERRED = "deferred"
+    """The office begins no further upload, or sends or takes no part, just now; uploads that have
+    begun go on."""
+    MOVED = "moved"
+    """A part did not count: ask where the upload goes on."""
+
+
 class OfficeAnswerError(CameradError, ValueError):
-    """Error raised when the office answers one request as docs/office-api.md does not say."""
+    """Error raised when the office does not do what one request asks. retry_after: seconds that it
+    asks to wait, 0 if it asks for nothing."""
 
-
-class RecordingRefusedError(CameradError, ValueError):
-    """Error raised when the office will not take a recording; the text is its reason."""
-
-
-class DeferredError(CameradError, RuntimeError):
-    """Error raised when the office begins no further upload, or sends or takes no part, just now;
-    uploads that have begun go on. retry_after: seconds that it asks to wait, 0 if it asks for
-    nothing."""
-
-    exit_code = EX_TEMPFAIL
-
-    def __init__(self, text: str, retry_after: float) -> None:
+    def __init__(
+        self, text: str, kind: AnswerKind = AnswerKind.WRONG, retry_after: float = 0.0
+    ) -> None:
         super().__init__(text)
+        self.kind: Final = kind
         self.retry_after: Final = retry_after
-
-
-class OffsetMovedError(CameradError, ValueError):
-    """Error raised when a part did not count; where the upload goes on has to be asked for."""
 
 
 class HandoverStoppedError(CameradError, InterruptedError):

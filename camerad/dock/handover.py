@@ -34,13 +34,7 @@ from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.behaviour.dock_progress import HandoverProgress, HandoverState, HandoverTrouble
 from camerad.dock.daemon_client import DaemonClient, ToHandOver
-from camerad.dock.errors import (
-    DeferredError,
-    OfficeAnswerError,
-    OfficeUnavailableError,
-    OffsetMovedError,
-    RecordingRefusedError,
-)
+from camerad.dock.errors import AnswerKind, OfficeAnswerError, OfficeUnavailableError
 from camerad.dock.ledger_handover import bring_ledger, opened
 from camerad.dock.office_check_in import CheckInMemory, OfficeCheckIn
 from camerad.dock.office_client import OfficeClient
@@ -229,17 +223,19 @@ class Handover:
         self._deferred.pop(one.id, None)
         try:
             do(one)
-        except RecordingRefusedError as error:
-            self._refused[one.id] = str(error)
-            self._say(one.id, f"the office does not take it: {error}")
-        except DeferredError as error:
-            self._deferred[one.id] = (one, error.retry_after)
         except StorageError as error:
             if error.errno != errno.ENOENT:  # else it was deleted meanwhile, in time
                 self._failed[one.id] = str(error)
                 if self._memory.is_new(one.id, str(error)):
                     log.warning("%s: %s", one.id, error, extra=MessageId.STORAGE.extra)
         except OfficeAnswerError as error:
+            if error.kind is AnswerKind.REFUSED:
+                self._refused[one.id] = str(error)
+                self._say(one.id, f"the office does not take it: {error}")
+                return
+            if error.kind is AnswerKind.DEFERRED:
+                self._deferred[one.id] = (one, error.retry_after)
+                return
             self._failed[one.id] = str(error)
             self._say(one.id, str(error))
             self._in_a_row += 1
@@ -288,19 +284,22 @@ class Handover:
                 following = part_at(offset + part.length)
                 offset = self._client.send_part(one.id, offset, part, following)
                 part.forget()
-            except DeferredError as error:
-                deferred += 1
-                if deferred > MOST_DEFERRED:
-                    text = f"the office takes no part of {one.id} just now: {error}"
-                    raise OfficeUnavailableError(text, error.retry_after, trouble=None) from error
-                self._pausing.pause(error.retry_after)
-                offset = self._begin(one, length)
-            except OffsetMovedError as error:
-                moved += 1
-                if moved > MOST_MOVED:
-                    raise OfficeAnswerError(
-                        f"{moved} parts of {one.id} did not count, the last one so: {error}"
-                    ) from error
+            except OfficeAnswerError as error:
+                if error.kind is AnswerKind.DEFERRED:
+                    deferred += 1
+                    if deferred > MOST_DEFERRED:
+                        text = f"the office takes no part of {one.id} just now: {error}"
+                        wait = error.retry_after
+                        raise OfficeUnavailableError(text, wait, trouble=None) from error
+                    self._pausing.pause(error.retry_after)
+                elif error.kind is AnswerKind.MOVED:
+                    moved += 1
+                    if moved > MOST_MOVED:
+                        raise OfficeAnswerError(
+                            f"{moved} parts of {one.id} did not count, the last one so: {error}"
+                        ) from error
+                else:
+                    raise
                 offset = self._begin(one, length)
 
     def _begin(self, one: ToHandOver, length: int) -> int:
@@ -372,7 +371,8 @@ class Handover:
             )
             self._tell(self._doing)
         elif (said := receipts.said_of(token, one.id)) is not None and said.final != one.final:
-            raise RecordingRefusedError("it has this recording with another end")
+            text = "it has this recording with another end"
+            raise OfficeAnswerError(text, AnswerKind.REFUSED)
 
     def _tell(self, doing: str) -> None:
         """Say how far it is. doing: what is done now, in words."""

@@ -22,14 +22,7 @@ from camerad.base.clock import SECOND, Clock
 from camerad.base.text import printable
 from camerad.behaviour.dock_progress import HandoverTrouble
 from camerad.container.keys import SigningKey
-from camerad.dock.errors import (
-    DeferredError,
-    OfficeAnswerError,
-    OfficeFault,
-    OfficeUnavailableError,
-    OffsetMovedError,
-    RecordingRefusedError,
-)
+from camerad.dock.errors import AnswerKind, OfficeAnswerError, OfficeFault, OfficeUnavailableError
 from camerad.dock.office_connection import (
     LARGEST_ANSWER,
     OfficeAnswer,
@@ -129,8 +122,8 @@ class OfficeClient:
 
     def receipt(self, recording: str, *, patient: bool = False) -> ReceiptAnswer:
         """Whether the office has a recording. patient: there is nothing else to do meanwhile, so
-        the office may take a second to answer. Raises RecordingRefusedError if it will not take
-        it."""
+        the office may take a second to answer. Raises OfficeAnswerError (REFUSED) if it will not
+        take it."""
         headers = {"Prefer": "wait=1"} if patient else None
         answer = self.ask("GET", f"/v1/recordings/{quote(recording, safe='')}/receipt", headers)
         match answer.status:
@@ -147,7 +140,7 @@ class OfficeClient:
             case HTTPStatus.CONFLICT:
                 if _json_of(answer).get("waits_for") == "ledger":
                     return ReceiptAnswer(wait=PAUSE_SECONDS, wants_ledger=True)
-                raise RecordingRefusedError(_said(answer))
+                raise OfficeAnswerError(_said(answer), AnswerKind.REFUSED)
         raise self.unexpected(answer, "the question for a receipt")
 
     def find_upload(self, recording: str) -> tuple[int, int] | None:
@@ -164,7 +157,7 @@ class OfficeClient:
 
     def begin_upload(self, recording: str, final: str, length: int) -> int:
         """Begin a recording's upload, or find the one of the same declaration; the offset at which
-        it goes on. Raises RecordingRefusedError and DeferredError."""
+        it goes on. Raises OfficeAnswerError (REFUSED, DEFERRED)."""
         said = ",".join(
             f"{key} {base64.b64encode(value.encode()).decode('ascii')}"
             for key, value in (("recording", recording), ("final", final))
@@ -177,10 +170,11 @@ class OfficeClient:
         }
         answer = self.ask("POST", "/v1/uploads", headers)
         if answer.status in (HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE):
-            raise RecordingRefusedError(_said(answer))
+            raise OfficeAnswerError(_said(answer), AnswerKind.REFUSED)
         if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-            raise DeferredError(
+            raise OfficeAnswerError(
                 f"{self._url}: the office begins no further upload just now: {_said(answer)}",
+                AnswerKind.DEFERRED,
                 retry_after(answer) or 0.0,
             )
         if answer.status != HTTPStatus.CREATED:
@@ -196,8 +190,7 @@ class OfficeClient:
         """Send a part of a recording; the offset behind it, when it is durable. following: what
         comes next, which is hashed meanwhile; it stays open until `digests.end`.
 
-        Raises OffsetMovedError if it did not count, DeferredError if the office takes none just
-        now, and RecordingRefusedError.
+        Raises OfficeAnswerError (MOVED, DEFERRED, REFUSED).
         """
         headers = {
             "Tus-Resumable": TUS,
@@ -208,16 +201,19 @@ class OfficeClient:
         match answer.status:
             case HTTPStatus.NO_CONTENT:
                 if _number(answer, "upload-offset") != offset + part.length:
-                    raise OffsetMovedError("the part counted for another length than it has")
+                    text = "the part counted for another length than it has"
+                    raise OfficeAnswerError(text, AnswerKind.MOVED)
                 return offset + part.length
             case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-                raise RecordingRefusedError(_said(answer))
+                raise OfficeAnswerError(_said(answer), AnswerKind.REFUSED)
             case HTTPStatus.CONFLICT | HTTPStatus.NOT_FOUND | HTTPStatus.GONE:
-                raise OffsetMovedError(_said(answer))
+                raise OfficeAnswerError(_said(answer), AnswerKind.MOVED)
             case HTTPStatus.LOCKED | HTTPStatus.TOO_MANY_REQUESTS:
-                raise DeferredError(_said(answer), retry_after(answer) or PAUSE_SECONDS)
+                wait = retry_after(answer) or PAUSE_SECONDS
+                raise OfficeAnswerError(_said(answer), AnswerKind.DEFERRED, wait)
             case HTTPStatus.BAD_REQUEST | 460:
-                raise OffsetMovedError(f"it did not arrive as it was sent: {_said(answer)}")
+                text = f"it did not arrive as it was sent: {_said(answer)}"
+                raise OfficeAnswerError(text, AnswerKind.MOVED)
         raise self.unexpected(answer, "a part of a recording")
 
     # ------------------------------------------------------------------ the ledger

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from camerad.dock.errors import DeferredError, OfficeAnswerError
+from camerad.dock.errors import AnswerKind, OfficeAnswerError
 from camerad.dock.office_client import PAUSE_SECONDS, OfficeClient, retry_after
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -47,8 +47,8 @@ def offered_in(answer: Mapping[str, Any], kind: str, longest: int) -> OfferedCon
 def fetch_range(client: OfficeClient, offer: OfferedContent, offset: int, most: int) -> bytes:
     """What comes at an offset: at least a byte, at most so many.
 
-    Raises DeferredError if the office sends none just now, OfficeAnswerError,
-    and what `OfficeClient.ask` raises.
+    Raises OfficeAnswerError, DEFERRED if the office sends none just now, and what
+    `OfficeClient.ask` raises.
     """
     wanted = min(most, offer.length - offset)
     headers = {
@@ -66,7 +66,8 @@ def fetch_range(client: OfficeClient, offer: OfferedContent, offset: int, most: 
             return answer.body
         case HTTPStatus.TOO_MANY_REQUESTS:
             wait = retry_after(answer) or PAUSE_SECONDS
-            raise DeferredError("the office sends no update just now", wait)
+            text = "the office sends no update just now"
+            raise OfficeAnswerError(text, AnswerKind.DEFERRED, wait)
     raise client.unexpected(answer, "the question for what it offers")
 
 

@@ -30,7 +30,7 @@ from camerad.base.text import room
 from camerad.behaviour.update import BundleStanding
 from camerad.dock import bundle_store
 from camerad.dock.bundle_store import BundleStore
-from camerad.dock.errors import DeferredError, OfficeAnswerError, OfficeUnavailableError
+from camerad.dock.errors import AnswerKind, OfficeAnswerError, OfficeUnavailableError
 from camerad.dock.office_client import OfficeClient
 from camerad.dock.office_connection import OfficeConnection
 from camerad.dock.office_offers import OfferedContent, fetch_range
@@ -175,9 +175,9 @@ class UpdateFetch:
         for _ in range(MOST_DEFERRED):
             try:
                 return fetch_range(self._client, offer, offset, RANGE)
-            except DeferredError as error:
+            except OfficeAnswerError as error:
+                if error.kind is not AnswerKind.DEFERRED:
+                    self._forget()
+                    raise
                 self._pausing.pause(error.retry_after)
-            except OfficeAnswerError:
-                self._forget()
-                raise
         raise OfficeUnavailableError("the office sends no update just now", trouble=None)
