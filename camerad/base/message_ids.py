@@ -2,12 +2,13 @@
 
 Each kind has an id that never changes, even if its text does: the journal keeps it as
 ``MESSAGE_ID``, so that a message can be looked for (``journalctl MESSAGE_ID=...``) and explained
-(``journalctl -x``, from systemd/camerad.catalog). The caller names the kind:
-``log.info("recording %s", name, extra=MessageId.RECORDING_OPENED.extra)``.
+(``journalctl -x``, from systemd/camerad.catalog). The caller names the kind first:
+``log.info(MessageId.RECORDING_OPENED, "recording %s", name)``, where `log` is a module's `Log`.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from enum import Enum
 
@@ -154,3 +155,50 @@ class MessageId(Enum):
     """Sign-in by the city's provider fails, or an answer of the provider was refused."""
     CASES = "5b0e7c2d94f64c1c8a1f3d6e20b7a951"
     """The ledger tells of a case of the desk whose file is gone."""
+
+
+class Log:
+    """The messages of a module, each with its kind. name: the module's.
+
+    A method's text has a ``%`` for each of its `args`, and is a constant.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._logger = logging.getLogger(name)
+
+    def _say(
+        self,
+        level: int,
+        kind: MessageId,
+        text: str,
+        args: tuple[object, ...],
+        of: BaseException | bool | None = None,
+    ) -> None:
+        # The journal names the line of the third caller up.
+        self._logger.log(level, text, *args, exc_info=of, extra=kind.extra, stacklevel=3)
+
+    def debug(self, kind: MessageId, text: str, *args: object) -> None:
+        """For developers alone."""
+        self._say(logging.DEBUG, kind, text, args)
+
+    def info(self, kind: MessageId, text: str, *args: object) -> None:
+        """What happened as it is to happen."""
+        self._say(logging.INFO, kind, text, args)
+
+    def warning(self, kind: MessageId, text: str, *args: object) -> None:
+        """What may need attention."""
+        self._say(logging.WARNING, kind, text, args)
+
+    def error(self, kind: MessageId, text: str, *args: object) -> None:
+        """What failed."""
+        self._say(logging.ERROR, kind, text, args)
+
+    def critical(
+        self, kind: MessageId, text: str, *args: object, of: BaseException | None = None
+    ) -> None:
+        """What ends something. of: an exception whose traceback is to be told."""
+        self._say(logging.CRITICAL, kind, text, args, of)
+
+    def exception(self, kind: MessageId, text: str, *args: object) -> None:
+        """What failed, with the traceback of the exception that is being handled."""
+        self._say(logging.ERROR, kind, text, args, True)

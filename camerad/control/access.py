@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import grp
-import logging
 import os
 import pwd
 import socket
@@ -20,10 +19,10 @@ from typing import Final
 
 import msgspec
 
-from camerad.base.message_ids import MessageId
+from camerad.base.message_ids import Log, MessageId
 from camerad.config.control_section import Access
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 SO_PEERGROUPS: Final = 59
 """Of Linux since 4.13 (asm-generic/socket.h, for x86 and ARM alike); Python has no name for it."""
@@ -94,7 +93,7 @@ def peer_of(transport: asyncio.BaseTransport | None) -> Peer | None:
             end.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
         )
     except OSError as error:
-        log.debug("control: no credentials: %s", error, extra=MessageId.DETAIL.extra)
+        log.debug(MessageId.DETAIL, "control: no credentials: %s", error)
         return None
     return Peer(uid, frozenset({gid, *_supplementary(end)}))
 
@@ -103,7 +102,7 @@ def _supplementary(end: socket.socket) -> Iterable[int]:
     try:
         packed = end.getsockopt(socket.SOL_SOCKET, SO_PEERGROUPS, 4 * MOST_GROUPS)
     except OSError as error:  # more of them, or an old kernel: fewer groups are fewer rights
-        log.debug("control: no supplementary groups: %s", error, extra=MessageId.DETAIL.extra)
+        log.debug(MessageId.DETAIL, "control: no supplementary groups: %s", error)
         return ()
     return struct.unpack(f"{len(packed) // 4}I", packed)
 
@@ -154,11 +153,11 @@ def _numbers(key: str, names: Iterable[str]) -> tuple[frozenset[int], frozenset[
         except KeyError:
             # A user who does not exist has no rights. A camera that does not start would be worse.
             log.error(
+                MessageId.ACCESS,
                 "access.%s: there is no %s %r on this camera: make it, or name another",
                 key,
                 kind,
                 name,
-                extra=MessageId.ACCESS.extra,
             )
     return frozenset(users), frozenset(groups)
 

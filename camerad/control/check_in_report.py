@@ -7,7 +7,6 @@ also has the wearer, whom the report must not name.
 from __future__ import annotations
 
 import json
-import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +17,7 @@ import msgspec
 from camerad.base.clock import SECOND
 from camerad.base.errors import StorageError
 from camerad.base.file_status import exists
-from camerad.base.message_ids import MessageId
+from camerad.base.message_ids import Log, MessageId
 from camerad.base.safe_read import read_plain
 from camerad.behaviour.update import BundleStanding
 from camerad.provisioning.offered_settings import OfferedSettings
@@ -36,7 +35,7 @@ from camerad.store.check_in import (
 from camerad.store.store import Store
 from camerad.update.offered_bundles import FELL_BACK, offered_standings
 
-_log = logging.getLogger(__name__)
+_log = Log(__name__)
 
 DOCTOR: Final = "/run/camerad-doctor/doctor.txt"
 """Where the image keeps what `camerad doctor` found after the start
@@ -154,7 +153,7 @@ def _room(directory: str) -> StorageRoom | None:
     try:
         state = os.statvfs(directory)
     except OSError as error:
-        _log.warning("%s: %s", directory, error.strerror, extra=MessageId.STORAGE.extra)
+        _log.warning(MessageId.STORAGE, "%s: %s", directory, error.strerror)
         return None
     return StorageRoom(state.f_bavail * state.f_frsize, state.f_blocks * state.f_frsize)
 
@@ -179,5 +178,5 @@ def _doctor(path: str) -> DoctorResult | None:
             failed=names[_FAIL],
         )
     except (StorageError, ValueError, LookupError, TypeError) as error:
-        _log.warning("the doctor's report: %s", error, extra=MessageId.STORAGE.extra)
+        _log.warning(MessageId.STORAGE, "the doctor's report: %s", error)
         return None

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import grp
-import logging
 import os
 import socket
 from typing import Final
@@ -17,12 +16,12 @@ from typing import Final
 import msgspec
 
 from camerad.base.errors import ControlError
-from camerad.base.message_ids import MessageId
+from camerad.base.message_ids import Log, MessageId
 from camerad.config.control_section import Access
 from camerad.control.access import Permissions
 from camerad.control.client import SOCKET_NAME
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 BACKLOG: Final = 16
 """Connections that wait to be accepted."""
@@ -74,10 +73,10 @@ def claim_socket(runtime_dir: str, group: str | None, access: Access) -> Control
         listener.close()
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             log.error(
+                MessageId.STORAGE,
                 "%s: cannot be made: %s; this daemon has no control socket until its next start",
                 path,
                 error.strerror,
-                extra=MessageId.STORAGE.extra,
             )
             nowhere = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             return ControlSocket(path, nowhere, permissions)

@@ -14,20 +14,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import logging
 import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from camerad.base.async_utils import EventLoop
-from camerad.base.message_ids import MessageId
+from camerad.base.message_ids import Log, MessageId
 from camerad.behaviour.budget import CONTROL_END_SECONDS
 from camerad.control.listener import ControlSocket
 
 if TYPE_CHECKING:
     from camerad.control.server import Control
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 SWITCH_SECONDS: Final = 0.0002
 """How long the interpreter belongs to the importing thread while another one wants it. A press
@@ -85,9 +84,9 @@ class ControlOnDemand:
             await control.open()
         except Exception:
             log.exception(
+                MessageId.MISTAKE,
                 "%s: control does not answer until the next start",
                 self._entrance.path,
-                extra=MessageId.MISTAKE.extra,
             )
             self._entrance.close()
         else:

@@ -62,7 +62,7 @@ from aiohttp import web
 
 from camerad.base import http_expectations
 from camerad.base.errors import CameradError, ControlError
-from camerad.base.message_ids import MessageId
+from camerad.base.message_ids import Log, MessageId
 from camerad.behaviour.budget import CONTROL_END_SECONDS
 from camerad.behaviour.stages import Intent
 from camerad.config.control_section import Access
@@ -85,7 +85,7 @@ if TYPE_CHECKING:
     from camerad.container.keys import SigningKey
     from camerad.store.store import Store
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 _T = TypeVar("_T")
 
 # aiohttp logs a traceback for bytes that are no HTTP; the peer gets its 400 all the same.
@@ -163,9 +163,7 @@ async def _plain_errors(request: web.Request, handler: Handler) -> web.StreamRes
     except (ConnectionResetError, asyncio.CancelledError):
         raise
     except Exception:
-        log.exception(
-            "control: %s %s failed", request.method, request.path, extra=MessageId.MISTAKE.extra
-        )
+        log.exception(MessageId.MISTAKE, "control: %s %s failed", request.method, request.path)
         return web.json_response({"error": "internal error; see the daemon's log"}, status=500)
 
 
@@ -376,7 +374,7 @@ class Control:
                     line = ":\n\n"
                 await response.write(line.encode())
         except ConnectionResetError:
-            log.debug("control: a listener went away", extra=MessageId.DETAIL.extra)
+            log.debug(MessageId.DETAIL, "control: a listener went away")
         finally:
             self._listeners.pop(queue, None)
         return response

@@ -7,13 +7,12 @@ be is one too. Used from the event loop; nothing here waits for a sound.
 from __future__ import annotations
 
 import functools
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import msgspec
 
-from camerad.base.message_ids import MessageId
+from camerad.base.message_ids import Log, MessageId
 from camerad.base.text import LONGEST, printable
 from camerad.behaviour.announcements import OF_SELF_VIEW, Announcement, announcement
 from camerad.behaviour.stages import Stage, State
@@ -23,7 +22,7 @@ from camerad.daemon.core import Core
 from camerad.hardware import from_settings
 from camerad.hardware.speaker import FAILED, PLAYED, Clip, Speaker, Spoken, clips
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 SPEAKER_DOWN: Final = "speaker_down"
 """The condition of the ledger's faults while announcements fail."""
@@ -103,11 +102,11 @@ class Announcer:
     def _spoken(self, what: Announcement, at_us: int, about: _Recording, spoken: Spoken) -> None:
         if spoken.outcome == FAILED:
             log.error(
+                MessageId.SPEAKER,
                 "the announcement %s was not played: %s; see announcements in the "
                 "configuration (aplay -L lists the devices)",
                 what.value,
                 spoken.why,
-                extra=MessageId.SPEAKER.extra,
             )
         down = spoken.outcome == FAILED or (self._down and spoken.outcome != PLAYED)
         if down != self._down:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import signal
 from collections.abc import Awaitable, Callable
@@ -29,7 +28,7 @@ from camerad.base import process
 from camerad.base.async_utils import raise_error, watched
 from camerad.base.clock import SECOND, Clock, SystemClock
 from camerad.base.errors import EX_SOFTWARE
-from camerad.base.message_ids import MessageId
+from camerad.base.message_ids import Log, MessageId
 from camerad.base.sd_notify import notify
 from camerad.base.wall_clock import TimeKeeper
 from camerad.behaviour import liveness, stages
@@ -118,7 +117,7 @@ class ControlTarget(msgspec.Struct, frozen=True):
         return self.recordings.ask(work)
 
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 FRAME_LIMIT_BYTES: Final = 8 * 1024 * 1024
 """Room for the newest low-resolution frames; only what is used takes memory."""
@@ -163,7 +162,9 @@ class App:
             core, settings.shift_rules, note, noted, play=self._play, on_change=self._shift_changed
         )
         self._counting = MetricsStore(state_dir, clock, core.loop.in_thread)
-        levers = Levers(note, lambda: recordings.slow_syncs, self._set_fps, self._shutdown.begin)
+        levers = Levers(
+            note, lambda: recordings.recorders.slow_syncs, self._set_fps, self._shutdown.begin
+        )
         self._resources = PowerMonitor(core, settings, levers)
         self._handover = handover = HandoverMonitor(
             core, settings.office, recordings.listing, self._handover_changed
@@ -177,7 +178,7 @@ class App:
             self._shifts,
             self._status,
             handover=handover,
-            has_sound=lambda: recordings.has_sound,
+            has_sound=lambda: recordings.sound.recorded,
         )
 
     # ------------------------------------------------------------------ life
@@ -193,8 +194,8 @@ class App:
         loop.set_exception_handler(self._shutdown.mistake)
         if not process.set_priority(process.CAMERA_NICE):
             log.info(
+                MessageId.PRIORITY,
                 "no right to priority over other programs: a busy machine may cost frames",
-                extra=MessageId.PRIORITY.extra,
             )
         process.forbid_dumps()
         process.overwrite_freed_memory()
@@ -256,7 +257,7 @@ class App:
                     core,
                     pre_event=settings.policy.pre_event.sound,
                     set_mode=self._link.wanted.set_sound,
-                    heard=self._recordings.hear,
+                    heard=self._recordings.sound.hear,
                 )
                 self._status.microphone = self._microphone
             # The capture process takes longest to come up, so it is started first; what opens the
@@ -272,7 +273,7 @@ class App:
                 lambda: self._shutdown.give_up(EX_SOFTWARE),
             )
             self._recordings.open(rings, lambda: self._link.sound_format, known, early.dark_us)
-            self._recordings.wait_for_card(card, early.asked_us)
+            self._recordings.card.wait_for(card, early.asked_us)
             self._resources.start()
             parts.callback(self._resources.close)
             # What a display still shows of the last life goes first thing.
@@ -294,15 +295,10 @@ class App:
                 self._clock, self._signs, lambda _parts: self._shutdown.give_up(EX_SOFTWARE)
             )
             looks = (self._lights.watch(), self._camera.watch_lens(self._link.vitals))
-            for watching in (self._recordings.watch_storage(), beats.run(), *looks):
+            for watching in (self._recordings.card.watch(), beats.run(), *looks):
                 parts.callback(watched(watching).cancel)
             self._core.loop.background(self._camera.note_reboot())
-            log.info(
-                "camerad %s, policy %s",
-                __version__,
-                settings.policy.name,
-                extra=MessageId.STARTED.extra,
-            )
+            log.info(MessageId.STARTED, "camerad %s, policy %s", __version__, settings.policy.name)
             self._core.post()
             # Buttons and lights work; a camera that is missing shows by its own light.
             notify("READY=1")
@@ -320,8 +316,7 @@ class App:
         self._link.stop(self._clock.now_us() + round(STOP_SECONDS * SECOND))
         if not await self._core.loop.in_thread(lambda: self._link.join(LINK_END_SECONDS)):
             log.error(
-                "the capture process does not end; it is left to the kernel",
-                extra=MessageId.END_LATE.extra,
+                MessageId.END_LATE, "the capture process does not end; it is left to the kernel"
             )
 
     # ------------------------------------------------------------------ parts
@@ -454,7 +449,7 @@ class App:
 
     def _display_state(self, fault: str | None) -> None:
         if fault is not None:
-            log.error("display down: %s", fault, extra=MessageId.DISPLAY.extra)
+            log.error(MessageId.DISPLAY, "display down: %s", fault)
         self._core.conditions.set(Condition.DISPLAY_DOWN, holds=fault is not None)
 
     def _play(self, kind: stages.CueKind) -> None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import logging
-
 import msgspec
 
 from camerad.base.errors import RingError, RingLockError
-from camerad.base.message_ids import MessageId
+from camerad.base.message_ids import Log, MessageId
 from camerad.config import Settings
 from camerad.hardware import from_settings
 from camerad.stream.ring import Ring
 
-_log = logging.getLogger(__name__)
+_log = Log(__name__)
 
 
 class Buffers(msgspec.Struct, frozen=True):
@@ -31,7 +29,7 @@ class Buffers(msgspec.Struct, frozen=True):
                     ring.close()
             except RingError as error:
                 # Storage that never answered still holds a lease; the kernel frees the memory.
-                _log.error("%s", error, extra=MessageId.STORAGE.extra)
+                _log.error(MessageId.STORAGE, "%s", error)
 
 
 def make_rings(settings: Settings) -> Buffers:
@@ -42,7 +40,7 @@ def make_rings(settings: Settings) -> Buffers:
     try:
         return _make(settings, lock=True)
     except RingLockError as error:
-        _log.error("no pre-event buffer: %s", error, extra=MessageId.NO_BUFFER.extra)
+        _log.error(MessageId.NO_BUFFER, "no pre-event buffer: %s", error)
         return _make(settings, lock=False)
 
 

@@ -9,14 +9,13 @@ on the event loop.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import Any, Final
 
 from camerad.base.async_utils import until_next
 from camerad.base.clock import SECOND
 from camerad.base.errors import EX_REBOOT
-from camerad.base.message_ids import MessageId
+from camerad.base.message_ids import Log, MessageId
 from camerad.base.text import count
 from camerad.behaviour import stages
 from camerad.behaviour.budget import CARD_SECONDS
@@ -28,7 +27,7 @@ from camerad.daemon.reboot_log import RebootLog
 from camerad.stream.sound_messages import SOUND_LOST
 from camerad.stream.vitals import Vitals
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 LOOK_SECONDS: Final = 0.5
 """How often it looks whether something covers the lens; the brightness comes twice as often."""
@@ -59,11 +58,11 @@ class CameraSupervisor:
     def up(self, hello: dict[str, Any]) -> None:
         """The camera delivers, for the first time or again."""
         log.info(
+            MessageId.CAMERA_UP,
             "camera %s on %s, encoder %s",
             hello.get("camera"),
             hello.get("platform"),
             hello.get("encoder"),
-            extra=MessageId.CAMERA_UP.extra,
         )
         self._error_logged = ""
         self._fatal_logged = False
@@ -81,23 +80,23 @@ class CameraSupervisor:
         """The camera has failed, and recovery goes on."""
         self._is_up = False
         if Condition.CAMERA_DOWN not in self._core.conditions:
-            log.error("camera down: %s", reason, extra=MessageId.CAMERA_DOWN.extra)
+            log.error(MessageId.CAMERA_DOWN, "camera down: %s", reason)
         self._core.conditions.raise_(Condition.CAMERA_DOWN)
 
     def gap(self, gap: Gap) -> None:
         """Footage is missing in the ring."""
-        log.warning("footage is missing: %s", describe(gap), extra=MessageId.FOOTAGE_MISSING.extra)
+        log.warning(MessageId.FOOTAGE_MISSING, "footage is missing: %s", describe(gap))
 
     def error(self, message: str) -> None:
         """Something went wrong, for the log."""
         if message != self._error_logged:  # said once, however often it is tried again
-            log.error("camera: %s", message, extra=MessageId.CAMERA_ERROR.extra)
+            log.error(MessageId.CAMERA_ERROR, "camera: %s", message)
         self._error_logged = message
 
     def fatal(self, reason: str) -> None:
         """Only a reboot can help."""
         if not self._fatal_logged:
-            log.critical("the camera does not come back: %s", reason, extra=MessageId.REBOOT.extra)
+            log.critical(MessageId.REBOOT, "the camera does not come back: %s", reason)
         # One that fails again and again but delivers in between has something to be recorded.
         silent = Condition.CAMERA_DOWN in self._core.conditions
         self._core.conditions.raise_(Condition.CAMERA_DOWN)
@@ -123,8 +122,7 @@ class CameraSupervisor:
         """Tell the wearer if the machine was rebooted for the camera's sake while it recorded."""
         if await self._core.loop.in_thread(self._reboots.ended_a_recording):
             log.warning(
-                "the machine was rebooted to repair the camera while it recorded",
-                extra=MessageId.CUT_OFF.extra,
+                MessageId.CUT_OFF, "the machine was rebooted to repair the camera while it recorded"
             )
             self._core.post(stages.CutOff(self._core.now_us()))
 
@@ -142,9 +140,9 @@ class CameraSupervisor:
             await asyncio.wait({asked}, timeout=CARD_SECONDS)
             if not asked.done():
                 log.error(
+                    MessageId.REBOOT,
                     "no reboot yet: the card has not answered for %g s",
                     CARD_SECONDS,
-                    extra=MessageId.REBOOT.extra,
                 )
                 self._no_reboot(reason, silent=silent)
                 if await asked is not None:
@@ -157,7 +155,7 @@ class CameraSupervisor:
             self._no_reboot(reason, silent=silent)
             return
         self._note("reboot", reason=reason, count=resolved.count)
-        log.critical("rebooting, attempt %d", resolved.count, extra=MessageId.REBOOT.extra)
+        log.critical(MessageId.REBOOT, "rebooting, attempt %d", resolved.count)
         self._give_up(EX_REBOOT)
 
     def _no_reboot(self, reason: str, *, silent: bool) -> None:

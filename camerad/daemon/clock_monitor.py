@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 
 from camerad.base.clock import SECOND, ClockSource
-from camerad.base.message_ids import MessageId
+from camerad.base.message_ids import Log, MessageId
 from camerad.base.wall_clock import ClockWatch, KnownTime, TimeKeeper
 from camerad.behaviour.stages import Condition
 from camerad.daemon.core import Core, Note
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 
 class ClockMonitor:
@@ -53,13 +52,13 @@ class ClockMonitor:
             self._keeper.learn(known)
 
     def _source(self, source: ClockSource) -> None:
-        log.info("wall time: %s", source.value, extra=MessageId.CLOCK.extra)
+        log.info(MessageId.CLOCK, "wall time: %s", source.value)
         self._core.conditions.set(Condition.CLOCK_UNTRUSTED, holds=source is ClockSource.UNKNOWN)
         self._note("clock", step_us=None, source=source)
         self._on_change()
 
     def _stepped(self, step_us: int) -> None:
-        log.warning("wall time was set by %+.1f s", step_us / SECOND, extra=MessageId.CLOCK.extra)
+        log.warning(MessageId.CLOCK, "wall time was set by %+.1f s", step_us / SECOND)
         self._note("clock", step_us=step_us, source=None)
         self.steps += 1
         self._on_change()

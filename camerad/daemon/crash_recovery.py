@@ -9,7 +9,6 @@ the check from the beginning has a thread of its own, for it may take minutes.
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from msgspec import UNSET
 
 from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import StorageError
-from camerad.base.message_ids import MessageId
+from camerad.base.message_ids import Log, MessageId
 from camerad.config import Settings
 from camerad.container.recording_ids import RecordingId
 from camerad.daemon.core import Note
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from camerad.store.store import Store
     from camerad.store.unwritten_end import UnwrittenEnd
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 RESUME_US: Final = 10 * SECOND
 """A recording is gone on with only if its footage was wanted so lately; later, the wearer does not
@@ -49,11 +48,9 @@ CHECKING_NICE: Final = 10
 
 class CrashRecovery:
     """recordings_dir: where the recordings are. note: tells the ledger what was found. heartbeat:
-    has up to when footage was wanted; None without such a note."""
+    has up to when footage was wanted."""
 
-    def __init__(
-        self, recordings_dir: str, clock: Clock, note: Note, heartbeat: Heartbeat | None = None
-    ) -> None:
+    def __init__(self, recordings_dir: str, clock: Clock, note: Note, heartbeat: Heartbeat) -> None:
         self._recordings_dir = recordings_dir
         self._clock = clock
         self._note = note
@@ -61,7 +58,7 @@ class CrashRecovery:
         self.left: dict[str, Closing] = {}
         """Ends that recorders of this daemon could not write, by the recording's id."""
         self._told: dict[str, str] = {}
-        self._behind = {} if heartbeat is None else heartbeat.left_behind()
+        self._behind = heartbeat.left_behind()
         """What was noted before this daemon; by the recordings' ids, once they are `adopt`ed."""
         self.fileless: dict[RecordingId, WantedNote] = {}
         """Recordings that never got a file, by their ids."""
@@ -73,7 +70,7 @@ class CrashRecovery:
     def put_out(self, dark_us: int) -> None:
         """What the daemon before may have left lit has been out since then."""
         for name, note in self._behind.items():
-            if note.lit and self._heartbeat is not None:
+            if note.lit:
                 self._behind[name] = self._heartbeat.put_out(name, note, dark_us)
 
     def adopt(self, store: Store) -> None:
@@ -120,7 +117,7 @@ class CrashRecovery:
         return None if recording is None else self._behind.get(recording)
 
     def _name(self, name: str | None, recording: str) -> None:
-        if name is not None and self._heartbeat is not None:
+        if name is not None:
             self._heartbeat.rename(name, recording)
             self._behind[recording] = self._behind.pop(name)
 
@@ -159,7 +156,7 @@ class CrashRecovery:
                 continue  # nothing of it was written yet, or it is none of ours
             if header.boot_id != boot_id:
                 return None, _has_no_end(path)  # it is closed later, as others are
-            noted = None if self._heartbeat is None else self._heartbeat.read(header.id)
+            noted = self._heartbeat.read(header.id)
             if noted is not None and _has_no_end(path):
                 return self._by_note(header.id, noted, now_us)
             end = self._repair(store, path, key).end
@@ -191,10 +188,10 @@ class CrashRecovery:
         if recording not in self._replaced:
             self._replaced.add(recording)
             log.error(
+                MessageId.REPLACED,
                 "%s: another file was put in its place while it is recorded: the recording is "
                 "lost when it ends; find out who can write there",
                 path,
-                extra=MessageId.REPLACED.extra,
             )
             self._note("replaced", id=recording)
         return True
@@ -223,16 +220,12 @@ class CrashRecovery:
         if known is not None and known.final is not None and skeleton.end_of(path) is None:
             # It had its end: what became of it since is damage, and nothing to be signed.
             text = f"the ledger knows its end {known.final}, and its file has none; it was left"
-            log.error("%s: %s", recording, text, extra=MessageId.REPAIRED.extra)
+            log.error(MessageId.REPAIRED, "%s: %s", recording, text)
             return recovery.Repaired(recording, path, recovery.RepairOutcome.DAMAGED, text)
         repaired = recovery.repair(path, key, self._clock, self._owed(recording))
         if repaired.outcome not in (recovery.RepairOutcome.RUNNING, recovery.RepairOutcome.WHOLE):
             log.warning(
-                "%s: %s: %s",
-                repaired.id,
-                repaired.outcome.value,
-                repaired.text,
-                extra=MessageId.REPAIRED.extra,
+                MessageId.REPAIRED, "%s: %s: %s", repaired.id, repaired.outcome.value, repaired.text
             )
         if repaired.outcome is recovery.RepairOutcome.EMPTY:
             self._note("removed_empty", name=os.path.basename(path))
@@ -240,8 +233,7 @@ class CrashRecovery:
             threading.Thread(target=self._check, args=[path, key], daemon=True).start()
         if repaired.end is not None:
             self.left.pop(recording, None)
-            if self._heartbeat is not None:
-                self._heartbeat.forget(recording)
+            self._heartbeat.forget(recording)
         return repaired
 
     def _owed(self, recording: str) -> UnwrittenEnd | None:
@@ -253,7 +245,7 @@ class CrashRecovery:
         closing = self.left.get(recording)
         if closing is not None:
             return UnwrittenEnd(closing.at_us, NOT_STORED, closing)
-        noted = None if self._heartbeat is None else self._heartbeat.read(recording)
+        noted = self._heartbeat.read(recording)
         return None if noted is None else UnwrittenEnd(noted.owed_us, noted.why)
 
     def repair_all(
@@ -281,7 +273,7 @@ class CrashRecovery:
                 left[self._path(recording)] = str(error)
         for path, text in left.items():
             if self._told.get(path) != text:  # once, however often it is tried
-                log.error("%s", text, extra=MessageId.REPAIRED.extra)
+                log.error(MessageId.REPAIRED, "%s", text)
         self._told = left
         return bool(left)
 
@@ -294,12 +286,11 @@ class CrashRecovery:
         if not self._is_there(recording):
             make(recording, note)
             log.warning(
+                MessageId.REPAIRED,
                 "%s: it never got a file: its end says what is missing",
                 recording,
-                extra=MessageId.REPAIRED.extra,
             )
-            if self._heartbeat is not None:
-                self._heartbeat.forget(recording)
+            self._heartbeat.forget(recording)
         del self.fileless[recording]  # what has no end is repaired like any other
 
     def _check(self, path: str, key: SigningKey) -> None:
@@ -313,15 +304,11 @@ class CrashRecovery:
             verdict = verify(path, KeyRing([key.public])).verdict
         except Exception:
             # What the storage refuses is in the report; this is a mistake of ours.
-            log.exception(
-                "%s: after its repair it could not be checked", path, extra=MessageId.MISTAKE.extra
-            )
+            log.exception(MessageId.MISTAKE, "%s: after its repair it could not be checked", path)
             return
         if verdict in (Verdict.NOT_AUTHENTIC, Verdict.UNREADABLE):
             log.error(
-                "%s: after its repair it is not authentic as a whole",
-                path,
-                extra=MessageId.NOT_AUTHENTIC.extra,
+                MessageId.NOT_AUTHENTIC, "%s: after its repair it is not authentic as a whole", path
             )
             self._note("fault", condition="recording_damaged", holds=True)
 

@@ -9,7 +9,6 @@ so that the light is on before the first byte is kept (P3), and before anything 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
@@ -17,11 +16,11 @@ from typing import Protocol
 import msgspec
 
 from camerad.base.clock import SECOND, Clock
-from camerad.base.message_ids import MessageId
+from camerad.base.message_ids import Log, MessageId
 from camerad.behaviour import stages
 from camerad.behaviour.stages import Intent
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -50,9 +49,7 @@ Listener = Callable[[Step], None]
 def log_stage(step: Step) -> None:
     """Log the stage, where the step has led to another."""
     if step.after.stage is not step.before.stage:
-        log.info(
-            "%s -> %s", step.before.stage.value, step.after.stage.value, extra=MessageId.STAGE.extra
-        )
+        log.info(MessageId.STAGE, "%s -> %s", step.before.stage.value, step.after.stage.value)
 
 
 class Timed(Protocol):
@@ -133,7 +130,7 @@ class Dispatcher:
         try:
             self.state, effects = stages.step(before, event, self.rules)
         except stages.IllegalEvent as error:
-            log.warning("ignored: %s", error, extra=MessageId.IMPOSSIBLE.extra)
+            log.warning(MessageId.IMPOSSIBLE, "ignored: %s", error)
             return
         self._refused = self._refused or stages.Cue(stages.CueKind.REFUSED) in effects
         step = Step(event, before, self.state, effects)

@@ -89,7 +89,7 @@ class Effects:
             case stages.ShowStatus():
                 pass  # it is a scene, and told with the state
             case stages.Mark(at_us):
-                self._recordings.mark(at_us)
+                self._recordings.recorders.mark(at_us)
             case stages.Mute(on, at_us):
                 self._recordings.mute(on, at_us)
             case stages.Cue(kind):

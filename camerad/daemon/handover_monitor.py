@@ -7,14 +7,13 @@ while it was asked. Used on the event loop.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from msgspec.structs import replace
 
 from camerad.base.clock import SECOND
-from camerad.base.message_ids import MessageId
+from camerad.base.message_ids import Log, MessageId
 from camerad.behaviour import dock_progress
 from camerad.behaviour.dock_progress import (
     SILENCE_US,
@@ -27,7 +26,7 @@ from camerad.config.office_section import Office
 from camerad.daemon.core import Core
 from camerad.daemon.dispatcher import Step
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 _WAITING: Final = HandoverState.WAITING
 
@@ -113,9 +112,9 @@ class HandoverMonitor:
         self._told = progress
         if progress == SILENT:
             log.warning(
+                MessageId.HANDOVER_FAILED,
                 "no upload: camerad-upload has sent no report for %d s; see "
                 "'systemctl status camerad-upload'",
                 SILENCE_US // SECOND,
-                extra=MessageId.HANDOVER_FAILED.extra,
             )
         self._on_change(progress)

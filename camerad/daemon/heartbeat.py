@@ -24,26 +24,24 @@ A thread of its own, since the loop and the recorder may both hang while the red
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import queue
 import threading
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec.structs import replace
 
 from camerad.base import typed_json
 from camerad.base.clock import SECOND, Clock
-from camerad.base.message_ids import MessageId
+from camerad.base.message_ids import Log, MessageId
 from camerad.behaviour.budget import STALLED_SECONDS
 from camerad.container.gaps import CUT_OFF, NO_ANSWER, NOT_STORED
 
 if TYPE_CHECKING:
-    from camerad.container.statements import RecordingInfo
-    from camerad.recording.recording_spec import RecordingSpec
+    from camerad.recording.recorder import Recorder
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 DIRECTORY: Final = "wanted"
 BEAT_SECONDS: Final = 0.25
@@ -53,41 +51,6 @@ _LONGEST: Final = 4096
 _NAMELESS: Final = "triggered-"
 """Before the media time of its trigger, in the name of the note of what has no file yet."""
 _STALLED_US: Final = round(STALLED_SECONDS * SECOND)
-
-
-class WantedRecording(Protocol):
-    """A recording that is made (`camerad.recording.recorder.Recorder`); asked from any thread."""
-
-    @property
-    def plan(self) -> RecordingSpec:
-        """What is recorded."""
-
-    @property
-    def info(self) -> RecordingInfo | None:
-        """Stored content so far; None before there is a file."""
-
-    @property
-    def wanted_us(self) -> int:
-        """Media time up to which footage is wanted."""
-
-    @property
-    def stopped_for(self) -> str | None:
-        """Why it was told to stop; None: it was not."""
-
-    @property
-    def pending_us(self) -> int | None:
-        """Since when the storage has had something that it has not yet taken."""
-
-    @property
-    def refused(self) -> bool:
-        """Whether the storage refuses what it is to take."""
-
-    @property
-    def muted_us(self) -> int | None:
-        """Since when the wearer wants no sound of it."""
-
-    def join(self, timeout: float | None = None) -> bool:
-        """Whether it has ended."""
 
 
 class WantedNote(msgspec.Struct, frozen=True):
@@ -124,15 +87,15 @@ class Heartbeat:
         self._directory: Final = os.path.join(runtime_dir, DIRECTORY)
         self._clock = clock
         self._lock = threading.Lock()
-        self._new: queue.SimpleQueue[WantedRecording | None] = queue.SimpleQueue()
-        self._running: list[WantedRecording] = []
+        self._new: queue.SimpleQueue[Recorder | None] = queue.SimpleQueue()
+        self._running: list[Recorder] = []
         self._over: set[str] = set()
         self._nameless: set[str] = set()
         """Notes of recordings that have no file yet: on a slow card that takes seconds."""
         self._thread: threading.Thread | None = None
         self._failed = False
 
-    def follow(self, running: WantedRecording) -> None:
+    def follow(self, running: Recorder) -> None:
         """Note of it until it has ended, up to when it is wanted. For the loop; it waits for
         nothing."""
         self._new.put(running)
@@ -276,8 +239,8 @@ class Heartbeat:
         if not self._failed:
             self._failed = True
             log.error(
+                MessageId.STORAGE,
                 "%s: the progress of recordings cannot be noted: %s",
                 self._directory,
                 error,
-                extra=MessageId.STORAGE.extra,
             )

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -19,13 +18,13 @@ from camerad import __version__
 from camerad.base.async_utils import watched
 from camerad.base.clock import Clock
 from camerad.base.errors import StorageError
-from camerad.base.message_ids import MessageId
+from camerad.base.message_ids import Log, MessageId
 from camerad.behaviour.budget import COUNTERS_END_SECONDS
 from camerad.behaviour.dock_progress import HandoverProgress
 from camerad.control.metrics import Metrics
 from camerad.daemon.dispatcher import Step
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 NAME: Final = "metrics.json"
 SAVE_SECONDS: Final = 3600.0
@@ -79,10 +78,7 @@ class MetricsStore:
         try:
             await asyncio.wait_for(self._save(), COUNTERS_END_SECONDS)
         except TimeoutError:
-            log.warning(
-                "the counters are not saved: the card takes too long",
-                extra=MessageId.COUNTERS.extra,
-            )
+            log.warning(MessageId.COUNTERS, "the counters are not saved: the card takes too long")
 
     async def _keep(self) -> None:
         await self._join_former()
@@ -114,7 +110,7 @@ class MetricsStore:
         try:
             durable_files.publish(self._path, content)
         except StorageError as error:
-            log.warning("the counters are not saved: %s", error, extra=MessageId.COUNTERS.extra)
+            log.warning(MessageId.COUNTERS, "the counters are not saved: %s", error)
 
     def _load(self) -> tuple[bool, Any]:
         """Whether it is known what was counted before, and that; None if it is nothing."""
@@ -126,10 +122,10 @@ class MetricsStore:
             return True, None
         except OSError as error:
             log.warning(
+                MessageId.COUNTERS,
                 "%s cannot be read, and is left as it is: %s",
                 self._path,
                 error.strerror,
-                extra=MessageId.COUNTERS.extra,
             )
             return False, None
         except (ValueError, RecursionError) as error:
@@ -141,15 +137,15 @@ class MetricsStore:
 
         kept = f"{self._path}.damaged"
         log.warning(
+            MessageId.COUNTERS,
             "%s is damaged (%s); it is kept as %s, and counting begins anew",
             self._path,
             error,
             kept,
-            extra=MessageId.COUNTERS.extra,
         )
         try:
             durable_files.rename(self._path, kept)
         except StorageError as trouble:
-            log.warning("%s", trouble, extra=MessageId.COUNTERS.extra)
+            log.warning(MessageId.COUNTERS, "%s", trouble)
             return False
         return True

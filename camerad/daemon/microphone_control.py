@@ -6,18 +6,17 @@ process that was restarted is told the same again (`camerad.stream.link`).
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Final
 
-from camerad.base.message_ids import MessageId
+from camerad.base.message_ids import Log, MessageId
 from camerad.behaviour import stages
 from camerad.behaviour.stages import Condition, Stage
 from camerad.daemon.core import Core
 from camerad.stream.sound_messages import SoundNews
 from camerad.stream.wire import SoundMode, SoundState
 
-_log = logging.getLogger(__name__)
+_log = Log(__name__)
 DOWN: Final = (SoundState.MISSING, SoundState.FAILED)
 """States in which there is no sound, though it is wanted."""
 
@@ -79,9 +78,7 @@ class MicrophoneControl:
         behind the start's own rhythm, and is not told if it is on by then."""
         self.state, self.why = news.state, news.why
         if news.state in DOWN:
-            _log.error(
-                "microphone %s: %s", news.state.value, news.why, extra=MessageId.MICROPHONE.extra
-            )
+            _log.error(MessageId.MICROPHONE, "microphone %s: %s", news.state.value, news.why)
         self._heard(news)
         if news.state in DOWN or news.state is SoundState.ON:
             self._core.conditions.set(Condition.MICROPHONE_DOWN, holds=news.state in DOWN)
@@ -93,8 +90,5 @@ class MicrophoneControl:
 
     def unknown(self) -> None:
         """The capture process cannot say what it would send: recordings are silent."""
-        _log.error(
-            "microphone: the capture process has no encoder for sound",
-            extra=MessageId.MICROPHONE.extra,
-        )
+        _log.error(MessageId.MICROPHONE, "microphone: the capture process has no encoder for sound")
         self._core.conditions.raise_(Condition.MICROPHONE_DOWN)

@@ -9,7 +9,6 @@ daemon died a moment ago, it is found, so that another one can go on from it.
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ import msgspec
 from msgspec.structs import asdict, replace
 
 from camerad.base.clock import Clock
-from camerad.base.message_ids import MessageId
+from camerad.base.message_ids import Log, MessageId
 from camerad.base.wall_clock import KnownTime
 from camerad.behaviour.stages import Intent, Rules, Stage
 from camerad.config import Settings
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from camerad.ledger.ledger import Ledger
     from camerad.store.store import Store
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 
 class OpenedStore(msgspec.Struct, frozen=True):
@@ -125,11 +124,11 @@ def open_books(
         former = identity.key_ring(root)
         if found.replaced is not None:
             log.critical(
+                MessageId.IDENTITY_CHANGED,
                 "recordings are signed by the key %s from now on, no longer by %s: give its public "
                 "half to the office ('camerad identity show'), or put the former key back",
                 found.key.public.thumbprint,
                 found.replaced,
-                extra=MessageId.IDENTITY_CHANGED.extra,
             )
         ledger = Ledger.open(
             claim,

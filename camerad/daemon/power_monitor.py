@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -31,7 +30,7 @@ from camerad.base import durable_files
 from camerad.base.async_utils import to_next, watched
 from camerad.base.clock import SECOND
 from camerad.base.errors import CameradError, StorageError
-from camerad.base.message_ids import MessageId
+from camerad.base.message_ids import Log, MessageId
 from camerad.behaviour import battery, heat, scarcity
 from camerad.behaviour.battery import Battery
 from camerad.behaviour.heat import Heat
@@ -42,7 +41,7 @@ from camerad.hardware import power, thermal
 from camerad.hardware.power import PowerReading
 from camerad.hardware.thermal import ThermalReading
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 LOOK_SECONDS: Final = 10.0
 """How often is looked at heat, memory and card. A processor under full load takes minutes from
@@ -135,10 +134,7 @@ class PowerMonitor:
             Path(self._word).write_text(f"{self._off}\n", encoding="ascii")
         except OSError as error:
             log.critical(
-                "%s: cannot ask for power-off: %s",
-                self._word,
-                error.strerror,
-                extra=MessageId.POWER_OFF.extra,
+                MessageId.POWER_OFF, "%s: cannot ask for power-off: %s", self._word, error.strerror
             )
 
     # ------------------------------------------------------------------ what is known
@@ -214,10 +210,10 @@ class PowerMonitor:
             self._core.conditions.set(condition, holds=holds)
         if now.low and not before.low:
             log.warning(
+                MessageId.BATTERY,
                 "battery low: %s %%, about %d minutes of recording",
                 self.percent,
                 now.minutes or 0,
-                extra=MessageId.BATTERY.extra,
             )
         self._count_down(now)
         rates = (now.recording.rate, now.standby.rate)
@@ -229,9 +225,9 @@ class PowerMonitor:
         if not now.critical:
             if self._critical_us is not None and self._off is None:
                 log.warning(
+                    MessageId.BATTERY,
                     "battery no longer critical: %s %%; the camera stays on",
                     self.percent,
-                    extra=MessageId.BATTERY.extra,
                 )
             self._critical_us = None
             return
@@ -239,9 +235,7 @@ class PowerMonitor:
         if self._critical_us is None:
             self._critical_us = now_us
             log.critical(
-                "battery critical: %s %%; the camera ends",
-                self.percent,
-                extra=MessageId.BATTERY.extra,
+                MessageId.BATTERY, "battery critical: %s %%; the camera ends", self.percent
             )
         elif now_us - self._critical_us >= POWER_OFF_US and self._off is None:
             self._off = f"the battery is at {self.percent} %"
@@ -251,9 +245,7 @@ class PowerMonitor:
         try:
             return read_rates(self._rates)
         except NoRatesError as error:
-            log.warning(
-                "%s; the battery's drain is measured anew", error, extra=MessageId.BATTERY.extra
-            )
+            log.warning(MessageId.BATTERY, "%s; the battery's drain is measured anew", error)
             return None, None
 
     async def _save(self, rates: tuple[float | None, float | None]) -> None:
@@ -263,9 +255,7 @@ class PowerMonitor:
             await self._core.loop.in_thread(lambda: durable_files.publish(self._rates, content))
         except StorageError as error:
             log.warning(
-                "%s; the next start measures the battery's drain anew",
-                error,
-                extra=MessageId.BATTERY.extra,
+                MessageId.BATTERY, "%s; the next start measures the battery's drain anew", error
             )
 
     def _forget_word(self) -> None:
@@ -275,10 +265,10 @@ class PowerMonitor:
             pass
         except OSError as error:
             log.error(
+                MessageId.POWER_OFF,
                 "%s: an old power-off request cannot be removed: %s",
                 self._word,
                 error.strerror,
-                extra=MessageId.POWER_OFF.extra,
             )
 
     # ------------------------------------------------------------------ heat, memory, card
@@ -307,10 +297,7 @@ class PowerMonitor:
         )
         if before.step != self.heat.step:
             log.warning(
-                "%d pictures per second: %s",
-                self.fps,
-                self.heat.cause.value,
-                extra=MessageId.HEAT.extra,
+                MessageId.HEAT, "%d pictures per second: %s", self.fps, self.heat.cause.value
             )
             self._levers.set_fps(self.fps, self.heat.cause.value, self.heat.lasting.value)
         self._core.conditions.set(Condition.HOT, holds=self.heat.hot)
@@ -326,14 +313,12 @@ class PowerMonitor:
         if holds is (name in self._faults):
             return
         (self._faults.add if holds else self._faults.discard)(name)
-        log.warning(
-            "%s: %s", name, "it began" if holds else "it is over", extra=MessageId.GAUGE.extra
-        )
+        log.warning(MessageId.GAUGE, "%s: %s", name, "it began" if holds else "it is over")
         self._levers.note("fault", condition=name, holds=holds)
 
     def _say(self, what: str, why: str | None) -> None:
         if why is not None and self._said.get(what) != why:  # once, however often it is seen
-            log.error("%s: %s", what, why, extra=MessageId.GAUGE.extra)
+            log.error(MessageId.GAUGE, "%s: %s", what, why)
         self._said[what] = why or ""
 
     async def _watch(

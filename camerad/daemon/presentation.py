@@ -7,11 +7,10 @@ from what has just happened; the stamp in the pictures says what will be asked o
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 
 from camerad.base.async_utils import until_next
-from camerad.base.message_ids import MessageId
+from camerad.base.message_ids import Log, MessageId
 from camerad.behaviour import cue_queue, signals, stages
 from camerad.behaviour.budget import BEAT_SECONDS
 from camerad.behaviour.cue_queue import STILL_MS, CueQueue
@@ -86,7 +85,7 @@ class CuePlayer:
             self._pause = None
 
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 
 class LightMonitor:
@@ -104,7 +103,7 @@ class LightMonitor:
         """An output cannot be driven, or can again (None). It may be told of while lights are being
         set, so the condition follows afterwards."""
         if what is not None:
-            log.error("%s cannot be driven: %s", output, what, extra=MessageId.LIGHT.extra)
+            log.error(MessageId.LIGHT, "%s cannot be driven: %s", output, what)
         if what is not None and output == "red" and Condition.LIGHT_DOWN in self._core.conditions:
             # That of another light was told; this one is the one that says that footage is kept.
             self._play(CueKind.LIGHT_DOWN)

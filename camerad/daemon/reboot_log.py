@@ -8,17 +8,16 @@ written down is not done: a machine that forgets its reboots might reboot for ev
 from __future__ import annotations
 
 import json
-import logging
 import os
 from typing import Final
 
 from camerad.base.errors import StorageError
-from camerad.base.message_ids import MessageId
+from camerad.base.message_ids import Log, MessageId
 from camerad.behaviour import reboots
 from camerad.behaviour.budget import MOST_REBOOTS
 from camerad.behaviour.reboots import Reboots
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 NAME: Final = "reboots.json"
 """The file in the state directory: the object of `camerad.behaviour.reboots.to_json`."""
@@ -43,9 +42,9 @@ class RebootLog:
         if wanted is None:
             if self._news("no more"):
                 log.error(
+                    MessageId.REBOOT,
                     "%d reboots have not brought the camera back: no more of them",
                     MOST_REBOOTS,
-                    extra=MessageId.REBOOT.extra,
                 )
             return None
         try:
@@ -53,9 +52,7 @@ class RebootLog:
         except StorageError as error:
             if self._news(str(error)):
                 log.error(
-                    "no reboot, because it could not be remembered: %s",
-                    error,
-                    extra=MessageId.REBOOT.extra,
+                    MessageId.REBOOT, "no reboot, because it could not be remembered: %s", error
                 )
             return None
         return wanted
@@ -81,11 +78,7 @@ class RebootLog:
         try:
             self._write(known)
         except StorageError as error:
-            log.error(
-                "the count of reboots could not be written: %s",
-                error,
-                extra=MessageId.REBOOT.extra,
-            )
+            log.error(MessageId.REBOOT, "the count of reboots could not be written: %s", error)
 
     def _write(self, known: Reboots) -> None:
         from camerad.base import durable_files  # noqa: PLC0415 - slow to import
@@ -104,10 +97,10 @@ class RebootLog:
         except (OSError, ValueError, RecursionError) as error:
             if self._news(str(error)):
                 log.error(
+                    MessageId.REBOOT,
                     "%s: %s; there are to be no reboots until the camera works",
                     self._path,
                     error,
-                    extra=MessageId.REBOOT.extra,
                 )
             return Reboots(MOST_REBOOTS)
 

@@ -12,14 +12,13 @@ the storage have threads of their own, so a card that hangs delays nothing here 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from camerad.base.async_utils import raise_error
 from camerad.base.errors import StorageError
-from camerad.base.message_ids import MessageId
+from camerad.base.message_ids import Log, MessageId
 from camerad.base.text import count
 from camerad.behaviour import liveness, stages
 from camerad.behaviour.budget import STOP_SECONDS, Part
@@ -30,7 +29,6 @@ from camerad.daemon.buffers import Buffers
 from camerad.daemon.conditions import Conditions, changes
 from camerad.daemon.core import Core
 from camerad.daemon.dispatcher import Step
-from camerad.daemon.heartbeat import Heartbeat
 from camerad.daemon.open_store import OpenedStore, WhatIsKnown
 from camerad.daemon.recorders import Recorders
 from camerad.daemon.storage_monitor import StorageMonitor, condition_of
@@ -68,7 +66,7 @@ class AudioManager:
         self._format = sound_format
 
     @property
-    def has_sound(self) -> bool:
+    def recorded(self) -> bool:
         """Whether recordings hold sound, as far as it is not muted and the microphone works."""
         return self._ring is not None
 
@@ -125,32 +123,34 @@ def check_setup(conditions: Conditions, settings: Settings) -> None:
     standing = read_status(settings.device.provision_dir)
     if standing is ProvisioningStatus.UNPROVISIONED:
         log.error(
+            MessageId.PROVISIONED,
             "this camera is not set up: camerad-report.txt on its card says what is wrong",
-            extra=MessageId.PROVISIONED.extra,
         )
         conditions.raise_(Condition.UNPROVISIONED)
     elif not settings.recipients:
         log.error(
+            MessageId.NO_RECIPIENTS,
             "'recipients' names no key that could open a recording: none is made",
-            extra=MessageId.NO_RECIPIENTS.extra,
         )
         conditions.raise_(Condition.NO_RECIPIENTS)
     if standing is ProvisioningStatus.REFUSED:
         log.error(
+            MessageId.PROVISION_REFUSED,
             "a file on the card was refused: camerad-report.txt beside it says why",
-            extra=MessageId.PROVISION_REFUSED.extra,
         )
         conditions.raise_(Condition.PROVISION_REFUSED)
 
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 _T = TypeVar("_T")
 
 
 class RecordingManager:
-    """directory: where recordings go. `encoder` is set once it is known, and `wearer` to the id of
-    whoever is on a shift with the camera."""
+    """directory: where recordings go. Its parts are `recorders`, their `sound`, and the `card`.
+
+    `encoder` is set once it is known, and `wearer` to the id of the wearer who is on a shift.
+    """
 
     encoder: str = "unknown"
     wearer: str | None = None
@@ -160,27 +160,24 @@ class RecordingManager:
         self._core = core
         self._settings = settings
         self._clock = clock = core.clock
-        self._recorders = Recorders()
+        self.recorders = Recorders()
         self._refused: set[int] = set()
         self._newest_failed = False
         self._failure: str | None = None
-        self._soundtracks = AudioManager(settings)
+        self.sound = AudioManager(settings)
         self._kept: OpenedStore | None = None
         self._continues: str | None = None
         self._rate = (0, settings.camera.fps, "")
-        self._card = StorageMonitor(
+        self.card = StorageMonitor(
             core,
             settings,
             directory,
-            rate=lambda: self._recorders.bits_per_second,
-            recording=lambda: bool(self._recorders),
-            pending_us=lambda: self._recorders.pending_us,
+            self.recorders,
             make_room=self._make_room,
             replaced=lambda: self._known.replaced(),  # noqa: PLW0108 - set by `open`
         )
         self.settled = asyncio.Event()
         """Set once it is known if recordings can be kept."""
-        self._heartbeat = Heartbeat(str(settings.device.runtime_dir), clock)
         self._keeping = StoreWorker(
             settings,
             clock,
@@ -188,7 +185,6 @@ class RecordingManager:
             on_trouble=core.loop.threadsafe(self._keeping_troubled),
             on_broken=core.loop.threadsafe(raise_error),
             on_time_known=lambda known: self._known.time(known),  # noqa: PLW0108 - set by `open`
-            heartbeat=self._heartbeat,
         )
 
     # ------------------------------------------------------------------ life
@@ -205,7 +201,7 @@ class RecordingManager:
         `StoreWorker.start`."""
         self._known = known
         self._rings = rings
-        self._soundtracks.open(rings, sound_format)
+        self.sound.open(rings, sound_format)
         check_setup(self._core.conditions, self._settings)
         self._keeping.start(dark_us)
 
@@ -222,24 +218,24 @@ class RecordingManager:
         return asyncio.wrap_future(self._keeping.ask(work))
 
     def _keeping_opened(self, opened: OpenedStore) -> None:
-        log.info("identity %s", opened.thumbprint, extra=MessageId.IDENTITY.extra)
+        log.info(MessageId.IDENTITY, "identity %s", opened.thumbprint)
         self._kept = opened
         self._core.conditions.clear(Condition.LEDGER_FAILED)
         if opened.shift is not None:
             self._known.shift(opened.shift)  # before a recording that goes on bears a name
         if opened.resume is not None:
             log.warning(
+                MessageId.RECORDING_GOES_ON,
                 "the recording %s was cut off: it goes on as a new one",
                 opened.resume,
-                extra=MessageId.RECORDING_GOES_ON.extra,
             )
             self._continues = opened.resume
             now_us = self._clock.now_us()
             self._core.post(stages.Intended(now_us, Intent.RECORD, now_us, CONTINUED))
         elif opened.cut_off:
             log.warning(
+                MessageId.CUT_OFF,
                 "the camera was recording when it ended; it does not go on by itself",
-                extra=MessageId.CUT_OFF.extra,
             )
             self._core.post(stages.CutOff(self._clock.now_us()))
         self._settle()
@@ -253,10 +249,6 @@ class RecordingManager:
             # A card that is full or read-only is told as that, and not as a second trouble.
             self._core.conditions.raise_(Condition.LEDGER_FAILED)
         self._settle()
-
-    def wait_for_card(self, card: asyncio.Future[StorageError | None], asked_us: int) -> None:
-        """As `StorageMonitor.wait_for`."""
-        self._card.wait_for(card, asked_us)
 
     def _settle(self) -> None:
         if not self.settled.is_set():
@@ -280,8 +272,8 @@ class RecordingManager:
         continues = self._continues if trigger == CONTINUED else None
         before = self._kept if continues is not None and begins is None else None
         self._continues = None
-        self.cut_short("stop")
-        number = self._recorders.begin()
+        self.recorders.cut_short(self._clock.now_us(), "stop")
+        number = self.recorders.begin()
         self._newest_failed, self._failure = False, None
         plan = RecordingSpec.from_settings(
             settings,
@@ -292,7 +284,7 @@ class RecordingManager:
             continues=continues,
             wearer=self.wearer,
         )
-        sound = self._soundtracks.begin(
+        sound = self.sound.begin(
             goes_on=trigger == CONTINUED,
             muted=self._core.state.muted,
             muted_us=before.muted_by_wearer_us(settings.rules) if before is not None else None,
@@ -312,10 +304,10 @@ class RecordingManager:
             begins=begins,
         )
         recorder.start()
-        self._recorders.add(number, recorder)
-        self._card.expect()
-        self._heartbeat.follow(recorder)
-        self._soundtracks.runs(number, sound)
+        self.recorders.add(number, recorder)
+        self.card.expect()
+        self._keeping.heartbeat.follow(recorder)
+        self.sound.runs(number, sound)
         since_us, fps, lasting = self._rate
         self._tell_rate(since_us, settings.camera.fps, fps, lasting)
         if before is not None:
@@ -325,17 +317,9 @@ class RecordingManager:
 
     def stop(self, reason: str, at_us: int) -> None:
         """Keep everything up to `at_us`, then close. See `stages.StopRecording`."""
-        if self._recorders.newest is not None:  # else it has failed; that answer is on its way
-            self._recorders.newest.stop(at_us, STOP_SECONDS, reason)
-            self._heartbeat.hurry()
-
-    def cut_short(self, reason: str) -> None:
-        """As `Recorders.cut_short`, from now on."""
-        self._recorders.cut_short(self._clock.now_us(), reason)
-
-    def mark(self, at_us: int) -> None:
-        """Set a mark in the running recording."""
-        self._recorders.mark(at_us)
+        if self.recorders.newest is not None:  # else it has failed; that answer is on its way
+            self.recorders.newest.stop(at_us, STOP_SECONDS, reason)
+            self._keeping.heartbeat.hurry()
 
     def rate(self, fps: int, reason: str, lasting: str) -> None:
         """The camera takes so many pictures per second from now on. lasting: as `Heat.lasting`."""
@@ -344,41 +328,27 @@ class RecordingManager:
         self._tell_rate(now_us, before, fps, reason)
 
     def _tell_rate(self, at_us: int, before: int, fps: int, reason: str) -> None:
-        if self._recorders.newest is not None and fps != before:
+        if self.recorders.newest is not None and fps != before:
             from camerad.container.statements import RateChange  # noqa: PLC0415 - slow to import
 
-            self._recorders.newest.rate(RateChange(at_us, before, reason, fps))
+            self.recorders.newest.rate(RateChange(at_us, before, reason, fps))
 
     def _end_recorder(self, number: int) -> Recorder:
-        self._soundtracks.runs(number, None)
-        return self._recorders.remove(number)
-
-    @property
-    def slow_syncs(self) -> int:
-        """As `Recorders.slow_syncs`."""
-        return self._recorders.slow_syncs
-
-    @property
-    def has_sound(self) -> bool:
-        """As `AudioManager.has_sound`."""
-        return self._soundtracks.has_sound
+        self.sound.runs(number, None)
+        return self.recorders.remove(number)
 
     def mute(self, on: bool, at_us: int) -> None:
         """The wearer wants no sound from `at_us` on, or wants it again."""
-        log.info("sound %s", "off" if on else "on", extra=MessageId.SOUND_SWITCHED.extra)
+        log.info(MessageId.SOUND_SWITCHED, "sound %s", "off" if on else "on")
         self.note("mute", on=on, at_us=at_us)
-        self._soundtracks.mute(on, at_us)
-        self._heartbeat.hurry()
-
-    def hear(self, news: SoundNews) -> None:
-        """The microphone does something else."""
-        self._soundtracks.hear(news)
+        self.sound.mute(on, at_us)
+        self._keeping.heartbeat.hurry()
 
     def stepped(self, step: Step) -> None:
         """The camera's state is another: the ledger hears of stages and faults."""
         asked = isinstance(step.event, stages.Intended) and step.event.source == CONTINUED
         if step.cut_off and (asked or step.before.goes_on):
-            log.warning("it does not go on after all", extra=MessageId.CUT_OFF.extra)
+            log.warning(MessageId.CUT_OFF, "it does not go on after all")
         for condition, holds in changes(step):
             self.note("fault", condition=condition.value, holds=holds)
         if step.restaged:
@@ -386,51 +356,50 @@ class RecordingManager:
 
     def tell_stage(self, at_us: int, state: State) -> None:
         """The running recording hears in what stage the camera is from `at_us` on."""
-        if self._recorders.newest is not None:
-            self._recorders.newest.stage(at_us, state.stage.value, state.display_on)
+        if self.recorders.newest is not None:
+            self.recorders.newest.stage(at_us, state.stage.value, state.display_on)
 
     # ------------------------------------------------------------------ what the recorder says
 
     def _opened(self, number: int, recording_id: str) -> None:
-        log.info("recording %s", recording_id, extra=MessageId.RECORDING_OPENED.extra)
-        if number == self._recorders.newest_number:
+        log.info(MessageId.RECORDING_OPENED, "recording %s", recording_id)
+        if number == self.recorders.newest_number:
             self._core.post(stages.Opened(self._clock.now_us(), recording_id))
 
     def _stalled(self, number: int, error: StorageError | None) -> None:
         """The card refuses what a recording has, or no longer."""
         (self._refused.discard if error is None else self._refused.add)(number)
         if error is not None or not self._refused:
-            self._card.stalled(error)
+            self.card.stalled(error)
 
     def _closed(self, number: int, info: RecordingInfo | None) -> None:
         self._end_recorder(number)
         if info is None:
             log.error(
-                "the recording is empty: the camera delivered nothing",
-                extra=MessageId.RECORDING_FAILED.extra,
+                MessageId.RECORDING_FAILED, "the recording is empty: the camera delivered nothing"
             )
         else:
             log.info(
+                MessageId.RECORDING_CLOSED,
                 "closed %s: %.1f s, %s, %s",
                 info.id,
                 info.seconds,
                 count(info.frames, "picture"),
                 count(len(info.gaps), "gap"),
-                extra=MessageId.RECORDING_CLOSED.extra,
             )
-        if number == self._recorders.newest_number:
+        if number == self.recorders.newest_number:
             self._newest_failed = info is None
         if self._core.state.stage is not Stage.RECORDING:
             self._tell_end()
 
     def _given_up(self, number: int, error: Exception) -> None:
         """It makes no footage any more, so red goes out; its end may take a card seconds."""
-        log.error("recording failed: %s", error, extra=MessageId.RECORDING_FAILED.extra)
-        newest = number == self._recorders.newest_number
+        log.error(MessageId.RECORDING_FAILED, "recording failed: %s", error)
+        newest = number == self.recorders.newest_number
         if self._core.state.stage is Stage.RECORDING and not newest:
             return  # repair closes it, and what the card takes now the running one finds out
         if isinstance(error, StorageError):
-            self._card.failed(error)
+            self.card.failed(error)
         if self._core.state.stage is Stage.RECORDING:
             self._newest_failed = True
             self._core.post(stages.Failed(self._clock.now_us(), str(error), closing=True))
@@ -440,7 +409,7 @@ class RecordingManager:
     def _failed(self, number: int, error: Exception) -> None:
         ended = self._end_recorder(number)
         if ended.remainder is not None:
-            if number == self._recorders.newest_number and self._core.state.keeping:
+            if number == self.recorders.newest_number and self._core.state.keeping:
                 self._go_on(ended, ended.remainder, error)
                 return
             ended.remainder.close()
@@ -450,17 +419,15 @@ class RecordingManager:
 
     def _go_on(self, ended: Recorder, begins: Remainder, why: Exception) -> None:
         """What could not go into the recording that has ended becomes one of its own."""
-        log.warning(
-            "%s; it goes on as a new recording", why, extra=MessageId.RECORDING_GOES_ON.extra
-        )
+        log.warning(MessageId.RECORDING_GOES_ON, "%s; it goes on as a new recording", why)
         self._continues = self._core.state.recording_id
         self.start(CONTINUED, begins.at_us, pre_event=False, begins=begins)
         self.tell_stage(begins.at_us, self._core.state)
-        self._recorders.stop_as(ended)
+        self.recorders.stop_as(ended)
 
     def _tell_end(self) -> None:
         """Say so once no recording is open any more."""
-        if self._recorders:
+        if self.recorders:
             return
         failure, self._failure = self._failure, None
         now_us = self._clock.now_us()
@@ -475,13 +442,9 @@ class RecordingManager:
     def signs(self) -> tuple[liveness.Sign, ...]:
         """What shows that the threads live which keep what is recorded."""
         return (
-            liveness.Sign(Part.RECORDER, self._recorders.turned_us),
+            liveness.Sign(Part.RECORDER, self.recorders.turned_us),
             liveness.Sign(Part.KEEPING, self._keeping.advanced_ns),
         )
-
-    def present(self) -> dict[str, Any] | None:
-        """As `Recorders.present`."""
-        return self._recorders.present()
 
     @property
     def expiring(self) -> tuple[str, ...]:
@@ -495,21 +458,11 @@ class RecordingManager:
         )
         return await asyncio.wrap_future(listed)
 
-    def room(self) -> dict[str, Any] | None:
-        """What is left on the card, ready for JSON; None before it was looked at."""
-        return self._card.room()
-
-    async def watch_storage(self) -> None:
-        """Look at the storage again and again, until cancelled."""
-        await self._card.watch()
-
     async def _make_room(self, wanted: float) -> bool:
         """Delete what an office has already, up to `wanted` bytes; whether anything was."""
         if self._kept is None:
             return False
         deleted = await self.ask(lambda store, _key: store.make_room(round(wanted)))
         for one in deleted:
-            log.info(
-                "deleted %s to make room: the office has it", one.id, extra=MessageId.DELETED.extra
-            )
+            log.info(MessageId.DELETED, "deleted %s to make room: the office has it", one.id)
         return bool(deleted)

@@ -7,14 +7,13 @@ Used on the event loop.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 
 from camerad.base.clock import SECOND, Moment
-from camerad.base.message_ids import MessageId
+from camerad.base.message_ids import Log, MessageId
 from camerad.behaviour import shift, signals, stages
 from camerad.behaviour.badge import badge
 from camerad.behaviour.shift import ShiftEndReason, ShiftRules, Source
@@ -22,7 +21,7 @@ from camerad.daemon.core import Core, Note
 from camerad.daemon.dispatcher import Step
 from camerad.daemon.shift_note import Worn
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 _SOURCES: Final = {source.value: source for source in Source}
 _REASONS: Final = {reason.value: reason for reason in ShiftEndReason}
@@ -122,7 +121,7 @@ class ShiftManager:
         try:
             text = badge(wearer)
         except ValueError as error:
-            log.error("the badge reader names no wearer: %s", error, extra=MessageId.BADGE.extra)
+            log.error(MessageId.BADGE, "the badge reader names no wearer: %s", error)
             return
         self._step(shift.BadgeSeen(self._clock.now_us(), text))
 
@@ -147,7 +146,7 @@ class ShiftManager:
         for effect in signals.told_once(effects, self._core.state, self._core.detail):
             match effect:
                 case shift.ShiftBegan(begun):
-                    log.info("a shift begins", extra=MessageId.SHIFT.extra)
+                    log.info(MessageId.SHIFT, "a shift begins")
                     self._begun += 1
                     begins = True
                     self._note(
@@ -158,7 +157,7 @@ class ShiftManager:
                         began_boot=self._clock.boot_id,
                     )
                 case shift.ShiftOver(why):
-                    log.info("the shift ends: %s", why.value, extra=MessageId.SHIFT.extra)
+                    log.info(MessageId.SHIFT, "the shift ends: %s", why.value)
                     over = why.value
                     self._note("shift_ended", why=over)
                 case shift.ShiftRefused(why_not):

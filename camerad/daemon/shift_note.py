@@ -13,7 +13,6 @@ leaves what the ledger says.
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 from typing import TYPE_CHECKING, Final
 
@@ -22,12 +21,12 @@ import msgspec
 from camerad.base import typed_json
 from camerad.base.clock import Clock, Moment
 from camerad.base.errors import StorageError
-from camerad.base.message_ids import MessageId
+from camerad.base.message_ids import Log, MessageId
 
 if TYPE_CHECKING:
     from camerad.ledger.ledger import Ledger
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 NAME: Final = "shift"
 """The file in the runtime directory: a `NotedShift` as JSON."""
@@ -72,12 +71,7 @@ class ShiftNote:
             os.makedirs(os.path.dirname(self._path), mode=0o755, exist_ok=True)
             durable_files.publish(self._path, msgspec.json.encode(noted), mode=0o640)
         except (OSError, StorageError) as error:
-            log.error(
-                "%s: the shift cannot be noted: %s",
-                self._path,
-                error,
-                extra=MessageId.STORAGE.extra,
-            )
+            log.error(MessageId.STORAGE, "%s: the shift cannot be noted: %s", self._path, error)
             with contextlib.suppress(OSError):
                 os.unlink(self._path)
 

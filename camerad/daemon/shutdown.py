@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import logging
 import math
 from collections.abc import Callable
 from typing import Any, Final
@@ -12,7 +11,7 @@ from typing import Any, Final
 from camerad.base.async_utils import until_next
 from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import EX_REBOOT, EX_SOFTWARE
-from camerad.base.message_ids import MessageId
+from camerad.base.message_ids import Log, MessageId
 from camerad.base.sd_notify import notify
 from camerad.behaviour import liveness, stages
 from camerad.behaviour.budget import (
@@ -27,7 +26,7 @@ from camerad.behaviour.stages import Condition, Stage
 from camerad.daemon.core import Core
 from camerad.daemon.recording_manager import RecordingManager
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 _SCARCE: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -51,7 +50,7 @@ class ShutdownSequence:
         if self._since_us is None:
             self._since_us = self._core.now_us()
         if self._core.state.stage is Stage.STOPPING:
-            self._recordings.cut_short(reason)
+            self._recordings.recorders.cut_short(self._core.now_us(), reason)
         self._core.post(stages.Shutdown(self._core.now_us(), reason))
 
     def give_up(self, exit_code: int) -> None:
@@ -67,14 +66,9 @@ class ShutdownSequence:
         lacks a resource for a connection, the client may try again."""
         error = context.get("exception")
         if "socket" in context and isinstance(error, OSError) and error.errno in _SCARCE:
-            log.error("%s: %s", context["message"], error, extra=MessageId.SCARCE.extra)
+            log.error(MessageId.SCARCE, "%s: %s", context["message"], error)
             return
-        log.critical(
-            "%s",
-            context["message"],
-            exc_info=context.get("exception"),
-            extra=MessageId.MISTAKE.extra,
-        )
+        log.critical(MessageId.MISTAKE, "%s", context["message"], of=error)
         self.give_up(EX_SOFTWARE)
 
     async def close_recordings(self) -> None:
@@ -84,14 +78,12 @@ class ShutdownSequence:
         since_us = now_us if self._since_us is None else self._since_us
         seconds = max(LEDGER_END_SECONDS, END_SECONDS - (now_us - since_us) / SECOND)
         if not await self._core.loop.in_thread(lambda: self._recordings.close(seconds)):
-            log.error("the ledger could not be closed", extra=MessageId.END_LATE.extra)
+            log.error(MessageId.END_LATE, "the ledger could not be closed")
 
     def _late(self) -> None:
         if not self.ended.is_set():
             log.critical(
-                "the end took longer than %g s; left as it is",
-                SHUTDOWN_SECONDS,
-                extra=MessageId.END_LATE.extra,
+                MessageId.END_LATE, "the end took longer than %g s; left as it is", SHUTDOWN_SECONDS
             )
             self.exit_code = self.exit_code or EX_SOFTWARE
             self.ended.set()
@@ -118,11 +110,7 @@ class Watchdog:
         while True:
             seen, stuck = liveness.find_stuck(seen, self._signs(), self._clock.now_us())
             if stuck:
-                log.critical(
-                    "stuck: %s; the daemon is given up",
-                    ", ".join(stuck),
-                    extra=MessageId.STUCK.extra,
-                )
+                log.critical(MessageId.STUCK, "stuck: %s; the daemon is given up", ", ".join(stuck))
                 self._given_up = True
                 self._on_stuck(stuck)
                 return

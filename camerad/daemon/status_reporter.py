@@ -64,7 +64,7 @@ class StatusReporter:
         )
 
     def _for_the_officer(self) -> scene.OfficerStatus:
-        room, moment = self._recordings.room(), self._clock.moment()
+        room, moment = self._recordings.card.room(), self._clock.moment()
         minute_us = 60 * SECOND
         handover = self._handover.progress
         return scene.OfficerStatus(
@@ -107,7 +107,7 @@ class StatusReporter:
 
         cut_off: as `scene.tells_cut_off`. awaits_answer: as `gestures.awaits_answer`.
         """
-        recording = self._recordings.present() if state.keeping else None
+        recording = self._recordings.recorders.present() if state.keeping else None
         since_us = state.entered_us if state.stage is Stage.RECORDING else None
         return {
             "stage": state.stage.value,
@@ -126,7 +126,7 @@ class StatusReporter:
             "awaits_answer": hands.awaits_answer,
             "pre_event_seconds": rings.pictures.seconds_held if state.armed else 0.0,
             "clock": self._clock.moment().source.value,
-            "storage": self._recordings.room(),
+            "storage": self._recordings.card.room(),
             **self._resources.report(),
             "handover": self._handover.report(),
             "shift": self._shifts.status(),

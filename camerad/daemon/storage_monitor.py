@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
 from camerad.base.async_utils import until_next
 from camerad.base.clock import SECOND
 from camerad.base.errors import StorageError
-from camerad.base.message_ids import MessageId
+from camerad.base.message_ids import Log, MessageId
 from camerad.behaviour import scarcity
 from camerad.behaviour.budget import CARD_SECONDS, STALL_LOOK_SECONDS, STALLED_SECONDS
 from camerad.behaviour.stages import Condition
 from camerad.config import Settings
 from camerad.daemon.core import Core
+from camerad.daemon.recorders import Recorders
 from camerad.store import disk
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 WATCH_SECONDS: Final = 5.0
 """How often storage is looked at."""
@@ -34,11 +34,9 @@ _T = TypeVar("_T")
 
 
 class StorageMonitor:
-    """directory: where recordings go. rate: bits per second of what is recorded, None where that
-    cannot be told. recording: whether something is being written there, which finds out by itself
-    what the card takes. pending_us: since when the card has had something of that to take; None: it
-    has taken everything. make_room: deletes up to so many bytes that an office has already, and
-    tells whether anything was. replaced: another card is there than at the start.
+    """directory: where recordings go. recorders: what is being written there, which finds out by
+    itself what the card takes. make_room: deletes up to so many bytes that an office has already,
+    and tells whether anything was. replaced: another card is there than at the start.
     """
 
     def __init__(
@@ -46,19 +44,15 @@ class StorageMonitor:
         core: Core,
         settings: Settings,
         directory: str,
+        recorders: Recorders,
         *,
-        rate: Callable[[], float | None],
-        recording: Callable[[], bool],
-        pending_us: Callable[[], int | None],
         make_room: Callable[[float], Awaitable[bool]],
         replaced: Callable[[], None],
     ) -> None:
         self._core = core
         self._settings = settings
         self._directory = directory
-        self._rate = rate
-        self._recording = recording
-        self._pending_us = pending_us
+        self._recorders = recorders
         self._make_room = make_room
         self._replaced = replaced
         self._room: disk.FreeSpace | None = None
@@ -92,7 +86,7 @@ class StorageMonitor:
             error = answer.exception()
             refusal = error if isinstance(error, StorageError) else answer.result()
             if refusal is not None:
-                log.error("%s", refusal, extra=MessageId.STORAGE.extra)
+                log.error(MessageId.STORAGE, "%s", refusal)
                 self.failed(refusal)
 
         answer.add_done_callback(answered)
@@ -113,15 +107,13 @@ class StorageMonitor:
         self._stalled_us = scarcity.stall_step(was, at_us, since_us)
         if was is None and self._stalled_us is not None:
             log.error(
+                MessageId.STORAGE,
                 "%s: the card has not answered for %g s; footage waits in memory",
                 self._directory,
                 STALLED_SECONDS,
-                extra=MessageId.STORAGE.extra,
             )
         elif was is not None and self._stalled_us is None:
-            log.warning(
-                "%s: the card answers again", self._directory, extra=MessageId.STORAGE.extra
-            )
+            log.warning(MessageId.STORAGE, "%s: the card answers again", self._directory)
         self._show_stall()
 
     def _show_stall(self) -> None:
@@ -147,8 +139,8 @@ class StorageMonitor:
         """An error tells of itself; a card that does not answer is seen by the time only. Where
         it owes none, there is nothing to look for."""
         while True:
-            recording = self._recording()
-            since_us = self._pending_us() if recording else self._asked_us
+            recording = bool(self._recorders)
+            since_us = self._recorders.pending_us if recording else self._asked_us
             self.pending(self._core.now_us(), since_us)
             if recording or since_us is not None or self._stalled_us is not None:
                 await asyncio.sleep(STALL_LOOK_SECONDS)
@@ -182,7 +174,7 @@ class StorageMonitor:
         """Each condition by what it is about: read-only and room by what the file system says, and
         whatever a failed write has raised by whether one succeeds. While nothing is recorded, one
         is also tried where the file system has found an error in itself."""
-        rate = self._rate() or self._settings.camera.bitrate
+        rate = self._recorders.bits_per_second or self._settings.camera.bitrate
         limits = self._settings.storage
         known = self._room if self._failed is None else None
         try:
@@ -192,10 +184,10 @@ class StorageMonitor:
             self._place = self._place or room.place
             if room.place != self._place:
                 log.critical(
+                    MessageId.STORAGE,
                     "%s: it is on another card, or another mount, than at the start; the daemon "
                     "starts anew",
                     self._directory,
-                    extra=MessageId.STORAGE.extra,
                 )
                 self._replaced()
                 return
@@ -204,7 +196,7 @@ class StorageMonitor:
                 room = await self._answer(lambda: disk.free_space(self._directory, rate))
                 self._room = room
             failed = self._failed
-            doubtful = room.errors != self._errors and not self._recording()
+            doubtful = room.errors != self._errors and not self._recorders
             if failed is not None or doubtful:
                 await self._answer(lambda: disk.probe(self._directory))
                 self._errors = room.errors
@@ -212,7 +204,7 @@ class StorageMonitor:
             if self._refuses:
                 return
             if condition_of(error) not in self._core.conditions:
-                log.error("storage: %s", error, extra=MessageId.STORAGE.extra)
+                log.error(MessageId.STORAGE, "storage: %s", error)
             self.failed(error)
             return
         if failed is not self._failed:
@@ -221,7 +213,7 @@ class StorageMonitor:
         self._core.conditions.clear(Condition.STORAGE_FAILED)
         if room.writable:
             self._core.conditions.clear(Condition.STORAGE_READ_ONLY)
-        elif not self._recording():
+        elif not self._recorders:
             self._core.conditions.raise_(Condition.STORAGE_READ_ONLY)
         full = room.minutes < limits.full_minutes
         self._full_us = (self._full_us or self._core.now_us()) if full else None
@@ -239,7 +231,7 @@ class StorageMonitor:
     def _may_pass(self) -> bool:
         """Whether the card has been full so shortly that it ends no recording yet: as long as the
         ring bridges a card that takes nothing, room that comes back loses nothing."""
-        if self._full_us is None or not self._recording():
+        if self._full_us is None or not self._recorders:
             return False
         waited_us = self._core.now_us() - self._full_us
         return waited_us < self._settings.ring.stall_seconds * SECOND

@@ -22,7 +22,6 @@ again; epochs of the ledger begin and expire.
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import queue
 import threading
@@ -34,7 +33,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from camerad.base.clock import SECOND, Clock, Moment
 from camerad.base.errors import CameradError, StorageError
-from camerad.base.message_ids import MessageId
+from camerad.base.message_ids import Log, MessageId
 from camerad.base.wall_clock import KnownTime
 from camerad.behaviour.budget import PROOF_SECONDS, Part
 from camerad.config import Settings
@@ -122,7 +121,7 @@ class _LedgerSink:
         return final
 
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 HOUSEKEEPING_SECONDS: Final = 30.0
 """How often what is due is looked for; a deletion is to be within a minute."""
@@ -150,8 +149,7 @@ class StoreWorker:
     in a moment (`camerad.recording.write_retry.PASSING`), only when it was not. on_broken(error): a
     mistake of ours; nothing is noted any more. on_time_known(known): what the ledger knows of right
     time, before it is told anything new, so that no entry says more of the time than is known. All
-    of them are called from the keeping thread. heartbeat: notes up to when footage is wanted; None:
-    no note is written.
+    of them are called from the keeping thread.
     """
 
     def __init__(
@@ -163,7 +161,6 @@ class StoreWorker:
         on_trouble: Callable[[StorageError | None], None],
         on_broken: Callable[[BaseException], None],
         on_time_known: Callable[[KnownTime], None] = lambda _: None,
-        heartbeat: Heartbeat | None = None,
     ) -> None:
         self._settings = settings
         self._root = str(settings.device.state_dir)
@@ -180,13 +177,14 @@ class StoreWorker:
         self._retry_seconds = RETRY_SECONDS
         self._stopping = False
         self._interrupted = True
-        self._heartbeat = heartbeat
         # Of the daemon before: this one has noted nothing yet.
-        self._shift = ShiftNote(str(settings.device.runtime_dir), clock).read()
+        runtime_dir = str(settings.device.runtime_dir)
+        self._shift = ShiftNote(runtime_dir, clock).read()
+        self.heartbeat: Final = Heartbeat(runtime_dir, clock)
         self._naming = threading.Lock()
         self._named: dict[int, str] = {}
         """Names of recordings that may have no file yet, by the thread that makes it."""
-        self._mending = CrashRecovery(self._recordings_dir, clock, self.note, heartbeat)
+        self._mending = CrashRecovery(self._recordings_dir, clock, self.note, self.heartbeat)
         self.expiring: tuple[str, ...] = ()
         """Ids of flagged recordings that will be deleted soon unless they are held."""
         self._store: Store | None = None
@@ -286,9 +284,9 @@ class StoreWorker:
     def interrupted(self, recording: str = "", closing: Closing | None = None) -> None:
         """A recording has no end although the daemon goes on: it is repaired once it can be.
         closing: what its end was to say."""
-        if closing is not None and self._heartbeat is not None:
+        if closing is not None:
             # On the card nothing can be noted just now, and the daemon may die before it can.
-            self._heartbeat.left(recording, closing.at_us, closing.reason)
+            self.heartbeat.left(recording, closing.at_us, closing.reason)
 
         def expect_repair() -> None:
             self._mending.being_made.pop(recording, None)
@@ -381,7 +379,7 @@ class StoreWorker:
         except StorageError as error:
             now_us = self._clock.now_us()
             if what not in self._troubles:
-                log.error("%s", error, extra=MessageId.STORAGE.extra)
+                log.error(MessageId.STORAGE, "%s", error)
             since_us = self._troubles.setdefault(what, now_us)
             # Before the store is open nothing can be recorded, whatever the card does in a moment.
             may_pass = self._store is not None and error.errno in PASSING
@@ -413,15 +411,14 @@ class StoreWorker:
         while len(self._unwritten) > MOST_UNWRITTEN:
             kind, _, facts = self._unwritten.popleft()
             self._forget(kind, facts)
-            log.error("this entry is missing in the ledger: %s", kind, extra=MessageId.LEDGER.extra)
+            log.error(MessageId.LEDGER, "this entry is missing in the ledger: %s", kind)
 
     def _forget(self, kind: str, facts: dict[str, Any]) -> None:
         """From when the ledger knows the end of a recording, its file is like any other."""
         if kind == "closed":
             self._mending.being_made.pop(facts["id"], None)
             self._mending.left.pop(facts["id"], None)
-            if self._heartbeat is not None:
-                self._heartbeat.forget(facts["id"])
+            self.heartbeat.forget(facts["id"])
 
     # ------------------------------------------------------------------ start
 
@@ -460,7 +457,7 @@ class StoreWorker:
         if self._clock.now_us() - self._uptime_us >= UPTIME_US:
             self.note("uptime")
         for deletion in store.purge():
-            log.info("deleted %s: %s", deletion.id, deletion.why, extra=MessageId.DELETED.extra)
+            log.info(MessageId.DELETED, "deleted %s: %s", deletion.id, deletion.why)
         if self._updates is not None:
             self._updates.write_to(store.ledger)
         store.ledger.rotate_and_expire(self._settings.policy.retention_days)
@@ -468,9 +465,9 @@ class StoreWorker:
         for known in soon:
             if known.id not in self.expiring:
                 log.warning(
+                    MessageId.EXPIRING,
                     "%s is flagged and will be deleted soon unless it is held",
                     known.id,
-                    extra=MessageId.EXPIRING.extra,
                 )
         self.expiring = tuple(known.id for known in soon)
 

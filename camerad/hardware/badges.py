@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from collections.abc import Callable
 from typing import Final
 
 from camerad.base.async_utils import watched
-from camerad.base.message_ids import MessageId
+from camerad.base.message_ids import Log, MessageId
 from camerad.behaviour.budget import BADGES_END_SECONDS, KERNEL_SECONDS, LEAVE_SECONDS
 from camerad.hardware import frame_process
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 AGAIN_SECONDS: Final = 1.0
 """A process that ended by itself is started again after this time."""
@@ -66,7 +65,7 @@ class BadgeProcess:
             except OSError as error:
                 what = f"it cannot be started: {error}"
             if what != self._told:  # once, however often it is tried again
-                log.error("no badge can be read: %s", what, extra=MessageId.BADGE.extra)
+                log.error(MessageId.BADGE, "no badge can be read: %s", what)
             self._told = what
             await asyncio.sleep(AGAIN_SECONDS)
 
@@ -93,8 +92,6 @@ async def _end(process: asyncio.subprocess.Process, leave_seconds: float = 0.0) 
     """See to it that it is gone; returns its exit status."""
     if not await frame_process.end(process, leave_seconds, KERNEL_SECONDS):
         log.error(
-            "the process %d that looks for badges cannot be killed",
-            process.pid,
-            extra=MessageId.BADGE.extra,
+            MessageId.BADGE, "the process %d that looks for badges cannot be killed", process.pid
         )
     return process.returncode

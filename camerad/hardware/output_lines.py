@@ -6,17 +6,16 @@ on. To open it puts it out, so that comes before everything that is slow to impo
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import gpiozero
 import msgspec
 from gpiozero.exc import GPIOZeroError, PinPWMUnsupported
 
-from camerad.base.message_ids import MessageId
+from camerad.base.message_ids import Log, MessageId
 from camerad.hardware.buttons import explain
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 
 class Output(msgspec.Struct, frozen=True):
@@ -43,11 +42,11 @@ def _open(output: Output) -> Any:
             return gpiozero.PWMOutputDevice(output.gpio, active_high=output.active_high)
         except PinPWMUnsupported:
             log.warning(
+                MessageId.LIGHT,
                 "%s: no pulse-width modulation on GPIO %d with this pin factory, so no pitch: use "
                 "lgpio, or an active buzzer with buzzer.kind: active",
                 output.name,
                 output.gpio,
-                extra=MessageId.LIGHT.extra,
             )
     return gpiozero.DigitalOutputDevice(
         output.gpio, active_high=output.active_high, initial_value=False

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import math
 from asyncio import FIRST_COMPLETED
 from collections.abc import Callable
@@ -22,7 +21,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from camerad.base.async_utils import watched
-from camerad.base.message_ids import MessageId
+from camerad.base.message_ids import Log, MessageId
 from camerad.behaviour.budget import (
     DISPLAY_ANSWER_SECONDS,
     DISPLAY_START_SECONDS,
@@ -32,7 +31,7 @@ from camerad.behaviour.budget import (
 from camerad.behaviour.scene import DARK, Scene, to_wire
 from camerad.hardware import frame_process
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 RETRY_SECONDS: Final = (0.0, 1.0, 2.0, 5.0, 10.0)
 """The first start after a failure is at once: it darkens what the last process left behind."""
@@ -161,7 +160,7 @@ class SelfViewProcess:
             fault = f"the self-view process talks nonsense: {error}"
         except OSError as error:
             log.debug(
-                "self-view: %s", error, extra=MessageId.DISPLAY.extra
+                MessageId.DISPLAY, "self-view: %s", error
             )  # it died; that is what fault says already
         finally:
             self._writer.close()
@@ -220,11 +219,7 @@ class SelfViewProcess:
         if process is None:
             return
         if not await frame_process.end(process, LEAVE_SECONDS, KERNEL_SECONDS):
-            log.error(
-                "the self-view process %d cannot be killed",
-                process.pid,
-                extra=MessageId.DISPLAY.extra,
-            )
+            log.error(MessageId.DISPLAY, "the self-view process %d cannot be killed", process.pid)
         self._process = None
 
     @property

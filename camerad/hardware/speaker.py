@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import logging
 import wave
 from asyncio import FIRST_COMPLETED
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -24,11 +23,11 @@ from typing import Final
 import msgspec
 
 from camerad.base.async_utils import watched
-from camerad.base.message_ids import MessageId
+from camerad.base.message_ids import Log, MessageId
 from camerad.behaviour.announcements import Announcement
 from camerad.behaviour.budget import KERNEL_SECONDS, SPEAKER_END_SECONDS
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 PLAYER: Final = ("setpriv", "--pdeathsig", "KILL", "aplay", "--quiet")
 """A player that the kernel kills when its parent dies; both programs are in Debian's util-linux and
@@ -88,20 +87,20 @@ def clips(directories: Sequence[Path]) -> dict[Announcement, Clip]:
                 continue
             except (OSError, EOFError, wave.Error, ValueError) as error:
                 log.error(
+                    MessageId.SPEAKER,
                     "%s is not played: %s; a WAV file with PCM is needed",
                     path,
                     error,
-                    extra=MessageId.SPEAKER.extra,
                 )
                 continue
             break
         else:
             searched = ", ".join(str(directory) for directory in directories)
             log.error(
+                MessageId.SPEAKER,
                 "there is no %s.wav to be played: put one into %s",
                 what.value,
                 searched,
-                extra=MessageId.SPEAKER.extra,
             )
     return found
 
@@ -242,4 +241,4 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     await asyncio.wait({ended}, timeout=KILL_SECONDS)
     if not ended.done():
         ended.cancel()
-        log.error("the player %d cannot be killed", process.pid, extra=MessageId.SPEAKER.extra)
+        log.error(MessageId.SPEAKER, "the player %d cannot be killed", process.pid)

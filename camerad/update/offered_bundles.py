@@ -24,7 +24,6 @@ installed twice, since a version that waits for its trial, or runs, counts as in
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 from pathlib import Path
@@ -34,7 +33,7 @@ import msgspec
 from msgspec.structs import replace
 
 from camerad.base import durable_files, file_status
-from camerad.base.message_ids import MessageId
+from camerad.base.message_ids import Log, MessageId
 from camerad.base.safe_read import read_plain
 from camerad.base.state_file import StateFileError, read_json, write_json
 from camerad.base.text import LONGEST, printable
@@ -50,7 +49,7 @@ from camerad.update.rauc import Rauc
 from camerad.update.update_file import FOLDER, UpdateFile
 from camerad.update.updater import Updater
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 DIRECTORY: Final = "/data/upload"
 """On a camera that was made from the image (config/image)."""
@@ -92,7 +91,7 @@ def read_judged(provision_dir: Path) -> tuple[JudgedBundle, ...]:
         kind = tuple[JudgedBundle, ...]
         return read_json(path, kind, "offered updates", _LARGEST, "it counts as none") or ()
     except StateFileError as error:
-        log.error("%s", error, extra=MessageId.UPDATE_FAILED.extra)
+        log.error(MessageId.UPDATE_FAILED, "%s", error)
         return ()
 
 
@@ -241,7 +240,7 @@ class OfferedBundles:
                 self._writes_path, SystemWrites, "number of writes", _LARGEST, "it counts as none"
             )
         except StateFileError as error:
-            log.error("%s", error, extra=MessageId.UPDATE_FAILED.extra)
+            log.error(MessageId.UPDATE_FAILED, "%s", error)
             return 0
         return said.count if said is not None and said.by == running else 0
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import os
 import subprocess
 import time
@@ -19,12 +18,12 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from camerad.base.errors import StorageError
-from camerad.base.message_ids import MessageId
+from camerad.base.message_ids import Log, MessageId
 from camerad.base.safe_read import open_plain
 from camerad.behaviour.update import Offer
 from camerad.update.errors import BundleRefusedError, UpdateError
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 PROGRAM: Final = "/usr/bin/rauc"
 UP_SECONDS: Final = 15.0
@@ -133,7 +132,7 @@ class Rauc:
                     raise UpdateError("the installation takes too long: replace the card") from None
         lines = said.decode(errors="replace").strip().splitlines()
         for line in lines:
-            log.debug("rauc: %s", line, extra=MessageId.DETAIL.extra)
+            log.debug(MessageId.DETAIL, "rauc: %s", line)
         if client.returncode != 0:
             errors = [line for line in lines if line.startswith("LastError: ")]
             why = (errors or lines or [""])[-1].removeprefix("LastError: ")

@@ -7,7 +7,6 @@ systems see it there, and the daemon cannot write it.
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import secrets
 from collections.abc import Iterator
@@ -17,12 +16,12 @@ import msgspec
 from msgspec.structs import asdict
 
 from camerad.base import durable_files, storage_errors
-from camerad.base.message_ids import MessageId
+from camerad.base.message_ids import Log, MessageId
 from camerad.base.state_file import StateFileError, read_json, write_json
 from camerad.behaviour.update import NONE, UpdateState
 from camerad.update.errors import UpdateNotNowError
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 FOLDER: Final = "update"
 """In `device.provision_dir`."""
@@ -76,7 +75,7 @@ class UpdateFile:
                 or UpdateRecord()
             )
         except StateFileError as error:
-            log.error("%s", error, extra=MessageId.UPDATE_FAILED.extra)
+            log.error(MessageId.UPDATE_FAILED, "%s", error)
             return UpdateRecord()
 
     @property

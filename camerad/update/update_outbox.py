@@ -6,20 +6,19 @@ daemon runs.
 
 from __future__ import annotations
 
-import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from camerad.base.errors import StorageError
-from camerad.base.message_ids import MessageId
+from camerad.base.message_ids import Log, MessageId
 from camerad.ledger.outbox import LedgerOutbox
 from camerad.update.update_file import FOLDER, NAME, UpdateFile, UpdateOutcome
 
 if TYPE_CHECKING:
     from camerad.ledger.ledger import Ledger
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 DELIVERED: Final = "update-told"
 """In the daemon's state directory: id of the last outcome that is in the ledger."""
@@ -58,8 +57,8 @@ class UpdateOutbox:
             return self._outbox.pending(file.read().facts)
         except StorageError as error:
             log.error(
+                MessageId.UPDATE_FAILED,
                 "the outcome of an update is missing in the ledger: %s",
                 error,
-                extra=MessageId.UPDATE_FAILED.extra,
             )
             return ()

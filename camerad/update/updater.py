@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections.abc import Callable
 from typing import Final
 
 from camerad.base.errors import CameradError
-from camerad.base.message_ids import MessageId
+from camerad.base.message_ids import Log, MessageId
 from camerad.behaviour import update
 from camerad.behaviour.stages import Stage
 from camerad.behaviour.update import CameraStatus, Effect, RunningVersion, UpdatePhase
@@ -23,7 +22,7 @@ from camerad.update.errors import (
 from camerad.update.rauc import Rauc
 from camerad.update.update_file import UpdateFile
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 READY_SECONDS: Final = 240.0
 """How long a daemon on trial has to answer and to have its camera: it starts within
@@ -74,12 +73,7 @@ class Updater:
             )
         slot = update.other(running.slot)
         self._carry_out(update.Begun(slot, offer.version, running.version, faults))
-        log.info(
-            "version %s is installed into slot %s",
-            offer.version,
-            slot,
-            extra=MessageId.UPDATED.extra,
-        )
+        log.info(MessageId.UPDATED, "version %s is installed into slot %s", offer.version, slot)
         try:
             rauc.install(bundle, self.hindrance)
         except BaseException:
@@ -103,9 +97,9 @@ class Updater:
             self._refuse_unless_idle()
             self._carry_out(update.Tried())
         log.info(
+            MessageId.UPDATED,
             "version %s is tried: the machine starts anew",
             self._kept.state.version,
-            extra=MessageId.UPDATED.extra,
         )
 
     def judge_start(self, running: RunningVersion) -> UpdatePhase:
@@ -116,10 +110,10 @@ class Updater:
         state = self._kept.state
         if state.phase is UpdatePhase.FELL_BACK and before.phase is UpdatePhase.TRYING:
             log.error(
+                MessageId.UPDATE_FAILED,
                 "version %s has not shown that it works: version %s goes on",
                 state.version,
                 state.before,
-                extra=MessageId.UPDATE_FAILED.extra,
             )
         return state.phase
 
@@ -156,16 +150,11 @@ class Updater:
             silent = "the doctor has no report" if ready else "its daemon does not answer"
             why = ", ".join(update.new_faults(state, known)) or silent
             log.error(
-                "version %s does not work here: %s",
-                state.version,
-                why,
-                extra=MessageId.UPDATE_FAILED.extra,
+                MessageId.UPDATE_FAILED, "version %s does not work here: %s", state.version, why
             )
             raise self._failed(f"version {state.version} does not work here: {why}")
         log.info(
-            "version %s works, and starts by default from now on",
-            state.version,
-            extra=MessageId.UPDATED.extra,
+            MessageId.UPDATED, "version %s works, and starts by default from now on", state.version
         )
         return self._kept.state.phase
 

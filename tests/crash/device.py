@@ -45,7 +45,10 @@ def _settings() -> Settings:
 def settings(root: str, provision_dir: Path | None = None) -> Settings:
     """Of a device whose state is below `root`."""
     common = _settings()
-    places = replace(common.device, state_dir=Path(root) / STATE, provision_dir=provision_dir)
+    run = Path(f"{root}.run")  # in memory, and no part of the card
+    places = replace(
+        common.device, state_dir=Path(root) / STATE, runtime_dir=run, provision_dir=provision_dir
+    )
     return replace(common, device=places)
 
 

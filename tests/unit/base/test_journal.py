@@ -18,10 +18,11 @@ import pytest
 
 from camerad.base import journal
 from camerad.base.journal import JournalHandler
-from camerad.base.message_ids import MessageId
+from camerad.base.message_ids import Log, MessageId
 from tests.unit.systemd.units import SOURCE
 
 PACKAGE = SOURCE.parent / "camerad"
+LOGGER = r"(logging\.getLogger|Log)\("
 LEVELS = {
     "debug": "DEBUG",
     "info": "INFO",
@@ -78,6 +79,10 @@ def test_a_message_has_its_text_its_priority_its_place_and_the_id_of_its_kind(
     assert fields["CAMERAD_KIND"] == "recording_opened"
     assert fields["CODE_FILE"] == __file__
     assert "CAMERAD_LOST" not in fields
+    Log(logger.name).error(MessageId.REPAIRED, "repaired %s", "R-1")
+    fields = parse(listening.recv(1 << 16))
+    assert (fields["MESSAGE"], fields["PRIORITY"]) == ("repaired R-1", "3")
+    assert (fields["CODE_FILE"], fields["CAMERAD_KIND"]) == (__file__, "repaired")
 
 
 def test_a_message_of_several_lines_arrives_as_one(
@@ -174,7 +179,7 @@ def calls() -> list[tuple[Path, ast.Call, str]]:
         module = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
         names = {}
         for node in ast.walk(tree):
-            if isinstance(node, ast.Assign) and "getLogger" in ast.unparse(node.value):
+            if isinstance(node, ast.Assign) and re.match(LOGGER, ast.unparse(node.value)):
                 (argument,) = node.value.args  # type: ignore[attr-defined]
                 constant = isinstance(argument, ast.Constant)
                 names[ast.unparse(node.targets[0])] = argument.value if constant else module
@@ -192,26 +197,24 @@ def calls() -> list[tuple[Path, ast.Call, str]]:
 
 
 def kind_of(call: ast.Call) -> str | None:
-    """The name of the kind that a call gives its message."""
-    for keyword in call.keywords:
-        match keyword:
-            case ast.keyword(
-                arg="extra",
-                value=ast.Attribute(
-                    value=ast.Attribute(value=ast.Name(id="MessageId"), attr=name), attr="extra"
-                ),
-            ):
-                return name
-    return None
+    """The name of the kind that a call gives its message: first, or as its `extra`."""
+    given = [*call.args[:1], *(one.value for one in call.keywords if one.arg == "extra")]
+    found = [re.fullmatch(r"MessageId\.([A-Z_]+)(\.extra)?", ast.unparse(one)) for one in given]
+    return next((match[1] for match in found if match), None)
+
+
+def values_of(call: ast.Call) -> list[ast.expr]:
+    """The text of a message and what is put into it."""
+    return [one for one in call.args if not ast.unparse(one).startswith("MessageId.")]
 
 
 def test_every_message_in_the_code_is_of_a_kind_and_every_kind_is_in_the_code() -> None:
     used = set()
     for path, call, _ in calls():
-        text = call.args[0]
+        text = values_of(call)[0]
         assert isinstance(text, ast.Constant), f"{path}:{call.lineno}: its text is not a constant"
         kind = kind_of(call)
-        assert kind is not None, f"{path}:{call.lineno}: extra=MessageId.KIND.extra is missing"
+        assert kind is not None, f"{path}:{call.lineno}: its MessageId is missing"
         used.add(kind)
     assert used == {kind.name for kind in MessageId}
 
@@ -230,7 +233,7 @@ def test_no_message_names_a_person_or_holds_footage() -> None:
     """What is logged is text that we have written and values that we have named here: none of them
     is what a ledger says of people, and none is made of bytes."""
     for path, call, _ in calls():
-        for argument in call.args[1:]:
+        for argument in values_of(call)[1:]:
             text = ast.unparse(argument)
             if isinstance(argument, ast.Call) and ast.unparse(argument.func) == "count":
                 text = ast.unparse(argument.args[0])  # a number; what it counts is a mere word

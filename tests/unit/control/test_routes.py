@@ -77,7 +77,9 @@ def keeping(tmp_path: Path, clock: ManualClock) -> Iterator[StoreWorker]:
     """A keeping thread with one recording."""
     settings = load(
         configuration(
-            tmp_path, recipients=[str(DESK.to_public())], device={"state_dir": str(tmp_path)}
+            tmp_path,
+            recipients=[str(DESK.to_public())],
+            device={"state_dir": str(tmp_path), "runtime_dir": str(tmp_path / "run")},
         )
     )
     os.makedirs(tmp_path / "recordings")

@@ -56,7 +56,7 @@ def heartbeat(tmp_path: Path, clock: ManualClock) -> Heartbeat:
 
 @pytest.fixture
 def running(heartbeat: Heartbeat, clock: ManualClock) -> Iterator[Recorded]:
-    found = Recorded(clock)
+    found: Any = Recorded(clock)
     heartbeat.follow(found)
     yield found
     found.ended = True
@@ -117,7 +117,7 @@ def test_two_recordings_at_a_time_have_a_note_each(
     heartbeat: Heartbeat, clock: ManualClock, running: Recorded
 ) -> None:
     running.stop_us = clock.now_us()
-    second = Recorded(clock, None)
+    second: Any = Recorded(clock, None)
     heartbeat.follow(second)
     clock.advance(SECOND)
     noted(heartbeat, clock, until_us=running.stop_us)
@@ -131,7 +131,7 @@ def test_a_recording_whose_file_a_slow_card_still_makes_is_noted_by_its_trigger(
 ) -> None:
     """Else a daemon that is killed in these seconds leaves red light over footage that nothing
     names."""
-    made = Recorded(clock, None)
+    made: Any = Recorded(clock, None)
     made.plan.continues = OTHER
     pressed = {
         "trigger": "button:main",
@@ -158,7 +158,7 @@ def test_a_recording_whose_file_a_slow_card_still_makes_is_noted_by_its_trigger(
 def test_what_ended_without_a_file_is_not_noted_any_more(
     tmp_path: Path, heartbeat: Heartbeat, clock: ManualClock, running: Recorded
 ) -> None:
-    tried = Recorded(clock, None)
+    tried: Any = Recorded(clock, None)
     heartbeat.follow(tried)
     until(lambda: len(heartbeat.left_behind()) == 2, WAIT, "two notes")
     tried.ended = True
@@ -182,7 +182,7 @@ def test_nothing_is_noted_of_what_is_over(
 ) -> None:
     noted(heartbeat, clock)
     heartbeat.left(ID, clock.now_us() - 7, "stop")
-    second = Recorded(clock, OTHER)
+    second: Any = Recorded(clock, OTHER)
     heartbeat.follow(second)
     clock.advance(SECOND)
     until(lambda: heartbeat.read(OTHER), WAIT, "another beat")

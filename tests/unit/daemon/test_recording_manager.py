@@ -121,7 +121,7 @@ class Camera:
         self.recordings = RecordingManager(core, settings, str(directory))
         self.rings = make_rings(settings)
         self.recordings._rings = self.rings
-        self.recordings._soundtracks.open(self.rings, lambda: None)
+        self.recordings.sound.open(self.rings, lambda: None)
 
         def make(_ring: Any, plan: Any, _clock: Any, **facts: Any) -> Recorder:
             del facts["new_id"], facts["open_sink"]
@@ -169,7 +169,7 @@ def test_a_recording_begins_while_the_last_one_is_closed_and_its_end_is_told_wit
     first.on_opened("R1")  # late: the card is slow
     second.on_opened("R2")
     assert camera.events == [Opened(NOW_US, "R2")]
-    camera.recordings.mark(NOW_US)
+    camera.recordings.recorders.mark(NOW_US)
     assert first.told[-1] != ("mark", NOW_US) and second.told == [("mark", NOW_US)]
     first.on_closed(None)
     assert camera.events == [Opened(NOW_US, "R2")]
@@ -187,7 +187,7 @@ def test_the_end_of_the_newest_is_not_told_before_the_earlier_ones_are_closed(
     camera.stop()
     second.on_closed(None)
     assert camera.events == []
-    assert camera.recordings.present() is None
+    assert camera.recordings.recorders.present() is None
     first.on_closed(None)
     assert camera.events == [Closed(NOW_US, failed=True)]
 
@@ -273,10 +273,10 @@ def test_a_recorder_that_hangs_is_seen_though_a_newer_one_lives(camera: Camera) 
     for at_us in (5, 6):
         second.turned_us = at_us
         assert camera.recordings.signs()[0].mark == 1
-    assert camera.recordings.slow_syncs == 5
+    assert camera.recordings.recorders.slow_syncs == 5
     first.on_closed(None)
     assert camera.recordings.signs()[0].mark == 6
-    assert camera.recordings.slow_syncs == 5
+    assert camera.recordings.recorders.slow_syncs == 5
 
 
 def test_a_recording_whose_pictures_change_goes_on_beside_an_earlier_one(camera: Camera) -> None:

@@ -33,7 +33,9 @@ class Scene:
         self.given: list[float] = []
         self.ends = True
         recordings = RecordingManager(self.core, load(configuration(directory)), str(directory))
-        monkeypatch.setattr(recordings, "cut_short", self.cuts.append)
+        monkeypatch.setattr(
+            recordings.recorders, "cut_short", lambda _now_us, reason: self.cuts.append(reason)
+        )
         monkeypatch.setattr(recordings, "close", self._close)
         self.shutdown = ShutdownSequence(self.core, recordings)
 

@@ -100,7 +100,7 @@ class Scene:
         return self.core.state.conditions
 
     def look(self) -> frozenset[Condition]:
-        asyncio.run(self.recordings._card.look())
+        asyncio.run(self.recordings.card.look())
         return self.conditions
 
 
@@ -119,10 +119,11 @@ def test_another_card_has_the_daemon_start_anew(scene: Scene) -> None:
 
 
 def test_a_card_is_full_for_as_long_as_the_ring_bridges_before_it_ends_a_recording(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
+    scene: Scene,
 ) -> None:
     stall_us = round(scene.recordings._settings.ring.stall_seconds * SECOND)
-    monkeypatch.setattr(scene.recordings._card, "_recording", lambda: True)
+    recorder = SimpleNamespace(slow_syncs=0, info=None)
+    scene.recordings.recorders.add(0, recorder)  # type: ignore[arg-type]
     scene.card.minutes = 0
     assert scene.look() == {Condition.STORAGE_LOW}
     scene.clock.advance(stall_us - 1)
@@ -141,7 +142,7 @@ def test_room_that_is_as_before_has_time_unless_something_has_failed(scene: Scen
     scene.look()
     assert scene.threads.known == [None, scene.card.room("", 0)]
     scene.card.refuses = errno.EIO
-    scene.recordings._card.failed(refusal(errno.EIO))
+    scene.recordings.card.failed(refusal(errno.EIO))
     scene.look()
     assert scene.threads.known[2] is None
 
@@ -159,7 +160,7 @@ def test_a_failed_write_is_over_when_one_succeeds(
     scene: Scene, number: int, condition: Condition
 ) -> None:
     scene.card.refuses = number
-    scene.recordings._card.failed(refusal(number))
+    scene.recordings.card.failed(refusal(number))
     assert scene.conditions == {condition}
     # The file system says that it takes writes and has room: only a write can tell.
     assert scene.look() == {condition}
@@ -179,7 +180,7 @@ def test_a_ledger_on_a_full_or_read_only_card_is_no_second_trouble_until_it_is_t
     scene: Scene, number: int
 ) -> None:
     scene.card.refuses = number
-    scene.recordings._card.failed(refusal(number))
+    scene.recordings.card.failed(refusal(number))
     (told,) = scene.conditions
     scene.recordings._keeping_troubled(refusal(number))
     assert scene.conditions == {told}
@@ -193,7 +194,7 @@ def test_a_ledger_on_a_full_or_read_only_card_is_no_second_trouble_until_it_is_t
 
 def test_a_ledger_that_opens_says_nothing_about_footage(scene: Scene) -> None:
     scene.card.refuses = errno.EIO
-    scene.recordings._card.failed(refusal(errno.EIO))
+    scene.recordings.card.failed(refusal(errno.EIO))
     scene.recordings._keeping_troubled(refusal(errno.EIO))
     scene.recordings._keeping_opened(OpenedStore("x" * 43, resume=None, cut_off=False))
     assert scene.look() == {FAILED}
@@ -233,15 +234,15 @@ def test_a_file_system_with_a_new_error_is_tried_though_it_says_that_it_takes_wr
 
 def test_in_a_recording_an_error_of_the_file_system_is_the_recorders_matter(scene: Scene) -> None:
     recorder = SimpleNamespace(info=None, slow_syncs=0)
-    scene.recordings._recorders.add(0, recorder)  # type: ignore[arg-type]
+    scene.recordings.recorders.add(0, recorder)  # type: ignore[arg-type]
     scene.card.errors, scene.card.refuses = 1, errno.EROFS
     assert scene.look() == set()
-    scene.recordings._recorders.remove(0)
+    scene.recordings.recorders.remove(0)
     assert scene.look() == {READ_ONLY}
 
 
 def test_a_card_that_turns_read_only_after_an_error_is_said_as_what_it_is(scene: Scene) -> None:
-    scene.recordings._card.failed(refusal(errno.EIO))
+    scene.recordings.card.failed(refusal(errno.EIO))
     scene.card.refuses = errno.EROFS
     assert scene.look() == {READ_ONLY}
 
@@ -251,15 +252,15 @@ def test_full_is_over_when_there_is_room_again_and_writes_succeed(scene: Scene) 
     assert FULL in scene.look()
     scene.card.minutes = PLENTY
     scene.card.refuses = errno.ENOSPC
-    scene.recordings._card.failed(refusal(errno.ENOSPC))
+    scene.recordings.card.failed(refusal(errno.ENOSPC))
     assert scene.look() == {FULL, Condition.STORAGE_LOW}, "nothing is concluded from a failed look"
     scene.card.refuses = None
     assert scene.look() == set()
 
 
 def test_a_write_that_fails_while_the_storage_is_looked_at_is_not_forgotten(scene: Scene) -> None:
-    scene.recordings._card.failed(refusal(errno.EIO))
-    scene.card.on_probe = lambda: scene.recordings._card.failed(refusal(errno.EIO))
+    scene.recordings.card.failed(refusal(errno.EIO))
+    scene.card.on_probe = lambda: scene.recordings.card.failed(refusal(errno.EIO))
     assert scene.look() == {FAILED}
     scene.card.on_probe = lambda: None
     assert scene.look() == set()
@@ -267,15 +268,15 @@ def test_a_write_that_fails_while_the_storage_is_looked_at_is_not_forgotten(scen
 
 def test_what_a_recording_rides_out_is_that_and_nothing_that_would_end_it(scene: Scene) -> None:
     stalled = {Condition.STORAGE_STALLED}
-    scene.recordings._card.stalled(refusal(errno.EROFS))
+    scene.recordings.card.stalled(refusal(errno.EROFS))
     assert scene.conditions == stalled
     recorder = SimpleNamespace(info=None, slow_syncs=0)
-    scene.recordings._recorders.add(0, recorder)  # type: ignore[arg-type]
+    scene.recordings.recorders.add(0, recorder)  # type: ignore[arg-type]
     scene.card.writable = False
     assert scene.look() == stalled
     scene.card.answers = False
     assert scene.look() == stalled
-    scene.recordings._card.stalled(None)
+    scene.recordings.card.stalled(None)
     assert scene.conditions == set()
 
 
@@ -285,16 +286,16 @@ def test_a_card_that_does_not_answer_in_a_recording_is_told_though_nothing_has_f
     loop = VirtualLoop(scene.clock)
 
     async def life() -> None:
-        watch = asyncio.ensure_future(scene.recordings.watch_storage())
+        watch = asyncio.ensure_future(scene.recordings.card.watch())
         recorder = SimpleNamespace(info=None, slow_syncs=0, pending_us=scene.clock.now_us())
-        scene.recordings._recorders.add(0, recorder)  # type: ignore[arg-type]
+        scene.recordings.recorders.add(0, recorder)  # type: ignore[arg-type]
         await asyncio.sleep(1.4)
         assert scene.conditions == set()
         await asyncio.sleep(0.6)
         assert scene.conditions == {Condition.STORAGE_STALLED}
         await asyncio.sleep(20)
         assert scene.conditions == {Condition.STORAGE_STALLED}, "it is only slow to answer"
-        scene.recordings._recorders.remove(0)
+        scene.recordings.recorders.remove(0)
         await asyncio.sleep(6)
         assert scene.conditions == set()
         watch.cancel()
@@ -313,16 +314,16 @@ def test_a_card_that_does_not_answer_in_a_recording_is_told_though_nothing_has_f
 def test_a_card_that_owes_nothing_is_not_watched_and_is_when_a_recording_begins(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loop, card, looks = VirtualLoop(scene.clock), scene.recordings._card, []
+    loop, card, looks = VirtualLoop(scene.clock), scene.recordings.card, []
     pending = card.pending
     monkeypatch.setattr(card, "pending", lambda *told: (looks.append(told), pending(*told)))
 
     async def life() -> None:
-        watch = asyncio.ensure_future(scene.recordings.watch_storage())
+        watch = asyncio.ensure_future(scene.recordings.card.watch())
         await asyncio.sleep(3600)
         assert len(looks) == 1
         recorder = SimpleNamespace(info=None, slow_syncs=0, pending_us=scene.clock.now_us())
-        scene.recordings._recorders.add(0, recorder)  # type: ignore[arg-type]
+        scene.recordings.recorders.add(0, recorder)  # type: ignore[arg-type]
         card.expect()
         await asyncio.sleep(2)
         assert scene.conditions == {Condition.STORAGE_STALLED}
@@ -336,7 +337,7 @@ def test_a_card_that_owes_nothing_is_not_watched_and_is_when_a_recording_begins(
 
 
 def test_a_card_that_refuses_while_it_hangs_is_told_until_both_are_over(scene: Scene) -> None:
-    card, stalled = scene.recordings._card, {Condition.STORAGE_STALLED}
+    card, stalled = scene.recordings.card, {Condition.STORAGE_STALLED}
     card.pending(10 * SECOND, 0)
     card.stalled(refusal(errno.EIO))
     card.pending(20 * SECOND, None)
@@ -386,7 +387,7 @@ def test_a_card_that_does_not_answer_has_failed_and_is_asked_one_thing_at_a_time
     threads = scene.threads
 
     async def life() -> None:
-        card = scene.recordings._card
+        card = scene.recordings.card
         for threads.hangs, looks in ((True, 3), (False, 1)):
             for _ in range(looks):
                 await card.look()

@@ -80,7 +80,6 @@ class Scene:
             on_trouble=self.troubles.append,
             on_broken=self.broken.append,
             on_time_known=self._time_known,
-            heartbeat=Heartbeat(str(directory / "run"), clock),
         )
         self.kept = 0
         keep_house = self.keeping._keep_house
@@ -282,7 +281,8 @@ def test_a_store_that_is_not_open_says_so(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_what_never_began_has_nothing_to_end(tmp_path: Path) -> None:
     """A daemon that cannot start ends its parts in order, also those that it did not come to."""
-    settings = load(configuration(tmp_path, device={"state_dir": str(tmp_path)}))
+    device = {"state_dir": str(tmp_path), "runtime_dir": str(tmp_path / "run")}
+    settings = load(configuration(tmp_path, device=device))
     nothing: Any = None
     keeping = StoreWorker(
         settings, ManualClock(), on_opened=nothing, on_trouble=nothing, on_broken=nothing
@@ -422,7 +422,7 @@ def test_up_to_when_the_light_was_red_is_in_the_end_that_the_next_daemon_writes(
     first.keeping.note("stage", stage="recording", display=False)
     first.kinds()
     clock = first.clock
-    running = Recorded(clock)
+    running: Any = Recorded(clock)
     running.pending_us = clock.now_us()
     heartbeat = Heartbeat(str(tmp_path / "run"), clock)
     heartbeat.follow(running)
@@ -468,7 +468,7 @@ def test_what_the_wearer_stopped_does_not_go_on_though_the_card_never_took_its_e
     first.keeping.note("stage", stage="recording", display=False)
     first.kinds()
     clock = first.clock
-    running = Recorded(clock)
+    running: Any = Recorded(clock)
     running.stop_us, running.stopped_for = clock.now_us(), "stop"
     heartbeat = Heartbeat(str(tmp_path / "run"), clock)
     heartbeat.follow(running)

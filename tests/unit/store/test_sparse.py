@@ -24,6 +24,7 @@ from camerad.container.chain import HEADER_NAME
 from camerad.container.reader import LostBytes, Tail, walk_members
 from camerad.container.skeleton import skeleton
 from camerad.daemon.crash_recovery import CrashRecovery
+from camerad.daemon.heartbeat import Heartbeat
 from camerad.store.discrepancies import DiscrepancyKind
 from camerad.store.listing import read_info
 from camerad.store.recovery import LONGEST_TAIL, RepairOutcome, repair
@@ -154,7 +155,7 @@ def test_more_zeros_than_any_recorder_reserves_are_not_read_on_and_on(
     assert repair(str(other), KEY, ManualClock()).outcome is RepairOutcome.UNREADABLE
 
 
-def test_a_camera_starts_and_goes_on_at_once(camera: Camera) -> None:
+def test_a_camera_starts_and_goes_on_at_once(camera: Camera, tmp_path: Path) -> None:
     """The recording ran in this boot, and its file has grown to a terabyte since."""
     boot = camera.clock
     one = recording(ONE)
@@ -162,7 +163,8 @@ def test_a_camera_starts_and_goes_on_at_once(camera: Camera) -> None:
     with camera.open() as store:
         header = jws.digest(one.content(HEADER_NAME))
         store.ledger.append("opened", id=ONE, header=header)
-        mending = CrashRecovery(str(camera.recordings), boot, lambda *_, **__: None)
+        heartbeat = Heartbeat(str(tmp_path / "run"), boot)
+        mending = CrashRecovery(str(camera.recordings), boot, lambda *_, **__: None, heartbeat)
         assert mending.cut_off(store, KEY, boot.now_us(), recorded=True) == (None, True)
         assert not mending.repair_all(store, KEY, lambda *_: None)
         assert [one.what for one in store.reconcile()] == [DiscrepancyKind.ENDED]
