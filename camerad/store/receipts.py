@@ -177,8 +177,9 @@ def copied_by(directory: str, keys: KeyRing) -> dict[str, ReceiptedCopy]:
     """What the receipts in a directory say of each recording; the last one counts. Leaves out and
     raises as `read`. A signature is checked once, as long as the file and `keys` are the same."""
     found: dict[str, ReceiptedCopy] = {}
+    by = frozenset(keys)
     for path in paths(directory):
-        version = file_status.version_of(path), frozenset(keys)
+        version = file_status.version_of(path), by
         copies = _COPIES.get(path, version)
         if copies is None:
             filed = _proven(path, keys)

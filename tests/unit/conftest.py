@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from desk_helpers import Camera
 from hypothesis import settings
+from ledger_helpers import Book
 from recorder_bench import DEADLINE, Bench
 
 settings.register_profile(
@@ -33,3 +35,15 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     if made.recorder is not None:
         made.recorder.stop(0, 0)
         assert made.recorder.join(DEADLINE)
+
+
+@pytest.fixture
+def camera(tmp_path: Path) -> Camera:
+    """A camera that has recorded nothing yet."""
+    return Camera(tmp_path / "state")
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Book:
+    """A ledger that has just begun."""
+    return Book(tmp_path / "ledger")

@@ -75,11 +75,6 @@ def desk(
 
 
 @pytest.fixture
-def camera(tmp_path: Path) -> Camera:
-    return Camera(tmp_path / "state")
-
-
-@pytest.fixture
 def key(tmp_path: Path) -> Path:
     """The device's public key, from where it was enrolled."""
     path = tmp_path / "cam.pem"

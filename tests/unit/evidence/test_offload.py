@@ -27,11 +27,6 @@ from camerad.store.receipts import CopiedRecording
 
 
 @pytest.fixture
-def camera(tmp_path: Path) -> Camera:
-    return Camera(tmp_path / "state")
-
-
-@pytest.fixture
 def office(tmp_path: Path) -> Path:
     return tmp_path / "office"
 

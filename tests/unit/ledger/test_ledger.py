@@ -28,11 +28,6 @@ from camerad.store.holds import MOST_HOLDS
 HOUR = DAY // 24
 
 
-@pytest.fixture
-def book(tmp_path: Path) -> Book:
-    return Book(tmp_path / "ledger")
-
-
 def known(book: Book, name: str) -> RecordingState:
     return book.state.recordings[name]
 

@@ -21,11 +21,6 @@ from tests.unit.ledger.test_ledger_repair import flip
 HOUR = DAY // 24
 
 
-@pytest.fixture
-def camera(tmp_path: Path) -> Camera:
-    return Camera(tmp_path / "state")
-
-
 def lose_ledger(camera: Camera) -> None:
     shutil.rmtree(camera.root / "ledger")
 

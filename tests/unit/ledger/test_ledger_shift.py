@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from ledger_helpers import Book, failing
 
@@ -11,11 +9,6 @@ from camerad.base.clock import DAY, SECOND, ClockSource, Moment
 from camerad.base.errors import StorageError
 
 HOUR = DAY // 24
-
-
-@pytest.fixture
-def book(tmp_path: Path) -> Book:
-    return Book(tmp_path / "ledger")
 
 
 def begin(book: Book, wearer: str = "W-1") -> None:

@@ -22,12 +22,6 @@ from camerad.ledger.recording_entries import HoldPlaced
 from camerad.ledger.recording_state import Hold
 from camerad.store.retention import list_removable
 
-
-@pytest.fixture
-def camera(tmp_path: Path) -> Camera:
-    return Camera(tmp_path / "state")
-
-
 HELD = {"id": ONE, "reason": "Anzeige", "who": "Desk"}
 
 

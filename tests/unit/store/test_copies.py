@@ -39,11 +39,6 @@ NAMES = (
 
 
 @pytest.fixture
-def camera(tmp_path: Path) -> Camera:
-    return Camera(tmp_path / "state")
-
-
-@pytest.fixture
 def office(camera: Camera, tmp_path: Path) -> Path:
     """An office's directory with two recordings."""
     camera.put(ONE)

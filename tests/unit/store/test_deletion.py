@@ -18,11 +18,6 @@ from camerad.ledger.ledger import read_ledger
 from camerad.ledger.recording_entries import EXPIRED, OFFLOADED
 
 
-@pytest.fixture
-def camera(tmp_path: Path) -> Camera:
-    return Camera(tmp_path / "state")
-
-
 def test_purge_deletes_what_is_due_and_nothing_else(camera: Camera) -> None:
     paths = {name: camera.put(name) for name in (ONE, TWO)}
     with camera.open() as store:

@@ -15,11 +15,6 @@ from camerad.store.holds import MOST_HOLDS, HoldError, list_ended, one_line, wit
 from camerad.store.locations import NotThereError
 
 
-@pytest.fixture
-def camera(tmp_path: Path) -> Camera:
-    return Camera(tmp_path / "state")
-
-
 @pytest.mark.parametrize("nothing", ["", "  ", "two\nlines", "\x1b[1m", "x" * 201])
 def test_a_hold_needs_a_reason_and_a_person(camera: Camera, nothing: str) -> None:
     camera.put(ONE)

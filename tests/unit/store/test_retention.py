@@ -14,11 +14,6 @@ from camerad.ledger.timeline import Instant
 from camerad.store import retention
 
 
-@pytest.fixture
-def book(tmp_path: Path) -> Book:
-    return Book(tmp_path / "ledger")
-
-
 def due(book: Book) -> list[str]:
     return [one.known.id for one in retention.list_due(book.state, *book.ledger.now())]
 

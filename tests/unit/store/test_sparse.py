@@ -46,11 +46,6 @@ def soon() -> Iterator[None]:
     assert time.process_time() - began < LONGEST_S
 
 
-@pytest.fixture
-def camera(tmp_path: Path) -> Camera:
-    return Camera(tmp_path / "state")
-
-
 def sparse_file(path: Path, content: bytes, size: int = TERABYTE) -> Path:
     path.write_bytes(content)
     try:

@@ -22,11 +22,6 @@ from camerad.store.locations import NotThereError, Place, PlaceKind, place_of
 from camerad.store.store import PlaceClaim, Store
 
 
-@pytest.fixture
-def camera(tmp_path: Path) -> Camera:
-    return Camera(tmp_path / "state")
-
-
 def differences(store: Store) -> list[tuple[DiscrepancyKind, str, bool]]:
     return [(one.what, one.id, one.alarm) for one in store.reconcile()]
 

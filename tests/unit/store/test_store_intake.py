@@ -27,11 +27,6 @@ OFFICE = SigningKey.generate()
 
 
 @pytest.fixture
-def camera(tmp_path: Path) -> Camera:
-    return Camera(tmp_path / "state")
-
-
-@pytest.fixture
 def office(camera: Camera, tmp_path: Path) -> Path:
     """An office's directory with two recordings, which its ledger has not heard of yet."""
     camera.put(ONE)

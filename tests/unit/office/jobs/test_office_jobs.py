@@ -110,11 +110,6 @@ def scene(tmp_path: Path) -> Scene:
     return Scene(tmp_path)
 
 
-@pytest.fixture
-def camera(tmp_path: Path) -> Camera:
-    return Camera(tmp_path / "state")
-
-
 def bring(client: DockClient, camera: Camera, recording: str, *, spoilt: bool = False) -> int:
     """Hand a recording over; returns the status of its receipt."""
     path = camera.put(recording)

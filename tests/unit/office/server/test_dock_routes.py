@@ -108,11 +108,6 @@ class Server:
 
 
 @pytest.fixture
-def camera(tmp_path: Path) -> Camera:
-    return Camera(tmp_path / "state")
-
-
-@pytest.fixture
 def vault(tmp_path: Path) -> Vault:
     return Vault(tmp_path / "archive")
 

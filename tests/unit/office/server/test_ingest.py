@@ -36,11 +36,6 @@ OFFICE_KEYS = KeyRing([OFFICE_KEY.public])
 
 
 @pytest.fixture
-def camera(tmp_path: Path) -> Camera:
-    return Camera(tmp_path / "state")
-
-
-@pytest.fixture
 def vault(tmp_path: Path) -> Vault:
     return Vault(tmp_path / "archive")
 

@@ -24,11 +24,6 @@ def scene(tmp_path: Path) -> OfficeScene:
     return OfficeScene(tmp_path)
 
 
-@pytest.fixture
-def camera(tmp_path: Path) -> Camera:
-    return Camera(tmp_path / "state")
-
-
 def test_an_alert_is_for_everybody_who_waits_for_that_camera() -> None:
     async def run() -> None:
         ends = IngestEnds(asyncio.get_running_loop())

@@ -31,11 +31,6 @@ NONE = hashlib.sha256(b"").hexdigest()
 
 
 @pytest.fixture
-def camera(tmp_path: Path) -> Camera:
-    return Camera(tmp_path / "state")
-
-
-@pytest.fixture
 def vault(tmp_path: Path) -> Vault:
     return Vault(tmp_path / "archive")
 

@@ -43,11 +43,6 @@ class Office(Vault):
 
 
 @pytest.fixture
-def camera(tmp_path: Path) -> Camera:
-    return Camera(tmp_path / "state")
-
-
-@pytest.fixture
 def office(tmp_path: Path, camera: Camera) -> Office:
     return Office(tmp_path / "archive", camera)
 

@@ -64,11 +64,6 @@ def client(scene: OfficeScene) -> Iterator[DockClient]:
         yield client
 
 
-@pytest.fixture
-def camera(tmp_path: Path) -> Camera:
-    return Camera(tmp_path / "state")
-
-
 def final_of(path: Path) -> str:
     closed = skeleton(str(path)).closed_by
     assert closed is not None
