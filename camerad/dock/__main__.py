@@ -24,8 +24,8 @@ from camerad.base.message_ids import MessageId
 from camerad.config import Settings, load
 from camerad.config.loader import DEFAULT_PATH
 from camerad.config.office_section import Office
+from camerad.dock.daemon_client import EventStream
 from camerad.dock.dock_watch import GONE, DockState, DockWatch
-from camerad.dock.event_stream import EventStream
 from camerad.dock.handover import HandoverMemory
 from camerad.dock.office_pass import OfficePass, socket_of
 from camerad.dock.progress_teller import ProgressTeller

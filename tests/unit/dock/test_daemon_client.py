@@ -18,11 +18,11 @@ from camerad.dock import daemon_client
 from camerad.dock.daemon_client import (
     MOST_ATTEMPTS,
     DaemonClient,
+    EventStream,
     ToHandOver,
 )
 from camerad.dock.dock_watch import GONE, DockState
 from camerad.dock.errors import OfficeAnswerError
-from camerad.dock.event_stream import EventStream
 from camerad.dock.handover import HandoverMemory
 
 Answer = tuple[int, Any]

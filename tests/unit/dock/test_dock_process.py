@@ -35,7 +35,7 @@ from camerad.container.keys import KeyRing, encode_base64url
 from camerad.control.metrics import Metrics
 from camerad.control.server import Control
 from camerad.daemon.store_worker import StoreWorker
-from camerad.dock import office_pass, timed_socket
+from camerad.dock import office_connection, office_pass
 from camerad.dock.handover import HandoverMemory
 from camerad.dock.office_pass import OfficePass
 from camerad.dock.progress_teller import NoReport
@@ -281,7 +281,7 @@ def test_it_ends_while_an_office_keeps_it_waiting(scene: Scene) -> None:
     scene.wait(lambda: ("GET", "/v1/ledger") in scene.office.requests)
     process.send_signal(signal.SIGTERM)
     # Before it gives up an office that says nothing.
-    assert process.wait(0.8 * timed_socket.SILENCE_SECONDS) == 0
+    assert process.wait(0.8 * office_connection.SILENCE_SECONDS) == 0
 
 
 def test_a_daemon_that_starts_anew_is_found_again(scene: Scene) -> None:

@@ -25,7 +25,7 @@ from msgspec.structs import replace
 from camerad.base.clock import SystemClock
 from camerad.behaviour.dock_progress import HandoverTrouble
 from camerad.config.office_section import Office
-from camerad.dock import office_certificate, office_connection, timed_socket
+from camerad.dock import office_certificate, office_connection
 from camerad.dock.errors import HandoverStoppedError, OfficeFault, OfficeUnavailableError
 from camerad.dock.office_connection import OfficeConnection, OfficeRequest, trusting
 from camerad.dock.request_bodies import Text
@@ -312,7 +312,7 @@ def test_a_part_that_is_refused_costs_its_head_and_no_more(serve: Serve) -> None
 def test_a_server_that_does_not_invite_a_body_is_sent_it(
     serve: Serve, first: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(timed_socket, "INVITATION_SECONDS", 0.2)
+    monkeypatch.setattr(office_connection, "INVITATION_SECONDS", 0.2)
     seen = []
 
     def speak(channel: ssl.SSLSocket) -> None:
@@ -382,7 +382,7 @@ def test_a_name_that_nobody_knows(ca: Authority) -> None:
 def test_a_server_that_says_nothing_is_given_up(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(timed_socket, "SILENCE_SECONDS", 0.3)
+    monkeypatch.setattr(office_connection, "SILENCE_SECONDS", 0.3)
     with pytest.raises(OfficeUnavailableError, match="did not answer in time"):
         serve(answering(b"")).exchange(ASK)
 
