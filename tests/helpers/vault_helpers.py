@@ -18,9 +18,9 @@ from camerad.office.server.camera_holdings import CameraHoldings
 from camerad.office.server.cameras import Cameras
 from camerad.office.server.ingest import Ingest
 from camerad.office.server.ledger_copy import AdoptResult, LedgerCopies
-from camerad.office.server.upload_files import Declaration
 from camerad.office.server.upload_limits import UploadLimits
-from camerad.office.server.uploads import Uploads
+from camerad.office.server.uploads import Declaration, Uploads
+from camerad.office.state.office_state import OfficeState
 from camerad.store.device_client import accept_receipt
 from camerad.store.locations import Holding, place_of
 
@@ -45,9 +45,12 @@ class Vault:
     """An office's directory and the parts of its server that take over. root: the directory. made
     anew by `restart`, as after the end of the process."""
 
-    def __init__(self, root: Path, key: SigningKey = OFFICE_KEY) -> None:
+    def __init__(
+        self, root: Path, key: SigningKey = OFFICE_KEY, state: OfficeState | None = None
+    ) -> None:
         self.root = root
         self.key = key
+        self._kept = state
         self.clock = ManualClock(wall_us=1_795_540_000_000_000)
         root.mkdir(exist_ok=True)
         self.register = root.parent / "register" / "cameras.json"
@@ -57,7 +60,7 @@ class Vault:
     def restart(self) -> None:
         """Begin anew on what is on the storage."""
         self.cameras = Cameras(str(self.register))
-        self.state = state_in(self.root)
+        self.state = self._kept or state_in(self.root)
         self.uploads = Uploads(str(self.root), self.state, UploadLimits(reserve=0), self.clock)
         self.uploads.tidy()
         self.holdings = CameraHoldings(str(self.root), self.cameras, self.state)

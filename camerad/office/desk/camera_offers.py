@@ -36,7 +36,6 @@ from camerad.office.desk.desk_refusals import DeskRefusal, refused
 from camerad.office.desk.route_table import LONGEST_BODY, Route, Visit
 from camerad.office.desk.sealed_answer import AGAIN_US
 from camerad.office.server import bodies
-from camerad.office.server.camera_quotas import GIB
 from camerad.office.server.check_ins import CheckIns
 from camerad.office.server.offer_check import make_offer
 from camerad.office.server.offered_server import check_server
@@ -49,6 +48,7 @@ from camerad.office.server.offers import (
 from camerad.office.server.refusals import RefusedRequestError
 from camerad.office.server.revoked_cameras import RevokedCameras
 from camerad.office.server.update_bundle import OfferRefusedError
+from camerad.office.server.upload_limits import GIB
 from camerad.provisioning.validation import RefusalReason
 
 _log = logging.getLogger(__name__)

@@ -49,8 +49,7 @@ from camerad.office.server.ledger_copy import LedgerCopies
 from camerad.office.server.office_server import Beside, ServerParts, Vault
 from camerad.office.server.office_settings import OfficeFile
 from camerad.office.server.start_check import check_directory
-from camerad.office.server.upload_files import Declaration
-from camerad.office.server.uploads import Uploads
+from camerad.office.server.uploads import Declaration, Uploads
 from camerad.office.state.database_settings import url_of
 from camerad.office.state.office_state import OfficeState
 from camerad.store.locations import office_place

@@ -60,7 +60,7 @@ from camerad.office.server.camera_holdings import size_of
 from camerad.office.server.cameras import Cameras
 from camerad.office.server.judgement import check_recording
 from camerad.office.server.tombstones import Tombstones
-from camerad.office.server.upload_files import Declaration
+from camerad.office.server.uploads import Declaration
 from camerad.store.locations import Place, office_place
 
 log = logging.getLogger(__name__)

@@ -36,7 +36,7 @@ from camerad.office.server.camera_holdings import CameraHoldings
 from camerad.office.server.cameras import Cameras
 from camerad.office.server.judgement import check_recording
 from camerad.office.server.tombstones import Tombstones
-from camerad.office.server.upload_files import Declaration
+from camerad.office.server.uploads import Declaration
 from camerad.store import verified_copy
 from camerad.store.disk import TakenError
 from camerad.store.locations import OFFICE, NotThereError, office_place

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Final
 
+import msgspec
+
 from camerad.base import durable_files, file_status
 from camerad.base.storage_errors import explain
 from camerad.container.keys import Thumbprint, is_thumbprint
@@ -19,12 +21,18 @@ from camerad.container.recording_files import SUFFIX
 from camerad.container.recording_ids import RecordingId
 from camerad.evidence.apart_reasons import ENDING, make_reason, read_reason
 from camerad.office.server.camera_holdings import size_of
-from camerad.office.server.camera_quotas import PutApart
 from camerad.store import verified_copy
 from camerad.store.locations import OFFICE
 from camerad.store.verified_copy import Digest
 
 NAME: Final = "apart"
+
+
+class PutApart(msgspec.Struct, frozen=True):
+    """What lies apart. bytes: of all files."""
+
+    files: int = 0
+    bytes: int = 0
 
 
 def list_apart(root: str) -> Iterator[tuple[Thumbprint, str]]:

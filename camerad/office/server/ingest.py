@@ -12,7 +12,7 @@ before the next begins, and what was interrupted anywhere is completed by the ne
 5. remove what the upload left.
 
 So nothing is acknowledged but what the storage gave back and the camera signed, byte for byte. What
-does not verify is compared with what came (`camerad.office.server.arrivals`): what the storage
+does not verify is compared with what came (`camerad.office.server.part_upload`): what the storage
 changed is the storage's fault, and no reason to refuse the camera's recording for good.
 
 A copy that is there without a receipt by the office's own key, as where an offload was cut off, is
@@ -26,11 +26,12 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from camerad.base import durable_files, file_status
 from camerad.base.clock import Clock, Moment
+from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.container.keys import KeyRing, SigningKey, Thumbprint
@@ -41,14 +42,13 @@ from camerad.ledger.entries import Head
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import RecordingState
 from camerad.office.server.apart import Apart
-from camerad.office.server.arrivals import CameContent
 from camerad.office.server.camera_holdings import CameraHoldings, size_of
 from camerad.office.server.ingest_events import IngestEvent, IngestListener, no_op
 from camerad.office.server.judgement import check_recording, has_anothers
+from camerad.office.server.part_upload import ArrivedPart, reads_as_it_came
 from camerad.office.server.start_check import check_directory
 from camerad.office.server.tombstones import Tombstones
-from camerad.office.server.upload_files import Declaration
-from camerad.office.server.uploads import Uploads
+from camerad.office.server.uploads import Declaration, Uploads
 from camerad.store import receipts, verified_copy
 from camerad.store.locations import Holding
 from camerad.store.receipts import CopiedRecording, Receipt
@@ -222,10 +222,12 @@ class Ingest:
             self._waiting.add((kid, recording))
             return
         durable_files.sync_path(source)
-        came = self._what_came(kid, declared, source)
+        # Of an upload that began in an older version, that is what the storage gives back now.
+        parts = self._uploads.arrived(kid, declared)
+        first = verified_copy.digest(source) if parts is None else None
         judged = check_recording(source, declared, self._holdings.key(kid), known.final)
         if judged.why:
-            came.compare(source, judged.written)
+            _check_storage(source, parts, first, judged.written)
             self._put_apart(kid, declared, source, judged.written, judged.why)
             return
         if has_anothers(self._root, declared, placed):
@@ -271,14 +273,6 @@ class Ingest:
             self._file(kid, placed, copied, state.head)
             _log.info("%s: its copy was compared", recording, extra=MessageId.UPLOAD.extra)
             self._tell(IngestEvent.COMPARED)
-
-    def _what_came(self, kid: Thumbprint, declared: Declaration, source: str) -> CameContent:
-        """What to compare a file with that the storage gives back. Of an upload that began before
-        this process did, that is what memory has of it, or what the storage gives back now."""
-        name = (kid, declared.recording)
-        if self._uploads.arrivals.knows(name, declared.bytes):
-            return CameContent(self._uploads.arrivals, name)
-        return CameContent(None, name, verified_copy.digest(source))
 
     def _make_replica(self, path: str, copied: CopiedRecording) -> None:
         if self._replica is not None:
@@ -401,3 +395,16 @@ def _is_receipted(placed: str) -> bool:
     recording = os.path.basename(placed).removesuffix(SUFFIX)
     root = os.path.dirname(os.path.dirname(placed))
     return recording in receipts.named(Holding(root, os.path.dirname(placed)).receipts)
+
+
+def _check_storage(
+    path: str, parts: Sequence[ArrivedPart] | None, first: Digest | None, written: Digest
+) -> None:
+    """Raises StorageError if a file that reads as `written` is another than came. parts: of which
+    it came; None if they are unknown. first: as it read before, then."""
+    same = first == written if parts is None else reads_as_it_came(path, parts)
+    if not same:
+        raise StorageError(
+            f"{path}: it reads back with other bytes than came; do not use this storage: take "
+            "another one"
+        )

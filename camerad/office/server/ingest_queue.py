@@ -16,7 +16,7 @@ from camerad.base.errors import CameradError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.container.keys import Thumbprint
-from camerad.office.server.upload_files import Declaration
+from camerad.office.server.uploads import Declaration
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from camerad.container.keys import KeyRing, PublicKey
 from camerad.container.severity import Severity
 from camerad.container.skeleton import readable_skeleton
 from camerad.container.whole_file import WholeFile
-from camerad.office.server.upload_files import Declaration
+from camerad.office.server.uploads import Declaration
 from camerad.store import verified_copy
 from camerad.store.locations import office_place
 from camerad.store.trust import NO_DEVICE

@@ -33,8 +33,7 @@ from camerad.ledger import log_segments
 from camerad.office.server.camera_holdings import CameraHoldings, size_of
 from camerad.office.server.ledger_file_check import check_ledger_file
 from camerad.office.server.upload_errors import UploadError, UploadRefusal
-from camerad.office.server.upload_files import list_directories
-from camerad.office.server.uploads import INCOMING
+from camerad.office.server.uploads import INCOMING, list_directories
 from camerad.store.locations import LEDGER, OFFICE
 
 _log = logging.getLogger(__name__)

@@ -48,7 +48,6 @@ from camerad.evidence.own_key import OfficeKeyError
 from camerad.office.replicas.replicas import PROBE_SECONDS, Replicas, open_replicas
 from camerad.office.server.authentication import Authentication
 from camerad.office.server.camera_holdings import CameraHoldings
-from camerad.office.server.camera_quotas import GIB, CameraQuotas
 from camerad.office.server.cameras import Cameras
 from camerad.office.server.check_in_routes import CheckInRoutes
 from camerad.office.server.check_ins import CheckIns
@@ -79,10 +78,9 @@ from camerad.office.server.refusals import plain_errors, refuse_bytes
 from camerad.office.server.revoked_cameras import RevokedCameras
 from camerad.office.server.server_metrics import ServerMetrics
 from camerad.office.server.state_import import open_state
-from camerad.office.server.upload_files import Declaration
-from camerad.office.server.upload_limits import UploadLimits
+from camerad.office.server.upload_limits import GIB, CameraQuotas, UploadLimits
 from camerad.office.server.upload_routes import UploadRoutes
-from camerad.office.server.uploads import INCOMING, Uploads
+from camerad.office.server.uploads import INCOMING, Declaration, Uploads
 from camerad.office.state.database import DatabaseUnavailableError
 from camerad.office.state.office_state import OfficeState
 from camerad.store.locations import OFFICE, check_directories, office_place
@@ -221,10 +219,9 @@ class Vault:
         self._begins_with = f"{known} in the register, {free} free"
         state = self._state
         revoked = RevokedCameras(state)
-        await threads.in_thread(lambda: _prepare(revoked, directory, key.public))
         holdings = CameraHoldings(directory, cameras, state)
         uploads = Uploads(directory, state, limits, self._clock)
-        await threads.in_thread(uploads.tidy)
+        await threads.in_thread(lambda: _prepare(revoked, uploads, directory, key.public))
         copies = self._copies = await threads.in_thread(
             lambda: open_replicas(settings.second_copy, self._clock, state)
         )
@@ -424,11 +421,12 @@ async def _close_behind_what_is_not_read(
         response.force_close()
 
 
-def _prepare(revoked: RevokedCameras, directory: str, key: PublicKey) -> None:
+def _prepare(revoked: RevokedCameras, uploads: Uploads, directory: str, key: PublicKey) -> None:
     """Open the database; cameras of the ledger stay revoked in a new one. While it does not answer,
     the server runs, and each request tries again."""
     try:
         revoked.rebuild(directory, key, once=True)
+        uploads.tidy()
     except DatabaseUnavailableError as error:
         log.warning("%s", printable(error), extra=MessageId.STORAGE.extra)
 

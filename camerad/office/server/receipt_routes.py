@@ -17,8 +17,7 @@ from camerad.office.server.ingest import WAITS, Ingest
 from camerad.office.server.ingest_ends import IngestEnds
 from camerad.office.server.refusal_log import CALLER, CameraTurns
 from camerad.office.server.refusals import RefusedRequestError
-from camerad.office.server.upload_files import Declaration
-from camerad.office.server.uploads import Uploads
+from camerad.office.server.uploads import Declaration, Uploads
 
 PATH: Final = "/v1/recordings/{recording}/receipt"
 TYPE: Final = "application/jose"

@@ -6,45 +6,49 @@
 ``withdrawn/KID.json``         a revoked camera; one that cannot be read is imported as revoked
 ``check-ins/KID.json``         the last check-in
 ``readings/KID/*.jsonl``       check-ins for reports, with the camera's key in ``key.jwk``
+``incoming/KID/ID/``           ``declaration`` and ``offset`` of an upload; its content stays
 =============================  =================================================================
 
-All rows and a mark are one transaction, and a second one for readings. The files, below
-``office/``, are removed after it. So a
-loss of power before its end leaves files and no rows, and one after it leaves files that the next
-start only removes.
+All rows and a mark are one transaction; readings and uploads have one each. The files, below
+``office/``, are removed after it. So a loss of power before its end leaves files and no rows, and
+one after it leaves files that the next start only removes.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import logging
 import os
 import re
 import shutil
+import struct
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, insert
 
-from camerad.base import file_status, state_file, typed_json
+from camerad.base import durable_files, file_status, state_file, typed_json
 from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import read_plain
 from camerad.base.storage_errors import explaining
 from camerad.base.text import printable
 from camerad.container.jws import SHA256
-from camerad.container.keys import PublicKey, is_thumbprint
+from camerad.container.keys import PublicKey, Thumbprint, is_thumbprint
+from camerad.container.recording_ids import is_id
 from camerad.office.report import camera_readings
 from camerad.office.report.camera_readings import Reading, follows, parse_reading
 from camerad.office.server.offers import CameraOffer, offer_of
 from camerad.office.server.revoked_cameras import Revocation
+from camerad.office.server.uploads import INCOMING, Declaration, Upload, list_directories
 from camerad.office.state.database import Database
 from camerad.office.state.database_settings import IndexSettings
 from camerad.office.state.office_state import OfficeState
 from camerad.office.state.state_copy import is_imported, mark_import
-from camerad.office.state.state_tables import check_ins, offers, revoked_cameras
+from camerad.office.state.state_tables import check_ins, offers, revoked_cameras, uploads
 from camerad.provisioning import settings_offer
 from camerad.store import check_in
 from camerad.store.check_in import UPDATE
@@ -56,6 +60,12 @@ _SMALL: Final = 4096
 _LARGEST: Final = 8 << 20
 _MONTH: Final = re.compile(r"[0-9]{4}-[0-9]{2}\.jsonl")
 _ENDING: Final = ".json"
+_UPLOADS_MARK: Final = "upload files"
+_UPLOAD_FILES: Final = ("declaration", "declaration.new", "offset")
+_DECLARATION, _OFFSET = "declaration", "offset"
+_SLOT: Final = 512
+_RECORD: Final = struct.Struct(">8sQQQ")
+"""Mark, number of the record, offset, wall time in microseconds; then a checksum."""
 
 
 class _Line(msgspec.Struct, frozen=True):
@@ -84,6 +94,7 @@ def import_server_files(root: str, database: Database) -> None:
     import_once(database, "server files", files)
     readings = {path: _import_readings for _, path in _named(os.path.join(office, "readings"), "")}
     import_once(database, "camera readings", readings)
+    _import_uploads(database, os.path.join(office, INCOMING))
 
 
 def import_once(
@@ -160,7 +171,45 @@ def _import_readings(rows: Connection, directory: str) -> None:
     camera_readings.add(rows, key, 0, found)
 
 
-def _named(directory: str, ending: str) -> Iterator[tuple[str, str]]:
+def _import_uploads(database: Database, incoming: str) -> None:
+    """An upload that cannot be read is not imported: its camera brings it again."""
+    there = [
+        (kid, recording, os.path.join(path, recording))
+        for kid, path in _named(incoming, "")
+        for recording in list_directories(path, is_id)
+    ]
+    paths = [os.path.join(path, name) for _, _, path in there for name in _UPLOAD_FILES]
+    left = [path for path in paths if file_status.exists(path)]
+    if not left:
+        return
+    with database.writing() as rows:
+        if not is_imported(rows, _UPLOADS_MARK):
+            for kid, recording, path in there:
+                declared = read_record(os.path.join(path, _DECLARATION), Declaration)
+                if declared is not None and declared.recording == recording:
+                    came, came_us = _read_offset(os.path.join(path, _OFFSET))
+                    upload = Upload(kid, recording, declared.final, declared.bytes, came, came_us)
+                    rows.execute(insert(uploads).values(**msgspec.structs.asdict(upload)))
+            mark_import(rows, _UPLOADS_MARK)
+    for path in left:
+        durable_files.remove(path)
+
+
+def _read_offset(path: str) -> tuple[int, int]:
+    """Bytes that count, and when the last of them came. Two slots were written in turn, each with a
+    number and a checksum: the newest valid one counts, and nothing if none is."""
+    found = [(0, 0, 0)]
+    if file_status.is_file(path):
+        content = read_plain(path, "offset", 2 * _SLOT)
+        for slot in (content[:_SLOT], content[_SLOT:]):
+            said, check = slot[: _RECORD.size], slot[_RECORD.size : _RECORD.size + 16]
+            if len(said) == _RECORD.size and hashlib.sha256(said).digest()[:16] == check:
+                found.append(_RECORD.unpack(said)[1:])
+    _, came, came_us = max(found)
+    return came, came_us
+
+
+def _named(directory: str, ending: str) -> Iterator[tuple[Thumbprint, str]]:
     """Thumbprints in a directory, and the paths of their files."""
     if not file_status.is_directory(directory):
         return

@@ -6,42 +6,57 @@ of an upload to which nothing came for so long is kept free for it no longer; wh
 until `unfinished_days` are over. So a camera that declares and sends nothing keeps others from
 nothing for longer than a day.
 
-`camerad.office.server.camera_quotas` says how much of one camera may lie here. Units: bytes.
+What a camera has declared, here or still to come, and what was put apart of it
+(`camerad.office.server.apart`, which only a person removes) counts together. So one camera, or an
+attacker with its key, can neither keep the room of all others nor fill the storage with what does
+not verify:
+
+1. of one camera at most `CameraQuotas.camera` lies here, which is what the largest card of a camera
+   holds; and at most half of the room that there would be without it, its first recording
+   included. What is here and what was promised to others is no room;
+2. `CameraQuotas.files` of one camera are put apart;
+3. `CameraQuotas.apart` of all cameras; beyond that no camera may bring more of which something lies
+   apart. What others bring is not affected.
+
+Beyond these an upload is refused before its first byte, and the camera keeps its file. What is here
+already may still be put apart: for that it is moved, and needs no more room. Units: bytes. Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
 from camerad.base.text import room
-from camerad.container.keys import Thumbprint
-from camerad.office.server.apart import measure_apart
-from camerad.office.server.camera_quotas import (
-    DEFAULT_QUOTAS,
-    GIB,
-    CameraHere,
-    CameraQuotas,
-    PutApart,
-    find_refusal,
-)
+from camerad.office.server.apart import PutApart
 from camerad.office.server.upload_errors import UploadError, UploadRefusal
-from camerad.office.server.upload_files import Declaration
+
+GIB: Final = 1 << 30
+
+
+class CameraQuotas(msgspec.Struct, frozen=True):
+    """camera: bytes of one camera that are not ingested yet. files: how many of one camera lie
+    apart. apart: bytes of all cameras that lie apart."""
+
+    camera: int = 512 * GIB
+    apart: int = 1024 * GIB
+    files: int = 1000
+
+
+DEFAULT_QUOTAS: Final = CameraQuotas()
 
 
 class UploadLimits(msgspec.Struct, frozen=True):
     """What the office takes. largest: bytes of a recording. reserve: bytes that stay free on the
-    file system. unfinished: uploads of one camera at once. complete: those that are not ingested
-    yet, besides. unfinished_days: how long an upload waits for its next part, or for its camera's
+    file system. most: uploads of one camera, of which some may be complete and wait for their
+    ingest. unfinished_days: how long an upload waits for its next part, or for its camera's
     ledger. promised_days: how long room is kept for what did not come, and an upload of which
     nothing came waits for its first part. quotas: of one camera."""
 
     largest: int = 64 * GIB
     reserve: int = 5 * GIB
-    unfinished: int = 8
-    complete: int = 32
+    most: int = 40
     unfinished_days: int = 7
     promised_days: int = 1
     quotas: CameraQuotas = DEFAULT_QUOTAS
@@ -50,89 +65,91 @@ class UploadLimits(msgspec.Struct, frozen=True):
 DEFAULT_LIMITS: Final = UploadLimits()
 
 
-class UploadHere(NamedTuple):
-    """An upload. kid: thumbprint of its camera's key. came: bytes that count. promised: room is
-    kept for the others."""
+class UploadsHere(msgspec.Struct, frozen=True):
+    """Uploads that are not ingested. count: how many. came: bytes that are here. awaited: bytes for
+    which room is kept besides."""
 
-    kid: Thumbprint
-    declaration: Declaration
-    came: int
-    promised: bool = True
-
-    @property
-    def here(self) -> int:
-        """What lies here of it."""
-        return min(self.came, self.declaration.bytes)
-
-    @property
-    def awaited(self) -> int:
-        """For so much more room is kept."""
-        return self.declaration.bytes - self.here if self.promised else 0
+    count: int = 0
+    came: int = 0
+    awaited: int = 0
 
 
-def check_limits(
-    limits: UploadLimits,
-    root: str,
-    kid: Thumbprint,
-    length: int,
-    *,
-    there: Iterable[UploadHere],
-    spare: int,
-) -> None:
-    """Check that another upload may begin. root: the office's directory. kid: thumbprint of its
-    camera's key. there: the uploads of all cameras. spare: what is free beyond the reserve.
+class CameraHere(UploadsHere, frozen=True):
+    """Those of one camera. apart: what was put apart of it, apart_of_all: of all cameras."""
 
-    Raises UploadError and StorageError.
-    """
+    apart: PutApart = PutApart()
+    apart_of_all: PutApart = PutApart()
+
+
+def most_of_one(quotas: CameraQuotas, spare: int, here: int) -> int:
+    """So much of one camera may lie here. spare: what is free beyond the reserve, and promised to
+    no other camera. here: what takes room of this camera already."""
+    return min(quotas.camera, (max(0, spare) + here) // 2)
+
+
+def check_size(limits: UploadLimits, length: int) -> None:
+    """Check how large a recording is. Raises UploadError."""
     if length > limits.largest:
         raise UploadError(
             UploadRefusal.TOO_LARGE,
             f"{length} bytes are more than this office takes of one recording ({limits.largest}); "
             "raise receive.largest_gib in the office's settings if it is one",
         )
-    unfinished = complete = missing = declared = came = 0
-    for one in there:
-        missing += one.awaited
-        if one.kid == kid:
-            unfinished += one.here < one.declaration.bytes
-            complete += one.here == one.declaration.bytes
-            declared += one.here + one.awaited
-            came += one.here
-    if unfinished >= limits.unfinished:
-        raise UploadError(
-            UploadRefusal.TOO_MANY,
-            f"this camera has {unfinished} unfinished uploads, and may have {limits.unfinished}; "
-            "finish one first, or wait: one to which nothing comes is removed",
-        )
-    if complete >= limits.complete:
-        raise UploadError(
-            UploadRefusal.TOO_MANY,
-            f"{complete} recordings of this camera are here and not taken over yet; bring its "
-            "ledger, or wait until they are checked",
-        )
-    _check_spare(length, missing, spare)
-    apart = measure_apart(root, kid)
-    apart_of_all = measure_apart(root) if apart.files else PutApart()
-    lies = CameraHere(declared, came, apart, apart_of_all)
-    others = missing - (declared - came)
-    if (why := find_refusal(limits.quotas, kid, length, lies, spare - others)) is not None:
-        raise UploadError(UploadRefusal.CAMERA_FULL, why)
 
 
-def check_room(length: int, there: Iterable[UploadHere], spare: int) -> None:
-    """Check that there is room for so much more of an upload for which none is kept. Otherwise as
-    `check_limits`. Raises UploadError."""
-    _check_spare(length, sum(one.awaited for one in there), spare)
-
-
-def _check_spare(length: int, missing: int, spare: int) -> None:
-    if missing + length > spare:
+def check_room(length: int, of_all: UploadsHere, spare: int) -> None:
+    """Check that there is room for so much for which none is kept. of_all: uploads of all cameras.
+    spare: what is free beyond the reserve. Raises UploadError."""
+    if of_all.awaited + length > spare:
         promised = (
-            f": of the {room(max(0, spare))} that may be used, {room(missing)} are promised to "
-            "uploads that are not complete (office/incoming)"
+            f": of the {room(max(0, spare))} that may be used, {room(of_all.awaited)} are promised "
+            "to uploads that are not complete (office/incoming)"
         )
         raise UploadError(
             UploadRefusal.NO_ROOM,
             f"the office's storage has no room for {room(length)} more"
-            f"{promised if missing else ''}; let the office make room",
+            f"{promised if of_all.awaited else ''}; let the office make room",
         )
+
+
+def check_camera(limits: UploadLimits, kid: str, length: int, here: CameraHere, spare: int) -> None:
+    """Check that a camera may have another upload of so many bytes. kid: thumbprint of its key.
+    spare: as `most_of_one` has it. Raises UploadError."""
+    if here.count >= limits.most:
+        raise UploadError(
+            UploadRefusal.TOO_MANY,
+            f"{here.count} uploads of this camera are unfinished, or not taken over yet, and "
+            f"{limits.most} may be: finish one first; bring the camera's ledger; or wait: one to "
+            "which nothing comes is removed",
+        )
+    apart, quotas = here.apart, limits.quotas
+    look = f"have the office look at office/apart/{kid}, and take away what is there"
+    own = here.came + here.awaited + apart.bytes
+    most = most_of_one(quotas, spare, here.came + apart.bytes)
+    if apart.files >= quotas.files:
+        why = f"{apart.files} files of this camera were put apart, and no more may be: {look}"
+    elif apart.files and here.apart_of_all.bytes >= quotas.apart:
+        why = (
+            f"{room(here.apart_of_all.bytes)} were put apart of all cameras (receive.apart_gib), "
+            f"and something of this one is among them: {look}"
+        )
+    elif own + length > most:
+        why = (
+            f"with {room(length)} more, {room(own + length)} of this camera would wait here to be "
+            f"taken over, and no camera may have more than {room(most)} here (receive.camera_gib, "
+            "and half of the room); "
+        )
+        if apart.bytes:
+            why += f"{room(apart.bytes)} of it were put apart: {look}"
+        else:
+            why += "ask again when some of it was taken over, or the office has made room"
+    else:
+        return
+    raise UploadError(UploadRefusal.CAMERA_FULL, why)
+
+
+def fills_percent(quotas: CameraQuotas, apart: PutApart, spare: int) -> int:
+    """How full the place of one camera is by what was put apart of it; 100 and more is full."""
+    most = most_of_one(quotas, spare, apart.bytes)
+    by_bytes = 100 * apart.bytes // most if most else 100
+    return max(by_bytes, 100 * apart.files // quotas.files) if apart.files else 0

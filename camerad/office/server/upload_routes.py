@@ -29,8 +29,7 @@ from camerad.office.server.part_upload import PartUpload
 from camerad.office.server.refusal_log import CALLER, CameraTurns
 from camerad.office.server.refusals import BUSY_SECONDS, Handler, RefusedRequestError, later
 from camerad.office.server.upload_errors import UploadError, UploadRefusal
-from camerad.office.server.upload_files import Declaration
-from camerad.office.server.uploads import CHECKSUMS, Uploads
+from camerad.office.server.uploads import CHECKSUMS, Declaration, Uploads
 
 log = logging.getLogger(__name__)
 
@@ -117,9 +116,9 @@ class UploadRoutes:
 
     async def _head(self, request: web.Request) -> web.StreamResponse:
         kid, recording = request[CALLER].kid, _recording(request)
-        declaration = await asyncio.to_thread(self._uploads.declared, kid, recording)
-        offset = await asyncio.to_thread(self._uploads.offset, kid, recording)
-        headers = self._offset(kid, declaration, offset)
+        found = await asyncio.to_thread(self._uploads.find, kid, recording)
+        declaration = found.declaration
+        headers = self._offset(kid, declaration, found.came)
         headers["Upload-Length"] = str(declaration.bytes)
         headers["Upload-Metadata"] = ",".join(
             f"{key} {base64.b64encode(value.encode()).decode()}"
@@ -137,13 +136,15 @@ class UploadRoutes:
         offset = _number(request, "Upload-Offset")
         algorithm, checksum = _checksum(request.headers.get("Upload-Checksum"))
         with self._slot(kid):
-            part = await asyncio.to_thread(self._uploads.begin, kid, recording, offset, algorithm)
+            declaration, part = await asyncio.to_thread(
+                self._begin, kid, recording, offset, algorithm
+            )
             try:
                 offset = await self._receive(request, part, checksum)
             finally:
                 await asyncio.to_thread(part.close)
-        headers = self._offset(kid, part.declaration, offset)
-        if offset == part.declaration.bytes:
+        headers = self._offset(kid, declaration, offset)
+        if offset == declaration.bytes:
             log.info(
                 "%s: the camera %s has brought all of its %d bytes",
                 recording,
@@ -152,6 +153,12 @@ class UploadRoutes:
                 extra=MessageId.UPLOAD.extra,
             )
         return web.Response(status=HTTPStatus.NO_CONTENT, headers=headers)
+
+    def _begin(
+        self, kid: Thumbprint, recording: RecordingId, offset: int, algorithm: str
+    ) -> tuple[Declaration, PartUpload]:
+        declaration = self._uploads.find(kid, recording).declaration
+        return declaration, self._uploads.begin(kid, recording, offset, algorithm)
 
     async def _receive(self, request: web.Request, part: PartUpload, checksum: bytes | None) -> int:
         most = min(part.most, LARGEST_PART)

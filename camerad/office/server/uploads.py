@@ -1,22 +1,35 @@
 """Uploads before their ingest: acknowledged bytes survive a loss of power at any instant.
 
-They lie in ``office/incoming/KID/RECORDING/`` below the office's directory (`upload_files`). A part
-counts as a whole or not at all: its bytes are written behind those that count and synchronised,
-and only then the offset. The bytes behind the offset are cut off before the next part.
+An upload is a row of the database, which says how many bytes count, and a file with them,
+``office/incoming/KID/RECORDING/content`` below the office's directory. A part counts as a whole or
+not at all: its bytes are written behind those that count and synchronised, and only then the row is
+changed. The bytes behind those that count are cut off before the next part. Row and file:
 
-Every method may be called by any thread. One part at a time is written of an upload.
+==============================  ====================================================================
+file longer than the row says   the bytes behind are cut off
+file shorter, or gone           nothing counts any more, and the camera brings it again; a complete
+                                upload may have its place among the recordings already
+file without a row              it is removed
+==============================  ====================================================================
+
+Thread-safe. One part at a time is written of an upload, and one upload at a time is declared or
+removed: both are claims, which exclude other servers too.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
-from collections.abc import Callable, Iterator
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final, NamedTuple, TypeGuard, TypeVar
 
-from camerad.base import file_status
-from camerad.base.clock import Clock, Moment, SystemClock
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, select, update
+
+from camerad.base import durable_files, file_status
+from camerad.base.clock import DAY, Clock, Moment, SystemClock
 from camerad.base.errors import NotNowError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.storage_errors import explaining
@@ -24,39 +37,85 @@ from camerad.base.text import printable
 from camerad.container.jws import SHA256
 from camerad.container.keys import Thumbprint, is_thumbprint
 from camerad.container.recording_ids import RecordingId, is_id
-from camerad.office.server.arrivals import Arrivals
-from camerad.office.server.part_upload import PartUpload
+from camerad.office.server.apart import PutApart, measure_apart
+from camerad.office.server.camera_holdings import size_of
+from camerad.office.server.part_upload import ArrivedPart, PartUpload
 from camerad.office.server.revoked_cameras import RevokedCameras
 from camerad.office.server.upload_errors import UploadError, UploadRefusal, unless
-from camerad.office.server.upload_files import (
-    Declaration,
-    UploadFiles,
-    UploadProgress,
-    list_directories,
-)
 from camerad.office.server.upload_limits import (
     DEFAULT_LIMITS,
-    UploadHere,
+    CameraHere,
     UploadLimits,
-    check_limits,
+    UploadsHere,
+    check_camera,
     check_room,
+    check_size,
 )
-from camerad.office.server.upload_times import UploadTimes
+from camerad.office.state import state_tables
+from camerad.office.state.columns import record_of
+from camerad.office.state.database import WAIT_SECONDS, DatabaseUnavailableError
 from camerad.office.state.office_state import OfficeState
 from camerad.store.locations import OFFICE
 
 log = logging.getLogger(__name__)
 
 INCOMING: Final = "incoming"
-"""The directory of unfinished uploads, in the office's own part."""
+"""The directory of uploads, in the office's own part."""
+CONTENT: Final = "content"
 CHECKSUMS: Final = ("sha256", "sha1")
 """Algorithms of a client's own checksum."""
 DECLARING_SECONDS: Final = 5.0
 """So long a request waits for others that declare. To make or remove an upload takes a moment; a
-server that is stopped meanwhile keeps the lock, and the client has to hear of it in time."""
+server that is stopped meanwhile keeps the claim, and the client has to hear of it in time."""
+MOST_PARTS: Final = 2048
+"""Whose SHA-256 are kept, of one upload: 16 GiB, by camerad's own client."""
 
+_T = TypeVar("_T", bound=str)
 _Name = tuple[Thumbprint, RecordingId]
 """A camera's key and a recording."""
+_ROWS: Final = state_tables.uploads
+_PARTS: Final = state_tables.upload_parts
+_NO_ID: Final = "this is no recording's id; name one as the camera's ledger has it"
+
+
+class Declaration(msgspec.Struct, frozen=True):
+    """What a camera says that it will bring. recording: its id. final: SHA-256 of its last
+    statement, in hexadecimal. bytes: length of its file. Raises ValueError if the id is none."""
+
+    recording: RecordingId
+    final: str
+    bytes: int
+
+    def __post_init__(self) -> None:
+        if not is_id(self.recording):
+            raise ValueError(f"{printable(self.recording)[:80]}: this is no recording's id")
+
+
+class Upload(msgspec.Struct, frozen=True):
+    """A row. camera: thumbprint of its key. came: bytes that count. came_us: when the last of them
+    came, microseconds since 1970. The others: as declared."""
+
+    camera: Thumbprint
+    recording: RecordingId
+    final: str
+    bytes: int
+    came: int
+    came_us: int
+
+    @property
+    def name(self) -> _Name:
+        """What tells it from all others."""
+        return self.camera, self.recording
+
+    @property
+    def declaration(self) -> Declaration:
+        """What the camera said that it will bring."""
+        return Declaration(self.recording, self.final, self.bytes)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it has all its bytes."""
+        return self.came >= self.bytes
 
 
 class ExpiredUpload(NamedTuple):
@@ -69,7 +128,8 @@ class ExpiredUpload(NamedTuple):
 
 
 class Uploads:
-    """All of them. directory, state: the office's. clock: for when a part came."""
+    """All of them. directory, state: the office's. clock: for when a part came. Everything raises
+    StorageError."""
 
     def __init__(
         self,
@@ -81,18 +141,14 @@ class Uploads:
         self._above = os.path.abspath(directory)
         self._office = os.path.join(self._above, OFFICE)
         self._root = os.path.join(self._office, INCOMING)
-        self._limits = limits
+        self.limits: Final = limits
         self._clock = clock or SystemClock()
         self._state = state
         self._revoked = RevokedCameras(state)
-        self.arrivals: Final = Arrivals()
-        self._times = UploadTimes(limits, self._clock, self._claim)
+        self._made_us = self._clock.now_us()
+        self._seen: dict[_Name, int] = {}
+        """When something last came, by boot time, which never steps."""
         self._told: set[_Name] = set()
-
-    @property
-    def limits(self) -> UploadLimits:
-        """What the office takes."""
-        return self._limits
 
     def declare(
         self,
@@ -104,9 +160,7 @@ class Uploads:
 
         why_not: why the recording is not wanted, if it is not. It is asked again where an upload
         would begin: the one before may have been ingested just now, and no client would go on
-        with another one.
-
-        Raises UploadError and StorageError.
+        with another one. Raises UploadError.
         """
         if not SHA256.fullmatch(declaration.final) or declaration.bytes < 1:
             raise UploadError(
@@ -114,44 +168,39 @@ class Uploads:
                 "Upload-Length has to be above 0, and final a SHA-256 in 64 small hexadecimal "
                 "digits",
             )
-        files = self._files(kid, declaration.recording)
+        name = (kid, declaration.recording)
+        self.content_path(*name)
         with self._declaring():
-            there = files.declaration()
-            if there == declaration:
-                return files.progress().offset
+            there = self._find(*name)
+            if there is not None and there.declaration == declaration:
+                return there.came
             if there is not None:
-                self._tell_of_two(kid, there, declaration)
+                self._tell_of_two(there, declaration)
                 raise UploadError(
                     UploadRefusal.DECLARED_DIFFERENTLY,
-                    f"{declaration.recording} was declared with {there.bytes} bytes and final "
+                    f"{there.recording} was declared with {there.bytes} bytes and final "
                     f"{there.final} before; a recording that has ended never changes",
                 )
-            if (why := why_not(kid, declaration.recording)) is not None:
+            if (why := why_not(*name)) is not None:
                 raise UploadError(UploadRefusal.NOT_WANTED, why)
-            check_limits(
-                self._limits,
-                self._above,
-                kid,
-                declaration.bytes,
-                there=self._each(),
-                spare=self.spare(),
-            )
-            files.remove()
-            files.make(declaration, self._clock.wall_us())
-            self.arrivals.begin((kid, declaration.recording))
-            self._times.touch((kid, declaration.recording))
-            return 0
+            self._check_limits(kid, declaration.bytes)
+            self._remove_files(*name)
+            with self._noting(DECLARING_SECONDS) as rows:
+                new = msgspec.structs.asdict(declaration)
+                new |= {"camera": kid, "came": 0, "came_us": self._clock.wall_us()}
+                rows.execute(insert(_ROWS).values(new))
+        self._touch(name)
+        return 0
 
-    def _tell_of_two(self, kid: Thumbprint, there: Declaration, declaration: Declaration) -> None:
+    def _tell_of_two(self, there: Upload, declaration: Declaration) -> None:
         """Say once of an upload in the log that its camera declared it in two ways."""
-        name = (kid, declaration.recording)
-        if name not in self._told:
-            self._told.add(name)
+        if there.name not in self._told:
+            self._told.add(there.name)
             log.warning(
                 "%s: the camera %s declared it with %d bytes and final %s, and now with %d and %s; "
                 "the first counts",
-                declaration.recording,
-                kid,
+                there.recording,
+                there.camera,
                 there.bytes,
                 there.final,
                 declaration.bytes,
@@ -159,86 +208,148 @@ class Uploads:
                 extra=MessageId.DECLARED_TWICE.extra,
             )
 
-    def declared(self, kid: Thumbprint, recording: RecordingId) -> Declaration:
-        """What the camera declared. Raises UploadError and StorageError."""
-        return self._there(kid, recording)[1]
-
-    def offset(self, kid: Thumbprint, recording: RecordingId) -> int:
-        """How many bytes count. Raises UploadError and StorageError."""
-        return self._there(kid, recording)[0].progress().offset
+    def find(self, kid: Thumbprint, recording: RecordingId) -> Upload:
+        """An upload. Raises UploadError if there is none."""
+        found = self._find(kid, recording)
+        if found is None:
+            raise UploadError(
+                UploadRefusal.NO_UPLOAD,
+                f"there is no upload of {printable(recording)[:80]} by this camera; declare it",
+            )
+        return found
 
     def begin(
         self, kid: Thumbprint, recording: RecordingId, offset: int, checksum: str = ""
     ) -> PartUpload:
         """Begin a part, which the caller closes. offset: where it begins. checksum: one of
-        `CHECKSUMS` if the client sent one.
-
-        Raises UploadError and StorageError.
-        """
-        files, _ = self._check_incomplete(kid, recording)
-        name = (kid, recording)
+        `CHECKSUMS` if the client sent one. Raises UploadError."""
+        self._find_incomplete(kid, recording)
+        path = self.content_path(kid, recording)
         claim = contextlib.ExitStack()
-        claim.enter_context(self._claim(*name))
+        claim.enter_context(self._claim(kid, recording))
         try:
-            files, declaration = self._check_incomplete(kid, recording)
-            progress = files.progress()
-            if offset != progress.offset:
+            found = self._find_incomplete(kid, recording)
+            if offset != found.came:
                 raise UploadError(
                     UploadRefusal.WRONG_OFFSET,
-                    f"the upload has {progress.offset} bytes; begin there",
-                    {"Upload-Offset": str(progress.offset)},
+                    f"the upload has {found.came} bytes; begin there",
+                    {"Upload-Offset": str(found.came)},
                 )
-            self._check_promise(name, declaration, progress)
+            if not self._is_promised(found, self._clock.moment()):
+                check_room(found.bytes - found.came, self._sum_up(), self.spare())
+            self._check_content(found, path)
             return PartUpload(
-                files,
-                declaration,
-                progress,
+                path,
+                found.came,
+                found.bytes - found.came,
                 checksum,
-                wall_us=self._clock.wall_us,
-                on_count=lambda *part: self.arrivals.note(name, *part),
-                on_close=lambda: self._end_part(name, claim),
+                on_finish=lambda end, sha256: self._count(found, end, sha256),
+                on_close=claim.close,
             )
         except BaseException:
             claim.close()
             raise
 
+    def _find_incomplete(self, kid: Thumbprint, recording: RecordingId) -> Upload:
+        found = self.find(kid, recording)
+        if found.is_complete:
+            raise UploadError(
+                UploadRefusal.COMPLETE,
+                f"the upload of {recording} is complete; ask for its receipt",
+            )
+        return found
+
+    def _check_content(self, found: Upload, path: str) -> None:
+        size = size_of(path) or 0
+        if size < found.came:
+            # No loss of power does this: the storage lost what it had called durable.
+            with self._noting(WAIT_SECONDS) as rows:
+                rows.execute(delete(_PARTS).where(*_is(_PARTS, found.name)))
+                rows.execute(update(_ROWS).where(*_is(_ROWS, found.name)).values(came=0))
+            raise StorageError(
+                f"{path}: has {size} bytes, and {found.came} were durable; the camera brings it "
+                "again from its beginning: check the storage"
+            )
+
+    def _count(self, before: Upload, end: int, sha256: bytes) -> None:
+        """Have a part count whose bytes are durable."""
+        now_us = self._clock.wall_us()
+        with self._noting(WAIT_SECONDS) as rows:
+            still = (*_is(_ROWS, before.name), _ROWS.c.came == before.came)
+            counts = update(_ROWS).where(*still).values(came=end, came_us=now_us)
+            if not rows.execute(counts).rowcount:
+                raise UploadError(
+                    UploadRefusal.BUSY,
+                    f"the upload of {before.recording} was changed by another server; ask how far "
+                    "it is",
+                )
+            known = select(func.count()).where(*_is(_PARTS, before.name))
+            if (rows.execute(known).scalar() or 0) < MOST_PARTS:
+                part = {"start": before.came, "stop": end, "sha256": sha256}
+                named = dict(zip(("camera", "recording"), before.name, strict=True))
+                rows.execute(insert(_PARTS).values(named | part))
+        self._touch(before.name)
+
+    def arrived(self, kid: Thumbprint, declared: Declaration) -> list[ArrivedPart] | None:
+        """SHA-256 of all that came of an upload, in order; None if they are not all known."""
+        chosen = select(_PARTS.c.start, _PARTS.c.stop, _PARTS.c.sha256)
+        chosen = chosen.where(*_is(_PARTS, (kid, declared.recording))).order_by(_PARTS.c.start)
+        with self._state.reading() as rows:
+            found = [ArrivedPart(*row) for row in rows.execute(chosen)]
+        return found if sum(one.stop - one.start for one in found) == declared.bytes else None
+
     def complete(self, kid: Thumbprint | None = None) -> Iterator[tuple[Thumbprint, Declaration]]:
         """Yields every upload that has all its bytes, with its camera's key. kid: only those of
-        this camera. One that cannot be read is left out, and the log says so."""
-        for one in self._each(kid):
-            if one.came >= one.declaration.bytes:
-                yield one.kid, one.declaration
+        this camera."""
+        for one in self._list():
+            if one.is_complete and kid in (None, one.camera):
+                yield one.camera, one.declaration
 
     def find_complete(self, kid: Thumbprint, recording: RecordingId) -> Declaration | None:
-        """An upload's declaration if it has all its bytes, else None. Raises as `content_path`."""
-        files = self._files(kid, recording)
-        declared = files.declaration()
-        with unless(UploadRefusal.NO_UPLOAD):  # it was ingested just now
-            if declared is not None and files.progress().offset >= declared.bytes:
-                return declared
-        return None
+        """An upload's declaration if it has all its bytes, else None."""
+        found = self._find(kid, recording)
+        return found.declaration if found is not None and found.is_complete else None
 
     def content_path(self, kid: Thumbprint, recording: RecordingId) -> str:
-        """Where the bytes of an upload are. Raises UploadError and StorageError."""
-        return self._files(kid, recording).content
+        """Where the bytes of an upload are. Nothing else becomes a path, and nothing on the way is
+        a link. Raises UploadError."""
+        if not is_thumbprint(kid) or not is_id(recording):
+            raise UploadError(UploadRefusal.NO_UPLOAD, _NO_ID)
+        above = os.path.join(self._root, kid)
+        directory = os.path.join(above, recording)
+        for path in (self._office, self._root, above, directory):
+            file_status.check_directory(path)
+        return os.path.join(directory, CONTENT)
 
     def remove(self, kid: Thumbprint, recording: RecordingId) -> None:
-        """Remove an upload, or what is left of one; nothing if there is none. Raises
-        UploadError, also while a part is being written, and StorageError."""
-        files = self._files(kid, recording)
-        with self._claim(kid, recording):
-            self._forget(files, (kid, recording))
+        """Remove an upload, or what is left of one; nothing if there is none. Raises UploadError,
+        also while a part is being written."""
+        self.content_path(kid, recording)
+        name = (kid, recording)
+        with self._claim(*name), self._declaring():
+            with self._noting(DECLARING_SECONDS) as rows:
+                for table in (_PARTS, _ROWS):
+                    rows.execute(delete(table).where(*_is(table, name)))
+            self._remove_files(*name)
+        self._seen.pop(name, None)
+        self._told.discard(name)
 
     def tidy(self) -> None:
-        """Remove what a loss of power left of uploads that were being made or removed. One that
-        cannot be read is left as it is, and the log says so; and so are all of them while another
-        server deals with the uploads. Raises StorageError."""
-        for kid, recording in self._names():
+        """Remove files without a row, which a loss of power left. All are left while another
+        server deals with uploads, and the log says so, as of one that cannot be removed."""
+        file_status.check_directory(self._root)
+        there = {
+            (kid, recording)
+            for kid in list_directories(self._root, is_thumbprint)
+            for recording in list_directories(os.path.join(self._root, kid), is_id)
+        }
+        for name in sorted(there - {one.name for one in self._list()}):
             try:
-                with _told(), self._declaring():
-                    files = self._files(kid, recording)
-                    if files.declaration() is None:
-                        files.remove()
+                with self._declaring():
+                    if self._find(*name) is None:
+                        self._remove_files(*name)
+            except StorageError as error:
+                log.warning("%s", printable(error), extra=MessageId.STORAGE.extra)
             except UploadError as error:
                 log.warning("%s", error, extra=MessageId.STORAGE.extra)
                 return
@@ -252,131 +363,114 @@ class Uploads:
         object was there for a day: their ledger did not come, or their camera is not in the
         register any more. Nothing was acknowledged of them, so their camera still has them.
 
-        An upload's age is as `upload_times` has it. So a wall clock that was wrong costs at the
-        most what was sent before the server's last start, and the camera sends that again. One that
-        cannot be read stays, and the log says so. Raises StorageError.
+        An upload's age is what wall time says since its last part. One of which something came
+        since this object was made has to be as old by boot time besides, which never steps. What
+        was noted by a clock that was ahead counts from now. So a wall clock that was wrong costs at
+        the most what was sent before the server's last start, and the camera sends that again.
         """
         if not now.trusted:
             return []
-        with self._declaring():
-            names = list(self._names())
-            self._keep_only(set(names))
+        found = self._list()
+        names = {one.name for one in found}
+        # Another server may have ingested the others.
+        self._seen = {name: at_us for name, at_us in self._seen.items() if name in names}
+        self._told &= names
+        if any(one.came_us > now.wall_us for one in found):
+            with self._noting(WAIT_SECONDS) as rows:
+                ahead = update(_ROWS).where(_ROWS.c.came_us > now.wall_us)
+                rows.execute(ahead.values(came_us=now.wall_us))
         removed = []
-        for name in names:
-            with _told(), unless(UploadRefusal.NO_UPLOAD, UploadRefusal.BUSY):
-                files, declared = self._there(*name)
-                progress = self._times.progress(name, files, now)
-                if self._times.is_over(name, progress, declared.bytes, now):
-                    self.remove(*name)
-                    removed.append(ExpiredUpload(*name, came=progress.offset > 0))
+        for one in found:
+            days = self.limits.unfinished_days if one.came else self.limits.promised_days
+            settled = not one.is_complete or now.boot_us - self._made_us >= DAY
+            if settled and self._is_idle(one, now, days):
+                with unless(UploadRefusal.BUSY):
+                    self.remove(*one.name)
+                    removed.append(ExpiredUpload(*one.name, came=one.came > 0))
         return removed
 
     def count(self) -> tuple[int, int]:
         """How many uploads lack bytes that their camera may bring, and how many are complete and
-        not ingested yet. Raises StorageError."""
-        unfinished = complete = 0
-        revoked = self._revoked.list_all()
-        for name in self._names():
-            # Work on those that cannot be read reports them.
-            with contextlib.suppress(UploadError, StorageError):
-                files, declaration = self._there(*name)
-                whole = files.progress().offset >= declaration.bytes
-                complete += whole
-                unfinished += not whole and name[0] not in revoked
-        return unfinished, complete
+        not ingested yet."""
+        found, revoked = self._list(), self._revoked.list_all()
+        complete = sum(one.is_complete for one in found)
+        return sum(not one.is_complete and one.camera not in revoked for one in found), complete
 
     def has_room(self, length: int) -> bool:
-        """Whether so many bytes leave the reserve free. Raises StorageError."""
+        """Whether so many bytes leave the reserve free."""
         return length <= self.spare()
 
     def spare(self) -> int:
-        """Bytes that are free beyond the reserve; below 0 if less is free. Raises StorageError."""
+        """Bytes that are free beyond the reserve; below 0 if less is free."""
         place = self._office if file_status.exists(self._office) else self._above
         with explaining("ask for free room", place):
             state = os.statvfs(place)
-        return int(state.f_bavail * state.f_frsize) - self._limits.reserve
+        return int(state.f_bavail * state.f_frsize) - self.limits.reserve
 
-    # ------------------------------------------------------------------ names
+    # ------------------------------------------------------------------ limits
 
-    def _files(self, kid: Thumbprint, recording: RecordingId) -> UploadFiles:
-        """The files of an upload, whether there is one or not. Nothing else becomes a path, and
-        nothing on the way is a link. Raises UploadError and StorageError."""
-        if not is_thumbprint(kid) or not is_id(recording):
-            raise UploadError(
-                UploadRefusal.NO_UPLOAD,
-                "this is no recording's id; name one as the camera's ledger has it",
-            )
-        above = os.path.join(self._root, kid)
-        directory = os.path.join(above, recording)
-        for path in (self._office, self._root, above, directory):
-            file_status.check_directory(path)
-        return UploadFiles(directory)
+    def _check_limits(self, kid: Thumbprint, length: int) -> None:
+        """Check that another upload may begin. Raises UploadError."""
+        check_size(self.limits, length)
+        of_all, own, spare = self._sum_up(), self._sum_up(kid), self.spare()
+        check_room(length, of_all, spare)
+        apart = measure_apart(self._above, kid)
+        apart_of_all = measure_apart(self._above) if apart.files else PutApart()
+        here = CameraHere(own.count, own.came, own.awaited, apart, apart_of_all)
+        others = of_all.awaited - own.awaited
+        check_camera(self.limits, kid, length, here, spare - others)
 
-    def _there(self, kid: Thumbprint, recording: RecordingId) -> tuple[UploadFiles, Declaration]:
-        files = self._files(kid, recording)
-        declaration = files.declaration()
-        if declaration is None:
-            raise UploadError(
-                UploadRefusal.NO_UPLOAD,
-                f"there is no upload of {recording} by this camera; declare it",
-            )
-        return files, declaration
-
-    def _check_incomplete(
-        self, kid: Thumbprint, recording: RecordingId
-    ) -> tuple[UploadFiles, Declaration]:
-        files, declaration = self._there(kid, recording)
-        if files.progress().offset >= declaration.bytes:
-            raise UploadError(
-                UploadRefusal.COMPLETE,
-                f"the upload of {recording} is complete; ask for its receipt",
-            )
-        return files, declaration
-
-    def _names(self, kid: Thumbprint | None = None) -> Iterator[_Name]:
-        """Yields every upload, and what is left of one. kid: only those of this camera."""
-        file_status.check_directory(self._root)
-        for owner in list_directories(self._root, is_thumbprint):
-            if kid in (None, owner):
-                for recording in list_directories(os.path.join(self._root, owner), is_id):
-                    yield owner, recording
-
-    def _each(self, kid: Thumbprint | None = None) -> Iterator[UploadHere]:
-        """Yields every upload that can be read."""
+    def _sum_up(self, kid: Thumbprint | None = None) -> UploadsHere:
+        """The uploads of all cameras, or of one."""
         now, revoked = self._clock.moment(), self._revoked.list_all()
-        for name in self._names(kid):
-            # What is left of one is none.
-            with _told(), unless(UploadRefusal.NO_UPLOAD):
-                files, declaration = self._there(*name)
-                progress = files.progress()
-                promised = name[0] not in revoked
-                promised = promised and self._times.is_promised(name, progress, now)
-                yield UploadHere(name[0], declaration, progress.offset, promised)
+        found = [one for one in self._list() if kid in (None, one.camera)]
+        return UploadsHere(
+            len(found),
+            sum(one.came for one in found),
+            sum(
+                one.bytes - one.came
+                for one in found
+                if one.camera not in revoked and self._is_promised(one, now)
+            ),
+        )
 
-    def _check_promise(
-        self, name: _Name, declaration: Declaration, progress: UploadProgress
-    ) -> None:
-        """Raises UploadError if nothing came for so long that its room is promised no more, and it
-        is not free either. With its next part it is promised again."""
-        if not self._times.is_promised(name, progress, self._clock.moment()):
-            check_room(declaration.bytes - progress.offset, self._each(), self.spare())
+    def _is_promised(self, one: Upload, now: Moment) -> bool:
+        """Whether room is kept for what did not come yet."""
+        return not self._is_idle(one, now, self.limits.promised_days)
 
-    # ------------------------------------------------------------------ one at a time
+    def _is_idle(self, one: Upload, now: Moment, days: int) -> bool:
+        """Whether nothing came for so long."""
+        seen_us = self._seen.get(one.name)
+        away = seen_us is None or now.boot_us - seen_us >= days * DAY
+        return now.trusted and away and now.wall_us - one.came_us >= days * DAY
 
-    @contextlib.contextmanager
-    def _declaring(self) -> Iterator[None]:
-        """Held while an upload is made or removed, and while room is shared out. Raises
-        UploadError if it is not to be had for `DECLARING_SECONDS`."""
-        with contextlib.ExitStack() as held:
-            try:
-                held.enter_context(self._state.hold("uploads", DECLARING_SECONDS))
-            except NotNowError as error:
-                raise UploadError(
-                    UploadRefusal.SERVER_BUSY,
-                    "another server of this office began to deal with its uploads, and did not end "
-                    "it: see whether it is stopped; ask again in a moment",
-                ) from error
-            yield
+    def _touch(self, name: _Name) -> None:
+        self._seen[name] = self._clock.now_us()
+
+    # ------------------------------------------------------------------ rows and files
+
+    def _find(self, kid: Thumbprint, recording: RecordingId) -> Upload | None:
+        with self._state.reading() as rows:
+            found = rows.execute(select(_ROWS).where(*_is(_ROWS, (kid, recording)))).mappings()
+            return next((record_of(one, Upload) for one in found), None)
+
+    def _list(self) -> list[Upload]:
+        with self._state.reading() as rows:
+            found = rows.execute(select(_ROWS).order_by(_ROWS.c.camera, _ROWS.c.recording))
+            return [record_of(one, Upload) for one in found.mappings()]
+
+    def _remove_files(self, kid: Thumbprint, recording: RecordingId) -> None:
+        """Remove what lies here of an upload without a row."""
+        directory = os.path.dirname(self.content_path(kid, recording))
+        if not file_status.is_directory(directory):
+            return
+        with explaining("list the directory", directory):
+            names = os.listdir(directory)
+        for name in names:
+            durable_files.discard(os.path.join(directory, name))
+        with explaining("remove the directory", directory):
+            os.rmdir(directory)
+        durable_files.sync_directory(os.path.dirname(directory))
 
     @contextlib.contextmanager
     def _claim(self, kid: Thumbprint, recording: RecordingId) -> Iterator[None]:
@@ -390,28 +484,50 @@ class Uploads:
                 )
             yield
 
-    def _end_part(self, name: _Name, claim: contextlib.ExitStack) -> None:
-        self._times.touch(name)
-        claim.close()
+    @contextlib.contextmanager
+    def _declaring(self) -> Iterator[None]:
+        """Held while an upload is made or removed, and while room is shared out. Raises UploadError
+        if it is not to be had for `DECLARING_SECONDS`."""
+        with contextlib.ExitStack() as held:
+            try:
+                held.enter_context(self._state.hold("uploads", DECLARING_SECONDS))
+            except NotNowError as error:
+                raise _busy() from error
+            yield
 
-    def _forget(self, files: UploadFiles, name: _Name) -> None:
-        with self._declaring():
-            files.remove()
-        self.arrivals.forget(name)
-        self._times.forget(name)
-        self._told.discard(name)
-
-    def _keep_only(self, names: set[_Name]) -> None:
-        """Forget what was known of others: another server may have ingested them."""
-        self._times.keep_only(names)
-        self._told &= names
-        self.arrivals.keep_only(names)
+    @contextlib.contextmanager
+    def _noting(self, seconds: float) -> Iterator[Connection]:
+        """A transaction. Raises UploadError if another writer is at work for so long."""
+        try:
+            with self._state.noting(seconds) as rows:
+                yield rows
+        except DatabaseUnavailableError as error:
+            if error.errno != errno.EAGAIN:
+                raise
+            raise _busy() from error
 
 
-@contextlib.contextmanager
-def _told() -> Iterator[None]:
-    """Leave out an upload whose files cannot be read, and say so in the log."""
+def _busy() -> UploadError:
+    return UploadError(
+        UploadRefusal.SERVER_BUSY,
+        "another server of this office, or a command, began to change its database, and did not "
+        "end it: see whether it is stopped; ask again in a moment",
+    )
+
+
+def list_directories(above: str, fits: Callable[[str], TypeGuard[_T]]) -> list[_T]:
+    """The names of directories that fit, none of them a link; none if there is nothing above."""
     try:
-        yield
+        with explaining("list the directory", above), os.scandir(above) as entries:
+            return sorted(
+                one.name for one in entries if fits(one.name) and one.is_dir(follow_symlinks=False)
+            )
     except StorageError as error:
-        log.warning("%s", printable(error), extra=MessageId.STORAGE.extra)
+        if error.errno == errno.ENOENT:
+            return []
+        raise
+
+
+def _is(table: Table, name: _Name) -> Iterable[ColumnElement[Any]]:
+    """The rows of an upload."""
+    return table.c.camera == name[0], table.c.recording == name[1]

@@ -48,7 +48,8 @@ _ELSEWHERE: Final = frozenset(
 """What SQLite says where not the file is to blame."""
 _DAMAGE: Final = ("42P01", "42703", "42P07", "42804", "23502", "23505", "XX001", "XX002")
 """SQLSTATE of tables, columns and rows that are not there or are others, and of damage."""
-_DISK_FULL: Final = "53100"
+_NUMBERS: Final = {"53100": errno.ENOSPC, "55P03": errno.EAGAIN}
+"""Of a full disk, and of a lock that was waited for too long, by SQLSTATE."""
 _CLAIMS: Final[WeakValueDictionary[tuple[str | int, str], threading.Lock]] = WeakValueDictionary()
 _CLAIMING: Final = threading.Lock()
 """Claims within this process. SQLite is for one server, so there are no others with it."""
@@ -285,7 +286,7 @@ class Database:
             away = self._unavailable(
                 f"{self._name}: the {self.schema.name} does not answer: {said}"
             )
-            away.errno = errno.ENOSPC if _is_full(cause) else errno.EIO
+            away.errno = _number_of(cause)
             raise away from error
         except (SQLAlchemyError, ImportError) as error:
             said = printable(" ".join(str(error).split()))[:300]
@@ -338,11 +339,13 @@ def _is_frozen(path: str) -> bool:
     return bool(read_only) and not os.path.exists(path + "-wal")
 
 
-def _is_full(error: BaseException | None) -> bool:
-    """Whether a storage has no room left."""
+def _number_of(error: BaseException | None) -> int:
+    """ENOSPC for a storage without room, EAGAIN where another writer was waited for too long."""
     if isinstance(error, sqlite3.Error):
-        return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
-    return getattr(error, "sqlstate", None) == _DISK_FULL
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        numbers = {sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_BUSY: errno.EAGAIN}
+        return numbers.get(code, errno.EIO)
+    return _NUMBERS.get(getattr(error, "sqlstate", None) or "", errno.EIO)
 
 
 def _begin(connection: Connection) -> None:

@@ -7,13 +7,14 @@ PostgreSQL the server reads it at its start, if the database has no state yet (`
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Table, insert, select
 
 from camerad.base import file_status
 from camerad.office.state.database import Database, DatabaseUnavailableError
-from camerad.office.state.state_tables import STATE, imports, metadata, people
+from camerad.office.state.state_tables import STATE, UNSAVED, imports, metadata, people
 
 OPENED: Final = "opened"
 """The mark of a database that a server has used."""
@@ -40,7 +41,7 @@ def write_copy(url: str, path: str) -> bool:
                 )
             target.prepare()
             with target.writing() as copies:
-                _copy(rows, copies)
+                _copy(rows, copies, without=UNSAVED)
         return True
     finally:
         source.close()
@@ -80,8 +81,8 @@ def mark_import(rows: Connection, mark: str) -> None:
         rows.execute(insert(imports).values(name=mark))
 
 
-def _copy(source: Connection, target: Connection) -> None:
-    for table in metadata.sorted_tables:
+def _copy(source: Connection, target: Connection, without: Collection[Table] = ()) -> None:
+    for table in (one for one in metadata.sorted_tables if one not in without):
         found = source.execute(select(table)).mappings()
         for some in found.partitions(_ROWS):
             target.execute(insert(table), [dict(one) for one in some])

@@ -14,6 +14,8 @@
 `revoked_cameras`   cameras whose requests are refused; rebuilt from the ledger if lost
 `check_ins`         the last report of each camera, as it signed it
 `camera_readings`   earlier reports of cameras, as far as the office's report needs their counters
+`uploads`           recordings that are not ingested yet, whose content is a file
+`upload_parts`      what came of them
 `imports`           files of older versions whose content is here
 ==================  ================================================================================
 
@@ -34,7 +36,7 @@ metadata: Final = MetaData()
 STATE: Final = Schema(
     "state",
     metadata,
-    ("0001", "0002", "0003", "0004"),
+    ("0001", "0002", "0003", "0004", "0005"),
     lock=0x63616D6572616473,  # "camerads"
     durable=True,
 )
@@ -189,5 +191,29 @@ camera_readings: Final = Table(
     text_column("statement"),
     Index("camera_readings_by_arrival", "arrived_us"),
 )
+
+uploads: Final = Table(
+    "uploads",
+    metadata,
+    text_column("camera", key=True),
+    text_column("recording", key=True),
+    text_column("final"),
+    number_column("bytes"),
+    number_column("came"),
+    number_column("came_us"),
+)
+
+upload_parts: Final = Table(
+    "upload_parts",
+    metadata,
+    text_column("camera", key=True),
+    text_column("recording", key=True),
+    number_column("start", key=True),
+    number_column("stop"),
+    Column("sha256", LargeBinary, nullable=False),
+)
+
+UNSAVED: Final = (uploads, upload_parts)
+"""Tables that a backup leaves out, as it does their files: the cameras still have them."""
 
 imports: Final = Table("imports", metadata, text_column("name", key=True))

@@ -21,10 +21,11 @@ from camerad.office.desk.desk_ledger import DeskLedger
 from camerad.office.desk.people import DeskRole
 from camerad.office.desk.sessions import COOKIE
 from camerad.office.jobs.office_jobs import server_with_jobs
+from camerad.office.server import uploads
 from camerad.office.server.cameras import Cameras
 from camerad.office.state import waiting_room
 from camerad.office.state.waiting_room import MOST_FOR_ONE, THREADS, WaitingRoom
-from tests.unit.office.server.office_scene import Running
+from tests.unit.office.server.office_scene import ID, Running
 from tests.waiting import DEADLINE, until
 
 from .desk_scene import ORIGIN, DeskScene
@@ -130,12 +131,18 @@ def test_docks_are_answered_though_every_thread_of_the_desk_waits(
     reader, room = scene.signed_in("admin"), WaitingRoom(2 * ASKED, 2 * ASKED)
     monkeypatch.setattr("camerad.office.desk.desk_ledger.PATIENCE_US", 60 * SECOND)
     monkeypatch.setattr(waiting_room, "WAITING", room)
+    monkeypatch.setattr(uploads, "DECLARING_SECONDS", 0.2)
     with stopped_holder(scene.directory):
         crowd = Crowd(scene, reader.cookie)
         until(lambda: room.count() == THREADS - 1, DEADLINE, "every thread waits")
         client = scene.office.client(port)
-        assert client.declare().status == 201
-        client.close()
+        try:
+            # What needs the database's writer is told to come again, and all else is answered.
+            assert client.ask("HEAD", f"/v1/uploads/{ID}").status == 404
+            said = client.declare()
+            assert (said.status, said["Retry-After"]) == (503, "5")
+        finally:
+            client.close()
         assert crowd.answers == []
     crowd.join()
     assert crowd.answers == [200] * ASKED

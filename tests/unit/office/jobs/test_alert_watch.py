@@ -23,8 +23,7 @@ from camerad.office.jobs.job_metrics import JobMetrics
 from camerad.office.jobs.retention_job import RetentionJob
 from camerad.office.server.alert_settings import NotifySettings
 from camerad.office.server.apart import list_apart
-from camerad.office.server.camera_quotas import CameraQuotas
-from camerad.office.server.upload_limits import UploadLimits
+from camerad.office.server.upload_limits import CameraQuotas, UploadLimits
 from camerad.store.locations import Holding, office_place
 
 MARK = {"marks": (SECOND // 2,)}
@@ -189,7 +188,7 @@ def test_that_the_place_of_what_was_put_apart_fills_is_told(
     below.mkdir(parents=True)
     (below / f"{ONE}.tar").write_bytes(bytes(600))
     quotas = CameraQuotas(camera=1000, apart=500)
-    monkeypatch.setattr(watched.vault.uploads, "_limits", UploadLimits(reserve=0, quotas=quotas))
+    monkeypatch.setattr(watched.vault.uploads, "limits", UploadLimits(reserve=0, quotas=quotas))
     found = watched.look()[AlertKind.APART_FILLS]
     assert [(one.camera, one.number, one.state) for one in found] == [
         ("", 120, "full"),

@@ -42,8 +42,8 @@ from camerad.office.server.camera_holdings import CameraHoldings
 from camerad.office.server.cameras import Cameras
 from camerad.office.server.ingest import Ingest
 from camerad.office.server.lost_recordings import LostRecordings
-from camerad.office.server.upload_files import Declaration
 from camerad.office.server.upload_limits import UploadLimits
+from camerad.office.server.uploads import Declaration
 from camerad.office.state.office_state import OfficeState
 from camerad.provisioning.validation import digest
 from camerad.store import check_in

@@ -18,7 +18,7 @@ from camerad.evidence.offload import offload
 from camerad.office.server.ingest import DELETED
 from camerad.office.server.receipt_routes import TYPE, ReceiptRoutes
 from camerad.office.server.refusal_log import CameraTurns
-from camerad.office.server.upload_files import Declaration
+from camerad.office.server.uploads import Declaration
 from camerad.store import receipts
 from camerad.store.device_client import OwnedDevice, accept_receipt
 from camerad.store.locations import place_of

@@ -25,10 +25,11 @@ from camerad.container.keys import KeyRing
 from camerad.container.skeleton import skeleton
 from camerad.container.whole_file import WholeFile
 from camerad.office.server.ingest import Ingest
-from camerad.office.server.upload_files import Declaration
+from camerad.office.server.uploads import Declaration
 from camerad.store import receipts, verified_copy
 from camerad.store.locations import Holding, place_of
 from tests.crash.model import Disk, Rules, Survey, Tree
+from tests.crash.rows import NONE, Commit, CommittedRows, UploadRows
 from tests.crash.trace import SYNCS, Kind, Op, Recorder
 from tests.crash.workspace import Workspace
 
@@ -46,7 +47,8 @@ class Life:
     content: bytes
     tree: Tree
     numbers: dict[str, int]
-    ops: list[Op]
+    rows: CommittedRows
+    events: list[Op | Commit]
 
 
 class World:
@@ -54,6 +56,7 @@ class World:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.rows = UploadRows(root / "rows")
         self.tried = 0
         self._count = 0
 
@@ -64,41 +67,49 @@ class World:
         above.mkdir()
         camera = Camera(above / "state")
         path = camera.put(ONE)
-        vault = Vault(above / "archive")
+        self.rows.show(NONE)
+        vault = Vault(above / "archive", state=self.rows.state)
         vault.bring_ledger(camera)
         if upload is None:
             declaration = vault.upload(path)
-        tree = Workspace(str(vault.root)).read()
+        tree, rows = Workspace(str(vault.root)).read(), self.rows.read()
         recorder = Recorder(str(vault.root), sites=False)
-        with recorder.recording():
+        with self.rows.recording(recorder):
             if upload is not None:
                 declaration = upload(vault, path)
             vault.ingest.take(KID, declaration)
         assert vault.ingest.receipt(KID, ONE) is not None
-        return Life(path.read_bytes(), tree, recorder.numbers, recorder.ops)
+        return Life(path.read_bytes(), tree, recorder.numbers, rows, events_of(recorder))
 
-    def states(self, life: Life, rules: Rules) -> Iterator[tuple[int, Tree]]:
-        """Every state that a loss of power may leave, each once: how many operations were done, and
+    def states(self, life: Life, rules: Rules) -> Iterator[tuple[int, Tree, CommittedRows]]:
+        """Every state that a loss of power may leave, each once: how many events there were, and
         what is there."""
-        disk, random, seen = Disk(life.tree, life.numbers, rules), Random(1), set[int]()
-        for done in range(len(life.ops) + 1):
-            if done:
-                disk.apply(life.ops[done - 1])
+        disk, random, rows = Disk(life.tree, life.numbers, rules), Random(1), life.rows
+        seen = set[tuple[int, CommittedRows]]()
+        for done in range(len(life.events) + 1):
+            event = life.events[done - 1] if done else None
+            if isinstance(event, Commit):
+                rows = event.rows
+            elif event is not None:
+                disk.apply(event)
             for tree in disk.states(LIMIT, TORN, random, Survey()):
-                fingerprint = tree.fingerprint()
-                if fingerprint not in seen:
-                    seen.add(fingerprint)
-                    yield done, tree
+                state = tree.fingerprint(), rows
+                if state not in seen:
+                    seen.add(state)
+                    yield done, tree, rows
 
     def judge(self, life: Life, rules: Rules, *, nested: bool = True) -> None:
         """Raises AssertionError for the first state in which something is wrong."""
-        for _, tree in self.states(life, rules):
+        for _, tree, rows in self.states(life, rules):
             self.tried += 1
-            again = self._completed(life, tree, rules, record=nested and self.tried % NESTED == 0)
+            record = nested and self.tried % NESTED == 0
+            again = self._completed(life, tree, rows, record=record)
             if again is not None:
                 self.judge(again, rules, nested=False)
 
-    def _completed(self, life: Life, tree: Tree, rules: Rules, *, record: bool) -> Life | None:
+    def _completed(
+        self, life: Life, tree: Tree, rows: CommittedRows, *, record: bool
+    ) -> Life | None:
         """The next server begins on a state, and takes over what it finds."""
         above = self.root / "state"
         shutil.rmtree(above, ignore_errors=True)
@@ -106,9 +117,10 @@ class World:
         archive.mkdir(parents=True)
         Workspace(str(archive)).show(tree)
         _check(archive, life.content)
+        self.rows.show(rows)
         recorder = Recorder(str(archive), sites=False)
-        with recorder.recording():
-            vault = Vault(archive)
+        with self.rows.recording(recorder):
+            vault = Vault(archive, state=self.rows.state)
             complete = list(vault.uploads.complete())
             for kid, declaration in complete:
                 vault.ingest.take(kid, declaration)
@@ -122,7 +134,9 @@ class World:
             assert not _copies(archive)
         assert list(vault.uploads.complete()) == []
         assert not (archive / "office" / "apart").exists()
-        return Life(life.content, tree, recorder.numbers, recorder.ops) if record else None
+        if not record:
+            return None
+        return Life(life.content, tree, recorder.numbers, rows, events_of(recorder))
 
 
 def _copies(archive: Path) -> list[Path]:
@@ -145,9 +159,15 @@ def _holdings(archive: Path) -> tuple[Holding, ...]:
     return place_of(str(archive)).holdings
 
 
+def events_of(recorder: Recorder) -> list[Op | Commit]:
+    return [one for one in recorder.events if isinstance(one, Op | Commit)]
+
+
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    yield made
+    made.rows.close()
 
 
 @pytest.mark.parametrize("rules", Rules)
@@ -185,7 +205,7 @@ def test_neither_is_one_that_was_interrupted_without_a_start(world: World, rules
 @pytest.mark.parametrize("rules", Rules)
 def test_o3_neither_is_one_whose_upload_was_interrupted(world: World, rules: Rules) -> None:
     world.judge(world.live(Vault.upload), rules)
-    assert world.tried > 60
+    assert world.tried > 50
 
 
 def _unsynced(vault: Vault, path: Path) -> Declaration:
@@ -204,7 +224,7 @@ def _unsynced(vault: Vault, path: Path) -> Declaration:
 def test_what_a_receipt_is_for_is_synchronised_by_whoever_signs_it(world: World) -> None:
     """Whatever was done before."""
     life = world.live(_unsynced)
-    first = next(at for at, op in enumerate(life.ops) if op.kind is Kind.LINK)
+    first = next(at for at, op in enumerate(life.events) if getattr(op, "kind", None) is Kind.LINK)
     _check_receipts(world, life, first)
 
 
@@ -220,7 +240,7 @@ def test_a_receipt_before_the_bytes_are_durable_is_found(
 
 def _check_receipts(world: World, life: Life, first: int) -> None:
     """Look at the states behind an operation, as they were left."""
-    for done, tree in world.states(life, Rules.HARSH):
+    for done, tree, _ in world.states(life, Rules.HARSH):
         if done >= first:
             archive = world.root / "left" / "archive"
             shutil.rmtree(archive, ignore_errors=True)
@@ -234,9 +254,9 @@ def test_each_synchronisation_that_a_receipt_rests_on_matters(world: World) -> N
     is missed: what they remove comes back at the worst, and is taken over again."""
     life = world.live()
     needed = set()
-    for at, op in enumerate(life.ops):
-        if op.kind in SYNCS:
-            left = replace(life, ops=life.ops[:at] + life.ops[at + 1 :])
+    for at, op in enumerate(life.events):
+        if isinstance(op, Op) and op.kind in SYNCS:
+            left = replace(life, events=life.events[:at] + life.events[at + 1 :])
             try:
                 world.judge(left, Rules.HARSH, nested=False)
             except AssertionError:
@@ -268,15 +288,15 @@ def test_what_goes_apart_is_never_lost_and_never_without_its_reason(
     above.mkdir()
     camera = Camera(above / "state")
     path = camera.put(ONE)
-    vault = Vault(above / "archive")
+    vault = Vault(above / "archive", state=world.rows.state)
     vault.bring_ledger(camera)
     declaration = _spoilt(vault, path)
-    before = Workspace(str(vault.root)).read()
+    before, rows = Workspace(str(vault.root)).read(), world.rows.read()
     recorder = Recorder(str(vault.root), sites=False)
-    with recorder.recording():
+    with world.rows.recording(recorder):
         vault.ingest.take(KID, declaration)
-    life = Life(path.read_bytes(), before, recorder.numbers, recorder.ops)
-    for _, tree in world.states(life, rules):
+    life = Life(path.read_bytes(), before, recorder.numbers, rows, events_of(recorder))
+    for _, tree, left in world.states(life, rules):
         world.tried += 1
         archive = world.root / "state" / "archive"
         shutil.rmtree(archive.parent, ignore_errors=True)
@@ -285,7 +305,8 @@ def test_what_goes_apart_is_never_lost_and_never_without_its_reason(
         kept = archive / "office" / "apart" / KID / f"{ONE}.tar"
         if kept.exists():
             assert kept.with_suffix(".json").stat().st_size > 0
-        again = Vault(archive)
+        world.rows.show(left)
+        again = Vault(archive, state=world.rows.state)
         for kid, declared in list(again.uploads.complete()):
             again.ingest.take(kid, declared)
         assert kept.read_bytes() == life.content

@@ -13,7 +13,7 @@ from desk_helpers import ONE, Camera
 from camerad.office.server import receipt_routes
 from camerad.office.server.ingest import Ingest
 from camerad.office.server.ingest_ends import IngestEnds
-from camerad.office.server.upload_files import Declaration
+from camerad.office.server.uploads import Declaration
 from tests.unit.office.server.office_scene import OfficeScene
 
 PATIENT = {"Prefer": "wait=1"}

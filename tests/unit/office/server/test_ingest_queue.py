@@ -11,7 +11,7 @@ import pytest
 from camerad.base.clock import SECOND, ManualClock
 from camerad.base.errors import StorageError
 from camerad.office.server.ingest_queue import THREADS, THREADS_WITH_COPIES, IngestQueue
-from camerad.office.server.upload_files import Declaration
+from camerad.office.server.uploads import Declaration
 
 KID = "k" * 43
 DEADLINE = 10.0

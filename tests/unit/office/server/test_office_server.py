@@ -339,8 +339,8 @@ def test_what_fails_by_a_mistake_of_ours_again_and_again_fills_no_log(
     def mistaken(*_: object) -> None:
         raise RuntimeError("a mistake")
 
-    monkeypatch.setattr(Uploads, "offset", mistaken)
     client.declare()
+    monkeypatch.setattr(Uploads, "find", mistaken)
     assert {client.ask("HEAD", ONE_OF).status for _ in range(MOST_LOGGED + 30)} == {500}
     assert caplog.text.count("RuntimeError: a mistake") == MOST_LOGGED
 
