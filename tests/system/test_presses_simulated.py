@@ -29,7 +29,7 @@ from msgspec.structs import replace
 
 from camerad.base import process
 from camerad.base.async_utils import EventLoop
-from camerad.base.clock import Clock, ManualClock
+from camerad.base.clock import ManualClock
 from camerad.behaviour import stages
 from camerad.behaviour.announcements import Announcement, announcement
 from camerad.behaviour.events import CONTINUED
@@ -215,6 +215,8 @@ class Keeping:
     def __init__(self, world: World, on_opened: Callable[[OpenedStore], None]) -> None:
         self._world = world
         self._on_opened = on_opened
+        # Nobody reads the notes that outlive the daemon here.
+        self.heartbeat = SimpleNamespace(follow=lambda _: None, hurry=lambda: None)
 
     def start(self, _dark_us: int) -> None:
         self._on_opened(self._world.found)
@@ -231,16 +233,6 @@ class Keeping:
 
     def close(self, seconds: float) -> bool:
         return True
-
-
-class Heartbeat:
-    """In place of the notes that outlive the daemon: nobody reads them here."""
-
-    def __init__(self, _runtime_dir: str, _clock: Clock) -> None: ...
-
-    def follow(self, running: Recorder) -> None: ...
-
-    def hurry(self) -> None: ...
 
 
 class Daemon(app.App):
@@ -462,7 +454,6 @@ def _live(
     monkeypatch.setattr(app, "SelfViewProcess", display)
     monkeypatch.setattr(recorder, "Recorder", record)
     monkeypatch.setattr(recording_manager, "StoreWorker", keep)
-    monkeypatch.setattr(recording_manager, "Heartbeat", Heartbeat)
     monkeypatch.setattr(disk, "prepare", lambda directory: None)
     monkeypatch.setattr(disk, "usable", lambda directory: None)
     monkeypatch.setattr(disk, "claim", lambda directory: os.open(os.devnull, os.O_RDONLY))

@@ -38,7 +38,6 @@ from tests.system import sealed
 from tests.system.harness import configuration
 from tests.system.test_presses_simulated import (
     Daemon,
-    Heartbeat,
     Keeping,
     Link,
     Recorder,
@@ -212,7 +211,6 @@ class Board:
         self._patch.setattr(app, "SelfViewProcess", display)
         self._patch.setattr(recorder, "Recorder", record)
         self._patch.setattr(recording_manager, "StoreWorker", keep)
-        self._patch.setattr(recording_manager, "Heartbeat", Heartbeat)
         self._patch.setattr(disk, "claim", lambda directory: os.open(os.devnull, os.O_RDONLY))
         self.daemon = Daemon(self.settings, self.clock)
         self.daemon.world = world
