@@ -98,6 +98,6 @@ class NotNowError(CameradError, RuntimeError):
 
 
 class NotAllowedError(CameradError, PermissionError):
-    """Error raised when the daemon refuses a request because this user may not make it."""
+    """Error raised when this user may not make a request, or has no key for it."""
 
     exit_code = EX_NOPERM

@@ -30,17 +30,12 @@ from camerad.base.errors import (
 )
 from camerad.base.text import printable
 from camerad.cli.command_lines import add_commands
+from camerad.cli.console import CommandError
 from camerad.cli.terminal import INTERRUPTED, OUTPUT, Interrupts
 
 _VERSION: Final = f"camerad {__version__}"
 _LIKE_AN_OPTION: Final = re.compile("-[A-Za-z0-9_-]{42}")
 """A key's thumbprint (RFC 7638) that begins like an option."""
-
-
-class MissingLibraryError(CameradError, ModuleNotFoundError):
-    """Error raised when a command needs a library that is not installed."""
-
-    exit_code = EX_CONFIG
 
 
 class _Parser(argparse.ArgumentParser):
@@ -137,10 +132,11 @@ def _carry_out(options: argparse.Namespace) -> int:
         run = getattr(importlib.import_module(f"camerad.cli.{module}"), function)
         code: int = run(options)
     except ModuleNotFoundError as error:
-        raise MissingLibraryError(
+        raise CommandError(
             f"the library {error.name} is missing, which only a camera has (README.md, "
             "'Installing', says how to set one up), or an office's server: install camerad with "
-            "its extra 'office', as docs/office.md says"
+            "its extra 'office', as docs/office.md says",
+            EX_CONFIG,
         ) from error
     return code
 

@@ -22,7 +22,7 @@ from typing import ClassVar, Final
 import pyrage
 
 from camerad.base import durable_files, file_status, storage_errors
-from camerad.base.errors import EX_NOPERM, CameradError, StorageError
+from camerad.base.errors import CameradError, NotAllowedError, StorageError
 from camerad.container.chain import INIT_NAME, fragment_name
 from camerad.container.keys import KeyRing
 from camerad.container.mp4_boxes import Mp4Error
@@ -55,12 +55,6 @@ class UnsealError(CameradError, ValueError):
     """Error raised when a recording cannot be opened, though it may well be authentic."""
 
     exit_code: ClassVar[int] = Verdict.UNREADABLE
-
-
-class WrongKeyError(UnsealError):
-    """Error raised when the office's keys are not among those that a recording is sealed to."""
-
-    exit_code = EX_NOPERM
 
 
 class Terminated(KeyboardInterrupt):
@@ -143,9 +137,9 @@ def decrypted(
     it. salvage: of a recording that is not authentic, open the proven parts, and put ".salvaged"
     into the name. final, may_run: as in `verify`.
 
-    Raises WrongKeyError if the identities do not open it, UnsealError if there is nothing to write,
-    and StorageError if the output cannot be written or is there already; then, and when interrupted
-    (also by SIGTERM, as `Terminated`), nothing is left behind.
+    Raises NotAllowedError if the identities do not open it, UnsealError if there is nothing to
+    write, and StorageError if the output cannot be written or is there already; then, and when
+    interrupted (also by SIGTERM, as `Terminated`), nothing is left behind.
     """
     for target in (output, salvage_name(output)) if salvage else (output,):
         if file_status.exists(target):
@@ -238,7 +232,7 @@ class _Opener:
         except pyrage.DecryptError as error:
             header = self._checker.result.header
             recipients = ", ".join(header.recipients) if header is not None else "unknown"
-            raise WrongKeyError(
+            raise NotAllowedError(
                 f"the key does not open this recording ({name}): {error}; use the private key of "
                 f"one of its recipients: {recipients}"
             ) from error

@@ -41,7 +41,7 @@ import msgspec
 
 from camerad import __version__
 from camerad.base import durable_files, file_status, storage_errors
-from camerad.base.errors import NotNowError, StorageError
+from camerad.base.errors import NotAllowedError, NotNowError, StorageError
 from camerad.base.text import is_plain
 from camerad.base.words import N_, Words
 from camerad.container import jws, recording_files, skeleton
@@ -226,7 +226,7 @@ class _Package:
                     self._video = os.path.basename(footage.report.output)
                     self._sums[self._video] = footage.sha256()
                 yield footage
-        except UnsealError as error:
+        except (UnsealError, NotAllowedError) as error:
             # Named as the caller knows it: the copy is gone when this is read.
             raise type(error)(str(error).replace(self._original, order.path)) from error
 

@@ -17,7 +17,7 @@ import msgspec
 
 from camerad import __version__
 from camerad.base import durable_files, typed_json
-from camerad.base.errors import EX_TEMPFAIL, StorageError
+from camerad.base.errors import NotNowError, StorageError
 from camerad.base.safe_read import read_plain
 from camerad.container.keys import PublicKey
 from camerad.provisioning import orders
@@ -33,12 +33,6 @@ PATIENCE_SECONDS: Final = 60.0
 """So long the daemon may take from its start to its key."""
 _LOOK_SECONDS: Final = 0.2
 _LARGEST: Final = 1 << 20
-
-
-class NoKeyYetError(StorageError):
-    """Error raised when the daemon has not said in time by which key it signs."""
-
-    exit_code = EX_TEMPFAIL
 
 
 class PublishedDevice(msgspec.Struct, frozen=True):
@@ -77,7 +71,7 @@ def publish(
     """Leave it on the card. doctor: file of the doctor's report, if it was run.
 
     Waits until the daemon has carried out what it was told, since a reset changes its key. Raises
-    NoKeyYetError and StorageError.
+    NotNowError and StorageError.
     """
     key = _key(kept, state_dir, now, pause)
     accepted = kept.accepted
@@ -131,7 +125,7 @@ def _key(
         if not pending and identity.is_confirmed(state_dir):
             return identity.published(state_dir)[0]
         if now() >= until:
-            raise NoKeyYetError(
+            raise NotNowError(
                 f"{state_dir}: the daemon has not published its key; read 'journalctl -u "
                 "camerad', and start the camera again"
             )

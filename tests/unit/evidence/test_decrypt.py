@@ -30,7 +30,7 @@ from sealed_helpers import (
 )
 
 from camerad.base import durable_files, storage_errors
-from camerad.base.errors import StorageError
+from camerad.base.errors import NotAllowedError, StorageError
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.mp4_boxes import Mp4Error
 from camerad.evidence import decrypt as decrypt_module
@@ -199,7 +199,7 @@ def test_a_recording_without_footage_is_said_to_be_empty(desk: Desk) -> None:
 def test_a_wrong_private_key_names_the_right_ones(desk: Desk) -> None:
     desk.recording.write_bytes(made().file)
     stranger = pyrage.x25519.Identity.generate()
-    with pytest.raises(UnsealError, match=str(office().to_public())):
+    with pytest.raises(NotAllowedError, match=str(office().to_public())):
         open_recording(str(desk.recording), KEYS, [stranger], str(desk.output))
     assert desk.left() == []
 

@@ -27,12 +27,12 @@ from msgspec.structs import replace
 from sealed_helpers import altered, flipped, pack
 
 from camerad.base.clock import SECOND
-from camerad.base.errors import StorageError
+from camerad.base.errors import NotAllowedError, StorageError
 from camerad.base.storage_errors import FileExistsAlreadyError
 from camerad.base.words import words_in
 from camerad.container import jws
 from camerad.container.keys import read_public_key
-from camerad.evidence.decrypt import OpenedRecording, UnsealError, decrypted
+from camerad.evidence.decrypt import OpenedRecording, decrypted
 from camerad.evidence.export import (
     ExportRequest,
     ExportResult,
@@ -266,7 +266,7 @@ def test_a_package_that_is_there_is_left_as_it_is(original: Path) -> None:
 
 def test_the_wrong_private_key_leaves_nothing_behind(original: Path) -> None:
     order = an_order(original, identities=[pyrage.x25519.Identity.generate()])
-    with pytest.raises(UnsealError, match="does not open"):
+    with pytest.raises(NotAllowedError, match="does not open"):
         run(order)
     assert left(order) == []
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from camerad.base.errors import NotNowError
 from camerad.container.keys import PublicKey, read_public_key
 from camerad.provisioning import orders
 from camerad.provisioning.boot_partition import BootPartition
@@ -18,7 +19,6 @@ from camerad.provisioning.publishing import (
     DOCTOR,
     PATIENCE_SECONDS,
     PEM,
-    NoKeyYetError,
     PublishedDevice,
     publish,
     publish_anew,
@@ -110,7 +110,7 @@ def test_a_daemon_that_never_comes_to_it_is_told_and_nothing_is_left(scene: Scen
     scene.set_up(5)
     before = scene.on_card
     daemon = Daemon(scene, works=False)
-    with pytest.raises(NoKeyYetError, match="journalctl"):
+    with pytest.raises(NotNowError, match="journalctl"):
         left(scene, daemon=daemon)
     assert daemon.waited >= PATIENCE_SECONDS
     assert scene.on_card == before
