@@ -218,6 +218,7 @@ cards:
 
 bench:
 	$(prepare) bench
+	$(prepare) real
 	@$(python) -m tests.bench
 
 bench-index:

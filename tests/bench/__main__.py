@@ -23,6 +23,7 @@ from tests.bench import (
     machine,
     memory,
     plan,
+    real_stack,
     sounding,
     stamping,
     starting,
@@ -76,6 +77,7 @@ def measure(effort: plan.Effort, work: Path) -> Results:
         stamping=stamping.measure(effort),
         sounding=sounding.measure(effort, footage),
         instructions=instructions.measure(footage, work),
+        real_stack=real_stack.measure(effort, work),
         seconds=time.monotonic() - began,
     )
 

@@ -15,6 +15,7 @@ from tests.bench import (
     latency,
     loss,
     memory,
+    real_stack,
     sounding,
     stamping,
     starting,
@@ -65,6 +66,7 @@ class Results:
     stamping: stamping.Result
     sounding: sounding.Result
     instructions: instructions.Result
+    real_stack: real_stack.Result
     seconds: float
 
     def goals(self) -> list[Goal]:
@@ -269,6 +271,7 @@ class Results:
             "stamp": self.stamping.as_json(),
             "sound": self.sounding.as_json(),
             "instructions": self.instructions.as_json(),
+            "real_libcamera": self.real_stack.as_json(),
             "goals": [goal.as_json() for goal in goals],
             "all_reached": all(goal.reached for goal in goals),
         }
@@ -284,6 +287,7 @@ class Results:
             lines.append(f"{f'{name}, 1920x1080':<52}{median(figures):>9.4f}")
         lines += self.sounding.table()
         lines += ["", *self.instructions.table()]
+        lines += ["", *self.real_stack.table()]
         lines += [
             "",
             f"{'seconds':<36}{'camerad':>12}{'picamera2':>12}{'  fragmented':>13}",

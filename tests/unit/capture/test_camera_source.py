@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 pytest.importorskip("libcamera", reason="no libcamera, real or simulated")
 
 import av
-from picamera2.allocators.allocator import Allocator
 
 from camerad.base.errors import CaptureError
 from camerad.capture.camera_source import OneStream, PictureSource, TwoStreams
 from camerad.capture.capture_settings import CaptureSettings
+from tests.helpers.camera_requests import Bytes, request_of
 
 WIDTH, HEIGHT, PADDING = 64, 48, 16
 SETTINGS = CaptureSettings(
@@ -31,27 +29,6 @@ SETTINGS = CaptureSettings(
     encoder="software",
     key_interval_us=1_000_000,
 )
-Bytes = NDArray[np.uint8]
-
-
-class Memory(Allocator):  # type: ignore[misc] # picamera2 has no types
-    """Buffers in this process's memory."""
-
-    def __init__(self, contents: dict[str, Bytes]) -> None:
-        super().__init__()
-        self.contents = contents
-        self.sync = lambda _allocator, buffer, _write: Held(self.contents[buffer.stream])
-
-
-class Held:
-    def __init__(self, content: Bytes) -> None:
-        self.content = content
-
-    def __enter__(self) -> Bytes:
-        return self.content
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
 
 def delivered(
@@ -62,54 +39,10 @@ def delivered(
     **contents: Bytes,
 ) -> PictureSource:
     """A source that has just been given a request with these contents of its streams."""
-    request = request_of(format_, stride, used, **contents)
+    request = request_of(SETTINGS, format_, stride, used, **contents)
     source = kind(request.picam2, SETTINGS)
     source.take(request)
     return source
-
-
-def request_of(format_: str, stride: int, used: int | None = None, **contents: Bytes) -> Any:
-    sizes = {"main": (WIDTH, HEIGHT), "lores": (32, 24)}
-    configured = {
-        name: {"format": format_, "size": sizes[name], "stride": stride if name == "main" else 32}
-        for name in contents
-    }
-    picam2 = SimpleNamespace(
-        allocator=Memory(contents),
-        helpers=Helpers(),
-        stream_map={name: name for name in contents},
-        stream_configuration=configured.__getitem__,
-    )
-    buffers = {
-        name: SimpleNamespace(
-            stream=name,
-            metadata=SimpleNamespace(
-                planes=[SimpleNamespace(bytes_used=len(content) if used is None else used)]
-            ),
-        )
-        for name, content in contents.items()
-    }
-    return SimpleNamespace(
-        request=SimpleNamespace(buffers={name: Key(one) for name, one in buffers.items()}),
-        picam2=picam2,
-        stream_map=picam2.stream_map,
-        config=configured,
-    )
-
-
-class Key:
-    """A buffer, which is a key of dictionaries as libcamera's are."""
-
-    def __init__(self, buffer: Any) -> None:
-        self.stream, self.metadata = buffer.stream, buffer.metadata
-
-
-class Helpers:
-    def _make_array_shared(self, array: Bytes, config: dict[str, Any]) -> Bytes:
-        from picamera2.request import Helpers as Real
-
-        made: Bytes = Real(None)._make_array_shared(array, config)
-        return made
 
 
 def ramp() -> Bytes:
@@ -179,7 +112,7 @@ def garbled(at: slice, value: int) -> bytes:
 def test_a_damaged_picture_is_none_and_the_next_is_one(content: bytes) -> None:
     source = delivered(OneStream, "MJPEG", 0, main=np.frombuffer(content, np.uint8))
     assert not source.whole()
-    source.take(request_of("MJPEG", 0, main=jpeg()))
+    source.take(request_of(SETTINGS, "MJPEG", 0, main=jpeg()))
     assert source.whole()
 
 

@@ -1,0 +1,173 @@
+"""What the real libcamera costs beside the simulated one, and what it costs to convert pictures.
+
+Two whole cameras, one on Debian's libcamera with its virtual camera and one on the simulated one,
+run in the same interpreter, record at the same time and are looked at together, so a busy machine
+slows both.
+
+python -m tests.bench.real_stack FORMAT [PICTURES] takes pictures in NV12, or converts those of a USB
+camera, with the self-view's, and says the processor time of each.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+import cv2
+import numpy as np
+
+from camerad.capture.camera_source import OneStream, PictureSource, TwoStreams
+from camerad.capture.capture_settings import CaptureSettings
+from tests.bench import peers
+from tests.bench.machine import memory, slices
+from tests.bench.plan import (
+    BITRATE,
+    FPS,
+    HEIGHT,
+    LORES_HEIGHT,
+    LORES_WIDTH,
+    MAX_BITRATE,
+    WIDTH,
+    Effort,
+    answer,
+)
+from tests.helpers.camera_requests import request_of
+from tests.real import on_the_real_camera
+from tests.system.watching import family
+
+REAL, SIMULATED = "real", "simulated"
+FORMATS: Final = ("NV12", "YUYV", "MJPEG")
+PICTURES: Final = 200
+
+
+@dataclass(slots=True)
+class Result:
+    """cpu: ms for a picture, of the daemon and its processes, by camera and slice; megabytes: their
+    proportional memory; pictures, missing: of the recording, in it and in its gaps. conversion: ms
+    for a picture by format.
+    """
+
+    cpu: dict[str, list[float]] = field(default_factory=dict)
+    megabytes: dict[str, float | None] = field(default_factory=dict)
+    pictures: dict[str, int] = field(default_factory=dict)
+    missing: dict[str, int] = field(default_factory=dict)
+    conversion: dict[str, list[float]] = field(default_factory=dict)
+
+    def rows(self) -> list[tuple[str, float | None, float | None]]:
+        """Name, figure of the real camera, figure of the simulated one."""
+        names = (REAL, SIMULATED)
+        cpu = [round(median(self.cpu[name]), 2) for name in names]
+        return [
+            ("processor time per picture, ms", cpu[0], cpu[1]),
+            ("proportional memory, MB", self.megabytes[REAL], self.megabytes[SIMULATED]),
+            ("pictures recorded", self.pictures[REAL], self.pictures[SIMULATED]),
+            ("pictures in stated gaps", self.missing[REAL], self.missing[SIMULATED]),
+        ]
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything, ready for JSON."""
+        rows = {
+            name: {"real": one, "simulated": other, "ratio": _ratio(one, other)}
+            for name, one, other in self.rows()
+        }
+        costs = {name: round(median(of), 3) for name, of in self.conversion.items()}
+        return {"recording": rows, "conversion_ms_per_picture": costs}
+
+    def table(self) -> list[str]:
+        """Everything, for people."""
+        lines = [f"{'libcamera':<36}{'real':>12}{'simulated':>12}{'ratio':>12}", "-" * 73]
+        for name, one, other in self.rows():
+            shown = ["-" if one is None else f"{one:g}" for one in (one, other, _ratio(one, other))]
+            lines.append(f"{name:<36}" + "".join(f"{one:>12}" for one in shown))
+        lines += ["", f"{f'taking a picture, {WIDTH}x{HEIGHT}':<52}{'ms':>9}", "-" * 61]
+        return lines + [f"{n:<52}{median(of):>9.3f}" for n, of in self.conversion.items()]
+
+
+def _ratio(one: float | None, other: float | None) -> float | None:
+    return round(one / other, 3) if one is not None and other else None
+
+
+def measure(effort: Effort, work: Path) -> Result:
+    """Record on both cameras at once. Needs what ``hw-mocks/prepare.sh real`` made."""
+    result = Result()
+    with ExitStack() as stack:
+        cameras = {}
+        for name in (REAL, SIMULATED):
+            folder = Path(tempfile.mkdtemp(prefix=name, dir=work))
+            camera = on_the_real_camera(folder, instead=name == SIMULATED)
+            cameras[name] = stack.enter_context(camera)
+        for camera in cameras.values():
+            camera.press("main", 1.3)
+        for camera in cameras.values():
+            camera.wait(stage="recording")
+        groups = {name: family(camera.daemon_pid) for name, camera in cameras.items()}
+        seen = slices(groups, effort.slices * effort.rounds, effort.slice_seconds)
+        for name in cameras:
+            shares = [memory(pid).pss for pid in groups[name]]
+            known = [one for one in shares if one is not None]
+            result.megabytes[name] = round(sum(known), 1) if len(known) == len(shares) else None
+        for name, camera in cameras.items():
+            recording = camera.stop()
+            result.pictures[name] = recording["frames"]
+            gaps = [gap["to_us"] - gap["from_us"] for gap in recording["gaps"]]
+            result.missing[name] = sum(round(gap * FPS / 1e6) - 1 for gap in gaps)
+            taken = recording["frames"] / (recording["frames"] + result.missing[name])
+            result.cpu[name] = [of / FPS / taken for of in seen[name]]
+    for name in FORMATS:
+        result.conversion[name] = [
+            peers.run("tests.bench.real_stack", name)["ms"] for _ in range(effort.rounds)
+        ]
+    return result
+
+
+def _source(name: str) -> tuple[PictureSource, Any]:
+    """A camera of a format, and a request with a picture of noise from it."""
+    settings = CaptureSettings(
+        width=WIDTH,
+        height=HEIGHT,
+        fps=FPS,
+        lores_width=LORES_WIDTH,
+        lores_height=LORES_HEIGHT,
+        bitrate=BITRATE,
+        max_bitrate=MAX_BITRATE,
+        encoder="software",
+        key_interval_us=1_000_000,
+    )
+    # Small noise, scaled: a JPEG image of a usual size.
+    noise = np.random.default_rng(1).integers(16, 235, (HEIGHT // 8, WIDTH // 8, 3), np.uint8)
+    colours = cv2.resize(noise, (WIDTH, HEIGHT))
+    if name == "MJPEG":
+        contents = {"main": cv2.imencode(".jpg", colours)[1].ravel()}
+    elif name == "YUYV":
+        contents = {"main": np.resize(colours, WIDTH * HEIGHT * 2)}
+    else:
+        sizes = {"main": WIDTH * HEIGHT, "lores": LORES_WIDTH * LORES_HEIGHT}
+        contents = {stream: np.resize(colours, size * 3 // 2) for stream, size in sizes.items()}
+    stride = WIDTH * (2 if name == "YUYV" else 1)
+    request = request_of(settings, name, stride, **contents)
+    return (TwoStreams if name == "NV12" else OneStream)(request.picam2, settings), request
+
+
+def main() -> None:
+    """Take pictures of a format, and say what one took."""
+    name = sys.argv[1]
+    pictures = int(sys.argv[2]) if len(sys.argv) > 2 else PICTURES
+    source, request = _source(name)
+    source.take(request)
+    source.image()
+    began = time.thread_time_ns()
+    for _ in range(pictures):
+        source.take(request)
+        source.image()
+        source.view()
+    answer({"ms": (time.thread_time_ns() - began) / 1e6 / pictures})
+
+
+if __name__ == "__main__":
+    main()
