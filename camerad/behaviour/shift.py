@@ -70,16 +70,19 @@ class Refusal(StrEnum):
 class ShiftRules(msgspec.Struct, frozen=True):
     """longest_us: a shift ends by itself after this time. reminder_us: time between two reminders
     that the camera is not ready. badge_us: how long the camera looks for a badge; 0: never.
+    dock_us: how long the camera stays in a dock before that ends the shift: a cradle in a car is a
+    dock, too.
 
-    Raises ValueError where a time is negative, or one but the last is 0.
+    Raises ValueError where a time is negative, or one of the first two is 0.
     """
 
     longest_us: int
     reminder_us: int
     badge_us: int = 0
+    dock_us: int = 0
 
     def __post_init__(self) -> None:
-        if self.longest_us <= 0 or self.reminder_us <= 0 or self.badge_us < 0:
+        if self.longest_us <= 0 or self.reminder_us <= 0 or min(self.badge_us, self.dock_us) < 0:
             raise ValueError(f"not all of these are times: {self}")
 
 
@@ -95,7 +98,8 @@ class Shift(msgspec.Struct, frozen=True):
 class ShiftState(msgspec.Struct, frozen=True):
     """shift: the present one. due: reason that has ended it already but for a recording.
     looking_until_us: badges are looked for until then, None: they are not. to_look: look for badges
-    from the next idle on. docked: as last seen. was_docked: whether it ever was since the start.
+    from the next idle on. docked: as last seen. home_us: when the dock ends the shift that came
+    into it; None: it does not. was_docked: whether it ever was since the start.
     reminded_us: since when the camera is not ready, or the last reminder; None: no reminder is
     due."""
 
@@ -104,6 +108,7 @@ class ShiftState(msgspec.Struct, frozen=True):
     looking_until_us: int | None = None
     to_look: bool = True
     docked: bool = False
+    home_us: int | None = None
     was_docked: bool = False
     reminded_us: int | None = None
 
@@ -215,6 +220,8 @@ def deadline(state: ShiftState, camera: Camera, rules: ShiftRules) -> int | None
     due = []
     if state.shift is not None and not _keeps(camera):
         due.append(state.shift.began_us + rules.longest_us)
+        if state.home_us is not None:
+            due.append(state.home_us)
     if state.looking_until_us is not None:
         due.append(state.looking_until_us)
     if state.reminded_us is not None:
@@ -229,13 +236,15 @@ def _look(state: ShiftState, at_us: int, camera: Camera, rules: ShiftRules) -> R
     """Apply the camera's state, and the time that has passed."""
     docked = Condition.DOCKED in camera.conditions
     if docked and not state.docked and state.shift is not None:
-        state = replace(state, due=ShiftEndReason.DOCKED)
+        state = replace(state, home_us=at_us + rules.dock_us)
+    if docked and state.home_us is not None and at_us >= state.home_us:
+        state = replace(state, due=ShiftEndReason.DOCKED, home_us=None)
     elif state.docked and not docked:
         # A wearer who undocks in mid-recording goes on wearing it; one who had stopped has brought
         # it back.
         recording = camera.stage is Stage.RECORDING or camera.goes_on
         due = None if recording else state.due
-        state = replace(state, due=due, to_look=True)
+        state = replace(state, due=due, home_us=None, to_look=True)
     state = replace(state, docked=docked, was_docked=state.was_docked or docked)
     state, ended = _over(state, at_us, camera, rules)
     return _whether_to_look(state, at_us, camera, rules), ended
@@ -333,10 +342,12 @@ def _begin(state: ShiftState, shift: Shift) -> Result:
     relieved: tuple[Effect, ...] = (
         () if state.shift is None else (ShiftOver(ShiftEndReason.RELIEVED),)
     )
-    state = replace(state, shift=shift, due=None, looking_until_us=None, to_look=False)
+    state = replace(
+        state, shift=shift, due=None, home_us=None, looking_until_us=None, to_look=False
+    )
     return state, (*relieved, ShiftBegan(shift), Cue(CueKind.SHIFT_BEGUN))
 
 
 def _close(state: ShiftState, why: ShiftEndReason) -> Result:
-    state = replace(state, shift=None, due=None)
+    state = replace(state, shift=None, due=None, home_us=None)
     return state, (ShiftOver(why), Cue(CueKind.SHIFT_ENDED))

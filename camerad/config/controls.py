@@ -196,3 +196,9 @@ class ShiftSettings(msgspec.Struct, frozen=True):
         "undocking, unless a shift runs. 0: never.",
         Range(0, 600, "seconds"),
     ] = 0.0
+    dock_minutes: Annotated[
+        float,
+        "How long the camera has to stay docked before that ends its shift. An office whose cars "
+        "have cradles gives more than a drive; 0: at once.",
+        Range(0, 240, "minutes"),
+    ] = 0.0

@@ -128,6 +128,7 @@ class Settings(msgspec.Struct, frozen=True):
             longest_us=round(self.shift.hours * 3600 * SECOND),
             reminder_us=round(self.shift.reminder_seconds * SECOND),
             badge_us=round(self.shift.badge_seconds * SECOND),
+            dock_us=round(self.shift.dock_minutes * 60 * SECOND),
         )
 
     @property

@@ -179,3 +179,23 @@ def test_no_other_text_is_a_badge(text: str) -> None:
 def test_no_badge_is_made_for_what_is_no_id() -> None:
     with pytest.raises(ValueError, match="'W 1' is no wearer's id"):
         badge("W 1")
+
+
+@pytest.mark.parametrize("home", [False, True])
+def test_a_cradle_in_a_car_ends_no_shift_before_the_time_that_the_office_gives_it(
+    home: bool,
+) -> None:
+    life = Life(replace(RULES, dock_us=20 * 60 * SECOND))
+    life.does(BeginShift(0, "W-1"))
+    for drive in range(1, 4):
+        begin_us = drive * HOUR
+        assert life.does(ShiftLook(begin_us), DOCKED) == []
+        assert life.due == begin_us + 20 * 60 * SECOND
+        assert life.does(ShiftLook(begin_us + 19 * 60 * SECOND), DOCKED) == []
+        assert life.does(ShiftLook(begin_us + 19 * 60 * SECOND + 1), IDLE) == []
+    # At the end of the day: brought back, or not before the longest shift is over.
+    life.does(ShiftLook(5 * HOUR), DOCKED if home else IDLE)
+    assert life.due is not None
+    assert life.due == (5 * HOUR + 20 * 60 * SECOND if home else 14 * HOUR)
+    why = ShiftEndReason.DOCKED if home else ShiftEndReason.TIME
+    assert life.does(ShiftLook(life.due)) == [ShiftOver(why), ENDED_CUE]

@@ -18,9 +18,9 @@ HOUR_US = 3600 * 1_000_000
 
 
 def test_shifts_follow_the_configuration(write: Write) -> None:
-    text = "policy: generic\nshift: {hours: 8.5, reminder_seconds: 60, badge_seconds: 30}\n"
-    rules = load(write(text)).shift_rules
-    assert rules == ShiftRules(round(8.5 * HOUR_US), 60_000_000, 30_000_000)
+    shift = "{hours: 8.5, reminder_seconds: 60, badge_seconds: 30, dock_minutes: 20}"
+    rules = load(write(f"policy: generic\nshift: {shift}\n")).shift_rules
+    assert rules == ShiftRules(round(8.5 * HOUR_US), 60_000_000, 30_000_000, 1_200_000_000)
 
 
 def test_as_shipped_a_shift_lasts_14_hours_and_no_badge_is_looked_for(write: Write) -> None:
