@@ -13,18 +13,22 @@ from camerad.doctor.check_results import CheckResult, FindingId
 
 TREE: Final = Path("/proc/device-tree")
 MEMORY: Final = Path("/proc/meminfo")
+HEAPS: Final = Path("/dev/dma_heap")
+OPENED: Final = frozenset(("vidbuf_cached", "linux,cma"))
+"""The heaps of memory for pictures that picamera2 opens (its dma_heap.py)."""
 MOST_RESERVED: Final = 0.4
 """More of the memory set aside for pictures leaves too little for the ring and the daemon: the
 display driver's own default takes half of a Zero 2 W's."""
 
 
-def check_board(tree: Path = TREE, memory: Path = MEMORY) -> CheckResult:
+def check_board(tree: Path = TREE, memory: Path = MEMORY, heaps: Path = HEAPS) -> CheckResult:
     """Look at the board; never fails."""
     return judge_board(
         {
             "model": _text(tree / "model") or "-",
             "loader": _text(tree / "chosen/bootloader/version") or "-",
             **_memory(memory),
+            "heaps": " ".join(sorted(one.name for one in heaps.glob("*"))) or "-",
             "kernel": platform.release(),
             "machine": platform.machine(),
             "cores": os.cpu_count() or 1,
@@ -36,9 +40,11 @@ def check_board(tree: Path = TREE, memory: Path = MEMORY) -> CheckResult:
 
 
 def judge_board(values: dict[str, Any]) -> CheckResult:
-    """Judge how the memory is divided."""
+    """Judge whether there is memory for pictures, and not too much."""
     if values["model"] == "-":
         return FindingId.BOARD_UNKNOWN.found(**values)
+    if not OPENED & set(values["heaps"].split()):
+        return FindingId.BOARD_NO_HEAP.found(**values)
     reserved = values["reserved_mb"] > values["memory_mb"] * MOST_RESERVED
     return (FindingId.BOARD_RESERVES if reserved else FindingId.BOARD_OK).found(**values)
 

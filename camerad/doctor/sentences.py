@@ -276,6 +276,11 @@ SENTENCES: Final[Mapping[FindingId, Sentence]] = {
         "{model}, {memory_mb} MB of memory, {reserved_mb} MB of them for pictures; {system}, "
         "kernel {kernel}, libcamera {libcamera}.",
     ),
+    FindingId.BOARD_NO_HEAP: Sentence(
+        "The kernel's memory for pictures has no name that picamera2 knows: {heaps}",
+        "Kernels since 6.17 have other names. Set up by hand: install systemd/camerad.udev again, "
+        "and reboot. Camera from the image: update it.",
+    ),
     FindingId.BOARD_RESERVES: Sentence(
         "{model}: {reserved_mb} of {memory_mb} MB of memory are set aside for pictures.",
         "Too little is left for the camera. Set up by hand: write dtoverlay=vc4-kms-v3d,cma-128 "

@@ -21,7 +21,8 @@ class Board:
     """One kind of board. `trees`: its device trees, by their names in the kernel's package;
     `filter`: the section of config.txt that only it reads; `bootcode`: whether its boot ROM wants a
     bootcode.bin on the first partition, having no boot loader in a memory of its own; `wifi` and
-    `bluetooth`: the overlays that switch these radios off.
+    `bluetooth`: the overlays that switch these radios off; `cma`: what is set aside for pictures,
+    as the parameter of the display's overlay that says it, empty for that overlay's own default.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Board:
     bootcode: bool
     wifi: str
     bluetooth: str
+    cma: str = ""
 
 
 BOARDS: Final = {
@@ -42,6 +44,8 @@ BOARDS: Final = {
             bootcode=True,
             wifi="disable-wifi",
             bluetooth="disable-bt",
+            # The default is half of its memory.
+            cma="cma-128",
         ),
         Board(
             name="3",
@@ -58,6 +62,7 @@ BOARDS: Final = {
             bootcode=True,
             wifi="disable-wifi",
             bluetooth="disable-bt",
+            cma="cma-128",  # a 3A+ has no more memory than a Zero 2 W
         ),
         Board(
             name="4",
@@ -119,7 +124,7 @@ def config_txt(chosen: tuple[Board, ...], *, upstream: bool, parts: tuple[Part, 
     A camera and a DSI display are found by the firmware itself. A bus is switched on by the part
     that needs it: its lines are free for other things where there is none.
     """
-    screen = "" if all(part.hdmi for part in parts) else ",nohdmi"
+    screen = "" if all(part.hdmi for part in parts) else "nohdmi"
     wifi = any(part.name == WIFI for part in parts)
     lines = [
         "# Made by the image recipe of camerad. The next update replaces it.",
@@ -132,7 +137,6 @@ def config_txt(chosen: tuple[Board, ...], *, upstream: bool, parts: tuple[Part, 
         "camera_auto_detect=1",
         "display_auto_detect=1",
         "dtparam=watchdog=on",
-        f"dtoverlay=vc4-kms-v3d{screen}",
         # A press is waited for, not a throttled start.
         "initial_turbo=30",
     ]
@@ -148,7 +152,8 @@ def config_txt(chosen: tuple[Board, ...], *, upstream: bool, parts: tuple[Part, 
     lines += ["", "[all]"]
     for board in chosen:
         radios = (board.bluetooth,) if wifi else (board.wifi, board.bluetooth)
-        lines += ["", f"[{board.filter}]", *(f"dtoverlay={overlay}" for overlay in radios)]
+        display = ",".join(word for word in ("vc4-kms-v3d", screen, board.cma) if word)
+        lines += ["", f"[{board.filter}]", *(f"dtoverlay={one}" for one in (display, *radios))]
     return "\n".join([*lines, "", "[all]", ""])
 
 

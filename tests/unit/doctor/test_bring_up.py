@@ -63,21 +63,24 @@ def test_a_minute_is_judged_by_what_it_costs(other: dict[str, Any], what: Findin
 
 
 @pytest.mark.parametrize(
-    ("model", "reserved", "what"),
+    ("model", "reserved", "heap", "what"),
     [
-        ("Raspberry Pi Zero 2 W Rev 1.0", 256, FindingId.BOARD_RESERVES),
-        ("Raspberry Pi Zero 2 W Rev 1.0", 128, FindingId.BOARD_OK),
-        ("", 0, FindingId.BOARD_UNKNOWN),
+        ("Raspberry Pi Zero 2 W Rev 1.0", 256, "linux,cma", FindingId.BOARD_RESERVES),
+        ("Raspberry Pi Zero 2 W Rev 1.0", 128, "vidbuf_cached", FindingId.BOARD_OK),
+        ("Raspberry Pi 5 Model B Rev 1.0", 64, "default_cma_region", FindingId.BOARD_NO_HEAP),
+        ("", 0, "system", FindingId.BOARD_UNKNOWN),
     ],
 )
-def test_a_board_that_sets_half_of_its_memory_aside_is_found(
-    tmp_path: Path, model: str, reserved: int, what: FindingId
+def test_a_board_without_memory_for_pictures_or_with_too_much_is_found(
+    tmp_path: Path, model: str, reserved: int, heap: str, what: FindingId
 ) -> None:
     if model:
         (tmp_path / "model").write_bytes(model.encode() + b"\0")
     memory = tmp_path / "meminfo"
     memory.write_text(f"MemTotal:  {430 * 1024} kB\nCmaTotal:  {reserved * 1024} kB\n")
-    found = check_board(tmp_path, memory)
+    (tmp_path / "heaps").mkdir()
+    (tmp_path / "heaps" / heap).touch()
+    found = check_board(tmp_path, memory, tmp_path / "heaps")
     assert found.finding is what
     assert (found.values["memory_mb"], found.values["reserved_mb"]) == (430, reserved)
 

@@ -25,6 +25,16 @@ def test_no_radio_is_on_whatever_the_board(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [*boards.BOARDS, boards.ALL])
+def test_a_small_board_does_not_lose_half_of_its_memory_to_pictures(name: str) -> None:
+    """The display's overlay takes 256 MB unless told otherwise."""
+    text = boards.config_txt(boards.boards(name), upstream=False)
+    for board in boards.boards(name):
+        section = text.split(f"[{board.filter}]")[1].split("[")[0]
+        small = board.name in ("zero2w", "3")
+        assert f"\ndtoverlay=vc4-kms-v3d{',cma-128' if small else ''}\n" in section
+
+
+@pytest.mark.parametrize("name", [*boards.BOARDS, boards.ALL])
 def test_a_wireless_dock_has_its_radio_and_no_other(name: str) -> None:
     text = boards.config_txt(boards.boards(name), upstream=False, parts=parts.chosen("wifi"))
     assert "disable-wifi" not in text

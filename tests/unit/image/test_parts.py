@@ -44,8 +44,8 @@ def test_a_line_is_no_longer_than_the_firmware_reads() -> None:
 
 
 def test_a_panel_is_the_first_framebuffer_since_there_is_no_screen() -> None:
-    assert "dtoverlay=vc4-kms-v3d,nohdmi\n" in config("st7789")
-    assert "dtoverlay=vc4-kms-v3d\n" in config("ds3231")
+    assert "dtoverlay=vc4-kms-v3d,nohdmi,cma-128\n" in config("st7789")
+    assert "dtoverlay=vc4-kms-v3d,cma-128\n" in config("ds3231")
 
 
 def test_two_parts_that_want_the_same_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
