@@ -105,13 +105,9 @@ class CameraAtDock(StoreAccess, Protocol):
         """Whether the camera disputes what its office shows of its log."""
 
 
-class NotSignedError(CameradError, ValueError):
-    """Error raised when a text is none that the camera signs for its office; it says why."""
-
-
-class NotThisCameraError(CameradError, ValueError):
-    """Error raised when a receipt is for recordings of another camera, or for other ends of them
-    than the ledger has."""
+class NotThisCamerasError(CameradError, ValueError):
+    """Error raised when a text is none that the camera signs for its office, or a receipt none for
+    its recordings as the ledger has them; it says why."""
 
 
 class DockRequests:
@@ -159,7 +155,7 @@ class DockRequests:
             known = store.ledger.state.recordings
             named = receipts.parse(token, keys).recordings
             if not any(one.id in known and known[one.id].final == one.final for one in named):
-                raise NotThisCameraError(
+                raise NotThisCamerasError(
                     "this receipt is for no recording of this camera as its ledger has it"
                 )
             return {"acknowledged": accept_receipt(store, keys, token)}
@@ -262,24 +258,26 @@ def check_base(base: str, url: str, kid: str, now_seconds: int) -> None:
 
     url: the office's address. kid: thumbprint of the camera's key. now_seconds: since 1970, by the
     camera's clock. The text is of now, covers a method and an address that docs/office-api.md has,
-    and what it lists besides, each once, as its last line says. Raises NotSignedError.
+    and what it lists besides, each once, as its last line says. Raises NotThisCamerasError.
     """
     if len(base) > LONGEST:
-        raise NotSignedError(f"this is no request's signature base: longer than {LONGEST}")
+        raise NotThisCamerasError(f"this is no request's signature base: longer than {LONGEST}")
     *lines, last = base.split("\n")
     found = [_LINE.fullmatch(line) for line in lines]
     fields = [(one[1], one[2]) for one in found if one is not None]
     names = [name for name, _ in fields]
     parameters = _PARAMETERS.fullmatch(last)
     if len(fields) < len(lines) or parameters is None:
-        raise NotSignedError(
+        raise NotThisCamerasError(
             "this is no request's signature base: its lines are not of the form that "
             "docs/office-api.md gives"
         )
     if parameters[3] != kid:
-        raise NotSignedError(f"this request names another key than the camera's: {parameters[3]}")
+        raise NotThisCamerasError(
+            f"this request names another key than the camera's: {parameters[3]}"
+        )
     if abs(int(parameters[2]) - now_seconds) > NEAR_SECONDS:
-        raise NotSignedError(
+        raise NotThisCamerasError(
             f"this request is not of now: its time is {parameters[2]}, and the camera's clock says "
             f"{now_seconds}; if that was set just now, ask again"
         )
@@ -289,13 +287,13 @@ def check_base(base: str, url: str, kid: str, now_seconds: int) -> None:
         or not _COVERED.issuperset(names)
         or parameters[1].split(" ") != [f'"{name}"' for name in names]
     ):
-        raise NotSignedError(
+        raise NotThisCamerasError(
             "this request's signature does not cover what it has to, each once: the method, the "
             "address, and those fields that docs/office-api.md lists"
         )
     method, target = fields[0][1], fields[1][1]
     if not target.startswith(f"{url}/v1/"):
-        raise NotSignedError(f"this request is not to the camera's office, {url}/v1/")
+        raise NotThisCamerasError(f"this request is not to the camera's office, {url}/v1/")
     asked = f"{method} {target.removeprefix(url)}"
     if _REQUEST.fullmatch(asked) is None:
-        raise NotSignedError(f"{asked[:200]}: docs/office-api.md has no such request")
+        raise NotThisCamerasError(f"{asked[:200]}: docs/office-api.md has no such request")

@@ -29,7 +29,7 @@ from msgspec.structs import replace
 from camerad.base import durable_files
 from camerad.base.async_utils import to_next, watched
 from camerad.base.clock import SECOND
-from camerad.base.errors import CameradError, StorageError
+from camerad.base.errors import StorageError
 from camerad.base.message_ids import Log, MessageId
 from camerad.behaviour import battery, heat, scarcity
 from camerad.behaviour.battery import Battery
@@ -244,7 +244,7 @@ class PowerMonitor:
     def _load(self) -> tuple[float | None, float | None]:
         try:
             return read_rates(self._rates)
-        except NoRatesError as error:
+        except ValueError as error:
             log.warning(MessageId.BATTERY, "%s; the battery's drain is measured anew", error)
             return None, None
 
@@ -351,13 +351,9 @@ class PowerMonitor:
             await asyncio.sleep(due - time())
 
 
-class NoRatesError(CameradError, ValueError):
-    """Error raised when what was kept of a battery's drain cannot be read."""
-
-
 def read_rates(path: str) -> tuple[float | None, float | None]:
     """An earlier run's measurements of the battery, recording and not: level per hour, None where
-    it has not. Raises NoRatesError."""
+    it has not. Raises ValueError."""
     try:
         with open(path, encoding="ascii") as file:
             kept = json.load(file)
@@ -368,5 +364,5 @@ def read_rates(path: str) -> tuple[float | None, float | None]:
     except FileNotFoundError:
         return None, None
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise NoRatesError(f"{path}: {error}") from error
+        raise ValueError(f"{path}: {error}") from error
     return recording, standby

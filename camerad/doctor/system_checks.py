@@ -19,7 +19,7 @@ from camerad.base.wall_clock import KnownTime, TimeKeeper
 from camerad.config import Settings, load
 from camerad.container.encryption import RecipientError, Sealer
 from camerad.container.statements import rfc3339
-from camerad.daemon.power_monitor import RATES, NoRatesError, read_rates
+from camerad.daemon.power_monitor import RATES, read_rates
 from camerad.doctor.check_results import CheckResult, FindingId
 from camerad.hardware import power, thermal
 from camerad.ledger.ledger_state import LedgerState
@@ -102,7 +102,7 @@ def _measured(rates: Path) -> bool:
     """Whether the camera has measured a battery in an earlier life."""
     try:
         return read_rates(str(rates)) != (None, None)
-    except NoRatesError:
+    except ValueError:
         return False  # what cannot be read says nothing of a battery
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import runpy
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,20 +22,6 @@ def judged() -> list[listening.Judgement]:
 
 def test_the_committed_page_is_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
     assert listening.main(["--check"]) == 0, capsys.readouterr().err
-
-
-def test_the_module_is_a_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text("before\n<!-- table: vocabularies -->\nold\n<!-- end of table -->\nafter\n")
-    assert listening.main(["--check"], page) == 1
-    assert listening.main([], page) == 0
-    assert listening.main(["--check"], page) == 0
-    assert page.read_text().startswith("before\n")
-    assert page.read_text().endswith("<!-- end of table -->\nafter\n")
-    monkeypatch.setattr("sys.argv", ["listening_test", "--help"])
-    with pytest.raises(SystemExit) as ended:
-        runpy.run_path(listening.__file__, run_name="__main__")
-    assert ended.value.code == 0
 
 
 def test_every_case_of_lost_strokes_is_there_with_its_weight() -> None:

@@ -15,7 +15,7 @@ from camerad.container import jws, recording_ids
 from camerad.container.keys import PublicKey, SigningKey, encode_base64url
 from camerad.control import dock_routes
 from camerad.control.access import HAND_OVER_PATHS
-from camerad.control.dock_routes import LONGEST, TAG, NotSignedError, check_base
+from camerad.control.dock_routes import LONGEST, TAG, NotThisCamerasError, check_base
 from camerad.daemon.store_worker import StoreWorker
 from camerad.exchange import request_signature
 from camerad.exchange.request_signature import RequestToSign
@@ -97,7 +97,7 @@ def test_the_base_of_a_request_to_the_office_is_signed(headers: dict[str, str], 
     ],
 )
 def test_nothing_else_is_signed(base: str) -> None:
-    with pytest.raises(NotSignedError):
+    with pytest.raises(NotThisCamerasError):
         check_base(base, OFFICE.url, CAMERA, NOW)
 
 
@@ -124,7 +124,7 @@ def test_each_request_of_the_protocol_is_signed_while_it_is_new(asked: str) -> N
         check_base(base, OFFICE.url, CAMERA, NOW + seconds)
     # What is signed for later would outlive the process that asked.
     for seconds in (-61, 61, 300, 10**6):
-        with pytest.raises(NotSignedError, match="not of now"):
+        with pytest.raises(NotThisCamerasError, match="not of now"):
             check_base(base, OFFICE.url, CAMERA, NOW + seconds)
 
 
@@ -160,7 +160,7 @@ def test_each_request_of_the_protocol_is_signed_while_it_is_new(asked: str) -> N
     ],
 )
 def test_a_request_that_the_protocol_does_not_have_is_not_signed(asked: str) -> None:
-    with pytest.raises(NotSignedError, match="no such request"):
+    with pytest.raises(NotThisCamerasError, match="no such request"):
         check_base(base_of(asked=asked), OFFICE.url, CAMERA, NOW)
 
 
