@@ -35,7 +35,7 @@ from camerad.container.keys import KeyRing
 from camerad.container.recording_files import SUFFIX
 from camerad.container.recording_files import UNREADABLE as ASIDE
 from camerad.container.recording_ids import ID
-from camerad.evidence.apart_reasons import ENDING, UNKNOWN, read_reason
+from camerad.evidence.quarantine_reasons import ENDING, UNKNOWN, read_reason
 from camerad.office.index.case_rows import CaseRows
 from camerad.office.index.ledger_rows import Lost, in_pieces, put_rows
 from camerad.office.index.office_knowledge import (

@@ -19,7 +19,7 @@ from camerad.base.storage_errors import explain
 from camerad.container.keys import Thumbprint, is_thumbprint
 from camerad.container.recording_files import SUFFIX
 from camerad.container.recording_ids import RecordingId
-from camerad.evidence.apart_reasons import ENDING, make_reason, read_reason
+from camerad.evidence.quarantine_reasons import ENDING, make_reason, read_reason
 from camerad.office.server.camera_holdings import size_of
 from camerad.store import verified_copy
 from camerad.store.locations import OFFICE

@@ -9,8 +9,8 @@ import pytest
 
 from camerad.base.errors import StorageError
 from camerad.evidence import camera_register
-from camerad.evidence.apart_reasons import UNKNOWN
 from camerad.evidence.camera_register import Register
+from camerad.evidence.quarantine_reasons import UNKNOWN
 from camerad.office.index import refresh
 from camerad.office.index.index import RecordingIndex
 from camerad.store import listing

@@ -14,8 +14,8 @@ from camerad.base.clock import DAY
 from camerad.base.errors import StorageError
 from camerad.container.keys import SigningKey
 from camerad.evidence import camera_register
-from camerad.evidence.apart_reasons import UNKNOWN
 from camerad.evidence.camera_register import Register, RegisteredCamera
+from camerad.evidence.quarantine_reasons import UNKNOWN
 from camerad.office.index import ledger_rows, office_knowledge, recording_rows, refresh
 from camerad.office.index.index import RecordingIndex
 from camerad.office.index.office_knowledge import OfficeFiles

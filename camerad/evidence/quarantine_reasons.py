@@ -22,7 +22,7 @@ _LARGEST: Final = 64 * 1024
 
 
 class _Reason(msgspec.Struct, frozen=True):
-    """The file. sha256, bytes: of all of what lies apart; only people read them."""
+    """The file. sha256, bytes: of the whole quarantined file; only people read them."""
 
     why: str
     sha256: str = ""
@@ -30,7 +30,7 @@ class _Reason(msgspec.Struct, frozen=True):
 
 
 def make_reason(why: str, written: Digest) -> bytes:
-    """The file's content. written: what lies apart."""
+    """The content of the file. written: the quarantined file."""
     return msgspec.json.encode(_Reason(why, *written))
 
 
