@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -19,27 +18,35 @@ from camerad.container import jws
 from camerad.container.limits import MOST_DAYS
 from camerad.store import deletable
 
-from .conftest import Desk, Said
-from .evidence_steps import WHO, copy_in
-from .test_purge import COMMAND as PURGE
-from .test_purge import LATER_US, Office, clock, lines
+from .conftest import Desk
+from .test_purge import LATER_US, Office, clock
 from .test_unreadable_office import CLERK, GROUP, clerk, tmp_path
+from .world import HOLD, PURGE, VERIFY, World
 
 __all__ = ["clock", "tmp_path"]
 
+UNFINISHED = "not finished"
+DELETED = [("deleted", ONE)]
+
 
 @pytest.fixture
-def purge(desk: Desk, archive: Path, key: Path, clock: type[Office]) -> Desk:
-    def run(*more: object) -> Said:
-        return desk(*PURGE, archive, "--key", key, *more)
+def world(camera: Camera, desk: Desk, archive: Path, key: Path, clock: type[Office]) -> World:
+    """An office's directory with one recording, which its ledger knows."""
+    made = World(camera, desk, archive.parent)
+    made.ask(PURGE, 0)
+    return made
 
-    return run
+
+def purge(world: World, code: int, *words: str, times: int = 2) -> None:
+    """Purge: each time the same is told, and the dry run does not call it complete either."""
+    for _ in range(times):
+        world.ask(PURGE, code, *words)
 
 
-def signed(archive: Path) -> list[tuple[str, str]]:
+def signed(world: World) -> list[tuple[str, str]]:
     """Kind and recording of the entries of the office's ledger about what is gone."""
     found = []
-    for path in sorted((archive / "office" / "ledger").glob("*.jws")):
+    for path in sorted(world.archive.glob("office/ledger/*.jws")):
         for line in path.read_bytes().splitlines():
             said = json.loads(jws.parse(line).payload)
             if said["kind"] in ("deleted", "missing"):
@@ -47,124 +54,91 @@ def signed(archive: Path) -> list[tuple[str, str]]:
     return found
 
 
-@pytest.fixture
-def two(archive: Path, camera: Camera) -> Path:
-    """A second recording in the office's directory; where it is."""
-    camera.put(TWO)
-    camera.offload(archive)
-    return copy_in(archive).with_name(f"{TWO}.tar")
-
-
-def hold(desk: Desk, archive: Path, key: Path, what: str) -> None:
-    more = ("--state", archive, "--reason", "Anzeige", *WHO, "--key", key)
-    assert desk("evidence", "hold", what, *more).code == 0
-
-
-def give(archive: Path) -> None:
-    """Everything is the clerk's."""
-    for directory, _, names in os.walk(archive.parent):
+def serve_clerk(world: World) -> None:
+    """Everything is the clerk's, and the commands as well."""
+    for directory, _, names in os.walk(world.here):
         for one in (directory, *(os.path.join(directory, name) for name in names)):
             if not os.path.islink(one):
                 os.chown(one, CLERK, GROUP)
+    world.user = clerk
+
+
+def shut(path: Path, mode: int) -> None:
+    os.chown(path, 0, 0)
+    path.chmod(mode)
 
 
 @pytest.mark.parametrize("other", [False, True])
 def test_a_file_that_cannot_be_read_is_neither_deleted_nor_called_so(
-    desk: Desk, two: Path, archive: Path, key: Path, clock: type[Office], *, other: bool
+    world: World, clock: type[Office], *, other: bool
 ) -> None:
     """other: it is a recording that is held, under the name of one that is due."""
-    assert desk(*PURGE, archive, "--key", key).code == 0
-    hold(desk, archive, key, TWO)
-    one = copy_in(archive)
+    world.add(TWO)
+    world.ask(HOLD.replace("$ONE", "$TWO"), 0)
     if other:
-        two.rename(one)
+        world.do("mv $HOLDING/recordings/$TWO.tar $FILE")
     clock.wall_us = LATER_US
-    give(archive)
-    os.chown(one, 0, 0)
-    one.chmod(0o000)
-    with clerk():
-        for _ in range(2):
-            said = desk(*PURGE, archive, "--key", key, "--office-key", _office_key(key))
-            # What is lost besides is graver than what cannot be read.
-            assert (said.code, lines(said)[0][:12]) == (2 if other else EX_NOPERM, "not finished")
-            assert "cannot read the recording" in said.out
-    assert one.exists()
-    assert ("deleted", ONE) not in signed(archive)
+    serve_clerk(world)
+    shut(world.path("$FILE"), 0)
+    # What is lost besides is graver than what cannot be read.
+    purge(world, 2 if other else EX_NOPERM, UNFINISHED, "cannot read the recording")
+    assert world.path("$FILE").exists()
+    assert ("deleted", ONE) not in signed(world)
 
 
-def _office_key(key: Path) -> Path:
-    (path,) = (key.parent / "config").rglob("*.pem")
-    return path
-
-
-@pytest.mark.parametrize("kind", ["link", "pipe", "directory"])
+@pytest.mark.parametrize(
+    ("put", "code"),
+    [("ln -s $HERE/y.tar $FILE", 2), ("mkfifo $FILE", 2), ("mkdir $FILE", 2)],
+)
 def test_what_is_no_file_under_a_recordings_name_is_left_and_nothing_is_signed(
-    purge: Desk, archive: Path, clock: type[Office], tmp_path: Path, kind: str
+    world: World, clock: type[Office], put: str, code: int
 ) -> None:
-    assert purge().code == 0
-    one, elsewhere = copy_in(archive), tmp_path / "y.tar"
-    one.rename(elsewhere)
-    if kind == "link":
-        one.symlink_to(elsewhere)
-    elif kind == "pipe":
-        os.mkfifo(one)
-    else:
-        one.mkdir()
-    for days in (20, MOST_DAYS + 20):
-        clock.wall_us = LATER_US + (days - 20) * DAY
-        for _ in range(2):
-            said = purge()
-            assert (said.code in (2, EX_IOERR), lines(said)[0][:12]) == (True, "not finished")
-            assert str(one) in said.out or ONE in said.out
-    assert one.is_symlink() or one.exists()
-    assert signed(archive) == []
+    world.do(f"mv $FILE $HERE/y.tar; {put}")
+    for days in (0, MOST_DAYS):
+        clock.wall_us = LATER_US + days * DAY
+        purge(world, code, UNFINISHED, "$ONE")
+    assert os.path.lexists(world.path("$FILE"))
+    assert signed(world) == []
 
 
-def test_where_nothing_can_be_removed_no_deletion_is_signed(
-    desk: Desk, archive: Path, key: Path, clock: type[Office]
+@pytest.mark.parametrize(
+    ("part", "mode", "words"),
+    [
+        ("$HOLDING/recordings", 0o755, (UNFINISHED, "cannot remove the recording")),
+        # It is unknown what holds the copy of its ledger has, or what lies beside its recordings.
+        ("$HOLDING/ledger", 0o700, ("$HOLDING/ledger: cannot list",)),
+        ("$HOLDING", 0o711, ("$HOLDING: cannot list",)),
+    ],
+)
+def test_a_directory_of_a_camera_that_this_user_may_not_use_is_told(
+    world: World, clock: type[Office], part: str, mode: int, words: tuple[str, ...]
 ) -> None:
-    assert desk(*PURGE, archive, "--key", key).code == 0
-    clock.wall_us = LATER_US
-    give(archive)
-    os.chown(copy_in(archive).parent, 0, 0)
-    copy_in(archive).parent.chmod(0o755)
-    with clerk():
-        for _ in range(2):
-            said = desk(*PURGE, archive, "--key", key, "--office-key", _office_key(key))
-            assert (said.code, lines(said)[0][:12]) == (EX_NOPERM, "not finished")
-            assert "cannot remove the recording" in said.out
-    assert signed(archive) == []
+    if mode == 0o755:
+        clock.wall_us = LATER_US
+    serve_clerk(world)
+    shut(world.path(part), mode)
+    purge(world, EX_NOPERM, *words)
+    assert signed(world) == []
 
 
 def test_storage_that_is_mounted_read_only_is_named(
-    purge: Desk, archive: Path, clock: type[Office], monkeypatch: pytest.MonkeyPatch
+    world: World, clock: type[Office], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert purge().code == 0
-    clock.wall_us = LATER_US
-
     class Only:
         f_flag = os.ST_RDONLY
-
-    monkeypatch.setattr(deletable.os, "statvfs", lambda _: Only)
-    said = purge()
-    assert (said.code, "read-only" in said.out, signed(archive)) == (EX_IOERR, True, [])
 
     def fails(_: str) -> Any:
         raise OSError(5, "input/output error")
 
-    monkeypatch.setattr(deletable.os, "statvfs", fails)
-    said = purge()
-    assert (said.code, "input/output" in said.out, signed(archive)) == (EX_IOERR, True, [])
+    clock.wall_us = LATER_US
+    for statvfs, text in ((lambda _: Only, "read-only"), (fails, "input/output")):
+        monkeypatch.setattr(deletable.os, "statvfs", statvfs)
+        purge(world, EX_IOERR, text, times=1)
+        assert signed(world) == []
 
 
 def test_a_deletion_that_fails_is_told_each_time_and_what_is_left_is_no_copy(
-    desk: Desk,
-    purge: Desk,
-    *,
-    archive: Path,
-    key: Path,
-    clock: type[Office],
-    monkeypatch: pytest.MonkeyPatch,
+    world: World, clock: type[Office], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(path: str, **_: Any) -> None:
         raise storage_errors.explain("remove the file", path, OSError(5, "input/output error"))
@@ -172,227 +146,132 @@ def test_a_deletion_that_fails_is_told_each_time_and_what_is_left_is_no_copy(
     clock.wall_us = LATER_US
     with monkeypatch.context() as patched:
         patched.setattr(durable_files, "remove", refuse)
-        for _ in range(2):
-            said = purge()
-            assert (said.code, lines(said)[0][:12]) == (EX_IOERR, "not finished")
-            assert "is deleted by the ledger, and still here" in said.out
-    assert "deleted by the ledger, and still here" in desk("evidence", "list", archive).out
-    said = desk("evidence", "verify", archive, "--key", key)
-    assert (
-        said.code,
-        f"{ONE}: the ledger calls it deleted, but its file is still here" in said.out,
-    ) == (
-        2,
-        True,
-    )
-    assert purge().code == 0
-    assert not copy_in(archive).exists()
+        purge(world, EX_IOERR, UNFINISHED, "is deleted by the ledger, and still here")
+    world.ask("list $ARCHIVE", 0, "deleted by the ledger, and still here")
+    world.ask(VERIFY, 2, "$ONE: the ledger calls it deleted, but its file is still here")
+    purge(world, 0, times=1)
+    assert not world.path("$FILE").exists()
 
 
-@pytest.mark.parametrize("made", ["cut", "zeros", "gone"])
+@pytest.mark.parametrize(
+    "deed", ["truncate -s -2048 $FILE", "head -c 9000 /dev/zero > $FILE", "rm $FILE"]
+)
 def test_what_is_lost_or_changed_is_told_by_each_purge(
-    purge: Desk, archive: Path, clock: type[Office], made: str
+    world: World, clock: type[Office], deed: str
 ) -> None:
-    assert purge().code == 0
-    one = copy_in(archive)
-    whole = one.read_bytes()
-    if made == "gone":
-        one.unlink()
-    else:
-        one.write_bytes(whole[:-2048] if made == "cut" else bytes(len(whole)))
-    for _ in range(2):
-        said = purge()
-        assert (said.code, lines(said)[0][:12], ONE in said.out) == (2, "not finished", True)
-    if made == "gone":
+    world.do(deed)
+    purge(world, 2, UNFINISHED, "$ONE")
+    if deed == "rm $FILE":
         return
     clock.wall_us = LATER_US
-    for _ in range(2):
-        assert purge().code == 2
-    assert (one.exists(), signed(archive)) == (True, [])
+    purge(world, 2)
+    assert (world.path("$FILE").exists(), signed(world)) == (True, [])
     # Nothing stays for ever.
     clock.wall_us += MOST_DAYS * DAY
-    assert purge().code == 0
-    assert (one.exists(), signed(archive)) == (False, [("deleted", ONE)])
+    purge(world, 0, times=1)
+    assert (world.path("$FILE").exists(), signed(world)) == (False, DELETED)
 
 
 def test_a_recording_that_is_held_and_gone_is_told_for_as_long_as_it_is_held(
-    desk: Desk, purge: Desk, *, two: Path, archive: Path, key: Path, clock: type[Office]
+    world: World, clock: type[Office]
 ) -> None:
-    assert purge().code == 0
-    hold(desk, archive, key, TWO)
-    two.unlink()
+    world.ask(HOLD, 0)
+    world.do("rm $FILE")
     clock.wall_us = LATER_US
-    for _ in range(2):
-        said = purge()
-        assert (said.code, f"{TWO}: its file has vanished" in said.out) == (2, True)
-        assert "though it is held" in said.out
+    purge(world, 2, "$ONE: its file has vanished", "though it is held")
 
 
-@pytest.mark.parametrize("how", ["gone", "empty", "file", "link"])
+SECOND_DIRECTORY = "mkdir -p $ARCHIVE/cam-1-AAAAAAAA/recordings"
+"""One of the same camera by another key, as after a reset, with nothing in it yet."""
+
+
+@pytest.mark.parametrize(
+    ("put", "undo"),
+    [
+        (":", ":"),
+        ("mkdir $HOLDING", "rmdir $HOLDING"),
+        ("echo x > $HOLDING", "rm $HOLDING"),
+        ("ln -s $HERE/elsewhere $HOLDING", "rm $HOLDING"),
+        (SECOND_DIRECTORY, ":"),
+    ],
+)
 def test_a_cameras_directory_that_is_away_is_no_loss_of_recordings(
-    purge: Desk, archive: Path, clock: type[Office], tmp_path: Path, how: str
+    world: World, clock: type[Office], put: str, undo: str
 ) -> None:
-    assert purge().code == 0
-    holding = copy_in(archive).parents[1]
-    elsewhere = tmp_path / "elsewhere"
-    holding.rename(elsewhere)
-    if how == "empty":
-        holding.mkdir()
-    elif how == "file":
-        holding.write_text("x")
-    elif how == "link":
-        holding.symlink_to(elsewhere)
+    world.do(f"mv $HOLDING $HERE/elsewhere; {put}")
     for wall_us in (clock.wall_us, LATER_US, LATER_US):
         clock.wall_us = wall_us
-        for more in (("--dry-run",), ()):
-            said = purge(*more)
-            assert (said.code, "'cam-1' is away, with 1 recording" in said.out) == (2, True)
-    assert signed(archive) == []
-    if how in ("file", "link"):
-        holding.unlink()
-    elif how == "empty":
-        holding.rmdir()
-    elsewhere.rename(holding)
-    assert purge().code == 0
-    assert signed(archive) == [("deleted", ONE)]
+        for more in (" --dry-run", ""):
+            world.ask(PURGE + more, 2, "'cam-1' is away, with 1 recording")
+    assert signed(world) == []
+    world.do(f"{undo}; mv $HERE/elsewhere $HOLDING")
+    purge(world, 0, times=1)
+    assert signed(world) == DELETED
 
 
-def other_directory(archive: Path) -> Path:
-    """One of the same camera by another key, with nothing in it yet."""
-    other = archive / f"cam-1-{'A' * 8}"
-    (other / "recordings").mkdir(parents=True)
-    return other
-
-
-def test_a_camera_with_two_directories_of_which_one_is_away_has_lost_nothing(
-    purge: Desk, archive: Path, clock: type[Office], tmp_path: Path
-) -> None:
-    """As after a reset, which makes another key."""
-    assert purge().code == 0
-    holding, elsewhere = copy_in(archive).parents[1], tmp_path / "elsewhere"
-    holding.rename(elsewhere)
-    other_directory(archive)
-    for wall_us in (clock.wall_us, LATER_US, LATER_US):
-        clock.wall_us = wall_us
-        for more in (("--dry-run",), ()):
-            said = purge(*more)
-            assert (said.code, "'cam-1' is away, with 1 recording" in said.out) == (2, True)
-    assert signed(archive) == []
-    elsewhere.rename(holding)
-    assert purge().code == 0
-    assert signed(archive) == [("deleted", ONE)]
-
-
-@pytest.mark.parametrize("left", ["receipts", "ledger"])
+@pytest.mark.parametrize("lost", ["receipts", "ledger"])
 def test_of_a_camera_with_two_directories_a_recording_that_has_vanished_is_called_so(
-    purge: Desk, archive: Path, left: str
+    world: World, lost: str
 ) -> None:
     """What came with it tells in which of them it was."""
-    assert purge().code == 0
-    holding = copy_in(archive).parents[1]
-    other_directory(archive)
-    copy_in_first = holding / "recordings" / f"{ONE}.tar"
-    copy_in_first.unlink()
-    shutil.rmtree(holding / ("ledger" if left == "receipts" else "receipts"))
-    said = purge()
-    assert (said.code, f"{ONE}: its file has vanished" in said.out) == (2, True)
-    assert signed(archive) == [("missing", ONE)]
+    world.do(f"{SECOND_DIRECTORY}; rm -r $FILE $HOLDING/{lost}")
+    purge(world, 2, "$ONE: its file has vanished", times=1)
+    assert signed(world) == [("missing", ONE)]
 
 
-@pytest.mark.parametrize("kind", ["link", "pipe"])
+@pytest.mark.parametrize("put", ["ln -s $HERE/y.tar $FILE", "mkfifo $FILE"])
 def test_what_lies_under_the_name_of_what_is_deleted_goes_only_if_it_is_a_plain_file(
-    purge: Desk, archive: Path, clock: type[Office], tmp_path: Path, kind: str
+    world: World, clock: type[Office], put: str
 ) -> None:
-    assert purge().code == 0
-    one, elsewhere = copy_in(archive), tmp_path / "y.tar"
-    whole = one.read_bytes()
+    world.do("cp $FILE $HERE/y.tar")
     clock.wall_us = LATER_US
-    assert purge().code == 0
-    assert signed(archive) == [("deleted", ONE)]
-    if kind == "link":
-        elsewhere.write_bytes(whole)
-        one.symlink_to(elsewhere)
-    else:
-        os.mkfifo(one)
+    purge(world, 0, times=1)
+    assert signed(world) == DELETED
+    world.do(put)
     for _ in range(2):
-        said = purge()
-        assert (said.code, lines(said)[0][:12]) == (2, "not finished")
-        assert said.out.count(str(one)) == 1
-        assert f"{ONE} is deleted by the ledger" in said.out
-    assert one.is_symlink() or one.exists()
-    one.unlink()
-    one.write_bytes(whole)
-    assert purge().code == 0
-    assert not one.exists()
+        said = world.ask(PURGE, 2, UNFINISHED, "$ONE is deleted by the ledger")
+        assert said.out.count(world.text("$FILE")) == 1
+    assert os.path.lexists(world.path("$FILE"))
+    world.do("rm $FILE; cp $HERE/y.tar $FILE")
+    purge(world, 0, times=1)
+    assert not world.path("$FILE").exists()
 
 
-@pytest.mark.parametrize("whose", ["the office's", "a camera's"])
-def test_a_ledger_that_nobody_can_hold_in_memory_ends_no_command_for_the_rest(
-    desk: Desk,
-    purge: Desk,
-    *,
-    archive: Path,
-    key: Path,
-    clock: type[Office],
-    whose: str,
+@pytest.mark.parametrize("part", ["$ARCHIVE/office", "$HOLDING"])
+def test_a_ledger_that_is_larger_than_memory_ends_no_command_for_the_rest(
+    world: World, clock: type[Office], part: str
 ) -> None:
     """What can be done is done, and what is wrong is said."""
-    assert purge().code == 0
-    parts = {"the office's": archive / "office", "a camera's": copy_in(archive).parents[1]}
-    huge = parts[whose] / "ledger" / "000002.jws"
-    with huge.open("wb") as file:
-        file.truncate(1 << 40)
+    huge = world.text(f"{part}/ledger/000002.jws")
+    world.do(f"truncate -s 1T {part}/ledger/000002.jws")
     clock.wall_us = LATER_US
-    for more in (("--dry-run",), ()):
-        said = purge(*more)
-        assert (said.code, said.out.count(str(huge))) == (EX_IOERR, 1), said
-        assert lines(said)[0].startswith(("not finished", "not certain"))
-        assert str(huge) not in said.err
+    for more in (" --dry-run", ""):
+        said = world.ask(PURGE + more, EX_IOERR)
+        assert (said.out.count(huge), huge in said.err) == (1, False)
+        assert said.out.startswith((UNFINISHED, "not certain"))
     # Without its ledger an office deletes nothing: the holds are in it. Those of a camera's may be
     # hidden, so what is due has its days once more.
-    assert copy_in(archive).exists()
+    assert world.path("$FILE").exists()
     clock.wall_us = LATER_US + 10 * DAY
-    purge()
-    assert copy_in(archive).exists() == (whose == "the office's")
-    camera = copy_in(archive)
-    camera.write_bytes(recording(ONE).file)
-    said = desk("evidence", "list", archive)
-    assert (said.code, ONE in said.out, said.err.count(str(huge))) == (EX_IOERR, True, 1)
-    assert json.loads(desk("evidence", "list", archive, "--json").out)[0]["id"] == ONE
+    world.desk("evidence", "purge", world.archive, "--key", world.path("$KEY"))
+    assert world.path("$FILE").exists() == (part == "$ARCHIVE/office")
+    world.path("$FILE").write_bytes(recording(ONE).file)
+    assert world.ask("list $ARCHIVE", EX_IOERR, "$ONE").err.count(huge) == 1
+    assert world.ask("list $ARCHIVE --json", EX_IOERR).json[0]["id"] == ONE
 
 
-@pytest.mark.parametrize("how", ["gone", "empty", "garbage", "zeros"])
-def test_a_copy_of_the_cameras_ledger_that_says_nothing_is_told(
-    purge: Desk, archive: Path, how: str
-) -> None:
-    assert purge().code == 0
-    ledger = copy_in(archive).parents[1] / "ledger"
-    if how in ("gone", "empty"):
-        shutil.rmtree(ledger)
-        if how == "empty":
-            ledger.mkdir()
-    else:
-        for path in ledger.iterdir():
-            size = path.stat().st_size
-            path.write_bytes(b"garbage\n" if how == "garbage" else bytes(size))
-    said = purge()
-    assert (said.code, "the copy of the camera's ledger is" in said.out) == (2, True)
-
-
-@pytest.mark.usefixtures("clock")
-@pytest.mark.parametrize(("part", "mode"), [("ledger", 0o700), (".", 0o711)])
-def test_a_part_of_a_camera_that_cannot_be_read_is_told(
-    desk: Desk, archive: Path, key: Path, part: str, mode: int
-) -> None:
-    """Nobody knows what holds the copy of its ledger has, or what lies beside its recordings."""
-    assert desk(*PURGE, archive, "--key", key).code == 0
-    give(archive)
-    shut = copy_in(archive).parents[1] / part
-    os.chown(shut, 0, 0)
-    shut.chmod(mode)
-    with clerk():
-        said = desk(*PURGE, archive, "--key", key, "--office-key", _office_key(key))
-    assert (said.code, f"{shut}: cannot list" in said.out) == (EX_NOPERM, True)
+@pytest.mark.parametrize(
+    "deed",
+    [
+        "rm -r $HOLDING/ledger",
+        "rm -r $HOLDING/ledger; mkdir $HOLDING/ledger",
+        "for one in $HOLDING/ledger/*; do echo garbage > $one; done",
+        "for one in $HOLDING/ledger/*; do head -c 4000 /dev/zero > $one; done",
+    ],
+)
+def test_a_copy_of_the_cameras_ledger_that_says_nothing_is_told(world: World, deed: str) -> None:
+    world.do(deed)
+    purge(world, 2, "the copy of the camera's ledger is", times=1)
 
 
 # ------------------------------------------------------------------------------------- on a camera
