@@ -242,7 +242,9 @@ def resigned(original: Original) -> Iterator[Mutation]:
             newline = line[len(token) :]
             kind = statement.kind
             payload = jws.decode(
-                statement, kind, Payload if kind == entries.LEDGER else log_segments.Checkpoint
+                statement,
+                kind,
+                Payload if kind == entries.LEDGER else log_segments.EpochCheckpoint,
             )
             forged = jws.sign(FORGER, kind, payload) + newline
             changed = [*lines[:at], forged, *lines[at + 1 :]]
