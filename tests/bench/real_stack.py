@@ -4,8 +4,8 @@ Two whole cameras, one on Debian's libcamera with its virtual camera and one on 
 run in the same interpreter, record at the same time and are looked at together, so a busy machine
 slows both.
 
-python -m tests.bench.real_stack FORMAT [PICTURES] takes pictures in NV12, or converts those of a USB
-camera, with the self-view's, and says the processor time of each.
+python -m tests.bench.real_stack FORMAT [PICTURES] takes pictures in NV12, or converts those of a
+USB camera, with the self-view's, and says the processor time of each.
 """
 
 from __future__ import annotations
