@@ -168,8 +168,8 @@ def test_what_a_tab_found_not_authentic_stands_in_the_list_with_whose_tab_it_was
     tab, own = scene.signed_in("clerk"), {"Origin": scene.origin}
 
     def says(verdict: str) -> None:
-        asked = {"reason": "Az. 12", "purpose": "view"}
-        viewing = tab.ask("POST", f"/api/recordings/{TWO}/viewing", asked, own).said["viewing"]
+        asked = {"recordings": [TWO], "reason": "Az. 12"}
+        (viewing,) = tab.ask("POST", "/api/viewings", asked, own).said["viewings"]
         found = {"verdict": verdict, "key": KEY.public.thumbprint, "final": ""}
         headers = own | {"Viewing": viewing}
         assert tab.ask("POST", f"/api/recordings/{TWO}/verdict", found, headers).said["written"]

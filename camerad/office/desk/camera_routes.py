@@ -1,45 +1,77 @@
-"""Requests about cameras: their state, as far as the office knows, revocation, labels and badges.
+"""Requests about cameras: their state, revocation, labels and badges, and
+offers of settings and updates.
 
-It rests on what `camerad office status` rests on (`camerad.office.server.camera_overview`), and
-besides on the copies of the cameras' ledgers (`camerad.office.server.camera_courses`). Those name
-who wore a camera last: that is shown to people who hand cameras out, and to no others.
+The state rests on what `camerad office status` rests on (`camerad.office.server.camera_overview`),
+and besides on the copies of the cameras' ledgers (`camerad.office.server.camera_courses`). Those
+name who wore a camera last: that is shown to people who hand cameras out, and to no others. A
+camera is revoked by people who hand it out or manage it, and taken back by an administrator alone.
 
-A camera is revoked at once by people who hand it out or manage it, and taken back by an
-administrator alone. Either is an entry of the ledger before it takes effect.
+The server signs nothing: settings are signed with the office's key, where that is, and a bundle by
+the person who builds systems. What an administrator sends is judged as the commands do (``camerad
+office offer``): settings as their camera would, by signature, number and key, and so that the
+camera stays with this server; a bundle by its form alone, since what cameras trust for it is in
+their systems. What is not offered is no mistake of the request: the answer says why.
+
+A bundle goes to the storage as it comes, one at a time, with no more in memory than a piece of it.
+While it comes, its sender's session goes on; once it has ended all the same, or they are withdrawn,
+no more is taken, and the place is free for others.
+
+Each change is an entry of the ledger before it takes effect, one for each camera.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
 import msgspec
 from aiohttp import web
 from msgspec.structs import replace
+from sqlalchemy import Connection
 
 from camerad.base.clock import SECOND
-from camerad.base.errors import CameradError
+from camerad.base.errors import CameradError, ConfigError
+from camerad.base.message_ids import MessageId
+from camerad.base.text import printable
 from camerad.base.words import languages, words_in
 from camerad.behaviour.badge import is_wearer
+from camerad.config.provisioning import NAME
 from camerad.evidence import camera_register
 from camerad.evidence.badge_drawing import draw_badge
-from camerad.evidence.camera_register import Register
+from camerad.evidence.camera_register import Register, RegisteredCamera
 from camerad.evidence.labels import STYLE, render_labels
 from camerad.evidence.provisioning_files import parse_file
 from camerad.exchange.agreements import CHECK_IN_SECONDS
-from camerad.office.desk.desk_parts import DeskParts
+from camerad.office.desk.desk_ledger import Decision
 from camerad.office.desk.desk_refusals import DeskRefusal, refused
 from camerad.office.desk.people import EVERY_ROLE, DeskRole
-from camerad.office.desk.route_table import Open, Route, Visit
+from camerad.office.desk.route_table import LONGEST_BODY, DeskParts, Open, Route, Visit
+from camerad.office.desk.sessions import AGAIN_US
+from camerad.office.server import bodies
 from camerad.office.server.camera_courses import CameraCourse, CameraCourses
 from camerad.office.server.camera_overview import CameraOverview, NotReady, overview
 from camerad.office.server.check_ins import CheckIns
-from camerad.office.server.offers import CameraOffer, Offers
+from camerad.office.server.offer_check import make_offer
+from camerad.office.server.offered_server import check_server
+from camerad.office.server.offers import (
+    BundleCopy,
+    CameraOffer,
+    Offers,
+    offer_of,
+)
+from camerad.office.server.refusals import RefusedRequestError
 from camerad.office.server.revoked_cameras import Revocation, RevokedCameras
+from camerad.office.server.update_bundle import OfferRefusedError
+from camerad.office.server.upload_limits import GIB
 from camerad.provisioning import settings_offer
+from camerad.provisioning.validation import RefusalReason
 from camerad.store.check_in import SETTINGS, UPDATE, DoctorResult
 from camerad.store.holds import one_line
+
+_log = logging.getLogger(__name__)
 
 SEES_CAMERAS: Final = EVERY_ROLE - {DeskRole.DATA_PROTECTION}
 SEES_WEARERS: Final = frozenset((DeskRole.SHIFT_LEAD,))
@@ -56,6 +88,9 @@ _LINKED: Final = (
     f'<link rel="stylesheet" href="{STYLE_PATH}">\n'
     '<script type="module" src="/page/print.js"></script>'
 )
+FILE: Final = "application/octet-stream"
+BUNDLE: Final = "bundle"
+"""What messages call it: the name that it had elsewhere says nothing."""
 _ORDER: Final = ("needs", "ready", "away", "withdrawn")
 
 
@@ -274,3 +309,233 @@ def _serial(offer: bytes) -> int | None:
         return parse_file("offered settings", content).file.provision.serial
     except CameradError:
         return None  # the camera says so at its next check-in
+
+
+# ----------------------------------------------------------------------------------------- offers
+
+
+class LeftOut(msgspec.Struct, frozen=True):
+    """A camera that was not offered what others were. why: "withdrawn", "no_image" (it was not made
+    from an image, so it takes none) or "runs_it"."""
+
+    name: str
+    why: str
+
+
+class OfferAnswer(msgspec.Struct, frozen=True):
+    """cameras: names of those that it is offered to; none if it is not. left_out: the others that
+    it was meant for. why: a word for why it is offered to none, "" if nothing is against it. text:
+    that in English, as the command says it. version: of an update."""
+
+    cameras: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    why: str = ""
+    text: str = ""
+    version: str = ""
+
+
+class SettingsBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A settings file and its signature, as they lie on a card."""
+
+    settings: str
+    signature: str
+
+
+class MoreBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A bundle that others are offered, and cameras by their keys."""
+
+    sha256: str
+    cameras: tuple[str, ...]
+
+
+class OfferBackBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which camera is offered no more of a kind."""
+
+    kid: str
+    offer: Literal["settings", "update"]
+
+
+class CameraOffers:
+    """Offers of settings and updates to cameras."""
+
+    def __init__(self, desk: DeskParts) -> None:
+        self._desk = desk
+        self._check_ins = CheckIns(desk.state, desk.cameras, desk.clock)
+        self._offers = Offers(desk.state, desk.directory)
+        self._revoked = RevokedCameras(desk.state)
+        self._reserve = desk.settings.receive.reserve_gib * GIB
+        self._receiving = False
+
+    def routes(self) -> Iterator[Route]:
+        """All of them."""
+        take, most = self._offer_settings, LONGEST_BODY
+        yield Route("POST", "/api/offers/settings", MANAGES_CAMERAS, take, SettingsBody, most)
+        yield Route("POST", "/api/offers/update", MANAGES_CAMERAS, self._receive, sends=FILE)
+        yield Route("POST", "/api/offers/more", MANAGES_CAMERAS, self._offer_more, MoreBody)
+        yield Route("POST", "/api/offers/back", MANAGES_CAMERAS, self._take_back, OfferBackBody)
+
+    # ------------------------------------------------------------------ settings
+
+    def _offer_settings(self, visit: Visit) -> OfferAnswer:
+        content, token = visit.body.settings.encode(), visit.body.signature.encode()
+        try:
+            check_server(NAME, content, self._desk.settings)
+            camera, made = make_offer(NAME, content, token, self._read_register(), self._check_ins)
+        except OfferRefusedError as error:
+            return OfferAnswer(why=error.why, text=str(error))
+        except ConfigError as error:
+            return OfferAnswer(why=RefusalReason.MISTAKES.value, text=str(error))
+        if self._revoked.is_revoked(camera.thumbprint):
+            return OfferAnswer(why="withdrawn", text=f"{camera.name} is withdrawn")
+        with self._desk.ledger.deciding() as decision:
+            self._put(decision, visit, [camera], offer_of(made))
+        return OfferAnswer((camera.name,))
+
+    # ------------------------------------------------------------------ updates
+
+    async def _receive(self, visit: Visit) -> OfferAnswer:
+        """Offer the bundle in the body to the cameras that the address names."""
+        wanted = frozenset(visit.request.query.getall("camera", ()))
+        length = visit.request.content_length
+        if self._receiving:
+            raise refused(DeskRefusal.BUSY)
+        self._receiving = True
+        try:
+            cameras = await asyncio.to_thread(self._named, wanted)
+            if length is None:
+                raise refused(DeskRefusal.UPLOAD)
+            return await self._copy(visit, cameras, length)
+        except OfferRefusedError as error:
+            return OfferAnswer(why=error.why, text=str(error))
+        finally:
+            self._receiving = False
+
+    async def _copy(
+        self, visit: Visit, cameras: list[RegisteredCamera], length: int
+    ) -> OfferAnswer:
+        copying = self._offers.copying(BUNDLE, length, self._reserve)
+        copy = await asyncio.to_thread(copying.__enter__)
+        try:
+            async for piece in self._pieces(visit, length):
+                await asyncio.to_thread(copy.write, piece)
+            if copy.bytes != length:
+                raise refused(DeskRefusal.UPLOAD)
+            return await asyncio.to_thread(self._offer_copy, visit, copy, cameras)
+        finally:
+            await asyncio.to_thread(copying.__exit__, None, None, None)
+
+    async def _pieces(self, visit: Visit, length: int) -> AsyncIterator[bytes]:
+        """The body, for as long as its sender is signed in: to ask for that keeps their
+        session. The slowest that `bodies.pieces` takes has a piece in a minute and a half."""
+        asked_us = self._desk.clock.now_us()
+        coming = bodies.pieces(visit.request, length)
+        while True:
+            try:
+                piece = await anext(coming, b"")
+            except RefusedRequestError as error:
+                _log.warning("%s", printable(error), extra=MessageId.REQUEST_REFUSED.extra)
+                raise refused(DeskRefusal.UPLOAD) from error
+            if not piece:
+                return
+            if self._desk.clock.now_us() - asked_us >= AGAIN_US:
+                await asyncio.to_thread(self._desk.sessions.check, visit.secret)
+                asked_us = self._desk.clock.now_us()
+            yield piece
+
+    def _offer_copy(
+        self, visit: Visit, copy: BundleCopy, cameras: list[RegisteredCamera]
+    ) -> OfferAnswer:
+        self._desk.sessions.check(visit.secret)
+        version = copy.manifest(BUNDLE).version
+
+        def add(_rows: Connection) -> CameraOffer:
+            return self._offers.add_bundle(BUNDLE, copy, self._reserve)
+
+        return self._offer_version(visit, cameras, version, add)
+
+    def _offer_more(self, visit: Visit) -> OfferAnswer:
+        """Offer a bundle that is here already to more cameras."""
+        sha256 = visit.body.sha256
+        cameras = self._named(frozenset(visit.body.cameras))
+        found = self._offers.find_bundle(sha256)
+        if found is None:
+            raise refused(DeskRefusal.NOT_THERE)
+
+        def still(rows: Connection) -> CameraOffer:
+            if not self._offers.is_offered(rows, found):
+                raise refused(DeskRefusal.NOT_THERE)
+            return found
+
+        answer = self._offer_version(visit, cameras, found.version, still)
+        self._offers.remove_unoffered()
+        return answer
+
+    def _offer_version(
+        self,
+        visit: Visit,
+        cameras: list[RegisteredCamera],
+        version: str,
+        find: Callable[[Connection], CameraOffer],
+    ) -> OfferAnswer:
+        taking, left_out = self._divided(cameras, version)
+        if not taking:
+            return OfferAnswer(left_out=left_out, why="none_left", version=version)
+
+        with self._desk.ledger.deciding() as decision:
+            self._put(decision, visit, taking, find(decision.rows))
+        return OfferAnswer(tuple(one.name for one in taking), left_out, version=version)
+
+    def _divided(
+        self, cameras: list[RegisteredCamera], version: str
+    ) -> tuple[list[RegisteredCamera], tuple[LeftOut, ...]]:
+        """The cameras that could take a version, and those that could not."""
+        taking, left_out = [], []
+        for camera in cameras:
+            last = self._check_ins.last(camera.thumbprint)
+            if self._revoked.is_revoked(camera.thumbprint):
+                left_out.append(LeftOut(camera.name, "withdrawn"))
+            elif last is not None and last.said.image is None:
+                left_out.append(LeftOut(camera.name, "no_image"))
+            elif last is not None and last.said.image == version:
+                left_out.append(LeftOut(camera.name, "runs_it"))
+            else:
+                taking.append(camera)
+        return taking, tuple(left_out)
+
+    # ------------------------------------------------------------------ both
+
+    def _take_back(self, visit: Visit) -> None:
+        body: OfferBackBody = visit.body
+        (camera,) = self._named(frozenset((body.kid,)))
+
+        with self._desk.ledger.deciding() as decision:
+            gone = self._offers.withdraw(decision.rows, camera.thumbprint, body.offer)
+            if gone is None:
+                raise refused(DeskRefusal.NOT_THERE)
+            _note(decision, visit, [camera], "withdrawn", gone)
+        self._offers.remove_unoffered()
+
+    def _named(self, kids: Collection[str]) -> list[RegisteredCamera]:
+        found = [one for one in self._read_register().cameras if one.thumbprint in kids]
+        if not found or len(found) != len(kids):
+            raise refused(DeskRefusal.NOT_THERE)
+        return found
+
+    def _read_register(self) -> Register:
+        return camera_register.read(self._desk.register, made=True)
+
+    def _put(
+        self, decision: Decision, visit: Visit, cameras: list[RegisteredCamera], offer: CameraOffer
+    ) -> None:
+        self._offers.put(decision.rows, [one.thumbprint for one in cameras], offer)
+        _note(decision, visit, cameras, "offered", offer)
+
+
+def _note(
+    decision: Decision, visit: Visit, cameras: list[RegisteredCamera], what: str, offer: CameraOffer
+) -> None:
+    said = {"who": visit.who, "what": what, "offer": offer.kind, "sha256": offer.sha256}
+    said["version"] = offer.version
+    decision.append_all(
+        [("offer", said | {"kid": one.thumbprint, "name": one.name}) for one in cameras]
+    )

@@ -13,10 +13,9 @@ could not be read again is refused before its entry is written. A file that cann
 other case from being shown. One that is gone, though the ledger tells of it, opens as no other.
 
 How many cases there are costs nothing: one is found by its number, and which there are and which
-are about a recording the index says (`camerad.office.index.case_query`). Where it is behind what
-this server has written, the files themselves are read; it is behind another server, or a restored
-file, for some seconds. An index that has read no case yet hides none of a recording's: then all
-files are read.
+are about a recording the index says (`camerad.office.index.case_query`). It is behind the files for
+some seconds, so those that this server wrote last are read themselves. An index that has read no
+case yet hides none of a recording's: then all files are read.
 
 The server makes no package: it could not open what goes into it (O1). The person with the key makes
 it, in the browser's tab (``camerad/office/desk/package_maker``) or with ``camerad evidence
@@ -28,7 +27,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Annotated, Any, Final
 
@@ -37,7 +36,6 @@ import msgspec
 from camerad.base import durable_files, file_status, state_file
 from camerad.base.clock import SECOND
 from camerad.base.errors import StorageError
-from camerad.base.storage_errors import explaining
 from camerad.base.text import is_plain, looks_empty
 from camerad.base.version_cache import VersionCache
 from camerad.evidence.case_file import (
@@ -53,16 +51,14 @@ from camerad.evidence.case_file import (
     read_case,
 )
 from camerad.office.desk.desk_ledger import Entry
-from camerad.office.desk.desk_parts import DeskParts
 from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError, refused
 from camerad.office.desk.people import WITH_FOOTAGE
 from camerad.office.desk.recording_history import RecordingHistory
-from camerad.office.desk.route_table import Route, Visit, recording_id
+from camerad.office.desk.route_table import DeskParts, Route, Visit, recording_id
 from camerad.office.index import case_query
 from camerad.office.index.case_query import (
     CaseQuery,
     LostCases,
-    Written,
     answers,
     case_mark,
     place_of,
@@ -79,13 +75,11 @@ MOST_HAND_OVERS: Final = 100
 MOST_LOST: Final = 20
 """Cases without a file that are named."""
 LONGEST_NUMBER: Final = 60
-PAGE: Final = 50
-"""Cases of one page at the most."""
 DOUBLE_US: Final = 60 * SECOND
-_MOST_KNOWN: Final = 100
-"""Files whose content is remembered,"""
-_MOST_WRITTEN: Final = 500
-"""and of which it is remembered that they were written."""
+_MOST_KNOWN: Final = 200
+"""Files whose content is remembered."""
+MOST_WRITTEN: Final = 100
+"""Cases that were written here last, which are read from their files."""
 
 
 class ListedCase(msgspec.Struct, frozen=True):
@@ -112,10 +106,10 @@ class Cases:
     def __init__(self, root: str, index: RecordingIndex) -> None:
         self._directory = directory_of_cases(root)
         self._index = index
-        self._lock = threading.Lock()
         self._known = VersionCache[Case](_MOST_KNOWN)
-        self._written: dict[str, int] = {}
-        self._writes = 0
+        self._lock = threading.Lock()
+        self._written: dict[str, None] = {}
+        """Names of those that were written here last, the newest last."""
         self._skipped = state_file.SkippedFiles("a case of the desk cannot be shown")
 
     def find(self, number: str) -> Case | None:
@@ -124,10 +118,12 @@ class Cases:
 
     def list_page(self, query: CaseQuery) -> CasePage:
         """The cases that are asked for, and can be read. Raises QueryError."""
-        writes, written = self._find_written()
-        answer = self._index.ask(case_query.find_cases, query, written)
-        self._forget(writes, answer.behind)
-        rows = [*answer.rows, *self._rows_of(answer.behind, query)]
+        written = self._written_last()
+        rows = self._index.ask(case_query.find_cases, query, written)
+        for name in written:
+            case = self._read_or_report(name)
+            if case is not None and answers(query, row := row_of_case(name, case)):
+                rows.append(row)
         rows.sort(key=place_of, reverse=True)
         page = rows[: query.limit]
         more = case_mark(page[-1]) if len(rows) > len(page) else None
@@ -136,14 +132,12 @@ class Cases:
     def list_about(self, recording: str) -> tuple[list[Case], bool]:
         """Those that a recording belongs to, belonged to or left the office with, in the order of a
         list; and whether that is all of them: none is lost, or cannot be read."""
-        writes, written = self._find_written()
-        found = self._index.ask(case_query.cases_of, recording, written)
-        self._forget(writes, found.behind)
-        names = self._names() if found.names is None else found.names | found.behind
+        found = self._index.ask(case_query.cases_of, recording)
+        names = self._names() if found is None else found.union(self._written_last())
         there = [(one, self._read_or_report(one)) for one in sorted(names)]
         cases = [case for _, case in there if case is not None and recording in case.about]
         cases.sort(key=lambda one: (one.closed_us is not None, -one.opened_us))
-        unread = any(case is None and self._exists(name) for name, case in there)
+        unread = any(case is None and file_status.exists(self._path(name)) for name, case in there)
         lacks = unread or self.count_unreadable() > 0 or self.lost().count > 0
         return cases, not lacks
 
@@ -156,7 +150,7 @@ class Cases:
         return self._index.ask(case_query.find_lost, MOST_LOST)
 
     def opened(self, number: str, by: str, now_us: int) -> Case:
-        """A new case, to be written. Raises RefusalError, and RefusedRequestError if there is one
+        """A new case, to be written. Raises RefusalError, also if there is one
         of this number, or was one whose file is gone."""
         case = Case(_read_line(number, LONGEST_NUMBER), now_us, by)
         if self.find(case.number) is not None:
@@ -168,7 +162,7 @@ class Cases:
     def changed(self, number: str, change: Callable[[Case], Case]) -> tuple[Case, bool]:
         """A case after a change, to be written, and whether it is another one then. change: makes
         it of the present one, and may raise. Raises RefusalError if there is no such case, and
-        RefusedRequestError if its file would become too large."""
+        RefusalError if its file would become too large."""
         known = self.find(number)
         if known is None:
             raise RefusalError(DeskRefusal.CASE, f"there is no case {number}")
@@ -183,58 +177,34 @@ class Cases:
         durable_files.make_directory(self._directory, 0o700)
         durable_files.publish(self._path(name), case.encoded, mode=0o600)
         with self._lock:
-            self._writes += 1
             self._written.pop(name, None)
-            self._written[name] = self._writes
-            if len(self._written) > _MOST_WRITTEN:
+            self._written[name] = None
+            if len(self._written) > MOST_WRITTEN:
                 del self._written[next(iter(self._written))]
 
-    def _find_written(self) -> tuple[dict[str, int], Written]:
-        """What was written here and may not be in the index: when, and what the files are now."""
+    def _written_last(self) -> tuple[str, ...]:
+        """Those whose files are read, since the index may have them as they were."""
         with self._lock:
-            writes = dict(self._written)
-        there = {name: file_status.version_of(self._path(name)) for name in writes}
-        return writes, {
-            name: (version[1], version[2]) for name, version in there.items() if version is not None
-        }
-
-    def _forget(self, writes: dict[str, int], behind: Collection[str]) -> None:
-        """The index has the others as they are, unless they were written since."""
-        with self._lock:
-            for name, write in writes.items():
-                if name not in behind and self._written.get(name) == write:
-                    del self._written[name]
-
-    def _rows_of(self, names: Collection[str], query: CaseQuery) -> Iterator[Row]:
-        for name in names:
-            case = self._read_or_report(name)
-            if case is not None and answers(query, row := row_of_case(name, case)):
-                yield row
+            return tuple(self._written)
 
     def _read_or_report(self, name: str) -> Case | None:
         """A case as its file is now; None if it is gone or cannot be read, which the log says."""
         version = file_status.version_of(self._path(name))
-        case = None if version is None else self._known.get(name, version)
-        if version is None or case is not None:
-            return case
-        try:
-            case = read_case(self._directory, name)
-        except StorageError as error:
-            self._skipped.tell(error)
-            return None
-        if case is not None:
-            self._known.put(name, version, case)
+        case = self._known.get(name, version)
+        if case is None and version is not None:
+            try:
+                case = read_case(self._directory, name)
+            except StorageError as error:
+                self._skipped.tell(error)
+            if case is not None:
+                self._known.put(name, version, case)
         return case
 
-    def _names(self) -> list[str]:
+    def _names(self) -> set[str]:
         if not file_status.is_directory(self._directory):
-            return []
-        with explaining("list the directory", self._directory):
-            there = os.listdir(self._directory)
-        return [one.removesuffix(ENDING) for one in there if one.endswith(ENDING)]
-
-    def _exists(self, name: str) -> bool:
-        return file_status.exists(self._path(name))
+            return set()
+        there = (name for name, _ in file_status.versions_in(self._directory))
+        return {one.removesuffix(ENDING) for one in there if one.endswith(ENDING)}
 
     def _path(self, name: str) -> str:
         return os.path.join(self._directory, name + ENDING)
@@ -254,7 +224,7 @@ def _listed(row: Row) -> ListedCase:
 
 
 def with_recording(case: Case, recording: str, by: str, now_us: int) -> Case:
-    """The case with one recording more. Raises RefusedRequestError if it is full."""
+    """The case with one recording more. Raises RefusalError if it is full."""
     if case.has(recording):
         return case
     if len(case.recordings) >= MOST_RECORDINGS:
@@ -275,7 +245,7 @@ def without_recording(case: Case, recording: str, by: str, now_us: int) -> Case:
 
 
 def with_note(case: Case, text: str, by: str, now_us: int) -> Case:
-    """The case with one line more. Raises RefusalError, and RefusedRequestError if it is full."""
+    """The case with one line more. Raises RefusalError, also if it is full."""
     if len(case.notes) >= MOST_NOTES:
         raise refused(DeskRefusal.CASE_FULL)
     note = CaseNote(now_us, by, _read_line(text))
@@ -283,8 +253,8 @@ def with_note(case: Case, text: str, by: str, now_us: int) -> Case:
 
 
 def with_hand_over(case: Case, to: str, by: str, now_us: int, package: str = "") -> Case:
-    """The case after all of its recordings were handed over. Raises RefusalError, and
-    RefusedRequestError if it has no recording or is full. The same within a minute is the same
+    """The case after all of its recordings were handed over. Raises RefusalError, also
+    if it has no recording or is full. The same within a minute is the same
     hand-over, clicked twice."""
     if not case.recordings:
         raise refused(DeskRefusal.CASE_EMPTY)
@@ -317,9 +287,6 @@ def _read_line(text: str, longest: int = 200) -> str:
 
 
 # --------------------------------------------------------------------------------------- requests
-
-
-_Word = Annotated[str, msgspec.Meta(max_length=200, pattern=r"\A[^\x00]*\Z")]
 
 
 class CaseBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -360,15 +327,6 @@ class LostNumbers(msgspec.Struct, frozen=True):
     numbers: list[str]
 
 
-class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A question in an address: the fields of `CaseQuery`."""
-
-    said: _Word | None = None
-    open: bool | None = None
-    limit: Annotated[int, msgspec.Meta(ge=1, le=PAGE)] = PAGE
-    after: _Word | None = None
-
-
 class CaseRoutes:
     """cases: of the desk. history: says which recordings the office knows."""
 
@@ -379,7 +337,7 @@ class CaseRoutes:
 
     def routes(self) -> Iterator[Route]:
         """All of them."""
-        yield Route("GET", "/api/cases", WITH_FOOTAGE, self._list, _Asked)
+        yield Route("GET", "/api/cases", WITH_FOOTAGE, self._list, CaseQuery)
         yield Route("GET", "/api/cases/one", WITH_FOOTAGE, self._show, CaseBody)
         yield Route("GET", "/api/cases/unreadable", WITH_FOOTAGE, self._count_unreadable)
         yield Route("GET", "/api/cases/lost", WITH_FOOTAGE, self._name_lost)
@@ -392,7 +350,7 @@ class CaseRoutes:
         yield Route("POST", "/api/cases/reopen", WITH_FOOTAGE, self._reopen, CaseBody)
 
     def _list(self, visit: Visit) -> CasePage:
-        return self._cases.list_page(CaseQuery(**msgspec.structs.asdict(visit.body)))
+        return self._cases.list_page(visit.body)
 
     def _show(self, visit: Visit) -> Case:
         found = self._cases.find(visit.body.number)

@@ -7,10 +7,8 @@ here.
 from __future__ import annotations
 
 from enum import StrEnum
-from http import HTTPStatus
 
 from camerad.base.errors import EX_USAGE, CameradError
-from camerad.office.server.refusals import RefusedRequestError, later
 
 
 class DeskRefusal(StrEnum):
@@ -76,22 +74,20 @@ class DeskRefusal(StrEnum):
 
 
 class RefusalError(CameradError, ValueError):
-    """Error raised when the desk does not do something, with a sentence for logs and commands.
+    """Error raised when the desk does not do something.
 
-    why: the refusal that a browser gets. about: id of the person, or subject of the account, whose
-    passkey or token it was; "" if that is not known.
+    why: the refusal that a browser gets. text: a sentence for logs and commands. about: id of the
+    person, or subject of the account, whose passkey or token it was; "" if that is not known.
     """
 
     exit_code = EX_USAGE
 
-    def __init__(self, why: DeskRefusal, text: str, about: str = "") -> None:
-        super().__init__(text)
+    def __init__(self, why: DeskRefusal, text: str = "", about: str = "") -> None:
+        super().__init__(text or why.value)
         self.why = why
         self.about = about
 
 
-def refused(why: DeskRefusal) -> RefusedRequestError:
+def refused(why: DeskRefusal) -> RefusalError:
     """The refusal of a request."""
-    if why.status == HTTPStatus.SERVICE_UNAVAILABLE:
-        return later(why.status, why.value)
-    return RefusedRequestError(why.status, why.value)
+    return RefusalError(why)

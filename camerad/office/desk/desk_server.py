@@ -2,13 +2,13 @@
 
 =====================================  =======================================================
 `route_table`                          who may ask for what; what every answer forbids browsers
-`passkeys`, `admission`                people come in and go
+`passkeys`, `sign_in_routes`           people come in and go
 `openid_routes`, `openid_provider`     the same by the city's account, if the settings have one
 `people_routes`, `people`, `sessions`  who there is, what they may, who is signed in
 `recording_routes`                     find recordings, hold and release them
 `viewing_routes`                       a recording is given to a person, sealed, for a reason
 `cases`                                what belongs to a file of the office's
-`camera_routes`, `camera_offers`       how cameras are, labels and badges; settings and updates
+`camera_routes`                        how cameras are, labels and badges; settings and updates
 `oversight_routes`                     who did what; deletions; the report, without names
 `page_content`                         the page itself
 `desk_ledger`, `office_state`          entries and rows, written as one decision
@@ -38,12 +38,9 @@ from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.container.keys import SigningKey
 from camerad.evidence.player_page import NAME
-from camerad.office.desk.admission import Admission
-from camerad.office.desk.camera_offers import CameraOffers
-from camerad.office.desk.camera_routes import CameraRoutes
+from camerad.office.desk.camera_routes import CameraOffers, CameraRoutes
 from camerad.office.desk.cases import CaseRoutes, Cases
 from camerad.office.desk.desk_ledger import DeskLedger
-from camerad.office.desk.desk_parts import DeskParts
 from camerad.office.desk.desk_refusals import RefusalError
 from camerad.office.desk.file_import import open_state
 from camerad.office.desk.openid_provider import OpenidProvider
@@ -51,11 +48,20 @@ from camerad.office.desk.openid_routes import OpenidRoutes
 from camerad.office.desk.oversight_routes import EntryRoutes, ReportRoutes
 from camerad.office.desk.page_content import PACKAGE, PAGE, START, page_content
 from camerad.office.desk.passkeys import Passkeys
-from camerad.office.desk.people_routes import PeopleRoutes, SignInRoutes
+from camerad.office.desk.people_routes import PeopleRoutes
 from camerad.office.desk.recording_history import RecordingHistory
 from camerad.office.desk.recording_routes import RecordingRoutes
-from camerad.office.desk.route_table import Answer, Guard, Open, Route, Visit, refuse_no_request
+from camerad.office.desk.route_table import (
+    Answer,
+    DeskParts,
+    Guard,
+    Open,
+    Route,
+    Visit,
+    refuse_no_request,
+)
 from camerad.office.desk.sessions import Sessions
+from camerad.office.desk.sign_in_routes import Admission, SignInRoutes
 from camerad.office.desk.tokens import tidy_all
 from camerad.office.desk.viewing_routes import ViewingRoutes
 from camerad.office.index.index import RecordingIndex

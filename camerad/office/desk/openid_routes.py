@@ -9,7 +9,7 @@ everybody there, and must not be the one here who says who may what.
 The way, with what each step is bound to:
 
 1. The page asks for the provider's address. The answer sets a cookie, out of reach of scripts, with
-   a challenge (`camerad.office.desk.challenges`) and the link, if there is one. `state`, `nonce`
+   a challenge (`camerad.office.desk.tokens`) and the link, if there is one. `state`, `nonce`
    and the verifier of PKCE are derived from the challenge, so nothing is stored.
 2. The browser goes there, and comes back to the page (`RETURN_PATH`) with a code. The page takes
    that out of its address, and sends it with a separate request: so, as everywhere, what changes
@@ -17,7 +17,8 @@ The way, with what each step is bound to:
 3. `state` has to belong to the cookie (so a link that was sent to a person does not sign them in
    as another one), the code is redeemed with the verifier, if this browser gets a slot
    (`Redeeming`), and the token has to have the nonce.
-4. Entries of the ledger, then the session, as with a passkey (`camerad.office.desk.admission`).
+4. Entries of the ledger, then the session, as with a passkey
+   (`camerad.office.desk.sign_in_routes`).
 
 The desk's sign-out ends the desk's session and no other: `prompt` says what the provider asks next
 time. It hears nothing of what ends at the provider; idle time and longest hours bound a session.
@@ -54,16 +55,14 @@ from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.container.keys import decode_base64url, encode_base64url
 from camerad.office.desk import people
-from camerad.office.desk.admission import Admission, drop_cookie, rights_entry, set_cookie
-from camerad.office.desk.challenges import Challenges
-from camerad.office.desk.desk_parts import DeskParts
 from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError, refused
 from camerad.office.desk.openid_provider import OpenidProvider
 from camerad.office.desk.people import DeskPerson, DeskRole, OpenidAccount
-from camerad.office.desk.route_table import Open, Route, Visit, json_answer
+from camerad.office.desk.route_table import DeskParts, Open, Route, Visit, json_answer
 from camerad.office.desk.sessions import BY_OPENID
+from camerad.office.desk.sign_in_routes import Admission, drop_cookie, rights_entry, set_cookie
+from camerad.office.desk.tokens import Challenges
 from camerad.office.server.connection_limiter import network_of
-from camerad.office.server.refusals import RefusedRequestError
 from camerad.office.state.waiting_room import WaitingRoom
 
 _log = logging.getLogger(__name__)
@@ -199,7 +198,7 @@ class OpenidRoutes:
 
     def _read_flow(self, visit: Visit) -> _Flow:
         """The sign-in that this browser began, and to which it came back. Raises
-        RefusedRequestError."""
+        RefusalError."""
         said, _, link = visit.request.cookies.get(FLOW_COOKIE, "").partition(".")
         try:
             challenge = decode_base64url(said)
@@ -229,7 +228,7 @@ class OpenidRoutes:
             raise refused(DeskRefusal.OPENID_UNKNOWN)
         try:
             _check_not_administrator(person)
-        except RefusedRequestError:
+        except RefusalError:
             self._admission.write_refused(person.id, BY_OPENID)
             raise
         with self._desk.ledger.deciding() as decision:
@@ -258,7 +257,7 @@ class OpenidRoutes:
             rights = rights_entry(person, "openid_connected")
             return self._admission.let_in(decision, visit, person, BY_OPENID, rights)
 
-    def _declined(self, body: ReturnBody) -> RefusedRequestError:
+    def _declined(self, body: ReturnBody) -> RefusalError:
         """Why the provider gave no code. What is no decision of a person is in the log, in a word
         of the standards' alone: any stranger can send this."""
         if body.error == "access_denied":
@@ -320,7 +319,7 @@ class Redeeming:
     @contextlib.contextmanager
     def slot(self, asker: Asker) -> Iterator[None]:
         """Hold a slot in this context, to ask the provider. For the event loop. Raises
-        RefusedRequestError."""
+        RefusalError."""
         now = self._clock.now_us()
         if now - self._since_us >= _MINUTE_US:
             self._tries.clear()

@@ -30,10 +30,9 @@ from camerad.base.words import languages
 from camerad.container.keys import KeyRing
 from camerad.evidence import own_key
 from camerad.office.desk import people
-from camerad.office.desk.desk_parts import DeskParts
 from camerad.office.desk.desk_refusals import DeskRefusal, refused
 from camerad.office.desk.people import WITH_FOOTAGE, DeskRole
-from camerad.office.desk.route_table import Route, Visit
+from camerad.office.desk.route_table import DeskParts, Route, Visit
 from camerad.office.index import entry_query, recording_query
 from camerad.office.index.entry_query import EntryQuery
 from camerad.office.index.recording_query import IndexedRecording, RecordingQuery

@@ -1,7 +1,8 @@
 """The files of the desk's page, byte by byte, and the policy that browsers enforce on it.
 
 All of it is of the package, and nothing here needs the libraries of a server: so a person who has
-this version of camerad from elsewhere can compare what a server sends with it (`page_check`).
+this version of camerad from elsewhere can compare what a server sends with it (``camerad office
+player-hash``).
 """
 
 from __future__ import annotations

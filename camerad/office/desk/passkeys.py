@@ -1,6 +1,6 @@
 """Sign-in by passkey: both ceremonies of WebAuthn (Level 3, W3C), checked by the library.
 
-A challenge is good for five minutes and one answer (`camerad.office.desk.challenges`). The
+A challenge is good for five minutes and one answer (`camerad.office.desk.tokens`). The
 authenticator has to know its person (user verification): a passkey alone in a drawer opens nothing.
 Attestation is not asked for: the make of a key is private.
 """
@@ -34,9 +34,9 @@ from sqlalchemy import Connection
 from camerad.base.clock import Clock
 from camerad.container.keys import decode_base64url, encode_base64url
 from camerad.office.desk import people
-from camerad.office.desk.challenges import Challenges
 from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError
 from camerad.office.desk.people import DeskPerson, Passkey
+from camerad.office.desk.tokens import Challenges
 from camerad.office.state.office_state import OfficeState
 
 _LABEL: Final = 60

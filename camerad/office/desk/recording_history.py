@@ -29,7 +29,7 @@ from camerad.ledger.audit import read_state
 from camerad.ledger.entries import Entry
 from camerad.ledger.ledger import entries_about
 from camerad.ledger.ledger_lines import carried_about
-from camerad.office.desk.desk_parts import DeskParts
+from camerad.office.desk.route_table import DeskParts
 from camerad.office.index import entry_query, recording_query
 from camerad.office.index.ledger_rows import epoch_versions
 from camerad.store.locations import (

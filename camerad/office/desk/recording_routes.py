@@ -25,7 +25,6 @@ from camerad.container.statements import FragmentFacts, RecordingInfo, StageChan
 from camerad.ledger.people_entries import GROUNDS
 from camerad.ledger.recording_changes import Ended
 from camerad.office.desk.cases import Cases
-from camerad.office.desk.desk_parts import DeskParts
 from camerad.office.desk.desk_refusals import DeskRefusal, refused
 from camerad.office.desk.people import WITH_FOOTAGE, DeskRole
 from camerad.office.desk.recording_history import (
@@ -35,7 +34,7 @@ from camerad.office.desk.recording_history import (
     entries_of,
     with_steps,
 )
-from camerad.office.desk.route_table import Route, Visit
+from camerad.office.desk.route_table import DeskParts, Route, Visit
 from camerad.office.index import camera_names, recording_query
 from camerad.office.index.recording_query import IndexedRecording, RecordingQuery
 from camerad.office.server.cameras import UnregisteredError

@@ -26,30 +26,38 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
 from camerad.base import typed_json
+from camerad.base.clock import Clock
 from camerad.base.errors import CameradError, NotNowError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
+from camerad.container.keys import PublicKey, SigningKey
 from camerad.container.recording_ids import RecordingId, is_id
 from camerad.evidence.camera_register import RegisterError
 from camerad.evidence.own_key import OfficeKeyError
+from camerad.office.desk.desk_ledger import DeskLedger
 from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError, refused
 from camerad.office.desk.page_content import POLICY
 from camerad.office.desk.people import DeskPerson, DeskRole
 from camerad.office.desk.sessions import COOKIE, Sessions
+from camerad.office.index.index import RecordingIndex
 from camerad.office.index.recording_query import QueryError
-from camerad.office.server.cameras import UnregisteredError
+from camerad.office.server.cameras import Cameras, UnregisteredError
 from camerad.office.server.certificates import CertificateError
+from camerad.office.server.desk_settings import DeskSettings
+from camerad.office.server.office_settings import OfficeFile
 from camerad.office.server.refusal_log import RefusalLog
 from camerad.office.server.refusals import (
     NO_ROOM,
     Handler,
     RefusedRequestError,
+    later,
     plain_errors,
     tell_mistake,
     tell_storage,
 )
 from camerad.office.server.start_check import NotMountedError, check_directory
 from camerad.office.state.database import IndexUnavailableError
+from camerad.office.state.office_state import OfficeState
 from camerad.store.holds import HoldError, HoldRefusal
 from camerad.store.locations import NotThereError
 
@@ -79,6 +87,36 @@ HEADERS: Final[Mapping[str, str]] = {
 }
 OF_AN_ANSWER: Final = ("Cache-Control", "Content-Security-Policy")
 """Headers that an answer may set itself: a separate document forbids more than the page does."""
+
+
+class DeskParts(msgspec.Struct, frozen=True):
+    """settings: of the office. desk: its section for the desk. key: signs the office's ledger.
+    cameras: the register. index: answers questions about recordings."""
+
+    settings: OfficeFile
+    desk: DeskSettings
+    key: SigningKey
+    clock: Clock
+    cameras: Cameras
+    state: OfficeState
+    sessions: Sessions
+    ledger: DeskLedger
+    index: RecordingIndex
+
+    @property
+    def directory(self) -> str:
+        """The office's."""
+        return str(self.settings.directory)
+
+    @property
+    def register(self) -> str:
+        """File with the office's cameras."""
+        return str(self.settings.register)
+
+    @property
+    def own(self) -> PublicKey:
+        """The office's public key."""
+        return self.key.public
 
 
 class Open(Enum):
@@ -119,7 +157,7 @@ class Visit(msgspec.Struct, frozen=True):
 
     @property
     def recording(self) -> RecordingId:
-        """Id of the recording in the address. Raises RefusedRequestError if it is none."""
+        """Id of the recording in the address. Raises RefusalError if it is none."""
         return recording_id(self.request.match_info["recording"])
 
 
@@ -217,7 +255,7 @@ def json_answer(said: object) -> web.Response:
 
 
 def recording_id(said: str) -> RecordingId:
-    """The id of a recording, as a request names it. Raises RefusedRequestError if it is none."""
+    """The id of a recording, as a request names it. Raises RefusalError if it is none."""
     if not is_id(said):
         raise refused(DeskRefusal.NOT_THERE)
     return said
@@ -262,6 +300,12 @@ _HOLDS: Final = {
 }
 
 
+def _answer_of(why: DeskRefusal) -> RefusedRequestError:
+    if why.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        return later(why.status, why.value)
+    return RefusedRequestError(why.status, why.value)
+
+
 def _in_words(refusals: RefusalLog) -> Middleware:
     """A middleware: what a route comes to is one of the page's own words. refusals: as of
     `plain_errors`."""
@@ -271,7 +315,7 @@ def _in_words(refusals: RefusalLog) -> Middleware:
         try:
             return await handler(request)
         except RefusalError as error:
-            raise refused(error.why) from error
+            raise _answer_of(error.why) from error
         except tuple(_WHY) as error:
             why = next(why for kind, why in _WHY.items() if isinstance(error, kind))
             if isinstance(error, HoldError):
@@ -282,22 +326,22 @@ def _in_words(refusals: RefusalLog) -> Middleware:
                     _log.warning("%s", printable(error), extra=MessageId.REGISTER.extra)
                 else:
                     _log.warning("%s", printable(error), extra=MessageId.STORAGE.extra)
-            raise refused(why) from error
+            raise _answer_of(why) from error
         except (StorageError, NotMountedError) as error:
             tell_storage(refusals, request, error)
             full = isinstance(error, StorageError) and error.errno in NO_ROOM
-            raise refused(DeskRefusal.STORAGE_FULL if full else DeskRefusal.STORAGE) from error
+            raise _answer_of(DeskRefusal.STORAGE_FULL if full else DeskRefusal.STORAGE) from error
         except web.HTTPException as error:
             if error.status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
-                raise refused(DeskRefusal.NOT_THERE) from error
+                raise _answer_of(DeskRefusal.NOT_THERE) from error
             if error.status >= HTTPStatus.BAD_REQUEST:
-                raise refused(DeskRefusal.NOT_UNDERSTOOD) from error
+                raise _answer_of(DeskRefusal.NOT_UNDERSTOOD) from error
             raise
         except (RefusedRequestError, ConnectionError):
             raise
         except Exception as error:
             tell_mistake(refusals, request, error)
-            raise refused(DeskRefusal.MISTAKE) from error
+            raise _answer_of(DeskRefusal.MISTAKE) from error
 
     return answer
 

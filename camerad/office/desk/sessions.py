@@ -46,6 +46,8 @@ MOST_OF_ONE: Final = 50
 MOST_LINKS: Final = 1000
 LINK_US: Final = 72 * 3600 * SECOND
 """How long a link is good for: over a weekend."""
+AGAIN_US: Final = 2 * SECOND
+"""After how long what takes longer asks again whether its person is signed in still (`check`)."""
 _NOTED_US: Final = 60 * SECOND
 """How exactly it is noted when a session was used last. A clock that was set back by more than that
 ends sessions, since their idle time is unknown then."""
@@ -125,6 +127,11 @@ class Sessions:
         with self._state.reading() as rows:
             found = self.peek(rows, secret)
         return None if found is None else found[1].id
+
+    def check(self, secret: str) -> None:
+        """Use a session. Raises RefusalError if it does not count any more."""
+        if self.find(secret) is None:
+            raise RefusalError(DeskRefusal.NOT_SIGNED_IN, "the session has ended")
 
     def end(self, secret: str) -> bool:
         """Sign out, even if the storage takes no change; returns whether a session ended."""

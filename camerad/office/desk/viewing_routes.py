@@ -2,7 +2,8 @@
 
 What is given is the file as it is kept, sealed: the server could not open it (O1). First comes the
 reason, then the entry in the office's ledger, then the first byte. A grant is good for its person,
-in their session, for one recording and some hours.
+in their session, for one recording and some hours; a person who is withdrawn or signed out while an
+answer comes gets no more of it.
 
 Several recordings of the same time are given together, to be seen side by side: one reason, and an
 entry for each of them, all written before the first byte of any. All that goes into one package is
@@ -28,11 +29,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import re
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Final, Literal
+from http import HTTPStatus
+from typing import Annotated, BinaryIO, Final, Literal
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
@@ -43,12 +46,12 @@ from camerad.container.keys import THUMBPRINT
 from camerad.evidence.player_modules import statement_extents
 from camerad.office.desk import people
 from camerad.office.desk.cases import Cases
-from camerad.office.desk.desk_parts import DeskParts
-from camerad.office.desk.desk_refusals import DeskRefusal, refused
+from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError, refused
 from camerad.office.desk.people import WITH_FOOTAGE, DeskRole
-from camerad.office.desk.route_table import Route, Visit, recording_id
-from camerad.office.desk.sealed_answer import StillMay, send_file, send_pieces
+from camerad.office.desk.route_table import DeskParts, Route, Visit, recording_id
+from camerad.office.desk.sessions import AGAIN_US
 from camerad.office.desk.tokens import Grant, Tokens, name_of
+from camerad.office.server.refusals import RefusedRequestError
 from camerad.office.state.state_tables import viewing_requests, viewings
 from camerad.store import deletable
 from camerad.store.locations import office_place
@@ -57,10 +60,14 @@ _KINDS: Final = {"view": "viewed", "download": "downloaded"}
 """Entries of the ledger, by the purpose of a grant."""
 VIEWING: Final = "Viewing"
 """Header field with the secret of what was granted."""
+PIECE: Final = 256 * 1024
+"""Bytes of a recording that are read and sent at once."""
+_NOTHING: Final = re.compile(r"\s*bytes=-0+\s*", re.IGNORECASE)
+"""No byte at the end, which aiohttp takes for all of the file."""
 _TOGETHER: Final = 200
 """Extents that are read and sent at once, each some kilobytes."""
-TOGETHER: Final = {"view": (2, 4), "download": (1, 50)}
-"""How many recordings are given together, from and to: to be seen side by side, or in one
+TOGETHER: Final = {"view": 4, "download": 50}
+"""How many recordings are given together at the most: to be seen side by side, or in one
 package."""
 MOST_GRANTS: Final = 2000
 SHARE: Final = 100
@@ -72,21 +79,11 @@ _LISTED: Final = ("person", "recording", "recordings", "purpose", "reason", "cas
 
 
 class GrantBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a recording is wanted for. purpose: "view" or "download". case: its number, ""
-    without one."""
-
-    reason: str
-    purpose: str
-    case: str = ""
-
-
-class TogetherBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which recordings are wanted together, and what for. purpose: "view", side by side, or
-    "download", in one package. case: as above."""
+    """Which recordings are wanted, together, and what for. case: its number, "" without one."""
 
     recordings: tuple[str, ...]
     reason: str
-    purpose: str = "view"
+    purpose: Literal["view", "download"] = "view"
     case: str = ""
 
 
@@ -99,13 +96,6 @@ class VerdictBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Granted(msgspec.Struct, frozen=True):
-    """viewing: the secret, "" while a supervisor has to approve. bytes: of the file."""
-
-    viewing: str
-    bytes: int
-
-
-class GrantedTogether(msgspec.Struct, frozen=True):
     """viewings: a secret for each recording, in their order; none while a supervisor has to approve
     one of them. waiting: how many have to be approved still."""
 
@@ -131,8 +121,7 @@ class ViewingRoutes:
     def routes(self) -> Iterator[Route]:
         """All of them."""
         one, supervisor = "/api/recordings/{recording}", frozenset((DeskRole.SUPERVISOR,))
-        yield Route("POST", f"{one}/viewing", WITH_FOOTAGE, self._ask, GrantBody)
-        yield Route("POST", "/api/viewings", WITH_FOOTAGE, self._ask_together, TogetherBody)
+        yield Route("POST", "/api/viewings", WITH_FOOTAGE, self._ask, GrantBody)
         yield Route("POST", f"{one}/verdict", WITH_FOOTAGE, self._note_verdict, VerdictBody)
         yield Route("GET", f"{one}/content", WITH_FOOTAGE, self._content)
         yield Route("GET", f"{one}/statements", WITH_FOOTAGE, self._statements)
@@ -142,24 +131,15 @@ class ViewingRoutes:
     # ------------------------------------------------------------------ ask
 
     def _ask(self, visit: Visit) -> Granted:
-        size = os.path.getsize(self._path(visit.recording))
-        if visit.body.purpose not in _KINDS:
-            raise refused(DeskRefusal.NOT_UNDERSTOOD)
-        given, _ = self._grant(visit, (visit.recording,))
-        return Granted(given[0] if given else "", size)
-
-    def _ask_together(self, visit: Visit) -> GrantedTogether:
         wanted: tuple[str, ...] = visit.body.recordings
-        least, most = TOGETHER.get(visit.body.purpose, (1, 0))
-        if not least <= len(wanted) <= most or len(set(wanted)) < len(wanted):
+        if not 1 <= len(set(wanted)) == len(wanted) <= TOGETHER[visit.body.purpose]:
             raise refused(DeskRefusal.NOT_UNDERSTOOD)
         for one in wanted:
             self._path(recording_id(one))
-        return GrantedTogether(*self._grant(visit, wanted))
+        return self._grant(visit, wanted)
 
-    def _grant(self, visit: Visit, recordings: Sequence[str]) -> tuple[tuple[str, ...], int]:
-        """The secrets of what is granted, of all of them or of none; and how many a supervisor has
-        to approve before."""
+    def _grant(self, visit: Visit, recordings: Sequence[str]) -> Granted:
+        """Grant all of them, or none."""
         purpose = visit.body.purpose
         reason, case = visit.body.reason.strip(), visit.body.case.strip()
         if looks_empty(reason) or not is_plain(reason) or not is_plain(visit.body.case):
@@ -190,7 +170,7 @@ class ViewingRoutes:
                 _check_room(rows, self._requests, visit.who, now, len(new))
                 for one in new:
                     self._requests.issue(rows, one, now)
-                return (), sum(len(one.recordings) for one, _ in waiting)
+                return Granted((), sum(len(one.recordings) for one, _ in waiting))
             for recording in recordings:
                 deletable.find_kept(store.place, store.ledger.state, recording)
             _check_room(rows, self._grants, visit.who, now, len(wanted))
@@ -207,14 +187,29 @@ class ViewingRoutes:
                     for one in request.recordings
                 ]
             )
-        return given, 0
+        return Granted(given, 0)
 
     # ------------------------------------------------------------------ look
 
     async def _content(self, visit: Visit) -> web.StreamResponse:
-        """A recording's file, or the range of it that is asked for (RFC 9110, 14)."""
+        """A recording's file, or the range of it that is asked for. The file's tag is made of its
+        time of change and its size: a range of another file is never taken for one of this file."""
         path = await asyncio.to_thread(self._granted, visit)
-        return await send_file(visit.request, path, self._desk.clock, self._still_may(visit))
+        with await asyncio.to_thread(open_plain, path, "recording") as file:
+            state = os.fstat(file.fileno())
+            response = web.StreamResponse()
+            response.content_type = "application/x-tar"
+            response.headers[hdrs.ACCEPT_RANGES] = "bytes"
+            response.etag = tag = f"{state.st_mtime_ns:x}-{state.st_size:x}"
+            wanted = visit.request.if_match
+            if wanted and not {one.value for one in wanted} & {"*", tag}:
+                raise _refused(HTTPStatus.PRECONDITION_FAILED)
+            start, end = _range_of(visit.request, state.st_size)
+            if hdrs.RANGE in visit.request.headers:
+                response.set_status(HTTPStatus.PARTIAL_CONTENT)
+                response.headers[hdrs.CONTENT_RANGE] = f"bytes {start}-{end - 1}/{state.st_size}"
+            response.content_length = end - start
+            return await self._send(visit, response, _pieces(file, start, end))
 
     async def _statements(self, visit: Visit) -> web.StreamResponse:
         """All statements at once, so that a seek asks for none (`statement_extents`)."""
@@ -222,18 +217,34 @@ class ViewingRoutes:
         response = web.StreamResponse()
         response.content_type = "application/octet-stream"
         with await asyncio.to_thread(open_plain, path, "recording") as file:
-            pieces, still_may = _together(statement_extents(file)), self._still_may(visit)
-            return await send_pieces(visit.request, response, pieces, self._desk.clock, still_may)
+            return await self._send(visit, response, _together(statement_extents(file)))
 
-    def _still_may(self, visit: Visit) -> StillMay:
-        """Refuses a person who is signed out or withdrawn since, or whose grant has ended."""
+    async def _send(
+        self, visit: Visit, response: web.StreamResponse, pieces: Iterator[bytes]
+    ) -> web.StreamResponse:
+        """An answer piece by piece. Every few seconds it is checked that the person may have the
+        rest; where they may not, the connection is cut, and the browser sees that the answer is
+        incomplete."""
+        clock = self._desk.clock
+        await response.prepare(visit.request)
+        asked_us = clock.now_us()
+        while piece := await asyncio.to_thread(next, pieces, b""):
+            if clock.now_us() - asked_us >= AGAIN_US:
+                try:
+                    await asyncio.to_thread(self._check_still, visit)
+                except RefusalError:
+                    if visit.request.transport is not None:
+                        visit.request.transport.abort()
+                    return response
+                asked_us = clock.now_us()
+            await response.write(piece)
+        await response.write_eof()
+        return response
 
-        def check() -> None:
-            if self._desk.sessions.find(visit.secret) is None:
-                raise refused(DeskRefusal.NOT_SIGNED_IN)
-            self._granted(visit)
-
-        return lambda: asyncio.to_thread(check)
+    def _check_still(self, visit: Visit) -> None:
+        """Refuse a person who is signed out or withdrawn since, or whose grant has ended."""
+        self._desk.sessions.check(visit.secret)
+        self._granted(visit)
 
     def _note_verdict(self, visit: Visit) -> dict[str, bool]:
         """Write what a tab found of what was granted; of each grant that counts once."""
@@ -323,6 +334,36 @@ def _together(extents: Iterator[bytes]) -> Iterator[bytes]:
         yield some
 
 
+def _pieces(file: BinaryIO, start: int, end: int) -> Iterator[bytes]:
+    """The bytes of a range. Ends early if the file was cut off since."""
+    file.seek(start)
+    while start < end and (piece := file.read(min(PIECE, end - start))):
+        start += len(piece)
+        yield piece
+
+
+def _range_of(request: web.Request, size: int) -> tuple[int, int]:
+    """Where the asked range begins and ends (RFC 9110, 14): one, or else all of the file. Refused
+    if the file has nothing there."""
+    if hdrs.RANGE not in request.headers:
+        return 0, size
+    try:
+        asked = request.http_range
+    except ValueError:
+        asked = slice(size, None)
+    start = asked.start or 0
+    start = max(0, size + start) if start < 0 else start
+    end = size if asked.stop is None else min(asked.stop, size)
+    if start >= end or _NOTHING.fullmatch(request.headers[hdrs.RANGE]):
+        raise _refused(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, f"bytes */{size}")
+    return start, end
+
+
+def _refused(status: HTTPStatus, said: str = "") -> RefusedRequestError:
+    headers = {"Content-Range": said} if said else {}
+    return RefusedRequestError(status, DeskRefusal.NOT_UNDERSTOOD.value, headers)
+
+
 def _requests_for(wanted: Sequence[Grant]) -> list[Grant]:
     """By what a supervisor is asked for these, which are given together: by one for a package, by
     one for each that is viewed."""
@@ -333,7 +374,7 @@ def _requests_for(wanted: Sequence[Grant]) -> list[Grant]:
 
 
 def _check_room(rows: Connection, grants: Tokens[Grant], person: str, now: int, more: int) -> None:
-    """Check that a person may have so many more. Raises RefusedRequestError."""
+    """Check that a person may have so many more. Raises RefusalError."""
     there = [one.person for _, one in grants.records(rows, now)]
     if len(there) + more > MOST_GRANTS or there.count(person) + more > SHARE:
         raise refused(DeskRefusal.TOO_MANY)

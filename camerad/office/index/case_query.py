@@ -5,14 +5,14 @@ the database, however many there are. A part of a number may stand anywhere in i
 for in one case after the other, in that order, until a page is full: in an index that has no more
 than that.
 
-An index may be some seconds behind the files. The caller says which files it has written and what
-they are now (`Written`); the answer says of which of these the index has something else, and has
-none of their rows.
+An index may be some seconds behind the files. So the caller leaves those out that it has written,
+and reads them itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from typing import Annotated
 
 import msgspec
 from sqlalchemy import Connection, Select, exists, func, select, tuple_
@@ -32,34 +32,17 @@ from camerad.office.state.index_tables import (
     sources,
 )
 
-Written = Mapping[str, tuple[int, int]]
-"""Files of cases by their names, each with its bytes and its time of change in nanoseconds."""
+_Word = Annotated[str, msgspec.Meta(max_length=200, pattern=r"\A[^\x00]*\Z")]
 
 
-class CaseQuery(msgspec.Struct, frozen=True):
+class CaseQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is asked for; None leaves it open. said: a part of the number, as people say it. open:
     it is. limit: rows of a page. after: the mark of the page before."""
 
-    said: str | None = None
+    said: _Word | None = None
     open: bool | None = None
-    limit: int = 50
-    after: str | None = None
-
-
-class CaseAnswer(msgspec.Struct, frozen=True):
-    """rows: of the table `cases`, one more than asked for if there are more; without those in
-    behind: names of written files that the index has not as they are."""
-
-    rows: list[Row]
-    behind: frozenset[str]
-
-
-class CasesOf(msgspec.Struct, frozen=True):
-    """names: files of cases that are about a recording, None if the index has read none yet.
-    behind: as of `CaseAnswer`."""
-
-    names: frozenset[str] | None
-    behind: frozenset[str]
+    limit: Annotated[int, msgspec.Meta(ge=1, le=50)] = 50
+    after: _Word | None = None
 
 
 class LostCases(msgspec.Struct, frozen=True):
@@ -70,14 +53,15 @@ class LostCases(msgspec.Struct, frozen=True):
     some: Mapping[str, str]
 
 
-def find_cases(connection: Connection, query: CaseQuery, written: Written) -> CaseAnswer:
-    """The cases that are asked for. Raises QueryError, and IndexUnavailableError if the index has
-    read none yet."""
+def find_cases(
+    connection: Connection, query: CaseQuery, besides: Collection[str] = ()
+) -> list[Row]:
+    """The cases that are asked for, one more if there are more. besides: files whose rows are left
+    out. Raises QueryError, and IndexUnavailableError if the index has read none yet."""
     if not _is_read(connection):
         raise IndexUnavailableError("the index has not read the cases yet: it is being made")
-    behind = _behind(connection, written)
-    asked = statement(query).where(cases.c.name.not_in(sorted(behind))).limit(query.limit + 1)
-    return CaseAnswer([dict(row) for row in connection.execute(asked).mappings()], behind)
+    asked = statement(query).where(cases.c.name.not_in(sorted(besides))).limit(query.limit + 1)
+    return [dict(row) for row in connection.execute(asked).mappings()]
 
 
 def statement(query: CaseQuery) -> Select[tuple[object, ...]]:
@@ -123,13 +107,13 @@ def read_case_mark(mark: str) -> tuple[int, int, str]:
     return int(standing), opened_us, name
 
 
-def cases_of(connection: Connection, recording: str, written: Written) -> CasesOf:
-    """The cases that are about a recording."""
+def cases_of(connection: Connection, recording: str) -> frozenset[str] | None:
+    """Files of the cases that are about a recording; None if the index has read none yet."""
     if not _is_read(connection):
-        return CasesOf(None, frozenset())
+        return None
     table = case_recordings.c
     found = connection.execute(select(table.name).where(table.recording == plain(recording)))
-    return CasesOf(frozenset(found.scalars()), _behind(connection, written))
+    return frozenset(found.scalars())
 
 
 def count_unreadable(connection: Connection) -> int:
@@ -164,11 +148,3 @@ def _has_file() -> Exists:
 def _is_read(connection: Connection) -> bool:
     asked = select(sources.c.name).where(sources.c.name == CASES)
     return connection.execute(asked).first() is not None
-
-
-def _behind(connection: Connection, written: Written) -> frozenset[str]:
-    table = cases.c
-    asked = select(table.name, table.file_bytes, table.file_time_ns)
-    rows = connection.execute(asked.where(table.name.in_(sorted(written))))
-    there = {row[0]: (row[1], row[2]) for row in rows}
-    return frozenset(name for name in written if there.get(name) != written[name])

@@ -12,7 +12,6 @@ import { N_, gettext, language, nameOf, nextLanguage, sayFrom, sentence, switchL
 
 /** The texts for keys. */
 const say = sayFrom({
-  skip: N_("To the content"),
   entries: N_("Ledger"),
   deletions: N_("Deletions"),
   requests: N_("Requests"),

@@ -7,7 +7,6 @@ import { N_, gettext, sayFrom } from "./words.js";
 
 /** The texts for keys. */
 const say = sayFrom({
-  offers: N_("On offer"),
   left_out_withdrawn: N_("{name} is withdrawn."),
   left_out_no_image: N_("{name} was not made from an image, and takes no updates."),
   left_out_runs_it: N_("{name} runs this version."),

@@ -8,7 +8,6 @@ import { NC_, N_, gettext, language, ngettext, pgettext, sayFrom } from "./words
 
 /** The texts for keys. */
 const say = sayFrom({
-  camera_key_text: N_("It is that of {camera} in the register. The same stands on its label."),
   camera_needs: N_("not ready"),
   camera_ready: N_("ready"),
   camera_away: N_("not in its dock"),
@@ -17,17 +16,14 @@ const say = sayFrom({
   battery: N_("Battery"),
   left: N_("Still on the camera"),
   version: N_("Version"),
-  settings_number: N_("Number {number}"),
-  settings_by_hand: N_("set by hand"),
   action: N_("Action"),
+  settings_by_hand: N_("set by hand"),
   settings_waiting: N_("Others count from its next start on"),
   doctor: N_("Last check"),
   last_shift: N_("Last shift"),
   why_never_seen: N_("It has never been in its dock."),
   why_no_press: N_("A press would not record. Run the check."),
   why_percent: N_("The battery has {count} %. Leave it in the dock."),
-  why_doctor: N_("The last check found a fault:"),
-  why_settings_refused: N_("It refused its settings:"),
   why_storage_low: N_("The card is nearly full. Leave it in the dock."),
   why_storage_full: N_("The card is full. Leave it in the dock."),
   why_storage_failed: N_("The card loses what is written. To the workshop."),
@@ -48,16 +44,6 @@ const say = sayFrom({
   why_display_down: N_("The display fails. To the workshop."),
   why_light_down: N_("A light fails. To the workshop."),
   why_microphone_down: N_("The microphone fails. To the workshop."),
-  why: N_("Occasion"),
-  camera_reason: N_("Explanation"),
-  camera_reason_hint: N_("One line, without names. It stays in the ledger."),
-  camera_withdrawn_now: N_("{name} is withdrawn."),
-  camera_back_now: N_("{name} counts again."),
-  settings_on_offer: N_("Settings"),
-  settings_file: N_("Settings (camerad-provision.yaml)"),
-  camera_needed: N_("Choose a camera at least."),
-  why_expired: N_("{days} days after its end on {day}"),
-  why_expired_one: N_("1 day after its end on {day}"),
 });
 
 const WIDE = matchMedia("(min-width: 70rem)");

@@ -5,12 +5,9 @@ import { N_, gettext, sayFrom, wordFor } from "./words.js";
 
 /** The texts for keys. */
 const say = sayFrom({
-  signed_out: N_("You are signed out."),
-  openid_connected: N_("account connected"),
   kind_case_added: N_("put into a case"),
   kind_case_removed: N_("taken out of a case"),
   kind_handed_over: N_("handed over"),
-  found: N_("{count} recordings"),
   kind_opened: N_("recording began"),
   kind_closed: N_("recording ended"),
   kind_recovered: N_("closed after it was cut off"),
@@ -28,12 +25,8 @@ const say = sayFrom({
   kind_viewed: N_("fetched to view"),
   kind_downloaded: N_("downloaded"),
   kind_case: N_("case changed"),
-  kind_other: N_("entry"),
-  roles: N_("Roles"),
   kind_camera: N_("camera withdrawn or taken back"),
   kind_offer: N_("offer to a camera"),
-  case_added: N_("added {when} by {who}"),
-  note: N_("Note"),
   kind_signed: N_("signed in or out"),
   kind_viewing_approved: N_("viewing approved"),
   kind_judged: N_("checked in a browser"),
@@ -41,7 +34,6 @@ const say = sayFrom({
   judged_qualified: N_("checked in the browser of {who}: authentic, with remarks"),
   judged_not_authentic: N_("checked in the browser of {who}: NOT authentic"),
   judged_unreadable: N_("checked in the browser of {who}: not readable as a recording"),
-  judged_last: N_("{when}: {what}. The check is made in the browser, not on the server."),
   kind_rights: N_("rights and access"),
   kind_start: N_("server started"),
   kind_epoch: N_("new file of the ledger"),

@@ -26,12 +26,9 @@ const say = sayFrom({
   marks: N_("Marks"),
   gaps: N_("Gaps"),
   sound: N_("Sound"),
-  yes: N_("yes"),
-  no: N_("no"),
   openers: N_("Who can open it"),
   ledger_camera: NC_("whose ledger", "camera"),
   ledger_office: N_("office"),
-  ledger_until: N_("As of {when}"),
   missing_cases: N_("Not every case can be read now. This recording may belong to one of those, or may have left the office with it. The server's log says which file is damaged."),
   missing_camera_ledger: N_("The ledger of the camera cannot be read now, so its part of what happened is missing here. The server's operator puts the camera's key file back."),
 });

@@ -22,7 +22,6 @@ const say = sayFrom({
   only_gaps: N_("With gaps only"),
   marked_first: N_("With a mark, and not kept yet"),
   all_of_them: N_("All, the newest first"),
-  add: N_("Add"),
 });
 
 const FLAGS = [["flagged", "only_marked"], ["held", "only_held"], ["handed_over", "only_handed_over"], ["not_authentic", "only_not_authentic"], ["recovered", "only_recovered"], ["has_gaps", "only_gaps"]];

@@ -5,7 +5,6 @@ import { N_, gettext, sayFrom } from "./words.js";
 
 /** The texts for keys. */
 const say = sayFrom({
-  strip: N_("Stages, gaps and marks of the recording; the same stands below as text"),
   strip_recording: N_("recording"),
   strip_self_view: N_("self-view"),
   strip_pre: N_("before the press"),

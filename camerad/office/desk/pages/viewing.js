@@ -228,13 +228,13 @@ async function askedFor(id, purpose, found, me, again) {
   const asked = await askWhy(does, headed(does, id, found), me.two_for_viewing && !known ? `${say(text)} ${gettext("This office wants two people for that: a supervisor has to approve it first.")}` : say(text), found.cases, known);
   if (asked === null || turn !== before) return null;
   reasons.set(id, asked.reason.trim());
-  const granted = await post(`${pathOf(id)}/viewing`, { reason: asked.reason, purpose, case: asked.case ?? "" });
-  if (granted.viewing === "") {
+  const granted = await post("/api/viewings", { recordings: [id], reason: asked.reason, purpose, case: asked.case ?? "" });
+  if (granted.waiting > 0) {
     tell(gettext("A supervisor has to approve this. Your request is written down; try again after."));
     await again();
     return null;
   }
-  return { Viewing: granted.viewing };
+  return { Viewing: granted.viewings[0] };
 }
 
 /** All of a file, piece by piece, so that a browser can keep it outside its memory. */

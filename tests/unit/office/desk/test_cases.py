@@ -16,12 +16,12 @@ from camerad.container.keys import SigningKey
 from camerad.evidence.case_file import Case, CaseNote, directory_of_cases, name_of
 from camerad.office.desk import cases as changes
 from camerad.office.desk.cases import DOUBLE_US, MOST_HAND_OVERS, Cases
+from camerad.office.desk.desk_refusals import RefusalError
 from camerad.office.index.case_query import CaseQuery, case_mark
 from camerad.office.index.case_rows import row_of_case
 from camerad.office.index.index import RecordingIndex
 from camerad.office.index.office_knowledge import OfficeFiles
 from camerad.office.index.recording_query import QueryError, spell_mark
-from camerad.office.server.refusals import RefusedRequestError
 from camerad.office.state.database import IndexUnavailableError
 
 KEY: Final = SigningKey.generate()
@@ -68,7 +68,7 @@ def changes_it(cases: Cases, number: str, change: Callable[[Case], Case]) -> Cas
 
 
 def refused(work: Callable[[], object]) -> str:
-    with pytest.raises(RefusedRequestError) as error:
+    with pytest.raises(RefusalError) as error:
         work()
     return str(error.value)
 
@@ -230,7 +230,7 @@ def test_a_hand_over_that_was_clicked_twice_is_one() -> None:
 @pytest.mark.parametrize("number", ["ä/26 SP", "A\u0308/26 sp", "Ä/26 SP"])
 def test_a_number_that_reads_the_same_opens_no_other_case(cases: Cases, number: str) -> None:
     opens(cases, "Ä/26 sp", "desk", 1)
-    with pytest.raises(RefusedRequestError, match="case_taken"):
+    with pytest.raises(RefusalError, match="case_taken"):
         opens(cases, number, "desk", 2)
     opens(cases, "Ä/27 sp", "desk", 3)
     assert cases.find(number) == Case("Ä/26 sp", 1, "desk")

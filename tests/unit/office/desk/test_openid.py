@@ -27,9 +27,8 @@ from msgspec.structs import replace
 
 from camerad.base.clock import ManualClock
 from camerad.container.keys import encode_base64url
-from camerad.office.desk.challenges import Challenges
 from camerad.office.desk.desk_ledger import DeskLedger
-from camerad.office.desk.desk_refusals import DeskRefusal
+from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError
 from camerad.office.desk.file_import import open_state
 from camerad.office.desk.openid_routes import (
     FLOW_COOKIE,
@@ -45,8 +44,8 @@ from camerad.office.desk.openid_routes import (
 )
 from camerad.office.desk.people import DeskRole, restored
 from camerad.office.desk.sessions import COOKIE
+from camerad.office.desk.tokens import Challenges
 from camerad.office.server.connection_limiter import network_of
-from camerad.office.server.refusals import RefusedRequestError
 from camerad.office.state.database_settings import IndexSettings
 
 from .desk_scene import DEADLINE, MINUTE, Authenticator, Browser, DeskScene
@@ -741,7 +740,7 @@ def test_there_are_places_for_each_kind_and_few_for_one(
         for number in range(most):
             held.enter_context(redeeming.slot(Asker(is_known, str(number // MOST_OF_ONE))))
         for name in ("0", "another"):
-            with pytest.raises(RefusedRequestError, match="openid_busy"):
+            with pytest.raises(RefusalError, match="openid_busy"):
                 held.enter_context(redeeming.slot(Asker(is_known, name)))
         held.enter_context(redeeming.slot(Asker(not is_known, "of the other kind")))
     with redeeming.slot(Asker(is_known, "another")):

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from camerad.cli import office_desk
 from camerad.cli.main import main
-from camerad.office.desk import page_check
 from camerad.office.desk.page_content import POLICY, page_content
 
 from .desk_scene import DeskScene, free_origin
@@ -44,7 +44,7 @@ def test_each_difference_is_named(
         "/page/gone.js": b"",
         "/page/dom.js": ours["/page/dom.js"],
     }
-    monkeypatch.setattr(page_check, "page_content", lambda: changed)
+    monkeypatch.setattr(office_desk, "page_content", lambda: changed)
     code, said = check(scene, capsys)
     assert code == 1
     assert [line.partition(": ")[0] for line in said[:-1]] == [
@@ -53,7 +53,7 @@ def test_each_difference_is_named(
     assert "a longer one instead of" in said[0]
     assert said[2] == "/page/gone.js: the server answers 404"
     assert said[3].startswith("3 differ.")
-    monkeypatch.setattr(page_check, "POLICY", POLICY + "; sandbox")
+    monkeypatch.setattr(office_desk, "POLICY", POLICY + "; sandbox")
     code, said = check(scene, capsys)
     assert code == 1
     assert said[0].startswith("/: Content-Security-Policy is another one: it is default-src 'none'")

@@ -16,14 +16,14 @@ from fido2.cose import ES256
 from camerad.base.clock import SECOND
 from camerad.base.errors import NotNowError
 from camerad.container.keys import decode_base64url, encode_base64url
-from camerad.office.desk import challenges, route_table
 from camerad.office.desk import people as people_module
-from camerad.office.desk.challenges import CHALLENGE_US, Challenges
+from camerad.office.desk import route_table, tokens
 from camerad.office.desk.desk_ledger import DeskLedger
 from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError
 from camerad.office.desk.passkeys import BrowserAnswer, Passkeys
 from camerad.office.desk.people import MOST_PASSKEYS, DeskPerson, DeskRole, OpenidAccount, Passkey
 from camerad.office.desk.sessions import LINK_US, MOST_OF_ONE
+from camerad.office.desk.tokens import CHALLENGE_US, Challenges
 from camerad.office.server.office_settings import load
 from camerad.office.state.office_state import OfficeState
 from tests.unit.office.server.office_scene import OfficeScene
@@ -612,7 +612,7 @@ def test_no_more_answers_are_remembered_than_there_is_room_for(
 ) -> None:
     """And none is forgotten early: it would count again."""
     scene.clock.advance(CHALLENGE_US)
-    monkeypatch.setattr(challenges, "MOST_ANSWERED", 2)
+    monkeypatch.setattr(tokens, "MOST_ANSWERED", 2)
     made = Challenges(scene.state, scene.clock, DeskRefusal.PASSKEY)
     first, second, third = (made.make("") for _ in range(3))
     use_up = InTransactions(scene.state, made).use_up

@@ -37,7 +37,7 @@ def index(office: IndexedOffice) -> RecordingIndex:
 
 
 def there(index: RecordingIndex) -> list[tuple[str, int]]:
-    rows = index.ask(case_query.find_cases, CaseQuery(limit=100), {}).rows
+    rows = index.ask(case_query.find_cases, CaseQuery(limit=100))
     return sorted((row["number"], row["opened_us"]) for row in rows)
 
 
@@ -95,7 +95,7 @@ def test_many_are_compared_a_piece_at_a_time(
         index.refresh()
         names = {path.stem for path in office.case_path("").parent.glob("*.json")}
         assert {
-            row["name"] for row in index.ask(case_query.find_cases, CaseQuery(), {}).rows
+            row["name"] for row in index.ask(case_query.find_cases, CaseQuery())
         } == names
     assert there(index) == []
 
@@ -135,8 +135,8 @@ def test_every_engine_says_what_a_recording_belongs_to_and_what_is_lost(
         store.ledger.append("case", case="11 Js", what="opened", **facts)
     index = office.index(url)
     index.refresh()
-    assert index.ask(case_query.cases_of, identity(1), {}).names == {name_of("7 Js")}
-    assert index.ask(case_query.cases_of, identity(2), {}).names == frozenset()
+    assert index.ask(case_query.cases_of, identity(1)) == {name_of("7 Js")}
+    assert index.ask(case_query.cases_of, identity(2)) == frozenset()
     lost = index.ask(case_query.find_lost, 1)
     assert lost.count == 2 and len(lost.some) == 1
     assert index.ask(case_query.find_lost, 9).some == {
@@ -146,10 +146,9 @@ def test_every_engine_says_what_a_recording_belongs_to_and_what_is_lost(
     assert [
         index.ask(case_query.is_told_of, name_of(one)) for one in ("9 JS", "11 Js", "8 Js")
     ] == [*(True, False, False)]
-    first = index.ask(case_query.find_cases, CaseQuery(limit=1), {})
-    assert [row["number"] for row in first.rows] == ["7 Js", "8 Js"], "one more than was asked for"
-    after = CaseQuery(after=case_mark(first.rows[0]), said="JS")
-    assert [row["number"] for row in index.ask(case_query.find_cases, after, {}).rows] == ["8 Js"]
-    written = {name_of("8 Js"): (1, 1)}
-    behind = index.ask(case_query.find_cases, CaseQuery(), written)
-    assert ([row["number"] for row in behind.rows], behind.behind) == (["7 Js"], written.keys())
+    first = index.ask(case_query.find_cases, CaseQuery(limit=1))
+    assert [row["number"] for row in first] == ["7 Js", "8 Js"], "one more than was asked for"
+    after = CaseQuery(after=case_mark(first[0]), said="JS")
+    assert [row["number"] for row in index.ask(case_query.find_cases, after)] == ["8 Js"]
+    besides = index.ask(case_query.find_cases, CaseQuery(), [name_of("8 Js")])
+    assert [row["number"] for row in besides] == ["7 Js"]
