@@ -178,8 +178,49 @@ class DrawnBadge(msgspec.Struct, frozen=True):
     svg: str
 
 
+class LeftOut(msgspec.Struct, frozen=True):
+    """A camera that was not offered what others were. why: "withdrawn", "no_image" (it was not made
+    from an image, so it takes none) or "runs_it"."""
+
+    name: str
+    why: str
+
+
+class OfferAnswer(msgspec.Struct, frozen=True):
+    """cameras: names of those that it is offered to; none if it is not. left_out: the others that
+    it was meant for. why: a word for why it is offered to none, "" if nothing is against it. text:
+    that in English, as the command says it. version: of an update."""
+
+    cameras: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    why: str = ""
+    text: str = ""
+    version: str = ""
+
+
+class SettingsBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A settings file and its signature, as they lie on a card."""
+
+    settings: str
+    signature: str
+
+
+class MoreBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A bundle that others are offered, and cameras by their keys."""
+
+    sha256: str
+    cameras: tuple[str, ...]
+
+
+class OfferBackBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which camera is offered no more of a kind."""
+
+    kid: str
+    offer: Literal["settings", "update"]
+
+
 class CameraRoutes:
-    """How cameras are, which are revoked, and what is printed for them."""
+    """How cameras are, which are revoked, what is printed for them, and what they are offered."""
 
     def __init__(self, desk: DeskParts) -> None:
         self._desk = desk
@@ -187,6 +228,8 @@ class CameraRoutes:
         self._offers = Offers(desk.state, desk.directory)
         self._revoked = RevokedCameras(desk.state)
         self._courses = CameraCourses(desk.directory, desk.cameras)
+        self._reserve = desk.settings.receive.reserve_gib * GIB
+        self._receiving = False
 
     def routes(self) -> Iterator[Route]:
         """All of them."""
@@ -196,6 +239,11 @@ class CameraRoutes:
         yield Route("GET", STYLE_PATH, Open.TO_ANYONE, self._style)
         yield Route("GET", "/sheets/labels", HANDS_OUT, self._labels)
         yield Route("POST", "/api/badges", HANDS_OUT, self._badges, BadgesBody)
+        take, most = self._offer_settings, LONGEST_BODY
+        yield Route("POST", "/api/offers/settings", MANAGES_CAMERAS, take, SettingsBody, most)
+        yield Route("POST", "/api/offers/update", MANAGES_CAMERAS, self._receive, sends=FILE)
+        yield Route("POST", "/api/offers/more", MANAGES_CAMERAS, self._offer_more, MoreBody)
+        yield Route("POST", "/api/offers/back", MANAGES_CAMERAS, self._take_back, OfferBackBody)
 
     def _list(self, visit: Visit) -> CameraList:
         wearers = bool(SEES_WEARERS & visit.roles)
@@ -288,93 +336,7 @@ class CameraRoutes:
             witnessed_us=one.witnessed_us,
         )
 
-
-def _update_on_offer(offer: CameraOffer) -> UpdateOnOffer:
-    return UpdateOnOffer(offer.sha256, offer.length, offer.compatible, offer.version)
-
-
-def _state(one: CameraOverview, now_us: int) -> str:
-    """A camera that is out needs no attention, until it has been silent for a day."""
-    if one.withdrawn is not None:
-        return "withdrawn"
-    silent = any(reason.code == "silent" for reason in one.why_not)
-    if one.last is not None and not silent and now_us - one.last.arrived_us > AWAY_US:
-        return "away"
-    return "needs" if one.why_not else "ready"
-
-
-def _serial(offer: bytes) -> int | None:
-    try:
-        content = settings_offer.split(offer)[0]
-        return parse_file("offered settings", content).file.provision.serial
-    except CameradError:
-        return None  # the camera says so at its next check-in
-
-
-# ----------------------------------------------------------------------------------------- offers
-
-
-class LeftOut(msgspec.Struct, frozen=True):
-    """A camera that was not offered what others were. why: "withdrawn", "no_image" (it was not made
-    from an image, so it takes none) or "runs_it"."""
-
-    name: str
-    why: str
-
-
-class OfferAnswer(msgspec.Struct, frozen=True):
-    """cameras: names of those that it is offered to; none if it is not. left_out: the others that
-    it was meant for. why: a word for why it is offered to none, "" if nothing is against it. text:
-    that in English, as the command says it. version: of an update."""
-
-    cameras: tuple[str, ...] = ()
-    left_out: tuple[LeftOut, ...] = ()
-    why: str = ""
-    text: str = ""
-    version: str = ""
-
-
-class SettingsBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A settings file and its signature, as they lie on a card."""
-
-    settings: str
-    signature: str
-
-
-class MoreBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A bundle that others are offered, and cameras by their keys."""
-
-    sha256: str
-    cameras: tuple[str, ...]
-
-
-class OfferBackBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which camera is offered no more of a kind."""
-
-    kid: str
-    offer: Literal["settings", "update"]
-
-
-class CameraOffers:
-    """Offers of settings and updates to cameras."""
-
-    def __init__(self, desk: DeskParts) -> None:
-        self._desk = desk
-        self._check_ins = CheckIns(desk.state, desk.cameras, desk.clock)
-        self._offers = Offers(desk.state, desk.directory)
-        self._revoked = RevokedCameras(desk.state)
-        self._reserve = desk.settings.receive.reserve_gib * GIB
-        self._receiving = False
-
-    def routes(self) -> Iterator[Route]:
-        """All of them."""
-        take, most = self._offer_settings, LONGEST_BODY
-        yield Route("POST", "/api/offers/settings", MANAGES_CAMERAS, take, SettingsBody, most)
-        yield Route("POST", "/api/offers/update", MANAGES_CAMERAS, self._receive, sends=FILE)
-        yield Route("POST", "/api/offers/more", MANAGES_CAMERAS, self._offer_more, MoreBody)
-        yield Route("POST", "/api/offers/back", MANAGES_CAMERAS, self._take_back, OfferBackBody)
-
-    # ------------------------------------------------------------------ settings
+    # ------------------------------------------------------------------ offers of settings
 
     def _offer_settings(self, visit: Visit) -> OfferAnswer:
         content, token = visit.body.settings.encode(), visit.body.signature.encode()
@@ -391,7 +353,7 @@ class CameraOffers:
             self._put(decision, visit, [camera], offer_of(made))
         return OfferAnswer((camera.name,))
 
-    # ------------------------------------------------------------------ updates
+    # ------------------------------------------------------------------ offers of updates
 
     async def _receive(self, visit: Visit) -> OfferAnswer:
         """Offer the bundle in the body to the cameras that the address names."""
@@ -502,7 +464,7 @@ class CameraOffers:
                 taking.append(camera)
         return taking, tuple(left_out)
 
-    # ------------------------------------------------------------------ both
+    # ------------------------------------------------------------------ offers of both
 
     def _take_back(self, visit: Visit) -> None:
         body: OfferBackBody = visit.body
@@ -529,6 +491,28 @@ class CameraOffers:
     ) -> None:
         self._offers.put(decision.rows, [one.thumbprint for one in cameras], offer)
         _note(decision, visit, cameras, "offered", offer)
+
+
+def _update_on_offer(offer: CameraOffer) -> UpdateOnOffer:
+    return UpdateOnOffer(offer.sha256, offer.length, offer.compatible, offer.version)
+
+
+def _state(one: CameraOverview, now_us: int) -> str:
+    """A camera that is out needs no attention, until it has been silent for a day."""
+    if one.withdrawn is not None:
+        return "withdrawn"
+    silent = any(reason.code == "silent" for reason in one.why_not)
+    if one.last is not None and not silent and now_us - one.last.arrived_us > AWAY_US:
+        return "away"
+    return "needs" if one.why_not else "ready"
+
+
+def _serial(offer: bytes) -> int | None:
+    try:
+        content = settings_offer.split(offer)[0]
+        return parse_file("offered settings", content).file.provision.serial
+    except CameradError:
+        return None  # the camera says so at its next check-in
 
 
 def _note(

@@ -46,9 +46,7 @@ class Decision(NamedTuple):
 
     def append_all(self, entries: Sequence[Entry]) -> None:
         """Write entries, after all changes of rows, which are committed at the end of the turn."""
-        self.store.ledger.at = self.store.ledger.now()
-        for kind, facts in entries:
-            self.store.ledger.append(kind, **facts)
+        _append_all(self.store, entries)
 
     def append(self, kind: str, **facts: Any) -> None:
         """Write one entry, as `append_all`."""
@@ -78,9 +76,7 @@ class DeskLedger:
         """Write several, one after the other, of one moment and in one epoch; none if another
         process works with the store. Raises NotNowError and StorageError."""
         with self._with_store() as store:
-            store.ledger.at = store.ledger.now()
-            for kind, facts in entries:
-                store.ledger.append(kind, **facts)
+            _append_all(store, entries)
 
     @contextlib.contextmanager
     def deciding(self, about: Sequence[str] | None = None) -> Iterator[Decision]:
@@ -141,6 +137,12 @@ class DeskLedger:
             yield
         finally:
             self._turn.release()
+
+
+def _append_all(store: Store, entries: Sequence[Entry]) -> None:
+    store.ledger.at = store.ledger.now()
+    for kind, facts in entries:
+        store.ledger.append(kind, **facts)
 
 
 def _ignore(_text: str) -> None:

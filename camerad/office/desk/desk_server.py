@@ -38,7 +38,7 @@ from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.container.keys import SigningKey
 from camerad.evidence.player_page import NAME
-from camerad.office.desk.camera_routes import CameraOffers, CameraRoutes
+from camerad.office.desk.camera_routes import CameraRoutes
 from camerad.office.desk.cases import CaseRoutes, Cases
 from camerad.office.desk.desk_ledger import DeskLedger
 from camerad.office.desk.desk_refusals import RefusalError
@@ -153,7 +153,6 @@ class Desk:
         yield from RecordingRoutes(desk, cases, history).routes()
         yield from CaseRoutes(desk, cases, history).routes()
         yield from CameraRoutes(desk).routes()
-        yield from CameraOffers(desk).routes()
         yield from EntryRoutes(desk).routes()
         yield from ViewingRoutes(desk, cases).routes()
         yield from ReportRoutes(desk).routes()

@@ -67,11 +67,6 @@ _SUBJECT: Final = re.compile(r"[ -~]{1,255}", re.ASCII)
 _REGISTRY: Final = jws.JWSRegistry(algorithms=list(ALGORITHMS), strict_check_header=False)
 
 
-class UnpublishedKeyError(RefusalError):
-    """Error raised when a token is signed by a key that is not among those that are known. The
-    provider may have another one since."""
-
-
 class _Document(msgspec.Struct, frozen=True):
     """What is looked at of OpenID Connect Discovery, 3, and of RFC 9207, 3."""
 
@@ -145,12 +140,10 @@ class OpenidProvider:
             raise _wrong("the answer is by another issuer (iss)")
         token = await self._fetch_token(document, code, verifier)
         wanted = WantedToken(settings, nonce, begun_us)
-        now = self._clock.wall_us()
-        try:
-            return check_id_token(token, await self._keys.get(), wanted, now)
-        except UnpublishedKeyError:
-            again = await self._keys.get(older_than_us=KEYS_AGAIN_US)
-            return check_id_token(token, again, wanted, now)
+        keys = await self._keys.get()
+        if keys.find(*_read_header(token)) is None:  # the provider may have another one since
+            keys = await self._keys.get(older_than_us=KEYS_AGAIN_US)
+        return check_id_token(token, keys, wanted, self._clock.wall_us())
 
     async def _fetch_document(self) -> _Document:
         settings = self.settings
@@ -360,8 +353,8 @@ class TokenKeys:
             raise ValueError(f"there are more than {MOST_KEYS} keys")
         self._keys = [key for one in keys if (key := _read_key(one)) is not None]
 
-    def find(self, kid: str | None, algorithm: str) -> RSAKey | ECKey:
-        """The key that a token names. Raises UnpublishedKeyError."""
+    def find(self, algorithm: str, kid: str | None) -> RSAKey | ECKey | None:
+        """The key that a token names; None if that is none, or not one alone."""
         kind = ALGORITHMS[algorithm]
         found = [
             key
@@ -370,11 +363,7 @@ class TokenKeys:
             and key.get("alg") in (None, algorithm)
             and kid in (None, key.kid)
         ]
-        if len(found) != 1:
-            raise UnpublishedKeyError(
-                DeskRefusal.OPENID_WRONG, "the token names none of the provider's keys"
-            )
-        return found[0]
+        return found[0] if len(found) == 1 else None
 
 
 class _KeySet(msgspec.Struct, frozen=True):
@@ -419,26 +408,38 @@ def check_id_token(token: str, keys: TokenKeys, wanted: WantedToken, now_us: int
     return claims.sub
 
 
+_BROKEN: Final = (JoseError, ValueError, TypeError, RecursionError)
+"""What the library raises at what is no token."""
+
+
 def _verified(token: str, keys: TokenKeys) -> _Claims:
     """What a token says, by one of the keys."""
+    key = keys.find(*_read_header(token))
+    if key is None:
+        raise _wrong("the token names none of the provider's keys")
     try:
-        encoded = token.encode("ascii")
-        header = jws.extract_compact(encoded, registry=_REGISTRY).headers()
-        algorithm, kid = str(header.get("alg")), header.get("kid")
-        if algorithm not in ALGORITHMS or not (kid is None or isinstance(kid, str)):
-            raise _wrong(
-                "the token is not signed by a kind of signature that counts: set RS256 or ES256 "
-                "at the provider"
-            )
-        key = keys.find(kid, algorithm)
-        said = jws.deserialize_compact(encoded, key, registry=_REGISTRY)
-        return typed_json.decode(said.payload, _Claims)
-    except msgspec.ValidationError as error:
-        raise _wrong(f"the token does not say what it has to: {error}") from error
-    except RefusalError:
-        raise
-    except (JoseError, ValueError, TypeError, RecursionError) as error:
+        said = jws.deserialize_compact(token.encode("ascii"), key, registry=_REGISTRY)
+    except _BROKEN as error:
         raise _wrong(f"this is no token, or not signed as it says: {error}") from error
+    try:
+        return typed_json.decode(said.payload, _Claims)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise _wrong(f"the token does not say what it has to: {error}") from error
+
+
+def _read_header(token: str) -> tuple[str, str | None]:
+    """Algorithm and name of the key that a token is signed by."""
+    try:
+        header = jws.extract_compact(token.encode("ascii"), registry=_REGISTRY).headers()
+    except _BROKEN as error:
+        raise _wrong(f"this is no token, or not signed as it says: {error}") from error
+    algorithm, kid = str(header.get("alg")), header.get("kid")
+    if algorithm not in ALGORITHMS or not (kid is None or isinstance(kid, str)):
+        raise _wrong(
+            "the token is not signed by a kind of signature that counts: set RS256 or ES256 at the "
+            "provider"
+        )
+    return algorithm, kid
 
 
 def _read_key(published: dict[str, Any]) -> RSAKey | ECKey | None:

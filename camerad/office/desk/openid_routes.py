@@ -254,7 +254,7 @@ class OpenidRoutes:
 
             person = people.change(rows, found.id, connect)
             self._desk.sessions.drop_of_former_account(rows, person)
-            rights = rights_entry(person, "openid_connected")
+            rights = rights_entry(person, "openid_connected", person.id)
             return self._admission.let_in(decision, visit, person, BY_OPENID, rights)
 
     def _declined(self, body: ReturnBody) -> RefusalError:

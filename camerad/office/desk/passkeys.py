@@ -62,31 +62,6 @@ _WRONG: Final = (
 logging.getLogger("fido2").setLevel(logging.WARNING)
 
 
-class AuthenticatorResponse(msgspec.Struct, frozen=True):
-    """All in base64url. attestation_object: of a new passkey. The others: of one that signs in."""
-
-    client_data: str = msgspec.field(name="clientDataJSON")
-    attestation_object: str | None = msgspec.field(name="attestationObject", default=None)
-    authenticator_data: str | None = msgspec.field(name="authenticatorData", default=None)
-    signature: str | None = None
-    user_handle: str | None = msgspec.field(name="userHandle", default=None)
-
-
-class BrowserAnswer(msgspec.Struct, frozen=True):
-    """id, raw_id: of the passkey, base64url."""
-
-    id: str
-    raw_id: str = msgspec.field(name="rawId")
-    type: str
-    response: AuthenticatorResponse
-
-    def for_library(self) -> dict[str, Any]:
-        """The same as fido2 takes it: JSON without what was not said."""
-        said: dict[str, Any] = msgspec.to_builtins(self)
-        there = {name: value for name, value in said["response"].items() if value is not None}
-        return said | {"response": there}
-
-
 class Passkeys:
     """state: has the people whose passkeys count. url: of the page, to whose name they belong.
     Thread-safe. Everything raises StorageError and RefusalError."""
@@ -122,12 +97,12 @@ class Passkeys:
         return _as_json(options)
 
     def check_new(
-        self, person: DeskPerson, answer: BrowserAnswer, label: str
+        self, person: DeskPerson, answer: dict[str, Any], label: str
     ) -> tuple[Passkey, bytes]:
         """The passkey that an authenticator made for a person, and the challenge, which `use_up` is
         for. Raises RefusalError."""
         try:
-            said = RegistrationResponse.from_dict(answer.for_library())
+            said = RegistrationResponse.from_dict(answer)
             challenge = said.response.client_data.challenge
             self._challenges.check(challenge, person.id)
             checked = self._server.register_complete(_state(challenge), said)
@@ -154,17 +129,17 @@ class Passkeys:
         )
         return _as_json(options)
 
-    def check_known(self, answer: BrowserAnswer) -> tuple[DeskPerson, Passkey, bytes]:
+    def check_known(self, answer: dict[str, Any]) -> tuple[DeskPerson, Passkey, bytes]:
         """Who signs in, their passkey as it is now, and the challenge, which `use_up` is for. A
         passkey whose counter did not rise was copied. Raises RefusalError."""
         try:
-            said = AuthenticationResponse.from_dict(answer.for_library())
+            said = AuthenticationResponse.from_dict(answer)
             challenge = said.response.client_data.challenge
             self._challenges.check(challenge, "")
         except _WRONG as error:
             raise _wrong(error) from error
         with self._state.reading() as rows:
-            found = people.by_passkey(rows, answer.id)
+            found = people.by_passkey(rows, encode_base64url(said.raw_id))
         if found is None or not found[0].active or not _is_of(said, found[0]):
             raise _wrong("no person here has this passkey")
         person, passkey = found

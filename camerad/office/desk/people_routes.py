@@ -9,20 +9,20 @@ link`), which is for those who run the server.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
 from camerad.office.desk import people
-from camerad.office.desk.desk_ledger import Decision, Entry
 from camerad.office.desk.desk_refusals import DeskRefusal, refused
 from camerad.office.desk.people import DeskPerson, DeskRole, read_roles, restored
 from camerad.office.desk.route_table import DeskParts, Route, Visit
-from camerad.office.desk.sign_in_routes import Admission
+from camerad.office.desk.sign_in_routes import Admission, rights_entry
 
-SEES_PEOPLE = frozenset((DeskRole.ADMINISTRATOR, DeskRole.DATA_PROTECTION))
-MANAGES = frozenset((DeskRole.ADMINISTRATOR,))
+SEES_PEOPLE: Final = frozenset((DeskRole.ADMINISTRATOR, DeskRole.DATA_PROTECTION))
+MANAGES: Final = frozenset((DeskRole.ADMINISTRATOR,))
 
 
 class ListedPerson(msgspec.Struct, frozen=True):
@@ -98,9 +98,9 @@ class PeopleRoutes:
             rows = decision.rows
             if people.find(rows, body.id) is not None:  # the command alone adds a lost one anew
                 raise refused(DeskRefusal.ID_TAKEN)
-            people.add(rows, body.id, body.name, roles, self._desk.clock.wall_us())
-            link = self._desk.sessions.make_link(rows, body.id, visit.who)
-            _note(decision, visit, body.id, "added", roles)
+            person = people.add(rows, body.id, body.name, roles, self._desk.clock.wall_us())
+            link = self._desk.sessions.make_link(rows, person.id, visit.who)
+            decision.append_all([rights_entry(person, "added", visit.who)])
         return GivenLink(body.id, link)
 
     def _set_roles(self, visit: Visit) -> ListedPerson:
@@ -129,7 +129,7 @@ class PeopleRoutes:
             if not person.is_new:
                 raise refused(DeskRefusal.LINK_BY_COMMAND)
             link = self._desk.sessions.make_link(decision.rows, person.id, visit.who)
-            _note(decision, visit, person.id, "link", person.roles)
+            decision.append_all([rights_entry(person, "link", visit.who)])
         return GivenLink(person.id, link)
 
     def _sign_out(self, visit: Visit) -> ListedPerson:
@@ -138,7 +138,7 @@ class PeopleRoutes:
             person = people.get(rows, visit.body.id)
             count = sessions.counts(rows)[person.id]
         if count:
-            by = _rights(visit, person.id, "signed_out", person.roles)
+            by = rights_entry(person, "signed_out", visit.who)
             out = {"who": person.id, "what": "out", "how": "by_administrator"}
             self._admission.write_end([by, ("signed", out)])
             sessions.end_all_of(person.id)
@@ -155,19 +155,8 @@ class PeopleRoutes:
             changed = people.change(rows, person.id, change)
             self._desk.sessions.drop_all_of(rows, person.id)
             if changed != person:
-                _note(decision, visit, changed.id, what, changed.roles)
+                decision.append_all([rights_entry(changed, what, visit.who)])
         return _listed(changed, 0)
-
-
-def _rights(visit: Visit, person: str, what: str, roles: Iterable[DeskRole]) -> Entry:
-    said = tuple(sorted(map(str, roles)))
-    return "rights", {"person": person, "who": visit.who, "what": what, "roles": said}
-
-
-def _note(
-    decision: Decision, visit: Visit, person: str, what: str, roles: Iterable[DeskRole]
-) -> None:
-    decision.append_all([_rights(visit, person, what, roles)])
 
 
 def _listed(person: DeskPerson, sessions: int) -> ListedPerson:

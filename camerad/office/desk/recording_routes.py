@@ -285,28 +285,18 @@ def _said(info: RecordingInfo, skeleton: Skeleton, stages: list[StageChange]) ->
             for one in gaps
         ]
 
-    return {
-        "id": info.id,
-        "device": info.device,
+    said = info.as_json()
+    del said["path"]
+    return said | {
         "key": skeleton.kid,
-        "wearer": info.wearer,
-        "policy": info.policy,
         "started_us": header.started_wall_us,
         "began_us": header.started_wall_us - (header.trigger_us - origin),
         "clock": header.clock.source.value,
-        "seconds": info.seconds,
         "trigger": header.trigger,
         "trigger_at": seconds(header.trigger_us),
-        "pre_event_shortfall": header.pre_event_shortfall,
         "stages": [{"at": seconds(one.at_us), "stage": one.stage} for one in (*stages, *last)],
-        "marks": info.marks,
         "gaps": spans(info.gaps),
-        "sound": info.sound,
         "sound_gaps": spans(info.sound_gaps),
         "recipients": header.recipients,
         "software": header.software,
-        "state": info.state,
-        "reason": info.reason,
-        "retention_days": info.retention_days,
-        "bytes": info.bytes,
     }

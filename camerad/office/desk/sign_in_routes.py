@@ -29,7 +29,7 @@ from camerad.base.text import is_plain, printable
 from camerad.office.desk import people
 from camerad.office.desk.desk_ledger import Decision, Entry
 from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError, refused
-from camerad.office.desk.passkeys import BrowserAnswer, Passkeys, counter_rose
+from camerad.office.desk.passkeys import Passkeys, counter_rose
 from camerad.office.desk.people import DeskPerson, with_passkey
 from camerad.office.desk.route_table import DeskParts, Open, Route, Visit, json_answer
 from camerad.office.desk.sessions import COOKIE
@@ -148,9 +148,9 @@ class Admission:
         return response
 
 
-def rights_entry(person: DeskPerson, what: str) -> Entry:
-    """The entry of what a person did about their own rights."""
-    said = {"person": person.id, "who": person.id, "what": what}
+def rights_entry(person: DeskPerson, what: str, who: str) -> Entry:
+    """The entry of what was done about a person's rights. who: did it."""
+    said = {"person": person.id, "who": who, "what": what}
     return "rights", said | {"roles": tuple(map(str, person.roles))}
 
 
@@ -180,9 +180,9 @@ def _there(person: DeskPerson | None) -> DeskPerson:
 
 
 class PasskeyAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a browser's authenticator answered."""
+    """What a browser's authenticator answered: a credential of WebAuthn as JSON."""
 
-    answer: BrowserAnswer
+    answer: dict[str, Any]
 
 
 class LinkBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -195,7 +195,7 @@ class EnrolBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A link, and the passkey that was made with it. label: how the person calls it."""
 
     link: str
-    answer: BrowserAnswer
+    answer: dict[str, Any]
     label: str
 
 
@@ -287,7 +287,7 @@ class SignInRoutes:
                 return with_passkey(self._admission.come(one), passkey)
 
             person = people.change(decision.rows, found.id, add)
-            rights = rights_entry(person, "passkey_added")
+            rights = rights_entry(person, "passkey_added", person.id)
             return self._admission.let_in(decision, visit, person, BY_PASSKEY, rights)
 
     def _sign_in_by_link(self, visit: Visit) -> web.Response:

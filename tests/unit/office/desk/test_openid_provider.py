@@ -27,7 +27,6 @@ from camerad.office.desk.openid_provider import (
     MOST_KEYS,
     OpenidProvider,
     TokenKeys,
-    UnpublishedKeyError,
     WantedToken,
     check_id_token,
 )
@@ -304,16 +303,16 @@ def test_elliptic_curves_count_each_with_its_own_signature(algorithm: str, curve
 def test_one_key_needs_no_name_and_several_do() -> None:
     assert subject(token(RSA), published(RSA)) == "s-1"
     assert subject(token(RSA), published(RSA, ECKey.generate_key("P-256"))) == "s-1"
-    with pytest.raises(UnpublishedKeyError, match="names none of the provider's keys"):
+    with pytest.raises(RefusalError, match="names none of the provider's keys"):
         subject(token(RSA), published(RSA, OTHER))
     twice = OTHER.as_dict(private=False) | {"kid": RSA.kid}
-    with pytest.raises(UnpublishedKeyError):
+    with pytest.raises(RefusalError, match="names none"):
         subject(token(RSA, kid=RSA.kid), published(RSA, twice))
 
 
 def test_a_key_that_is_for_something_else_signs_no_token() -> None:
     for more in ({"use": "enc"}, {"alg": "RS512"}, {"kid": 7}):
-        with pytest.raises(UnpublishedKeyError):
+        with pytest.raises(RefusalError, match="names none"):
             subject(token(RSA), published(RSA, **more))
     pss = RSA.as_dict(private=True) | {"alg": "PS256"}
     assert subject(token(RSAKey.import_key(pss), "PS256"), published(RSA, alg="PS256")) == "s-1"
@@ -335,7 +334,7 @@ def test_what_signs_no_token_is_passed_over_in_what_is_published() -> None:
 @pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")
 def test_a_key_that_is_too_short_signs_no_token() -> None:
     short = RSAKey.generate_key(1024, {"kid": "short"})
-    with pytest.raises(UnpublishedKeyError):
+    with pytest.raises(RefusalError, match="names none"):
         subject(token(short, kid="short"), published(short))
 
 

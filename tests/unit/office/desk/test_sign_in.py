@@ -20,7 +20,7 @@ from camerad.office.desk import people as people_module
 from camerad.office.desk import route_table, tokens
 from camerad.office.desk.desk_ledger import DeskLedger
 from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError
-from camerad.office.desk.passkeys import BrowserAnswer, Passkeys
+from camerad.office.desk.passkeys import Passkeys
 from camerad.office.desk.people import MOST_PASSKEYS, DeskPerson, DeskRole, OpenidAccount, Passkey
 from camerad.office.desk.sessions import LINK_US, MOST_OF_ONE
 from camerad.office.desk.tokens import CHALLENGE_US, Challenges
@@ -214,32 +214,21 @@ def test_an_answer_counts_once_and_for_five_minutes(scene: DeskScene, person: st
 
 
 @pytest.mark.parametrize(
-    ("answer", "why"),
+    "answer",
     [
-        ({}, "not_understood"),
-        (said({}), "not_understood"),
-        (said({"clientDataJSON": 400_000_000}), "not_understood"),
-        (said({"clientDataJSON": "bm8"}), "passkey"),
-        (said({"clientDataJSON": "eyJjaGFsbGVuZ2UiOiAiQUFBQSJ9"}), "passkey"),
-        (said({"clientDataJSON": encode_base64url(b'{"challenge": 40000000000}')}), "passkey"),
-        (said({"clientDataJSON": encode_base64url(b"[" * 20_000)}), "passkey"),
-        ({"id": None, "response": None}, "not_understood"),
+        {},
+        said({}),
+        said({"clientDataJSON": 400_000_000}),
+        said({"clientDataJSON": "bm8"}),
+        said({"clientDataJSON": "eyJjaGFsbGVuZ2UiOiAiQUFBQSJ9"}),
+        said({"clientDataJSON": encode_base64url(b'{"challenge": 40000000000}')}),
+        said({"clientDataJSON": encode_base64url(b"[" * 20_000)}),
+        {"id": None, "response": None},
     ],
-    ids=[
-        "nothing",
-        "no response",
-        "a number",
-        "no JSON",
-        "a challenge of nobody",
-        "a number as challenge",
-        "deep",
-        "null",
-    ],
+    ids=["nothing", "no response", "number", "no JSON", "of nobody", "as number", "deep", "null"],
 )
-def test_what_is_no_answer_is_refused(
-    scene: DeskScene, answer: dict[str, object], why: str
-) -> None:
-    assert scene.anybody().ask("POST", "/api/sign-in", {"answer": answer}).why == why
+def test_what_is_no_answer_is_refused(scene: DeskScene, answer: dict[str, object]) -> None:
+    assert scene.anybody().ask("POST", "/api/sign-in", {"answer": answer}).why == "passkey"
 
 
 @pytest.mark.parametrize("text", [b"[" * 30_000, b'{"a": 1e999999}', b"\xff", b"9" * 30_000])
@@ -397,7 +386,7 @@ def test_whoever_may_not_any_more_does_not_come_in_by_what_was_true_before(
     enrol(scene, person, key)
     checks = Passkeys.check_known
 
-    def check(known: Passkeys, answer: BrowserAnswer) -> tuple[DeskPerson, Passkey, bytes]:
+    def check(known: Passkeys, answer: dict[str, Any]) -> tuple[DeskPerson, Passkey, bytes]:
         found = checks(known, answer)
         facts: dict[str, Any] = {"withdrawn_us": 1} if change == "withdrawn" else {"passkeys": ()}
         scene.people.change(person, lambda one: msgspec.structs.replace(one, **facts))
@@ -588,8 +577,8 @@ def test_a_label_that_does_not_print_is_refused(scene: DeskScene) -> None:
     assert tab.ask("POST", "/api/link/enrol", body | {"label": "Phone"}).status == 200
 
 
-def answer(challenge: dict[str, Any]) -> BrowserAnswer:
-    return msgspec.convert(Authenticator().sign(challenge), BrowserAnswer)
+def answer(challenge: dict[str, Any]) -> dict[str, Any]:
+    return Authenticator().sign(challenge)
 
 
 def test_servers_agree_on_the_key_for_challenges(scene: DeskScene) -> None:
