@@ -3,7 +3,7 @@
 // a person says that it has really gone out.
 
 import { coming, get, post, RefusalError } from "../api.js";
-import { askToDo, copy, field, fill, make, tell } from "../dom.js";
+import { askToDo, attempt, copy, field, fill, make, tell } from "../dom.js";
 import { moment } from "../format.js";
 import { titleOf } from "../titles.js";
 import { sentence } from "../words.js";
@@ -60,22 +60,14 @@ export function handing(one, me, again) {
 /** Makes a package in this tab; what does that comes when a person wants one. */
 async function makePackage(one, me, key, mine) {
   const { start, place } = mine;
-  start.disabled = true;
   making.set(key, mine);
-  try {
+  await attempt(async () => {
     const { packageOf } = await coming(import("./package_view.js"));
-    const got = await packageOf(one, me, place);
+    const got = await packageOf(one, me, place).finally(() => making.delete(key));
     if (got === null) return;
     made.set(key, got);
-    making.delete(key);
     if (place.isConnected) await mine.again();
-  } catch (error) {
-    if (!(error instanceof RefusalError)) throw error;
-    tell(sentence(error), "wrong");
-  } finally {
-    making.delete(key);
-    start.disabled = false;
-  }
+  }, start).finally(() => making.delete(key));
 }
 
 /** What is said of recordings of which there is no film. @param {string[]} recordings */

@@ -2,11 +2,11 @@
 // behind the #, so that going back works and a place can be kept.
 
 import { beginSitting, fetched, get, post, SIGNED_OUT, WAITED, WAITS } from "./api.js";
-import { closeDialogs, fill, make, tell } from "./dom.js";
+import { attempt, closeDialogs, fill, make, newest, redraw, tell } from "./dom.js";
 import { tellSignedOut, unwatchIdle, watchIdle } from "./idle.js";
 import { showRecording } from "./recording.js";
 import { showRecordings } from "./recordings.js";
-import { finishOpenid, showLink, showSignIn } from "./sign_in.js";
+import { finishOpenid, showLink, showSignIn, waitForAccount } from "./sign_in.js";
 import { letGo } from "./viewing.js";
 import { N_, gettext, language, nameOf, nextLanguage, sayFrom, sentence, switchLanguage } from "./words.js";
 
@@ -20,8 +20,8 @@ const say = sayFrom({
 let main = document.getElementById("main");
 const bar = document.getElementById("bar");
 
-/** Views by the first word of the place: who may see them, what shows them, and for whom there is one
- * at all (`when`). What only others than clerks see comes when it is shown. */
+/** Views by the first word of the place: who may see them, what gets what is shown there, and for whom there
+ * is one at all (`when`). What only others than clerks see comes when it is shown. */
 const VIEWS = [
   { name: "recordings", roles: ["desk", "supervisor"], show: showRecordings },
   { name: "recording", roles: ["desk", "supervisor"], show: showRecording, hidden: true, within: "recordings" },
@@ -42,8 +42,7 @@ let shown = null;
 /** Counts pages, so that one which comes late is not drawn over the next. */
 let turn = 0;
 
-/** Shows the place that the address names. A page draws in a separate element, which is in the
- * window from when it is there until the next one is: what it draws later is not seen. */
+/** Shows the place that the address names. */
 export async function show(why = null) {
   document.documentElement.lang = language();
   document.getElementById("skip").textContent = gettext("To the content");
@@ -51,11 +50,10 @@ export async function show(why = null) {
   const mine = viewsOf(me);
   const view = mine.find((one) => one.name === word) ?? mine.find((one) => !one.hidden);
   drawBar(mine, view);
-  const page = { main: make("main", { id: "main", tabindex: -1 }), me, go, enter, show };
-  if (word.startsWith("link=")) return guarded(() => showLink(page, word.slice("link=".length)), page);
-  if (me === null) return guarded(() => showSignIn(page, why), page);
-  if (view === undefined) return guarded(() => fill(page.main, make("h1", {}, gettext("Evidence desk")), make("p", {}, gettext("Your roles open nothing on this page yet."))), page);
-  return guarded(() => view.show(page, view.name === word ? rest : []), page);
+  if (word.startsWith("link=")) return open((page) => showLink(page, word.slice("link=".length)));
+  if (me === null) return open((page) => showSignIn(page, why));
+  if (view === undefined) return open(() => [make("h1", {}, gettext("Evidence desk")), make("p", {}, gettext("Your roles open nothing on this page yet."))]);
+  return open((page) => view.show(page, view.name === word ? rest : []));
 }
 
 /** What a person may see; nothing without a person. */
@@ -92,33 +90,42 @@ function enter(person) {
   show();
 }
 
-/** work: draws `page`, and comes to the element to go on from, if it is not the top. */
-async function guarded(work, page = null) {
-  const mine = page === null ? turn : (turn += 1);
+/** Opens a page. view: comes to its parts, null for none, with `from` where a person goes on from an element
+ * (or what a selector names), and not from the top. It is given no place to draw in: parts are drawn here, in
+ * a separate element, and only those that were asked for last. */
+async function open(view) {
+  const mine = (turn += 1);
+  const place = make("main", { id: "main", tabindex: -1 });
+  const page = { me, go, enter, show, again, isShown: () => place.isConnected };
+  let parts;
   try {
-    const opened = (await work()) ?? null;
-    if (page !== null && mine === turn) put(page, opened);
+    parts = await view(page);
   } catch (error) {
     if (error.why === undefined) throw error;
-    if (page === null) tell(sentence(error), "wrong");
-    else if (mine === turn && error.why !== "not_signed_in") {
-      fill(page.main, make("h1", {}, gettext("Evidence desk")), make("p", { class: "wrong", role: "alert" }, sentence(error)));
-      put(page, null);
-    }
+    if (error.why === "not_signed_in") return;
+    parts = [make("h1", {}, gettext("Evidence desk")), make("p", { class: "wrong", role: "alert" }, sentence(error))];
+  }
+  if (mine !== turn || parts === null) return;
+  fill(place, parts);
+  put(place, typeof parts.from === "string" ? place.querySelector(parts.from) : parts.from);
+
+  /** Draws it by what is so now. */
+  async function again() {
+    const now = await newest(place, view(page));
+    if (now !== null) redraw(place, now);
   }
 }
 
-/** Puts a page into the window; what is asked on the one before ends with that. opened: where to go on
- * from. */
-function put(page, opened) {
+/** Puts a page into the window; what is asked on the one before ends with that. from: where to go on from. */
+function put(place, from) {
   closeDialogs();
-  main.replaceWith(page.main);
-  main = page.main;
+  main.replaceWith(place);
+  main = place;
   document.title = `${main.querySelector("h1").textContent} – camerad`;
   main.focus({ preventScroll: true });
   if (shown !== location.hash) scrollTo(0, 0);
   shown = location.hash;
-  opened?.focus();
+  from?.focus();
 }
 
 /** mine: what may be seen. view: what is shown, as a part of what its link leads to. */
@@ -133,7 +140,7 @@ function drawBar(mine, view) {
         make("a", { href: `#${one.name}`, "aria-current": one.name === (view?.within ?? view?.name) ? "page" : null, onclick: () => location.hash === `#${one.name}` && show() }, say(one.name)),
       ),
     ),
-    make("button", { class: "quiet", lang: nextLanguage(), onclick: () => guarded(async () => { await switchLanguage(); await show(); }) }, nameOf(nextLanguage())),
+    make("button", { class: "quiet", lang: nextLanguage(), onclick: () => attempt(async () => { await switchLanguage(); await show(); }) }, nameOf(nextLanguage())),
     me === null ? null : make("span", { class: "who" }, me.name),
     me === null ? null : make("button", { class: "quiet", onclick: signOut }, gettext("Sign out")),
   );
@@ -158,7 +165,7 @@ function closeOpen() {
 
 async function signOut() {
   letGo();
-  await guarded(async () => {
+  await attempt(async () => {
     try {
       await post("/api/sign-out");
     } catch (error) {
@@ -206,5 +213,12 @@ if (!unknown && returned === null) await show();
 else if (!unknown) {
   document.documentElement.lang = language();
   drawBar([]);
-  await guarded(() => finishOpenid({ main, enter, show }, returned));
+  fill(main, waitForAccount());
+  try {
+    await finishOpenid(enter, returned);
+  } catch (error) {
+    if (error.why === undefined) throw error;
+    await show();
+    tell(sentence(error), "wrong");
+  }
 }

@@ -1,18 +1,17 @@
 // Badges: codes that say to a camera who wears it. The ids stay in this tab; the server keeps none.
 
-import { post, RefusalError } from "./api.js";
-import { field, fill, make, tell } from "./dom.js";
-import { gettext, sentence } from "./words.js";
+import { post } from "./api.js";
+import { attempt, field, fill, make, tell } from "./dom.js";
+import { gettext } from "./words.js";
 
 const MOST = 50;
 
 /** Asks for wearer's ids, and shows the badges as they are printed. */
-export function showBadges(main) {
+export function showBadges() {
   const ids = make("textarea", { name: "ids", rows: 6, required: true, autocomplete: "off", spellcheck: "false" });
   const sheet = make("div", { class: "badges" });
   const printer = make("button", { hidden: true, onclick: () => print() }, gettext("Print"));
-  fill(
-    main,
+  return [
     make("h1", {}, gettext("Badges")),
     make("p", { class: "hint" }, gettext("A person who takes a camera out of its dock and holds a badge up to it begins a shift. A badge proves nothing about who holds it. The ids are not kept.")),
     make(
@@ -22,13 +21,16 @@ export function showBadges(main) {
       make("div", { class: "buttons" }, make("button", { class: "main" }, gettext("Show badges")), printer, make("a", { class: "button", href: "#cameras" }, gettext("Back to the cameras"))),
     ),
     sheet,
-  );
+  ];
 }
 
 async function draw(text, sheet, printer) {
   const wearers = [...new Set(text.split(/\s+/).filter((one) => one !== ""))];
-  if (wearers.length === 0 || wearers.length > MOST) return tell(gettext("An id has 1 to 32 letters, digits, dots, dashes or underscores, and both ends are letters or digits. At most 50 at once."), "wrong");
-  try {
+  if (wearers.length === 0 || wearers.length > MOST) {
+    tell(gettext("An id has 1 to 32 letters, digits, dots, dashes or underscores, and both ends are letters or digits. At most 50 at once."), "wrong");
+    return;
+  }
+  await attempt(async () => {
     const badges = await post("/api/badges", { wearers });
     fill(
       sheet,
@@ -37,8 +39,5 @@ async function draw(text, sheet, printer) {
       ),
     );
     printer.hidden = false;
-  } catch (error) {
-    if (!(error instanceof RefusalError)) throw error;
-    tell(sentence(error), "wrong");
-  }
+  });
 }

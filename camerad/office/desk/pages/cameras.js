@@ -2,7 +2,7 @@
 
 import { coming, get, post } from "./api.js";
 import { askForSettings, askForUpdate, drawOffers } from "./camera_offers.js";
-import { askToDo, attempt, field, fill, make, newest, redraw } from "./dom.js";
+import { askToDo, attempt, field, fill, make, whenWidthChanges } from "./dom.js";
 import { age, moment } from "./format.js";
 import { NC_, N_, gettext, language, ngettext, pgettext, sayFrom } from "./words.js";
 
@@ -56,32 +56,26 @@ const KNOWN = [
 ];
 /** What is otherwise as soon as a camera is elsewhere. */
 const PASSING = ["left", "percent", "battery_low", "battery_critical", "storage_low", "storage_full"];
-let drawAgain = null;
-WIDE.addEventListener("change", () => drawAgain?.());
 
 /** All cameras, those that need attention first; or the place to print badges. */
-export async function showCameras({ main, me }, [where] = []) {
-  drawAgain = null;
+export async function showCameras({ me, again }, [where] = []) {
   const handsOut = ["shift_lead", "administrator"].some((role) => me.roles.includes(role));
-  if (where === "badges" && handsOut) return (await coming(import("./badges.js"))).showBadges(main);
+  if (where === "badges" && handsOut) return (await coming(import("./badges.js"))).showBadges();
   const manages = me.roles.includes("administrator");
-  const list = await newest(main, get("/api/cameras"));
-  if (list === null) return undefined;
-  const again = () => showCameras({ main, me });
+  const list = await get("/api/cameras");
   const body = make("div");
   const may = { handsOut, manages, again, now: list.now_us, wearers: list.wearers };
-  drawAgain = () => fill(body, draw(list.rows, may));
-  drawAgain();
-  redraw(
-    main,
+  const drawRows = () => fill(body, draw(list.rows, may));
+  drawRows();
+  whenWidthChanges(WIDE, body, drawRows);
+  return [
     make("h1", {}, gettext("Cameras")),
     make("p", {}, gettext("{ready} of {all} can be handed out.", { ready: list.rows.filter((one) => one.state === "ready").length, all: list.rows.length })),
     make("p", { class: "hint" }, gettext("As each camera said in its dock, every quarter of an hour. What it does elsewhere is not known here.")),
     buttons(list.rows, may),
     body,
     drawOffers(list.rows, may),
-  );
-  return undefined;
+  ];
 }
 
 function buttons(rows, { handsOut, manages, again }) {

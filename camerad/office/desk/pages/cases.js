@@ -1,9 +1,10 @@
 // Cases: what belongs to a file of the office's, and what left it.
 
 import { coming, get, post } from "./api.js";
-import { ask, askToDo, attempt, field, fill, make, newest, redraw, tell, withoutMore } from "./dom.js";
+import { ask, askToDo, attempt, field, fill, make, newest, tell } from "./dom.js";
 import { day, moment, recently } from "./format.js";
 import { holdsIn } from "./holds.js";
+import { PagedList } from "./paging.js";
 import { tags } from "./tags.js";
 import { headed, linked, rowsOf, smallId, titleOf } from "./titles.js";
 import { N_, gettext, sentence, wordFor } from "./words.js";
@@ -20,14 +21,10 @@ function caseAddress(number) {
 /** The cases, a page at a time, or the one with a number. more: of one, the part of it to go on from;
  * of all, a part of the numbers that are looked for. Comes to what to go on from in the first. */
 export async function showCases(page, [number = "", more = ""]) {
-  const got = await newest(page.main, gathered(number));
-  if (got === null) return null;
-  if (got.one === null) {
-    await drawCases(page, got, number, number === "" ? more : "");
-    return null;
-  }
-  drawCase(page, got);
-  return more === HAND_OVER ? page.main.querySelector(".hand-over :is(button.main, button)") : null;
+  const got = await gathered(number);
+  if (got.one === null) return drawCases(page, got, number, number === "" ? more : "");
+  const parts = drawCase(page, got);
+  return more === HAND_OVER ? Object.assign(parts, { from: ".hand-over :is(button.main, button)" }) : parts;
 }
 
 /** What is shown of the case of a number; without one, or if there is none, what all of them lack. */
@@ -46,11 +43,10 @@ async function gathered(number) {
 async function drawCases(page, { unreadable, lost }, number, said) {
   const list = make("ul", { class: "people" });
   const none = make("p", { role: "status", hidden: true });
-  const more = make("button", { class: "more", hidden: true, onclick: () => attempt(() => load(false)) }, gettext("More"));
   const wanted = make("input", { name: "said", type: "search", maxlength: 60, autocomplete: "off", value: said });
-  let [next, question] = [null, ""];
-  redraw(
-    page.main,
+  const pages = new PagedList(list, { ask: findCases, draw, fail: () => list.replaceChildren() });
+  await pages.begin(wanted.value.trim());
+  return [
     make("h1", {}, gettext("Cases")),
     number === "" ? null : make("p", { class: "wrong" }, gettext("There is no case {number} here, or it cannot be read.", { number })),
     unreadable.count === 0 ? null : make("p", { class: "wrong" }, gettext("Cases that cannot be read and are not shown here: {count}. The server's log says which files are damaged; the server's operator puts them back from a backup.", unreadable)),
@@ -59,38 +55,25 @@ async function drawCases(page, { unreadable, lost }, number, said) {
     make("form", { class: "filters", onsubmit: search }, field(gettext("Number contains"), wanted), make("button", {}, gettext("Find"))),
     none,
     list,
-    make("div", { class: "buttons" }, more),
-  );
-  await load(true);
+    make("div", { class: "buttons" }, pages.more),
+  ];
 
   async function search(event) {
     event.preventDefault();
     const typed = wanted.value.trim();
     history.replaceState(null, "", typed === "" ? "#cases" : `#cases//${encodeURIComponent(typed)}`);
-    await attempt(() => withoutMore(more, () => load(true)));
+    await pages.begin(typed);
   }
 
-  async function load(anew) {
-    // More of what is there, and not by what the form says by now.
-    const typed = anew ? wanted.value.trim() : question;
-    const asked = new URLSearchParams();
-    if (typed !== "") asked.set("said", typed);
-    if (!anew && next !== null) asked.set("after", next);
-    const found = await newest(list, get(`/api/cases?${asked}`)).catch((error) => {
-      if (anew) {
-        // There is no answer: no row of the question before stays.
-        list.replaceChildren();
-        [next, more.hidden] = [null, true];
-      }
-      throw error;
-    });
-    if (found === null) return;
-    if (anew) list.replaceChildren();
+  function findCases(said, mark) {
+    return get(`/api/cases?${new URLSearchParams({ ...(said && { said }), ...(mark && { after: mark }) })}`);
+  }
+
+  function draw(found, isFirst, said) {
+    if (isFirst) list.replaceChildren();
     list.append(...found.rows.map(drawCard));
-    [next, question] = [found.next, typed];
-    more.hidden = next === null;
     none.hidden = list.children.length > 0;
-    fill(none, none.hidden ? null : gettext(asked.has("said") ? N_("No case matches.") : N_("There is no case yet.")));
+    fill(none, none.hidden ? null : gettext(said === "" ? N_("There is no case yet.") : N_("No case matches.")));
   }
 }
 
@@ -121,7 +104,7 @@ function caseTags(left, closed) {
 }
 
 function drawCase(page, { one, rows, handing }) {
-  const again = () => showCases(page, [one.number]);
+  const { again } = page;
   const number = one.number;
   const isOpen = one.closed_us === null;
   const reopen = () =>
@@ -130,8 +113,7 @@ function drawCase(page, { one, rows, handing }) {
       tell(gettext("The case is open again."));
       await again();
     });
-  redraw(
-    page.main,
+  return [
     make("button", { class: "quiet", onclick: () => page.go("cases") }, `‹ ${gettext("Back")}`),
     make("h1", {}, gettext("Case {number}", { number })),
     make("p", {}, gettext("Opened on {when} by {who}.", { when: moment(one.opened_us), who: one.opened_by }), " ", caseTags(one.handed_over.length > 0, !isOpen)),
@@ -166,7 +148,7 @@ function drawCase(page, { one, rows, handing }) {
     make("h2", {}, gettext("Notes")),
     one.notes.length === 0 ? make("p", {}, gettext("none")) : null,
     make("ul", {}, one.notes.map((line) => make("li", {}, `${moment(line.at_us)} · ${line.by} · ${line.text}`))),
-  );
+  ];
 }
 
 async function open(page) {
@@ -211,20 +193,20 @@ function drawHandOver(left, rows) {
 }
 
 /** Adds a recording to a case that the person chooses. found: the recording as the server says it. */
-export async function addToCase({ main }, recording, found, again) {
-  if ((await addedTo("add_to_case", null, main, recording, found)) === null) return;
+export async function addToCase(page, recording, found) {
+  if ((await addedTo("add_to_case", null, page, recording, found)) === null) return;
   tell(gettext(found.held ? N_("The recording is in the case.") : N_("The recording is in the case. So that it stays, keep it from deletion as well.")));
-  await again();
+  await page.again();
 }
 
 /** Leads to where a recording is handed over: its open case, or the one that it is added to first. */
-export async function handOver({ main, go }, recording, found) {
+export async function handOver(page, recording, found) {
   const ours = (await Promise.all(found.cases.map((number) => caseOf(number)))).filter((one) => one !== null);
   const open = ours.filter((one) => one.closed_us === null).map((one) => one.number);
   const closed = ours.map((one) => make("a", { href: caseAddress(one.number) }, gettext("Case {number}", one)));
   const text = open.length > 0 || ours.length === 0 ? gettext("A case is handed over, with all of its recordings. Choose it, or open one.") : [gettext("Its case is closed. Choose another one, or open it again there:"), closed.map((one) => [" ", one])].flat(2);
-  const number = open.length === 1 ? open[0] : await addedTo("hand_over", text, main, recording, found, open);
-  if (number !== null && main.isConnected) go("cases", number, HAND_OVER);
+  const number = open.length === 1 ? open[0] : await addedTo("hand_over", text, page, recording, found, open);
+  if (number !== null && page.isShown()) page.go("cases", number, HAND_OVER);
 }
 
 /** The first open cases whose numbers have this in them, as the server answers. */
@@ -239,13 +221,13 @@ function numbersOf({ rows }) {
 /** Asks into which open case a recording goes, or for the number of a new one, and adds it. ours: those
  * to choose from; any, if there are none. Comes to the case's number; to null if it is added to none,
  * or its page was left. */
-async function addedTo(does, text, main, recording, found, ours = []) {
+async function addedTo(does, text, page, recording, found, ours = []) {
   const first = ours.length > 0 ? { rows: ours.map((number) => ({ number })), next: null } : await openOnes();
   const reason = holdsIn(found.history).at(-1)?.reason ?? "";
   const like = /\d/.test(reason) && reason.length <= 60 ? reason : null;
   const numbers = numbersOf(first);
   if (like !== null && first.next !== null && !numbers.includes(like)) numbers.unshift(...numbersOf(await openOnes(like)).filter((one) => one === like));
-  if (!main.isConnected) return null;
+  if (!page.isShown()) return null;
   const known = numbers.includes(like) ? like : numbers.length === 0 ? "" : UNCHOSEN;
   const words = { "": gettext("Open a new case"), [UNCHOSEN]: gettext("Choose") };
   const choice = make("select", { name: "number", onchange: () => show() });

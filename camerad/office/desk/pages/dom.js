@@ -45,24 +45,11 @@ const questions = new WeakMap();
  * no answer that is late is drawn over a later one. */
 export async function newest(place, question) {
   questions.set(place, question);
-  const answer = await question;
-  return questions.get(place) === question ? answer : null;
-}
-
-/** What each button for more waits for, the last of it. */
-const waits = new WeakMap();
-
-/** Does what puts something else into a list: until it is done, no more of what is there is fetched, which
- * would come instead. more: the list's button for that. */
-export async function withoutMore(more, work) {
-  const mine = {};
-  waits.set(more, mine);
-  more.disabled = true;
-  try {
-    await work();
-  } finally {
-    if (waits.get(more) === mine) more.disabled = false;
-  }
+  const isNewest = () => questions.get(place) === question;
+  const answer = await question.catch((error) => {
+    if (isNewest()) throw error;
+  });
+  return isNewest() ? answer : null;
 }
 
 /** Draws a page anew. What a person has opened in it stays open, and what they are at keeps the focus. */
@@ -217,12 +204,24 @@ export async function askToDo(title, text, fields, doIt, work, told, again) {
   await attempt(again);
 }
 
-/** Does something; what is refused is said. */
-export async function attempt(work) {
+/** Does something; what is refused is said. button: not to be clicked meanwhile. Comes to whether it was
+ * done. */
+export async function attempt(work, button = {}) {
+  button.disabled = true;
   try {
     await work();
+    return true;
   } catch (error) {
     if (!(error instanceof RefusalError)) throw error;
     tell(sentence(error), "wrong");
+    return false;
+  } finally {
+    button.disabled = false;
   }
+}
+
+/** Draws a place anew when the window becomes wide or narrow, for as long as it is in the window. */
+export function whenWidthChanges(media, place, draw) {
+  const change = () => (place.isConnected ? draw() : media.removeEventListener("change", change));
+  media.addEventListener("change", change);
 }

@@ -1,14 +1,15 @@
 // Who did what: the office's ledger; and what was and will be deleted.
 
-import { get, RefusalError } from "./api.js";
+import { get } from "./api.js";
 import { csvOf } from "./csv.js";
-import { field, fill, make, newest, tell, withoutMore } from "./dom.js";
+import { field, fill, make, tell } from "./dom.js";
 import { aboutWords, detailWords, doneWords, kindWords, whoWords, whyDeleted } from "./entry_words.js";
 import { mistakeIn, periodFields, questionOf } from "./filters.js";
 import { day, moment, timeOf, zone } from "./format.js";
 import { holdWords } from "./holds.js";
+import { PagedList } from "./paging.js";
 import { linked, smallId } from "./titles.js";
-import { N_, gettext, ngettext, pgettext, reportWords, sayFrom, sentence } from "./words.js";
+import { N_, gettext, ngettext, pgettext, reportWords, sayFrom } from "./words.js";
 
 /** The texts for keys. */
 const say = sayFrom({
@@ -23,10 +24,9 @@ const KINDS = ["signed", "viewed", "downloaded", "viewing_approved", "judged", "
 const COLUMNS = ["entry_when", "who", "entry_kind", "entry_about", "entry_detail"];
 
 /** The ledger, the newest first, with filters, and as a table to take along. */
-export async function showEntries({ main }) {
+export async function showEntries() {
   const body = make("tbody");
   const found = make("span");
-  const more = make("button", { hidden: true, onclick: () => load(false) }, gettext("More"));
   const form = make(
     "form",
     { class: "filters", novalidate: true, onsubmit: search },
@@ -38,15 +38,12 @@ export async function showEntries({ main }) {
     field(gettext("Camera"), make("input", { name: "camera", autocomplete: "off" })),
     field(gettext("Worn by"), make("input", { name: "wearer", autocomplete: "off" })),
     make("button", { class: "main" }, gettext("Find")),
-    make("button", { type: "button", onclick: () => save(rows, called) }, gettext("Save as a table")),
+    make("button", { type: "button", onclick: () => save(list.rows, called) }, gettext("Save as a table")),
   );
   const called = await reportWords();
-  let next = null;
-  let rows = [];
-  // What the rows answer: the form may say something else by the time that more of them are wanted.
-  let question = new URLSearchParams();
-  fill(
-    main,
+  const list = new PagedList(body, { ask, draw, fail });
+  await begin();
+  return [
     make("h1", {}, gettext("Ledger")),
     form,
     make("p", {}, make("span", { role: "status" }, found), " ", make("span", { class: "hint" }, `${gettext("All times are local ({zone}).", { zone: zone() })} ${gettext("The table that is saved has the rows that are shown, and no others.")}`)),
@@ -55,42 +52,36 @@ export async function showEntries({ main }) {
       { class: "wide", role: "region", "aria-label": gettext("Ledger"), tabindex: 0 },
       make("table", {}, make("thead", {}, make("tr", {}, COLUMNS.map((one) => make("th", { scope: "col" }, say(one))))), body),
     ),
-    more,
-  );
-  await load(true);
+    list.more,
+  ];
 
   function search(event) {
     event.preventDefault();
     const wrong = mistakeIn(form);
-    if (wrong === null) withoutMore(more, () => load(true));
+    if (wrong === null) begin();
     else tell(wrong, "wrong");
   }
 
-  async function load(anew) {
-    const wanted = anew ? questionOf(form, ["who", "kind", "recording", "said", "camera", "wearer"]) : question;
-    const asked = new URLSearchParams(wanted);
-    if (!anew && next !== null) asked.set("before", String(next));
-    let page;
-    try {
-      page = await newest(body, get(`/api/entries?${asked}`));
-    } catch (error) {
-      if (!(error instanceof RefusalError) || error.why === "not_signed_in") throw error;
-      if (anew) {
-        [rows, next] = [[], null];
-        body.replaceChildren();
-        fill(found, sentence(error));
-        more.hidden = true;
-      }
-      tell(sentence(error), "wrong");
-      return;
-    }
-    if (page === null) return;
-    rows = anew ? page.rows : [...rows, ...page.rows];
-    if (anew) body.replaceChildren();
-    body.append(...page.rows.map((row) => draw(row, called)));
-    [next, question] = [page.next, wanted];
-    more.hidden = next === null;
-    fill(found, rows.length === 0 ? gettext("No entry matches.") : gettext(next === null ? N_("Entries: {count}.") : N_("The newest {count} entries."), { count: rows.length }));
+  function begin() {
+    return list.begin(questionOf(form, ["who", "kind", "recording", "said", "camera", "wearer"]));
+  }
+
+  function ask(question, mark) {
+    const asked = new URLSearchParams(question);
+    if (mark !== null) asked.set("before", String(mark));
+    return get(`/api/entries?${asked}`);
+  }
+
+  function draw(page, isFirst) {
+    if (isFirst) body.replaceChildren();
+    body.append(...page.rows.map((row) => drawRow(row, called)));
+    const count = list.rows.length;
+    fill(found, count === 0 ? gettext("No entry matches.") : gettext(list.next === null ? N_("Entries: {count}.") : N_("The newest {count} entries."), { count }));
+  }
+
+  function fail(why) {
+    body.replaceChildren();
+    fill(found, why);
   }
 }
 
@@ -99,7 +90,7 @@ function textsOf(row, called) {
   return [moment(row.wall_us, row.clock), whoWords(row.who), doneWords(row), aboutWords(row), detailWords(row, called)];
 }
 
-function draw(row, called) {
+function drawRow(row, called) {
   const [when, who, done, about, detail] = textsOf(row, called);
   return make(
     "tr",
@@ -123,7 +114,7 @@ function save(rows, called) {
 }
 
 /** What went since yesterday, what goes within a day, and what is late. */
-export async function showDeletions({ main, me }) {
+export async function showDeletions({ me }) {
   const opens = me.roles.some((role) => role === "desk" || role === "supervisor");
   const { done, coming, late, held } = await get("/api/deletions");
   const list = (rows, when) =>
@@ -133,8 +124,7 @@ export async function showDeletions({ main, me }) {
           const id = row.id ?? row.recording;
           return make("li", {}, linked(id, row, opens), ` · ${when(row)}`, row.flagged ? " " : null, row.flagged ? make("span", { class: "tag mark" }, gettext("marked")) : null, smallId(id));
         }));
-  fill(
-    main,
+  return [
     make("h1", {}, gettext("Deletions")),
     make("h2", {}, gettext("Late")),
     late.length === 0 ? make("p", {}, gettext("Nothing is late.")) : list(late, (row) => gettext("on {day}", { day: moment(row.due_us) })),
@@ -143,5 +133,5 @@ export async function showDeletions({ main, me }) {
     list(coming, (row) => gettext("on {day}", { day: moment(row.due_us) })),
     make("h2", {}, gettext("Since yesterday")),
     list(done, (row) => `${gettext("deleted on {day}, {time}", { day: day(row.deleted_us), time: timeOf(row.deleted_us) })} · ${row.why === "expired" ? ngettext("{number} day after its end on {day}", "{number} days after its end on {day}", row.retention_days, { day: row.ended_us === null ? "–" : day(row.ended_us) }) : whyDeleted(row.why)}`),
-  );
+  ];
 }

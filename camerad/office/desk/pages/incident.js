@@ -3,6 +3,7 @@
 
 import { get } from "./api.js";
 import { fill, make, tell } from "./dom.js";
+import { PagedList } from "./paging.js";
 import { duration, moment } from "./format.js";
 import { tags } from "./tags.js";
 import { closePlayer, viewTogether } from "./viewing.js";
@@ -13,56 +14,54 @@ const MOST = 4;
 const PAGE = 50;
 
 /** What was recorded while this recording was made. */
-export async function showIncident({ main, me, go }, [id = ""]) {
+export async function showIncident({ me, go }, [id = ""]) {
   closePlayer();
   const { rows, said } = await get(`/api/recordings/${encodeURIComponent(id)}`);
   const one = rows[0] ?? null;
   const back = make("button", { class: "quiet", onclick: () => go("recording", id) }, `‹ ${gettext("Back")}`);
   if (said === null || one === null || one.began_us === null) {
-    fill(main, back, make("h1", {}, gettext("Several cameras at the same time")), make("p", {}, gettext("There is no file of this recording here, so there is nothing to be seen beside it.")));
-    return;
+    return [back, make("h1", {}, gettext("Several cameras at the same time")), make("p", {}, gettext("There is no file of this recording here, so there is nothing to be seen beside it."))];
   }
   const asked = new URLSearchParams({ from_us: one.began_us, to_us: one.ended_us, state: "here", limit: PAGE });
-  let [others, boxes, next] = [[], [], null];
+  let boxes = [];
   const axis = make("p", { class: "axis" });
   const lanes = make("ul", { class: "lanes" });
   const left = make("p", { class: "hint", role: "status" });
-  const more = make("button", { class: "more", onclick: () => load() }, gettext("More"));
+  const list = new PagedList(lanes, { ask, draw, fail: (why) => fill(left, why) });
   const button = make("button", { class: "main", onclick: () => look() }, gettext("See them side by side"));
   const seen = make("section", { class: "seen", hidden: true });
-  const choice = make("details", { class: "choice", open: true }, make("summary", {}, gettext("Choice")), axis, lanes, left, make("div", { class: "buttons" }, button, more));
-  fill(
-    main,
+  const choice = make("details", { class: "choice", open: true }, make("summary", {}, gettext("Choice")), axis, lanes, left, make("div", { class: "buttons" }, button, list.more));
+  await list.begin(null);
+  return [
     back,
     make("h1", {}, gettext("Several cameras at the same time")),
     make("p", { class: "hint" }, gettext("Choose 2 to {most} recordings. The bar shows when each camera recorded.", { most: MOST })),
     choice,
     seen,
-  );
-  await load();
+  ];
 
-  /** The next of them. Those that were chosen stay so. */
-  async function load() {
-    more.disabled = true;
-    const first = next === null;
-    if (!first) asked.set("after", next);
-    const page = await get(`/api/recordings?${asked}`).finally(() => (more.disabled = false));
-    next = page.next;
-    others = [...others, ...page.rows.filter((row) => row.id !== id && !row.copy)];
-    const picked = new Set(first ? proposed([one, ...others]) : chosen().map((row) => row.id));
-    const all = [one, ...others].sort((row, other) => row.began_us - other.began_us);
+  function ask(_, mark) {
+    if (mark !== null) asked.set("after", mark);
+    return get(`/api/recordings?${asked}`);
+  }
+  function found() {
+    return [one, ...list.rows.filter((row) => row.id !== id && !row.copy)];
+  }
+  /** Those that were chosen stay so. */
+  function draw(_, isFirst) {
+    const picked = new Set(isFirst ? proposed(found()) : chosen().map((row) => row.id));
+    const all = found().sort((row, other) => row.began_us - other.began_us);
     const from = Math.min(...all.map((row) => row.began_us));
     const to = Math.max(...all.map((row) => row.ended_us), from + 1);
     boxes = all.map((row) => make("input", { type: "checkbox", value: row.id, checked: picked.has(row.id), onclick: () => count() }));
     fill(axis, make("span", {}, moment(from)), make("span", {}, moment(to)));
     fill(lanes, all.map((row, number) => lane(row, boxes[number], from, to)));
-    more.hidden = next === null;
-    left.hidden = next === null;
-    left.textContent = next === null ? "" : gettext("{count} are shown. There are more of that time.", { count: all.length });
+    left.hidden = list.next === null;
+    left.textContent = list.next === null ? "" : gettext("{count} are shown. There are more of that time.", { count: all.length });
     count();
   }
   function chosen() {
-    return boxes.filter((box) => box.checked).map((box) => [one, ...others].find((row) => row.id === box.value));
+    return boxes.filter((box) => box.checked).map((box) => found().find((row) => row.id === box.value));
   }
   function count() {
     const { length } = chosen();

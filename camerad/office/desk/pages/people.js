@@ -1,7 +1,7 @@
 // People: who there is and what they may; an administrator changes it.
 
 import { get, post } from "./api.js";
-import { ask, askToDo, attempt, copy, field, make, newest, redraw, tell } from "./dom.js";
+import { ask, askToDo, attempt, copy, field, make, tell } from "./dom.js";
 import { moment } from "./format.js";
 import { N_, gettext, sayFrom } from "./words.js";
 
@@ -20,17 +20,14 @@ const SHORT_NAME = /^[a-z0-9][a-z0-9._-]{0,39}$/;
 const ROLES = ["shift_lead", "desk", "supervisor", "data_protection", "administrator"];
 
 /** Everybody, and for an administrator what can be done. */
-export async function showPeople({ main, me }) {
+export async function showPeople({ me, again }) {
   const manages = me.roles.includes("administrator");
-  const people = await newest(main, get("/api/people"));
-  if (people === null) return;
-  const again = () => showPeople({ main, me });
-  redraw(
-    main,
+  const people = await get("/api/people");
+  return [
     make("h1", {}, gettext("People")),
     manages ? make("div", { class: "buttons" }, make("button", { class: "main", onclick: () => add(again) }, gettext("Add a person"))) : null,
     make("ul", { class: "people" }, people.map((one) => drawPerson(one, manages && one.id !== me.id, again))),
-  );
+  ];
 }
 
 function drawPerson(one, manages, again) {

@@ -1,7 +1,7 @@
 // One recording: what it says, what happened to it, and what can be done.
 
 import { fetched, get, post } from "./api.js";
-import { askToDo, attempt, field, fill, make, newest, redraw } from "./dom.js";
+import { askToDo, attempt, field, fill, make } from "./dom.js";
 import { foundWords, kindWords, reasonWords, whyDeleted } from "./entry_words.js";
 import { day, duration, moment } from "./format.js";
 import { hold, holdsIn, holdWords } from "./holds.js";
@@ -79,29 +79,27 @@ function lastFound(history) {
   return last && make("p", { class: last.reason === "not_authentic" ? "wrong" : "hint" }, gettext("{when}: {what}. The check is made in the browser, not on the server.", { when: moment(last.wall_us, last.clock), what: foundWords(last) }));
 }
 
-/** viewed: where it is just being viewed, which goes on, and the row that is shown of it by now. */
-export async function showRecording({ main, me, go }, [id = ""], viewed = null) {
-  if (viewed === null) closePlayer();
+/** What is shown of a recording. page.viewed: where it is just being viewed, which goes on, and the row that
+ * is shown of it by now. */
+export async function showRecording(page, [id = ""]) {
+  const { me, go, again } = page;
+  if (page.viewed === undefined) closePlayer();
   let got = null;
   try {
-    got = await newest(main, gathered(id, me));
+    got = await gathered(id, me);
   } catch (error) {
     if (error.why !== "not_there") throw error;
-    fill(main, back(go, id), make("h1", {}, gettext("Recording {id}", { id })), make("p", { role: "alert" }, gettext("The office knows no recording of this name: neither it nor its deletion is in the ledger.")));
-    return;
+    return [back(go, id), make("h1", {}, gettext("Recording {id}", { id })), make("p", { role: "alert" }, gettext("The office knows no recording of this name: neither it nor its deletion is in the ledger."))];
   }
-  if (got === null) return;
   const { found, row, called, asked, beside } = got;
   const { said, unreadable, history, held, cases, key, handed_over: left } = found;
   const here = said !== null || unreadable;
-  const shown = viewed ?? { seen: make("section", { class: "seen", hidden: true }) };
+  const shown = (page.viewed ??= { seen: make("section", { class: "seen", hidden: true }) });
   shown.row = row;
   const { seen } = shown;
-  const again = () => showRecording({ main, me, go }, [id], shown);
   /** What the tab has just found is said above as well. */
-  const judged = (verdict) => shown.row && fill(main.querySelector(".tags"), tags({ ...shown.row, not_authentic_by: verdict === "not_authentic" ? me.id : null }));
-  redraw(
-    main,
+  const judged = (verdict) => shown.row && fill(seen.closest("main").querySelector(".tags"), tags({ ...shown.row, not_authentic_by: verdict === "not_authentic" ? me.id : null }));
+  return [
     back(go, id),
     make("h1", {}, titleOf(id, row ?? (said && { ...said, camera: said.device }))),
     smallId(id),
@@ -112,8 +110,8 @@ export async function showRecording({ main, me, go }, [id = ""], viewed = null) 
       said === null ? null : make("button", { class: shown.seen.childElementCount === 0 ? "main" : null, onclick: () => view(found, seen, me, again, judged) }, gettext("Check and view")),
       here ? make("button", { onclick: () => takeAlong(id, found, me, again) }, gettext("Save the sealed file")) : null,
       here ? make("button", { onclick: () => hold(id, found, me, again) }, gettext(held ? N_("Keep it once more") : N_("Keep from deletion"))) : null,
-      here ? make("button", { onclick: () => attempt(() => addToCase({ main }, id, found, again)) }, gettext("Add to a case")) : null,
-      here ? make("button", { onclick: () => attempt(() => handOver({ main, go }, id, found)) }, gettext(left.length === 0 ? N_("Hand over") : N_("Hand over again"))) : null,
+      here ? make("button", { onclick: () => attempt(() => addToCase(page, id, found)) }, gettext("Add to a case")) : null,
+      here ? make("button", { onclick: () => attempt(() => handOver(page, id, found)) }, gettext(left.length === 0 ? N_("Hand over") : N_("Hand over again"))) : null,
       held && me.roles.includes("supervisor") ? make("button", { onclick: () => release(id, found, again) }, gettext("End the protection")) : null,
     ),
     unreadable ? make("p", { role: "alert" }, gettext("This file cannot be read as a recording. What happened to it is below. It can be kept from deletion, and saved sealed.")) : null,
@@ -132,7 +130,7 @@ export async function showRecording({ main, me, go }, [id = ""], viewed = null) 
       { class: "history" },
       history.map((one) => make("li", {}, moment(one.wall_us, one.clock), ` · ${say(`ledger_${one.ledger}`)} · `, words(one, called))),
     ),
-  );
+  ];
 }
 
 /** What is shown of a recording. */

@@ -1,14 +1,15 @@
 // Recordings: the list, with what is asked for in the address, so that going back finds it again.
 
-import { get, RefusalError } from "./api.js";
+import { get } from "./api.js";
 import { dayField } from "./dates.js";
-import { field, fill, make, newest, tell, withoutMore } from "./dom.js";
+import { field, fill, make, tell, whenWidthChanges } from "./dom.js";
 import { markPeriod, mistakeIn, periodFields, putInto, questionOf, spokenIn, usualPeriods, wordsOf } from "./filters.js";
 import { day, duration, idTime, moment, timeOf, zone } from "./format.js";
 import { holdAll, holdWords } from "./holds.js";
+import { PagedList } from "./paging.js";
 import { tags } from "./tags.js";
 import { addressOf, titleOf } from "./titles.js";
-import { N_, gettext, ngettext, sayFrom, sentence } from "./words.js";
+import { N_, gettext, ngettext, sayFrom } from "./words.js";
 
 /** The texts for keys. */
 const say = sayFrom({
@@ -36,8 +37,6 @@ const ROOMY = matchMedia("(min-width: 48rem) and (min-height: 56rem)");
 /** How the list was left in this tab: by whom, what was asked for, how many pages, and which
  * recording was opened. */
 let left = { who: "", spoken: "", pages: 1, opened: "" };
-let drawAgain = null;
-WIDE.addEventListener("change", () => drawAgain?.());
 
 /** Leads from a recording to the list as it was. */
 export function back(go, id) {
@@ -46,11 +45,10 @@ export function back(go, id) {
   return make("button", { class: "quiet", onclick: () => go(...there) }, `‹ ${gettext("Back")}`);
 }
 
-/** The list, the newest first, with its filters. spoken: what the form had. Comes to the link of the
- * recording that was opened from it. */
-export async function showRecordings({ main, me }, [spoken = ""]) {
-  const list = make("div");
-  const more = make("button", { class: "more", hidden: true, onclick: () => load(false) }, gettext("More"));
+/** The list, the newest first, with its filters. spoken: what the form had. It goes on from the link of
+ * the recording that was opened from it. */
+export async function showRecordings({ me }, [spoken = ""]) {
+  const place = make("div");
   const none = make("div", { hidden: true }, make("p", { class: "none" }, gettext("No recording matches.")), make("button", { onclick: clear }, gettext("Clear search")));
   const keep = make("button", { disabled: true, onclick: () => holdAll(titles(), again) }, gettext("Keep the selected"));
   const names = make("datalist", { id: "camera-names" });
@@ -78,25 +76,23 @@ export async function showRecordings({ main, me }, [spoken = ""]) {
   first.append(...periods);
   const found = make("span", { role: "status" });
   putInto(form, spoken);
-  fill(
-    main,
+  const chosen = new Set();
+  const list = new PagedList(place, { ask, draw: drawPage, fail: noneFor });
+  let [marked, total] = [[], null];
+  const before = left.who === me.id && left.spoken === spoken ? left : { pages: 1, opened: "" };
+  let mine = { who: me.id, spoken, pages: 0, opened: "" };
+  left = mine;
+  await loadPages(before.pages);
+  whenWidthChanges(WIDE, place, draw);
+  const parts = [
     make("h1", {}, gettext("Recordings")),
     form,
     make("p", {}, found, " ", make("span", { class: "hint" }, gettext("All times are local ({zone}).", { zone: zone() }))),
     none,
-    list,
-    make("div", { class: "buttons" }, more, keep),
-  );
-  const chosen = new Set();
-  let [rows, marked, next, total] = [[], [], null, null];
-  // What the rows answer: the form may say something else by the time that more of them are wanted.
-  let question = { asked: new URLSearchParams(), said: [] };
-  const before = left.who === me.id && left.spoken === spoken ? left : { pages: 1, opened: "" };
-  let mine = { who: me.id, spoken, pages: 0, opened: "" };
-  left = mine;
-  drawAgain = draw;
-  await loadPages(before.pages);
-  return before.opened === "" ? null : [...list.querySelectorAll("a")].find((one) => one.hash === addressOf(before.opened)) ?? null;
+    place,
+    make("div", { class: "buttons" }, list.more, keep),
+  ];
+  return Object.assign(parts, { from: [...place.querySelectorAll("a")].find((one) => one.hash === addressOf(before.opened)) });
 
   function clear() {
     form.reset();
@@ -118,7 +114,7 @@ export async function showRecordings({ main, me }, [spoken = ""]) {
     mine = { who: me.id, spoken: spokenIn(form), pages: 0, opened: "" };
     left = mine;
     history.replaceState(null, "", mine.spoken === "" ? "#recordings" : `#recordings/${encodeURIComponent(mine.spoken)}`);
-    await withoutMore(more, () => loadPages(1));
+    await loadPages(1);
   }
 
   function questionNow() {
@@ -130,65 +126,61 @@ export async function showRecordings({ main, me }, [spoken = ""]) {
 
   /** Asks anew, for so many pages. Of what was chosen stays so what is there then. */
   async function loadPages(count) {
-    let drawn = await load(true);
-    while (drawn && mine.pages < count && next !== null) drawn = await load(false);
-    const there = [...marked, ...rows].map((row) => row.id);
+    let drawn = await list.begin(questionNow());
+    while (drawn && mine.pages < count && list.next !== null) drawn = await list.go();
+    const there = all().map((row) => row.id);
     for (const id of chosen) if (!there.includes(id)) chosen.delete(id);
     keep.disabled = chosen.size === 0;
   }
 
-  /** Comes to whether it drew what the server answered. */
-  async function load(anew) {
-    const wanted = anew ? questionNow() : question;
-    const asked = new URLSearchParams(wanted.asked);
-    if (!anew && next !== null) asked.set("after", next);
-    try {
-      const got = await newest(list, Promise.all([get(`/api/recordings?${asked}`), anew ? getMarked([...asked].length === 0) : marked]));
-      if (got === null) return false;
-      const [page, first] = got;
-      if (anew) fill(names, page.cameras.map((value) => make("option", { value })));
-      rows = anew ? page.rows : [...rows, ...page.rows];
-      [marked, next, question] = [first, page.next, wanted];
-      if (anew) total = page.total;
-      mine.pages = anew ? 1 : mine.pages + 1;
-      markPeriod(periods, form);
-      const count = new Set(rows.map(({ id }) => id)).size;
-      fill(found, [count === 0 ? null : counted(count, next === null, total), ...wanted.said].filter(Boolean).join(" · "));
-      if (anew) draw();
-      else add(page.rows);
-      return true;
-    } catch (error) {
-      if (!(error instanceof RefusalError) || error.why === "not_signed_in") throw error;
-      if (anew) noneFor(sentence(error));
-      tell(sentence(error), "wrong");
-      return false;
+  async function ask({ asked }, mark) {
+    const question = new URLSearchParams(asked);
+    if (mark !== null) question.set("after", mark);
+    const [page, first] = await Promise.all([get(`/api/recordings?${question}`), mark === null ? getMarked(question.size === 0) : marked]);
+    return { ...page, marked: first };
+  }
+
+  function drawPage(page, isFirst, { said }) {
+    if (isFirst) {
+      fill(names, page.cameras.map((value) => make("option", { value })));
+      [marked, total, mine.pages] = [page.marked, page.total, 0];
     }
+    mine.pages += 1;
+    markPeriod(periods, form);
+    const count = new Set(list.rows.map(({ id }) => id)).size;
+    fill(found, [count === 0 ? null : counted(count, list.next === null, total), ...said].filter(Boolean).join(" · "));
+    if (isFirst) draw();
+    else add(page.rows);
   }
 
   /** What was asked for has no answer: the rows of the last question go, and why is said. */
   function noneFor(why) {
-    [rows, marked, next] = [[], [], null];
+    list.clear();
+    marked = [];
     fill(found, why);
     draw();
     none.hidden = true;
   }
 
+  function all() {
+    return [...marked, ...list.rows];
+  }
+
   function draw() {
-    fill(list, rows.length === 0 ? null : (WIDE.matches ? drawTable : drawCards)(marked, rows, box));
+    fill(place, list.rows.length === 0 ? null : (WIDE.matches ? drawTable : drawCards)(marked, list.rows, box));
     showButtons();
   }
 
   /** Puts more below what is there, which stays as it is. */
   function add(those) {
-    list.querySelector("tbody:last-of-type, ul:last-of-type").append(...those.map((row) => (WIDE.matches ? drawRow : drawCard)(row, box)));
+    place.querySelector("tbody:last-of-type, ul:last-of-type").append(...those.map((row) => (WIDE.matches ? drawRow : drawCard)(row, box)));
     showButtons();
   }
 
   function showButtons() {
-    none.hidden = rows.length > 0;
+    none.hidden = list.rows.length > 0;
     none.lastChild.hidden = mine.spoken === "";
-    more.hidden = next === null;
-    keep.hidden = rows.length === 0;
+    keep.hidden = list.rows.length === 0;
     keep.disabled = chosen.size === 0;
   }
 
@@ -197,14 +189,14 @@ export async function showRecordings({ main, me }, [spoken = ""]) {
     if (row.state !== "here") return null;
     const choose = (event) => {
       chosen[event.target.checked ? "add" : "delete"](row.id);
-      for (const one of list.querySelectorAll("input")) one.checked = chosen.has(one.value);
+      for (const one of place.querySelectorAll("input")) one.checked = chosen.has(one.value);
       keep.disabled = chosen.size === 0;
     };
     return make("input", { type: "checkbox", value: row.id, checked: chosen.has(row.id), "aria-label": `${gettext("Selection")}: ${titleOf(row.id, row)}`, onclick: choose });
   }
 
   function titles() {
-    return new Map([...chosen].map((id) => [id, titleOf(id, [...marked, ...rows].find((row) => row.id === id))]));
+    return new Map([...chosen].map((id) => [id, titleOf(id, all().find((row) => row.id === id))]));
   }
 
   /** ids: of those that were chosen, which are left, on any page. What is chosen while the list
@@ -213,7 +205,7 @@ export async function showRecordings({ main, me }, [spoken = ""]) {
     chosen.clear();
     for (const id of ids) chosen.add(id);
     draw();
-    await withoutMore(more, () => loadPages(mine.pages));
+    await loadPages(mine.pages);
   }
 }
 

@@ -1,9 +1,9 @@
 // The report: choose a period, type in what no camera counts, look at it, print it, take it along.
 
-import { post, RefusalError, textOf } from "./api.js";
+import { post, textOf } from "./api.js";
 import { dayField, isoOf } from "./dates.js";
-import { field, fill, make, tell } from "./dom.js";
-import { LANGUAGES, N_, gettext, language, nameOf, sayFrom, sentence } from "./words.js";
+import { attempt, field, fill, make, tell } from "./dom.js";
+import { LANGUAGES, N_, gettext, language, nameOf, sayFrom } from "./words.js";
 
 /** The texts for keys. */
 const say = sayFrom({
@@ -23,7 +23,7 @@ const SIDES = ["with_camera", "without_camera", "last_year"];
 const MOST = 10000000;
 
 /** The form, and below it what was made by it. */
-export async function showReport({ main }) {
+export function showReport() {
   const made = make("section", { "aria-live": "polite" });
   const button = make("button", { class: "main" }, gettext("Make the report"));
   const form = make(
@@ -41,7 +41,7 @@ export async function showReport({ main }) {
     make("details", {}, make("summary", {}, gettext("Compare with an earlier report")), earlier()),
     make("div", { class: "buttons" }, button),
   );
-  fill(main, make("h1", {}, gettext("Report")), make("p", {}, gettext("The use of the cameras, in figures that name no person. The server signs it.")), form, made);
+  return [make("h1", {}, gettext("Report")), make("p", {}, gettext("The use of the cameras, in figures that name no person. The server signs it.")), form, made];
 }
 
 /** A day of a month that is `months` away from this one, as a field of dates has it; 0 is the last before. */
@@ -121,9 +121,8 @@ async function makeOne(form, button, made) {
     form.elements[first ? "last" : "first"].focus();
     return;
   }
-  button.disabled = true;
   fill(made, make("p", { role: "status" }, gettext("It is being made. A year may take some seconds.")));
-  try {
+  const done = await attempt(async () => {
     const asked = { first, last, language: said.get("language") };
     const found = await post("/api/report", { ...asked, form: typedForm, earlier: await chosen(said) });
     fill(made, draw(found));
@@ -131,13 +130,8 @@ async function makeOne(form, button, made) {
     tell(gettext("The report is there"));
     // A person who types on meanwhile keeps the focus there.
     if (!form.contains(document.activeElement) || document.activeElement === button) made.querySelector("a").focus();
-  } catch (error) {
-    if (!(error instanceof RefusalError)) throw error;
-    fill(made);
-    tell(sentence(error), "wrong");
-  } finally {
-    button.disabled = false;
-  }
+  }, button);
+  if (!done) fill(made);
 }
 
 function draw({ report, files }) {

@@ -1,28 +1,20 @@
 // Requests for a viewing, where the office wants two: a supervisor approves, the person who asked sees it.
 
 import { get, post } from "./api.js";
-import { attempt, make, newest, redraw, tell } from "./dom.js";
+import { attempt, make, tell } from "./dom.js";
 import { linked, rowsOf, smallId } from "./titles.js";
 import { N_, gettext } from "./words.js";
 
 /** What waits: one's own, and a supervisor's all. */
-export async function showRequests({ main, me }) {
-  const got = await newest(main, gathered());
-  if (got === null) return;
-  const { found, rows } = got;
-  const again = () => showRequests({ main, me });
-  redraw(
-    main,
+export async function showRequests({ me, again }) {
+  const found = await get("/api/viewing-requests");
+  const rows = await rowsOf([...new Set(found.flatMap((one) => one.recordings))]);
+  return [
     make("h1", {}, gettext("Requests")),
     make("p", { class: "hint" }, gettext("Where the office wants two people for a viewing, a supervisor approves it, for three days. No person approves their own request.")),
     found.length === 0 ? make("p", {}, gettext("none")) : null,
     make("ul", { class: "people" }, found.map((one) => draw(one, rows, me, again))),
-  );
-}
-
-async function gathered() {
-  const found = await get("/api/viewing-requests");
-  return { found, rows: await rowsOf([...new Set(found.flatMap((one) => one.recordings))]) };
+  ];
 }
 
 function draw(one, rows, me, again) {

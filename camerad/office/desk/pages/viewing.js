@@ -94,8 +94,7 @@ export async function view(found, place, me, again, judged) {
 async function comingPlayer(place) {
   const all = playerParts();
   all.catch(() => null); // said where it is awaited
-  fill(place, make("p", { role: "status" }, gettext("The player is being loaded. You can open the key already.")), make("progress", { "aria-label": gettext("The player is being loaded. You can open the key already.") }));
-  place.hidden = false;
+  showLoading(place);
   place.scrollIntoView({ block: "start" });
   if (held?.isOpen) return { form: null, parts: await all };
   const [{ KeyForm }, { wordsOf }] = await coming(Promise.all([import("./player/key_form.js"), import("./player/words.js"), playerSheet()]));
@@ -107,6 +106,12 @@ async function comingPlayer(place) {
   const form = new KeyForm({ open }, wordsOf(language()));
   place.append(make("div", { class: "camerad-player" }, form.element));
   return { form, parts: await all };
+}
+
+function showLoading(place) {
+  const text = gettext("The player is being loaded. You can open the key already.");
+  fill(place, make("p", { role: "status" }, text), make("progress", { "aria-label": text }));
+  place.hidden = false;
 }
 
 /** Asks why once, has that written down for each, and plays them in this tab, side by side. */
@@ -131,8 +136,7 @@ export async function viewTogether(rows, place, me) {
         return;
       }
       closePlayer();
-      fill(place, make("p", { role: "status" }, gettext("The player is being loaded. You can open the key already.")), make("progress", { "aria-label": gettext("The player is being loaded. You can open the key already.") }));
-      place.hidden = false;
+      showLoading(place);
       const [parts, { mountTogether }] = await Promise.all([playerParts(), coming(import("./player/together.js"))]);
       if (turn !== before || !place.isConnected) return;
       place.replaceChildren();

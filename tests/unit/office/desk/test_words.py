@@ -64,6 +64,12 @@ def test_the_page_has_no_inline_code_and_nothing_from_elsewhere() -> None:
         assert re.findall(r"https?://(?!www\.w3\.org/2000/svg)", text) == [], path
 
 
+def test_a_view_has_no_place_to_draw_in_and_so_draws_nothing_late() -> None:
+    """It comes to its parts, and `app.js` draws those that were asked for last."""
+    draws = re.compile(r'getElementById\("main"\)\)|\b(?:redraw|replaceWith)\(|\bpage\.main\b')
+    assert [name for name, text in MODULES.items() if draws.search(text)] == ["app.js", "dom.js"]
+
+
 def test_each_view_weighs_little_until_somebody_views_something() -> None:
     sources = {one.name: one.read_text(encoding="utf-8") for one in PAGES.iterdir()}
     at_once = re.compile(r'^import .* from "\./(?:player/(?!gettext)|package)/?', re.MULTILINE)
