@@ -528,6 +528,16 @@ def test_the_second_factor_that_the_office_wants_is_asked_for_and_looked_at(
 def test_how_long_ago_somebody_showed_who_they_are_is_looked_at(
     scene: DeskScene, city: CityProvider, known: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """And that the password was just asked for, unless the office takes less: at a computer where a
+    person is signed in at the city, the provider would ask for nothing."""
+
+    def looks(*expected: tuple[int | None, str | None]) -> None:
+        for ago, why in expected:
+            saying(auth_time=None if ago is None else city.now() - ago)(city)
+            answer = sign_in(scene.anybody(), city, known)
+            assert (answer.said.get("error"), answer.status) == (why, 403 if why else 200), ago
+
+    looks((0, None), (61, "openid_too_old"), (None, "openid_too_old"))
     provider = scene.desk._provider
     assert provider is not None
     chosen = replace(provider.settings, max_age_minutes=10, prompt="provider")
@@ -535,21 +545,7 @@ def test_how_long_ago_somebody_showed_who_they_are_is_looked_at(
     asked = question(begin(scene.anybody()))
     assert asked["max_age"] == "600"
     assert "prompt" not in asked
-    for ago, why in ((600, None), (659, None), (661, "openid_too_old"), (None, "openid_too_old")):
-        at = None if ago is None else city.now() - ago
-        saying(auth_time=at)(city)
-        answer = sign_in(scene.anybody(), city, known)
-        assert (answer.said.get("error"), answer.status) == (why, 403 if why else 200), ago
-
-
-def test_whoever_leaves_out_that_a_password_is_asked_for_is_not_let_in(
-    scene: DeskScene, city: CityProvider, known: str
-) -> None:
-    """At a computer where a person is signed in at the city, the provider would ask for nothing."""
-    for ago, why in ((0, None), (61, "openid_too_old"), (None, "openid_too_old")):
-        saying(auth_time=None if ago is None else city.now() - ago)(city)
-        answer = sign_in(scene.anybody(), city, known)
-        assert (answer.said.get("error"), answer.status) == (why, 403 if why else 200), ago
+    looks((600, None), (659, None), (661, "openid_too_old"), (None, "openid_too_old"))
 
 
 @pytest.mark.parametrize(

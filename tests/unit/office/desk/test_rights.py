@@ -129,7 +129,9 @@ def test_every_answer_forbids_what_the_page_does_not_need(scene: DeskScene, path
     [b"FOO / HTTP/1.1\r\nA B: C\r\n\r\n", b"\x16\x03\x01 <b>\r\n\r\n", b"GET /" + b"x" * 9000],
     ids=["field", "bytes", "long"],
 )
-def test_what_is_no_request_of_http_is_answered_likewise(scene: DeskScene, sent: bytes) -> None:
+def test_what_is_no_request_of_http_is_answered_likewise_and_not_logged(
+    scene: DeskScene, sent: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     with (
         socket.create_connection(("127.0.0.1", scene.port), DEADLINE) as plain,
         scene.tls.wrap_socket(plain, server_hostname="localhost") as connection,
@@ -140,6 +142,7 @@ def test_what_is_no_request_of_http_is_answered_likewise(scene: DeskScene, sent:
         body = said.read()
     assert (said.status, json.loads(body)) == (400, {"error": "not_understood"})
     assert {name: said.headers[name] for name in HEADERS} == dict(HEADERS)
+    assert [one.getMessage() for one in caplog.records] == []
 
 
 def test_an_idle_session_ends_and_a_used_one_goes_on_but_not_for_ever(scene: DeskScene) -> None:
@@ -197,6 +200,3 @@ def test_o6_administration_and_footage_are_apart(scene: DeskScene) -> None:
     for role in WITH_FOOTAGE:
         with pytest.raises(RefusalError, match="cannot also open recordings"):
             read_roles([DeskRole.ADMINISTRATOR, role])
-    admin = scene.signed_in("is-administrator")
-    said = {"id": "both", "name": "B", "roles": ["administrator", "desk"]}
-    assert admin.ask("POST", "/api/people/add", said).why == "roles_apart"

@@ -94,9 +94,7 @@ def test_many_are_compared_a_piece_at_a_time(
             path.unlink()
         index.refresh()
         names = {path.stem for path in office.case_path("").parent.glob("*.json")}
-        assert {
-            row["name"] for row in index.ask(case_query.find_cases, CaseQuery())
-        } == names
+        assert {row["name"] for row in index.ask(case_query.find_cases, CaseQuery())} == names
     assert there(index) == []
 
 
