@@ -15,6 +15,7 @@ from camerad.container.keys import PublicKey
 from camerad.container.statements import rfc3339
 from camerad.evidence import camera_register, own_key
 from camerad.evidence.office_store import open_office_store
+from camerad.office.jobs.witness_job import cosigned_by_witness, read_policy
 from camerad.office.server.cameras import Cameras
 from camerad.office.server.check_ins import CheckIns
 from camerad.office.server.office_settings import KEY_GONE, OfficeFile, load
@@ -28,16 +29,17 @@ from camerad.transparency.office_log import OfficeLog
 
 
 def show(options: argparse.Namespace) -> int:
-    """Print the newest checkpoint, and what each camera has cosigned last."""
+    """Print the log's key and newest checkpoint, and what each witness has cosigned last."""
     settings = load(options.config, with_files=False)
     log = OfficeLog(office_place(str(settings.directory)).ledger)
     known = log.read()
     if known is None:
         print_line("there is no checkpoint yet: the server makes one within a quarter of an hour")
         return 0
-    print_line(str(known[1]).rstrip("\n"))
+    for text in (f"log {known[0]}", "", *str(known[1]).splitlines()):
+        print_line(text)
     print_line("")
-    rows = [("CAMERA", "COSIGNED", "AT")]
+    rows = [("WITNESS", "COSIGNED", "AT")]
     for name, seen in _cosigned(settings):
         if seen is None:
             rows.append((name, "nothing yet", ""))
@@ -46,8 +48,18 @@ def show(options: argparse.Namespace) -> int:
             rows.append(
                 (name, f"{seen.checkpoint.size} entries{how}", rfc3339(seen.seconds * SECOND))
             )
-    for line in format_table(rows).splitlines():
-        print_line(line)
+    for witness in (
+        () if settings.witnesses is None else read_policy(str(settings.witnesses)).witnesses
+    ):
+        note = cosigned_by_witness(log.directory, witness)
+        line = None if note is None else witness.key.find(note)
+        if note is None or line is None:
+            rows.append((witness.name, "nothing yet", ""))
+        else:
+            at = rfc3339(checkpoints.cosigned_at(line) * SECOND)
+            rows.append((witness.name, f"{note.checkpoint.size} entries", at))
+    for text in format_table(rows).splitlines():
+        print_line(text)
     return 0
 
 

@@ -20,7 +20,7 @@ import msgspec
 
 from camerad.base.errors import CameradError
 from camerad.container.keys import PublicKey, SigningKey
-from camerad.transparency.merkle import EMPTY_ROOT, HASH_BYTES
+from camerad.transparency.merkle import HASH_BYTES
 
 LOG: Final = 0x01
 """Type of a key that signs a log's checkpoints."""
@@ -163,8 +163,6 @@ def parse(text: str) -> SignedCheckpoint:
     if len(rest) != 2 or _ORIGIN.fullmatch(origin) is None or _SIZE.fullmatch(rest[0]) is None:
         raise NoteError("a checkpoint has three lines: origin, size and root of its tree")
     checkpoint = Checkpoint(origin, int(rest[0]), decode_hash(rest[1]))
-    if checkpoint.size == 0 and checkpoint.root != EMPTY_ROOT:
-        raise NoteError("this is not the root of a tree without leaves")
     return SignedCheckpoint(checkpoint, parse_lines(below))
 
 
@@ -181,6 +179,11 @@ def parse_lines(text: str) -> tuple[SignatureLine, ...]:
             raise NoteError("a line below a checkpoint is no signature")
         found.append(SignatureLine(match[1], raw[:_ID_BYTES], raw[_ID_BYTES:]))
     return tuple(found)
+
+
+def is_size(text: str) -> bool:
+    """Whether this is a number of leaves in its one spelling."""
+    return _SIZE.fullmatch(text) is not None
 
 
 def encode(data: bytes) -> str:

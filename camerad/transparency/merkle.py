@@ -99,6 +99,8 @@ def is_consistent(
 ) -> bool:
     """Whether a proof shows that the tree of `old` leaves with the root `old_root` is the beginning
     of the tree of `size` leaves with the root `expected`."""
+    if size == 0 and expected != EMPTY_ROOT:
+        return False
     if old == 0:
         return not proof and old_root == EMPTY_ROOT
     if old == size:

@@ -12,6 +12,7 @@
 `readings`, every hour          adds up the office's ledger for reports, and removes old readings
 `watch`, every minute           finds what people have to know; at once if something was put apart
 `notices-CHANNEL`, every minute gives that to a channel, which keeps to its own times
+`witnesses`, every 15 min       has outside witnesses cosign the office's log, if there are any
 `index`, every five seconds     brings the index up to date, if anything has changed
 `desk`, every hour              removes what people held for a while at the desk, if there is one
 ==============================  ==================================================================
@@ -39,6 +40,7 @@ from camerad.office.jobs.job_metrics import JobMetrics
 from camerad.office.jobs.periodic_job import LEAST_PAUSE_SECONDS, PeriodicJob, end_all
 from camerad.office.jobs.replica_job import ReplicaJob
 from camerad.office.jobs.retention_job import RetentionJob
+from camerad.office.jobs.witness_job import WitnessJob
 from camerad.office.report import camera_readings
 from camerad.office.report.ledger_tallies import LedgerTallies
 from camerad.office.report.report_days import days_in
@@ -153,6 +155,9 @@ class OfficeJobs:
 
             return waiting
 
+        if settings.witnesses is not None:
+            witness = WitnessJob(office_place(directory).ledger, str(settings.witnesses))
+            self._add_work("witnesses", witness.look, LEAST_PAUSE_SECONDS)
         self._add_work("index", index.look)
         self._add_work(RETENTION, by_whole_ledger(retention.look), LEAST_PAUSE_SECONDS)
         if self._replicas is not None:

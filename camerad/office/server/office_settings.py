@@ -128,6 +128,12 @@ class OfficeFile(msgspec.Struct, frozen=True):
     updates: Annotated[UpdateSettings, "How updates are sent to cameras."] = DEFAULT_UPDATES
     desk: Annotated[DeskSettings | None, "The page for people. Left out: there is none."] = None
     report: Annotated[ReportSettings, "What reports are made of."] = DEFAULT_REPORT
+    witnesses: Annotated[
+        Path | None,
+        "Policy (C2SP tlog-policy) with the outside witnesses that cosign the office's log. Left "
+        "out: its cameras alone do.",
+        ABSOLUTE_PATH,
+    ] = None
 
 
 def load(path: str, *, with_files: bool = True) -> OfficeFile:
@@ -232,6 +238,9 @@ office_key: {office_key}
 register: {register}
 
 # Other servers, with the same settings, work on the directory as well: several_servers: true.
+
+# Outside witnesses that cosign the office's log, besides its cameras (docs/transparency.md):
+# witnesses: /etc/camerad-office/witnesses.policy
 
 # What the server takes. These are the defaults.
 receive:

@@ -47,7 +47,6 @@ def test_a_checkpoint_reads_as_it_was_written() -> None:
     [
         ("\n7\n", "\n07\n"),
         ("\n7\n", "\n-7\n"),
-        ("\n7\n", "\n0\n"),
         ("\n7\n", "\n7\n7\n"),
         ("\n\n", "\n"),
         ("example.com/log\n", "\n"),

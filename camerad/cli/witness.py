@@ -1,0 +1,51 @@
+"""``camerad witness serve``: a witness for the logs of other offices."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+
+from camerad.base import durable_files, journal
+from camerad.base.clock import SystemClock
+from camerad.cli.console import CommandError, print_line
+from camerad.evidence.own_key import load_or_create_key
+from camerad.transparency.checkpoints import LOG, NoteError, NoteKey
+from camerad.transparency.witness_server import serve as run
+from camerad.transparency.witness_store import WitnessStore
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Cosign what continues the logs that are named, until it is told to end."""
+    logs = [_log_key(one) for one in options.logs]
+    directory = os.path.abspath(options.directory)
+    durable_files.make_directory(directory, linked=True)
+    key, _ = load_or_create_key(os.path.join(directory, "witness.pem"))
+    name = options.name or f"camerad/witness/{key.public.thumbprint}"
+    store = WitnessStore(directory, key, name, logs)
+    journal.set_up(logging.INFO)
+
+    def ready(address: str) -> None:
+        print_line(f"witness {store.own}")
+        print_line(f"listening {address}")
+        sys.stdout.flush()  # who reads it by a pipe waits for it
+
+    try:
+        asyncio.run(run(store, SystemClock(), options.host, options.port, ready))
+    except OSError as error:
+        raise CommandError(
+            f"cannot listen at {options.host}, port {options.port}: {error.strerror or error}"
+        ) from error
+    return 0
+
+
+def _log_key(text: str) -> NoteKey:
+    try:
+        key = NoteKey.parse(text)
+    except NoteError as error:
+        raise CommandError(f"--log {text}: {error}") from error
+    if key.kind != LOG:
+        raise CommandError(f"--log {text}: this is the key of a witness, and no log's")
+    return key

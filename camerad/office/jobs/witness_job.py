@@ -1,0 +1,148 @@
+"""Has outside witnesses cosign the office's log (C2SP ``tlog-witness``).
+
+Each witness of the policy with an address is sent the newest checkpoint, and the proof that it
+continues the one which this witness cosigned last. One that is away is asked again at the next run,
+for the checkpoint that is the newest by then: the proof covers all between. What it cosigned is a
+file in the log's directory. A witness that knows another history refuses, which is logged and
+counts as a failure of this job.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import logging
+import os
+import urllib.error
+import urllib.request
+from http import HTTPStatus
+from typing import Final
+
+from camerad.base import durable_files, file_status
+from camerad.base.errors import CameradError, StorageError
+from camerad.base.message_ids import MessageId
+from camerad.base.safe_read import read_plain
+from camerad.base.text import printable
+from camerad.office.jobs.periodic_job import JobFailedError
+from camerad.transparency import checkpoints
+from camerad.transparency.checkpoints import Checkpoint, NoteError, SignedCheckpoint
+from camerad.transparency.office_log import OfficeLog
+from camerad.transparency.policy import NamedWitness, TrustPolicy, parse_policy
+from camerad.transparency.witness_store import make_request
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 900.0
+"""Between two runs."""
+ANSWER_SECONDS: Final = 10.0
+"""What a witness may take for an answer."""
+DIRECTORY: Final = "witnesses"
+"""In the log's directory: a checkpoint for each witness, as it cosigned it last."""
+
+
+class WitnessError(CameradError):
+    """Error raised when a witness does not cosign; it says why."""
+
+
+def read_policy(path: str) -> TrustPolicy:
+    """The policy in a file. Raises PolicyError and StorageError."""
+    return parse_policy(read_plain(path, "policy", linked=True).decode("utf-8", "surrogateescape"))
+
+
+def cosigned_by_witness(log_directory: str, witness: NamedWitness) -> SignedCheckpoint | None:
+    """What a witness has cosigned last; None if it has nothing yet. Raises StorageError."""
+    path = _path(log_directory, witness)
+    if not file_status.exists(path):
+        return None
+    try:
+        note = checkpoints.parse(read_plain(path, "checkpoint").decode())
+        return note if witness.key.find(note) is not None else None
+    except ValueError as error:
+        raise StorageError(f"{path}: {error}; remove it: the witness cosigns again") from error
+
+
+class WitnessJob:
+    """ledger: directory of the office's ledger. policy: file with the policy."""
+
+    def __init__(self, ledger: str, policy: str) -> None:
+        self._log = OfficeLog(ledger)
+        self._policy = policy
+
+    def look(self) -> float:
+        """Ask each witness, also for what it has cosigned already: its signature says when the log
+        was still that. Returns after how many seconds to look again. It blocks. Raises
+        JobFailedError if one did not cosign."""
+        known = self._log.read()
+        if known is None:
+            return LOOK_SECONDS
+        failed = []
+        for witness in read_policy(self._policy).witnesses:
+            if not witness.url:
+                continue
+            try:
+                self._ask(witness, known[1])
+            except WitnessError as error:
+                log.warning(
+                    "the witness %s does not cosign the office's log: %s",
+                    printable(witness.name),
+                    printable(error),
+                    extra=MessageId.PERIODIC_WORK.extra,
+                )
+                failed.append(witness.name)
+        if failed:
+            raise JobFailedError(f"not cosigned by {', '.join(failed)}", LOOK_SECONDS)
+        return LOOK_SECONDS
+
+    def _ask(self, witness: NamedWitness, note: SignedCheckpoint) -> None:
+        last = cosigned_by_witness(self._log.directory, witness)
+        seen = None if last is None else last.checkpoint
+        status, text = self._send(witness, seen, note)
+        if status == HTTPStatus.CONFLICT and checkpoints.is_size(text.rstrip("\n")):
+            # It cosigned one of which the answer was lost, or another server of the office asked.
+            size = int(text)
+            if size > note.checkpoint.size:
+                raise WitnessError(
+                    f"it has seen {size} entries, and the log has {note.checkpoint.size}: the log "
+                    "was put back. docs/transparency.md says what to do"
+                )
+            status, text = self._send(witness, Checkpoint(note.checkpoint.origin, size, b""), note)
+        if status == HTTPStatus.UNPROCESSABLE_ENTITY:
+            raise WitnessError(
+                "it has seen another history of this log. docs/transparency.md says what to do"
+            )
+        if status != HTTPStatus.OK:
+            raise WitnessError(f"{status}: {text[:200].strip()}")
+        try:
+            cosigned = note.with_lines(checkpoints.parse_lines(text))
+            if witness.key.find(cosigned) is None:
+                raise NoteError("its answer has no signature by its key in the policy")
+        except NoteError as error:
+            raise WitnessError(str(error)) from error
+        path = _path(self._log.directory, witness)
+        durable_files.make_directory(os.path.dirname(path))
+        durable_files.publish(path, str(cosigned).encode())
+
+    def _send(
+        self, witness: NamedWitness, seen: Checkpoint | None, note: SignedCheckpoint
+    ) -> tuple[int, str]:
+        shown = self._log.show(seen)
+        proof = () if shown is None else shown.proof
+        body = make_request(0 if seen is None else seen.size, proof, str(note)).encode()
+        request = urllib.request.Request(f"{witness.url.rstrip('/')}/add-checkpoint", body)  # noqa: S310 - the policy's own address
+        try:
+            with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:  # noqa: S310
+                return answer.status, _text(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, _text(error)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise WitnessError(f"{witness.url} does not answer: {error}") from error
+
+
+def _text(answer: http.client.HTTPResponse | urllib.error.HTTPError) -> str:
+    return answer.read(checkpoints.LONGEST).decode("utf-8", "replace")
+
+
+def _path(log_directory: str, witness: NamedWitness) -> str:
+    name = hashlib.sha256(str(witness.key).encode()).hexdigest()
+    return os.path.join(log_directory, DIRECTORY, name)

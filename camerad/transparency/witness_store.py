@@ -1,0 +1,143 @@
+"""What a witness by the protocol C2SP ``tlog-witness`` remembers of logs, and when it cosigns.
+
+For each log, the newest checkpoint that it has cosigned is a file, on the storage before the
+cosignature leaves. A checkpoint that does not continue it is refused, and kept beside it: the log's
+own signature is the evidence.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Final
+
+from camerad.base import durable_files, file_status
+from camerad.base.errors import CameradError
+from camerad.base.safe_read import read_plain
+from camerad.container.keys import SigningKey
+from camerad.transparency import checkpoints, merkle
+from camerad.transparency.checkpoints import (
+    WITNESS,
+    Checkpoint,
+    NoteError,
+    NoteKey,
+    SignedCheckpoint,
+)
+
+SIZE: Final = "text/x.tlog.size"
+"""Content type of the answer that names the size which the witness knows."""
+_OLD: Final = "old "
+_NEWEST: Final = ".checkpoint"
+_DISPUTED: Final = ".disputed"
+
+
+class WitnessRefusalError(CameradError):
+    """Error raised when a checkpoint is not cosigned. status: of the answer. content_type: of its
+    text."""
+
+    def __init__(self, status: HTTPStatus, text: str, content_type: str = "text/plain") -> None:
+        super().__init__(text)
+        self.status: Final = status
+        self.content_type: Final = content_type
+
+
+class WitnessStore:
+    """directory: its own. key, name: by which it cosigns. logs: the keys of those that it knows, by
+    origin. Any thread may call it. Raises StorageError."""
+
+    def __init__(self, directory: str, key: SigningKey, name: str, logs: Sequence[NoteKey]) -> None:
+        self._directory = directory
+        self._key = key
+        self.own: Final = NoteKey(name, WITNESS, key.public)
+        self._logs = logs
+        self._lock = threading.Lock()
+
+    def add(self, body: str, seconds: int) -> str:
+        """Answer a request ``add-checkpoint``: the line with the cosignature. seconds: now, since
+        1970. Raises WitnessRefusalError."""
+        old, proof, note = _parse(body)
+        signed = self._signed_by_log(note)
+        now = note.checkpoint
+        with self._lock:
+            seen = self._seen(now.origin)
+            if old > now.size:
+                raise WitnessRefusalError(
+                    HTTPStatus.BAD_REQUEST, f"old is {old}, and the checkpoint has {now.size}"
+                )
+            if old != seen.size:
+                raise WitnessRefusalError(HTTPStatus.CONFLICT, f"{seen.size}\n", SIZE)
+            if not merkle.is_consistent(seen.size, seen.root, now.size, now.root, proof):
+                durable_files.publish(self._path(now.origin, _DISPUTED), body.encode())
+                raise WitnessRefusalError(
+                    HTTPStatus.UNPROCESSABLE_ENTITY,
+                    f"this does not continue the log of {seen.size} leaves that was seen",
+                )
+            line = checkpoints.cosign(self._key, self.own.name, now, seconds)
+            kept = SignedCheckpoint(now, (*signed, line))
+            durable_files.publish(self._path(now.origin, _NEWEST), str(kept).encode())
+        return str(line)
+
+    def newest(self, origin_hash: str) -> str | None:
+        """The newest checkpoint of a log that was cosigned. origin_hash: SHA-256 of the log's
+        origin, hexadecimal; None if none was, or the log is unknown."""
+        return self._read(origin_hash, _NEWEST)
+
+    def disputed(self, origin_hash: str) -> str | None:
+        """The last request about a log that did not continue what was seen."""
+        return self._read(origin_hash, _DISPUTED)
+
+    def _signed_by_log(self, note: SignedCheckpoint) -> list[checkpoints.SignatureLine]:
+        keys = [one for one in self._logs if one.name == note.checkpoint.origin]
+        if not keys:
+            raise WitnessRefusalError(HTTPStatus.NOT_FOUND, "this log is not known here")
+        try:
+            found = [line for key in keys if (line := key.find(note)) is not None]
+        except NoteError as error:
+            raise WitnessRefusalError(HTTPStatus.FORBIDDEN, str(error)) from error
+        if not found:
+            raise WitnessRefusalError(HTTPStatus.FORBIDDEN, "no key of this log has signed it")
+        return found
+
+    def _seen(self, origin: str) -> Checkpoint:
+        text = self._read(_hash_of(origin), _NEWEST)
+        if text is None:
+            return Checkpoint(origin, 0, merkle.EMPTY_ROOT)
+        return checkpoints.parse(text).checkpoint
+
+    def _read(self, origin_hash: str, ending: str) -> str | None:
+        if not any(_hash_of(one.name) == origin_hash for one in self._logs):
+            return None
+        path = os.path.join(self._directory, origin_hash + ending)
+        if not file_status.exists(path):
+            return None
+        return read_plain(path, "checkpoint").decode()
+
+    def _path(self, origin: str, ending: str) -> str:
+        return os.path.join(self._directory, _hash_of(origin) + ending)
+
+
+def make_request(old: int, proof: Sequence[str], checkpoint: str) -> str:
+    """The body of a request ``add-checkpoint``. proof: in base64."""
+    return "".join(f"{one}\n" for one in (f"{_OLD}{old}", *proof)) + f"\n{checkpoint}"
+
+
+def _parse(body: str) -> tuple[int, list[bytes], SignedCheckpoint]:
+    head, _, text = body.partition("\n\n")
+    first, *proof = head.split("\n")
+    number = first.removeprefix(_OLD)
+    try:
+        if not first.startswith(_OLD) or not checkpoints.is_size(number):
+            raise NoteError("the first line is 'old', and a size")
+        if len(proof) > merkle.LONGEST_PROOF:
+            raise NoteError("no proof has so many lines")
+        hashes = [checkpoints.decode_hash(one) for one in proof]
+        return int(number), hashes, checkpoints.parse(text)
+    except NoteError as error:
+        raise WitnessRefusalError(HTTPStatus.BAD_REQUEST, str(error)) from error
+
+
+def _hash_of(origin: str) -> str:
+    return hashlib.sha256(origin.encode()).hexdigest()
