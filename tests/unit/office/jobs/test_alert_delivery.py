@@ -293,13 +293,14 @@ def test_the_log_gets_what_nobody_else_logs_at_once_and_in_english(
     post.channel = LogChannel()  # type: ignore[assignment]
     post.settings = NotifySettings(language="de")
     post.restart()
-    apart = alert(AlertKind.PUT_APART, "x", recording="REC")
+    kinds = ("PUT_APART", "NOT_AUTHENTIC", "DELETION_BLOCKED", "REPLICAS")
+    logged = [alert(AlertKind[one], "x", detail="missing") for one in kinds]
     with caplog.at_level(logging.INFO):
-        post.deliver(URGENT, apart)
-        post.deliver(URGENT, apart)
+        post.deliver(URGENT, *logged)
+        post.deliver(URGENT, *logged)
     (said,) = [one.message for one in caplog.records]
     assert said.startswith("The storage takes nothing more: "), "the headline as well"
-    assert "(receive.reserve_gib)" in said, "quarantined: ingest has logged it"
+    assert "(receive.reserve_gib)" in said, "of the others their finders have logged more"
 
 
 def test_what_went_away_and_comes_back_is_told_again_at_most_once_a_day(post: Post) -> None:

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSResponse
+from urllib3 import HTTPResponse
 
 from camerad.office.replicas.replica_settings import S3Settings, read_credentials
 from camerad.office.replicas.replica_store import ReplicaError, ReplicaFault
-from camerad.office.replicas.s3_bucket import Bucket
+from camerad.office.replicas.s3_bucket import Bucket, is_answered
 from camerad.office.server import office_settings
 from camerad.office.server.office_settings import OfficeFile, TlsSettings
 from tests.unit.office.replicas.replica_scene import replica_fault
@@ -154,17 +156,18 @@ def test_a_library_that_is_missing_says_how_to_install_it(
         Bucket(settings)
 
 
+def opened(tmp_path: Path, scheme: str = "https") -> Bucket:
+    path = tmp_path / "credentials"
+    path.write_text(GOOD)
+    path.chmod(0o600)
+    return Bucket(S3Settings(f"{scheme}://s3.office.example", "camerad-evidence", path))
+
+
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_part_is_hashed_for_its_signature_only_where_no_tls_keeps_it_whole(
     tmp_path: Path, scheme: str
 ) -> None:
-    from botocore.awsrequest import AWSResponse
-    from urllib3 import HTTPResponse
-
-    path = tmp_path / "credentials"
-    path.write_text(GOOD)
-    path.chmod(0o600)
-    bucket = Bucket(S3Settings(f"{scheme}://s3.office.example", "camerad-evidence", path))
+    bucket = opened(tmp_path, scheme)
     signed = list[str]()
     raw = HTTPResponse(io.BytesIO(), preload_content=False)
 
@@ -180,6 +183,23 @@ def test_a_part_is_hashed_for_its_signature_only_where_no_tls_keeps_it_whole(
     bucket.client.close()
     own = hashlib.sha256(b"part").hexdigest()
     assert signed == [own if scheme == "http" else "UNSIGNED-PAYLOAD"]
+
+
+def test_a_store_that_fails_has_not_refused(tmp_path: Path) -> None:
+    """Else a probe would take a failure for a lock that holds."""
+    bucket = opened(tmp_path)
+    status = 403
+
+    def answer(request: Any, **_: object) -> AWSResponse:
+        raw = HTTPResponse(io.BytesIO(), preload_content=False)
+        return AWSResponse(request.url, status, {}, raw)
+
+    bucket.client.meta.events.register("before-send.s3.DeleteObject", answer)
+    assert not bucket.attempt("try", "delete_object", is_answered, Key="one")
+    status = 501
+    with pytest.raises(ReplicaError, match="cannot try"):
+        bucket.attempt("try", "delete_object", is_answered, Key="one")
+    bucket.close()
 
 
 def test_credentials_are_read(tmp_path: Path) -> None:
