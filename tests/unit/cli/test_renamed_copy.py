@@ -1,4 +1,4 @@
-"""A file is the recording in its header, whatever it is called: the ledger's word counts for it."""
+"""A file is the recording in its header, under any name: the ledger's word counts for it."""
 
 from __future__ import annotations
 
@@ -9,80 +9,63 @@ from desk_helpers import ONE, TWO, Camera
 from sealed_helpers import LOCKED, PASSPHRASE
 
 from camerad.base.clock import SECOND
-from camerad.store.locations import place_of
 
 from .conftest import Desk
-
-COPY = f"{ONE} (1).tar"
-"""As a file manager calls a second file of one name."""
-
-
-class Shelf:
-    """A store with a recording, and another end of it: of one id, one key and one header."""
-
-    def __init__(self, camera: Camera, root: Path, key: Path, kind: str) -> None:
-        camera.put(ONE)
-        marked = Camera(root / "other").put(ONE, marks=(SECOND // 2,))
-        self.other = marked.read_bytes()
-        self.state, self.recordings = camera.recordings.parent, camera.recordings
-        if kind == "office":
-            camera.offload(root / "archive")
-            self.state = root / "archive"
-            self.recordings = Path(place_of(str(self.state)).holdings[0].recordings)
-        self.good = (self.recordings / f"{ONE}.tar").read_bytes()
-        self.about = ("--key", key, "--state", self.state)
-
-    def put(self, name: str, content: bytes) -> Path:
-        path = self.recordings / name
-        path.write_bytes(content)
-        return path
+from .world import World
 
 
 @pytest.fixture(params=["device", "office"])
-def shelf(request: pytest.FixtureRequest, camera: Camera, tmp_path: Path, key: Path) -> Shelf:
-    return Shelf(camera, tmp_path, key, request.param)
+def world(request: pytest.FixtureRequest, camera: Camera, desk: Desk, key: Path) -> World:
+    """A store with a recording; good, other: the recording, and another end of it, with the same
+    id, key and header; two: another recording."""
+    world = World(camera, desk, key.parent)
+    world.add(ONE)
+    Camera(world.here / "marked").put(ONE, marks=(SECOND // 2,))
+    Camera(world.here / "third").put(TWO)
+    office = request.param == "office"
+    world.names |= {
+        "PLACE": world.text("$ARCHIVE" if office else "$STATE"),
+        "SHELF": world.text("$HOLDING/recordings" if office else "$STATE/recordings"),
+        "COPY": f"{ONE} (1).tar",  # as a file manager calls a second file of one name
+    }
+    world.do("cp $CARD good; cp marked/recordings/* other; cp third/recordings/* two")
+    return world
 
 
-@pytest.mark.parametrize("name", [f"{ONE}.tar", COPY, f"{TWO}.tar"])
-def test_an_end_that_the_ledger_does_not_name_is_found_under_any_name(
-    shelf: Shelf, desk: Desk, name: str
+ENDS = "the ledger knows the end"
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "code", "words", "whole"),
+    [
+        ("other", "$ONE.tar", 2, (ENDS,), ()),
+        ("other", "$COPY", 2, (ENDS,), ("2 recordings", "!copy of them", "!copies")),
+        ("other", "$TWO.tar", 2, (ENDS,), ()),
+        ("good", "$COPY", 0, (), ("1 recording: 1 authentic and complete, and 1 copy of them",)),
+        ("two", "$ONE.tar", 2, (), ()),
+    ],
+)
+def test_a_file_is_judged_as_the_recording_in_its_header(
+    world: World,
+    source: str,
+    name: str,
+    *,
+    code: int,
+    words: tuple[str, ...],
+    whole: tuple[str, ...],
 ) -> None:
-    said = desk("evidence", "verify", shelf.put(name, shelf.other), *shelf.about)
-    assert (said.code, "the ledger knows the end" in said.out) == (2, True)
+    world.do(f'cp {source} "$SHELF/{name}"')
+    world.ask(f"verify '$SHELF/{name}' $BY --state $PLACE", code, *words)
+    if whole:
+        world.ask("verify $PLACE $BY", 1 if source == "good" else 2, *whole)
 
 
-def test_a_copy_by_another_name_is_what_the_ledger_names(shelf: Shelf, desk: Desk) -> None:
-    copy = shelf.put(COPY, shelf.good)
-    assert desk("evidence", "verify", copy, *shelf.about).code == 0
-    said = desk("evidence", "verify", shelf.state, *shelf.about)
-    assert "1 recording: 1 authentic and complete, and 1 copy of them" in said.out
-
-
-def test_what_ends_otherwise_is_no_copy(shelf: Shelf, desk: Desk) -> None:
-    shelf.put(COPY, shelf.other)
-    said = desk("evidence", "verify", shelf.state, *shelf.about)
-    assert (said.code, "2 recordings" in said.out, "copy" in said.out) == (2, True, False)
-
-
-def test_another_recording_under_a_recording_s_name_is_still_found(
-    shelf: Shelf, desk: Desk, tmp_path: Path
-) -> None:
-    two = Camera(tmp_path / "third").put(TWO).read_bytes()
-    said = desk("evidence", "verify", shelf.put(f"{ONE}.tar", two), *shelf.about)
-    assert said.code == 2
-
-
-def test_what_is_exported_by_another_name_is_compared_with_the_ledger(
-    shelf: Shelf, desk: Desk, tmp_path: Path
-) -> None:
-    identity, passphrase = tmp_path / "desk.age", tmp_path / "passphrase"
-    identity.write_bytes(LOCKED)
-    passphrase.write_text(f"{PASSPHRASE}\n")
-    how = ("--identity", identity, "--passphrase-file", passphrase, "--who", "Desk")
-    other = shelf.put(COPY, shelf.other)
-    assert desk("evidence", "export", other, *shelf.about, *how, "--output", tmp_path).code == 2
-    shelf.put(COPY, shelf.good)
-    said = desk("evidence", "export", other, *shelf.about, *how, "--output", tmp_path)
-    assert said.code == 0
-    (page,) = tmp_path.glob(f"{ONE} (1)*/report.html")
+def test_what_is_exported_by_another_name_is_compared_with_the_ledger(world: World) -> None:
+    (world.here / "desk.age").write_bytes(LOCKED)
+    (world.here / "passphrase").write_text(f"{PASSPHRASE}\n")
+    how = "$BY --state $PLACE --identity desk.age --passphrase-file passphrase $WHO --output $HERE"
+    for source, code in (("other", 2), ("good", 0)):
+        world.do(f'cp {source} "$SHELF/$COPY"')
+        world.ask(f"export '$SHELF/$COPY' {how}", code)
+    (page,) = world.here.glob(f"{ONE} (1)*/report.html")
     assert "none was at hand" not in page.read_text()
