@@ -43,7 +43,8 @@ def judge_board(values: dict[str, Any]) -> CheckResult:
     """Judge whether there is memory for pictures, and not too much."""
     if values["model"] == "-":
         return FindingId.BOARD_UNKNOWN.found(**values)
-    if not OPENED & set(values["heaps"].split()):
+    # A camera at USB needs none, and on a kernel without any there is no other.
+    if values["heaps"] != "-" and not OPENED & set(values["heaps"].split()):
         return FindingId.BOARD_NO_HEAP.found(**values)
     reserved = values["reserved_mb"] > values["memory_mb"] * MOST_RESERVED
     return (FindingId.BOARD_RESERVES if reserved else FindingId.BOARD_OK).found(**values)

@@ -141,7 +141,7 @@ class FindingId(StrEnum):
     UPTIME = "uptime", _OK
 
     BOARD_OK = "board_ok", _OK
-    BOARD_NO_HEAP = "board_no_heap", _FAIL
+    BOARD_NO_HEAP = "board_no_heap", _WARN
     BOARD_RESERVES = "board_reserves", _WARN
     BOARD_UNKNOWN = "board_unknown", _NOT
 

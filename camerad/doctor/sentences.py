@@ -277,7 +277,8 @@ SENTENCES: Final[Mapping[FindingId, Sentence]] = {
         "kernel {kernel}, libcamera {libcamera}.",
     ),
     FindingId.BOARD_NO_HEAP: Sentence(
-        "The kernel's memory for pictures has no name that picamera2 knows: {heaps}",
+        "The kernel's memory for pictures ({heaps}) has no name that picamera2 knows, so only a "
+        "camera at USB works.",
         "Kernels since 6.17 have other names. Set up by hand: install systemd/camerad.udev again, "
         "and reboot. Camera from the image: update it.",
     ),
