@@ -112,8 +112,9 @@ help:
 	@echo '                Losses of power need root.'
 	@echo 'make soak       a shift in real time, and what grows in it: HOURS=2 NOTES=FILE'
 	@echo 'make image      an SD card for the camera, from packages and this tree; needs root, some'
-	@echo '                ten minutes and 4 GB: FLAVOUR=debian|raspios  BOARD=zero2w|3|4|5|all  OUT=dist'
+	@echo '                ten minutes and 4 GB: FLAVOUR=debian|debian-backports|raspios  BOARD=zero2w|3|4|5|all  OUT=dist'
 	@echo '                SOURCES=FILE of packages, else those of this machine; BASE=DIR of an earlier one'
+	@echo '                FLAVOUR=debian-backports BOARD=5   CAMERA=usb: for a camera at USB'
 	@echo '                PARTS="st7789 ds3231 ..." or reference: what the camera has beside its board'
 	@echo '                KEYRING=FILE lets updates in, CERT=FILE KEY=FILE also make a bundle of one'
 	@echo '                CREATOR=ADDRESS of who hands it out, for the bill of materials'
@@ -271,7 +272,7 @@ soak:
 
 as_root := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo)
 image_builder = $(as_root) env PYTHONPATH=config/image $(python) -m camerad_image
-image_options = --flavour '$(FLAVOUR)' --board '$(BOARD)' --parts '$(PARTS)' --out '$(OUT)' \
+image_options = --flavour '$(FLAVOUR)' --board '$(BOARD)' --parts '$(PARTS)$(if $(filter usb,$(CAMERA)), usb-camera)' --out '$(OUT)' \
 	$(if $(SOURCES),--sources '$(SOURCES)') $(if $(BASE),--base '$(BASE)') \
 	$(if $(KEYRING),--keyring '$(KEYRING)') $(if $(CERT),--cert '$(CERT)') $(if $(KEY),--key '$(KEY)') \
 	--creator '$(CREATOR)'

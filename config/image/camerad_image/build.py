@@ -35,7 +35,7 @@ from camerad_image import (
 )
 from camerad_image import parts as hardware
 from camerad_image.errors import ImageError
-from camerad_image.flavours import SUITE, Flavour
+from camerad_image.flavours import BACKPORTS, SUITE, Flavour
 from camerad_image.programs import run
 from camerad_image.verity import Verity, append_tree
 
@@ -111,12 +111,20 @@ def _check_base(order: Order, base: Path) -> None:
     except (OSError, UnicodeDecodeError):
         raise ImageError(f"BASE={base} is no packages of an earlier build: leave it out") from None
     kernel = order.flavour.kernel
-    if f"Package: {kernel}\n" not in status:
+    stanzas = [one for one in status.split("\n\n") if one.startswith(f"Package: {kernel}\n")]
+    # Packages of the backports have that in their versions.
+    if ["~bpo" in one for one in stanzas] != [bool(order.flavour.newer)]:
+        suite = " of the backports" if order.flavour.newer else ""
         raise ImageError(
-            f"BASE={base} has no package {kernel}, so it was not made for "
+            f"BASE={base} has no package {kernel}{suite}, so it was not made for "
             f"FLAVOUR={order.flavour.name}: leave it out"
         )
     hardware.check_packages(order.parts, status)
+
+
+def _sources(order: Order) -> str:
+    newer = BACKPORTS if order.flavour.newer else ""
+    return sources.read(SUITE, order.flavour.components, order.sources, newer=newer)
 
 
 def check_hardware(order: Order) -> list[str]:
@@ -138,7 +146,7 @@ def check(order: Order, work: Path) -> bytes | None:
                 f"{order.flavour.kernel}: a file of apt's sources (sources.list(5), deb822) with "
                 f"{SUITE} of {order.flavour.archives}"
             )
-        sources.read(SUITE, order.flavour.components, order.sources)
+        _sources(order)
     else:
         _check_base(order, order.base)
     if order.keyring is not None:
@@ -342,7 +350,7 @@ class Build:
         self._say(f"Packages of {order.flavour.name}: the longest part; it is told in {self.log}")
         return rootfs.make_base(
             order.flavour,
-            sources.read(SUITE, order.flavour.components, order.sources),
+            _sources(order),
             self.work,
             self._debs,
             hardware.packages(order.parts),

@@ -1,4 +1,4 @@
-"""The two flavours of the one recipe: which packages an image is made of.
+"""The flavours of the one recipe: which packages an image is made of.
 
 They differ in where packages come from, in the kernel, and in what reaches the pins of the header;
 everything else is common. Package names are Debian's; those of Raspberry Pi OS are from its archive
@@ -15,6 +15,8 @@ from typing import Final
 from camerad_image.errors import ImageError
 
 SUITE: Final = "trixie"
+BACKPORTS: Final = f"{SUITE}-backports"
+"""Newer packages, built for SUITE."""
 PYTHON: Final = "3.13"
 """The version of Python in SUITE: wheels are chosen and modules compiled for it."""
 
@@ -71,7 +73,8 @@ class Flavour:
     only; `tried`: what it was tried on, in a sentence for the bill of materials; `archives`: what a
     file of sources has to name, empty where Debian's archive, which a build machine's apt has
     anyway, is all; `unable`: boards whose card the kernel cannot drive, so that they never start,
-    with what it lacks for that.
+    with what it lacks for that; `newer`: packages, by patterns of apt_preferences(5), that come
+    from BACKPORTS.
     """
 
     name: str
@@ -83,6 +86,7 @@ class Flavour:
     tried: str
     archives: str = ""
     unable: Mapping[str, str] = field(default_factory=dict)
+    newer: tuple[str, ...] = ()
 
     @property
     def packages(self) -> tuple[str, ...]:
@@ -106,6 +110,16 @@ FLAVOURS: Final = {
             firmware="raspi-firmware",
             tried="started in emulation; drives no CSI camera, for which its kernel has no drivers",
             unable={"5": "CONFIG_MMC_SDHCI_BRCMSTB"},
+        ),
+        Flavour(
+            name="debian-backports",
+            components=("main", "non-free-firmware"),
+            kernel="linux-image-arm64",
+            upstream=True,
+            pins="",
+            firmware="raspi-firmware",
+            tried="built; its kernel drives card and camera interface of a 5, and no sensor",
+            newer=("linux-image-*", "linux-base", "libcamera*", "python3-libcamera", "libpisp*"),
         ),
         Flavour(
             name="raspios",

@@ -106,6 +106,11 @@ PARTS: Final = {
             drivers=("CHARGER_GPIO",),
         ),
         Part(
+            name="usb-camera",
+            what="camera at USB (UVC), in place of one at the board's own connector",
+            drivers=("USB_VIDEO_CLASS",),
+        ),
+        Part(
             name=WIFI,
             what="the board's radio, for the dock's network; off wherever the camera is worn",
             drivers=("BRCMFMAC",),

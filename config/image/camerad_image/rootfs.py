@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from camerad_image.errors import ImageError
-from camerad_image.flavours import SUITE, Flavour
+from camerad_image.flavours import BACKPORTS, SUITE, Flavour
 from camerad_image.programs import run
 
 BINFMT: Final = Path("/proc/sys/fs/binfmt_misc")
@@ -82,6 +82,13 @@ def initramfs_files(root: str = '"$1"') -> str:
     )
 
 
+def preferences(newer: tuple[str, ...], root: str = '"$1"') -> str:
+    """The shell command that has apt take the packages `newer` from BACKPORTS."""
+    text = f"Package: {' '.join(newer)}\\nPin: release n={BACKPORTS}\\nPin-Priority: 900\\n"
+    folder = f"{root}/etc/apt/preferences.d"
+    return f"mkdir -p {folder} && printf '{text}' >{folder}/camerad"
+
+
 def mmdebstrap(
     flavour: Flavour, sources: Path, root: Path, cache: Path, more: tuple[str, ...] = ()
 ) -> list[str]:
@@ -120,12 +127,14 @@ def mmdebstrap(
         # The first time there are none, and the pattern stands for itself.
         f"--setup-hook=mkdir -p {archives} && for deb in {kept}/*.deb; do "
         f'[ ! -e "$deb" ] || cp -l "$deb" {archives}/ || exit 1; done',
+        *(f"--setup-hook={preferences(flavour.newer)}" for _ in flavour.newer[:1]),
         f"--essential-hook={initramfs_files()}",
         f"--customize-hook=cp -lf {archives}/*.deb {kept}/ && rm -rf {archives}",
         # What only the boot partitions get is fetched beside the root, with the same sources: apt
         # leaves a file as it is that is there, and the newest one may be of other sources.
         f"--customize-hook=cd {kept} && rm -f {flavour.firmware}_*.deb && "
         f"APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get -qq download {flavour.firmware}",
+        *('--customize-hook=rm -r "$1"/etc/apt/preferences.d' for _ in flavour.newer[:1]),
         f"--include={','.join((*flavour.packages, *more))}",
         *(SUITE, str(root), str(sources)),
     ]

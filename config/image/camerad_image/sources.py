@@ -95,8 +95,9 @@ def _belongs(one: str, suite: str) -> bool:
     return one == suite or one.startswith(f"{suite}-")
 
 
-def of_suite(sources: Iterable[Source], suite: str) -> list[Source]:
-    """Those that have `suite` or its updates, with these suites alone, and are signed archives.
+def of_suite(sources: Iterable[Source], suite: str, newer: str = "") -> list[Source]:
+    """Those that have `suite` or its updates, with these suites alone, and are signed archives. An
+    archive with `suite` itself is taken to have `newer` as well, as Debian's and its mirrors have.
 
     A folder of the build machine is none: nobody else could build the same image.
     """
@@ -104,16 +105,19 @@ def of_suite(sources: Iterable[Source], suite: str) -> list[Source]:
     for source in sources:
         suites = tuple(one for one in source.suites if _belongs(one, suite))
         uris = tuple(uri for uri in source.uris if not uri.startswith(("file:", "copy:", "cdrom:")))
+        if newer and suite in suites and newer not in suites:
+            suites = (*suites, newer)
         if suites and uris:
             found.append(Source(uris=uris, suites=suites, signed_by=source.signed_by))
     return found
 
 
-def read(suite: str, components: tuple[str, ...], file: Path | None) -> str:
+def read(suite: str, components: tuple[str, ...], file: Path | None, *, newer: str = "") -> str:
     """The sources of an image as a deb822 file's text.
 
-    file: taken as it stands, if it is given, in either of apt's forms; otherwise apt's own files
-    are read. Raises ImageError if there is no source of `suite` in there.
+    newer: another suite that is wanted, "" for none. file: taken as it stands, if it is given, in
+    either of apt's forms; otherwise apt's own files are read. Raises ImageError if there is no
+    source of `suite` in there.
     """
     if file is not None:
         try:
@@ -143,7 +147,7 @@ def read(suite: str, components: tuple[str, ...], file: Path | None) -> str:
         if path.is_file():
             text = path.read_text(encoding="utf-8")
             found += deb822(text) if path.suffix == ".sources" else one_line(text)
-    chosen = of_suite(found, suite)
+    chosen = of_suite(found, suite, newer)
     if not chosen:
         raise ImageError(
             f"apt's own configuration ({APT}) names no archive with {suite}: name a file of "

@@ -124,8 +124,24 @@ def test_the_packages_command_asks_for_what_the_flavour_has_and_nothing_recommen
     more = rootfs.mmdebstrap(flavours.flavour("debian"), Path("s"), Path("r"), Path("d"), ("iw",))
     assert any(word.startswith("--include=") and word.endswith(",iw") for word in more)
     assert '--aptopt=APT::Install-Recommends "false"' in command
+    assert not any("preferences" in word for word in command)
     # A folder with a blank in its name is one word of the shell that runs the hooks.
     assert any("'a b/debs'" in word for word in command if "hook" in word)
+
+
+def test_kernel_and_libcamera_of_the_backports_are_pinned_and_nothing_else(tmp_path: Path) -> None:
+    newer = flavours.flavour("debian-backports")
+    command = rootfs.mmdebstrap(newer, Path("s"), Path("r"), Path("d"))
+    made, removed = (word.partition("=")[2] for word in command if "preferences" in word)
+    subprocess.run(["sh", "-ec", made, "sh", tmp_path], check=True)
+    assert (tmp_path / "etc/apt/preferences.d/camerad").read_text().splitlines() == [
+        f"Package: {' '.join(newer.newer)}",
+        "Pin: release n=trixie-backports",
+        "Pin-Priority: 900",
+    ]
+    subprocess.run(["sh", "-ec", removed, "sh", tmp_path], check=True)
+    assert not (tmp_path / "etc/apt/preferences.d").exists()
+    assert boards.check_flavour("5", newer) == []
 
 
 def test_the_firmware_is_that_of_the_sources_and_not_a_later_one_that_was_kept(

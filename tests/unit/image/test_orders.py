@@ -50,7 +50,7 @@ def test_a_mistake_in_an_order_is_said_before_anything_is_built(
     keyring, (certificate, key) = authority.folder / "update-ca.pem", authority.signer
     wrong = {
         "BOARD=9: there are zero2w, ": replace(order, boards="9"),
-        r"BOARD=5: a 5 .*no driver for its card .*; FLAVOUR=raspios has one": replace(
+        r"BOARD=5: a 5 .*no driver for its card .*; FLAVOUR=debian-backports or raspios": replace(
             order, boards="5"
         ),
         f"BASE={missing} is no packages": replace(order, base=missing),
@@ -109,6 +109,11 @@ def test_packages_that_are_not_of_this_order_are_told_before_they_are_copied(
     for one, content, said in (
         (raspios, ours, "has no package linux-image-rpi-v8, so it was not made for"),
         (replace(raspios, flavour=order.flavour), "Package: dpkg\n", "not made for FLAVOUR=debian"),
+        (
+            replace(raspios, flavour=flavours.flavour("debian-backports")),
+            f"{ours}Version: 6.12\n",
+            "no package linux-image-arm64 of the backports",
+        ),
         (
             replace(raspios, parts=chosen("wifi")),
             "Package: linux-image-rpi-v8\n",

@@ -84,7 +84,7 @@ def test_a_clock_that_nobody_reads_is_no_clock() -> None:
 def test_what_a_flavours_kernel_can_never_drive_is_said_before_anything_is_built() -> None:
     chosen = parts.chosen("ds3231 max17048 wifi")
     parts.check_flavour(chosen, FLAVOURS["raspios"])
-    parts.check_flavour(parts.chosen("wifi"), FLAVOURS["debian"])
+    parts.check_flavour(parts.chosen("wifi usb-camera"), FLAVOURS["debian"])
     with pytest.raises(ImageError, match=r"PARTS=ds3231 max17048: .*FLAVOUR=debian comes without"):
         parts.check_flavour(chosen, FLAVOURS["debian"])
 

@@ -48,6 +48,15 @@ def test_only_signed_archives_of_the_suite_are_taken() -> None:
     )
 
 
+def test_newer_packages_come_from_the_same_archives() -> None:
+    found = sources.of_suite(sources.deb822(DEB822), "trixie", "trixie-backports")
+    assert [one.suites for one in found] == [("trixie", "trixie-updates", "trixie-backports")]
+    security = sources.deb822(DEB822.replace("trixie trixie-updates bookworm", "trixie-security"))
+    assert [one.suites for one in sources.of_suite(security, "trixie", "trixie-backports")] == [
+        ("trixie-security",)
+    ]
+
+
 def test_a_key_that_stands_in_the_file_itself_goes_along() -> None:
     text = "Types: deb\nURIs: http://m.example\nSuites: trixie\nSigned-By:\n -----BEGIN\n .\n"
     (source,) = sources.deb822(text)
@@ -98,7 +107,8 @@ def test_a_file_that_is_none_of_sources_is_told_in_one_line(
 
 
 def test_the_flavours_differ_in_sources_kernel_and_pins_only() -> None:
-    debian, raspios = flavours.FLAVOURS.values()
+    debian, backports, raspios = flavours.FLAVOURS.values()
+    assert backports.packages == debian.packages
     assert set(debian.packages) ^ set(raspios.packages) == {
         *(debian.kernel, raspios.kernel, raspios.pins)
     }
