@@ -341,3 +341,22 @@ def test_what_went_since_yesterday_s_beginning_is_shown_and_nothing_before(
         assert len(store.purge()) == 2
     scene.index.refresh()
     assert [done_at(0, 13), done_at(1, 23), done_at(2, 1)] == [2, 2, 0]
+
+
+def test_o5_nobody_is_given_a_byte_before_the_ledger_has_who_and_why(
+    scene: DeskScene, tab: Browser
+) -> None:
+    assert tab.ask("GET", f"{THERE}/content").why == "not_allowed"
+    body = {"recordings": [ONE], "purpose": "view"}
+    for reason in ("", " ", "a\nb", "x" * 201):
+        assert tab.ask("POST", "/api/viewings", body | {"reason": reason}).why == "reason_needed"
+    before = len(scene.entries())
+    answer = tab.ask("POST", "/api/viewings", body | {"reason": "Az. 7"})
+    kind, facts = scene.entries()[-1]
+    assert len(scene.entries()) == before + 1
+    assert (kind, facts.id, facts.who, facts.reason, facts.role) == (
+        *("viewed", ONE, "desk", "Az. 7", "desk"),
+    )
+    fields = {"Viewing": str(answer.said["viewings"][0]), "Range": "bytes=0-9"}
+    answer = tab.ask("GET", f"{THERE}/content", headers=fields)
+    assert (answer.status, answer.body) == (206, b"header.jws")
