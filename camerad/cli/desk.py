@@ -192,21 +192,29 @@ class Unread:
     def __init__(self) -> None:
         self.errors: list[StorageError] = []
 
-    @contextlib.contextmanager
-    def take(self) -> Iterator[None]:
-        """Go on behind what is done in here if a ledger cannot be read in it."""
-        try:
-            yield
-        except StorageError as error:
-            if str(error) not in map(str, self.errors):
-                self.errors.append(error)
+
+@contextlib.contextmanager
+def _reading(unread: Unread | None) -> Iterator[None]:
+    """Go on behind what is done in here if a ledger cannot be read in it; raise that if `unread` is
+    None."""
+    try:
+        yield
+    except StorageError as error:
+        if unread is None:
+            raise
+        if str(error) not in map(str, unread.errors):
+            unread.errors.append(error)
 
 
-def ledger_state(options: argparse.Namespace, place: Place) -> LedgerState | None:
-    """What a place's own ledger says; None if it has none."""
-    if place.kind is PlaceKind.FILES or not file_status.is_directory(place.ledger):
-        return None
-    return read_state(place.ledger, ledger_keys(options, place))
+def ledger_state(
+    options: argparse.Namespace, place: Place, unread: Unread | None = None
+) -> LedgerState | None:
+    """What a place's own ledger says; None if it has none, or it cannot be read. unread: takes why
+    not; else it is raised."""
+    with _reading(unread):
+        if place.kind is not PlaceKind.FILES and file_status.is_directory(place.ledger):
+            return read_state(place.ledger, ledger_keys(options, place))
+    return None
 
 
 def may_run(place: Place, keys: KeyRing) -> MayRun:
@@ -237,7 +245,7 @@ def ids_in_device_ledgers(
     asked = place.holdings if path is None else holdings_of(place, path)
     found: set[str] = set()
     for one in asked:
-        with contextlib.nullcontext() if unread is None else unread.take():
+        with _reading(unread):
             if file_status.is_directory(one.ledger):
                 found |= set(read_state(one.ledger, keys).recordings)
     return found
@@ -255,13 +263,13 @@ def holds_on_cameras(
     if place.kind is not PlaceKind.OFFICE:
         return {}
     held: dict[str, tuple[Hold, ...]] = {}
-    with contextlib.nullcontext() if unread is None else unread.take():
+    with _reading(unread):
         own = office_keys(options, place)
         keys = office_store.camera_keys(place, trusted or KeyRing())
         state = read_state(place.ledger, own) if file_status.is_directory(place.ledger) else None
         for holding in with_newest_copies(place, keys).holdings:
             part = Place(place.kind, place.root, (holding,), place.unread)
-            with contextlib.nullcontext() if unread is None else unread.take():
+            with _reading(unread):
                 for recording, holds in camera_holds.pending(part, state, own, keys).items():
                     held[recording] = (*held.get(recording, ()), *holds)
     return held
@@ -320,9 +328,7 @@ def clock_of(
 ) -> SystemClock:
     """This computer's clock, judged as suits the place. unread: takes why its ledger cannot be
     read, which says how late it is at least; else that is raised."""
-    state = None
-    with contextlib.nullcontext() if unread is None else unread.take():
-        state = ledger_state(options, place)
+    state = ledger_state(options, place, unread)
     clock = _judged(place, state)
     if not options.trust_clock:
         return clock

@@ -111,8 +111,7 @@ def purge(options: argparse.Namespace) -> int:
 def _ledger_unread(options: argparse.Namespace, place: Place) -> list[Reason]:
     """Why a place's own ledger cannot be read, if it cannot."""
     unread = desk.Unread()
-    with unread.take():
-        desk.ledger_state(options, place)
+    desk.ledger_state(options, place, unread)
     return [
         replace(reason, text=f"{reason.text}; nothing is deleted without it, for it has the holds")
         for reason in map(reason_of_error, unread.errors)

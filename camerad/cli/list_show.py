@@ -69,9 +69,7 @@ def list_recordings(options: argparse.Namespace) -> int:
     infos, failed = _infos(target)
     unread = desk.Unread()
     clock = desk.clock_of(options, target.place, unread)
-    state = None
-    with unread.take():
-        state = desk.ledger_state(options, target.place)
+    state = desk.ledger_state(options, target.place, unread)
     by_ledger = not unread.errors
     told = desk.ids_in_device_ledgers(target.place, unread=unread)
     held = desk.holds_on_cameras(options, target.place, unread=unread)
