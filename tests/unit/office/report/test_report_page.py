@@ -210,6 +210,11 @@ def test_the_table_reads_back_as_it_was_written() -> None:
     for figure in report.figures:
         if figure.total.value is not None and not figure.part.startswith("="):
             assert found.cells[figure.key].value == pytest.approx(figure.total.value, abs=1e-4)
+    rows = csv.DictReader(io.StringIO(table.decode()))
+    months = [one for one in rows if (one["figure"], one["span"]) == ("shifts", "months")]
+    assert [(one["from"], one["to"], int(one["value"])) for one in months] == [
+        (str(first), str(last), 12) for first, last in report.runs
+    ]
 
 
 def table_with(*parts: str) -> bytes:
