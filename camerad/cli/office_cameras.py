@@ -20,12 +20,11 @@ from camerad.evidence.camera_register import Register, RegisteredCamera
 from camerad.office.server.camera_overview import CameraOverview, OfferedUpdateState, overview
 from camerad.office.server.cameras import Cameras
 from camerad.office.server.check_ins import CheckIns
-from camerad.office.server.offer_check import make_offer
-from camerad.office.server.offered_server import check_server
+from camerad.office.server.offer_check import check_server, make_offer
 from camerad.office.server.offers import KINDS, Offers, offer_of
 from camerad.office.server.office_settings import OfficeFile, load
+from camerad.office.server.preflight import check_directory
 from camerad.office.server.revoked_cameras import RevokedCameras
-from camerad.office.server.start_check import check_directory
 from camerad.office.server.state_import import open_state
 from camerad.office.server.upload_limits import GIB
 from camerad.office.state.office_state import OfficeState

@@ -37,7 +37,7 @@ from camerad.office.desk.people import read_roles
 from camerad.office.desk.sessions import Sessions
 from camerad.office.server.cameras import Cameras
 from camerad.office.server.office_settings import OfficeFile, load
-from camerad.office.server.start_check import check_directory
+from camerad.office.server.preflight import check_directory
 from camerad.office.state.office_state import OfficeState
 
 TIMEOUT_SECONDS: Final = 20.0

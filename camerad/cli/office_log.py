@@ -19,7 +19,7 @@ from camerad.office.jobs.witness_job import cosigned_by_witness, read_policy
 from camerad.office.server.cameras import Cameras
 from camerad.office.server.check_ins import CheckIns
 from camerad.office.server.office_settings import KEY_GONE, OfficeFile, load
-from camerad.office.server.start_check import check_directory
+from camerad.office.server.preflight import check_directory
 from camerad.office.server.state_import import open_state
 from camerad.store.holds import one_line
 from camerad.store.locations import office_place

@@ -20,7 +20,7 @@ from camerad.office.report.report_table import EarlierFigures, read_table
 from camerad.office.report.typed_form import EMPTY, NO_FORM, load_form
 from camerad.office.server.cameras import Cameras
 from camerad.office.server.office_settings import OfficeFile, load
-from camerad.office.server.start_check import check_directory
+from camerad.office.server.preflight import check_directory
 from camerad.office.server.state_import import open_state
 from camerad.store.locations import office_place
 

@@ -23,11 +23,11 @@ from camerad.office.replicas.replicas import open_replicas
 from camerad.office.server.office_settings import OfficeFile, check_file, load
 from camerad.office.server.preflight import (
     check_database,
+    check_start,
     find_preflight_problems,
     find_remarks,
     missing_register,
 )
-from camerad.office.server.start_check import check_start
 from camerad.office.server.state_import import open_state
 from camerad.store.locations import office_place
 

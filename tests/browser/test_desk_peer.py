@@ -23,7 +23,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Route, expect
 
 from camerad.base.clock import SECOND
 from camerad.office.desk.openid_provider import KEYS_AGAIN_US, LEFT_ALONE_US
-from camerad.office.server.openid_settings import RETURN_PATH
+from camerad.office.server.desk_settings import RETURN_PATH
 from tests.browser.person import WIDE, Person, person
 from tests.waiting import until
 

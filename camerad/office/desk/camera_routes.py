@@ -54,8 +54,7 @@ from camerad.office.server import bodies
 from camerad.office.server.camera_courses import CameraCourse, CameraCourses
 from camerad.office.server.camera_overview import CameraOverview, NotReady, overview
 from camerad.office.server.check_ins import CheckIns
-from camerad.office.server.offer_check import make_offer
-from camerad.office.server.offered_server import check_server
+from camerad.office.server.offer_check import check_server, make_offer
 from camerad.office.server.offers import (
     BundleCopy,
     CameraOffer,

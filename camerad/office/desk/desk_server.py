@@ -74,11 +74,10 @@ from camerad.office.server.connection_limiter import (
     open_limited,
     tls_context,
 )
-from camerad.office.server.desk_settings import DeskSettings
+from camerad.office.server.desk_settings import RETURN_PATH, DeskSettings
 from camerad.office.server.office_settings import OfficeFile
-from camerad.office.server.openid_settings import RETURN_PATH
+from camerad.office.server.preflight import check_directory
 from camerad.office.server.refusal_log import RefusalLog
-from camerad.office.server.start_check import check_directory
 from camerad.office.state.database import DatabaseUnavailableError
 from camerad.office.state.database_settings import url_of
 from camerad.office.state.office_state import OfficeState

@@ -38,7 +38,7 @@ from camerad.base.safe_read import read_plain
 from camerad.base.text import printable
 from camerad.container.keys import encode_base64url
 from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError
-from camerad.office.server.openid_settings import SECTION, OpenidSettings
+from camerad.office.server.desk_settings import SECTION, OpenidSettings
 
 WHOLE_SECONDS: Final = 10.0
 """For one answer, the connection included."""

@@ -45,6 +45,7 @@ from camerad.office.server.cameras import Cameras, UnregisteredError
 from camerad.office.server.certificates import CertificateError
 from camerad.office.server.desk_settings import DeskSettings
 from camerad.office.server.office_settings import OfficeFile
+from camerad.office.server.preflight import NotMountedError, check_directory
 from camerad.office.server.refusal_log import RefusalLog
 from camerad.office.server.refusals import (
     NO_ROOM,
@@ -55,7 +56,6 @@ from camerad.office.server.refusals import (
     tell_mistake,
     tell_storage,
 )
-from camerad.office.server.start_check import NotMountedError, check_directory
 from camerad.office.state.database import IndexUnavailableError
 from camerad.office.state.office_state import OfficeState
 from camerad.store.holds import HoldError, HoldRefusal

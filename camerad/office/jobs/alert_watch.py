@@ -38,8 +38,8 @@ from camerad.office.server.alert_settings import NotifySettings
 from camerad.office.server.apart import list_apart, measure_apart
 from camerad.office.server.cameras import Cameras, UnregisteredError
 from camerad.office.server.check_ins import arrival_times
+from camerad.office.server.preflight import check_directory
 from camerad.office.server.revoked_cameras import RevokedCameras
-from camerad.office.server.start_check import check_directory
 from camerad.office.server.upload_limits import fills_percent
 from camerad.office.server.uploads import Uploads
 from camerad.office.state.office_state import OfficeState

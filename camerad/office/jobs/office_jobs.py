@@ -46,11 +46,11 @@ from camerad.office.report.ledger_tallies import LedgerTallies
 from camerad.office.report.report_days import days_in
 from camerad.office.server.camera_holdings import CameraHoldings
 from camerad.office.server.certificates import read_certificate
-from camerad.office.server.ingest_events import IngestEvent
+from camerad.office.server.ingest import IngestEvent
 from camerad.office.server.ledger_copy import LedgerCopies
 from camerad.office.server.office_server import Beside, ServerParts, Vault
 from camerad.office.server.office_settings import OfficeFile
-from camerad.office.server.start_check import check_directory
+from camerad.office.server.preflight import check_directory
 from camerad.office.server.uploads import Declaration, Uploads
 from camerad.office.state.database_settings import url_of
 from camerad.office.state.office_state import OfficeState

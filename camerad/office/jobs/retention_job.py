@@ -33,7 +33,7 @@ from camerad.ledger.recording_state import RecordingState
 from camerad.office.jobs.alert_rules import DatedRecording, StoreFacts, subject_of
 from camerad.office.jobs.periodic_job import JobFailedError, LogOnce
 from camerad.office.server.cameras import Cameras
-from camerad.office.server.start_check import check_directory
+from camerad.office.server.preflight import check_directory
 from camerad.store.discrepancies import Discrepancy
 from camerad.store.disk import TakenError
 from camerad.store.locations import Place, office_place

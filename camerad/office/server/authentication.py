@@ -26,10 +26,10 @@ from camerad.exchange.request_signature import (
 )
 from camerad.office.server.cameras import Cameras, UnregisteredError
 from camerad.office.server.nonces import Nonces
+from camerad.office.server.preflight import check_directory
 from camerad.office.server.refusal_log import CALLER, Caller, RefusalLog
 from camerad.office.server.refusals import Handler, RefusedRequestError
 from camerad.office.server.revoked_cameras import RevokedCameras
-from camerad.office.server.start_check import check_directory
 
 OVERRIDE: Final = "X-HTTP-Method-Override"
 UNPROVEN: Final = (

@@ -27,6 +27,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from typing import Final
 
 from camerad.base import durable_files, file_status
@@ -43,10 +44,9 @@ from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import RecordingState
 from camerad.office.server.apart import Apart
 from camerad.office.server.camera_holdings import CameraHoldings, size_of
-from camerad.office.server.ingest_events import IngestEvent, IngestListener, no_op
 from camerad.office.server.judgement import check_recording, has_anothers
 from camerad.office.server.part_upload import ArrivedPart, reads_as_it_came
-from camerad.office.server.start_check import check_directory
+from camerad.office.server.preflight import check_directory
 from camerad.office.server.tombstones import Tombstones
 from camerad.office.server.uploads import Declaration, Uploads
 from camerad.store import receipts, verified_copy
@@ -73,6 +73,27 @@ _OTHER: Final = (
 _ANOTHERS: Final = (
     "the office has another camera's recording of this id, which is drawn at random: look at both"
 )
+
+
+class IngestEvent(StrEnum):
+    """What became of a complete upload."""
+
+    TAKEN = "taken"
+    """It was checked, stored and read back, and has a receipt."""
+    COMPARED = "compared"
+    """A copy that came another way got its receipt."""
+    APART = "apart"
+    """It does not verify, and was put apart."""
+    SIGNED = "signed"
+    """A receipt was signed and published."""
+
+
+IngestListener = Callable[[IngestEvent], None]
+"""Called on any thread, after everything is durable. It returns at once, and raises nothing."""
+
+
+def no_op(_event: IngestEvent) -> None:
+    """Listens to nothing."""
 
 
 class Ingest:

@@ -24,9 +24,9 @@ from camerad.container.keys import Thumbprint
 from camerad.exchange.pace import Pace
 from camerad.office.server import bodies
 from camerad.office.server.offers import CameraOffer, Offers
+from camerad.office.server.office_settings import UpdateSettings
 from camerad.office.server.refusal_log import CALLER, CameraTurns
 from camerad.office.server.refusals import RefusedRequestError, later
-from camerad.office.server.update_settings import UpdateSettings
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@
 `receipt_routes`, `ledger_routes`           a camera asks for receipts, and brings its ledger
 `check_in_routes`, `check_ins`              a camera says how it is, and hears what there is for it
 `offer_routes`                              it fetches that: settings, an update
-`server_metrics`, `metrics_listener`        what Prometheus is shown
+`server_metrics`                            what Prometheus is shown
 `cameras`                                   the register
 ==========================================  ======================================================
 
@@ -59,24 +59,21 @@ from camerad.office.server.connection_limiter import (
     open_limited,
     tls_context,
 )
-from camerad.office.server.ingest import Ingest
-from camerad.office.server.ingest_ends import IngestEnds
-from camerad.office.server.ingest_events import IngestEvent
+from camerad.office.server.ingest import Ingest, IngestEvent
 from camerad.office.server.ingest_queue import THREADS, THREADS_WITH_COPIES, IngestQueue
 from camerad.office.server.ledger_copy import LedgerCopies
 from camerad.office.server.ledger_routes import LedgerRoutes
 from camerad.office.server.lost_recordings import LostRecordings
-from camerad.office.server.metrics_listener import MetricsListener
 from camerad.office.server.nonces import Nonces
 from camerad.office.server.offer_routes import OfferRoutes
 from camerad.office.server.offers import Offers
 from camerad.office.server.office_settings import OfficeFile
 from camerad.office.server.preflight import free_room
-from camerad.office.server.receipt_routes import ReceiptRoutes
+from camerad.office.server.receipt_routes import IngestEnds, ReceiptRoutes
 from camerad.office.server.refusal_log import CameraTurns, RefusalLog
 from camerad.office.server.refusals import plain_errors, refuse_bytes
 from camerad.office.server.revoked_cameras import RevokedCameras
-from camerad.office.server.server_metrics import ServerMetrics
+from camerad.office.server.server_metrics import MetricsListener, ServerMetrics
 from camerad.office.server.state_import import open_state
 from camerad.office.server.upload_limits import GIB, CameraQuotas, UploadLimits
 from camerad.office.server.upload_routes import UploadRoutes

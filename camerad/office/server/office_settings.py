@@ -21,11 +21,10 @@ from camerad.office.replicas.replica_settings import (
     ReplicaSettings,
     check_replicas,
 )
-from camerad.office.server import alert_settings, desk_settings, report_settings, update_settings
+from camerad.office.report.camera_readings import MONTHS
+from camerad.office.server import alert_settings, desk_settings
 from camerad.office.server.alert_settings import MetricsSettings, NotifySettings
 from camerad.office.server.desk_settings import DeskSettings
-from camerad.office.server.report_settings import DEFAULT_REPORT, ReportSettings
-from camerad.office.server.update_settings import DEFAULT_UPDATES, UpdateSettings
 from camerad.office.state.database_settings import IndexSettings
 
 NAME: Final = "office.yaml"
@@ -94,6 +93,27 @@ class ReceiveSettings(msgspec.Struct, frozen=True):
     ] = 7
 
 
+class UpdateSettings(msgspec.Struct, frozen=True):
+    """How updates are sent to cameras."""
+
+    at_once: Annotated[
+        int, "Cameras that are sent a piece of an update at once.", Range(1, 100, "cameras")
+    ] = 4
+    mbit_per_second: Annotated[
+        int, "Rate at which updates are sent, to all cameras together.", Range(1, 10_000, "Mbit/s")
+    ] = 200
+
+
+class ReportSettings(msgspec.Struct, frozen=True):
+    """What reports are made of."""
+
+    keep_months: Annotated[
+        int,
+        "Months for which readings of counters and sums of the ledger are kept.",
+        Range(2, 120, "months"),
+    ] = MONTHS
+
+
 class OfficeFile(msgspec.Struct, frozen=True):
     """The whole file."""
 
@@ -125,9 +145,9 @@ class OfficeFile(msgspec.Struct, frozen=True):
     notify: Annotated[NotifySettings, "What people are told."] = NotifySettings()
     metrics: Annotated[MetricsSettings | None, "Where Prometheus asks. Left out: nowhere."] = None
     second_copy: Annotated[ReplicaSettings, "Where the replicas lie, if anywhere."] = NO_REPLICAS
-    updates: Annotated[UpdateSettings, "How updates are sent to cameras."] = DEFAULT_UPDATES
+    updates: Annotated[UpdateSettings, "How updates are sent to cameras."] = UpdateSettings()
     desk: Annotated[DeskSettings | None, "The page for people. Left out: there is none."] = None
-    report: Annotated[ReportSettings, "What reports are made of."] = DEFAULT_REPORT
+    report: Annotated[ReportSettings, "What reports are made of."] = ReportSettings()
     witnesses: Annotated[
         Path | None,
         "Policy (C2SP tlog-policy) with the outside witnesses that cosign the office's log. Left "
@@ -206,7 +226,6 @@ def example(settings: OfficeFile) -> str:
     }
     quoted = {name: json.dumps(str(value), ensure_ascii=False) for name, value in said.items()}
     own = _EXAMPLE.format(**quoted, port=settings.listen.port)
-    own += update_settings.EXAMPLE + report_settings.EXAMPLE
     return own + desk_settings.EXAMPLE + alert_settings.EXAMPLE
 
 
@@ -267,4 +286,13 @@ receive:
 #     ca: /etc/camerad-office/s3-ca.pem
 #   # or:
 #   directory: /mnt/other/camerad-second-copies
+
+# How updates are sent to cameras ('camerad office offer update'). These are the defaults.
+# updates:
+#   at_once: 4             # cameras that are sent a piece at once
+#   mbit_per_second: 200   # to all of them together
+
+# What reports are made of ('camerad office report'). This is the default.
+# report:
+#   keep_months: 25   # this year and the one before; no wearer is in it
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from collections.abc import Callable
 from http import HTTPStatus
@@ -14,7 +15,6 @@ from camerad.container.keys import Thumbprint
 from camerad.container.recording_ids import RecordingId, is_id
 from camerad.office.server import bodies
 from camerad.office.server.ingest import WAITS, Ingest
-from camerad.office.server.ingest_ends import IngestEnds
 from camerad.office.server.refusal_log import CALLER, CameraTurns
 from camerad.office.server.refusals import RefusedRequestError
 from camerad.office.server.uploads import Declaration, Uploads
@@ -28,6 +28,30 @@ LATEST_SECONDS: Final = 60
 _PREFER, _APPLIED = "Prefer", "Preference-Applied"
 _WAIT: Final = f"wait={AGAIN_SECONDS}"
 _MISSING: Final = "the office does not have this recording; hand it over, and ask again"
+
+
+class IngestEnds:
+    """Lets requests wait for the end of an ingest, so that cameras need not poll. loop: on which
+    requests are answered."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._next: dict[str, asyncio.Future[None]] = {}
+
+    def next(self, kid: str) -> asyncio.Future[None]:
+        """Is done when the next recording of this camera has been dealt with. On the loop; several
+        may wait for it, and none may cancel it."""
+        return self._next.setdefault(kid, self._loop.create_future())
+
+    def tell(self, kid: str) -> None:
+        """A recording of this camera has been dealt with. From any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended, with all that waited
+            self._loop.call_soon_threadsafe(self._tell, kid)
+
+    def _tell(self, kid: str) -> None:
+        found = self._next.pop(kid, None)
+        if found is not None and not found.done():
+            found.set_result(None)
 
 
 class ReceiptRoutes:

@@ -15,8 +15,8 @@ from aiohttp.typedefs import Middleware
 from camerad.base.errors import CameradError, NotNowError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
+from camerad.office.server.preflight import NotMountedError
 from camerad.office.server.refusal_log import RefusalLog
-from camerad.office.server.start_check import NotMountedError
 from camerad.office.server.upload_errors import UploadError, UploadRefusal
 
 log = logging.getLogger(__name__)

@@ -31,7 +31,7 @@ class OfferRefusedError(CameradError, ValueError):
     """Error raised when settings or an update are not offered; the text says why, and what to do.
     why: a word for programs: a `RefusalReason`, or "no_bundle", "too_large_bundle", "no_room",
     "not_registered", "nothing_known", "newer_image", "same_file", and those of
-    `camerad.office.server.offered_server`."""
+    `camerad.office.server.offer_check`."""
 
     exit_code = EX_CONFIG
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 from city_provider import CLIENT, CityProvider
 
 from camerad.base.clock import SECOND
-from camerad.office.server.openid_settings import RETURN_PATH, OpenidSettings
+from camerad.office.server.desk_settings import RETURN_PATH, OpenidSettings
 
 from .desk_scene import ORIGIN, Answer, Browser, DeskScene
 

@@ -20,7 +20,7 @@ from camerad.ledger.ledger import Ledger
 from camerad.office.desk import people
 from camerad.office.desk.people import DeskRole
 from camerad.office.desk.sessions import Sessions
-from camerad.office.server.start_check import NotMountedError
+from camerad.office.server.preflight import NotMountedError
 from camerad.office.state.database import Database
 from camerad.office.state.office_state import OfficeState
 

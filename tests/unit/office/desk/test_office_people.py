@@ -13,7 +13,7 @@ from camerad.base.errors import EX_USAGE, CameradError
 from camerad.cli import office_desk
 from camerad.office.desk import people as people_module
 from camerad.office.desk.people import DeskRole
-from camerad.office.server.start_check import NotMountedError
+from camerad.office.server.preflight import NotMountedError
 
 from .desk_scene import DeskScene
 

@@ -30,7 +30,7 @@ from camerad.office.desk.openid_provider import (
     WantedToken,
     check_id_token,
 )
-from camerad.office.server.openid_settings import OpenidSettings
+from camerad.office.server.desk_settings import OpenidSettings
 
 from .openid_scene import settings_of
 

@@ -35,7 +35,7 @@ from camerad.office.server.alert_settings import (
 )
 from camerad.office.server.connection_limiter import StartError
 from camerad.office.server.office_server import ServerParts
-from camerad.office.server.start_check import NotMountedError
+from camerad.office.server.preflight import NotMountedError
 from camerad.office.server.uploads import Declaration
 from camerad.store.locations import office_place
 from tests.unit.office.server.office_scene import DEADLINE, DockClient, OfficeScene, Running

@@ -20,9 +20,8 @@ from camerad.office.jobs.alert_rules import AlertKind, CameraSeen, StoreFacts
 from camerad.office.jobs.job_metrics import MOST_CAMERAS, JobMetrics
 from camerad.office.server.alert_settings import MetricsSettings
 from camerad.office.server.connection_limiter import StartError
-from camerad.office.server.ingest_events import IngestEvent
-from camerad.office.server.metrics_listener import MetricsListener
-from camerad.office.server.server_metrics import ServerMetrics
+from camerad.office.server.ingest import IngestEvent
+from camerad.office.server.server_metrics import MetricsListener, ServerMetrics
 from camerad.store.discrepancies import DiscrepancyKind
 
 

@@ -20,9 +20,8 @@ from vault_helpers import KID, NAME, OFFICE_KEY, Vault, ledger_files, register
 from camerad.base.clock import DAY, ManualClock
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.office.server import ledger_copy
-from camerad.office.server.ingest_ends import IngestEnds
 from camerad.office.server.ledger_routes import LedgerRoutes
-from camerad.office.server.receipt_routes import ReceiptRoutes
+from camerad.office.server.receipt_routes import IngestEnds, ReceiptRoutes
 from camerad.office.server.refusal_log import CALLER, Caller, CameraTurns, RefusalLog
 from camerad.office.server.refusals import Handler, plain_errors
 from camerad.store import receipts

@@ -12,7 +12,7 @@ from desk_helpers import ONE, Camera
 
 from camerad.office.server import receipt_routes
 from camerad.office.server.ingest import Ingest
-from camerad.office.server.ingest_ends import IngestEnds
+from camerad.office.server.receipt_routes import IngestEnds
 from camerad.office.server.uploads import Declaration
 from tests.unit.office.server.office_scene import OfficeScene
 

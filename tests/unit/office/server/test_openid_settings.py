@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from camerad.base.errors import ConfigError
-from camerad.office.server import openid_settings
 from camerad.office.server.desk_settings import EXAMPLE
 from camerad.office.server.office_settings import OfficeFile, load
 from tests.unit.office.server.office_scene import OfficeScene
@@ -95,4 +94,4 @@ def test_a_trial_may_have_a_provider_without_tls(tmp_path: Path) -> None:
 
 
 def test_the_example_has_the_section() -> None:
-    assert openid_settings.EXAMPLE in EXAMPLE
+    assert "#   openid:" in EXAMPLE

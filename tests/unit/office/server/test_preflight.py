@@ -17,14 +17,13 @@ from camerad.office.server.alert_settings import (
     NotifySettings,
     SmtpSettings,
 )
-from camerad.office.server.desk_settings import DeskSettings
+from camerad.office.server.desk_settings import DeskSettings, OpenidSettings
 from camerad.office.server.office_settings import (
     ListenSettings,
     OfficeFile,
     ReceiveSettings,
     TlsSettings,
 )
-from camerad.office.server.openid_settings import OpenidSettings
 from camerad.office.server.preflight import check_database, find_preflight_problems, find_remarks
 from camerad.office.state.database_settings import IndexSettings
 from tests.unit.office.server.office_scene import write_register

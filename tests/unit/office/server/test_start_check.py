@@ -19,7 +19,7 @@ from camerad.evidence.holdings import directory_id
 from camerad.evidence.office_store import open_office_store
 from camerad.evidence.own_key import OfficeKeyError
 from camerad.office.replicas.replica_settings import ReplicaSettings
-from camerad.office.server import start_check
+from camerad.office.server import preflight
 from camerad.office.server.certificates import (
     CERTIFICATE_DAYS,
     CertificateError,
@@ -28,7 +28,7 @@ from camerad.office.server.certificates import (
     make_certificate,
 )
 from camerad.office.server.office_settings import OfficeFile, TlsSettings
-from camerad.office.server.start_check import NotMountedError, check_start
+from camerad.office.server.preflight import NotMountedError, check_start
 from camerad.store import receipts
 from camerad.store.locations import office_place
 from camerad.store.store import Store
@@ -192,7 +192,7 @@ def test_a_directory_of_replicas_that_hangs_holds_up_no_start(
         return look(path, linked=linked)
 
     monkeypatch.setattr(file_status, "is_directory", hang)
-    monkeypatch.setattr(start_check, "REPLICA_SECONDS", 0.1)
+    monkeypatch.setattr(preflight, "REPLICA_SECONDS", 0.1)
     settings = replace(settings, second_copy=ReplicaSettings(directory=second))
     (said,) = check_start(settings, NOW)
     answers.set()
