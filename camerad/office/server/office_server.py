@@ -1,10 +1,10 @@
 """The office's server, put together from parts.
 
 ==========================================  ======================================================
-`limiter`                                  connections, counted; TLS
+`connection_limiter`                        connections, counted; TLS
 `refusals`, `authentication`                every error is one sentence; who asks
 `upload_routes`, `uploads`, `part_upload`   recordings come, by tus
-`ingest_queue`, `ingest`                they are checked, stored, read back and receipted
+`ingest_queue`, `ingest`                    they are checked, stored, read back and receipted
 `receipt_routes`, `ledger_routes`           a camera asks for receipts, and brings its ledger
 `check_in_routes`, `check_ins`              a camera says how it is, and hears what there is for it
 `offer_routes`                              it fetches that: settings, an update
