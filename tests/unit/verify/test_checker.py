@@ -248,6 +248,7 @@ def test_the_findings_say_which_seconds_and_what_is_known() -> None:
     assert list(whole.findings) == []
     assert [one.kind for one in check(KEPT).findings] == [FindingKind.TORN, FindingKind.RECOVERED]
     assert not check([*BARE[:-1], STRANGER[-1]]).end_linked
+    assert damage(check(lasting(2 * SECOND))) == ""
     moved = [*KEPT[:4], KEPT[-2], *KEPT[4:-2], KEPT[-1]]
     assert "extra torn" in damage(check(moved))
     assert check([FORGED[0], *BARE[1:]]).kid == KEY.public.thumbprint
@@ -306,9 +307,10 @@ OTHER_RATE = RateChange(ORIGIN_US, 20, "heat", 15)
 LOST_GAP = Gap("lost", 1, 20, 10)
 
 
-def slow(number: int, facts: FragmentFacts) -> FragmentFacts:
-    end_us = facts.last_us + 3 * SECOND
-    return replace(facts, end_us=end_us, clock=at(end_us)) if number == 5 else facts
+def lasting(picture_us: int) -> Members:
+    """Its last picture lasts so long."""
+    end_us = a_fact(5).last_us + picture_us
+    return bare(at_fragment(5, end_us=end_us, clock=at(end_us)))
 
 
 @pytest.mark.parametrize(
@@ -341,7 +343,7 @@ def slow(number: int, facts: FragmentFacts) -> FragmentFacts:
                 ({"clock": replace(at(0), boot_us=1)}, "pictures from after its own signature"),
             )
         ),
-        (bare(slow), "c5", "says what cannot be: a picture that lasts for seconds"),
+        (lasting(2 * SECOND + 1), "c5", "says what cannot be: a picture that lasts for seconds"),
         *(
             (short_one(replace(END_OF_1, **changes)), "end", f"says what cannot be: {text}")  # type: ignore[arg-type]
             for changes, text in (
