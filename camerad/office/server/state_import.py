@@ -58,6 +58,8 @@ _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _SMALL: Final = 4096
 _LARGEST: Final = 8 << 20
+_UNREAD: Final = ".unread"
+"""How the name goes on of a directory that stays, since nothing of it can be imported."""
 _MONTH: Final = re.compile(r"[0-9]{4}-[0-9]{2}\.jsonl")
 _ENDING: Final = ".json"
 _UPLOADS_MARK: Final = "upload files"
@@ -110,7 +112,7 @@ def import_once(
             for path, import_one in there.items():
                 import_one(rows, path)
             mark_import(rows, mark)
-    for path in there:
+    for path in filter(file_status.is_directory, there):
         with explaining("remove the directory", path):
             shutil.rmtree(path)
 
@@ -154,11 +156,13 @@ def _import_readings(rows: Connection, directory: str) -> None:
             raise ValueError("it is another camera's")
     except (StorageError, ValueError, RecursionError) as error:
         _log.warning(
-            "%s: not imported, since its key cannot be read: %s",
+            "%s: not imported, since its key cannot be read: %s; it is called %s now",
             printable(directory),
             printable(error),
+            _UNREAD,
             extra=MessageId.STORAGE.extra,
         )
+        durable_files.rename(directory, directory + _UNREAD)
         return
     found: list[Reading] = []
     for name in sorted(one for one in os.listdir(directory) if _MONTH.fullmatch(one)):

@@ -279,4 +279,6 @@ def test_files_of_an_older_version_become_rows(tmp_path: Path) -> None:
         found = list(camera_readings.read(rows, KID))
     assert [one.token for one in found] == tokens
     assert {one.arrived_us for one in found} == {WALL_US}
-    assert [path.name for path in root.rglob("*")] == ["ledger", "000001.jws"]
+    kept = (f"{stranger}.unread/2026-11.jsonl", "ledger/000001.jws")
+    assert all((root / one).is_file() for one in kept)
+    assert len(list(root.iterdir())) == 2
