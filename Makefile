@@ -181,8 +181,7 @@ dist:
 	$(prepare) test
 	$(python) -c 'import setuptools.build_meta as made; made.build_sdist("$(OUT)"); made.build_wheel("$(OUT)")'
 
-# What is made from the code is as the code would make it now. The listening test takes 4 s of a processor, and unit
-# tests make it anyway (tests/unit/behaviour/test_listening.py): they compare its page.
+# What is made from the code is as the code would make it now.
 generated:
 	$(prepare) test
 	PYTHONPATH=docs $(python) -m generators.stage_diagram --check
@@ -197,7 +196,6 @@ generate:
 	PYTHONPATH=docs $(python) -m generators.stage_diagram
 	PYTHONPATH=docs $(python) -m generators.settings_schema
 	PYTHONPATH=docs $(python) -m generators.operations_tables
-	PYTHONPATH=docs $(python) -m generators.listening_test
 	PYTHONPATH=docs $(python) -m generators.words
 	PYTHONPATH=config/image $(python) -m camerad_image.wiring
 

@@ -57,7 +57,6 @@ LONGEST: Final = (
     "tests/unit/image/test_update_trial.py",
     "tests/unit/hardware/test_display.py::test_a_process_that_loads_slowly",
     "tests/unit/store/test_retention_years.py",
-    "tests/unit/behaviour/test_listening.py::test_the_committed_page",
     "tests/unit/recording/test_hour_of_sound.py",
 )
 """Files, and tests by the beginning of their name; the longest first."""

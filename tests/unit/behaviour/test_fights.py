@@ -1,7 +1,7 @@
 """The officer's hand: in no fight is the camera in another state than the last pulse said.
 
 The pure parts together, from the contacts to the motor: gestures, stages and cue queue. Hands touch
-as `generators.fights` has them; meanwhile the camera and the card fail, and programs stop.
+as `fights` has them; meanwhile the camera and the card fail, and programs stop.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Final
 
 import pytest
-from generators import fights
 
 from camerad.behaviour import cue_queue, signals, stages
 from camerad.behaviour.bindings import DEFAULT_ONE_BUTTON, DEFAULT_TWO_BUTTONS, ButtonTable
@@ -20,6 +19,7 @@ from camerad.behaviour.gestures import DecidedGesture, Edge, GestureTick
 from camerad.behaviour.signals import ANSWERS, BETWEEN_MS, Detail, Rhythm
 from camerad.behaviour.stages import Condition, CueKind, Intent, Rules, Stage
 from tests.breadth import breadth
+from tests.unit.behaviour import fights
 from tests.unit.behaviour.hand import MS, SECOND, Hand
 
 PRESETS: Final = {"two-buttons": DEFAULT_TWO_BUTTONS, "one-button": DEFAULT_ONE_BUTTON}
@@ -220,23 +220,6 @@ def test_in_no_fight_is_the_camera_in_another_state_than_the_last_pulse_said(pre
     assert told >= set(SAYS)
     assert lags["recording"] <= AT_ONCE_US
     assert lags["pictures"] <= SOON_US
-
-
-def test_the_gesture_of_the_table_is_that_of_the_camera() -> None:
-    """What docs/signals.md counts is what the buttons decide, in a recording that nothing ends."""
-    decided = counted = 0
-    for hand in fights.HANDS:
-        chance = random.Random(hand)
-        for _ in range(40):
-            contacts = fights.fight(hand, chance)
-            counted += fights.held_and_pressed(contacts)
-            buttons = Hand(DEFAULT_TWO_BUTTONS, Stage.RECORDING)
-            for edges in contacts:
-                for at_s, down in zip(edges, (True, False), strict=True):
-                    buttons.edges("main", (round(at_s * SECOND), down))
-            buttons.wait_until(buttons.now_us + 10 * SECOND)
-            decided += sum(one.intent is Intent.STOP for one in buttons.decisions)
-    assert decided == counted > 0
 
 
 @pytest.mark.parametrize("hand", fights.HANDS)
