@@ -126,8 +126,9 @@ def export(
     """Make the package. hold: places a hold on the recording of this id, where there is a store.
     extract: the ledgers' statements about it, asked for after the hold.
 
-    Raises StorageError, NotNowError, UnsealError if the office's keys do not open
-    it, and what `hold` and `extract` raise; then nothing is left behind.
+    Raises StorageError, NotNowError, NotAllowedError if the office's keys do not open it,
+    UnsealError if there is nothing to write, and what `hold` and `extract` raise; then nothing is
+    left behind.
     """
     stem = os.path.basename(order.path).removesuffix(SUFFIX)
     if not is_plain(stem):
