@@ -320,10 +320,12 @@ class HandOverBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     recordings: tuple[str, ...] | None = None
 
 
-class LostNumbers(msgspec.Struct, frozen=True):
-    """How many cases the ledger tells of whose files are gone, and the numbers of some."""
+class MissingCases(msgspec.Struct, frozen=True):
+    """How many cases cannot be read; how many the ledger tells of whose files are gone, and the
+    numbers of some of these."""
 
-    count: int
+    unreadable: int
+    lost: int
     numbers: list[str]
 
 
@@ -339,8 +341,7 @@ class CaseRoutes:
         """All of them."""
         yield Route("GET", "/api/cases", WITH_FOOTAGE, self._list, CaseQuery)
         yield Route("GET", "/api/cases/one", WITH_FOOTAGE, self._show, CaseBody)
-        yield Route("GET", "/api/cases/unreadable", WITH_FOOTAGE, self._count_unreadable)
-        yield Route("GET", "/api/cases/lost", WITH_FOOTAGE, self._name_lost)
+        yield Route("GET", "/api/cases/missing", WITH_FOOTAGE, self._name_missing)
         yield Route("POST", "/api/cases/open", WITH_FOOTAGE, self._open, CaseBody)
         yield Route("POST", "/api/cases/add", WITH_FOOTAGE, self._add, CaseRecordingBody)
         yield Route("POST", "/api/cases/remove", WITH_FOOTAGE, self._remove, CaseRecordingBody)
@@ -358,12 +359,9 @@ class CaseRoutes:
             raise refused(DeskRefusal.NO_SUCH_CASE)
         return found
 
-    def _count_unreadable(self, _visit: Visit) -> dict[str, int]:
-        return {"count": self._cases.count_unreadable()}
-
-    def _name_lost(self, _visit: Visit) -> LostNumbers:
+    def _name_missing(self, _visit: Visit) -> MissingCases:
         lost = self._cases.lost()
-        return LostNumbers(lost.count, list(lost.some.values()))
+        return MissingCases(self._cases.count_unreadable(), lost.count, list(lost.some.values()))
 
     def _open(self, visit: Visit) -> Case:
         now_us = self._desk.clock.wall_us()

@@ -31,8 +31,7 @@ export async function showCases(page, [number = "", more = ""]) {
 async function gathered(number) {
   const one = number === "" ? null : await caseOf(number, ["no_such_case", "storage"]);
   if (one === null) {
-    const [unreadable, lost] = await Promise.all([get("/api/cases/unreadable"), get("/api/cases/lost")]);
-    return { one, unreadable, lost };
+    return { one, missing: await get("/api/cases/missing") };
   }
   const ids = [...one.recordings.map(({ id }) => id), ...one.handed_over.flatMap(({ recordings }) => recordings)];
   // What hands over comes with the words that only it says.
@@ -40,7 +39,7 @@ async function gathered(number) {
   return { one, rows, handing };
 }
 
-async function drawCases(page, { unreadable, lost }, number, said) {
+async function drawCases(page, { missing: { unreadable, lost, numbers } }, number, said) {
   const list = make("ul", { class: "people" });
   const none = make("p", { role: "status", hidden: true });
   const wanted = make("input", { name: "said", type: "search", maxlength: 60, autocomplete: "off", value: said });
@@ -49,8 +48,8 @@ async function drawCases(page, { unreadable, lost }, number, said) {
   return [
     make("h1", {}, gettext("Cases")),
     number === "" ? null : make("p", { class: "wrong" }, gettext("There is no case {number} here, or it cannot be read.", { number })),
-    unreadable.count === 0 ? null : make("p", { class: "wrong" }, gettext("Cases that cannot be read and are not shown here: {count}. The server's log says which files are damaged; the server's operator puts them back from a backup.", unreadable)),
-    lost.count === 0 ? null : make("p", { class: "wrong" }, gettext("Cases that the ledger tells of and whose files are gone: {count} ({numbers}). The server's log names the files; the server's operator puts them back from a backup.", { numbers: lost.numbers.join(", ") + (lost.count > lost.numbers.length ? ", …" : ""), count: lost.count })),
+    unreadable === 0 ? null : make("p", { class: "wrong" }, gettext("Cases that cannot be read and are not shown here: {count}. The server's log says which files are damaged; the server's operator puts them back from a backup.", { count: unreadable })),
+    lost === 0 ? null : make("p", { class: "wrong" }, gettext("Cases that the ledger tells of and whose files are gone: {count} ({numbers}). The server's log names the files; the server's operator puts them back from a backup.", { numbers: numbers.join(", ") + (lost > numbers.length ? ", …" : ""), count: lost })),
     make("div", { class: "buttons" }, make("button", { class: "main", onclick: () => open(page) }, gettext("Open a case"))),
     make("form", { class: "filters", onsubmit: search }, field(gettext("Number contains"), wanted), make("button", {}, gettext("Find"))),
     none,
