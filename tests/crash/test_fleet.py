@@ -4,6 +4,7 @@ what is killed in the middle goes on, and nothing is lost, twice, or another cam
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import shutil
 import subprocess
@@ -168,6 +169,9 @@ def judge(office: FleetOffice, cards: list[Card], directory: Path) -> None:
         keys[-1].write_text(card.key.public.pem)
         copies = sorted(office.directory.glob(f"{card.name}-*/recordings/*"))
         assert [one.read_bytes() for one in copies] == [one.read_bytes() for one in card.files]
+        (witnessed,) = card.root.glob("witnessed/*.json")
+        assert json.loads(witnessed.read_bytes())["dispute"] is None
+    # That compares the office's log with its ledger, and with what the cameras have seen of it.
     found = office.verify(keys)
     assert found.returncode in (Verdict.AUTHENTIC, Verdict.QUALIFIED), found.stdout + found.stderr
     assert office.refused() == []
