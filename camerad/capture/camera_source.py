@@ -354,9 +354,11 @@ def _found(wanted: str) -> Any:
 
 def _choice(picam2: Any) -> tuple[str, int]:
     """The format to take, and the number of streams. Raises CaptureError."""
-    offered = picam2.camera.generate_configuration(
-        [StreamRole.VideoRecording, StreamRole.Viewfinder]
-    )
+    roles = [StreamRole.VideoRecording, StreamRole.Viewfinder]
+    offered = picam2.camera.generate_configuration(roles)
+    if offered is None:
+        # It has one stream only.
+        offered = picam2.camera.generate_configuration(roles[:1])
     formats = [str(one) for one in offered.at(0).formats.pixel_formats]
     taken = [*_ENCODED_AS] if offered.size > 1 else [*_CONVERTED]
     for name in taken:

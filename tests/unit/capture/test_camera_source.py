@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 pytest.importorskip("libcamera", reason="no libcamera, real or simulated")
 
 import av
 
 from camerad.base.errors import CaptureError
-from camerad.capture.camera_source import OneStream, PictureSource, TwoStreams
+from camerad.capture.camera_source import OneStream, PictureSource, TwoStreams, open_camera
 from camerad.capture.capture_settings import CaptureSettings
 from tests.helpers.camera_requests import Bytes, request_of
 
@@ -143,3 +145,41 @@ def test_nv12_goes_to_the_encoder_as_it_lies_there_and_to_the_display_as_i420() 
     assert (small[:24] == ramp()[::2, ::2]).all()
     assert (small[24:30] == 90).all()
     assert (small[30:] == 170).all()
+
+
+class UsbCamera:
+    """What picamera2 and libcamera say of a USB camera: one stream, so none for two roles."""
+
+    allocator = None
+    camera_controls: ClassVar[dict[str, object]] = {}
+
+    def __init__(self, _number: int, allocator: object) -> None:
+        self.allocator = allocator
+        self.camera = self
+        self.stream_map = {"main": "stream"}
+
+    @staticmethod
+    def global_camera_info() -> list[dict[str, object]]:
+        return [{"Num": 0, "Id": "/base/soc/usb@7e980000-1:1.0-1d6b:0102"}]
+
+    def generate_configuration(self, roles: list[object]) -> Any:
+        if len(roles) > 1:
+            return None
+        one = SimpleNamespace(formats=SimpleNamespace(pixel_formats=["YUYV", "MJPEG"]))
+        return SimpleNamespace(size=1, at=lambda _: one)
+
+    def create_video_configuration(self, **wanted: Any) -> dict[str, Any]:
+        return wanted
+
+    def configure(self, wanted: dict[str, Any]) -> None:
+        self.wanted = wanted
+
+    def stream_configuration(self, name: str) -> dict[str, Any]:
+        return {**self.wanted[name], "stride": 0}
+
+
+def test_a_usb_camera_is_opened_with_its_one_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("camerad.capture.camera_source.Picamera2", UsbCamera)
+    picam2, source = open_camera(replace(SETTINGS, source="usb"))
+    assert isinstance(source, OneStream)
+    assert (source.format, picam2.wanted["lores"]) == ("MJPEG", None)
