@@ -262,6 +262,7 @@ campaign: $(compiled)
 	$(python) -m tests.campaign control --seed '$(SEED)' --minutes '$(MINUTES)'
 	$(prepare) real
 	$(python) -m tests.campaign real
+	CAMERAD_BREADTH=campaign $(python) -m pytest $(hours) -v -m campaign tests/usb
 	$(python) -m tests.campaign hostile --minutes '$(HOSTILE)'
 
 soak:

@@ -66,6 +66,8 @@ case $level in
         # A second store with locks, for the office's replicas, and a second browser.
         [ "$level" != campaign ] || system_packages="$system_packages radosgw ceph-mon ceph-osd ceph-common"
         [ "$level" != campaign ] || system_packages="$system_packages firefox-esr"
+        # A PC with a USB camera, on Debian's kernel.
+        [ "$level" != campaign ] || system_packages="$system_packages qemu-system-x86 virtiofsd"
         # A provider of OpenID Connect that is not ours, what it loads, a server, and a wrong clock.
         [ "$level" != campaign ] || system_packages="$system_packages liblemonldap-ng-portal-perl \
             libcrypt-jwt-perl libio-string-perl libstring-random-perl libmime-tools-perl \

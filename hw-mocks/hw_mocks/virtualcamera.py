@@ -42,8 +42,7 @@ def environment(directory: Path, footage: Path, fps: int, preloaded: str = "") -
     its sizes are those of the streams. fps: pictures per second. preloaded: other libraries.
     """
     film = directory / "film"
-    film.mkdir(parents=True)
-    _write_film(footage, film)
+    write_film(footage, film)
     formats = "".join(
         f"    - {{width: {width}, height: {height}, frame_rates: [{fps}]}}\n"
         for width, height in load_info(footage).sizes.values()
@@ -60,8 +59,9 @@ def environment(directory: Path, footage: Path, fps: int, preloaded: str = "") -
     }
 
 
-def _write_film(footage: Path, film: Path) -> None:
+def write_film(footage: Path, film: Path) -> None:
     """The first pictures of the footage as JPEG images, each with its number as a barcode."""
+    film.mkdir(parents=True)
     source = PreparedSource(footage, MAIN)
     try:
         width, height = source.width, source.height

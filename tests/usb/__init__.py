@@ -1,0 +1,1 @@
+"""A USB camera on Debian's kernel and libcamera, in an emulated machine."""
