@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final
 
 from tests.bench import (
     command_line,
@@ -29,12 +29,18 @@ from tests.bench import (
     starting,
     waking,
 )
-from tests.bench.report import Results
-
-_T = TypeVar("_T")
+from tests.bench.figures import Figures
 
 LIMIT_SECONDS: Final = 20 * 60
 """A run that takes longer hangs."""
+CAMERA: Final = {
+    "main": f"{plan.WIDTH}x{plan.HEIGHT}",
+    "lores": f"{plan.LORES_WIDTH}x{plan.LORES_HEIGHT}",
+    "fps": plan.FPS,
+    "bitrate": plan.BITRATE,
+    "max_bitrate": plan.MAX_BITRATE,
+    "encoder_threads": plan.THREADS,
+}
 
 
 def main() -> int:
@@ -42,44 +48,37 @@ def main() -> int:
     return command_line.run(
         "tests.bench",
         __doc__,
-        _measured,
+        lambda quick, work: measure(plan.QUICK if quick else plan.FULL, work),
         limit_seconds=LIMIT_SECONDS,
         quick="3 minutes; the figures are rough",
         work_dir="where the recordings go meanwhile, on the kind of disk that is to be measured",
     )
 
 
-def _measured(quick: bool, work: Path) -> tuple[str, dict[str, Any]]:
-    results = measure(plan.QUICK if quick else plan.FULL, work)
-    return results.table(), results.as_json()
-
-
-def measure(effort: plan.Effort, work: Path) -> Results:
+def measure(effort: plan.Effort, work: Path) -> Figures:
     """Measure everything. Raises BenchError if something cannot be measured."""
     began = time.monotonic()
-    described = machine.description()
+    figures = Figures({"machine": machine.description(), "camera": CAMERA})
     footage = plan.footage()
 
-    def again(what: str, one: Callable[[plan.Effort, str, Path], _T], clip: str = footage) -> _T:
-        return plan.repeated(what, lambda folder: one(effort, clip, folder), work)
+    def again(what: str, one: Callable[[plan.Effort, str, Path], Figures], clip: str) -> None:
+        figures.take(plan.repeated(what, lambda folder: one(effort, clip, folder), work))
 
-    return Results(
-        machine=described,
-        # First, while the recordings of other measurements are not yet being written back.
-        cpu=cpu.measure(effort, footage, work),
-        memory=again("memory", memory.measure),
-        waking=again("wakes", waking.measure),
-        starting=again("starts", starting.measure),
-        latency=again("latency", latency.measure),
-        display=again("display", display.measure, plan.footage(display.CLIP)),
-        loss=again("loss", loss.measure),
-        evidence=evidence.measure(effort, footage, work),
-        stamping=stamping.measure(effort),
-        sounding=sounding.measure(effort, footage),
-        instructions=instructions.measure(footage, work),
-        real_stack=real_stack.measure(effort, work),
-        seconds=time.monotonic() - began,
-    )
+    # First, while the recordings of other measurements are not yet being written back.
+    figures.take(cpu.measure(effort, footage, work))
+    again("memory", memory.measure, footage)
+    again("wakes", waking.measure, footage)
+    again("starts", starting.measure, footage)
+    again("latency", latency.measure, footage)
+    again("display", display.measure, plan.footage(display.CLIP))
+    again("loss", loss.measure, footage)
+    figures.take(evidence.measure(effort, footage, work))
+    figures.take(stamping.measure(effort))
+    figures.take(sounding.measure(effort, footage))
+    figures.take(instructions.measure(footage, work))
+    figures.take(real_stack.measure(effort, work))
+    figures.facts["seconds"] = round(time.monotonic() - began)
+    return figures
 
 
 if __name__ == "__main__":

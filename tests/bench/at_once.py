@@ -12,13 +12,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
-from typing import Any, Final
+from typing import Final
 
 from tests.bench import peers
-from tests.bench.goals import Goal
+from tests.bench.figures import Figures
 from tests.bench.many_recordings import MANY
 from tests.bench.plan import BenchError, Effort, log
 from tests.bench.sealing import DEVICE_KEY
@@ -33,52 +31,14 @@ AT_ONCE: Final = f"{FILES} recordings, {JOBS} at once"
 ONE_BY_ONE: Final = f"{FILES} recordings, one after the other"
 COMMANDS: Final = f"{FILES} recordings, a command for each"
 SHA256SUM: Final = f"{FILES} recordings, sha256sum"
+GROUP: Final = "reading, s"
 
 
-@dataclass(slots=True)
-class Result:
-    """bytes: of all recordings. seconds: how long each way took, as often as it was gone; of the
-    first two without loading the program, which all the others need too."""
-
-    bytes: int = 0
-    seconds: dict[str, list[float]] = field(default_factory=dict)
-
-    def speed(self, one: str, other: str) -> float | None:
-        """How fast `one` is for each unit of `other`'s speed: the median of their pairs."""
-        pairs = zip(self.seconds.get(one, []), self.seconds.get(other, []), strict=False)
-        ratios = [theirs / ours for ours, theirs in pairs]
-        return round(median(ratios), 3) if ratios else None
-
-    def goals(self) -> list[Goal]:
-        """The one goal."""
-        name = f"speed of checking {FILES} recordings, {JOBS} at once, of one after the other"
-        return [Goal(name, self.speed(AT_ONCE, ONE_BY_ONE), LIMIT, "times", at_least=True)]
-
-    def as_json(self) -> dict[str, Any]:
-        """Everything, ready for JSON."""
-        return {
-            "bytes": self.bytes,
-            "seconds": {
-                name: [round(one, 3) for one in figures] for name, figures in self.seconds.items()
-            },
-            "speed_to_one_after_the_other": self.speed(AT_ONCE, ONE_BY_ONE),
-            "speed_to_a_command_for_each": self.speed(AT_ONCE, COMMANDS),
-            "speed_to_sha256sum": self.speed(AT_ONCE, SHA256SUM),
-        }
-
-    def table(self) -> list[str]:
-        """Everything, for people."""
-        return [
-            f"{name:<36}{median(took):>11.2f}{self.bytes / 1e6 / median(took):>11.0f}"
-            for name, took in self.seconds.items()
-        ]
-
-
-def measure(effort: Effort, footage: str, directory: Path) -> Result:
+def measure(figures: Figures, effort: Effort, footage: str, directory: Path) -> None:
     """Write the recordings into a directory, and check them."""
     log.info("evidence: %d recordings, checked at once", FILES)
     made = peers.run("tests.bench.many_recordings", footage, directory, FILES, FRAGMENTS)
-    result = Result(made["bytes"])
+    figures.facts["bytes_of_20_recordings"] = made["bytes"]
     place, key = directory / MANY, directory / DEVICE_KEY
     files = sorted(place.iterdir())
     ways: dict[str, Callable[[], float]] = {
@@ -90,8 +50,10 @@ def measure(effort: Effort, footage: str, directory: Path) -> Result:
     for number in range(effort.pairs):
         for name in sorted(ways, reverse=bool(number % 2)):
             if name != COMMANDS or number == 0:
-                result.seconds.setdefault(name, []).append(ways[name]())
-    return result
+                figures.add(GROUP, name, ways[name]())
+    name = f"speed of checking {FILES} recordings, {JOBS} at once, of one after the other"
+    speed = figures.speed(GROUP, AT_ONCE, ONE_BY_ONE)
+    figures.goal(name, speed, LIMIT, "times", at_least=True)
 
 
 def _checked(place: Path, key: Path, jobs: int) -> float:

@@ -12,13 +12,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
+from tests.bench.figures import Figures
 from tests.bench.plan import BenchError, answer, log
 
 
 def run(
     module: str,
     description: str | None,
-    measure: Callable[[bool, Path], tuple[str, dict[str, Any]]],
+    measure: Callable[[bool, Path], Figures],
     *,
     limit_seconds: int,
     quick: str,
@@ -26,9 +27,8 @@ def run(
 ) -> int:
     """Carry out the command line; returns the exit code.
 
-    measure: called with whether it is to be quick, and a folder to work in; returns what a person
-    reads, and the JSON object. limit_seconds: a run that takes longer hangs. quick, work_dir: what
-    those two options are, for ``--help``.
+    measure: called with whether it is to be quick, and a folder to work in. limit_seconds: a run
+    that takes longer hangs. quick, work_dir: what those two options are, for ``--help``.
     """
     parser = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
     parser.add_argument("--json", action="store_true", help="print the JSON object only")
@@ -52,7 +52,7 @@ def run(
     signal.alarm(limit_seconds)
     work = Path(tempfile.mkdtemp(prefix="camerad-bench-", dir=given.work_dir))
     try:
-        table, found = measure(given.quick, work)
+        found = measure(given.quick, work)
     except BenchError as error:
         sys.stderr.write(f"bench: {error}\n")
         return 1
@@ -61,7 +61,7 @@ def run(
     finally:
         shutil.rmtree(work, ignore_errors=True)
     if not given.json:
-        sys.stderr.write(f"\n{table}\n\n")
+        sys.stderr.write(f"\n{found.table()}\n\n")
         sys.stderr.flush()
-    answer(found)
+    answer(found.as_json())
     return 0

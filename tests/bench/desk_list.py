@@ -32,8 +32,8 @@ from camerad.office.index.recording_query import RecordingQuery, find
 from camerad.office.state.database import Database
 from camerad.office.state.database_settings import url_of
 from camerad.office.state.index_tables import INDEX, recordings
+from tests.bench.figures import quantile
 from tests.bench.index_growth import BEGIN_US, CAMERAS, DAYS, SMALL, TIMES, fill
-from tests.bench.latency import quantile
 from tests.bench.plan import answer, log
 from tests.browser.person import browser
 from tests.unit.office.desk.desk_scene import DeskScene, free_origin

@@ -20,6 +20,7 @@ from hw_mocks import footage as film
 from numpy.typing import NDArray
 
 from tests.bench.camera import MAIN_BUTTON, PANEL, SELF_VIEW, Camera
+from tests.bench.figures import Figures, quantile
 from tests.bench.machine import cpu_ns, now_us
 from tests.bench.plan import PERIOD_US, BenchError, Effort, log
 
@@ -32,6 +33,10 @@ LOOK_SECONDS: Final = 0.0005
 HOLD_SECONDS: Final = 1.0
 """How long the display button is held in idle for the status: the gesture's decision time."""
 WORDS_SECONDS: Final = 10.0
+LATENCY_LIMIT_MS: Final = 1.5 * PERIOD_US / 1000
+WORDS_LIMIT_MS: Final = 200.0
+CPU_LIMIT_MS: Final = 0.5
+CORRELATION_LIMIT: Final = 0.95
 CANDIDATES: Final = 12
 """A picture is looked for among so many of the newest."""
 DISTINCT: Final = 0.7
@@ -39,23 +44,19 @@ DISTINCT: Final = 0.7
 
 
 @dataclass(slots=True)
-class Result:
-    """latency: milliseconds from the exposure of a picture to its being on the panel. cpu: of the
-    display's process, milliseconds for each picture. correlation: of what the panel shows with the
-    mirrored picture of the film; plain: with the one that is not mirrored. missed: pictures that
-    never were on the panel, of `exposed`. words: milliseconds from a press whose meaning is decided
-    to the panel that says what is the matter."""
+class Seen:
+    """latency: milliseconds from the exposure of a picture to its being on the panel. correlation:
+    of what the panel shows with the mirrored picture of the film; plain: with the one that is not
+    mirrored. missed: pictures that never were on the panel, of `exposed`."""
 
     latency: list[float] = field(default_factory=list)
-    cpu: float = 0.0
     correlation: list[float] = field(default_factory=list)
     plain: list[float] = field(default_factory=list)
     missed: int = 0
     exposed: int = 0
-    words: list[float] = field(default_factory=list)
 
 
-def measure(effort: Effort, prepared: str, work: Path) -> Result:
+def measure(effort: Effort, prepared: str, work: Path) -> Figures:
     """Watch the display in self-view."""
     log.info("display: %.0f s", effort.display_seconds)
     with Camera(work / "display", prepared, "generic") as camera:
@@ -66,12 +67,24 @@ def measure(effort: Effort, prepared: str, work: Path) -> Result:
         seen = watch(camera.panel, effort.display_seconds)
         spent_ns = cpu_ns(display) - began_ns
         epoch_us = camera.epoch_us
-    result = judge(seen, epoch_us, lambda number: _source(Path(prepared), number))
-    if not result.latency:
+    judged = judge(seen, epoch_us, lambda number: _source(Path(prepared), number))
+    if not judged.latency:
         raise BenchError("no picture on the display is one of the film's")
-    result.cpu = spent_ns / 1e6 / len(seen)
-    result.words = words(effort.holds, prepared, work)
-    return result
+    cpu_ms, words_ms = spent_ns / 1e6 / len(seen), words(effort.holds, prepared, work)
+    facts = {"display_pictures": {"missed": judged.missed, "exposed": judged.exposed}}
+    figures = Figures(facts)
+    figures.add("display, ms", "exposure to front display", *judged.latency)
+    figures.add("display, ms", "decided press to the cause in words", *words_ms)
+    figures.add("display, ms", "CPU of its process per picture", cpu_ms)
+    figures.add("display, correlation", "with the mirrored picture", *judged.correlation)
+    figures.add("display, correlation", "with the picture", *judged.plain)
+    late_ms, least = quantile(judged.latency, 0.99), min(judged.correlation)
+    figures.goal("exposure to front display, p99", late_ms, LATENCY_LIMIT_MS, "ms")
+    figures.goal("decided press to the cause in words, most", max(words_ms), WORDS_LIMIT_MS, "ms")
+    figures.goal("CPU of the display's process per picture", cpu_ms, CPU_LIMIT_MS, "ms")
+    name = "display like the mirrored picture, least correlation"
+    figures.goal(name, least, CORRELATION_LIMIT, "", at_least=True)
+    return figures
 
 
 def words(holds: int, prepared: str, work: Path) -> list[float]:
@@ -128,9 +141,9 @@ def watch(panel: int, seconds: float) -> list[tuple[int, bytes]]:
 
 def judge(
     seen: list[tuple[int, bytes]], epoch_us: int, source: Callable[[int], NDArray[Any]]
-) -> Result:
+) -> Seen:
     """Which picture is which. source: the green of a numbered picture's rows, as exposed."""
-    result = Result()
+    result = Seen()
     numbers = []
     for at_us, rows in seen:
         shown = green(rows)

@@ -17,16 +17,16 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from hw_mocks.footage import MAIN, PreparedSource
 
 from tests.bench import film
 from tests.bench.driven import FRAMES, MARK, PANEL, PICTURES, write_packets
-from tests.bench.goals import Goal
-from tests.bench.plan import FPS, HEIGHT, WIDTH, BenchError, log
+from tests.bench.figures import Figures
+from tests.bench.plan import FPS, BenchError, log
 
 LIMIT: Final = 0.70
 """Of one core, while it records."""
@@ -63,59 +63,10 @@ class Stage:
     calls: float = 0.0
 
 
-@dataclass(slots=True)
-class Result:
-    """instructions: of each stage, for a picture. packet_bytes: of a picture, on average."""
-
-    instructions: dict[str, float] = field(default_factory=dict)
-    packet_bytes: float = 0.0
-
-    @property
-    def share(self) -> float:
-        """Of one core of `ZERO_2W`, at `FPS`."""
-        return sum(self.seconds(stage) for stage in self.stages()) * FPS
-
-    def stages(self) -> list[Stage]:
-        """What was counted, with what the kernel does for it."""
-        return stages(self.packet_bytes)
-
-    def seconds(self, stage: Stage, board: Board = ZERO_2W) -> float:
-        """How long a stage takes on a board, for one picture: an estimate."""
-        own = self.instructions[stage.name] / board.ipc / board.clock_hz
-        return own + stage.copied / board.copied + stage.calls * board.call_us / 1e6
-
-    def goals(self) -> list[Goal]:
-        """The goals of this part."""
-        share = round(CAMERA_STACK + self.share, 3)
-        return [Goal("Pi Zero 2 W while it records, estimated", share, LIMIT, "cores")]
-
-    def as_json(self) -> dict[str, Any]:
-        """Everything, ready for JSON."""
-        return {
-            "picture": f"{WIDTH}x{HEIGHT}",
-            "packet_bytes": round(self.packet_bytes),
-            "instructions_per_frame": {
-                name: round(count) for name, count in self.instructions.items()
-            },
-            "estimated_ms_per_frame_on_a_zero_2_w": {
-                stage.name: round(self.seconds(stage) * 1000, 3) for stage in self.stages()
-            },
-            "estimated_cores": {
-                "stages": round(self.share, 3),
-                "camera_stack_as_published": CAMERA_STACK,
-            },
-        }
-
-    def table(self) -> list[str]:
-        """Everything, for people."""
-        heads = f"{'instructions for a picture':<44}{'thousand':>10}{'ms, Zero 2 W':>14}"
-        lines = [heads, "-" * 68]
-        for stage in self.stages():
-            count = self.instructions[stage.name] / 1000
-            lines.append(f"{stage.name:<44}{count:>10.1f}{self.seconds(stage) * 1000:>14.3f}")
-        whole = sum(self.instructions.values()) / 1000
-        lines.append(f"{'all':<44}{whole:>10.1f}{self.share * 1000 / FPS:>14.3f}")
-        return lines
+def seconds(stage: Stage, instructions: float, board: Board = ZERO_2W) -> float:
+    """How long a stage of so many instructions takes on a board, for one picture: an estimate."""
+    own = instructions / board.ipc / board.clock_hz
+    return own + stage.copied / board.copied + stage.calls * board.call_us / 1e6
 
 
 _LIKE_NEON: Final = ":".join(
@@ -150,7 +101,7 @@ def stages(packet: float) -> list[Stage]:
     ]
 
 
-def measure(footage: str, work: Path) -> Result:
+def measure(footage: str, work: Path) -> Figures:
     """Count once; what is counted is the same each time. Raises BenchError."""
     log.info("instructions: %d pictures through each stage, under valgrind", FRAMES)
     if shutil.which("valgrind") is None:
@@ -171,15 +122,20 @@ def measure(footage: str, work: Path) -> Result:
     if done.returncode:
         raise BenchError(f"the stages could not be counted:\n{done.stderr.strip()[-2000:]}")
     found = counted(sorted(work.glob(f"{counts.name}.*"), key=_number))
-    result = Result(packet_bytes=sum(sizes) / len(sizes))
-    names = [stage.name for stage in result.stages()]
+    packet = sum(sizes) / len(sizes)
+    ordered = stages(packet)
     # A stage lies between two marks; what is before, between and behind them counts for nothing.
-    between = found[1 : 2 * len(names) : 2]
-    if len(between) != len(names):
-        raise BenchError(f"{len(found)} dumps of callgrind for {len(names)} stages")
-    for name, count in zip(names, between, strict=True):
-        result.instructions[name] = count / FRAMES
-    return result
+    between = found[1 : 2 * len(ordered) : 2]
+    if len(between) != len(ordered):
+        raise BenchError(f"{len(found)} dumps of callgrind for {len(ordered)} stages")
+    figures, share = Figures({"packet_bytes": round(packet)}), CAMERA_STACK
+    for stage, count in zip(ordered, between, strict=True):
+        took_s = seconds(stage, count / FRAMES)
+        share += took_s * FPS
+        figures.add("instructions for a picture, thousands", stage.name, count / FRAMES / 1000)
+        figures.add("estimate for a Zero 2 W for a picture, ms", stage.name, took_s * 1000)
+    figures.goal("Pi Zero 2 W while it records, estimated", share, LIMIT, "cores")
+    return figures
 
 
 def _number(path: Path) -> int:

@@ -8,10 +8,6 @@ stamps there too.
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from math import ceil
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -19,6 +15,7 @@ from typing import Any, Final
 from hw_mocks.bus import Message
 
 from tests.bench.camera import RED, Camera
+from tests.bench.figures import Figures
 from tests.bench.peers import Picamera2Process
 from tests.bench.plan import PRE_EVENT_SECONDS, THREADS, Effort, log
 
@@ -32,45 +29,30 @@ WITH: Final = "with a pre-event buffer"
 WITHOUT: Final = "without a pre-event buffer"
 POLICIES: Final = {WITH: "bayern", WITHOUT: "nrw-ordnungsamt"}
 """The first is armed in idle as well, so that the buffer is full at every press."""
+STARTS: Final = "from the start of the process, ms"
+LIGHT: Final = "edge to red light, ms"
+"""From a press in self-view, which is decided by its first edge; of a hold in idle, from when that
+is decided."""
+HOLD: Final = "of a hold, once it is decided"
+FRAGMENT: Final = "edge to first fragment on disk, ms"
+LIGHT_LIMIT_MS: Final = 50.0
+FRAGMENT_LIMIT_MS: Final = 150.0
 SYNCS_BEFORE_FIRST: Final = 1
 """Of the recording's file: the one that makes its header durable."""
 
 
-@dataclass(slots=True)
-class Result:
-    """Milliseconds, by policy where there are several.
-
-    light: from a press in self-view, which is decided by its first edge, to the red light.
-    fragment: to the first fragment on the disk. hold: from the moment at which a hold in idle is
-    decided to the red light. ready: from the start of the process to READY; control: to its control
-    socket. peer_ready: of picamera2, to its first picture.
-    """
-
-    light: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    fragment: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    hold: list[float] = field(default_factory=list)
-    ready: list[float] = field(default_factory=list)
-    control: list[float] = field(default_factory=list)
-    peer_ready: list[float] = field(default_factory=list)
-
-
-def quantile(figures: Sequence[float], share: float) -> float:
-    """The smallest figure that at least `share` of all do not exceed (nearest rank)."""
-    ordered = sorted(figures)
-    return ordered[max(0, ceil(share * len(ordered)) - 1)]
-
-
-def measure(effort: Effort, footage: str, work: Path) -> Result:
+def measure(effort: Effort, footage: str, work: Path) -> Figures:
     """Start cameras, and press their buttons."""
-    result = Result()
+    figures = Figures()
     random = Random(SEED)
     log.info("starts: %d", effort.starts)
     for number in range(effort.starts):
         with Camera(work / f"start-{number}", footage, "generic", sound=True) as camera:
-            result.ready.append((camera.ready_us - camera.started_us) / 1000)
-            result.control.append((camera.control_us - camera.started_us) / 1000)
+            for name, at_us in (("READY", camera.ready_us), ("control", camera.control_us)):
+                figures.add(STARTS, name, (at_us - camera.started_us) / 1000)
         with Picamera2Process(footage, THREADS, PRE_EVENT_SECONDS) as peer:
-            result.peer_ready.append((peer.ready_us - peer.started_us) / 1000)
+            taken_ms = (peer.ready_us - peer.started_us) / 1000
+            figures.add(STARTS, "picamera2's first picture", taken_ms)
     for name, policy in POLICIES.items():
         log.info("presses: %d, %s", effort.presses, name)
         root = work / f"press-{policy}"
@@ -85,15 +67,21 @@ def measure(effort: Effort, footage: str, work: Path) -> Result:
                 edge_us, mark = camera.press()
                 red_us = camera.light(RED, True, mark)
                 synced_us = _first_commit(camera, mark)
-                result.light[name].append((red_us - edge_us) / 1000)
-                result.fragment[name].append((synced_us - edge_us) / 1000)
+                figures.add(LIGHT, name, (red_us - edge_us) / 1000)
+                figures.add(FRAGMENT, name, (synced_us - edge_us) / 1000)
                 camera.stop()
             for _ in range(effort.holds if name == WITHOUT else 0):
                 edge_us, mark = camera.press(HOLD_SECONDS + 0.3)
                 red_us = camera.light(RED, True, mark)
-                result.hold.append((red_us - edge_us) / 1000 - HOLD_SECONDS * 1000)
+                figures.add(LIGHT, HOLD, (red_us - edge_us) / 1000 - HOLD_SECONDS * 1000)
                 camera.stop()
-    return result
+    for group, limit_ms in ((LIGHT, LIGHT_LIMIT_MS), (FRAGMENT, FRAGMENT_LIMIT_MS)):
+        for name in POLICIES:
+            worst_ms = figures.quantile(group, name, 0.99)
+            figures.goal(f"{group.removesuffix(', ms')} {name}, p99", worst_ms, limit_ms, "ms")
+    held_ms = max(figures.of(LIGHT, HOLD))
+    figures.goal("decided hold to red light, most", held_ms, LIGHT_LIMIT_MS, "ms")
+    return figures
 
 
 def _first_commit(camera: Camera, mark: int) -> int:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any, Final
 
 from tests.bench import peers
 from tests.bench.camera import Camera
+from tests.bench.figures import Figures
 from tests.bench.peers import Picamera2Process
 from tests.bench.plan import (
     PERIOD_US,
@@ -31,6 +32,9 @@ SEED: Final = 20261124
 PEER: Final = "picamera2"
 FRAGMENTED: Final = "picamera2, fragmented MP4"
 CAMERAD: Final = "camerad"
+LOST: Final = "lost by SIGKILL, s"
+UNREADABLE: Final = "files without a picture after SIGKILL"
+LIMIT_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,33 +75,28 @@ def find_span(video: Path, epoch_us: int) -> Span | None:
     )
 
 
-@dataclass(slots=True)
-class Result:
-    """lost: seconds of footage lost by each kill, by subject. unreadable: files of which nothing
-    could be decoded, so that all was lost that was to be in them."""
-
-    lost: dict[str, list[float]] = field(default_factory=dict)
-    unreadable: dict[str, int] = field(default_factory=dict)
-
-    def add(self, subject: str, found: Span | None, press_us: int, kill_us: int) -> None:
-        """Count one recording. Whatever was wanted and is not there is lost."""
-        wanted_us = press_us - PRE_EVENT_SECONDS * 1_000_000
-        last_us = wanted_us if found is None else found.last_us
-        self.lost.setdefault(subject, []).append((kill_us - last_us) / 1e6)
-        self.unreadable[subject] = self.unreadable.get(subject, 0) + (found is None)
+def add(figures: Figures, subject: str, found: Span | None, press_us: int, kill_us: int) -> None:
+    """Count one recording. Whatever was wanted and is not there is lost; all of a file of which
+    nothing can be decoded."""
+    wanted_us = press_us - PRE_EVENT_SECONDS * 1_000_000
+    last_us = wanted_us if found is None else found.last_us
+    figures.add(LOST, subject, (kill_us - last_us) / 1e6)
+    figures.add(UNREADABLE, subject, found is None)
 
 
-def measure(effort: Effort, footage: str, work: Path) -> Result:
+def measure(effort: Effort, footage: str, work: Path) -> Figures:
     """Kill recordings, several at once in each turn."""
-    result = Result()
+    figures = Figures()
     random = Random(SEED)
     for turn in range(effort.kills):
         log.info("SIGKILL: turn %d of %d", turn + 1, effort.kills)
-        _turn(result, footage, work / f"kill-{turn}", random)
-    return result
+        _turn(figures, footage, work / f"kill-{turn}", random)
+    most = max(figures.of(LOST, CAMERAD))
+    figures.goal("footage lost by SIGKILL, most", most, LIMIT_SECONDS, "s")
+    return figures
 
 
-def _turn(result: Result, footage: str, work: Path, random: Random) -> None:
+def _turn(figures: Figures, footage: str, work: Path, random: Random) -> None:
     work.mkdir()
     pre_event = {"seconds": PRE_EVENT_SECONDS}
     with contextlib.ExitStack() as stack:
@@ -128,4 +127,4 @@ def _turn(result: Result, footage: str, work: Path, random: Random) -> None:
     videos += [work / f"{subject}.mp4".replace(" ", "-") for subject in running]
     for index, subject in enumerate(names):
         found = find_span(videos[index], subjects[index].epoch_us)
-        result.add(subject, found, pressed[index], killed[index])
+        add(figures, subject, found, pressed[index], killed[index])

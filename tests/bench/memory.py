@@ -3,77 +3,72 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.bench import loss, machine
 from tests.bench.camera import CAPTURE, SELF_VIEW, Camera
+from tests.bench.figures import Figures
 from tests.bench.machine import Memory
 from tests.bench.plan import FPS, MAX_BITRATE, MEMORY_SECONDS, Effort, log
 
 SETTLE_SECONDS = 3.0
 CONTROLLER = "controller"
 STATES = ("idle", "self_view", "recording")
-NO_MEMORY = Memory(None, 0.0)
+ARENA_LIMIT = 1.05
+CAMERA_LIMIT_MB = 150.0
+WHOLE_LIMIT_MB = 185.0
 
 
-@dataclass(slots=True)
-class Result:
-    """processes: memory by state and process. sharers: other processes that have a library of
-    camerad's in memory; with any, the proportional shares are too low.
-
-    asked: the controller's after somebody has asked its control socket something, in idle.
-    arena_bytes: what the controller has locked. footage_bytes: of the pictures from before a press
-    that a recording began with; footage_seconds: how long they are.
-    """
-
-    processes: dict[str, dict[str, Memory]] = field(default_factory=dict)
-    sharers: int = 0
-    asked: Memory = NO_MEMORY
-    arena_bytes: int = 0
-    footage_bytes: int = 0
-    footage_seconds: float = 0.0
-
-    @property
-    def arena_ratio(self) -> float:
-        """Bytes locked for each byte that the seconds take at the maximum bit rate."""
-        return self.arena_bytes / (MEMORY_SECONDS * MAX_BITRATE / 8)
-
-    def worst(self, *names: str) -> float | None:
-        """The most that these processes share together, over all states; megabytes.
-
-        None if this user may not see it.
-        """
-        found = [[of[name].pss for name in names] for of in self.processes.values()]
-        sums = [sum(figure for figure in row if figure is not None) for row in found]
-        return None if any(figure is None for row in found for figure in row) else max(sums)
-
-
-def measure(effort: Effort, footage: str, work: Path) -> Result:
+def measure(effort: Effort, footage: str, work: Path) -> Figures:
     """Look at a camera with a buffer of 30 s in idle, in self-view and while it records."""
     log.info("memory: a buffer of %d s", MEMORY_SECONDS)
-    result = Result()
+    figures, looks = Figures(), {}
     # Armed in idle as well, and the buffer may be as long as this.
     buffer = {"seconds": MEMORY_SECONDS}
     with Camera(work / "memory", footage, "bayern", buffer, sound=True) as camera:
         time.sleep(effort.fill_seconds)
-        _look(result, camera, STATES[0])
-        result.arena_bytes = machine.locked_bytes(camera.controller)
+        looks[STATES[0]] = _look(figures, camera, STATES[0])
+        arena_bytes = machine.locked_bytes(camera.controller)
         # By its button: on most shifts nobody asks the control socket anything.
         camera.press_display()
         time.sleep(SETTLE_SECONDS)
-        _look(result, camera, STATES[1])
+        looks[STATES[1]] = _look(figures, camera, STATES[1])
         press_us = camera.record()
         time.sleep(SETTLE_SECONDS)
-        _look(result, camera, STATES[2])
-        result.sharers = machine.sharers([*processes(camera).values()])
+        looks[STATES[2]] = _look(figures, camera, STATES[2])
+        sharers = machine.sharers([*processes(camera).values()])
         camera.stop()
-        result.asked = machine.memory(camera.controller)
+        asked = machine.memory(camera.controller)
     span = loss.span(camera.newest(), camera.epoch_us)
     seconds = (press_us - span.first_us) / 1e6
-    before = round(seconds * FPS)
-    result.footage_bytes, result.footage_seconds = sum(span.sizes[:before]), seconds
-    return result
+    ratio = arena_bytes / (MEMORY_SECONDS * MAX_BITRATE / 8)
+    figures.facts["ring"] = {
+        "arena_bytes": arena_bytes,
+        "footage_seconds": round(seconds, 3),
+        "footage_bytes": sum(span.sizes[: round(seconds * FPS)]),
+    }
+    # With processes that share a library of camerad's the proportional shares are too low.
+    figures.facts["other_processes_sharing_libraries"] = sharers
+    figures.facts["controller_asked_by_its_socket_mb"] = asked.pss
+    figures.facts["of_that_the_simulated_cameras_buffers_mb"] = looks[STATES[2]][CAPTURE].simulated
+    figures.goal("ring's memory by seconds at maximum rate", ratio, ARENA_LIMIT, "times")
+    for name, parts, limit_mb in (
+        ("memory of controller and capture", (CONTROLLER, CAPTURE), CAMERA_LIMIT_MB),
+        ("memory with the self-view", (CONTROLLER, CAPTURE, SELF_VIEW), WHOLE_LIMIT_MB),
+    ):
+        figures.goal(name, _worst([*looks.values()], parts), limit_mb, "MB")
+    return figures
+
+
+def _worst(looks: list[dict[str, Memory]], names: tuple[str, ...]) -> float | None:
+    """The most that these processes share together, megabytes. None if this user may not see it."""
+    sums = []
+    for look in looks:
+        shares = [share for name in names if (share := look[name].pss) is not None]
+        if len(shares) < len(names):
+            return None
+        sums.append(sum(shares))
+    return max(sums)
 
 
 def processes(camera: Camera) -> dict[str, int]:
@@ -85,6 +80,11 @@ def processes(camera: Camera) -> dict[str, int]:
     }
 
 
-def _look(result: Result, camera: Camera, state: str) -> None:
+def _look(figures: Figures, camera: Camera, state: str) -> dict[str, Memory]:
     camera.alive()
-    result.processes[state] = {name: machine.memory(pid) for name, pid in processes(camera).items()}
+    found = {name: machine.memory(pid) for name, pid in processes(camera).items()}
+    for name, one in found.items():
+        if one.pss is not None:
+            figures.add(f"proportional memory, {state}, MB", name, one.pss)
+        figures.add(f"resident memory, {state}, MB", name, one.rss)
+    return found

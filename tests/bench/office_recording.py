@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -28,7 +28,8 @@ from hw_mocks.fleet.fleet_office import FleetOffice
 
 from tests.bench import plan
 from tests.bench.camera import RED, Camera
-from tests.bench.latency import HOLD_SECONDS, quantile
+from tests.bench.figures import Figures
+from tests.bench.latency import HOLD_SECONDS
 from tests.bench.office_fleet import directory, make_office
 from tests.bench.plan import BenchError, log
 
@@ -40,59 +41,15 @@ PATIENCE: Final = 60.0
 SEED: Final = 20261129
 NAME: Final = "camera-00"
 ALONE, MEANWHILE = "alone", "while it hands over"
+LIGHT: Final = "hold decided to red light, ms"
+LOST: Final = "frames lost"
+LATER_LIMIT_MS: Final = 10.0
+"""How much later the light may be before it counts as later: a third of a picture."""
 
 
-@dataclass(slots=True)
-class RecordingResult:
-    """light: milliseconds from the decision to the red light, by case. frames: that were recorded,
-    and lost: that are missing in between, by case. mbit: at which it was sent meanwhile, of each
-    turn."""
-
-    light: dict[str, list[float]] = field(default_factory=lambda: {ALONE: [], MEANWHILE: []})
-    frames: dict[str, int] = field(default_factory=lambda: {ALONE: 0, MEANWHILE: 0})
-    lost: dict[str, int] = field(default_factory=lambda: {ALONE: 0, MEANWHILE: 0})
-    mbit: list[float] = field(default_factory=list)
-
-    @property
-    def ratio(self) -> float:
-        """Edge to light while it hands over to that without: medians."""
-        return median(self.light[MEANWHILE]) / median(self.light[ALONE])
-
-    @property
-    def later_ms(self) -> float:
-        """How many milliseconds later the light is, at the median."""
-        return median(self.light[MEANWHILE]) - median(self.light[ALONE])
-
-    def as_json(self) -> dict[str, Any]:
-        """Everything, ready for JSON."""
-        return {
-            "decision_to_light_ms": {
-                name: {"p50": round(median(took), 2), "p90": round(quantile(took, 0.9), 2)}
-                for name, took in self.light.items()
-            },
-            "presses": {name: len(took) for name, took in self.light.items()},
-            "ratio": round(self.ratio, 3),
-            "later_ms": round(self.later_ms, 2),
-            "frames": self.frames,
-            "frames_lost": self.lost,
-            "sent_mbit_per_second": round(median(self.mbit), 1),
-        }
-
-    def table(self) -> list[str]:
-        """Everything, for people."""
-        head = f"{'hold decided to red light':<48}{'p50 ms':>10}{'p90 ms':>10}{'lost':>6}"
-        lines = [head, "-" * 74]
-        for name, took in self.light.items():
-            lost = f"{self.lost[name]}/{self.frames[name]}"
-            p50, p90 = median(took), quantile(took, 0.9)
-            lines.append(f"{name:<48}{p50:>10.2f}{p90:>10.2f}  {lost}")
-        lines.append(f"sent meanwhile: {median(self.mbit):.0f} Mbit/s")
-        return lines
-
-
-def measure(presses: int, film: EndlessFilm, work: Path) -> RecordingResult:
+def measure(presses: int, film: EndlessFilm, work: Path) -> Figures:
     """Press so often in each case. Raises BenchError."""
-    result, random = RecordingResult(), Random(SEED)
+    figures, random = Figures(), Random(SEED)
     footage = plan.footage()
     with directory(work, "recording") as place:
         camera = Camera(place / "camera", footage, "nrw-ordnungsamt")
@@ -108,10 +65,14 @@ def measure(presses: int, film: EndlessFilm, work: Path) -> RecordingResult:
                 for number in range(presses):
                     log.info("office: presses, %d of %d", number + 1, presses)
                     for case in (ALONE, MEANWHILE) if number % 2 else (MEANWHILE, ALONE):
-                        scene.press(result, case, random.random())
+                        scene.press(figures, case, random.random())
         finally:
             office.stop()
-    return result
+    later_ms = median(figures.of(LIGHT, MEANWHILE)) - median(figures.of(LIGHT, ALONE))
+    figures.goal("red light later while it hands over", later_ms, LATER_LIMIT_MS, "ms")
+    lost = sum(figures.of(LOST, MEANWHILE))
+    figures.goal("frames lost while it hands over", lost, 0, "")
+    return figures
 
 
 def _section(office: FleetOffice) -> dict[str, Any]:
@@ -157,7 +118,7 @@ class _Scene:
     office: FleetOffice
     kid: str
 
-    def press(self, result: RecordingResult, case: str, chance: float) -> None:
+    def press(self, figures: Figures, case: str, chance: float) -> None:
         """Record once. chance: a number from 0 to 1, so that it begins at any moment."""
         came, since = 0, 0.0
         if case == MEANWHILE:
@@ -169,16 +130,17 @@ class _Scene:
         if case == MEANWHILE:
             # Before the press, behind which a part that was under way counts for nothing.
             sent = self._came() - came
-            result.mbit.append(sent * 8 / 1e6 / (time.monotonic() - since))
+            rate = sent * 8 / 1e6 / (time.monotonic() - since)
+            figures.add("sent meanwhile, Mbit/s", case, rate)
         edge_us, mark = self.camera.press(HOLD_SECONDS + 0.3)
         red_us = self.camera.light(RED, True, mark)
-        result.light[case].append((red_us - edge_us) / 1000 - HOLD_SECONDS * 1000)
+        figures.add(LIGHT, case, (red_us - edge_us) / 1000 - HOLD_SECONDS * 1000)
         time.sleep(RECORDED_SECONDS)
         self.camera.stop()
         _charger(self.place, there=False)
         newest = max(self.camera.request("GET", "/recordings"), key=lambda one: str(one["id"]))
-        result.frames[case] += newest["frames"]
-        result.lost[case] += sum(gap["frames"] or 1 for gap in newest["gaps"])
+        figures.add("frames recorded", case, newest["frames"])
+        figures.add(LOST, case, sum(gap["frames"] or 1 for gap in newest["gaps"]))
 
     def _enter_dock(self) -> None:
         """Return when so much was sent that it goes at its full rate."""

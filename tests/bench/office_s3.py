@@ -14,10 +14,8 @@ from __future__ import annotations
 import resource
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
-from typing import Any, Final
+from typing import Final
 
 import yaml
 from hw_mocks.fleet.cards import Card
@@ -35,6 +33,7 @@ from camerad.office.replicas.s3_store import S3Store
 from camerad.office.server.ingest_queue import THREADS_WITH_COPIES
 from camerad.store import verified_copy
 from tests.bench import machine, rclone_peer
+from tests.bench.figures import Figures
 from tests.bench.office_fleet import (
     bytes_of,
     certificate_of,
@@ -47,94 +46,36 @@ from tests.bench.office_fleet import (
 from tests.bench.plan import log
 
 SENDERS: Final = 4
+RATIO_LIMIT: Final = 0.7
+SECONDS: Final = "to S3, s"
 COPIES, COPIES_RCLONE = "replicas to S3", "rclone to S3"
 WHOLE, WHOLE_RCLONE = "handed over, with a replica in S3", "rclone to directory and S3"
 
 
-@dataclass(slots=True)
-class S3Result:
-    """seconds: of each round, by who. bytes: that went in a round. cpu: seconds of a processor for
-    each round, by process; the store's own beside whom it worked for."""
-
-    bytes: int = 0
-    seconds: dict[str, list[float]] = field(default_factory=dict)
-    cpu: dict[str, list[float]] = field(default_factory=dict)
-
-    @property
-    def copies_ratio(self) -> float:
-        """How fast replicas are made for each unit of rclone's speed: the median of rounds."""
-        return self._ratio(COPIES, COPIES_RCLONE)
-
-    @property
-    def whole_ratio(self) -> float:
-        """The same of the whole way, to both places."""
-        return self._ratio(WHOLE, WHOLE_RCLONE)
-
-    @property
-    def one_place_ratio(self) -> float:
-        """The whole way, to both places, beside rclone to the bucket alone."""
-        return self._ratio(WHOLE, COPIES_RCLONE)
-
-    def _ratio(self, ours: str, theirs: str) -> float:
-        pairs = zip(self.seconds[ours], self.seconds[theirs], strict=True)
-        return median(peer / own for own, peer in pairs)
-
-    def cpu_per_gb(self, process: str) -> float:
-        """Seconds of a processor for 10^9 bytes."""
-        return median(self.cpu[process]) / self.bytes * 1e9
-
-    def note(self, who: str, seconds: float, **cpu: float) -> None:
-        """Add a round. cpu: by process."""
-        self.seconds.setdefault(who, []).append(seconds)
-        for process, spent in cpu.items():
-            self.cpu.setdefault(f"{who}: {process}", []).append(spent)
-
-    def as_json(self) -> dict[str, Any]:
-        """Everything, ready for JSON."""
-        return {
-            "received_bytes": self.bytes,
-            "seconds": {who: [round(one, 2) for one in took] for who, took in self.seconds.items()},
-            "replicas_to_rclone": round(self.copies_ratio, 3),
-            "whole_way_to_rclone_to_both": round(self.whole_ratio, 3),
-            "whole_way_to_rclone_to_s3_alone": round(self.one_place_ratio, 3),
-            "processor_seconds_per_gb": {
-                name: round(self.cpu_per_gb(name), 2) for name in self.cpu
-            },
-        }
-
-    def table(self) -> list[str]:
-        """Everything, for people."""
-        lines = [f"{'to S3, ' + str(self.bytes // 10**6) + ' MB':<48}{'s':>10}{'MB/s':>10}"]
-        lines.append("-" * 68)
-        for who, took in self.seconds.items():
-            rate = self.bytes / median(took) / 1e6
-            lines.append(f"{who:<48}{median(took):>10.2f}{rate:>10.0f}")
-        lines += ["", f"{'S3: processor seconds per GB':<48}{'s':>10}", "-" * 58]
-        lines += [f"{name:<48}{self.cpu_per_gb(name):>10.2f}" for name in self.cpu]
-        one_place = f"{self.one_place_ratio:.2f}"
-        lines += ["", f"handed over to both places, of rclone's speed to S3 alone: {one_place}"]
-        return lines
-
-
-def measure(rounds: int, sender_mb: int, film: EndlessFilm, work: Path) -> S3Result:
+def measure(rounds: int, sender_mb: int, film: EndlessFilm, work: Path) -> Figures:
     """Measure it. sender_mb: of each camera. Raises BenchError."""
-    result = S3Result()
+    figures = Figures()
     with directory(work, "s3") as place:
         # The store's certificate is the office's of the first round.
         made = [_made(place, number, sender_mb, film) for number in range(rounds)]
-        result.bytes = bytes_of(made[0][0])
+        figures.facts["s3_bytes"] = bytes_of(made[0][0])
         tls = certificate_of(made[0][1])
         store = place / "store"
         store.mkdir()
         with seaweedfs(store, (tls.authority, tls.server, tls.key)) as engine:
             for number, (cards, office) in enumerate(made):
                 log.info("office: to S3, round %d of %d", number + 1, rounds)
-                scene = _Scene(result, place / str(number), cards, office, engine)
+                scene = _Scene(figures, place / str(number), cards, office, engine)
                 turns = [scene.copies, scene.copies_rclone, scene.whole, scene.whole_rclone]
                 for turn in turns if number % 2 else reversed(turns):
                     warm(cards)
                     turn()
-    return result
+    for name, ours, theirs, limit in (
+        ("replicas to S3, of rclone's speed", COPIES, COPIES_RCLONE, RATIO_LIMIT),
+        ("receiving with S3, of rclone's to both places", WHOLE, WHOLE_RCLONE, RATIO_LIMIT),
+    ):
+        figures.goal(name, figures.speed(SECONDS, ours, theirs), limit, "times", at_least=True)
+    return figures
 
 
 def _made(
@@ -151,13 +92,13 @@ class _Scene:
 
     def __init__(
         self,
-        result: S3Result,
+        figures: Figures,
         place: Path,
         cards: list[Card],
         office: FleetOffice,
         engine: S3Engine,
     ) -> None:
-        self._result = result
+        self._figures = figures
         self._place = place
         self._cards = cards
         self._office = office
@@ -199,21 +140,21 @@ class _Scene:
         seconds = time.monotonic() - began
         own_s, store_s = _own_cpu_s() - before, (self._store_ns() - store_ns) / 1e9
         copies.close()
-        self._result.note(COPIES, seconds, own=own_s, store=store_s)
+        self._note(COPIES, seconds, own=own_s, store=store_s)
 
     def copies_rclone(self) -> None:
         """The same files by rclone to the same store."""
         store_ns = self._store_ns()
         done = rclone_peer.copy(self._place / "cards", self._bucket())
         store_s = (self._store_ns() - store_ns) / 1e9
-        self._result.note(COPIES_RCLONE, done.seconds, own=done.cpu_s, store=store_s)
+        self._note(COPIES_RCLONE, done.seconds, own=done.cpu_s, store=store_s)
 
     def whole_rclone(self) -> None:
         """The same files by rclone to both places."""
         target = self._place / "webdav"
         with rclone_peer.webdav(target, certificate_of(self._office)) as (webdav, _):
             done = rclone_peer.copy(self._place / "cards", webdav, self._bucket(), sync=target)
-        self._result.note(WHOLE_RCLONE, done.seconds)
+        self._note(WHOLE_RCLONE, done.seconds)
 
     def whole(self) -> None:
         """The whole way of a hand-over."""
@@ -228,7 +169,13 @@ class _Scene:
         }
         self._office.config.write_text(yaml.safe_dump(settings))
         taken = hand_over(self._place / "run", self._cards, self._office)
-        self._result.note(WHOLE, taken.seconds, office=taken.office_s, clients=taken.clients_s)
+        self._note(WHOLE, taken.seconds, office=taken.office_s, clients=taken.clients_s)
+
+    def _note(self, who: str, seconds: float, **cpu: float) -> None:
+        """Add a round. cpu: by process."""
+        self._figures.add(SECONDS, who, seconds)
+        for process, spent in cpu.items():
+            self._figures.add(f"processor, {SECONDS}", f"{who}: {process}", spent)
 
     def _bucket(self) -> rclone_peer.Target:
         made = self._engine.make_bucket()

@@ -32,7 +32,7 @@ from hw_mocks.fleet.endless_film import EndlessFilm, noise
 from player_server import PlayerServer, player_server
 from playwright.sync_api import Page
 
-from tests.bench.latency import quantile
+from tests.bench.figures import quantile
 from tests.bench.plan import answer, log
 from tests.browser.person import browser
 from tests.waiting import until

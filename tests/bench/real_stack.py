@@ -14,9 +14,7 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
 from typing import Any, Final
 
 import cv2
@@ -25,6 +23,7 @@ import numpy as np
 from camerad.capture.camera_source import OneStream, PictureSource, TwoStreams
 from camerad.capture.capture_settings import CaptureSettings
 from tests.bench import peers
+from tests.bench.figures import Figures
 from tests.bench.machine import memory, slices
 from tests.bench.plan import (
     BITRATE,
@@ -44,58 +43,12 @@ from tests.system.watching import family
 REAL, SIMULATED = "real", "simulated"
 FORMATS: Final = ("NV12", "YUYV", "MJPEG")
 PICTURES: Final = 200
+STACK: Final = "libcamera, the real one and the simulated one"
 
 
-@dataclass(slots=True)
-class Result:
-    """cpu: ms for a picture, of the daemon and its processes, by camera and slice; megabytes: their
-    proportional memory; pictures, missing: of the recording, in it and in its gaps. conversion: ms
-    for a picture by format.
-    """
-
-    cpu: dict[str, list[float]] = field(default_factory=dict)
-    megabytes: dict[str, float | None] = field(default_factory=dict)
-    pictures: dict[str, int] = field(default_factory=dict)
-    missing: dict[str, int] = field(default_factory=dict)
-    conversion: dict[str, list[float]] = field(default_factory=dict)
-
-    def rows(self) -> list[tuple[str, float | None, float | None]]:
-        """Name, figure of the real camera, figure of the simulated one."""
-        names = (REAL, SIMULATED)
-        cpu = [round(median(self.cpu[name]), 2) for name in names]
-        return [
-            ("processor time per picture, ms", cpu[0], cpu[1]),
-            ("proportional memory, MB", self.megabytes[REAL], self.megabytes[SIMULATED]),
-            ("pictures recorded", self.pictures[REAL], self.pictures[SIMULATED]),
-            ("pictures in stated gaps", self.missing[REAL], self.missing[SIMULATED]),
-        ]
-
-    def as_json(self) -> dict[str, Any]:
-        """Everything, ready for JSON."""
-        rows = {
-            name: {"real": one, "simulated": other, "ratio": _ratio(one, other)}
-            for name, one, other in self.rows()
-        }
-        costs = {name: round(median(of), 3) for name, of in self.conversion.items()}
-        return {"recording": rows, "conversion_ms_per_picture": costs}
-
-    def table(self) -> list[str]:
-        """Everything, for people."""
-        lines = [f"{'libcamera':<36}{'real':>12}{'simulated':>12}{'ratio':>12}", "-" * 73]
-        for name, one, other in self.rows():
-            shown = ["-" if one is None else f"{one:g}" for one in (one, other, _ratio(one, other))]
-            lines.append(f"{name:<36}" + "".join(f"{one:>12}" for one in shown))
-        lines += ["", f"{f'taking a picture, {WIDTH}x{HEIGHT}':<52}{'ms':>9}", "-" * 61]
-        return lines + [f"{n:<52}{median(of):>9.3f}" for n, of in self.conversion.items()]
-
-
-def _ratio(one: float | None, other: float | None) -> float | None:
-    return round(one / other, 3) if one is not None and other else None
-
-
-def measure(effort: Effort, work: Path) -> Result:
+def measure(effort: Effort, work: Path) -> Figures:
     """Record on both cameras at once. Needs what ``hw-mocks/prepare.sh real`` made."""
-    result = Result()
+    figures = Figures()
     with ExitStack() as stack:
         cameras = {}
         for name in (REAL, SIMULATED):
@@ -111,19 +64,22 @@ def measure(effort: Effort, work: Path) -> Result:
         for name in cameras:
             shares = [memory(pid).pss for pid in groups[name]]
             known = [one for one in shares if one is not None]
-            result.megabytes[name] = round(sum(known), 1) if len(known) == len(shares) else None
+            if len(known) == len(shares):
+                figures.add(STACK, f"{name}: proportional memory, MB", sum(known))
         for name, camera in cameras.items():
             recording = camera.stop()
-            result.pictures[name] = recording["frames"]
-            gaps = [gap["to_us"] - gap["from_us"] for gap in recording["gaps"]]
-            result.missing[name] = sum(round(gap * FPS / 1e6) - 1 for gap in gaps)
-            taken = recording["frames"] / (recording["frames"] + result.missing[name])
-            result.cpu[name] = [of / FPS / taken for of in seen[name]]
+            spans = [gap["to_us"] - gap["from_us"] for gap in recording["gaps"]]
+            missing = sum(round(span * FPS / 1e6) - 1 for span in spans)
+            figures.add(STACK, f"{name}: pictures recorded", recording["frames"])
+            figures.add(STACK, f"{name}: pictures in stated gaps", missing)
+            taken = recording["frames"] / (recording["frames"] + missing)
+            spent = (of / FPS / taken for of in seen[name])
+            figures.add(STACK, f"{name}: processor time per picture, ms", *spent)
     for name in FORMATS:
-        result.conversion[name] = [
-            peers.run("tests.bench.real_stack", name)["ms"] for _ in range(effort.rounds)
-        ]
-    return result
+        for _ in range(effort.rounds):
+            took_ms = peers.run("tests.bench.real_stack", name)["ms"]
+            figures.add(f"taking a picture, {WIDTH}x{HEIGHT}, ms", name, took_ms)
+    return figures
 
 
 def _source(name: str) -> tuple[PictureSource, Any]:

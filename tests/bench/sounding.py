@@ -16,10 +16,8 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from statistics import median
 from typing import Any, Final
 
 import av
@@ -38,6 +36,7 @@ from camerad.stream.packets import Packet, PacketInfo
 from camerad.stream.sound_messages import SoundFormat, parse_format
 from camerad.stream.wire import SoundMode
 from tests.bench import film, peers
+from tests.bench.figures import Figures
 from tests.bench.plan import BenchError, Effort, answer
 
 SETTINGS: Final = SoundSettings(device="bench", rate=48_000, channels=1, bitrate=64_000)
@@ -53,42 +52,14 @@ MICROPHONE, ENCODER = "microphone's thread", "AAC encoder alone"
 SILENT, HEARD = "fragment of pictures", "fragment of pictures and sound"
 
 
-@dataclass(slots=True)
-class Result:
-    """Processor time, one figure for each run: ms_per_second of sound, ms_per_fragment."""
-
-    ms_per_second: dict[str, list[float]] = field(default_factory=dict)
-    ms_per_fragment: dict[str, list[float]] = field(default_factory=dict)
-
-    def as_json(self) -> dict[str, Any]:
-        """Everything, ready for JSON."""
-        return {
-            "rate": SETTINGS.rate,
-            "bitrate": SETTINGS.bitrate,
-            "cpu_ms_per_second_of_sound": _medians(self.ms_per_second),
-            "cpu_ms_per_fragment": _medians(self.ms_per_fragment),
-        }
-
-    def table(self) -> list[str]:
-        """Everything, for people."""
-        rows = [(f"{name}, per second of sound", of) for name, of in self.ms_per_second.items()]
-        rows += list(self.ms_per_fragment.items())
-        return [f"{name:<52}{median(of):>9.3f}" for name, of in rows]
-
-
-def measure(effort: Effort, footage: str) -> Result:
+def measure(effort: Effort, footage: str) -> Figures:
     """Measure once in every round, each in a process of its own."""
-    result = Result()
+    figures = Figures()
     for _ in range(effort.rounds):
-        found = peers.run("tests.bench.sounding", footage)
-        for into in ("ms_per_second", "ms_per_fragment"):
-            for name, figure in found[into].items():
-                getattr(result, into).setdefault(name, []).append(figure)
-    return result
-
-
-def _medians(figures: dict[str, list[float]]) -> dict[str, float]:
-    return {name: round(median(of), 4) for name, of in figures.items()}
+        for group, found in peers.run("tests.bench.sounding", footage).items():
+            for name, figure in found.items():
+                figures.add(group, name, figure)
+    return figures
 
 
 class Device:
@@ -236,8 +207,8 @@ def main() -> None:
     thread, form, units = hear(samples)
     answer(
         {
-            "ms_per_second": {MICROPHONE: thread, ENCODER: alone},
-            "ms_per_fragment": fragments(Path(sys.argv[1]), form, units),
+            "CPU of a second of sound, ms": {MICROPHONE: thread, ENCODER: alone},
+            "CPU of a fragment, ms": fragments(Path(sys.argv[1]), form, units),
         }
     )
 

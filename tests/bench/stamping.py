@@ -14,16 +14,14 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass, field
-from statistics import median
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from camerad.base.clock import SECOND, SystemClock
 from camerad.capture.stamp import Stamp
 from tests.bench import peers
-from tests.bench.goals import Goal
+from tests.bench.figures import Figures
 from tests.bench.plan import FPS, Effort, answer
 
 WIDTH: Final = 1920
@@ -36,42 +34,20 @@ WEARER: Final = "W-0815"
 LIMIT_MS: Final = 0.3
 
 STAMP, COPY = "stamp", "copy of as many bytes"
+GROUP: Final = "CPU of a picture at 1920x1080, ms"
 
 
-@dataclass(slots=True)
-class Result:
-    """ms_per_frame: processor time of stamp and copy, one figure for each run. bytes: of luma that
-    the stamp writes."""
-
-    ms_per_frame: dict[str, list[float]] = field(default_factory=dict)
-    bytes: int = 0
-
-    def goals(self) -> list[Goal]:
-        """The goals of this part."""
-        most = round(max(self.ms_per_frame[STAMP]), 4)
-        return [Goal("stamp at 1920x1080, most of all runs", most, LIMIT_MS, "ms")]
-
-    def as_json(self) -> dict[str, Any]:
-        """Everything, ready for JSON."""
-        return {
-            "picture": f"{WIDTH}x{HEIGHT}",
-            "bytes": self.bytes,
-            "cpu_ms_per_frame": {
-                name: {"median": round(median(of), 4), "runs": [round(one, 4) for one in of]}
-                for name, of in self.ms_per_frame.items()
-            },
-        }
-
-
-def measure(effort: Effort) -> Result:
+def measure(effort: Effort) -> Figures:
     """Measure once in every round, each in a process of its own."""
-    result = Result()
+    figures = Figures()
     for _ in range(effort.rounds):
         found = peers.run("tests.bench.stamping")
-        result.bytes = found["bytes"]
+        figures.facts["stamp_bytes"] = found["bytes"]
         for name, figure in found["ms_per_frame"].items():
-            result.ms_per_frame.setdefault(name, []).append(figure)
-    return result
+            figures.add(GROUP, name, figure)
+    most = max(figures.of(GROUP, STAMP))
+    figures.goal("stamp at 1920x1080, most of all runs", most, LIMIT_MS, "ms")
+    return figures
 
 
 def main() -> None:

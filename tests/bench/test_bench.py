@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from hw_mocks.fleet.endless_film import noise
 
 from camerad.stream.packets import PacketInfo
-from tests.bench import (
-    driven,
-    evidence,
-    latency,
-    loss,
-)
-from tests.bench.goals import Goal
+from tests.bench import driven, loss, office_fleet
+from tests.bench.figures import Figures, Goal, quantile
 
 pytestmark = pytest.mark.campaign
 
 
 def test_a_quantile_is_a_figure_that_was_measured() -> None:
     figures = [float(number) for number in range(1, 101)]
-    assert latency.quantile(figures, 0.5) == 50
-    assert latency.quantile(figures, 0.99) == 99
-    assert latency.quantile(figures, 1.0) == 100
+    assert quantile(figures, 0.5) == 50
+    assert quantile(figures, 0.99) == 99
+    assert quantile(figures, 1.0) == 100
 
 
 @pytest.mark.parametrize(
@@ -41,20 +38,16 @@ def test_what_was_not_measured_is_not_reached() -> None:
     assert not Goal("something", None, 1.0, "MB").reached
 
 
-def test_a_file_without_pictures_has_lost_the_pre_event_part_too() -> None:
-    result = loss.Result()
-    # Pressed at 20 s with 10 s wanted from before, killed at 23 s: 13 s were to be there.
-    result.add("one", None, press_us=20_000_000, kill_us=23_000_000)
-    assert result.lost["one"] == [13.0]
-    assert result.unreadable["one"] == 1
-
-
 def test_what_is_lost_lies_between_the_last_picture_and_the_kill() -> None:
-    result = loss.Result()
+    """Pressed at 20 s with 10 s wanted from before, killed at 23 s; all is lost of a file without a
+    picture, the pre-event part too."""
+    figures = Figures()
+    loss.add(figures, "none", None, press_us=20_000_000, kill_us=23_000_000)
     span = loss.Span(first_us=10_000_000, last_us=22_500_000, missing=0, sizes=())
-    result.add("one", span, press_us=20_000_000, kill_us=23_000_000)
-    assert result.lost["one"] == [0.5]
-    assert result.unreadable["one"] == 0
+    loss.add(figures, "some", span, press_us=20_000_000, kill_us=23_000_000)
+    assert figures.of(loss.LOST, "none") == [13.0]
+    assert figures.of(loss.LOST, "some") == [0.5]
+    assert figures.of(loss.UNREADABLE, "none") == [1]
 
 
 def test_pictures_are_judged_by_their_numbers(
@@ -68,11 +61,37 @@ def test_pictures_are_judged_by_their_numbers(
 
 
 def test_a_speed_is_the_median_of_pairs_that_ran_next_to_each_other() -> None:
-    result = evidence.Result()
+    figures = Figures()
     # Twice as long, as long, and half as long as its peer.
-    result.seconds = {"one": [2.0, 1.0, 1.0], "other": [1.0, 1.0, 2.0]}
-    assert result.speed("one", "other") == 1.0
-    assert result.speed("one", "nobody") is None
+    figures.add("s", "one", 2.0, 1.0, 1.0)
+    figures.add("s", "other", 1.0, 1.0, 2.0)
+    assert figures.speed("s", "one", "other") == 1.0
+    assert figures.speed("s", "one", "nobody") is None
+
+
+def test_figures_are_told_to_people_and_to_programs() -> None:
+    figures, more = Figures({"machine": "mine"}), Figures()
+    figures.add("time, ms", "one", 1.0, 3.0)
+    more.add("time, ms", "one", 2.0)
+    more.goal("quick", 2.0, 1.0, "ms")
+    figures.take(more)
+    told = json.loads(json.dumps(figures.as_json()))
+    assert told["machine"] == "mine"
+    assert told["time, ms"]["one"]["all"] == [1.0, 3.0, 2.0]
+    assert (told["goals"][0]["missed_by"], told["all_reached"]) == (1.0, False)
+    assert "missed by 1 ms" in figures.table()
+
+
+def test_cards_have_what_was_asked_for(tmp_path: Path) -> None:
+    film = noise(320, 240, 500_000)
+    shifts = office_fleet.make_cards(tmp_path / "shift", film, 2, 2)
+    each = office_fleet.make_cards(tmp_path / "each", film, 1, 2, each=1)
+    for cards, count in ((shifts, 2), (each, 1)):
+        assert len(cards) == count
+        for card in cards:
+            size = sum(path.stat().st_size for path in card.files)
+            assert size == pytest.approx(2e6, rel=0.3)  # commits take some, too
+    assert len(each[0].files) == 2
 
 
 def test_the_stages_are_driven_by_what_the_camera_makes_of_a_picture(tmp_path: Path) -> None:
