@@ -89,7 +89,7 @@ def declare_loss(options: argparse.Namespace) -> int:
             store.ledger.append(
                 "history_lost", origin=one.origin, size=one.size, root=root, reason=reason, who=who
             )
-        log.publish(store.ledger, key)
+        log.publish(store.ledger)
     print_line(
         f"{count(len(lost), 'checkpoint')} declared lost, for good. Each camera takes the log "
         "again at its next check-in, and its ledger says what was lost"

@@ -146,20 +146,29 @@ def check(statement: Statement, keys: KeyRing) -> None:
         raise JwsError("the signature is not by the key that is named")
 
 
-def decode(statement: Statement, kind: str, payload: type[_T]) -> _T:
-    """The payload as a Struct. Raises JwsError, and nothing else, if it is of another kind, not
-    in its one spelling, has other fields than the Struct, or says what cannot be."""
+def decode(
+    statement: Statement, kind: str, payload: type[_T], free: frozenset[str] = frozenset()
+) -> _T:
+    """The payload as a Struct. free: as in `camerad.container.limits.check_limits`. Raises
+    JwsError, and nothing else, if it is of another kind, not in its one spelling, has other fields
+    than the Struct, or says what cannot be."""
     if statement.kind != kind:
         raise JwsError(f"this is a {statement.kind}, not a {kind}")
-    return in_one_spelling(statement.payload, payload, f"the payload of this {kind}")
+    return in_one_spelling(statement.payload, payload, f"the payload of this {kind}", free)
 
 
-def read_own(token: bytes, keys: KeyRing, kind: str, payload: type[_T]) -> _T:
+def read_own(
+    token: bytes,
+    keys: KeyRing,
+    kind: str,
+    payload: type[_T],
+    free: frozenset[str] = frozenset(),
+) -> _T:
     """The payload of a token that says whose it is, in `kid`. Raises JwsError unless one of `keys`
     signed it as its own, and as `decode`."""
     statement = parse(token)
     check(statement, keys)
-    said = decode(statement, kind, payload)
+    said = decode(statement, kind, payload, free)
     if getattr(said, "kid", None) != statement.kid:
         raise JwsError(f"this {kind} is by another key than the one that it names")
     return said

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import msgspec
 from aiohttp import web
 
-from camerad.base import typed_json
 from camerad.base.clock import SECOND
 from camerad.base.errors import CameradError
 from camerad.config.office_section import Office
@@ -87,9 +86,9 @@ class _SettingsOffer(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _OfficeLog(msgspec.Struct, forbid_unknown_fields=True):
-    """log: as `camerad.transparency.office_log.ShownLog`."""
+    """log: a statement with `camerad.transparency.office_log.ShownLog`."""
 
-    log: dict[str, Any]
+    log: str
 
 
 class CameraAtDock(StoreAccess, Protocol):
@@ -122,6 +121,8 @@ class DockRequests:
         self._keeper = keeper
         self._office = office
         self._provision_dir = provision_dir
+        self._said = ""
+        """SHA-256 of the last check-in, whose answer alone counts."""
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Have `router` route to these requests."""
@@ -163,6 +164,7 @@ class DockRequests:
         return await self._do(work)
 
     async def _check_in(self, request: web.Request) -> web.Response:
+        from camerad.container import jws  # noqa: PLC0415
         from camerad.control.check_in_report import (  # noqa: PLC0415 - slow to import
             PresentState,
             make_check_in,
@@ -181,7 +183,9 @@ class DockRequests:
                 device, key.public.thumbprint, status, counters, None if seen is None else seen.note
             )
             said = make_check_in(store, present, self._offers(store), self._provision_dir)
-            return {"statement": check_in.sign(key, said).decode("ascii")}
+            token = check_in.sign(key, said)
+            self._said = jws.digest(token)
+            return {"statement": token.decode("ascii")}
 
         return await self._do(work)
 
@@ -197,25 +201,24 @@ class DockRequests:
         return await self._do(work)
 
     async def _log(self, request: web.Request) -> web.Response:
-        from camerad.transparency.camera_witness import CameraWitness  # noqa: PLC0415 - slow to import
-        from camerad.transparency.office_log import ShownLog  # noqa: PLC0415
+        from camerad.transparency.camera_witness import (  # noqa: PLC0415 - slow to import
+            CameraWitness,
+            WitnessOutcome,
+        )
 
         asked = await parse_body(request, _OfficeLog)
-        office_key = _key_of(self._server())
-        try:
-            shown = typed_json.convert(asked.log, ShownLog)
-        except msgspec.ValidationError as error:
-            raise web.HTTPConflict(text=f"this is no log that an office shows: {error}") from None
+        office_key, about = _key_of(self._server()), self._said
 
-        def work(store: Store, key: SigningKey) -> str | None:
-            return CameraWitness(store.place.root, office_key, store.ledger, key).see(shown)
+        def work(store: Store, key: SigningKey) -> WitnessOutcome:
+            witness = CameraWitness(store.place.root, office_key, store.ledger, key)
+            return witness.see(asked.log.encode("ascii", "replace"), about)
 
         try:
-            dispute = await self._keeper.ask(work)
+            outcome = await self._keeper.ask(work)
         except CameradError as error:
             raise refusal_of(error) from error
-        self._keeper.disputes(holds=dispute is not None)
-        return web.json_response({"dispute": dispute})
+        self._keeper.disputes(holds=outcome.dispute is not None)
+        return web.json_response({"cosigned": outcome.cosigned, "dispute": outcome.dispute})
 
     def _offers(self, store: Store) -> OfferedSettings:
         from camerad.provisioning.offered_settings import (  # noqa: PLC0415 - slow to import

@@ -171,12 +171,13 @@ class DaemonClient:
         refused = self._ask("POST", "/dock/settings", body, PATIENCE_SECONDS).get("refused")
         return None if refused is None else str(refused)
 
-    def show_log(self, log: dict[str, Any]) -> str | None:
-        """Hand in what the office shows of its log. None if the camera cosigned it, else why not:
-        a word of `camerad.transparency.camera_witness.Dispute`. Raises OfficeAnswerError if it is
-        no log."""
-        dispute = self._ask("POST", "/dock/log", {"log": log}, PATIENCE_SECONDS).get("dispute")
-        return None if dispute is None else str(dispute)
+    def show_log(self, log: str) -> tuple[bool, str | None]:
+        """Hand in what the office shows of its log: whether the camera cosigned it just now, and
+        why it disputes it, a word of `camerad.transparency.camera_witness.Dispute`. Raises
+        OfficeAnswerError if it is no answer to the last check-in."""
+        answer = self._ask("POST", "/dock/log", {"log": log}, PATIENCE_SECONDS)
+        dispute = answer.get("dispute")
+        return bool(answer.get("cosigned")), None if dispute is None else str(dispute)
 
     # ------------------------------------------------------------------ a Signer
 

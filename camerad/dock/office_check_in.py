@@ -47,7 +47,7 @@ class CheckInMemory:
     """What a process remembers of check-ins. Any thread may call it.
 
     lacking: recordings that the office said it lost. handed_in: SHA-256 of the settings that the
-    daemon had last. witnessed: the checkpoint that it cosigned last. update: of updates.
+    daemon had last. update: of updates.
     """
 
     def __init__(self) -> None:
@@ -55,7 +55,6 @@ class CheckInMemory:
         self._next_us: int | None = None
         self.lacking: frozenset[str] = frozenset()
         self.handed_in = ""
-        self.witnessed: object = None
         self.update: Final = UpdateMemory()
 
     def is_due(self, now_us: int) -> bool:
@@ -144,25 +143,22 @@ class OfficeCheckIn:
         return True
 
     def _show_log(self, answer: dict[str, Any]) -> bool:
-        """Hand what the office shows of its log to the daemon, unless it had that; whether the
-        camera cosigned it."""
+        """Hand what the office shows of its log to the daemon; whether the camera cosigned it just
+        now."""
         shown = answer.get("log")
-        if not isinstance(shown, dict) or shown.get("checkpoint") == self._memory.witnessed:
+        if not isinstance(shown, str):
             return False
         try:
-            dispute = self._daemon.show_log(shown)
+            cosigned, dispute = self._daemon.show_log(shown)
         except OfficeAnswerError as error:
             self._say(f"the camera does not cosign what the office shows: {error}")
             return False
-        if dispute is None:
-            self._memory.witnessed = shown.get("checkpoint")
-            return True
-        self._memory.witnessed = None
-        self._say(
-            f"the camera does not cosign the office's log ({dispute}): it has seen another one. "
-            "Tell the data protection officer (docs/transparency.md)"
-        )
-        return False
+        if dispute is not None:
+            self._say(
+                f"the camera does not cosign the office's log ({dispute}): it has seen another "
+                "one. Tell the data protection officer (docs/transparency.md)"
+            )
+        return cosigned
 
     def _fetch(self, offer: OfferedContent) -> bytes:
         """An offer whole, in pieces. Raises OfficeAnswerError if it is another one."""

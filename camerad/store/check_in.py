@@ -146,4 +146,4 @@ def parse(token: bytes, keys: KeyRing) -> CheckIn:
     or longer than `LONGEST`."""
     if len(token) > LONGEST:
         raise jws.JwsError(f"{len(token)} bytes are too many for a check-in")
-    return jws.read_own(token, keys, CHECK_IN, CheckIn)
+    return jws.read_own(token, keys, CHECK_IN, CheckIn, frozenset(("witnessed",)))

@@ -45,7 +45,7 @@ from camerad.transparency.checkpoints import (
     NoteKey,
     SignedCheckpoint,
 )
-from camerad.transparency.office_log import LOG_KEY, LogKey, ShownLog, leaf_of, names
+from camerad.transparency.office_log import SHOWN, TEXTS, ShownLog, leaf_of, names
 
 _log = logging.getLogger(__name__)
 
@@ -76,6 +76,14 @@ class Remembered(msgspec.Struct, frozen=True):
     shown: ShownLog | None = None
 
 
+class WitnessOutcome(msgspec.Struct, frozen=True):
+    """What became of what the office showed. cosigned: it is new, and this camera cosigned it.
+    dispute: why it did not; None also where it had cosigned it before."""
+
+    cosigned: bool
+    dispute: Dispute | None = None
+
+
 class CameraWitness:
     """state_dir: the camera's. office: the key that signs the office's ledger. ledger, key: the
     camera's own. It is for the thread that has the ledger. Raises StorageError."""
@@ -104,12 +112,17 @@ class CameraWitness:
             return None
         return found
 
-    def see(self, shown: ShownLog) -> Dispute | None:
-        """Check what the office shows, and cosign it; returns why it did not.
+    def see(self, token: bytes, about: str) -> WitnessOutcome:
+        """Check what the office shows, and cosign it if it continues what this camera has seen.
 
-        Raises NoteError if this is no checkpoint of a log that the office's key vouches for.
+        token: `ShownLog`, signed by the office. about: SHA-256 of the check-in that it has to
+        answer; so nothing that was shown before counts again. Raises NoteError if this is no
+        answer of the office to that.
         """
-        log = self._vouched(shown.key)
+        shown = self._signed(token)
+        if shown.about != about:
+            raise NoteError("this answers another check-in than the camera's last one")
+        log = NoteKey.parse(shown.key)
         proof = _decoded(shown.proof)
         note = checkpoints.parse(shown.checkpoint)
         line = log.find(note)
@@ -118,28 +131,27 @@ class CameraWitness:
         note, now, before = SignedCheckpoint(note.checkpoint, (line,)), note.checkpoint, self.read()
         if before is None:
             self._accept(log, note, None)
-            return None
+            return WitnessOutcome(cosigned=True)
         seen = checkpoints.parse(before.note).checkpoint
         if before.dispute is None and seen == now:
-            return None
+            return WitnessOutcome(cosigned=False)
         dispute: Dispute | None = Dispute.OTHER_LOG
         if before.key == str(log):
             dispute = _find_dispute(seen, now, proof)
         if dispute is None or self._is_declared(seen, shown, now):
             self._accept(log, note, None if dispute is None else seen)
-            return None
+            return WitnessOutcome(cosigned=True)
         if before.dispute is None:
             self._refuse(before, seen, shown, now, dispute)
-        return dispute
+        return WitnessOutcome(cosigned=False, dispute=dispute)
 
-    def _vouched(self, token: str) -> NoteKey:
-        """The log's key, by a statement of the office. Raises NoteError."""
+    def _signed(self, token: bytes) -> ShownLog:
         try:
-            statement = jws.parse(token.encode("ascii", "replace"))
+            statement = jws.parse(token)
             jws.check(statement, KeyRing([self._office]))
-            return NoteKey.parse(jws.decode(statement, LOG_KEY, LogKey).key)
+            return jws.decode(statement, SHOWN, ShownLog, TEXTS)
         except JwsError as error:
-            raise NoteError(f"the office's key does not vouch for this log: {error}") from error
+            raise NoteError(f"the office has not signed what it shows: {error}") from error
 
     def _accept(self, log: NoteKey, note: SignedCheckpoint, lost: Checkpoint | None) -> None:
         now = note.checkpoint

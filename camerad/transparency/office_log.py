@@ -38,9 +38,10 @@ from camerad.transparency.tree_files import TreeFiles
 
 DIRECTORY: Final = "log"
 """Beside the ledger."""
-LOG_KEY: Final = "camerad-log"
-"""Kind of the statement on the log's key."""
-_VOUCHER: Final = "key.jws"
+SHOWN: Final = "camerad-log"
+"""Kind of the statement with `ShownLog`."""
+TEXTS: Final = frozenset(("checkpoint", "entry"))
+"""Fields of `ShownLog` with texts of several lines, or long ones."""
 _KEY: Final = "key.pem"
 _KEY_MODE: Final = 0o600
 _CHECKPOINT: Final = "checkpoint"
@@ -56,20 +57,16 @@ class DeclaredLoss(msgspec.Struct, frozen=True):
     proof: tuple[str, ...]
 
 
-class LogKey(msgspec.Struct, frozen=True):
-    """Payload of the statement by which the office's key vouches for its log's. key: as a vkey."""
-
-    key: str
-
-
 class ShownLog(msgspec.Struct, frozen=True):
-    """What a witness is shown. key: the office's statement on the log's key. checkpoint: with the
-    log's signature. proof: consistency with the one that the witness has seen, in base64."""
+    """What a camera is shown; the office's key signs it. about: SHA-256 of the check-in that it
+    answers. key: the log's, as a vkey. checkpoint: with the log's signature. proof: consistency
+    with the one that the camera has seen, in base64. loss: that this one was declared lost."""
 
+    about: str
     key: str
     checkpoint: str
     proof: tuple[str, ...]
-    loss: DeclaredLoss | None = None
+    loss: DeclaredLoss | None
 
 
 def leaf_of(token: bytes) -> bytes:
@@ -102,36 +99,35 @@ class OfficeLog:
             ) from error
         return own, note
 
-    def publish(self, ledger: Ledger, office: SigningKey) -> SignedCheckpoint:
-        """Sign a checkpoint over all entries that the ledger has now; the last one, if none is new.
-        office: the office's key, which vouches for the log's."""
+    def publish(self, ledger: Ledger) -> SignedCheckpoint:
+        """Sign a checkpoint over all entries that the ledger has now; the last one, if none is
+        new."""
         known = self.read()
         self._tree.cut(0 if known is None else known[1].checkpoint.size)
         new, losses = self._read_new(ledger)
         if known is not None and not new:
-            self._vouch(known[0], office)
             return known[1]
         self._tree.append(new)
         self._keep_losses(losses)
         key, size = self._read_key(), self._tree.size
-        self._vouch(_named(key), office)
         checkpoint = Checkpoint(_named(key).name, size, merkle.root(self._tree.complete, size))
         note = checkpoints.sign(key, checkpoint)
         durable_files.publish(self._path(_CHECKPOINT), str(note).encode())
         return note
 
-    def show(self, seen: Checkpoint | None) -> ShownLog | None:
+    def show(self, seen: Checkpoint | None, about: str = "") -> ShownLog | None:
         """What a witness is shown that has seen a checkpoint, or none; None before the first one is
-        published. Where no proof leads on from what was seen, none is in it."""
+        published. Where no proof leads on from what was seen, none is in it. about: as
+        `ShownLog.about`."""
         known = self.read()
         if known is None:
             return None
-        note = known[1]
+        own, note = known
         now = note.checkpoint
         old = 0 if seen is None or seen.origin != now.origin else min(seen.size, now.size)
         proof = merkle.consistency_proof(self._tree.complete, old, now.size)
         loss = None if seen is None else self._find_loss(seen, now.size)
-        return ShownLog(self._voucher(), str(note), _encoded(proof), loss)
+        return ShownLog(about, str(own), str(note), _encoded(proof), loss)
 
     def continues(self, seen: Checkpoint) -> bool:
         """Whether this log has this checkpoint as its beginning."""
@@ -188,16 +184,6 @@ class OfficeLog:
         if not file_status.exists(path):
             return []
         return read_plain(path, "declared losses").splitlines()
-
-    def _vouch(self, own: NoteKey, office: SigningKey) -> None:
-        """Have the office's key say whose log this is, unless it has."""
-        if jws.named_key(self._voucher().encode()) != office.public.thumbprint:
-            token = jws.sign(office, LOG_KEY, LogKey(str(own)))
-            durable_files.publish(self._path(_VOUCHER), token)
-
-    def _voucher(self) -> str:
-        path = self._path(_VOUCHER)
-        return read_plain(path, "log's key").decode() if file_status.exists(path) else ""
 
     def _read_key(self) -> SigningKey:
         """The log's key, which is made with its first checkpoint."""

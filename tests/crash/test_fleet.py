@@ -171,6 +171,10 @@ def judge(office: FleetOffice, cards: list[Card], directory: Path) -> None:
         assert [one.read_bytes() for one in copies] == [one.read_bytes() for one in card.files]
         (witnessed,) = card.root.glob("witnessed/*.json")
         assert json.loads(witnessed.read_bytes())["dispute"] is None
+    command = [sys.executable, "-m", "camerad", "office", "log", "show", "--config"]
+    command.append(str(office.config))
+    shown = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert shown.stdout.count(" entries  ") == len(cards), shown.stdout
     # That compares the office's log with its ledger, and with what the cameras have seen of it.
     found = office.verify(keys)
     assert found.returncode in (Verdict.AUTHENTIC, Verdict.QUALIFIED), found.stdout + found.stderr

@@ -99,7 +99,7 @@ class SmallOffice:
         self.problems: list[str] = []
         self.check_ins: list[bytes] = []
         self.lacks: list[str] = []
-        self.log: dict[str, Any] | None = None
+        self.log: str | None = None
         self.offer = b""
         self.update = b""
         self.received: Counter[str] = Counter()

@@ -127,7 +127,7 @@ class RetentionJob:
             for recording in store.expire_missing(self._elsewhere()):
                 log.info("deleted %s: expired", recording, extra=MessageId.DELETED.extra)
             purged = _as_the_server(store.purge_and_explain())
-            OfficeLog(store.ledger.directory).publish(store.ledger, self._key)
+            OfficeLog(store.ledger.directory).publish(store.ledger)
             if self._looked is not None:
                 try:
                     alarms = [one for one in differences if one.alarm]

@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
-import msgspec
 from aiohttp import hdrs, web
 from msgspec import UNSET
 
@@ -20,7 +19,8 @@ from camerad.base.clock import Clock
 from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
-from camerad.container.keys import Thumbprint
+from camerad.container import jws
+from camerad.container.keys import SigningKey, Thumbprint
 from camerad.office.server import bodies
 from camerad.office.server.check_ins import CheckIns
 from camerad.office.server.lost_recordings import LostRecordings
@@ -31,7 +31,7 @@ from camerad.store import check_in
 from camerad.store.check_in import CheckIn
 from camerad.transparency import checkpoints
 from camerad.transparency.checkpoints import Checkpoint, NoteError
-from camerad.transparency.office_log import OfficeLog
+from camerad.transparency.office_log import SHOWN, OfficeLog
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -42,7 +42,8 @@ TYPE: Final = "application/jose"
 
 class CheckInRoutes:
     """still: raises RefusedRequestError if the camera of a request was withdrawn since. turns: of
-    cameras, for what takes a thread. log: of the office's ledger. clock: the server's."""
+    cameras, for what takes a thread. log: of the office's ledger. key: the
+    office's. clock: the server's."""
 
     def __init__(
         self,
@@ -53,6 +54,7 @@ class CheckInRoutes:
         still: Callable[[web.Request], Awaitable[None]],
         turns: CameraTurns,
         log: OfficeLog,
+        key: SigningKey,
         clock: Clock,
     ) -> None:
         self._check_ins = check_ins
@@ -61,6 +63,7 @@ class CheckInRoutes:
         self._still = still
         self._turns = turns
         self._log = log
+        self._key = key
         self._clock = clock
 
     def add_to(self, router: web.UrlDispatcher) -> None:
@@ -85,9 +88,9 @@ class CheckInRoutes:
         answer: dict[str, Any] = {"time_us": self._clock.wall_us(), "lacks": lost or []}
         for offer in _unless_unread(lambda: list(self._offers.for_camera(kid, said))) or ():
             answer[offer.kind] = {"sha256": offer.sha256, "bytes": offer.length}
-        shown = _unless_unread(lambda: self._log.show(_witnessed(said)))
+        shown = _unless_unread(lambda: self._log.show(_witnessed(said), jws.digest(token)))
         if shown is not None:
-            answer["log"] = msgspec.to_builtins(shown)
+            answer["log"] = jws.sign(self._key, SHOWN, shown).decode("ascii")
         return answer
 
 

@@ -272,6 +272,7 @@ class Vault:
             still=guard.check_not_revoked,
             turns=turns,
             log=OfficeLog(office_place(directory).ledger),
+            key=key,
             clock=self._clock,
         ).add_to(app.router)
         self._ledgers = LedgerRoutes(

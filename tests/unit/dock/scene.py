@@ -8,7 +8,6 @@ import ssl
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 from authority import Authority, authority
@@ -40,7 +39,7 @@ class Daemon:
     check_ins: int = 0
     offered: list[bytes] = field(default_factory=list)
     refuses: str | None = None
-    shown: list[dict[str, Any]] = field(default_factory=list)
+    shown: list[str] = field(default_factory=list)
     disputes: str | None = None
 
     def to_hand_over(self, also: Collection[str] = ()) -> list[ToHandOver]:
@@ -54,9 +53,10 @@ class Daemon:
         self.offered.append(offer)
         return self.refuses
 
-    def show_log(self, log: dict[str, Any]) -> str | None:
+    def show_log(self, log: str) -> tuple[bool, str | None]:
         self.shown.append(log)
-        return self.disputes
+        cosigned = self.disputes is None and log not in self.shown[:-1]
+        return cosigned, self.disputes
 
     def accept(self, token: bytes) -> list[str]:
         finals = {one.id: one.final for one in self.recordings}

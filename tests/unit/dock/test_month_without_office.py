@@ -10,7 +10,6 @@ import logging
 import threading
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 import pytest
 from check_in_helpers import token
@@ -66,8 +65,8 @@ class Daemon:
         head, kid = self.store.ledger.head, self.key.public.thumbprint
         return token(self.check_ins, head=head, key=self.key, kid=kid, device=NAME)
 
-    def show_log(self, log: dict[str, Any]) -> str | None:
-        return None
+    def show_log(self, log: str) -> tuple[bool, str | None]:
+        return False, None
 
     def offer_settings(self, offer: bytes) -> str | None:
         raise AssertionError("nothing is on offer")

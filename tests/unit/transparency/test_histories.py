@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from ledger_helpers import Book
 
+from camerad.container import jws
 from camerad.container.keys import SigningKey
 from camerad.container.severity import Severity
 from camerad.ledger.entry_types import HistoryLost
@@ -21,7 +22,7 @@ from camerad.transparency import checkpoints
 from camerad.transparency.camera_witness import CameraWitness
 from camerad.transparency.checkpoints import Checkpoint
 from camerad.transparency.log_check import check_log
-from camerad.transparency.office_log import OfficeLog
+from camerad.transparency.office_log import SHOWN, OfficeLog
 from tests.breadth import breadth
 
 CAMERAS = breadth(5, 20)
@@ -48,7 +49,10 @@ class Camera:
     def dock(self, office: Book) -> bool:
         """Whether it disputes what it is shown."""
         shown = OfficeLog(str(office.path)).show(self.seen(office))
-        return shown is not None and self.witness(office).see(shown) is not None
+        if shown is None:
+            return False
+        token = jws.sign(office.key, SHOWN, shown)
+        return self.witness(office).see(token, shown.about).dispute is not None
 
 
 class World:
@@ -60,7 +64,7 @@ class World:
         self.written = 0
 
     def publish(self) -> None:
-        OfficeLog(str(self.office.path)).publish(self.office.ledger, self.office.key)
+        OfficeLog(str(self.office.path)).publish(self.office.ledger)
 
     def work(self) -> None:
         """What an office writes: receipts, holds, views."""

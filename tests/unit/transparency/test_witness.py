@@ -21,9 +21,11 @@ from camerad.transparency import checkpoints
 from camerad.transparency.camera_witness import CameraWitness, Dispute, witness_name
 from camerad.transparency.checkpoints import WITNESS, Checkpoint, NoteError, NoteKey
 from camerad.transparency.log_check import check_log
-from camerad.transparency.office_log import LOG_KEY, LogKey, OfficeLog, ShownLog
+from camerad.transparency.office_log import SHOWN, OfficeLog, ShownLog
 
 CAMERA = SigningKey.generate()
+ABOUT = "ab" * 32
+"""SHA-256 of the check-in that is answered."""
 
 
 class Scene:
@@ -49,7 +51,7 @@ class Scene:
         for _ in range(count):
             self.written += 1
             self.office.opened(f"20261124T153000Z-000001-{self.written:08x}")
-        self.log.publish(self.office.ledger, self.office.key)
+        self.log.publish(self.office.ledger)
 
     @property
     def seen(self) -> Checkpoint | None:
@@ -57,12 +59,16 @@ class Scene:
         return None if found is None else checkpoints.parse(found.note).checkpoint
 
     def show(self) -> ShownLog:
-        shown = self.log.show(self.seen)
+        shown = self.log.show(self.seen, ABOUT)
         assert shown is not None
-        return msgspec.convert(msgspec.to_builtins(shown), ShownLog)
+        return shown
+
+    def see(self, shown: ShownLog, key: SigningKey | None = None) -> Dispute | None:
+        token = jws.sign(key or self.office.key, SHOWN, shown)
+        return self.witness.see(token, ABOUT).dispute
 
     def check_in(self) -> Dispute | None:
-        return self.witness.see(self.show())
+        return self.see(self.show())
 
     def save(self) -> Path:
         self.office.ledger.close()
@@ -209,13 +215,15 @@ def unsigned(shown: ShownLog) -> ShownLog:
     )
 
 
-def of_a_stranger(shown: ShownLog) -> ShownLog:
-    """A log of its own, well signed, for which the office's key does not vouch."""
-    stranger = SigningKey.generate()
-    own = NoteKey("camerad/office/other", checkpoints.LOG, stranger.public)
-    note = checkpoints.sign(stranger, Checkpoint(own.name, 1, bytes(32)))
-    token = jws.sign(stranger, LOG_KEY, LogKey(str(own)))
-    return msgspec.structs.replace(shown, key=token.decode(), checkpoint=str(note))
+def another_key(shown: ShownLog) -> ShownLog:
+    name = checkpoints.parse(shown.checkpoint).checkpoint.origin
+    other = NoteKey(name, checkpoints.LOG, SigningKey.generate().public)
+    return msgspec.structs.replace(shown, key=str(other))
+
+
+def of_before(shown: ShownLog) -> ShownLog:
+    """An answer to another check-in, kept and played again."""
+    return msgspec.structs.replace(shown, about="cd" * 32)
 
 
 def no_text(shown: ShownLog) -> ShownLog:
@@ -226,18 +234,20 @@ def no_hash(shown: ShownLog) -> ShownLog:
     return msgspec.structs.replace(shown, proof=("x",))
 
 
-@pytest.mark.parametrize("forge", [unsigned, of_a_stranger, no_text, no_hash])
+@pytest.mark.parametrize("forge", [unsigned, another_key, of_before, no_text, no_hash])
 def test_what_no_log_signed_accuses_nobody(
     scene: Scene, forge: Callable[[ShownLog], ShownLog]
 ) -> None:
     """It may come from anybody: it is refused, and neither remembered nor disputed."""
     scene.work()
     with pytest.raises(NoteError):
-        scene.witness.see(forge(scene.show()))
+        scene.see(forge(scene.show()))
     scene.check_in()
     scene.work()
     with pytest.raises(NoteError):
-        scene.witness.see(forge(scene.show()))
+        scene.see(forge(scene.show()))
+    with pytest.raises(NoteError, match="has not signed"):
+        scene.see(scene.show(), SigningKey.generate())
     assert scene.kinds() == ["office_checkpoint"]
     assert scene.check_in() is None
 

@@ -243,8 +243,8 @@ class Daemon:
         self.check_ins += 1
         return token(100 + self.check_ins, head=head)
 
-    def show_log(self, log: dict[str, Any]) -> str | None:
-        return None
+    def show_log(self, log: str) -> tuple[bool, str | None]:
+        return False, None
 
     def offer_settings(self, offer: bytes) -> str | None:
         raise AssertionError("nothing is on offer")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 from check_in_helpers import said
@@ -83,8 +82,8 @@ class Daemon:
             present = PresentState("cam-1", KID, STATUS, Metrics(0).dump())
             return check_in.sign(KEY, make_check_in(store, present, self.offers))
 
-    def show_log(self, log: dict[str, Any]) -> str | None:
-        return None
+    def show_log(self, log: str) -> tuple[bool, str | None]:
+        return False, None
 
     def offer_settings(self, offer: bytes) -> str | None:
         refused = self.offers.take(offer, KID)

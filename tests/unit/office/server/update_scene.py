@@ -87,8 +87,8 @@ class Daemon:
             offers = OfferedSettings(str(self.camera.root), None)
             return check_in.sign(KEY, make_check_in(store, present, offers, provision_dir))
 
-    def show_log(self, log: dict[str, Any]) -> str | None:
-        return None
+    def show_log(self, log: str) -> tuple[bool, str | None]:
+        return False, None
 
     def offer_settings(self, offer: bytes) -> str | None:
         raise AssertionError("no settings are on offer")
