@@ -3,8 +3,8 @@
 While a recording runs, a thread writes four times a second up to when its footage is wanted: now,
 or the stop. If the daemon dies, or leaves because the card does not answer, the next one closes the
 recording and has the end say so, together with the gap between the last picture that is kept and
-then (`camerad.store.owed`). Without a note, as after a loss of power, only the stored footage is
-known.
+then (`camerad.store.unwritten_end`). Without a note, as after a loss of power, only the stored
+footage is known.
 
 A lamp may shine on when its daemon is killed, until the next one puts it out first thing
 (`camerad.daemon.early_start`). When that was is noted too: the end accounts for it.

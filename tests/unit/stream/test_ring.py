@@ -326,7 +326,7 @@ def test_nothing_is_remembered_of_groups_that_have_left() -> None:
 
 
 class Waiting:
-    """A thread that is in `Reader.take`."""
+    """A thread that is in `RingReader.take`."""
 
     def __init__(self, reader, *arguments: float | None) -> None:  # type: ignore[no-untyped-def]
         self.taken: list[object] = []
