@@ -71,16 +71,6 @@ def create(path: str, mode: int = MODE) -> int:
     return descriptor
 
 
-def leave_to_owner(descriptor: int, path: str) -> None:
-    """Give a file that root has just made to the owner and group of the directory around it,
-    durably: its users must be able to read it later.
-
-    If the storage refuses another owner, the file stays root's, and the log says so.
-    """
-    with explaining("give it to the directory's owner", path), parent_of(path) as (_, above):
-        give_to_owner(descriptor, path, above)
-
-
 def create_unnamed(directory: str, mode: int = MODE) -> int | None:
     """Make a file in `directory` that has no name yet (``O_TMPFILE``, open(2)); returns a
     descriptor to read and write it, or None if its file system has no such files.

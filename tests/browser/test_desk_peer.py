@@ -21,8 +21,6 @@ from hw_mocks import worldclock
 from lemonldap import CLIENT, Lemonldap
 from playwright.sync_api import Browser, ConsoleMessage, Route, expect
 
-from camerad.base.clock import SECOND
-from camerad.office.desk.openid_provider import KEYS_AGAIN_US, LEFT_ALONE_US
 from camerad.office.server.desk_settings import RETURN_PATH
 from tests.browser.person import WIDE, Person, person
 from tests.waiting import until
@@ -34,10 +32,6 @@ LABEL = "City account"
 REFUSED = "Failed to load resource: the server responded with a status of"
 FORCED = 6.0
 """Seconds after a log-in from which on the provider heeds `prompt=login`, as it is set up here."""
-KEYS_KNOWN = KEYS_AGAIN_US / SECOND + 1
-"""Seconds after which the desk asks for keys again, if it meets one that it does not know."""
-LEFT_ALONE = LEFT_ALONE_US / SECOND + 1
-"""Seconds after which it asks a provider again that did not answer."""
 
 
 @pytest.fixture

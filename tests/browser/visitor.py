@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 FLAGS: Final = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 """A camera that nobody has, and somebody who lets every page use it."""
-PICTURES_A_SECOND: Final = 20.0
 SILENCE: Final = 0.05
 BEEP_LOUDNESS: Final = 0.5
 """Both of 1, which is as loud as can be."""

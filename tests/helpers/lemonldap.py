@@ -14,11 +14,9 @@ import json
 import os
 import signal
 import socket
-import ssl
 import subprocess
 import threading
 import time
-import urllib.request
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,7 +28,6 @@ SECRET: Final = "pa~ss:word+1"  # noqa: S105 - it opens nothing but this provide
 HOST: Final = "127.0.0.1"
 PATIENCE: Final = 30.0
 _PROGRAM: Final = Path("/usr/share/lemonldap-ng/portal/htdocs/index.psgi")
-_ROTATE: Final = Path("/usr/share/lemonldap-ng/bin/rotateOidcKeys")
 _APP: Final = """\
 use Plack::Builder;
 use Plack::App::File;
@@ -124,20 +121,6 @@ class Lemonldap:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(PATIENCE)
         self._loop.close()
-
-    def rotate_keys(self) -> None:
-        """Have it sign by another key, as its own program does it every some weeks."""
-        environment = self._environment()
-        for _ in range(2):  # the first makes the next key known, the second signs by it
-            subprocess.run(["perl", str(_ROTATE)], check=True, env=environment, capture_output=True)
-
-    def key_names(self) -> list[str]:
-        """Of the keys that it publishes; the first is the one that it signs by."""
-        with urllib.request.urlopen(
-            f"{self.issuer}/oauth2/jwks", context=ssl.create_default_context(cafile=self.ca)
-        ) as answer:
-            keys = json.load(answer)["keys"]
-        return [one["kid"] for one in keys]
 
     def _configure(self) -> None:
         """What its administrator enters: the client, with what the desk needs of it."""

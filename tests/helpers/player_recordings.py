@@ -8,7 +8,7 @@ from typing import Any, Final
 from evidence_helpers import FPS, HEIGHT, NOMINAL_US, ORIGIN_US, WIDTH, footage
 from msgspec.structs import replace
 from sealed_helpers import Made, a_header, at, sealed, signed, some_closing, some_facts
-from sound_helpers import MICROPHONE, RATE, SAMPLES, UNIT_US, sound, sound_format
+from sound_helpers import MICROPHONE, SAMPLES, UNIT_US, sound, sound_format
 
 from camerad.container.gaps import FRAMES_LOST, STOPPED_SHORT, Gap
 from camerad.container.statements import FragmentSound, SoundChange, SoundEnd, StageChange
@@ -38,8 +38,6 @@ READ_NUMBERS: Final = """() => {
 }""".replace("WIDTH", str(WIDTH)).replace("HEIGHT", str(HEIGHT))
 """Keeps, from now on, every picture that the player shows: its time, and its number. Both are of
 one picture held fast: while it plays, the element may show the next before the callback runs."""
-
-PER_HALF: Final = round(500_000 / UNIT_US)
 
 
 @functools.cache
@@ -118,6 +116,3 @@ def beats(shown: list[Any]) -> list[int]:
         if not found or found[-1] != number:
             found.append(number)
     return found
-
-
-RATE_OF_SOUND: Final = RATE

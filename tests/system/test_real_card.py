@@ -52,8 +52,6 @@ BUSY: Final = {
 """A megabyte a second at the most: a card is low with 60 MB, and full with 30 MB."""
 LOW_BYTES: Final = 60_000_000
 FULL_BYTES: Final = 30_000_000
-STEP_BYTES: Final = 16 << 20
-"""So much room a recording reserves at once (docs/storage.md)."""
 REFUSES: Final = {"storage_read_only", "storage_failed"}
 """ext4 that has found an error in itself answers EROFS; Linux 6.6 to 6.14, before commit
 f3054e53c2f3 ("ext4: add EXT4_FLAGS_EMERGENCY_RO bit") and what came with it, EIO."""

@@ -20,8 +20,6 @@ from cyclonedx.validation.json import JsonStrictValidator
 from camerad_image import carried, elf, materials, python, sbom, vex
 from camerad_image.errors import ImageError
 
-SITE = "opt/camerad/lib/python3.13/site-packages"
-
 
 def library(soname: str, said: bytes = b"") -> bytes:
     """A shared library with nothing in it but its SONAME, loaded at an address that is no offset,

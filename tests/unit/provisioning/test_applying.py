@@ -250,11 +250,6 @@ def _private_key(scene: Scene) -> bytes:
     return scene.put(document().replace(DESK.encode(), b"AGE-SECRET-KEY-1" + b"Q" * 58))
 
 
-def _no_file_at_all(scene: Scene) -> bytes:
-    (scene.boot / NAME).mkdir()
-    return b""
-
-
 FIRST: dict[str, tuple[Callable[[Scene], bytes], RefusalReason, str]] = {
     "unsigned": (_unsigned, RefusalReason.UNSIGNED, "is not beside the file"),
     "signature_spoilt": (_spoilt, RefusalReason.SIGNATURE_SPOILT, "is damaged"),

@@ -60,15 +60,6 @@ class Server:
         """One request, on a server of its own."""
         return asyncio.run(asyncio.wait_for(self._ask(method, path, body, prefer), DEADLINE))
 
-    def ask_at_once(self, *paths: str) -> list[int]:
-        """The statuses of several requests that are made at the same time."""
-        return asyncio.run(asyncio.wait_for(self._ask_at_once(paths), DEADLINE))
-
-    async def _ask_at_once(self, paths: tuple[str, ...]) -> list[int]:
-        async with self._running() as client:
-            answers = await asyncio.gather(*(client.get(path) for path in paths))
-            return [answer.status for answer in answers]
-
     async def _ask(self, method: str, path: str, body: bytes | None, prefer: str | None) -> Answer:
         headers = {} if prefer is None else {"Prefer": prefer}
         async with (

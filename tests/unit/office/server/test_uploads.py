@@ -41,8 +41,6 @@ from camerad.store.locations import OFFICE
 KID, OTHER = "k" * 43, "-" + "o" * 42
 ID = "20261128T120000Z-000001-0123abcd"
 FINAL = "ab" * 32
-ROOMY = CameraQuotas(camera=1 << 60)
-"""With most of the room below, so that only what is asked is refused."""
 
 
 def number(count: int) -> str:
