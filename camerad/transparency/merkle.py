@@ -105,8 +105,25 @@ def is_consistent(
         return not proof and old_root == EMPTY_ROOT
     if old == size:
         return not proof and old_root == expected
-    if not old < size or not proof:
-        return False
+    return _roots_by(old, old_root, size, proof) == (old_root, expected)
+
+
+def proves_other(
+    old: int, old_root: bytes, size: int, expected: bytes, proof: Sequence[bytes]
+) -> bool:
+    """Whether a proof shows that the tree of `size` leaves with the root `expected` begins with
+    another tree of `old` leaves than that with the root `old_root`. Where `old` is a power of two,
+    no proof does: it has not the root of the beginning in it."""
+    found = _roots_by(old, old_root, size, proof)
+    return found is not None and found[0] != old_root and found[1] == expected
+
+
+def _roots_by(
+    old: int, old_root: bytes, size: int, proof: Sequence[bytes]
+) -> tuple[bytes, bytes] | None:
+    """The roots of both trees to which a proof leads; None if it is of another length."""
+    if not 0 < old < size or not proof:
+        return None
     path = [old_root, *proof] if old & (old - 1) == 0 else list(proof)
     node, last = old - 1, size - 1
     while node & 1:
@@ -114,14 +131,14 @@ def is_consistent(
     before = after = path[0]
     for one in path[1:]:
         if last == 0:
-            return False
+            return None
         if node & 1 or node == last:
             before, after = node_hash(one, before), node_hash(one, after)
             node, last = _skip_levels(node, last)
         else:
             after = node_hash(after, one)
         node, last = node >> 1, last >> 1
-    return last == 0 and before == old_root and after == expected
+    return (before, after) if last == 0 else None
 
 
 def _skip_levels(node: int, last: int) -> tuple[int, int]:

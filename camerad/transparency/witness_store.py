@@ -1,8 +1,9 @@
 """What a witness by the protocol C2SP ``tlog-witness`` remembers of logs, and when it cosigns.
 
 For each log, the newest checkpoint that it has cosigned is a file, on the storage before the
-cosignature leaves. A checkpoint that does not continue it is refused, and kept beside it: the log's
-own signature is the evidence.
+cosignature leaves. A checkpoint that does not continue it is refused. It is kept beside it if it is
+evidence: anybody can send a log's checkpoint with a wrong proof, so what the log signed has to say
+itself that the log was another one.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ class WitnessStore:
             if old != seen.size:
                 raise WitnessRefusalError(HTTPStatus.CONFLICT, f"{seen.size}\n", SIZE)
             if not merkle.is_consistent(seen.size, seen.root, now.size, now.root, proof):
-                durable_files.publish(self._path(now.origin, _DISPUTED), body.encode())
+                self._keep_refused(seen, now, proof, body)
                 raise WitnessRefusalError(
                     HTTPStatus.UNPROCESSABLE_ENTITY,
                     f"this does not continue the log of {seen.size} leaves that was seen",
@@ -88,6 +89,19 @@ class WitnessStore:
     def disputed(self, origin_hash: str) -> str | None:
         """The last request about a log that did not continue what was seen."""
         return self._read(origin_hash, _DISPUTED)
+
+    def _keep_refused(
+        self, seen: Checkpoint, now: Checkpoint, proof: list[bytes], body: str
+    ) -> None:
+        """Keep a request as evidence of two histories. One without proof never replaces another."""
+        path = self._path(now.origin, _DISPUTED)
+        if now == seen:
+            return  # the very checkpoint that was cosigned, with a wrong proof
+        is_proven = now.size == seen.size or merkle.proves_other(
+            seen.size, seen.root, now.size, now.root, proof
+        )
+        if is_proven or not file_status.exists(path):
+            durable_files.publish(path, body.encode())
 
     def _signed_by_log(self, note: SignedCheckpoint) -> list[checkpoints.SignatureLine]:
         keys = [one for one in self._logs if one.name == note.checkpoint.origin]
