@@ -104,6 +104,8 @@ class OfficeLog:
         new."""
         known = self.read()
         self._tree.cut(0 if known is None else known[1].checkpoint.size)
+        if known is not None:
+            self._check(known[1].checkpoint)
         new, losses = self._read_new(ledger)
         if known is not None and not new:
             return known[1]
@@ -126,8 +128,23 @@ class OfficeLog:
         now = note.checkpoint
         old = 0 if seen is None or seen.origin != now.origin else min(seen.size, now.size)
         proof = merkle.consistency_proof(self._tree.complete, old, now.size)
+        own_old = merkle.root(self._tree.complete, old)
+        if not merkle.is_consistent(old, own_old, now.size, now.root, proof):
+            raise self._damaged()
         loss = None if seen is None else self._find_loss(seen, now.size)
         return ShownLog(about, str(own), str(note), _encoded(proof), loss)
+
+    def _check(self, checkpoint: Checkpoint) -> None:
+        """Make sure that the hashes are those which were signed: by others, a checkpoint would be
+        signed, or a proof shown, that accuses this office."""
+        if merkle.root(self._tree.complete, checkpoint.size) != checkpoint.root:
+            raise self._damaged()
+
+    def _damaged(self) -> StorageError:
+        return StorageError(
+            f"{self.directory}: its hashes are not those that the log has signed; put the "
+            "directory back from its backup"
+        )
 
     def continues(self, seen: Checkpoint) -> bool:
         """Whether this log has this checkpoint as its beginning."""

@@ -285,6 +285,21 @@ def test_a_damaged_log_says_so_and_signs_nothing(scene: Scene) -> None:
     scene.office.ledger.close()
 
 
+def test_hashes_that_changed_sign_and_show_nothing(scene: Scene) -> None:
+    """A bit that fell over on the storage does not make the office accuse itself."""
+    scene.work(5)
+    scene.check_in()
+    scene.work(1)
+    path = scene.root / "office" / "log" / "hashes-0"
+    right = path.read_bytes()
+    path.write_bytes(right[:-32] + bytes(32))
+    for act in (scene.work, scene.show):
+        with pytest.raises(StorageError, match="not those that the log has signed"):
+            act()
+    path.write_bytes(right)
+    assert scene.check_in() is None
+
+
 # ------------------------------------------------------------------ the auditor
 
 
