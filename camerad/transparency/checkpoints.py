@@ -30,6 +30,8 @@ LONGEST: Final = 64 * 1024
 """Characters of a note: a checkpoint with a few hundred cosignatures."""
 _ID_BYTES: Final = 4
 _TIME_BYTES: Final = 8
+_LAST_SECOND: Final = 253_402_300_799
+"""Of the year 9999: what comes later is no date."""
 _SIZE: Final = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 _NAME: Final = re.compile(r"[^\s+\x00-\x1f\x7f]{1,200}")
 _ORIGIN: Final = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
@@ -126,9 +128,10 @@ class NoteKey(msgspec.Struct, frozen=True):
     def _holds(self, checkpoint: Checkpoint, signature: bytes) -> bool:
         text = checkpoint.text
         if self.kind == WITNESS:
-            if len(signature) < _TIME_BYTES:
+            seconds = int.from_bytes(signature[:_TIME_BYTES])
+            if len(signature) < _TIME_BYTES or not 0 < seconds <= _LAST_SECOND:
                 return False
-            text = _cosigned(checkpoint, int.from_bytes(signature[:_TIME_BYTES]))
+            text = _cosigned(checkpoint, seconds)
             signature = signature[_TIME_BYTES:]
         return self.key.verify(signature, text.encode())
 
