@@ -13,6 +13,7 @@ import hashlib
 import http.client
 import logging
 import os
+import time
 import urllib.error
 import urllib.request
 from http import HTTPStatus
@@ -113,9 +114,10 @@ class WitnessJob:
         if status != HTTPStatus.OK:
             raise WitnessError(f"{status}: {text[:200].strip()}")
         try:
-            cosigned = note.with_lines(checkpoints.parse_lines(text))
-            if witness.key.find(cosigned) is None:
+            line = witness.key.find(note.with_lines(checkpoints.parse_lines(text)))
+            if line is None:
                 raise NoteError("its answer has no signature by its key in the policy")
+            cosigned = note.with_lines([line])  # whatever else it sends may have any length
         except NoteError as error:
             raise WitnessError(str(error)) from error
         path = _path(self._log.directory, witness)
@@ -128,19 +130,39 @@ class WitnessJob:
         shown = self._log.show(seen)
         proof = () if shown is None else shown.proof
         body = make_request(0 if seen is None else seen.size, proof, str(note)).encode()
-        request = urllib.request.Request(f"{witness.url.rstrip('/')}/add-checkpoint", body)  # noqa: S310 - the policy's own address
+        if not witness.url.startswith(("http://", "https://")):
+            raise WitnessError(f"{witness.url} is no address of HTTP")
+        request = urllib.request.Request(f"{witness.url.rstrip('/')}/add-checkpoint", body)  # noqa: S310 - checked above
+        until = time.monotonic() + ANSWER_SECONDS
         try:
-            with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:  # noqa: S310
-                return answer.status, _text(answer)
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, _text(error)
+            try:
+                with _OPENER.open(request, timeout=ANSWER_SECONDS) as answer:
+                    return answer.status, _text(answer, until)
+            except urllib.error.HTTPError as error:
+                with error:
+                    return error.code, _text(error, until)
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise WitnessError(f"{witness.url} does not answer: {error}") from error
 
 
-def _text(answer: http.client.HTTPResponse | urllib.error.HTTPError) -> str:
-    return answer.read(checkpoints.LONGEST).decode("utf-8", "replace")
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A witness does not choose whom this server asks."""
+
+    def redirect_request(self, *_args: object) -> None:
+        return None
+
+
+_OPENER: Final = urllib.request.build_opener(_NoRedirect)
+
+
+def _text(answer: http.client.HTTPResponse | urllib.error.HTTPError, until: float) -> str:
+    """What it says, by the time `until`. Raises TimeoutError if it goes on."""
+    found = b""
+    while len(found) < checkpoints.LONGEST and (piece := answer.read1(checkpoints.LONGEST)):
+        found += piece
+        if time.monotonic() > until:
+            raise TimeoutError("it takes too long for its answer")
+    return found[: checkpoints.LONGEST].decode("utf-8", "replace")
 
 
 def _path(log_directory: str, witness: NamedWitness) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -14,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from camerad.container.keys import SigningKey
+from camerad.office.jobs import witness_job
 from camerad.office.jobs.periodic_job import JobFailedError
 from camerad.office.jobs.witness_job import WitnessJob, cosigned_by_witness, read_policy
 from camerad.transparency import checkpoints, merkle
@@ -105,6 +109,11 @@ def test_it_cosigns_growth_refuses_the_rest_and_remembers(tmp_path: Path, witnes
     assert witness.get("disputed") == (200, forged)
     assert witness.post(body(other, 20, 20))[0] == 422
     assert checkpoints.parse(witness.get("checkpoint")[1]).checkpoint.size == 20
+    # A stranger who sends what is public, with a wrong proof, accuses nobody.
+    junk = checkpoints.encode(bytes(32))
+    for public in (body(tree, 20, 20), body(tree, 20, 50)):
+        assert witness.post(public.replace("old 20\n", f"old 20\n{junk}\n"))[0] == 422
+        assert witness.get("disputed") == (200, body(other, 20, 20))
     # It remembers over a restart.
     assert witness.end() == 0
     again = Witness(tmp_path / "witness", OWN)
@@ -177,3 +186,56 @@ def test_an_office_has_its_log_cosigned_and_hears_of_a_refusal(
     assert "does not answer" in caplog.text
     scene.office.ledger.close()
     scene.camera.ledger.close()
+
+
+ORDINARY = b"HTTP/1.1 200 OK\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        (b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/\r\n\r\n", "302"),
+        (b"HTTP/1.1 500 No\r\nContent-Length: 9\r\n\r\nx", "500"),
+        (ORDINARY + b"x" * (1 << 20), "signatures"),
+        (ORDINARY + b"\xe2\x80\x94 a+b c\n", "no signature"),
+        (ORDINARY, "signatures"),
+        (b"SSH-2.0-OpenSSH\r\n", "does not answer"),
+    ],
+)
+def test_a_hostile_witness_fails_alone(
+    tmp_path: Path,
+    answer: bytes,
+    text: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(witness_job, "ANSWER_SECONDS", 0.5)
+    scene = Scene(tmp_path / "scene")
+    scene.work()
+    known = scene.log.read()
+    assert known is not None
+    keys = [NoteKey(name, checkpoints.WITNESS, SigningKey.generate().public) for name in "ABC"]
+    policy = tmp_path / "policy"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=_answer_once, args=(server, answer))
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        policy.write_text(
+            f"log {known[0]}\nwitness A {keys[0]} {url}\nwitness B {keys[1]} file:///etc/passwd\n"
+            f"witness C {keys[2]} ftp://127.0.0.1/\nquorum none\n",
+            encoding="ascii",
+        )
+        with pytest.raises(JobFailedError, match="not cosigned by A, B, C"):
+            WitnessJob(str(scene.office.path), str(policy)).look()
+        thread.join()
+    assert text in caplog.text and caplog.text.count("is no address of HTTP") == 2
+    scene.office.ledger.close()
+    scene.camera.ledger.close()
+
+
+def _answer_once(server: socket.socket, answer: bytes) -> None:
+    connection, _ = server.accept()
+    with connection, contextlib.suppress(OSError):
+        connection.recv(1 << 16)
+        connection.sendall(answer)
+        connection.shutdown(socket.SHUT_WR)
