@@ -49,6 +49,7 @@ from camerad.office.server.office_settings import OfficeFile
 from camerad.office.state.database_settings import STATE_FILE, path_in, state_url
 from camerad.office.state.state_copy import write_copy
 from camerad.store.locations import LEDGER, OFFICE
+from camerad.transparency.office_log import DIRECTORY as LOG
 
 TAKEN: Final = (
     (
@@ -207,7 +208,7 @@ def named_paths(settings: msgspec.Struct) -> Iterator[Path]:
 
 
 def _sources(settings: OfficeFile, config: str, target: str, *, with_recordings: bool) -> list[str]:
-    """Files and directories of the backup, each once; the office's ledger first."""
+    """Files and directories of the backup, each once; the office's log and ledger first."""
     directory = str(settings.directory)
     left_out = dict(LEFT_OUT[len(_BIG) :] if with_recordings else LEFT_OUT)
     elsewhere = {
@@ -229,6 +230,8 @@ def _sources(settings: OfficeFile, config: str, target: str, *, with_recordings:
         return not any(fnmatchcase(inside, out) for out in left_out)
 
     found = [
+        # The log first of all: a backup's ledger must have whatever its log has.
+        *_walk(os.path.join(directory, OFFICE, LOG), linked=False, keep=is_state),
         *_walk(os.path.join(directory, OFFICE, LEDGER), linked=False, keep=is_state),
         *_walk(directory, linked=False, without={os.path.realpath(target)}, keep=is_state),
         *configuration,
