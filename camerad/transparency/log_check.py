@@ -33,8 +33,8 @@ def check_log(office: str, cameras: Iterable[str]) -> Iterator[Finding]:
     """What does not fit together. office: directory of the office's ledger. cameras: directories of
     their ledgers. Raises StorageError."""
     log = OfficeLog(office)
-    known = log.read()
     seen = {one: _seen_in(one) for one in cameras}
+    known = log.read()  # after the cameras' ledgers: they come in while a server works
     if known is None:
         if any(seen.values()):
             yield Severity.DAMAGE, f"{log.directory}: cameras have seen a log here, and it is gone"
@@ -56,7 +56,10 @@ def _against_ledger(office: str, tree: TreeFiles, now: Checkpoint) -> Iterator[F
     for token in _tokens_in(office):
         entry = parse_carried(token.decode("ascii", "replace"))
         told = told or (entry is not None and isinstance(entry.facts, Damaged))
-        at = tree.find(leaf_of(token))
+        leaf = leaf_of(token)
+        next_one = 0 if before is None else before + 1
+        is_next = next_one < now.size and tree.complete(0, next_one) == leaf
+        at = next_one if is_next else tree.find(leaf)
         if at is None or at >= now.size:
             late += 1
             continue
@@ -79,24 +82,45 @@ def _against_camera(
 ) -> Iterator[Finding]:
     """About what a camera says that it was shown, in the order in which it was."""
     wrong: list[str] = []
-    declared = False
+    declared, changed = False, False
     for one in seen:
         if isinstance(one, OfficeDisputed):
             wrong.append(f"it disputes what the office showed ({one.why}, {one.size} entries)")
+            changed = changed or not _is_in(one, tree, now)
             continue
         if one.lost is not None and declared:
             yield _declared(ledger)
             wrong.clear()
+            changed = False
         declared = (one.origin, one.size, one.root) in lost
+        if _is_in(one, tree, now):
+            continue
+        changed = True
         if one.origin != now.origin or one.size > now.size:
             wrong.append(f"it has seen a log of {one.size} entries that is not here")
-        elif checkpoints.encode(merkle.root(tree.complete, one.size)) != one.root:
+        else:
             wrong.append(f"it has seen another history of {one.size} entries")
     if declared:
         yield _declared(ledger)
     elif wrong:
         others = f", and {count(len(wrong) - 1, 'more', 'more')}" if len(wrong) > 1 else ""
-        yield Severity.DAMAGE, f"{ledger}: by this camera's ledger {wrong[0]}{others}"
+        text = f"{ledger}: by this camera's ledger {wrong[0]}{others}"
+        # Put back, and put right again: all that it saw, and what it disputed, is in this log.
+        yield (
+            (Severity.DAMAGE, text)
+            if changed
+            else (
+                Severity.NOTE,
+                f"{text}; all that it was shown is in this log",
+            )
+        )
+
+
+def _is_in(one: _Seen, tree: TreeFiles, now: Checkpoint) -> bool:
+    """Whether this log has a checkpoint as its beginning."""
+    if one.origin != now.origin or one.size > now.size:
+        return False
+    return checkpoints.encode(merkle.root(tree.complete, one.size)) == one.root
 
 
 def _declared(ledger: str) -> Finding:

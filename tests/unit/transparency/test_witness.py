@@ -206,6 +206,7 @@ def test_a_dispute_ends_when_the_office_shows_what_the_camera_knows(scene: Scene
     scene.office.open()
     assert scene.check_in() is None
     assert scene.kinds() == ["office_checkpoint", "office_disputed", "office_checkpoint"]
+    assert found(scene) == []
 
 
 def unsigned(shown: ShownLog) -> ShownLog:
