@@ -97,7 +97,7 @@ class TimedSocket:
         return io.BufferedReader(_Incoming(self))
 
     def close(self) -> None:
-        """Whoever made the connection closes it: its answer is still to be read."""
+        """Does nothing: the answer is still to be read, and the connection's maker closes it."""
 
     def _bound(self) -> None:
         left = (self.deadline_us - self._clock.now_us()) / SECOND

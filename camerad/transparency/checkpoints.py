@@ -70,7 +70,7 @@ class SignatureLine(msgspec.Struct, frozen=True):
 
 
 class SignedCheckpoint(msgspec.Struct, frozen=True):
-    """A checkpoint with the lines below it, whoever signed them."""
+    """A checkpoint with the lines below it, by any signers. None is checked."""
 
     checkpoint: Checkpoint
     lines: tuple[SignatureLine, ...]

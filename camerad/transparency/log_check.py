@@ -1,7 +1,7 @@
 """Compares an office's log with its ledger, and both with what cameras have seen of them.
 
-Signatures are not checked here: the audit of each ledger does that (`camerad.ledger.audit`). Who
-could have changed the office's ledger and log together has the cameras' ledgers against him; so an
+Signatures are not checked here: the audit of each ledger does that (`camerad.ledger.audit`). A
+change of the office's ledger and log together shows only against the cameras' ledgers; so an
 auditor brings those that came from the cameras themselves.
 """
 

@@ -6,8 +6,8 @@ checkpoint that the log has signed, and the key by which it signs. That key is n
 where the office's own is: the log is named after it.
 
 `OfficeLog.publish` is called with the ledger open, so by one process at a time. Its order is: the
-ledger is on the storage, then the hashes of its new entries, then the checkpoint, and only then
-anybody is shown it. After a loss of power at any instant the log goes on from the checkpoint: no
+ledger is on the storage, then the hashes of its new entries, then the checkpoint, which is shown
+only then. After a loss of power at any instant the log goes on from the checkpoint: no
 two checkpoints of one size are ever signed.
 
 An entry that is lost with a part of the ledger stays in the tree. If the whole log was put back to

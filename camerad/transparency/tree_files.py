@@ -5,7 +5,7 @@ subtree of 2^8 leaves, ``hashes-16`` of 2^16, and so on: what C2SP ``tlog-tiles`
 levels 0, 1, 2. So the hash of any complete subtree takes at most 128 others.
 
 The caller is the only one who appends, and says how many leaves count (`cut`); what lies behind
-them was left by a loss of power. Anybody may read what counts meanwhile: it never changes.
+them was left by a loss of power. Others may read what counts meanwhile: it never changes.
 """
 
 from __future__ import annotations

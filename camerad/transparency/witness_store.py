@@ -1,4 +1,4 @@
-"""What a witness by the protocol C2SP ``tlog-witness`` remembers of logs, and when it cosigns.
+"""Memory of a witness (C2SP ``tlog-witness``): the checkpoints that it cosigned or refused.
 
 For each log, the newest checkpoint that it has cosigned is a file, on the storage before the
 cosignature leaves. A checkpoint that does not continue it is refused. It is kept beside it if it is

@@ -1,4 +1,4 @@
-"""How pictures lie in buffers, on both platforms and in every format."""
+"""Layout of pictures in buffers, on both platforms and in every format."""
 
 from __future__ import annotations
 

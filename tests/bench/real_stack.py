@@ -1,4 +1,4 @@
-"""What the real libcamera costs beside the simulated one, and what it costs to convert pictures.
+"""Costs of the real libcamera beside the simulated one, and of converting pictures.
 
 Two whole cameras, one on Debian's libcamera with its virtual camera and one on the simulated one,
 run in the same interpreter, record at the same time and are looked at together, so a busy machine

@@ -1,4 +1,4 @@
-"""Who is told: a mail server on loopback, with TLS."""
+"""A mail server on loopback, with TLS, that keeps the alerts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a recording on the real libcamera shows of the film: every picture that libcamera delivered.
+"""Checks that a recording on the real libcamera has every picture that libcamera delivered.
 
 The film's images have numbers, and libcamera shows each of them `REPEATED` times. A picture that no
 buffer waits for is not exposed, so numbers tell what was lost behind libcamera, and times what the

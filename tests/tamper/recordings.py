@@ -1,4 +1,4 @@
-"""What can be done to a recording's file by someone without the device's key.
+"""Changes of a recording's file that are possible without the device's key.
 
 Each family yields mutations from a seeded generator, each with the members that a check has to
 name. A mutation is bytes; nothing here knows how they are checked.

@@ -1,4 +1,4 @@
-"""Whatever is done to a ledger by somebody without its key is found and named, and nothing else is.
+"""Every change of a ledger without its key is found and named, and nothing else is.
 
 The ledger is a real one: two checkpoints and four epochs, with holds, tombstones and a repair.
 Every mutation comes from one seed, so that a failure can be had again.

@@ -1,4 +1,4 @@
-"""Where the recordings of a registered camera are in an office's directory, and its ledger's copy.
+"""Directories of a registered camera's recordings at an office, and of its ledger's copy.
 
 A camera is known by the one key that the register has for it. What it signed with keys before that
 is read in its ledger, and nothing new is ingested by them.

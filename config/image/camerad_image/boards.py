@@ -1,4 +1,4 @@
-"""What the boot loader of each board reads: config.txt, cmdline.txt, autoboot.txt.
+"""Files that the boot loader of each board reads: config.txt, cmdline.txt, autoboot.txt.
 
 Words of config.txt and of autoboot.txt: Raspberry Pi's documentation, "config.txt" and
 "autoboot.txt"; overlays: README of the overlays in Raspberry Pi's kernel.

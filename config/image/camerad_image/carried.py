@@ -1,5 +1,5 @@
-"""What lies inside of a wheel besides its Python: shared libraries of other projects, and what the
-wheel itself says that it was made of.
+"""Contents of a wheel besides its Python: shared libraries of other projects, and the bill of
+materials that the wheel brings along.
 
 auditwheel puts the libraries that a wheel needs into ``NAME.libs``, each with a hash in its file's
 name. Whose they are follows from that name, and which release from what the library says of itself

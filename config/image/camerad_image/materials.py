@@ -1,5 +1,5 @@
-"""What an image is made of, from the files of its root: Debian's packages, Python's, what lies
-inside of these, their files' hashes, what they depend on, and creators and licences as far as they
+"""Materials of an image, from the files of its root: Debian's packages, Python's, libraries inside
+of these, their files' hashes, what they depend on, and creators and licences as far as they
 state them.
 
 A licence is an SPDX expression only where a package says one. What it says in other words stays in

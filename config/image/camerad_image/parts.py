@@ -1,4 +1,4 @@
-"""What a camera has beside its board, and what the image has to know of it.
+"""Parts of a camera beside its board, and what the image has to know of them.
 
 Parts that the kernel drives by an overlay are soldered or plugged in once, together with the board;
 so they are chosen where the board is, when the image is made. docs/image.md says why not later.

@@ -1,4 +1,4 @@
-"""Where packages come from: the build machine's own apt configuration, or a file that is named.
+"""Sources of packages: the build machine's own apt configuration, or a file that is named.
 
 No archive's address is in this recipe. What apt is configured for (mirrors, proxies, keys) is what
 an office or a release build has decided on.

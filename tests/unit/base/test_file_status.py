@@ -1,4 +1,4 @@
-"""What has a name is told apart from what cannot be looked at."""
+"""A missing name is told apart from one that cannot be looked at."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is logged reaches the journal whole, with the id of its kind, and holds up nobody."""
+"""Messages reach the journal whole, with the id of their kind, and logging never blocks."""
 
 from __future__ import annotations
 

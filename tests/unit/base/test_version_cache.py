@@ -1,4 +1,4 @@
-"""What was read is remembered until its version is another, and no more than so much of it."""
+"""Values are remembered until their version changes, within a limit of size."""
 
 from __future__ import annotations
 

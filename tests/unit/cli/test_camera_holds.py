@@ -1,4 +1,4 @@
-"""What a camera's ledger holds is held in the office that has the copy."""
+"""Holds of a camera's ledger hold in the office that has the copy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the bill of materials does not know of shows."""
+"""Files that the bill of materials does not know of are found."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What boot loaders read."""
+"""Files that boot loaders read."""
 
 from __future__ import annotations
 

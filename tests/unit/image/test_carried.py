@@ -1,4 +1,4 @@
-"""What the bill of materials says of the inside of a wheel."""
+"""Statements of the bill of materials about the inside of a wheel."""
 
 from __future__ import annotations
 

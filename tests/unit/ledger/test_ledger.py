@@ -1,4 +1,4 @@
-"""What a ledger promises while it is written: durable, in order, all or nothing."""
+"""A ledger's promises while it is written: durable, in order, all or nothing."""
 
 from __future__ import annotations
 

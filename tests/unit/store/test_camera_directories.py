@@ -1,4 +1,4 @@
-"""Which directories in an office are one camera's."""
+"""Directories in an office that are one camera's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the judge finds, fed with members and nothing else.
+"""Findings of the judge, fed with members and nothing else.
 
 A recording of three seconds has six fragments of half a second. In the tables f2 is the fragment
 000002.m4s.age, c2 its commit 000002.jws, and the other members are header, init, torn and end.

@@ -1,4 +1,4 @@
-"""Whatever happens to the database: it is made anew or asked again, and somebody is told."""
+"""A damaged or silent database is rebuilt or asked again, and the log says so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What would keep cameras out is said before the server starts, and not by a camera in its dock."""
+"""Settings that would keep cameras out are reported before the server starts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was deleted is known by all of the office's ledger, of which little is read again."""
+"""Deletions are known by all of the office's ledger, of which little is read again."""
 
 from __future__ import annotations
 
