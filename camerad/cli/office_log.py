@@ -101,8 +101,10 @@ def _cosigned(settings: OfficeFile) -> Iterator[tuple[str, Cosigned | None]]:
     """Each camera of the register, with what it cosigned last."""
     directory, path = str(settings.directory), str(settings.register)
     check_ins = CheckIns(open_state(settings.index, directory), Cameras(path), SystemClock())
+    known = OfficeLog(office_place(directory).ledger).read()
+    log = None if known is None else known[0]
     for camera in camera_register.read(path, made=True).cameras:
         last = check_ins.last(camera.thumbprint)
         said = None if last is None else last.said.witnessed
         key = PublicKey.from_jwk(camera.jwk)
-        yield camera.name, cosigned_by(key, said) if isinstance(said, str) else None
+        yield camera.name, cosigned_by(key, said, log) if isinstance(said, str) else None

@@ -210,10 +210,13 @@ class Cosigned(msgspec.Struct, frozen=True):
     seconds: int
 
 
-def cosigned_by(camera: PublicKey, text: str) -> Cosigned | None:
-    """The checkpoint in a text that this camera has cosigned; None if it has not."""
+def cosigned_by(camera: PublicKey, text: str, log: NoteKey | None = None) -> Cosigned | None:
+    """The checkpoint in a text that this camera has cosigned; None if it has not, or if it is about
+    `log`, which has not signed it: a camera can make up what it has seen."""
     try:
         note = checkpoints.parse(text)
+        if log is not None and log.name == note.checkpoint.origin and log.find(note) is None:
+            return None
         line = NoteKey(witness_name(camera), WITNESS, camera).find(note)
     except NoteError:
         return None

@@ -18,7 +18,7 @@ from camerad.container.severity import Severity
 from camerad.ledger import log_segments
 from camerad.ledger.entry_types import OfficeCheckpoint, OfficeDisputed
 from camerad.transparency import checkpoints
-from camerad.transparency.camera_witness import CameraWitness, Dispute, witness_name
+from camerad.transparency.camera_witness import CameraWitness, Dispute, cosigned_by, witness_name
 from camerad.transparency.checkpoints import WITNESS, Checkpoint, NoteError, NoteKey
 from camerad.transparency.log_check import check_log
 from camerad.transparency.office_log import SHOWN, OfficeLog, ShownLog
@@ -121,6 +121,19 @@ def test_a_camera_cosigns_what_continues_and_its_ledger_says_so(scene: Scene) ->
     # Each entry is a leaf, in order.
     tokens = [one.token for one in scene.office.entries()]
     assert [scene.log.find(one) for one in tokens] == list(range(len(tokens)))
+
+
+def test_a_camera_cannot_make_up_what_the_log_has_signed(scene: Scene) -> None:
+    scene.work()
+    scene.check_in()
+    remembered, known = scene.witness.read(), scene.log.read()
+    assert remembered is not None and known is not None
+    assert cosigned_by(CAMERA.public, remembered.note, known[0]) is not None
+    made_up = Checkpoint(known[0].name, 10**17, bytes(32))
+    line = checkpoints.cosign(CAMERA, witness_name(CAMERA.public), made_up, 1)
+    for signer in (CAMERA, SigningKey.generate()):
+        note = checkpoints.sign(signer, made_up).with_lines([line])
+        assert cosigned_by(CAMERA.public, str(note), known[0]) is None
 
 
 def rewrite(scene: Scene) -> None:
