@@ -182,23 +182,23 @@ class Log:
         self._say(logging.DEBUG, kind, text, args)
 
     def info(self, kind: MessageId, text: str, *args: object) -> None:
-        """What happened as it is to happen."""
+        """Log something that happened as it should."""
         self._say(logging.INFO, kind, text, args)
 
     def warning(self, kind: MessageId, text: str, *args: object) -> None:
-        """What may need attention."""
+        """Log something that may need attention."""
         self._say(logging.WARNING, kind, text, args)
 
     def error(self, kind: MessageId, text: str, *args: object) -> None:
-        """What failed."""
+        """Log a failure."""
         self._say(logging.ERROR, kind, text, args)
 
     def critical(
         self, kind: MessageId, text: str, *args: object, of: BaseException | None = None
     ) -> None:
-        """What ends something. of: an exception whose traceback is to be told."""
+        """Log what ends something. of: an exception whose traceback is logged too."""
         self._say(logging.CRITICAL, kind, text, args, of)
 
     def exception(self, kind: MessageId, text: str, *args: object) -> None:
-        """What failed, with the traceback of the exception that is being handled."""
+        """Log a failure with the traceback of the exception that is being handled."""
         self._say(logging.ERROR, kind, text, args, True)

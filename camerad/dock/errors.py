@@ -52,10 +52,10 @@ class OfficeUnavailableError(CameradError, ConnectionError):
 
 
 class AnswerKind(Enum):
-    """What is wrong with the answer to one request."""
+    """Kinds of answers with which an upload does not go on."""
 
     WRONG = "wrong"
-    """It is not as docs/office-api.md says."""
+    """The answer breaks the protocol (docs/office-api.md)."""
     REFUSED = "refused"
     """The office will not take the recording; the text is its reason."""
     DEFERRED = "deferred"

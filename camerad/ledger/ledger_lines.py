@@ -119,7 +119,7 @@ def entry_in(token: bytes, keys: KeyRing) -> Entry | None:
 
 
 def tokens_backwards(content: bytes) -> Iterator[bytes]:
-    """The same, the last one first."""
+    """Tokens of the lines of a ledger's file, the last one first."""
     end = content.rfind(b"\n")
     while end >= 0:
         begin = content.rfind(b"\n", 0, end)

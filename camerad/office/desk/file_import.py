@@ -44,7 +44,7 @@ def import_files(root: str, database: Database) -> None:
 
 
 def _drop(_rows: Connection, _directory: str) -> None:
-    """What is in it does not count any more."""
+    """Import nothing: the files of this directory do not count any more."""
 
 
 def _import_people(rows: Connection, directory: str) -> None:

@@ -42,14 +42,14 @@ MOST_PASSKEYS: Final = 10
 
 
 class DeskRole(StrEnum):
-    """What a person is at the desk."""
+    """Roles of people at the desk; a person may have several."""
 
     SHIFT_LEAD = "shift_lead"
     """Hands cameras out: sees them, and no recording."""
     DESK = "desk"
     """Finds, holds, views and hands over recordings."""
     SUPERVISOR = "supervisor"
-    """The same; also releases holds and approves viewings."""
+    """Does what `DESK` does, releases holds and approves viewings."""
     DATA_PROTECTION = "data_protection"
     """Sees what was done and deleted, and the report; no footage."""
     ADMINISTRATOR = "administrator"

@@ -42,9 +42,9 @@ _REFUSED_US: Final = 60 * SECOND
 
 
 class Me(msgspec.Struct, frozen=True):
-    """Who is signed in. openid: whether their account of the city is connected. idle_seconds: after
-    so long without a request the session ends; left_seconds: after so long in any case.
-    two_for_viewing: whether a supervisor approves viewings."""
+    """The person who is signed in. openid: whether their account of the city is connected.
+    idle_seconds: after so long without a request the session ends; left_seconds: after so long in
+    any case. two_for_viewing: whether a supervisor approves viewings."""
 
     id: str
     name: str
@@ -204,7 +204,7 @@ class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Still(msgspec.Struct, frozen=True):
-    """Whose session counts. person: their id."""
+    """The person whose session counts, by id."""
 
     person: str
 

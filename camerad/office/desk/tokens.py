@@ -269,5 +269,5 @@ class Challenges:
 
 
 def _name(challenge: bytes) -> str:
-    """As a secret of `camerad.office.desk.tokens`."""
+    """The name of a challenge's row: its SHA-256, so that the row does not tell it."""
     return encode_base64url(hashlib.sha256(challenge).digest())

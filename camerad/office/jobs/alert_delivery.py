@@ -245,8 +245,7 @@ class AlertDelivery:
 def untold(
     memory: Memory, alerts: Iterable[Alert], now_us: int, *, daily: bool = False
 ) -> tuple[Alert, ...]:
-    """Those that are to be told now, in their order. daily: by the day's message, for which some
-    of them wait."""
+    """The alerts to send now, in their order. daily: with the day's message, which some await."""
 
     def is_due(one: Alert) -> bool:
         slack_us = DAILY_SLACK_US if daily and not one.at_once else 0

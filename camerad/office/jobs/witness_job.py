@@ -156,7 +156,7 @@ _OPENER: Final = urllib.request.build_opener(_NoRedirect)
 
 
 def _text(answer: http.client.HTTPResponse | urllib.error.HTTPError, until: float) -> str:
-    """What it says, by the time `until`. Raises TimeoutError if it goes on."""
+    """The answer's text. Raises TimeoutError if it is not complete at the time `until`."""
     found = b""
     while len(found) < checkpoints.LONGEST and (piece := answer.read1(checkpoints.LONGEST)):
         found += piece

@@ -30,9 +30,9 @@ class ReplicaFault(Enum):
     """What is wrong with the store of replicas, with a command's exit code."""
 
     REFUSED = EX_IOERR
-    """It refuses something, or fails."""
+    """The store refuses a request, or fails."""
     AWAY = EX_TEMPFAIL
-    """It does not answer just now."""
+    """The store does not answer just now."""
     UNSAFE = EX_CONFIG
     """It does not keep what a lock promises, or its credentials are not kept safe; no start mends
     that."""

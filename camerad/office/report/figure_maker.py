@@ -63,7 +63,7 @@ LEAST_TAIL: Final = 20
 
 
 def hidden(why: Why) -> Cell:
-    """One that is not."""
+    """A cell without its value. why: why it is not shown."""
     return Cell(None, why=why)
 
 
@@ -86,7 +86,7 @@ def about_cell(
 
 
 def free_cell(value: float) -> Cell:
-    """What is always shown, since it says nothing of people."""
+    """A cell that is always shown, since it says nothing of people."""
     return Cell(value, count=value if isinstance(value, int) else None)
 
 

@@ -296,7 +296,7 @@ def interval(cell: Cell, unit: Unit, words: Words) -> str:
 
 
 def base(cell: Cell, unit: Unit, words: Words) -> str:
-    """What it is of."""
+    """The words for a cell's base, such as hours or recordings; "" without one."""
     if cell.base is None or (cell.value is None and cell.why is not Why.BEYOND):
         return ""
     said = {

@@ -29,7 +29,7 @@ NAME: Final = "apart"
 
 
 class PutApart(msgspec.Struct, frozen=True):
-    """What lies apart. bytes: of all files."""
+    """Files that lie apart: how many, and their bytes together."""
 
     files: int = 0
     bytes: int = 0

@@ -76,7 +76,7 @@ _ANOTHERS: Final = (
 
 
 class IngestEvent(StrEnum):
-    """What became of a complete upload."""
+    """Outcomes of a complete upload."""
 
     TAKEN = "taken"
     """It was checked, stored and read back, and has a receipt."""

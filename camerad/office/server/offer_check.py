@@ -111,7 +111,7 @@ def _running(camera: RegisteredCamera, check_ins: CheckIns) -> RunningSettings |
 
 
 def check_server(name: str, content: bytes, settings: OfficeFile) -> None:
-    """That the camera of a file stays with this server. name: what messages call the file.
+    """Check that a file keeps its camera with this server. name: what messages call the file.
 
     Raises OfferRefusedError, ConfigError if the file has mistakes, OfficeKeyError and
     CertificateError if the server's own key or certificate cannot be read, and StorageError.

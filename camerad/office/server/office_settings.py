@@ -105,7 +105,7 @@ class UpdateSettings(msgspec.Struct, frozen=True):
 
 
 class ReportSettings(msgspec.Struct, frozen=True):
-    """What reports are made of."""
+    """The data that reports use."""
 
     keep_months: Annotated[
         int,

@@ -199,7 +199,7 @@ def check_start(settings: OfficeFile, now: datetime, config: str = "FILE") -> li
 
 
 def check_directory(directory: str) -> None:
-    """That an office's directory is there. Raises NotMountedError and StorageError."""
+    """Raise NotMountedError unless an office's directory is there. Raises StorageError."""
     if not file_status.exists(os.path.join(directory, OFFICE, DIRECTORY_ID)):
         raise NotMountedError(f"{directory}: there is no office's directory: {NOT_MOUNTED}")
 

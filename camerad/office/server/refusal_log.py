@@ -29,8 +29,8 @@ _MINUTE_US: Final = 60 * SECOND
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """Whose request it is. kid: thumbprint of the key that signed it. digest: SHA-256 that the body
-    must have; None if there is none."""
+    """The sender of a request. kid: thumbprint of the key that signed it. digest: SHA-256 that the
+    body must have; None if there is none."""
 
     kid: Thumbprint
     camera: RegisteredCamera
