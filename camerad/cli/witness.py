@@ -22,6 +22,10 @@ def serve(options: argparse.Namespace) -> int:
     logs = [_log_key(one) for one in options.logs]
     directory = os.path.abspath(options.directory)
     durable_files.make_directory(directory, linked=True)
+    try:
+        claimed = durable_files.lock_directory(directory, linked=True)
+    except BlockingIOError:
+        raise CommandError(f"{directory}: another witness works here already") from None
     key, _ = load_or_create_key(os.path.join(directory, "witness.pem"))
     name = options.name or f"camerad/witness/{key.public.thumbprint}"
     store = WitnessStore(directory, key, name, logs)
@@ -38,6 +42,8 @@ def serve(options: argparse.Namespace) -> int:
         raise CommandError(
             f"cannot listen at {options.host}, port {options.port}: {error.strerror or error}"
         ) from error
+    finally:
+        os.close(claimed)
     return 0
 
 

@@ -8,7 +8,9 @@ auditor brings those that came from the cameras themselves.
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from camerad.base.errors import StorageError
 from camerad.base.text import count
@@ -25,6 +27,9 @@ from camerad.transparency.tree_files import TreeFiles
 
 Finding = tuple[Severity, str]
 _Seen = OfficeCheckpoint | OfficeDisputed
+MOST_UNLOGGED: Final = 1_000
+"""Entries that an office may write between two checkpoints: far more than in a quarter of an
+hour."""
 _Name = tuple[str, int, str]
 """Origin, size and root of a checkpoint."""
 
@@ -52,10 +57,16 @@ def check_log(office: str, cameras: Iterable[str]) -> Iterator[Finding]:
 
 def _against_ledger(office: str, tree: TreeFiles, now: Checkpoint) -> Iterator[Finding]:
     """About entries that came or went behind the log's back."""
-    before, missing, late, told = None, 0, 0, False
+    before, late, epoch = None, 0, 0
+    gone: Counter[int] = Counter()
+    """How many entries are not in the ledger, by the epoch of the one behind them."""
+    damaged = set()
     for token in _tokens_in(office):
         entry = parse_carried(token.decode("ascii", "replace"))
-        told = told or (entry is not None and isinstance(entry.facts, Damaged))
+        if entry is not None:
+            epoch = entry.epoch
+            if isinstance(entry.facts, Damaged):
+                damaged.add(epoch)
         leaf = leaf_of(token)
         next_one = 0 if before is None else before + 1
         is_next = next_one < now.size and tree.complete(0, next_one) == leaf
@@ -67,14 +78,22 @@ def _against_ledger(office: str, tree: TreeFiles, now: Checkpoint) -> Iterator[F
             text = f"{count(late, 'entry is', 'entries are')} in the ledger and not in the log"
             yield Severity.DAMAGE, f"{office}: {text}: written later than what follows"
             late = 0
-        if before is not None and at != before + 1:
-            missing += abs(at - before - 1)
+        if before is not None:
+            gone[epoch] += abs(at - before - 1)
         before = at
-    missing += now.size if before is None else now.size - 1 - before
-    if missing:
-        text = f"{count(missing, 'entry is', 'entries are')} in the log and not in the ledger"
-        severity = Severity.NOTE if told else Severity.DAMAGE
-        yield severity, f"{office}: {text}" + (", which says that it was damaged" if told else "")
+    gone[epoch + 1] += now.size if before is None else now.size - 1 - before
+    # The epoch that follows a damaged one says so: nothing else explains what is gone.
+    told = sum(number for behind, number in gone.items() if behind in damaged)
+    for missing, severity, more in (
+        (gone.total() - told, Severity.DAMAGE, ""),
+        (told, Severity.NOTE, ", which says that it was damaged"),
+    ):
+        if missing:
+            text = f"{count(missing, 'entry is', 'entries are')} in the log and not in the ledger"
+            yield severity, f"{office}: {text}{more}"
+    if late > MOST_UNLOGGED:
+        text = f"{late} entries are not in the log: the server has published none of them"
+        yield Severity.NOTE, f"{office}: {text}"
 
 
 def _against_camera(
@@ -88,7 +107,7 @@ def _against_camera(
             wrong.append(f"it disputes what the office showed ({one.why}, {one.size} entries)")
             changed = changed or not _is_in(one, tree, now)
             continue
-        if one.lost is not None and declared:
+        if declared:
             yield _declared(ledger)
             wrong.clear()
             changed = False
@@ -106,14 +125,10 @@ def _against_camera(
         others = f", and {count(len(wrong) - 1, 'more', 'more')}" if len(wrong) > 1 else ""
         text = f"{ledger}: by this camera's ledger {wrong[0]}{others}"
         # Put back, and put right again: all that it saw, and what it disputed, is in this log.
-        yield (
-            (Severity.DAMAGE, text)
-            if changed
-            else (
-                Severity.NOTE,
-                f"{text}; all that it was shown is in this log",
-            )
-        )
+        if changed:
+            yield Severity.DAMAGE, text
+        else:
+            yield Severity.NOTE, f"{text}; all that it was shown is in this log"
 
 
 def _is_in(one: _Seen, tree: TreeFiles, now: Checkpoint) -> bool:

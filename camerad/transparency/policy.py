@@ -77,7 +77,7 @@ def parse_policy(text: str) -> TrustPolicy:
         if words and not words[0].startswith("#"):
             try:
                 reader.read(*words)
-            except NoteError as error:
+            except (NoteError, UnicodeError) as error:
                 raise PolicyError(f"line {number}: {error}") from error
     if reader.quorum is None:
         raise PolicyError("the line with the quorum is missing: 'quorum none', or a name")

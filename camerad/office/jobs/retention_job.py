@@ -127,13 +127,13 @@ class RetentionJob:
             for recording in store.expire_missing(self._elsewhere()):
                 log.info("deleted %s: expired", recording, extra=MessageId.DELETED.extra)
             purged = _as_the_server(store.purge_and_explain())
-            OfficeLog(store.ledger.directory).publish(store.ledger)
-            if self._looked is not None:
-                try:
+            try:
+                if self._looked is not None:
                     alarms = [one for one in differences if one.alarm]
                     self._looked(look_at(store, purged, alarms))
-                except StorageError as error:
-                    log.warning("%s", printable(error), extra=MessageId.STORAGE.extra)
+                OfficeLog(store.ledger.directory).publish(store.ledger)
+            except StorageError as error:
+                log.warning("%s", printable(error), extra=MessageId.STORAGE.extra)
             return purged
 
 

@@ -331,6 +331,13 @@ def drop_last(scene: Scene) -> None:
     scene.office.file().write_bytes(b"".join(scene.office.lines()[:-2]))
 
 
+def drop_behind_a_loss(scene: Scene) -> None:
+    """That the ledger once said that it lost something explains nothing that goes later."""
+    scene.office.ledger.record_loss("a test")
+    scene.work()
+    scene.office.file().write_bytes(b"".join(scene.office.lines()[:-2]))
+
+
 def put_in(scene: Scene) -> None:
     """An entry is made up and put between two others, signed by the office's key."""
     lines = scene.office.lines()
@@ -355,6 +362,7 @@ def change_hash(scene: Scene) -> None:
     ("act", "text"),
     [
         (drop_last, "1 entry is in the log and not in the ledger"),
+        (drop_behind_a_loss, "2 entries are in the log and not in the ledger"),
         (put_in, "1 entry is in the ledger and not in the log"),
         (drop_log, "cameras have seen a log here, and it is gone"),
         (change_hash, "its hashes are not those that the log has signed"),
