@@ -58,7 +58,7 @@ def remembered() -> Iterator[None]:
         (log_segments, "read_epoch", _following),
         (entries, "parse_entry", lambda token, keys: (bytes(token), frozenset(keys))),
         (jws, "parse", bytes),
-        (jws, "decode", lambda statement, kind, payload: (statement.token, kind, payload)),
+        (jws, "decode", lambda statement, *asked: (statement.token, *asked)),
         (ustar, "header", lambda name, size: (name, size)),
         (ustar, "parse", bytes),
         (LedgerState, "with_entry", _after),
