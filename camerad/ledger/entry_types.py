@@ -228,10 +228,12 @@ class EpochExpired(msgspec.Struct, frozen=True):
 
 
 class OfficeCheckpoint(msgspec.Struct, frozen=True):
-    """The office showed a checkpoint of its log, and this camera cosigned it. origin: the log's
-    name. size, root: of its tree; the root in base64. lost: size of the checkpoint which the camera
-    had seen and the office declared lost; None if this one continues it."""
+    """The office showed a checkpoint of its log, and this camera cosigned it. office: thumbprint of
+    the office's key, which signed what was shown. origin: the log's name. size, root: of its tree;
+    the root in base64. lost: size of the checkpoint which the camera had seen and the office
+    declared lost; None if this one continues it."""
 
+    office: str
     origin: str
     size: int
     root: str
@@ -243,6 +245,7 @@ class OfficeDisputed(msgspec.Struct, frozen=True):
     "changed" or "other_log"; seen_size: of the checkpoint that it has seen; the rest: what it was
     shown, as in `OfficeCheckpoint`."""
 
+    office: str
     why: str
     seen_size: int
     origin: str

@@ -158,6 +158,7 @@ class CameraWitness:
         _, moment = self._ledger.now()
         self._ledger.append(
             "office_checkpoint",
+            office=self._office.thumbprint,
             origin=now.origin,
             size=now.size,
             root=checkpoints.encode(now.root),
@@ -177,6 +178,7 @@ class CameraWitness:
     ) -> None:
         self._ledger.append(
             "office_disputed",
+            office=self._office.thumbprint,
             why=dispute.value,
             seen_size=seen.size,
             origin=now.origin,

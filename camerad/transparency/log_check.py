@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 from camerad.base.errors import StorageError
@@ -38,7 +38,8 @@ def check_log(office: str, cameras: Iterable[str]) -> Iterator[Finding]:
     """What does not fit together. office: directory of the office's ledger. cameras: directories of
     their ledgers. Raises StorageError."""
     log = OfficeLog(office)
-    seen = {one: _seen_in(one) for one in cameras}
+    signers = {jws.named_key(token) for token in _tokens_in(office)}
+    seen = {one: _seen_in(one, signers) for one in cameras}
     known = log.read()  # after the cameras' ledgers: they come in while a server works
     if known is None:
         if any(seen.values()):
@@ -143,10 +144,12 @@ def _declared(ledger: str) -> Finding:
     return Severity.NOTE, f"{ledger}: the office declared lost what this camera has seen"
 
 
-def _seen_in(ledger: str) -> list[_Seen]:
-    """What a camera's ledger says of its office's log."""
+def _seen_in(ledger: str, office: Collection[str]) -> list[_Seen]:
+    """What a camera's ledger says of the log of this office: it may have served others. office:
+    thumbprints of its keys."""
     found = _facts_in(ledger)
-    return [one for one in found if isinstance(one, OfficeCheckpoint | OfficeDisputed)]
+    said = (one for one in found if isinstance(one, OfficeCheckpoint | OfficeDisputed))
+    return [one for one in said if one.office in office]
 
 
 def _facts_in(ledger: str) -> Iterator[Fact | None]:

@@ -265,8 +265,9 @@ def test_every_kind_can_be_read_back(book: Book) -> None:
         "hold_until": {"id": "c", "reason": "r", "who": "w", "until_us": 7},
         "hold_ground": {"id": "c", "who": "w", "ground": "danger"},
         "release_reason": {"id": "c", "who": "w", "reason": "r"},
-        "office_checkpoint": {"origin": "o", "size": 1, "root": "r", "lost": None},
+        "office_checkpoint": {"office": "k", "origin": "o", "size": 1, "root": "r", "lost": None},
         "office_disputed": {
+            "office": "k",
             "why": "put_back",
             "seen_size": 2,
             "origin": "o",

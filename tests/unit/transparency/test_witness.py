@@ -117,7 +117,10 @@ def test_a_camera_cosigns_what_continues_and_its_ledger_says_so(scene: Scene) ->
     assert by_camera.find(note) is not None and len(note.lines) == 2
     last = scene.camera.entries()[-1].facts
     root = checkpoints.encode(note.checkpoint.root)
-    assert last == OfficeCheckpoint(note.checkpoint.origin, note.checkpoint.size, root, None)
+    office = scene.office.key.public.thumbprint
+    assert last == OfficeCheckpoint(
+        office, note.checkpoint.origin, note.checkpoint.size, root, None
+    )
     # Each entry is a leaf, in order.
     tokens = [one.token for one in scene.office.entries()]
     assert [scene.log.find(one) for one in tokens] == list(range(len(tokens)))
@@ -391,4 +394,26 @@ def test_an_auditor_with_a_cameras_ledger_names_each_act(
         scene.declare()
         scene.check_in()
         assert found(scene) == []
+    scene.office.ledger.close()
+
+
+def test_a_camera_that_served_another_office_accuses_none(scene: Scene) -> None:
+    scene.work()
+    assert scene.check_in() is None
+    other = Scene(scene.root / "elsewhere")
+    other.office.ledger.close()
+    other.office.key = SigningKey.generate()
+    shutil.rmtree(other.root / "office")
+    other.office.open()
+    other.work(40)
+    other.camera.ledger.close()
+    shown = other.log.show(None, ABOUT)
+    assert shown is not None
+    token = jws.sign(other.office.key, SHOWN, shown)
+    served = CameraWitness(
+        str(scene.root / "camera"), other.office.key.public, scene.camera.ledger, CAMERA
+    )
+    assert served.see(token, ABOUT).cosigned
+    assert found(scene) == []
+    other.office.ledger.close()
     scene.office.ledger.close()
