@@ -105,8 +105,7 @@ def flips(it: Made, _: Made, chance: random.Random) -> Iterator[Mutation]:
                 flipped(data, place, chance.randrange(8)),
                 (name,),
                 spoiled,
-                # Around a content, it is what was signed; without its commit it would not be.
-                whole=name.endswith(".m4s.age") if region == "content" else name != "init.mp4.age",
+                whole=region == "content" and name.endswith(".m4s.age"),
             )
 
 

@@ -68,9 +68,13 @@ def test_an_entry_costs_the_same_however_much_is_in_its_file(
     _, content = made.epoch(itertools.islice(facts(), ENTRIES), runs(RUNS))
 
     def seconds(work: Callable[[], object]) -> float:
-        began = time.thread_time()
-        work()
-        return time.thread_time() - began
+        """The least of three: what runs beside it can only add to that."""
+        took = []
+        for _ in range(3):
+            began = time.thread_time()
+            work()
+            took.append(time.thread_time() - began)
+        return min(took)
 
     alone = seconds(lambda: sum(1 for _ in entries.read_lines(content, KEYS)))
     read = seconds(lambda: log_segments.read_epoch(None, 1, content, KEYS))
