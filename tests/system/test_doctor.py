@@ -174,7 +174,8 @@ def test_a_minute_is_measured_and_after_a_power_cut_what_was_safe_is_there(
     assert begun is not None
     assert (begun.recording, begun.results) == (recording, [minute])
     # The recording goes on.
-    with body_camera(tmp_path, config, ready=False):
+    with body_camera(tmp_path, config, ready=False) as camera:
+        daemon = bring_up.CameraDaemon(settings, camera.control)
         assert asyncio.run(daemon.wait(60, lambda _status: True))
         found = asyncio.run(bring_up.judge_cut(daemon, begun))
         assert found.finding is FindingId.DRILL_OK, found

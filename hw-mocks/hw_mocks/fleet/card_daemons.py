@@ -149,7 +149,8 @@ class CardDaemon:
 
     def disputes(self, *, holds: bool) -> None:
         """Whether it disputes what its office shows."""
-        self.wrong = (Condition.OFFICE_DISPUTED,) if holds else ()
+        others = tuple(one for one in self.wrong if one is not Condition.OFFICE_DISPUTED)
+        self.wrong = (*others, Condition.OFFICE_DISPUTED) if holds else others
 
     def ask(self, work: Callable[[Store, SigningKey], _T]) -> Awaitable[_T]:
         """Have `work` done with the store and the card's key, on the store's thread."""
