@@ -34,17 +34,20 @@ def orders(tmp_path: Path) -> list[CheckOrder]:
     """A good one, a changed one, one that is none, one that is not there, one more good one."""
     changed = pack(altered(made().members, "000001.m4s.age", lambda old: flipped(old, 200)))
     contents = {"a": made().file, "b": changed, "c": b"hello", "e": made().file + b"x", "f": b""}
+    # Beside the directory of another test that has receipts, `tmp_path` would be an office's part.
+    here = tmp_path / "here"
+    here.mkdir()
     for name, content in contents.items():
-        (tmp_path / f"{name}.tar").write_bytes(content)
+        (here / f"{name}.tar").write_bytes(content)
     final = "a" * 64
     return [
-        CheckOrder(str(tmp_path / "a.tar")),
-        CheckOrder(str(tmp_path / "b.tar")),
-        CheckOrder(str(tmp_path / "c.tar"), final, begun=True),
-        CheckOrder(str(tmp_path / "d.tar")),
-        CheckOrder(str(tmp_path / "e.tar")),
-        CheckOrder(str(tmp_path / "f.tar"), begun=True),
-        CheckOrder(str(tmp_path / "a.tar"), final),
+        CheckOrder(str(here / "a.tar")),
+        CheckOrder(str(here / "b.tar")),
+        CheckOrder(str(here / "c.tar"), final, begun=True),
+        CheckOrder(str(here / "d.tar")),
+        CheckOrder(str(here / "e.tar")),
+        CheckOrder(str(here / "f.tar"), begun=True),
+        CheckOrder(str(here / "a.tar"), final),
     ]
 
 
@@ -153,7 +156,15 @@ def test_the_command_says_the_same_however_many_are_checked_at_once(
     said = []
     for jobs in ("1", "2"):
         for form in ([], ["--json"]):
-            words = ["evidence", "verify", str(tmp_path), "--key", str(key), "--jobs", jobs]
+            words = [
+                "evidence",
+                "verify",
+                str(tmp_path / "here"),
+                "--key",
+                str(key),
+                "--jobs",
+                jobs,
+            ]
             code = cli.main([*words, *form])
             said.append((code, capsys.readouterr().out))
     assert said[:2] == said[2:]
