@@ -4,7 +4,7 @@ a data protection officer, or of the neighbouring city.
 ``POST /add-checkpoint`` cosigns, ``GET /HASH/checkpoint`` shows the newest checkpoint that was
 cosigned, and ``GET /HASH/disputed`` the last one that was refused. Sending one needs no right: only
 the log's signature counts. It listens on loopback unless told otherwise. Everything sent is public
-and signed, so it needs no TLS of its own.
+and signed, so it needs no TLS.
 """
 
 from __future__ import annotations

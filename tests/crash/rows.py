@@ -29,7 +29,7 @@ class Commit:
 
 
 class UploadRows:
-    """A state in a directory of its own, so that all operations on files are those of uploads."""
+    """A state in a separate directory, so that all operations on files are those of uploads."""
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir()

@@ -117,7 +117,7 @@ class WitnessJob:
             line = witness.key.find(note.with_lines(checkpoints.parse_lines(text)))
             if line is None:
                 raise NoteError("its answer has no signature by its key in the policy")
-            cosigned = note.with_lines([line])  # whatever else it sends may have any length
+            cosigned = note.with_lines([line])  # all else that it sends may have any length
         except NoteError as error:
             raise WitnessError(str(error)) from error
         path = _path(self._log.directory, witness)

@@ -230,7 +230,7 @@ def _sources(settings: OfficeFile, config: str, target: str, *, with_recordings:
         return not any(fnmatchcase(inside, out) for out in left_out)
 
     found = [
-        # The log first of all: a backup's ledger must have whatever its log has.
+        # The log first of all: a backup's ledger must have all that its log has.
         *_walk(os.path.join(directory, OFFICE, LOG), linked=False, keep=is_state),
         *_walk(os.path.join(directory, OFFICE, LEDGER), linked=False, keep=is_state),
         *_walk(directory, linked=False, without={os.path.realpath(target)}, keep=is_state),

@@ -1,6 +1,6 @@
 """Known vulnerabilities of what an image carries, and that it is not affected by them.
 
-A VEX statement is a file of its own beside the bill of materials, in which TR-03183-2 wants no
+A VEX statement is a separate file beside the bill of materials, in which TR-03183-2 wants no
 vulnerability. It refers to components of that bill (BOM-Link), so it holds for that image alone.
 What it does not name has not been judged.
 Format: https://cyclonedx.org/docs/1.6/json/#vulnerabilities

@@ -32,7 +32,7 @@ OWN = NoteKey(ORIGIN, checkpoints.LOG, LOG.public)
 
 
 class Witness:
-    """`camerad witness serve`, a process of its own."""
+    """`camerad witness serve`, in a separate process."""
 
     def __init__(self, directory: Path, *logs: NoteKey) -> None:
         self.directory = directory
@@ -109,7 +109,7 @@ def test_it_cosigns_growth_refuses_the_rest_and_remembers(tmp_path: Path, witnes
     assert witness.get("disputed") == (200, forged)
     assert witness.post(body(other, 20, 20))[0] == 422
     assert checkpoints.parse(witness.get("checkpoint")[1]).checkpoint.size == 20
-    # A stranger who sends what is public, with a wrong proof, accuses nobody.
+    # A stranger who sends what is public, with a wrong proof, accuses no office.
     junk = checkpoints.encode(bytes(32))
     for public in (body(tree, 20, 20), body(tree, 20, 50)):
         assert witness.post(public.replace("old 20\n", f"old 20\n{junk}\n"))[0] == 422
