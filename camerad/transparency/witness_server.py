@@ -21,6 +21,8 @@ from camerad.base.clock import SECOND, Clock
 from camerad.transparency import checkpoints
 from camerad.transparency.witness_store import WitnessRefusalError, WitnessStore
 
+BODY_SECONDS: Final = 10.0
+"""What a request's body may take."""
 _END_SECONDS: Final = 2.0
 _HASH: Final = "{origin:[0-9a-f]{64}}"
 
@@ -30,7 +32,10 @@ def make_app(store: WitnessStore, clock: Clock) -> web.Application:
 
     async def add(request: web.Request) -> web.Response:
         try:
-            body = (await request.read()).decode()
+            async with asyncio.timeout(BODY_SECONDS):
+                body = (await request.read()).decode()
+        except TimeoutError:
+            raise web.HTTPRequestTimeout(text="the body takes too long\n") from None
         except UnicodeDecodeError:
             raise web.HTTPBadRequest(text="this is no UTF-8\n") from None
         now = max(1, clock.wall_us() // SECOND)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import signal
@@ -15,14 +16,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
+from camerad.base.clock import ManualClock
 from camerad.container.keys import SigningKey
 from camerad.office.jobs import witness_job
 from camerad.office.jobs.periodic_job import JobFailedError
 from camerad.office.jobs.witness_job import WitnessJob, cosigned_by_witness, read_policy
-from camerad.transparency import checkpoints, merkle
+from camerad.transparency import checkpoints, merkle, witness_server
 from camerad.transparency.checkpoints import NoteKey
-from camerad.transparency.witness_store import make_request
+from camerad.transparency.witness_store import WitnessStore, make_request
 from tests.unit.transparency.test_merkle import InMemory, numbered
 from tests.unit.transparency.test_witness import Scene
 
@@ -145,6 +149,28 @@ def test_what_is_no_request_of_a_known_log_is_refused(witness: Witness) -> None:
     ):
         assert witness.post(text)[0] == status, text[:60]
     assert witness.get("checkpoint")[0] == 404
+
+
+async def _hang(app: web.Application) -> int:
+    """The status of a request whose body does not come."""
+    server = TestServer(app)
+    await server.start_server()
+    try:
+        reader, writer = await asyncio.open_connection(server.host, server.port)
+        writer.write(b"POST /add-checkpoint HTTP/1.1\r\nHost: w\r\nContent-Length: 9\r\n\r\nold")
+        line = await reader.readline()
+        writer.close()
+        return int(line.split()[1])
+    finally:
+        await server.close()
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(witness_server, "BODY_SECONDS", 0.05)
+    store = WitnessStore(str(tmp_path), SigningKey.generate(), "w", [OWN])
+    assert asyncio.run(_hang(witness_server.make_app(store, ManualClock()))) == 408
 
 
 def test_an_office_has_its_log_cosigned_and_hears_of_a_refusal(
