@@ -3,8 +3,9 @@
 ``python -m generators.words`` extracts every text from ``camerad`` (Python and JavaScript) and the
 journal's catalogue, brings each ``camerad/locale/LANGUAGE/LC_MESSAGES/camerad.po`` up to date,
 compiles it to ``.mo``, to modules for the pages and to a catalogue of the journal, and says what is
-left to translate. A new language begins as a directory with an empty ``camerad.po``. With
-``--check`` it only says whether all is up to date, translated, and can be filled in.
+left to translate. The simulator's page has catalogues of its own, below its folder. A new language
+begins as a directory with an empty ``camerad.po``. With ``--check`` it only says whether all is up
+to date, translated, and can be filled in.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ from camerad.base.errors import EX_CONFIG
 from camerad.base.words import DOMAIN, LOCALE
 
 CAMERAD: Final = LOCALE.parent
+SIMULATOR: Final = CAMERAD.parent / "hw-mocks" / "hw_mocks" / "sim" / "page"
+_PAGES: Final = ("evidence/player", "office/desk/package_maker", "office/desk/pages")
 _CALLS: Final = ("N_", "NC_", "NN_", "Sentence", "gettext", "ngettext", "pgettext")
 """Functions that take texts: one or more; a context before one (`NC_`, ``pgettext``); singular and
 plural (`NN_`, ``ngettext``)."""
@@ -169,16 +172,15 @@ def page_modules(catalogs: Mapping[str, Catalog], source: Path = CAMERAD) -> dic
     """The translations of each page's texts as JSON, of which a module is made when it is served
     (`camerad.evidence.player_modules`), by their paths.
 
-    Of ``evidence/player`` and ``office/desk/package_maker`` one for all languages; of
-    ``office/desk/pages`` one for each, of which a browser fetches the reader's.
+    Of the desk's pages one for each language, of which a browser fetches the reader's; of the
+    others one for all languages.
     """
     made = {}
-    for folder in ("evidence/player", "office/desk/package_maker", "office/desk/pages"):
+    for folder in ("",) if source == SIMULATOR else _PAGES:
         if not (source / folder).is_dir():
             continue
-        found = {
-            code: _page_catalogue(one, f"{source.name}/{folder}/") for code, one in catalogs.items()
-        }
+        within = f"{source.name}/{folder}".rstrip("/") + "/"
+        found = {code: _page_catalogue(one, within) for code, one in catalogs.items()}
         if folder != "office/desk/pages":
             made[source / folder / "translations.json"] = _json(found)
             continue
@@ -247,18 +249,30 @@ def _placeholders(text: str) -> set[tuple[str, str | None]]:
     return {(name, form) for _, name, form, _ in string.Formatter().parse(text) if name is not None}
 
 
-def main(arguments: Sequence[str] | None = None, source: Path = CAMERAD) -> int:
-    """Update the catalogues of `source`, or check them; returns an exit code."""
+def main(
+    arguments: Sequence[str] | None = None, sources: Sequence[Path] = (CAMERAD, SIMULATOR)
+) -> int:
+    """Update the catalogues of each of `sources`, or check them; returns an exit code."""
     parser = argparse.ArgumentParser(prog="python -m generators.words")
     parser.add_argument("--check", action="store_true", help="only say whether all is in order")
     only_checks = parser.parse_args(arguments).check
-    texts, wrong = template(source), []
+    wrong = [problem for source in sources for problem in _update(source, only_checks)]
+    sys.stderr.writelines(f"{line}\n" for line in wrong)
+    return EX_CONFIG if wrong else 0
+
+
+def _update(source: Path, only_checks: bool) -> list[str]:
+    """What is wrong with the catalogues of `source`."""
+    texts = template(source)
+    wrong: list[str] = []
     catalogs: dict[str, Catalog] = {}
     made: dict[Path, bytes] = {}
     for path in sorted((source / "locale").glob(f"*/LC_MESSAGES/{DOMAIN}.po")):
         catalog = catalogs[path.parents[1].name] = updated(path, texts)
         wrong += [f"{path}: {problem}" for problem in problems(catalog)]
-        made |= {path: po_text(catalog).encode(), path.with_suffix(".mo"): mo_bytes(catalog)}
+        made[path] = po_text(catalog).encode()
+        if source != SIMULATOR:
+            made[path.with_suffix(".mo")] = mo_bytes(catalog)
         if next(_journal_entries(source), None):
             journal = (source.parent / _JOURNAL).with_suffix(f".{path.parents[1].name}.catalog")
             made[journal] = journal_catalog(catalog, path.parents[1].name, source).encode()
@@ -268,8 +282,7 @@ def main(arguments: Sequence[str] | None = None, source: Path = CAMERAD) -> int:
             path.write_bytes(content)
         elif not path.is_file() or path.read_bytes() != content:
             wrong.append(f"{path} is not up to date; run: python -m generators.words")
-    sys.stderr.writelines(f"{line}\n" for line in wrong)
-    return EX_CONFIG if wrong else 0
+    return wrong
 
 
 if __name__ == "__main__":

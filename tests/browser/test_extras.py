@@ -23,7 +23,7 @@ from playwright.sync_api import Browser
 
 from camerad.behaviour.stages import Condition
 from tests.breadth import CAMPAIGN, breadth, campaign
-from tests.browser.person import KEYS_OF, NARROW, SCREENSHOTS, WIDE, Person, person
+from tests.browser.person import NARROW, SCREENSHOTS, WIDE, Person, person
 from tests.browser.visitor import FLAGS as VISITOR
 from tests.browser.visitor import beeping, clocks, is_visitor, pictures
 from tests.system.harness import PATIENCE, BodyCamera, body_camera, now_us, of_make_run
@@ -440,10 +440,12 @@ def test_the_course_says_what_the_card_says(
     questions, rights = page.evaluate(
         """async (language) => {
             const { SCENARIOS } = await import("/page/scenarios.js");
-            const { COURSE_WORDS } = await import("/page/words-course.js");
+            const { courseWords } = await import("/page/course-texts.js");
+            const { speak } = await import("/page/words.js");
+            speak(language);
             const asked = SCENARIOS.flatMap((one) => one.steps).filter((step) => step.ask);
             const rights = Object.fromEntries(asked.map((step) => [step.ask, step.right]));
-            return [COURSE_WORDS[language].questions, rights];
+            return [courseWords().questions, rights];
         }""",
         language,
     )
@@ -462,31 +464,21 @@ def test_the_course_says_what_the_card_says(
 def test_every_exercise_can_be_played_and_has_words(chromium: Browser, camera: BodyCamera) -> None:
     with person(chromium, camera.url, "data", size=NARROW, scheme="light", language="en-GB") as one:
         told = one.page.evaluate(
-            "async () => {"
-            f"const keysOf = {KEYS_OF};"
-            """
+            """async () => {
                 const { SCENARIOS } = await import("/page/scenarios.js");
-                const { COURSE_WORDS } = await import("/page/words-course.js");
-                const { WEBCAM_WORDS } = await import("/page/words-webcam.js");
-                const { questions, scenarios } = COURSE_WORDS.en;
-                const tasks = Object.values(COURSE_WORDS).map((one) => one.scenarios);
-                return {
-                    scenarios: SCENARIOS, questions, words: scenarios, tasks,
-                    course: [keysOf(COURSE_WORDS.de), keysOf(COURSE_WORDS.en)],
-                    webcam: [keysOf(WEBCAM_WORDS.de), keysOf(WEBCAM_WORDS.en)],
-                };
+                const { courseWords } = await import("/page/course-texts.js");
+                const { LANGUAGES, speak } = await import("/page/words.js");
+                const tasks = LANGUAGES.map((one) => (speak(one), courseWords().scenarios));
+                return { scenarios: SCENARIOS, questions: courseWords().questions, tasks };
             }"""
         )
-        for kind in ("course", "webcam"):
-            german, english = told[kind]
-            assert german == english
         scenarios = told["scenarios"]
-        assert [one["id"] for one in scenarios] == [*told["words"]]
+        assert [one["id"] for one in scenarios] == [*told["tasks"][0]]
         assert len(scenarios) >= 5
         facts = {"self_view", "recording", "mark", "stopped", "opened", "verified", "condition"}
         facts |= {"muted", "unmuted", "felt"}
         for scenario in scenarios:
-            assert len(scenario["steps"]) == len(told["words"][scenario["id"]]["steps"])
+            assert len(scenario["steps"]) == len(told["tasks"][0][scenario["id"]]["steps"])
             for place, step in enumerate(scenario["steps"]):
                 # Nobody is late who was not told of a limit.
                 for words in told["tasks"]:

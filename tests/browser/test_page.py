@@ -302,18 +302,14 @@ def test_what_the_page_says_of_the_stages_is_what_the_policy_allows(
         assert "sound off or on" in pressed["keys"]
 
 
-def test_both_languages_have_a_word_for_everything(chromium: Browser, camera: BodyCamera) -> None:
+def test_the_page_has_a_word_for_everything(chromium: Browser, camera: BodyCamera) -> None:
     with person(chromium, camera.url, "words", size=WIDE, scheme="light", language="de-DE") as one:
-        keys = one.page.evaluate(
+        words = one.page.evaluate(
             f"""async () => {{
-                const {{ DE }} = await import("/page/words-de.js");
-                const {{ EN }} = await import("/page/words-en.js");
-                const keysOf = {KEYS_OF};
-                return {{ DE: keysOf(DE), EN: keysOf(EN) }};
+                const {{ words }} = await import("/page/words.js");
+                return ({KEYS_OF})(words());
             }}"""
         )
-    assert keys["DE"] == keys["EN"]
-    words = keys["DE"]
     assert {one.value for one in Stage} <= set(words["stages"])
     assert {one.value for one in Condition} <= set(words["conditions"])
     assert {one.value for one in HandoverState} == set(words["handover"]["lights"])
@@ -328,7 +324,8 @@ def test_both_languages_have_a_word_for_everything(chromium: Browser, camera: Bo
     rhythms = {one.name.lower() for one in Rhythm}
     assert {*rhythms, "strange", "lookLater", "lookDark"} == set(words["rhythms"])
     # One word for one thing, on the display, the card and the page.
-    said = "".join(path.read_text() for path in PAGE.glob("words-*.js"))
+    texts = [*PAGE.glob("*-texts.js"), PAGE / "translations.json"]
+    said = "".join(path.read_text() for path in texts)
     assert [word for word in OTHER_WORDS if word in said] == []
 
 

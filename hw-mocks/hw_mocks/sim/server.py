@@ -60,6 +60,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from aiohttp import web
+from camerad.evidence.player_modules import media_type, module_files, translations
 
 from hw_mocks.panel import Panel
 from hw_mocks.sim.board import LIGHTS, Board, NotNow
@@ -80,6 +81,8 @@ from hw_mocks.sim.upload import Upload
 
 PAGE: Final = Path(__file__).parent / "page"
 PAGE_FILES: Final = (".html", ".css", ".js", ".svg")
+_SHARED: Final = {"gettext.js": module_files()["gettext.js"], **translations(PAGE)}
+"""What the page has in common with the pages of camerad."""
 MAX_BODY: Final = 4096
 EVERYTHING: Final = "everything"
 MAX_SECONDS: Final = 3600.0
@@ -282,6 +285,8 @@ class Server:
         for path in PAGE.iterdir():
             if path.name == name and path.suffix in PAGE_FILES:
                 return web.FileResponse(path)
+        if name in _SHARED:
+            return web.Response(body=_SHARED[name], headers={"Content-Type": media_type(name)})
         raise web.HTTPNotFound(text=f"{name}: no such file")
 
     async def _get_state(self, _request: web.Request) -> web.Response:

@@ -78,15 +78,15 @@ LONG = "Mit sehr vielen Wörtern. " * 4 + "Dann: " * 20
 def test_texts_are_found_translated_and_compiled(
     source: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert tool.main([], source) != 0
+    assert tool.main([], [source]) != 0
     assert capsys.readouterr().err.count("not translated") == len(ALL) + 1
     assert "#. of a person" in catalogue(source).read_text(encoding="utf-8")
     translate(source, {**ALL, "Name": LONG})
     text = catalogue(source).read_text(encoding="utf-8")
     text = text.replace('msgstr[0] ""', 'msgstr[0] "{number} Tag"')
     catalogue(source).write_text(text.replace('msgstr[1] ""', 'msgstr[1] "{number} Tage"'))
-    assert tool.main(["--check"], source) != 0  # not compiled
-    assert (tool.main([], source), tool.main(["--check"], source)) == (0, 0)
+    assert tool.main(["--check"], [source]) != 0  # not compiled
+    assert (tool.main([], [source]), tool.main(["--check"], [source])) == (0, 0)
     german = Words("de", gettext.translation("camerad", source / "locale", ["de"]))
     assert german.gettext("It fails.") == "Es versagt."
     assert german.gettext("Name") == LONG
@@ -107,22 +107,22 @@ def test_texts_are_found_translated_and_compiled(
 def test_a_translation_has_the_same_placeholders(
     translated: str, problem: str, source: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tool.main([], source)
+    tool.main([], [source])
     translate(source, {**ALL, "{n} of {m}": translated})
     capsys.readouterr()
-    assert tool.main(["--check"], source) != 0
+    assert tool.main(["--check"], [source]) != 0
     assert problem in capsys.readouterr().err
 
 
 def test_a_removed_text_goes_and_a_changed_one_is_translated_anew(
     source: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tool.main([], source)
+    tool.main([], [source])
     translate(source, ALL)
     code = (source / "a.py").read_text().replace('"Mend it."', "A").replace("fails.", "fails now.")
     (source / "a.py").write_text(code)
     capsys.readouterr()
-    assert tool.main([], source) != 0
+    assert tool.main([], [source]) != 0
     assert "'It fails now.': not translated" in capsys.readouterr().err
     text = catalogue(source).read_text(encoding="utf-8")
     assert "Mend it." not in text
@@ -133,9 +133,9 @@ def test_a_page_has_its_own_texts_that_are_translated(source: Path) -> None:
     page = source / "evidence" / "player" / "page.js"
     page.parent.mkdir(parents=True)
     page.write_text('gettext("{n} of {m}", { n, m }); gettext("only English");')
-    tool.main([], source)
+    tool.main([], [source])
     translate(source, ALL)
-    tool.main([], source)
+    tool.main([], [source])
     found = json.loads((page.parent / "translations.json").read_bytes())["de"]
     assert found["texts"] == {"{n} of {m}": "{n} von {m}"}
     assert found["plural"].startswith("1011")
@@ -144,4 +144,4 @@ def test_a_page_has_its_own_texts_that_are_translated(source: Path) -> None:
 def test_a_text_is_written_as_it_is(source: Path) -> None:
     (source / "a.py").write_text("print(gettext(f'so {many}'))")
     with pytest.raises(ValueError, match=r"a\.py:1: gettext takes texts as they are"):
-        tool.main([], source)
+        tool.main([], [source])

@@ -4,15 +4,13 @@
 // off by what the camera did. Nothing of it is sent anywhere or kept, and the protocol has no names.
 
 import { wayTo } from "./buttons.js";
+import { courseWords as words } from "./course-texts.js";
 import { $, make, mark, write } from "./dom.js";
 import { Exercise, Facts, OTHERWISE, RIGHT } from "./exercise.js";
 import { ask, clock } from "./live.js";
 import { SCENARIOS } from "./scenarios.js";
 import { records } from "./telling.js";
 import { dateTime, number, spoken } from "./words.js";
-import { COURSE_WORDS } from "./words-course.js";
-
-const words = () => COURSE_WORDS[spoken()];
 
 /** What is to be done in a step, with the time that there is for it. */
 const task = ({ id, steps }, place) =>

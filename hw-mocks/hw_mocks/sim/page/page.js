@@ -15,7 +15,7 @@ import { Switchboard } from "./switchboard.js";
 import { marksSince, mayBegin, stagesOf, stopOf, tell } from "./telling.js";
 import { Timeline } from "./timeline.js";
 import * as voice from "./voice.js";
-import { number, speak, spoken, words } from "./words.js";
+import { LANGUAGES, number, speak, spoken, words } from "./words.js";
 
 const REDRAW_MS = matchMedia("(prefers-reduced-motion: reduce)").matches ? 1000 : 200;
 const NOTE_MS = 3000;
@@ -227,8 +227,11 @@ $("device").classList.add("untouched");
 const [first, ...others] = buttons.map((button) => button.element);
 $("buttons").append(first);
 if (others.length > 0) $("buttons").append(make("div", { class: "others" }, ...others));
-for (const choice of document.querySelectorAll("[data-language]")) {
-  choice.addEventListener("click", () => inLanguage(choice.dataset.language));
+for (const language of LANGUAGES) {
+  const text = new Intl.DisplayNames([language], { type: "language" }).of(language);
+  const choice = make("button", { type: "button", class: "choice", lang: language, "data-language": language, text });
+  choice.addEventListener("click", () => inLanguage(language));
+  $("choices").append(choice);
 }
 $("hearing").addEventListener("click", () => {
   const on = $("hearing").getAttribute("aria-pressed") !== "true";

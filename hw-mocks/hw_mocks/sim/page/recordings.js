@@ -1,8 +1,8 @@
 // The recordings: what each says of itself, what the evidence desk finds, and its film.
 
+import { courseWords } from "./course-texts.js";
 import { $, make, mark, write } from "./dom.js";
 import { ask, Unreachable } from "./live.js";
-import { COURSE_WORDS } from "./words-course.js";
 import { count, dateTime, duration, number, plain, say, spoken, words } from "./words.js";
 
 const SHOWN = 50;
@@ -133,7 +133,7 @@ class Entry {
     write(this.facts, runs && !known ? text.unknown : this.says(recording));
     this.button(this.verify, text.verify, text.verifyOf(when), mine === "verify" ? text.verifying : null, busy !== null || !known);
     const locked = busy !== null || !known || runs;
-    const { change, changeOf, changing } = COURSE_WORDS[spoken()];
+    const { change, changeOf, changing } = courseWords();
     this.button(this.change, change, changeOf(when), mine === "change" ? changing : null, locked);
     this.button(this.open, text.open, text.openOf(when), mine === "open" ? text.opening : null, locked);
     if (this.film !== null) {
@@ -194,7 +194,7 @@ function found({ doing, verdict, error, lost, seconds, frames, remarks }) {
   if (lost) box.append(text.unreachable);
   else if (verdict === null) box.append(make("span", { lang: "en", text: plain(error) }));
   else box.append(text.verdictIs[kind](duration(seconds), count(frames)));
-  if (doing === "change") box.prepend(make("p", { text: COURSE_WORDS[spoken()].changed }));
+  if (doing === "change") box.prepend(make("p", { text: courseWords().changed }));
   const lines = remarks?.[spoken()] ?? [];
   if (lines.length > 0) box.append(make("ul", {}, ...lines.map((line) => make("li", { text: plain(line) }))));
   return box;

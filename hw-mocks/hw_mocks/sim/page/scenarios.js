@@ -2,7 +2,7 @@
 //
 // A step is done by what really happened: `wants` names a fact of exercise.js; what else it says must
 // be so, too, for the step to be right, else it was done another way. A step with `ask` is done by
-// an answer; words-course.js has the question and its answers under that name, and `right` is the
+// an answer; course-texts.js has the question and its answers under that name, and `right` is the
 // place of the right one. `unless`: a fact by which the step is passed over. `guided`: the camera may tell
 // everything. `name`: of "felt", the condition that holds when a rhythm is over. `within`: seconds from the step before; later is late, and the task's
 // words say so: {within} in them. `mutes`: only where the policy lets the wearer switch the sound off. `fault`: what

@@ -6,8 +6,7 @@
 
 import { $, make, mark, write } from "./dom.js";
 import { ask, Unreachable } from "./live.js";
-import { spoken } from "./words.js";
-import { WEBCAM_WORDS } from "./words-webcam.js";
+import { webcamWords as words } from "./webcam-texts.js";
 
 const QUALITY = 0.8;
 const LEAST_QUALITY = 0.3;
@@ -19,8 +18,6 @@ const ERASE_MS = 60_000;
 const AGAIN_MS = 500;
 /** HTTP's 409: nothing is deleted beside what is somebody else's. */
 const NOT_POSSIBLE = 409;
-
-const words = () => WEBCAM_WORDS[spoken()];
 
 /** Why a visitor's camera cannot be had, by the name of the browser's error (W3C Media Capture). */
 const REFUSALS = {

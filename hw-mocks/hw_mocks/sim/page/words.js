@@ -1,25 +1,40 @@
-// The page speaks German and English; each language is a module of its own.
+// The page's language, and what is said in it. The modules `*-texts.js` hold the English texts;
+// `translations.js` has the other languages.
 
-import { DE } from "./words-de.js";
-import { EN } from "./words-en.js";
+import { pageTexts } from "./page-texts.js";
+import { Words } from "./gettext.js";
+import { TRANSLATIONS } from "./translations.js";
 
-const WORDS = { de: DE, en: EN };
-const LOCALES = { de: "de-DE", en: "en-GB" };
+/** Codes of the languages that the page has. */
+export const LANGUAGES = ["en", ...Object.keys(TRANSLATIONS)];
+const LOCALES = { en: "en-GB" };
 const CHOSEN = "bodycam-sim.language";
 
-let language = chosen() ?? (navigator.languages.some((one) => one.startsWith("de")) ? "de" : "en");
+let language = LANGUAGES.find((one) => one === chosen()) ?? preferred();
 
 function chosen() {
   try {
-    const name = localStorage.getItem(CHOSEN);
-    return name in WORDS ? name : null;
+    return localStorage.getItem(CHOSEN);
   } catch {
     return null; // a browser may forbid it; then nothing is remembered
   }
 }
 
+/** The language of the browser's that the page has, else English. */
+function preferred() {
+  const wanted = navigator.languages.map((one) => one.slice(0, 2));
+  return wanted.find((one) => LANGUAGES.includes(one)) ?? "en";
+}
+
+/** What says a table of texts in the language that is spoken now.
+ * @template T @param {(words: Words) => T} texts makes the table of a language @returns {() => T} */
+export function inEachLanguage(texts) {
+  const tables = Object.fromEntries(LANGUAGES.map((one) => [one, texts(new Words(one, TRANSLATIONS[one]))]));
+  return () => tables[language];
+}
+
 /** The words of the language that is spoken now. */
-export const words = () => WORDS[language];
+export const words = inEachLanguage(pageTexts);
 
 export const spoken = () => language;
 
@@ -41,16 +56,18 @@ export function say(table, name) {
 /** A sentence of a program without the names that programs give to things. */
 export const plain = (sentence) => sentence.replaceAll("_", " ");
 
+const locale = () => LOCALES[language] ?? language;
+
 /** A number with so many digits behind the point. */
 export function number(value, digits = 1) {
-  return value.toLocaleString(LOCALES[language], {
+  return value.toLocaleString(locale(), {
     minimumFractionDigits: digits,
     maximumFractionDigits: digits,
   });
 }
 
 /** How many of something. */
-export const count = (value) => value.toLocaleString(LOCALES[language]);
+export const count = (value) => value.toLocaleString(locale());
 
 /** Minutes and seconds, as 1:05. */
 export function duration(seconds) {
@@ -62,9 +79,9 @@ const DATE = { year: "numeric", month: "2-digit", day: "2-digit" };
 
 /** Date and time of day, as the office's page spells them. */
 export function dateTime(date) {
-  return date.toLocaleString(LOCALES[language], { ...DATE, hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  return date.toLocaleString(locale(), { ...DATE, hour: "2-digit", minute: "2-digit", second: "2-digit" });
 }
 
 export function timeOfDay(date) {
-  return date.toLocaleTimeString(LOCALES[language]);
+  return date.toLocaleTimeString(locale());
 }
