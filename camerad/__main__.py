@@ -8,8 +8,8 @@ import sys
 def main() -> int:
     """Carry out this process's command line; returns the exit code.
 
-    Whatever happens, nobody sees a traceback of an interrupt: importing all of camerad takes half a
-    second on a slow machine, and whoever has mistyped presses Ctrl-C at once.
+    An interrupt never shows a traceback: importing all of camerad takes half a second on a slow
+    machine, and a user who has mistyped presses Ctrl-C at once.
     """
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, lambda *_: os._exit(128 + signal.SIGINT))

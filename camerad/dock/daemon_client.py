@@ -1,6 +1,6 @@
 """Client of the camera's daemon, over its control socket alone.
 
-Whoever asks needs the roles `read` and `hand_over` (`camerad.control.access`). Requests change
+The caller needs the roles `read` and `hand_over` (`camerad.control.access`). Requests change
 two things: a recording is acknowledged, and settings wait for the next start. Each needs the
 office's own signature.
 """

@@ -116,7 +116,7 @@ class OfficeClient:
         self._clock = clock
         self._nonce: tuple[str, int] | None = None
         self.digests: Final = PartDigests(connection.raise_if_stopped)
-        """Of what is sent. Whoever knows what comes next has it hashed ahead."""
+        """Of what is sent. A caller that knows the next part has it hashed ahead."""
 
     # ------------------------------------------------------------------ recordings
 

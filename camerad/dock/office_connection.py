@@ -393,7 +393,7 @@ class OfficeConnection:
         failure: OSError | None = None
         for family, address in self._addresses(until_us):
             # Wrapped before it is connected: what the peer has reset by then would be lost inside
-            # of the library, and nobody could close it.
+            # of the library, where it cannot be closed.
             channel = context.wrap_socket(
                 socket.socket(family, socket.SOCK_STREAM),
                 server_hostname=self._host,
@@ -420,7 +420,7 @@ class OfficeConnection:
 
     def _addresses(self, until_us: int) -> list[tuple[socket.AddressFamily, Any]]:
         """The server's addresses. The library that is asked cannot be interrupted, so that is done
-        on a thread that nobody waits for once time is up."""
+        on a thread that is left alone once time is up."""
         found: list[tuple[socket.AddressFamily, Any]] = []
         failures: list[OSError | UnicodeError] = []
         done = threading.Event()
@@ -444,7 +444,7 @@ class OfficeConnection:
             return found
         why = str(failures[0]) if failures else "no answer in time"
         raise OfficeUnavailableError(
-            f"{self._url}: nobody knows the address of {self._host} ({why}): look at the dock's "
+            f"{self._url}: the name {self._host} has no address ({why}): look at the dock's "
             "network, and at office.url in the camera's configuration",
             trouble=HandoverTrouble.NETWORK,
             fault=OfficeFault.ADDRESS,

@@ -1,7 +1,7 @@
 """Tells how handing over goes: the service manager in words, and the camera's daemon by a word of
 its table, again and again (`camerad.behaviour.dock_progress`).
 
-Nobody waits for that: the daemon is told on a thread of its own, the newest word only. A daemon
+Nothing waits for that: the daemon is told on a thread of its own, the newest word only. A daemon
 that does not listen is told the next time; the log says so once.
 """
 
@@ -25,7 +25,7 @@ _OK: Final = 200
 
 
 class ProgressReport(Protocol):
-    """Is told how handing over goes. text: in words, for whoever looks after the camera."""
+    """Is told how handing over goes. text: in words, for technicians."""
 
     def say(self, text: str, word: HandoverProgress | None = None) -> None:
         """How it goes now. word: for the camera to show; None: what it shows goes on."""
@@ -35,7 +35,7 @@ class ProgressReport(Protocol):
 
 
 class NoReport:
-    """A `ProgressReport` that nobody hears."""
+    """A `ProgressReport` that goes nowhere."""
 
     def say(self, text: str, word: HandoverProgress | None = None) -> None:
         """Nothing."""

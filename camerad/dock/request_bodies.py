@@ -3,8 +3,8 @@
 A part is read twice, once for its digest, which goes before it, and once to be sent. The second
 time it comes from the kernel's cache. On a Raspberry Pi Zero 2 W that is a copy of 16 MiB in
 memory, a hundredth of the processor time that encrypting it takes; a buffer of 16 MiB would cost
-the camera that memory for the whole of a hand-over, and the cache gives it back to whoever needs
-it.
+the camera that memory for the whole of a hand-over, and the cache gives it back when
+other programs need it.
 
 The SHA-256 of the next part is found while this one is on its way: hashing takes another processor
 than encrypting, so the office does not wait for it between two parts.

@@ -135,8 +135,8 @@ class _Offload:
         return self._done
 
     def _tell_of_harm(self, listed: set[str]) -> None:
-        """What vanished from the device, or changed there, or cannot be read, is named, whoever
-        asks. listed: the recordings that could be read."""
+        """What vanished from the device, or changed there, or cannot be read, is always named.
+        listed: the recordings that could be read."""
         place = self._device.place
         gone = set()
         unread = set()

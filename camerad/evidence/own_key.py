@@ -215,8 +215,8 @@ def describe_loss(place: Place, known: KeyRing) -> str:
 
 
 def _is_receipted(place: Place) -> bool:
-    """Whether receipts in an office's directory show that its own ledger had begun, whoever signed
-    them: they say so, or name another directory than this is now. Raises StorageError."""
+    """Whether receipts in an office's directory show that its own ledger had begun; by any
+    signature: they say so, or name another directory than this is now. Raises StorageError."""
     if holdings.has_ledger(place.root):
         return False
     own = receipts.read_directory_id(place.root)

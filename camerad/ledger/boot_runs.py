@@ -31,8 +31,8 @@ class BootRun(msgspec.Struct, frozen=True):
     number: counted over the whole ledger. first_us, last_us: boot time of its first and last entry.
     uptime_us: of all runs before. source: the best that its wall times came from. By that, wall
     time minus boot time lies between low_us and high_us (0 and 0: nothing is known), was recent_us
-    lately, and has not jumped since the boot time steady_us. Of what is unknown nobody needs the
-    last two, which are 0.
+    lately, and has not jumped since the boot time steady_us. Where nothing is known the
+    last two are 0.
     """
 
     number: int

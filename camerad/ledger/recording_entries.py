@@ -151,7 +151,7 @@ class RemovedEmpty(msgspec.Struct, frozen=True):
 
 class Unreadable(msgspec.Struct, frozen=True):
     """A recording's file cannot be read, and was kept under this name. From then on it counts as a
-    recording that nobody vouches for: it can be held, and it expires."""
+    recording without a signature: it can be held, and it expires."""
 
     name: str
     sha256: str

@@ -17,7 +17,7 @@ of one boot are a *run*. What can be concluded, and nothing beyond it:
 5. A wall time that a person declared right (`DeclaredTime`) counts for what is done by such a time,
    against what else the clock showed in that boot. It does not count where synchronised time, or a
    trusted one of another boot, contradicts it; nor do two that contradict each other in one boot.
-6. An RTC that synchronised time finds behind may have been so for as long as nobody could tell: its
+6. An RTC that synchronised time finds behind may have been so ever since it was last compared: its
    earlier runs are taken to lie as much later.
 
 An RTC that was set ahead while the power was off, by less than what is plausible, cannot be told
@@ -37,7 +37,7 @@ from camerad.base.clock import SPARED_US, ClockSource, DeclaredMoment, DoubtedMo
 from camerad.ledger.boot_runs import JUMP_US, BootRun, BootRuns
 
 _KEPT: Final = 8
-"""So many of the newest runs go into each epoch, whoever needs them: they have what the clocks of
+"""So many of the newest runs go into each epoch, in any case: they have what the clocks of
 the computers that write here, in turns, showed in this boot."""
 
 
@@ -56,7 +56,7 @@ class Synchronised(msgspec.Struct, frozen=True):
 
 
 class DeclaredTime(msgspec.Struct, frozen=True):
-    """Somebody declared right that wall time was wall_us at the boot time boot_us of a run."""
+    """A person declared, rightly, that wall time was wall_us at the boot time boot_us of a run."""
 
     who: str
     run: int

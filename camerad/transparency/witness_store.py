@@ -2,8 +2,8 @@
 
 For each log, the newest checkpoint that it has cosigned is a file, on the storage before the
 cosignature leaves. A checkpoint that does not continue it is refused. It is kept beside it if it is
-evidence: anybody can send a log's checkpoint with a wrong proof, so what the log signed has to say
-itself that the log was another one.
+evidence: every client can send a log's checkpoint with a wrong proof, so what the log signed has to
+say itself that the log was another one.
 """
 
 from __future__ import annotations

@@ -88,9 +88,9 @@ class AudioCheck:
     def report(self) -> None:
         """Report every silence that no statement explains.
 
-        A silence is explained by gaps; or, if nobody was left to state gaps, by the states of
-        sound. Only the pieces that neither covers are reported: a gap that touches a silence
-        explains no more than it covers.
+        A silence is explained by gaps; or, if the recorder did not live to state gaps, by the
+        states of sound. Only the pieces that neither covers are reported: a gap that touches a
+        silence explains no more than it covers.
         """
         changes = sorted(self._result.sound_states, key=lambda one: one.at_us)
         for hole, bare in self._holes.unstated(self._result.sound_gaps):

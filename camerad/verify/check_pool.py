@@ -6,7 +6,7 @@ forked, so they have the keys, and what the ledgers said, without reading them a
 back is one `Report` for each file, in the order in which the files were given.
 
 A process that dies takes the check of one file with it: that file's report says so, another process
-takes its place, and the other files are checked. All of them end with whoever uses the pool,
+takes its place, and the other files are checked. All of them end with the pool's user,
 however that ends; Ctrl-C interrupts only that one, which then ends them.
 """
 
@@ -201,7 +201,7 @@ def _serve(parent: int, connection: Connection, orders: Sequence[CheckOrder], ch
         order = orders[connection.recv()]
         try:
             connection.send(check(order))
-        except Exception as error:  # noqa: BLE001 - handed to whoever uses the pool
+        except Exception as error:  # noqa: BLE001 - handed to the pool's user
             connection.send(error)
 
 
@@ -210,7 +210,7 @@ def _unchecked(order: CheckOrder, why: str) -> Report:
 
 
 def size_of(order: CheckOrder) -> int:
-    """Bytes of its file; 0 if nobody can tell."""
+    """Bytes of its file; 0 if that is unknown."""
     try:
         return os.stat(order.path).st_size
     except OSError:

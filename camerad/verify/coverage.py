@@ -29,7 +29,7 @@ class Holes:
 
     def add(self, from_us: int, to_us: int) -> None:
         """Note that nothing is between these two media times, unless the time is short. Beyond
-        `MOST_EVENTS` they are left out: to state them all is more than anybody may."""
+        `MOST_EVENTS` they are left out: to state them all is more than a recorder may."""
         if to_us - from_us > UNSTATED_US and len(self._found) < MOST_EVENTS:
             self._found.append(Span(from_us, to_us))
 

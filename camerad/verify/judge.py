@@ -47,7 +47,7 @@ Progress = Callable[[int, int], None]
 """Called in the caller's thread with the bytes that were checked, and how many there are."""
 MayRun = Callable[[Header], bool]
 """Whether the ledger of the recording's store says that it may be running. A lock on its file alone
-proves nothing: anybody who can read a file can lock it."""
+proves nothing: every reader of a file can lock it."""
 
 _BATCH: Final = 32
 """Members that are handed over at once: each hand-over costs both threads some time."""
@@ -75,7 +75,7 @@ class MemberReader:
 
     path: the file. keep_sealed: sealed members are handed over too. whole: hashes all of the file
     in the same reading, which is then done from the storage and not from memory
-    (``posix_fadvise(2)``). locked: whether somebody has locked the file, as a recorder does. Raises
+    (``posix_fadvise(2)``). locked: whether the file is locked, as by a recorder. Raises
     UnreadableError when entered if the file cannot be read, or is none.
     """
 
@@ -93,7 +93,7 @@ class MemberReader:
         self.locked = False
 
     def __enter__(self) -> Self:
-        # A named pipe would block here until somebody writes.
+        # A named pipe would block here until a process writes.
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
         try:
             self._descriptor = os.open(self._path, flags)
@@ -230,7 +230,7 @@ def verify(
     the recording. final: SHA-256 of the recording's end, if a ledger or a receipt names it; another
     end is a finding, even if the device signed it. begun: a ledger names the recording, with or
     without an end; if the file is none, that is damage. whole: as for `MemberReader`; it has all of
-    the file afterwards if the report has a result. Only for files that nobody writes any more.
+    the file afterwards if the report has a result. Only for files that are not written any more.
     """
     report = _once(path, keys, progress, final=final, begun=begun, may_run=may_run, whole=whole)
     tries = 1
@@ -294,7 +294,7 @@ def _is_locked(descriptor: int, path: str) -> bool:
     try:
         return recording_files.is_locked(descriptor)
     except OSError as error:
-        # Some network file systems have no locks; then nobody records there either.
+        # Some network file systems have no locks; then nothing is recorded there either.
         _log.debug("%s: cannot ask for its lock: %s", path, error, extra=MessageId.DETAIL.extra)
         return False
 

@@ -68,7 +68,7 @@ class TimeCheck:
         if clock.boot_us < before.boot_us - TOLERANCE_US:
             self._say("its clock is behind that of the statement before", name)
         moved_us = (clock.wall_us - clock.boot_us) - (before.wall_us - before.boot_us)
-        # Whoever repairs does not know how the clock was set meanwhile.
+        # A repair does not know how the clock was set meanwhile.
         if not repaired and abs(moved_us - (step_us or 0)) > TOLERANCE_US:
             self._say("the wall clock moved otherwise than is stated", name)
 

@@ -370,7 +370,7 @@ def _listed(label: str, texts: Sequence[str]) -> Iterator[str]:
 
 
 def _length_us(gap: Gap) -> float:
-    """Its length; without a limit if nobody knows where it begins or ends."""
+    """Its length; without a limit if its beginning or end is unknown."""
     if gap.from_us is None or gap.to_us is None:
         return math.inf
     return gap.to_us - gap.from_us

@@ -1,4 +1,4 @@
-// A recording of which the statements are at hand, all at once, from whoever has its file
+// A recording of which the statements are at hand, all at once, from the holder of its file
 // (camerad/evidence/player_modules.py). They need not be trusted: a statement is taken for what its
 // signature makes it, wherever it was read.
 
@@ -30,7 +30,7 @@ export class ExtentSource {
     return this.source.size;
   }
 
-  /** The recording itself, for whoever checks every byte of it. */
+  /** The recording itself, to check every byte of it. */
   get whole() {
     return this.source;
   }

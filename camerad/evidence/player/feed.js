@@ -47,7 +47,7 @@ export class Feed extends EventTarget {
   /** Whether the next picture has to be a key frame. */
   #waits = true;
   #wake = () => {};
-  /** Ends the hurry that somebody is in who waits for a picture. */
+  /** Ends the hurry for a person who waits for a picture. */
   #arrived = () => {};
   /** Whether no picture is there yet. */
   #isAwaited = true;
@@ -86,7 +86,7 @@ export class Feed extends EventTarget {
     try {
       await this.#begin(at);
     } catch (error) {
-      // Whoever waits for the check is kept from it by no picture that never comes.
+      // A picture that never comes keeps nothing from the check.
       this.#arrived();
       throw error;
     }

@@ -277,7 +277,7 @@ const SILENT = Object.freeze({
 const UNIT_SAMPLES = 1024;
 
 /**
- * Sound that nobody hears, from one time to another; nothing where that is shorter than half a unit.
+ * Silent samples, from one time to another; nothing where that is shorter than half a unit.
  * @param {Track} track @param {number} from @param {number} to
  * @returns {Sample[]}
  */

@@ -2,7 +2,7 @@
 //
 // A key file has age identities, one a line (AGE-SECRET-KEY-1...), and is itself sealed with a
 // passphrase by age (scrypt), armored or not. What was opened stays in this tab's memory: it is not
-// stored, not sent, and forgotten a quarter of an hour after it was last used, or as soon as somebody
+// stored, not sent, and forgotten a quarter of an hour after it was last used, or as soon as a person
 // says so. What decrypts is a key of WebCrypto's, which no script can read; the bytes that it was made
 // of are overwritten at once. Text cannot be: forgotten means that nothing refers to it any more.
 
@@ -66,7 +66,7 @@ export async function identitiesIn(bytes, passphrase) {
       const sealed = text.trimStart().startsWith(ARMOR) ? armor.decode(text.trim()) : bytes;
       text = await textOf(await decrypter.decrypt(new Blob([sealed]).stream()));
     } catch (error) {
-      // Nobody can tell a wrong passphrase from a damaged file. The other is told by its text only.
+      // A wrong passphrase looks like a damaged file. The other is told by its text only.
       const tooMuch = /work factor/.test(String(error));
       throw new KeyFileError(tooMuch ? KeyProblem.TOO_MUCH_WORK : KeyProblem.PASSPHRASE);
     }

@@ -53,7 +53,7 @@ export class KeyForm {
 
   /**
    * Say that the key that was given is not the one that is needed, until there is another try.
-   * @param {string} text @param {string[]} recipients what was sealed to, for whoever knows about keys
+   * @param {string} text @param {string[]} recipients what was sealed to, for experts
    */
   reject(text, recipients = []) {
     this.#tell(text);
@@ -80,8 +80,8 @@ export class KeyForm {
     this.#tell("");
     this.#state.textContent = this.words.openingKey;
     this.#open.disabled = true;
-    // The work that a passphrase takes stops everything else in the tab: first say so. A tab that
-    // nobody sees is not drawn, and need not wait for that.
+    // The work that a passphrase takes stops everything else in the tab: first say so. A hidden
+    // tab is not drawn, and need not wait for that.
     await new Promise((resolve) => {
       requestAnimationFrame(() => setTimeout(resolve, 0));
       setTimeout(resolve, DRAWN_MS);

@@ -6,7 +6,7 @@
 
 /** How far a video may be from the common time while it plays, microseconds. */
 export const APART_US = 80_000;
-/** Nobody sees less than that: a third of a picture. */
+/** Less than that is not seen: a third of a picture. */
 const TOGETHER_US = 12_000;
 /** What is farther is sought. */
 const FAR_US = 500_000;

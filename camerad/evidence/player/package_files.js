@@ -3,7 +3,7 @@
 import { PublicKey, decodeBase64url } from "./evidence/keys.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 
-/** Characters of a thumbprint that have to be compared: 72 bits, which nobody finds another key for. */
+/** Characters of a thumbprint that have to be compared: 72 bits, for which no second key can be found. */
 export const COMPARED = 12;
 const LARGEST_KEY = 64 * 1024;
 const PIECE = 4 << 20;
@@ -33,7 +33,7 @@ const KINDS = {
 };
 
 /**
- * What is what among files that somebody chose; of several of a kind the first.
+ * What each of the chosen files is; of several of a kind the first.
  * @param {File[]} files
  * @returns {PackageFiles}
  */
@@ -43,7 +43,7 @@ export function sorted(files) {
 }
 
 /**
- * Those of which a package has one, and here are several: nobody could say which are one package's.
+ * Those of which a package has one, and here are several: it is unknown which are one package's.
  * @param {File[]} files
  */
 export function doubled(files) {
@@ -96,7 +96,7 @@ export async function readKey(file) {
 }
 
 /**
- * Whether what somebody read off paper is the beginning of a thumbprint; null while it is too short
+ * Whether what was read off paper is the beginning of a thumbprint; null while it is too short
  * to say.
  * @param {string} typed @param {string} thumbprint
  */

@@ -67,7 +67,7 @@ class PackagePage {
     const folder = make("input", { type: "file", multiple: true, webkitdirectory: true });
     const some = make("input", { type: "file", multiple: true });
     for (const input of [folder, some]) {
-      // Else whoever chooses the same names once more is not heard.
+      // Else choosing the same names once more has no event.
       input.addEventListener("click", () => (input.value = ""));
       input.addEventListener("change", () => this.#take([...input.files]));
     }

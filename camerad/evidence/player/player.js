@@ -15,7 +15,7 @@
 //
 // Nothing is shown that was not checked before. While the whole recording is still being checked,
 // what is shown is said to be proven so far; of a recording that is not authentic the proven part is
-// played only if somebody asks for it, in a frame that says so.
+// played only if a person asks for it, in a frame that says so.
 
 import { SourceError } from "./evidence/source.js";
 import { Feed, micros, reasonOf } from "./feed.js";
@@ -64,10 +64,10 @@ class Player {
   #viewed = null;
   /** Until when a note is shown, as performance.now() has it. */
   #noted = 0;
-  /** How often somebody has sought: only the last one counts. */
+  /** How often a person has sought: only the last one counts. */
   #sought = 0;
   #checking = false;
-  /** Whether somebody has asked for the proven part of what is not authentic. */
+  /** Whether a person has asked for the proven part of what is not authentic. */
   #asked = false;
   /** Whether it is said beside the pictures that the key which is held is another one. */
   #isRefused = false;
@@ -165,7 +165,7 @@ class Player {
     try {
       await this.#video.play();
     } catch (error) {
-      // A seek or a pause came between; then nobody wants it any more.
+      // A seek or a pause came between; then it is not wanted any more.
       if (error.name !== "AbortError") throw error;
     }
   }
@@ -382,7 +382,7 @@ class Player {
     if (reason === "unexpected") throw error;
   }
 
-  /** Say that the key is another one: where it is asked for, unless somebody else does that. */
+  /** Say that the key is another one: where it is asked for, unless another part does that. */
   #refuse(/** @type {string} */ text) {
     this.#stop();
     this.#isRefused = this.#led !== null;

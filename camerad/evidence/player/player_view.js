@@ -33,7 +33,7 @@ export class PlayerView {
    *   asks at once
    * @param {{seek: (at: number) => void, act: (what: string) => void, playProven: () => void,
    *   retry: () => void}} handlers
-   * @param {boolean} isLed whether somebody else has the key's form, the buttons and the time bar
+   * @param {boolean} isLed whether another part has the key's form, the buttons and the time bar
    * @param {KeyForm | null} form that is there already
    */
   constructor(words, identity, folded, handlers, isLed, form = null) {

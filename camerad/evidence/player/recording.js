@@ -138,7 +138,7 @@ export class ProvenRecording extends EventTarget {
   }
 
   /**
-   * Let both checks wait, because somebody waits for a picture; until what this returns is called.
+   * Let both checks wait, because a person waits for a picture; until what this returns is called.
    * @returns {() => void}
    */
   hurry() {
@@ -152,7 +152,7 @@ export class ProvenRecording extends EventTarget {
     };
   }
 
-  /** Wait until nobody is in a hurry, or it is what somebody waits for. */
+  /** Wait until no person waits for a picture, or this is what they wait for. */
   async #calm(isWanted = () => false) {
     while (this.#hurries > 0 && !isWanted()) {
       await new Promise((resolve) => this.#patient.push(() => resolve(undefined)));
@@ -172,7 +172,7 @@ export class ProvenRecording extends EventTarget {
   /** Fetch and check what is needed first, so that it is there when the key is. */
   prepare() {
     this.#ahead = [this.#readInit(), this.#readFragment(0)];
-    // Whoever needs it hears of a failure.
+    // The part that needs it hears of a failure.
     for (const one of this.#ahead) one?.catch(() => {});
   }
 
@@ -212,10 +212,10 @@ export class ProvenRecording extends EventTarget {
    * Check all of it, once all statements are known. Throws SourceError where that cannot be finished.
    */
   async check() {
-    // In no hurry: what somebody waits for goes first.
+    // In no hurry: what a person waits for goes first.
     await this.#walked;
     if (this.failed !== null) throw this.failed;
-    // Of the bytes themselves, and not of what somebody says that they are (extents.js).
+    // Of the bytes themselves, and not of what they are said to be (extents.js).
     const whole = this.#source.whole ?? this.#source;
     const patient = {
       size: whole.size,
@@ -238,7 +238,7 @@ export class ProvenRecording extends EventTarget {
       throw new SourceError(verdict.problem ?? "");
     }
     this.verdict = verdict;
-    // An unbroken chain may look broken to whoever was told wrongly where it lies.
+    // An unbroken chain may look broken where its place was told wrongly.
     if (this.isBad || this.#opened === null || this.#opened.broken !== null) this.#restrict(verdict);
     this.dispatchEvent(new Event("verdict"));
     return verdict;

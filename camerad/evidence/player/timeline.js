@@ -108,7 +108,7 @@ export class Timeline {
   }
 
   /**
-   * The picture at the edge of the next commit, or of the one before, for whoever has not the
+   * The picture at the edge of the next commit, or of the one before, for a caller without the
    * pictures themselves; the place itself where there is none.
    * @param {number} at @param {1 | -1} way
    */

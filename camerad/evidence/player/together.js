@@ -6,9 +6,9 @@
 // Each recording has a player of its own (player.js), which checks it, and keeps of it what one player
 // keeps; so memory is bounded by their number. identity: the HeldKey that they share. words: of words.js.
 //
-// A recording's place on the common time follows from its own clock, commit by commit, and nobody knows
-// better: what each clock was worth is said, and a person who sees the same moment in two of them can
-// shift one by pictures. While it plays the one that is heard leads, and all wait for whoever has no
+// A recording's place on the common time follows from its own clock, commit by commit, which no part
+// knows better: what each clock was worth is said, and a person who sees the same moment in two of them can
+// shift one by pictures. While it plays the one that is heard leads, and all wait for those without a
 // picture yet; the others follow (pace.js). Where they stand still each shows the picture of that very
 // moment: at most one picture apart.
 
@@ -40,7 +40,7 @@ export function mountTogether(element, options) {
 
 /** A recording on the common time. */
 class Member {
-  /** By how many pictures somebody has shifted it. */
+  /** By how many pictures it was shifted by hand. */
   shift = 0;
   /** Whether it has nothing to show at the common time. */
   away = false;
@@ -89,7 +89,7 @@ class Member {
     return !seeking && !ended && readyState >= HTMLMediaElement.HAVE_FUTURE_DATA;
   }
 
-  /** Whether nobody need wait for it: it goes on, or its pictures end here. @param {number} wall */
+  /** Whether none need wait for it: it goes on, or its pictures end here. @param {number} wall */
   isReady(wall) {
     if (this.goesOn) return true;
     const soon = this.at(wall) + ENDING_US;
@@ -299,7 +299,7 @@ class Together {
     if (!ready) return;
     const lead = this.#leadOf(there.filter((one) => one.goesOn));
     if (lead === null) {
-      // Nobody has a picture to go by: time goes on by itself.
+      // None has a picture to go by: time goes on by itself.
       this.#wall += Math.round(passed);
       if (this.#wall >= this.#range().to) this.pause();
       return;

@@ -64,7 +64,7 @@ class Panel {
     this.#sound.setAttribute("aria-pressed", String(there && on));
   }
 
-  /** Say by how much somebody has shifted it. @param {number} pictures @param {number} us */
+  /** Say by how much it was shifted by hand. @param {number} pictures @param {number} us */
   shifted(pictures, us) {
     const ms = Math.round(us / 1000);
     this.#shifted.textContent = pictures === 0 ? this.words.notShifted : this.words.shifted(pictures, ms);

@@ -40,7 +40,7 @@ export class VerdictView {
   checking(share) {
     const percent = Math.min(99, Math.floor(share * 100));
     const text = this.words.checking(percent);
-    // Ten times in all, so that whoever hears the page is not read every step.
+    // Ten times in all, so that a screen reader does not read every step.
     if (percent % 10 === 0 || this.#title.textContent === "") this.#title.textContent = text;
   }
 
@@ -127,7 +127,7 @@ export class VerdictView {
     return `${names.length === 0 ? "" : `${names.join(` ${words.to} `)}: `}${said}${range}`;
   }
 
-  /** What a part of the recording's file is, for whoever does not know the files. @param {string} name */
+  /** What a part of the recording's file is in plain words. @param {string} name */
   #member(name) {
     const { words } = this;
     const found = PIECE.exec(name);

@@ -1,4 +1,4 @@
-// Looks words up by what somebody else has said: a file or a server.
+// Looks words up by names that come from elsewhere: a file or a server.
 
 /**
  * What a table has for a key; `otherwise` if it has nothing itself, whatever every object has.

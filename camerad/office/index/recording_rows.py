@@ -50,8 +50,8 @@ class Knowledge(msgspec.Struct, frozen=True):
     ledgers name. pending: holds on cameras that the office's ledger has not ingested. deletions:
     rows of that table, the last one for each id. handed: when each recording left the office with a
     case, the last time, wall time. not_authentic: of which a tab found that last, and whose it was.
-    touched: whose rows in these three may be others than the last time; None if that may be
-    anybody's.
+    touched: whose rows in these three may be others than the last time; None if that is
+    unknown.
     """
 
     state: LedgerState | None
@@ -118,7 +118,7 @@ def facts_of_file(info: RecordingInfo, said: Skeleton, size: int, time_ns: int) 
         "gaps": len(info.gaps),
         "sound": info.sound,
         "sound_gaps": len(info.sound_gaps),
-        # Anybody who can read a file can lock it: in an office nothing is being recorded.
+        # Every reader of a file can lock it: in an office nothing is being recorded.
         "course": INTERRUPTED if info.state == RECORDING else info.state,
         "reason": info.reason,
         "continues": info.continues,

@@ -104,7 +104,7 @@ class Authentication:
                     request, why if isinstance(why, CameradError) else refused
                 )
                 raise
-            # What anybody may cause asks no storage; a camera's own request may.
+            # What strangers can cause asks no storage; a camera's own request may.
             await self.check_not_revoked(request)
         try:
             return await handler(request)

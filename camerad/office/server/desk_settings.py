@@ -179,8 +179,8 @@ def _check_openid(
     if settings.is_trial and not desk_is_trial:
         reader.add_mistake(
             f"{SECTION}.issuer",
-            "without TLS anybody on the way could sign in as anybody, so http is for a trial, with "
-            "desk.url at http://localhost; name the provider's address with https",
+            "without TLS an attacker on the network could sign in as any person, so http is for a "
+            "trial, with desk.url at http://localhost; name the provider's address with https",
         )
     label = settings.label
     if not label.strip() or len(label) > _LONGEST_LABEL or not is_plain(label):

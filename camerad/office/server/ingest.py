@@ -412,7 +412,7 @@ def _is_same_file(one: str, other: str) -> bool:
 
 
 def _is_receipted(placed: str) -> bool:
-    """Whether anybody's receipt names the copy: then it stays where it is."""
+    """Whether a receipt names the copy: then it stays where it is."""
     recording = os.path.basename(placed).removesuffix(SUFFIX)
     root = os.path.dirname(os.path.dirname(placed))
     return recording in receipts.named(Holding(root, os.path.dirname(placed)).receipts)

@@ -87,8 +87,8 @@ export class AudioCheck {
   }
 
   /**
-   * Report every silence that no statement explains. A silence is explained by gaps; or, if nobody
-   * was left to state gaps, by the states of sound. Only the pieces that neither covers are
+   * Report every silence that no statement explains. A silence is explained by gaps; or, if the recorder
+   * did not live to state gaps, by the states of sound. Only the pieces that neither covers are
    * reported.
    */
   report() {

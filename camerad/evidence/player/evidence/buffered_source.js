@@ -1,7 +1,7 @@
 // A source read from front to back in large pieces, the next one while this one is worked on.
 //
 // Memory is constant: two pieces, and the longest member. What was handed out is valid for as long
-// as whoever got it keeps it.
+// as long as its caller keeps it.
 
 /** @typedef {import("./source.js").Source} Source */
 
@@ -80,7 +80,7 @@ export class BufferedSource {
   #readAhead(from) {
     if (from >= this.size) return;
     const bytes = this.#read(from, Math.min(from + PIECE, this.size));
-    // Whoever needs it is told of a failure; nobody else.
+    // Only the caller that needs it is told of a failure.
     bytes.catch(() => undefined);
     this.ahead = { from, bytes };
   }

@@ -1,7 +1,7 @@
 // Signed statements: JSON Web Signatures in compact form, in one spelling only
 // (camerad.container.jws; docs/evidence-format.md, section 2).
 //
-// What is not spelled so is not a statement, whoever signed it.
+// What is not spelled so is not a statement, by any signature.
 
 import { Base64Error, decodeBase64url } from "./keys.js";
 import { JsonError, decode as decodeJson } from "./json.js";

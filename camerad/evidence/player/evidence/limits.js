@@ -1,4 +1,4 @@
-// What any number and any text in a statement may be, whoever signed it (camerad.container.limits).
+// What any number and any text in a statement may be, by any signature (camerad.container.limits).
 
 import { LONGEST, isPlain } from "./text.js";
 

@@ -9,7 +9,7 @@
 //
 // Statements are read one after the other, some kilobytes at a time; fragments only if asked for.
 // While signatures and digests of some are worked out, the next ones are read already; none of them
-// is known to anybody before its turn has come and all of it holds.
+// is used before its turn has come and all of it holds.
 
 import { ArchiveError, Window, members } from "./archive.js";
 import { END_NAME, HEADER_NAME, INIT_NAME, TORN_NAME, commitName, fragmentName } from "./chain.js";
@@ -185,7 +185,7 @@ export class Opened {
       while (!this.finished && !isThere()) await this.#next();
       await this.#settle();
     })();
-    // What went wrong is told to whoever asked, not to who asks next.
+    // What went wrong is told to the caller that asked, not to the next one.
     this.turn = work.catch(() => undefined);
     await work;
     return wanted();
@@ -224,7 +224,7 @@ export class Opened {
     }
   }
 
-  /** Whoever asks again after `error` begins behind what was checked. @param {unknown} error */
+  /** A caller that asks again after `error` begins behind what was checked. @param {unknown} error */
   #restarted(error) {
     this.members = members(this.source, { from: this.offset, window: this.window });
     return error;

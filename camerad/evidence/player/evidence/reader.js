@@ -244,7 +244,7 @@ async function between(file, start, end) {
   return found.blocksBytes === room ? found : null;
 }
 
-/** Bytes of the fragment that a commit names, whoever signed it. @param {Uint8Array} payload */
+/** Bytes of the fragment that a commit names, by any signature. @param {Uint8Array} payload */
 function hinted(payload) {
   try {
     return JSON.parse(new TextDecoder().decode(payload))?.fragment?.bytes;
@@ -265,7 +265,7 @@ export function tokenOf(token) {
 }
 
 /**
- * Whether this member is a statement of a recording, whoever signed it. If so, the rest of the file
+ * Whether this member is a statement of a recording, by any signature. If so, the rest of the file
  * is a recording too, damaged or not.
  * @param {MemberSeen} found
  */

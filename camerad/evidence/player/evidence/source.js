@@ -1,4 +1,4 @@
-// A recording's bytes, whoever has them: a file that a person chose, or a server that knows ranges.
+// A recording's bytes from anywhere: a file that a person chose, or a server that knows ranges.
 //
 // A source promises the same bytes at the same place each time, or a SourceError: of a file that
 // changes meanwhile nothing can be said. All offsets and sizes are bytes.

@@ -80,7 +80,7 @@ export class TimeCheck {
       this.#say("its clock is behind that of the statement before", name);
     }
     const offBy = ahead(clock) - ahead(before) - BigInt(stepUs ?? 0);
-    // Whoever repairs does not know how the clock was set meanwhile.
+    // A repair does not know how the clock was set meanwhile.
     if (!repaired && (offBy > TOLERANCE_US || offBy < -TOLERANCE_US)) {
       this.#say("the wall clock moved otherwise than is stated", name);
     }

@@ -62,7 +62,7 @@ def test_a_section_is_read(tmp_path: Path) -> None:
         ("issuer", "https://login.city.example:0", 1, "is needed"),
         ("issuer", "https://login.city.example:70000", 1, "ports are 1 to 65535"),
         ("issuer", "http://login.city.example", 1, "an address such as"),
-        ("issuer", "http://localhost:9000", 1, "anybody on the way could sign in as anybody"),
+        ("issuer", "http://localhost:9000", 1, "on the network could sign in as any person"),
         ("client_id", "two words", 2, "what the provider shows as client ID"),
         ("client_secret_file", "secret", 3, "an absolute path"),
         ("client_secret_file", "{root}/none", 3, "there is no file"),
