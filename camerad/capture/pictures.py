@@ -12,7 +12,7 @@ Pure bookkeeping: no clock, no camera, no encoder; frames come in through `Pictu
 from __future__ import annotations
 
 import threading
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -25,6 +25,11 @@ BEAT_US: Final = 250_000
 """A BEAT goes out with the first frame after this time."""
 IN_ENCODER: Final = 64
 """More pictures than this are never inside an encoder; V4L2's has 16 buffers."""
+
+USUAL: Final = 8
+"""By so many pictures a camera is measured that does not say how long each took, as by USB. In the
+dark all of them take longer; a few that do are taken for a gap. Its numbers do not tell: Linux
+counts a USB camera's pictures by one bit, and two that are lost on the way look like none."""
 
 LOST_BY_CAMERA: Final = "not delivered by the camera"
 LOST_BY_TIME: Final = "sensor time did not advance"
@@ -72,6 +77,7 @@ class Pictures:
         self._last_seen: Picture | None = None
         self._last_number = 0
         self._last_duration_us = 0
+        self._lately_us = deque([frame_us], USUAL)
         self._rest_frame = 0
         self._stale = 0
         self._beat_us: int | None = None
@@ -152,12 +158,11 @@ class Pictures:
             late_us = pts_us - last.pts_us
             # Where the rate changes, the sensor's word for one of the two is that of the other.
             took_us = max(duration_us, self._last_duration_us)
-            numbered = number != self._last_number
-            if not took_us and not numbered:
-                took_us = self._frame_us
-            # A USB camera takes longer in the dark and does not say so: its number tells alone.
-            by_time = round(late_us / took_us) - 1 if took_us and late_us > took_us * 1.5 else 0
+            took_us = took_us or max(self._frame_us, min(self._lately_us))
+            self._lately_us.append(late_us)
+            by_time = round(late_us / took_us) - 1 if late_us > took_us * 1.5 else 0
             lost = max(by_number, by_time - self._stale)
+            numbered = number != self._last_number
             counted = (last.frame + 1 + lost + self._stale) & 0xFFFF_FFFF
             picture = Picture(number if numbered else counted, pts_us, lost, self._stale)
             self._stale = 0
