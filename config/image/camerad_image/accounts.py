@@ -26,9 +26,9 @@ MADE: Final = (
     *("etc/udev/rules.d/90-alsa-restore.rules", "usr/local/bin/camerad"),
     "usr/lib/camerad/catalog/database",
     # Made when packages are set up: alternatives, caches of libraries, modules, devices; the
-    # initramfs.
+    # initramfs, and from kernel 7 on its links to what lies beside the modules.
     *("etc/alternatives/*", "etc/ld.so.cache", "usr/lib/modules/*/modules.*"),
-    *("usr/lib/udev/hwdb.bin", "boot/initrd.img-*"),
+    *("usr/lib/udev/hwdb.bin", "boot/initrd.img-*", "boot/vmlinuz-*", "boot/config-*"),
     # Files of /etc that scripts of base-files, libc-bin, libpam-runtime, openssh-server,
     # initramfs-tools, kmod, python3 and others make, and this recipe of the initramfs.
     *("etc/profile", "etc/motd", "etc/environment", "etc/default/locale", "etc/inputrc"),

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -187,6 +187,32 @@ def find_kernel(root: Path) -> Kernel:
     )
 
 
+def take_out(kernel: Kernel, root: Path, boot: Path) -> Kernel:
+    """Move what belongs to a boot partition from `root` to the folder `boot`, which is made anew.
+
+    The root keeps the modules alone, and no other name of what was moved.
+    """
+    shutil.rmtree(boot, ignore_errors=True)
+    boot.mkdir()
+    package = kernel.trees.parent
+    shutil.move(kernel.image, boot / "vmlinuz")
+    shutil.move(kernel.initramfs, boot / "initrd.img")
+    shutil.move(package.resolve(), boot / "trees")
+    # From kernel 7 on all of it lies beside the modules, and these are links.
+    package.unlink(missing_ok=True)
+    modules = root / f"usr/lib/modules/{kernel.version}"
+    for path in (*(root / "boot").iterdir(), modules / "vmlinuz", modules / "config"):
+        if path.name != "common":
+            path.unlink(missing_ok=True)
+    return replace(
+        kernel,
+        image=boot / "vmlinuz",
+        initramfs=boot / "initrd.img",
+        trees=boot / "trees" / "broadcom",
+        overlays=kernel.overlays and boot / "trees" / "overlays",
+    )
+
+
 def boot_files(
     order: Order, kernel: Kernel, firmware: Path, verity: Verity | None
 ) -> dict[str, bytes | Path]:
@@ -285,7 +311,7 @@ class Build:
         drivers.check(filter(Path.exists, trees), modules, rootfs.MODULES)
         if filesystems.has_verity(kernel.config):
             drivers.check_hash(kernel.config, modules, rootfs.MODULES)
-        boot = self._take(root, kernel)
+        boot = take_out(kernel, root, work / "boot")
         card = work / "card"
         shutil.rmtree(card, ignore_errors=True)
         card.mkdir()
@@ -389,28 +415,6 @@ class Build:
                 f"such as {strange[0]}; all are in {found}: if they are to be there, say in "
                 "camerad_image/accounts.py what makes them"
             )
-
-    def _take(self, root: Path, kernel: Kernel) -> Kernel:
-        """Move what belongs to the boot partition out of the root, which then has no second one."""
-        boot = self.work / "boot"
-        shutil.rmtree(boot, ignore_errors=True)
-        boot.mkdir()
-        package = root / f"usr/lib/linux-image-{kernel.version}"
-        shutil.move(kernel.image, boot / "vmlinuz")
-        shutil.move(kernel.initramfs, boot / "initrd.img")
-        shutil.move(package, boot / "trees")
-        for path in (root / "boot").iterdir():
-            if path.name != "common":
-                path.unlink()
-        overlays = boot / "trees" / "overlays"
-        return Kernel(
-            version=kernel.version,
-            config=kernel.config,
-            image=boot / "vmlinuz",
-            initramfs=boot / "initrd.img",
-            trees=boot / "trees" / "broadcom",
-            overlays=overlays if overlays.is_dir() else None,
-        )
 
     def _partitions(
         self, card: Path, kernel: Kernel, firmware: Path, verity: Verity | None

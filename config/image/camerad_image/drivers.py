@@ -1,8 +1,8 @@
 """What a board's card needs of the kernel before anything can be read from it.
 
 A board's device tree names the card's controller and what that depends on: regulators that switch
-its power, and what these hang on. Where the kernel has a driver for one of them as a module, that
-has to be in the initramfs: the kernel waits for it, and the root never comes.
+its power, its pins, and what these hang on. Where the kernel has a driver for one of them as a
+module, that has to be in the initramfs: the kernel waits for it, and the root never comes.
 
 Formats: the Devicetree Specification 0.4, "Flattened Devicetree (DTB) Format"; modules.alias(5).
 """
@@ -34,14 +34,17 @@ that says how many words follow its name. They are not followed further: two con
 feed each other."""
 _OF_ANY: Final = dict.fromkeys((b"gpio", b"gpios", b"enable-gpios"), b"#gpio-cells")
 """The same, followed from every node."""
+_OF_ANY_ALONE: Final = (b"-supply", b"pinctrl-0")
+"""What the names of such properties end in where no words follow the provider's."""
 _BEGIN, _END, _PROPERTY, _NOTHING, _LAST = 1, 2, 3, 4, 9
 
 Node = dict[bytes, bytes]
 """Properties by their names."""
 
 
-def nodes(tree: bytes) -> Iterator[Node]:
-    """Every node of a flattened device tree; raises ImageError if it is none."""
+def nodes(tree: bytes) -> Iterator[tuple[Node, Node]]:
+    """Every node of a flattened device tree, with the one that it is in (the root: itself); raises
+    ImageError if it is none."""
     if len(tree) < 40 or tree[:4] != b"\xd0\x0d\xfe\xed":
         raise ImageError("not a flattened device tree")
     _, _, at, strings = struct.unpack_from(">4I", tree)
@@ -53,7 +56,8 @@ def nodes(tree: bytes) -> Iterator[Node]:
             open_nodes.append({})
             at += _padded(tree.index(b"\0", at) + 1 - at)
         elif token == _END:
-            yield open_nodes.pop()
+            node = open_nodes.pop()
+            yield node, (open_nodes or [node])[-1]
         elif token == _PROPERTY:
             size, offset = struct.unpack_from(">2I", tree, at)
             name = tree[strings + offset : tree.index(b"\0", strings + offset)]
@@ -77,7 +81,7 @@ def _wanted(node: Node, by_handle: dict[int, Node]) -> Iterator[Node]:
     """The nodes that one depends on."""
     lists = _OF_ANY | _OF_CARD if _is_card(node) else _OF_ANY
     for name, value in node.items():
-        if name not in lists and not name.endswith(b"-supply"):
+        if name not in lists and not name.endswith(_OF_ANY_ALONE):
             continue
         words = list(_words(value))
         while words:
@@ -99,8 +103,13 @@ def card(tree: bytes) -> list[tuple[bytes, ...]]:
     """What the card's controller is compatible with, and the same of each node that it depends on,
     by whatever way; the controller first. Raises ImageError if the tree has none."""
     found = list(nodes(tree))
-    by_handle = {_words(node[b"phandle"])[0]: node for node in found if b"phandle" in node}
-    waiting = [node for node in found if _is_card(node)]
+    by_handle = {
+        # A state of pins has no driver of its own: the controller that it is in sets it.
+        _words(node[b"phandle"])[0]: node if b"compatible" in node else parent
+        for node, parent in found
+        if b"phandle" in node
+    }
+    waiting = [node for node, _ in found if _is_card(node)]
     if not waiting:
         raise ImageError("the device tree has no card")
     seen: list[Node] = []

@@ -25,10 +25,11 @@ FILES: Final = Path(__file__).resolve().parents[1] / "files"
 """What is copied into the root besides packages, by its place in there."""
 
 MODULES: Final = (
-    # The card, on every board; what switches its power and its voltage (`camerad_image.drivers`);
-    # what the root is read through; and the same in an emulator.
+    # The card, on every board; what switches its power, its voltage and its pins
+    # (`camerad_image.drivers`); what the root is read through; and the same in an emulator.
     *("mmc_block", "sdhci_iproc", "sdhci_of_dwcmshc", "sdhci_brcmstb", "bcm2835"),
-    *("fixed", "gpio_regulator", "reset_raspberrypi", "dm_mod", "dm_verity", "squashfs", "ext4"),
+    *("fixed", "gpio_regulator", "gpio_brcmstb", "pinctrl_brcmstb_bcm2712", "reset_raspberrypi"),
+    *("dm_mod", "dm_verity", "squashfs", "ext4"),
     *("virtio_blk", "virtio_mmio", "virtio_pci"),
     # What dm-verity checks the root with, by all names that kernels have for it; those that are for
     # processors with instructions of their own are passed over by others.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from camerad_image import boards, build, flavours, parts, rootfs
+from camerad_image import accounts, boards, build, flavours, parts, rootfs
 from camerad_image.errors import ImageError
 from camerad_image.verity import Verity
 
@@ -24,9 +25,22 @@ def root(folder: Path, trees: list[str], *, overlays: bool = False) -> Path:
     if overlays:
         (package / "overlays").mkdir()
         (package / "overlays" / "disable-bt.dtbo").write_bytes(b"overlay")
-    (folder / "boot").mkdir()
+    (folder / "boot" / "common").mkdir(parents=True)
+    modules = folder / f"usr/lib/modules/{VERSION}"
+    modules.mkdir(parents=True)
+    (modules / "modules.dep").touch()
     for name in ("vmlinuz", "initrd.img", "config"):
         (folder / "boot" / f"{name}-{VERSION}").write_text(f"CONFIG_{name}=y\n")
+    return folder
+
+
+def linked(folder: Path) -> Path:
+    """The same, as the package of kernel 7 makes it: all lies beside the modules."""
+    modules = folder / f"usr/lib/modules/{VERSION}"
+    (folder / f"usr/lib/linux-image-{VERSION}").rename(modules / "dtb")
+    (folder / f"usr/lib/linux-image-{VERSION}").symlink_to(f"modules/{VERSION}/dtb")
+    for name in ("vmlinuz", "config"):
+        (modules / name).hardlink_to(folder / f"boot/{name}-{VERSION}")
     return folder
 
 
@@ -68,6 +82,27 @@ def test_a_kernel_that_does_not_know_the_board_is_no_image_for_it(tmp_path: Path
     assert kernel.overlays is None
     with pytest.raises(ImageError, match="no device tree for BOARD=zero2w"):
         build.boot_files(order("zero2w"), kernel, tmp_path, None)
+
+
+@pytest.mark.parametrize("laid_out", [Path, linked])
+def test_of_the_kernel_only_modules_stay_in_the_root(
+    laid_out: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    made = laid_out(root(tmp_path / "root", ["bcm2711-rpi-4-b.dtb"], overlays=True))
+    known = {f"usr/lib/modules/{VERSION}/{name}" for name in ("modules.dep", "vmlinuz", "config")}
+    known |= {path for path in accounts.present(made) if path.startswith("usr/lib/linux-image-")}
+    known |= {path for path in accounts.present(made) if "/dtb/" in path}
+    assert accounts.unaccounted(accounts.present(made), known) == []
+    kernel = build.take_out(build.find_kernel(made), made, tmp_path / "boot")
+    assert accounts.present(made) == [f"usr/lib/modules/{VERSION}/modules.dep"]
+    assert (made / "boot/common").is_dir()
+    assert kernel.image.read_text() == "CONFIG_vmlinuz=y\n"
+    assert kernel.initramfs.read_text() == "CONFIG_initrd.img=y\n"
+    assert kernel.overlays is not None
+    assert [*kernel.trees.iterdir(), *kernel.overlays.iterdir()] == [
+        tmp_path / "boot/trees/broadcom/bcm2711-rpi-4-b.dtb",
+        tmp_path / "boot/trees/overlays/disable-bt.dtbo",
+    ]
 
 
 def test_two_kernels_are_one_too_many(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ alias of:N*T*Cbrcm,bcm2711-emmc2 sdhci-iproc
 alias of:N*T*Cbrcm,bcm2835-sdhost bcm2835
 alias of:N*T*Cregulator-fixed fixed
 alias of:N*T*Cregulator-gpio gpio_regulator
+alias of:N*T*Cthe,pins the-pins
 alias of:N*T*Cthe,radio the_radio
 alias platform:bcm2835-wdt bcm2835_wdt
 """
@@ -30,6 +31,7 @@ kernel/drivers/mmc/host/sdhci.ko.xz:
 kernel/drivers/mmc/host/bcm2835.ko.xz:
 kernel/drivers/regulator/fixed.ko.xz:
 kernel/drivers/regulator/gpio-regulator.ko.xz:
+kernel/drivers/pinctrl/the-pins.ko.xz:
 """
 FOUR: Mapping[str, Value] = {
     "soc": {
@@ -41,13 +43,16 @@ FOUR: Mapping[str, Value] = {
             "clocks": (1, 51),
             "status": "okay",
             "vmmc-supply": (2,),
+            "pinctrl-0": (5, 6),
         },
+        "pins": {"compatible": "the,pins", "card": {"phandle": (5,)}, "lid": {"phandle": (6,)}},
         "power": {"compatible": "regulator-fixed", "phandle": (2,), "gpios": (0, 3, 6, 0)},
         "lines": {"compatible": "regulator-gpio", "phandle": (3,), "#gpio-cells": (2,)},
         "other": {"compatible": "the,radio", "phandle": (4,), "#clock-cells": (1,)},
     }
 }
-"""A card whose power is switched by a line that another regulator has, and much besides."""
+"""A card whose power is switched by a line that another regulator has, and whose pins a
+controller sets, and much besides."""
 
 
 def flattened(root: Mapping[str, Value]) -> bytes:
@@ -88,7 +93,7 @@ def made(folder: Path, tree: Mapping[str, Value]) -> Path:
     return path
 
 
-ENOUGH = ("sdhci-iproc", "fixed", "gpio_regulator", "of-another-kernel")
+ENOUGH = ("sdhci-iproc", "fixed", "gpio_regulator", "the_pins", "of-another-kernel")
 
 
 def test_an_initramfs_with_all_that_the_card_needs_is_good_and_others_are_not_looked_at(
@@ -103,6 +108,7 @@ def test_an_initramfs_with_all_that_the_card_needs_is_good_and_others_are_not_lo
         ("sdhci-iproc", "brcm,bcm2711-emmc2"),
         ("fixed", "regulator-fixed"),
         ("gpio_regulator", "regulator-gpio"),
+        ("the_pins", "the,pins"),
     ],
 )
 def test_what_the_card_needs_and_the_initramfs_has_not_is_named(
