@@ -155,7 +155,10 @@ def run(options: argparse.Namespace) -> int:
         if target.place.kind is PlaceKind.OFFICE:
             if not partly and any(one.own for one in ledgers):
                 theirs = [one.name for one in ledgers if not one.own]
-                summary.differences += check_log(target.place.ledger, theirs)
+                try:
+                    summary.differences += check_log(target.place.ledger, theirs)
+                except StorageError as error:
+                    summary.add_unread(error)
             _look_beside(options, target.place, summary)
             if not partly and (absent := describe_absent(target.place, ledgers, keys)):
                 # A person who names a key asks about its camera; a register has them all.

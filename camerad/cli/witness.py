@@ -12,8 +12,8 @@ from camerad.base import durable_files, journal
 from camerad.base.clock import SystemClock
 from camerad.cli.console import CommandError, print_line
 from camerad.evidence.own_key import load_or_create_key
+from camerad.office.server.witness_server import serve as run
 from camerad.transparency.checkpoints import LOG, NoteError, NoteKey
-from camerad.transparency.witness_server import serve as run
 from camerad.transparency.witness_store import WitnessStore
 
 
@@ -38,10 +38,6 @@ def serve(options: argparse.Namespace) -> int:
 
     try:
         asyncio.run(run(store, SystemClock(), options.host, options.port, ready))
-    except OSError as error:
-        raise CommandError(
-            f"cannot listen at {options.host}, port {options.port}: {error.strerror or error}"
-        ) from error
     finally:
         os.close(claimed)
     return 0

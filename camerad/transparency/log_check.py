@@ -36,10 +36,14 @@ _Name = tuple[str, int, str]
 
 def check_log(office: str, cameras: Iterable[str]) -> Iterator[Finding]:
     """What does not fit together. office: directory of the office's ledger. cameras: directories of
-    their ledgers. Raises StorageError."""
+    their ledgers; one that cannot be read says nothing, which its audit names. Raises StorageError
+    if the office's ledger or log cannot be read."""
     log = OfficeLog(office)
     signers = {jws.named_key(token) for token in _tokens_in(office)}
-    seen = {one: _seen_in(one, signers) for one in cameras}
+    seen = {}
+    for one in cameras:
+        with contextlib.suppress(StorageError):
+            seen[one] = _seen_in(one, signers)
     known = log.read()  # after the cameras' ledgers: they come in while a server works
     if known is None:
         if any(seen.values()):
@@ -159,15 +163,13 @@ def _facts_in(ledger: str) -> Iterator[Fact | None]:
 
 
 def _tokens_in(ledger: str) -> Iterator[bytes]:
-    """The tokens of a ledger's entries, in their order. What cannot be read ends them: the audit of
-    that ledger names it."""
-    with contextlib.suppress(StorageError):
-        files = log_segments.list_files(ledger)
-        for number in sorted(files.numbers):
-            name = files.name(number)
-            for token in () if name is None else read_tokens(ledger, name):
-                if _is_entry(token):
-                    yield token
+    """The tokens of a ledger's entries, in their order. Raises StorageError."""
+    files = log_segments.list_files(ledger)
+    for number in sorted(files.numbers):
+        name = files.name(number)
+        for token in () if name is None else read_tokens(ledger, name):
+            if _is_entry(token):
+                yield token
 
 
 def _is_entry(token: bytes) -> bool:

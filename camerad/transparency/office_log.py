@@ -3,7 +3,8 @@
 Leaf number *i* is the SHA-256 of the token of the *i*-th entry, in the order of the ledger. Entries
 expire by law; their hashes stay, in ``log/`` beside the ledger (`tree_files`), with the newest
 checkpoint that the log has signed, and the key by which it signs. That key is never replaced, also
-where the office's own is: the log is named after it.
+where the office's own is: the log is named after it. Its public half is beside it (``vkey``): who
+only reads needs no more.
 
 `OfficeLog.publish` is called with the ledger open, so by one process at a time. Its order is: the
 ledger is on the storage, then the hashes of its new entries, then the checkpoint, which is shown
@@ -43,6 +44,7 @@ SHOWN: Final = "camerad-log"
 TEXTS: Final = frozenset(("checkpoint", "entry"))
 """Fields of `ShownLog` with texts of several lines, or long ones."""
 _KEY: Final = "key.pem"
+_VKEY: Final = "vkey"
 _KEY_MODE: Final = 0o600
 _CHECKPOINT: Final = "checkpoint"
 _LOSSES: Final = "losses"
@@ -87,10 +89,10 @@ class OfficeLog:
         path = self._path(_CHECKPOINT)
         if not file_status.exists(path):
             return None
-        own = _named(self._read_key())
         try:
+            own = NoteKey.parse(read_plain(self._path(_VKEY), "log's key").decode().strip())
             note = checkpoints.parse(read_plain(path, "checkpoint").decode())
-            if own.find(note) is None:
+            if own.name != note.checkpoint.origin or own.find(note) is None:
                 raise NoteError("it is not signed by the log's key beside it")
         except ValueError as error:
             raise StorageError(
@@ -102,7 +104,15 @@ class OfficeLog:
     def publish(self, ledger: Ledger) -> SignedCheckpoint:
         """Sign a checkpoint over all entries that the ledger has now; the last one, if none is
         new."""
-        known = self.read()
+        durable_files.make_directory(self.directory)
+        key, known = self._read_key(), self.read()
+        if known is None:
+            durable_files.publish(self._path(_VKEY), f"{_named(key)}\n".encode())
+        elif known[0] != _named(key):
+            raise StorageError(
+                f"{self._path(_KEY)}: the checkpoint beside it is by another key; put the "
+                "directory back from its backup"
+            )
         self._tree.cut(0 if known is None else known[1].checkpoint.size)
         if known is not None:
             self._check(known[1].checkpoint)
@@ -111,7 +121,7 @@ class OfficeLog:
             return known[1]
         self._tree.append(new)
         self._keep_losses(losses)
-        key, size = self._read_key(), self._tree.size
+        size = self._tree.size
         checkpoint = Checkpoint(_named(key).name, size, merkle.root(self._tree.complete, size))
         note = checkpoints.sign(key, checkpoint)
         durable_files.publish(self._path(_CHECKPOINT), str(note).encode())

@@ -27,7 +27,7 @@ _WIDTH: Final = 1 << STEP
 
 
 class TreeFiles:
-    """directory: where they are; made with the first leaf. All of it raises StorageError."""
+    """directory: where they are. All of it raises StorageError."""
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
@@ -52,7 +52,6 @@ class TreeFiles:
 
     def append(self, leaves: Sequence[bytes]) -> None:
         """Add hashes of leaves, durably."""
-        durable_files.make_directory(self._directory)
         self._write(0, self.size, b"".join(leaves))
         self._fold()
 

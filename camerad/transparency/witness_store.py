@@ -25,11 +25,15 @@ from camerad.transparency.checkpoints import (
     Checkpoint,
     NoteError,
     NoteKey,
+    SignatureLine,
     SignedCheckpoint,
 )
 
 SIZE: Final = "text/x.tlog.size"
 """Content type of the answer that names the size which the witness knows."""
+AGAIN_SECONDS: Final = 60
+"""A checkpoint that was cosigned so shortly before is answered with that cosignature: nothing is
+written, however often a stranger sends it."""
 _OLD: Final = "old "
 _NEWEST: Final = ".checkpoint"
 _DISPUTED: Final = ".disputed"
@@ -76,6 +80,8 @@ class WitnessStore:
                     HTTPStatus.UNPROCESSABLE_ENTITY,
                     f"this does not continue the log of {seen.size} leaves that was seen",
                 )
+            if seen == now and (line := self._cosigned_lately(now.origin, seconds)) is not None:
+                return str(line)
             line = checkpoints.cosign(self._key, self.own.name, now, seconds)
             kept = SignedCheckpoint(now, (*signed, line))
             durable_files.publish(self._path(now.origin, _NEWEST), str(kept).encode())
@@ -93,17 +99,27 @@ class WitnessStore:
     def _keep_refused(
         self, seen: Checkpoint, now: Checkpoint, proof: list[bytes], body: str
     ) -> None:
-        """Keep a request as evidence of two histories. One without proof never replaces another."""
+        """Keep a request as evidence of two histories. Only one with a proof replaces one without:
+        nobody has it written again and again."""
         path = self._path(now.origin, _DISPUTED)
         if now == seen:
             return  # the very checkpoint that was cosigned, with a wrong proof
-        is_proven = now.size == seen.size or merkle.proves_other(
-            seen.size, seen.root, now.size, now.root, proof
-        )
-        if is_proven or not file_status.exists(path):
-            durable_files.publish(path, body.encode())
+        kept = self._read(_hash_of(now.origin), _DISPUTED)
+        if kept is not None:
+            _, its_proof, its_note = _parse(kept)
+            if _is_other(seen, its_note.checkpoint, its_proof) or not _is_other(seen, now, proof):
+                return
+        durable_files.publish(path, body.encode())
 
-    def _signed_by_log(self, note: SignedCheckpoint) -> list[checkpoints.SignatureLine]:
+    def _cosigned_lately(self, origin: str, seconds: int) -> SignatureLine | None:
+        """Its own line below the newest checkpoint, if it is not older than `AGAIN_SECONDS`."""
+        text = self._read(_hash_of(origin), _NEWEST)
+        line = None if text is None else self.own.find(checkpoints.parse(text))
+        if line is None or not 0 <= seconds - checkpoints.cosigned_at(line) < AGAIN_SECONDS:
+            return None
+        return line
+
+    def _signed_by_log(self, note: SignedCheckpoint) -> list[SignatureLine]:
         keys = [one for one in self._logs if one.name == note.checkpoint.origin]
         if not keys:
             raise WitnessRefusalError(HTTPStatus.NOT_FOUND, "this log is not known here")
@@ -136,6 +152,13 @@ class WitnessStore:
 def make_request(old: int, proof: Sequence[str], checkpoint: str) -> str:
     """The body of a request ``add-checkpoint``. proof: in base64."""
     return "".join(f"{one}\n" for one in (f"{_OLD}{old}", *proof)) + f"\n{checkpoint}"
+
+
+def _is_other(seen: Checkpoint, now: Checkpoint, proof: Sequence[bytes]) -> bool:
+    """Whether a checkpoint is proven not to continue what was seen."""
+    return now.size == seen.size or merkle.proves_other(
+        seen.size, seen.root, now.size, now.root, proof
+    )
 
 
 def _parse(body: str) -> tuple[int, list[bytes], SignedCheckpoint]:

@@ -90,7 +90,7 @@ def listen(host: str | None, port: int) -> socket.socket:
     except OSError as error:
         raise StartError(
             f"cannot listen at {host or 'every address'}, port {port}: {error.strerror or error}; "
-            "end what listens there, or change listen in the office's settings"
+            "end what listens there, or choose another port"
         ) from error
 
 

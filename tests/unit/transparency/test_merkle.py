@@ -102,7 +102,7 @@ def test_a_tree_continues_none_but_its_own_beginnings() -> None:
 @pytest.mark.parametrize("size", [1, 255, 256, 257, 65_536 + 257])
 def test_files_of_a_tree_have_its_root_and_its_leaves(tmp_path: Path, size: int) -> None:
     hashes = [hashlib.sha256(number.to_bytes(4)).digest() for number in range(size)]
-    files = TreeFiles(str(tmp_path / "log"))
+    files = TreeFiles(str(tmp_path))
     for begin in range(0, size, 1000):
         files.append(hashes[begin : begin + 1000])
     level = hashes

@@ -397,6 +397,30 @@ def test_an_auditor_with_a_cameras_ledger_names_each_act(
     scene.office.ledger.close()
 
 
+def test_what_cannot_be_read_accuses_nobody(scene: Scene) -> None:
+    scene.work()
+    scene.check_in()
+    for ledger in (scene.camera.file(), scene.office.file()):
+        ledger.rename(ledger.with_suffix(".away"))
+        ledger.symlink_to(ledger.with_suffix(".away"))
+        if ledger == scene.camera.file():
+            assert found(scene) == []
+    with pytest.raises(StorageError, match="symbolic link"):
+        found(scene)
+
+
+def test_who_only_reads_needs_no_private_key(scene: Scene) -> None:
+    scene.work()
+    scene.check_in()
+    key = scene.root / "office" / "log" / "key.pem"
+    key.unlink()
+    assert found(scene) == [] and scene.show()
+    key.write_bytes(SigningKey.generate().pem)
+    with pytest.raises(StorageError, match="by another key"):
+        scene.work()
+    scene.office.ledger.close()
+
+
 def test_a_camera_that_served_another_office_accuses_none(scene: Scene) -> None:
     scene.work()
     assert scene.check_in() is None

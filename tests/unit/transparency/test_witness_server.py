@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import select
 import signal
 import socket
 import subprocess
@@ -24,7 +25,8 @@ from camerad.container.keys import SigningKey
 from camerad.office.jobs import witness_job
 from camerad.office.jobs.periodic_job import JobFailedError
 from camerad.office.jobs.witness_job import WitnessJob, cosigned_by_witness, read_policy
-from camerad.transparency import checkpoints, merkle, witness_server
+from camerad.office.server import connection_limiter, witness_server
+from camerad.transparency import checkpoints, merkle
 from camerad.transparency.checkpoints import NoteKey
 from camerad.transparency.witness_store import WitnessStore, make_request
 from tests.unit.transparency.test_merkle import InMemory, numbered
@@ -102,7 +104,11 @@ def test_it_cosigns_growth_refuses_the_rest_and_remembers(tmp_path: Path, witnes
     note = checkpoints.parse(witness.get("checkpoint")[1])
     assert witness.key.find(note) == cosigned and OWN.find(note) is not None
     assert witness.post(body(tree, 5, 20))[0] == 200
-    assert witness.post(body(tree, 20, 20))[0] == 200  # the same again, with a new time
+    # The same again costs no write: the same file, the same line.
+    kept = next((tmp_path / "witness").glob("*.checkpoint"))
+    before = kept.stat().st_ino
+    assert witness.post(body(tree, 20, 20))[1] in kept.read_text("utf-8")
+    assert kept.stat().st_ino == before
     # Put back, or not knowing what was seen: the size is told.
     assert witness.post(body(tree, 0, 7)) == (409, "20\n", "text/x.tlog.size")
     assert witness.post(body(tree, 5, 30))[:2] == (409, "20\n")
@@ -111,13 +117,15 @@ def test_it_cosigns_growth_refuses_the_rest_and_remembers(tmp_path: Path, witnes
     forged = body(other, 20, 40)
     assert witness.post(forged)[0] == 422
     assert witness.get("disputed") == (200, forged)
+    # One proof is enough, and nobody has it written again.
     assert witness.post(body(other, 20, 20))[0] == 422
+    assert witness.get("disputed") == (200, forged)
     assert checkpoints.parse(witness.get("checkpoint")[1]).checkpoint.size == 20
     # A stranger who sends what is public, with a wrong proof, accuses no office.
     junk = checkpoints.encode(bytes(32))
     for public in (body(tree, 20, 20), body(tree, 20, 50)):
         assert witness.post(public.replace("old 20\n", f"old 20\n{junk}\n"))[0] == 422
-        assert witness.get("disputed") == (200, body(other, 20, 20))
+        assert witness.get("disputed") == (200, forged)
     # It remembers over a restart.
     assert witness.end() == 0
     again = Witness(tmp_path / "witness", OWN)
@@ -125,6 +133,21 @@ def test_it_cosigns_growth_refuses_the_rest_and_remembers(tmp_path: Path, witnes
     assert again.post(body(tree, 0, 7))[:2] == (409, "20\n")
     assert again.post(body(tree, 20, 64))[0] == 200
     assert again.end() == 0
+
+
+def test_it_takes_no_more_connections_than_it_has_places(witness: Witness) -> None:
+    host, port = witness.url.removeprefix("http://").split(":")
+    more = 4
+    with contextlib.ExitStack() as opened:
+        left = {
+            opened.enter_context(socket.create_connection((host, int(port)), timeout=30))
+            for _ in range(connection_limiter.MOST + more)
+        }
+        while len(left) > connection_limiter.MOST:
+            ended, _, _ = select.select(left, [], [], 30)
+            assert ended and not any(one.recv(1) for one in ended)
+            left.difference_update(ended)
+    assert witness.get("checkpoint")[0] == 404
 
 
 def test_what_is_no_request_of_a_known_log_is_refused(witness: Witness) -> None:
@@ -215,17 +238,20 @@ def test_an_office_has_its_log_cosigned_and_hears_of_a_refusal(
 
 
 ORDINARY = b"HTTP/1.1 200 OK\r\n\r\n"
+DRIPS = b"HTTP/1.1 200 OK\r\nX-Long: "
+"""The head of an answer that never ends: a byte now and then."""
 
 
 @pytest.mark.parametrize(
     ("answer", "text"),
     [
         (b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/\r\n\r\n", "302"),
-        (b"HTTP/1.1 500 No\r\nContent-Length: 9\r\n\r\nx", "500"),
+        (b"HTTP/1.1 500 No\r\nContent-Length: 9\r\n\r\nx", "does not answer"),
         (ORDINARY + b"x" * (1 << 20), "signatures"),
         (ORDINARY + b"\xe2\x80\x94 a+b c\n", "no signature"),
         (ORDINARY, "signatures"),
         (b"SSH-2.0-OpenSSH\r\n", "does not answer"),
+        (DRIPS, "does not answer within 0.5 s"),
     ],
 )
 def test_a_hostile_witness_fails_alone(
@@ -264,4 +290,7 @@ def _answer_once(server: socket.socket, answer: bytes) -> None:
     with connection, contextlib.suppress(OSError):
         connection.recv(1 << 16)
         connection.sendall(answer)
+        while answer is DRIPS:
+            connection.sendall(b"x")
+            threading.Event().wait(0.05)
         connection.shutdown(socket.SHUT_WR)

@@ -11,19 +11,24 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
 from collections.abc import Callable
 from typing import Final
 
 from aiohttp import web
 
 from camerad.base.clock import SECOND, Clock
+from camerad.office.server.connection_limiter import listen, make_runner, open_limited
+from camerad.office.server.refusals import refuse_bytes
 from camerad.transparency import checkpoints
 from camerad.transparency.witness_store import WitnessRefusalError, WitnessStore
 
 BODY_SECONDS: Final = 10.0
 """What a request's body may take."""
 _END_SECONDS: Final = 2.0
+_LONGEST_LINE: Final = 2048
+"""Bytes of a request's first line, and of one header field."""
+_MOST_FIELDS: Final = 40
+"""Header fields of a request."""
 _HASH: Final = "{origin:[0-9a-f]{64}}"
 
 
@@ -63,25 +68,29 @@ def make_app(store: WitnessStore, clock: Clock) -> web.Application:
 async def serve(
     store: WitnessStore, clock: Clock, host: str, port: int, ready: Callable[[str], None]
 ) -> None:
-    """Answer until SIGTERM or SIGINT. ready: is told the address. Raises OSError if it cannot
-    listen."""
-    runner = web.AppRunner(make_app(store, clock), access_log=None, shutdown_timeout=_END_SECONDS)
-    await runner.setup()
+    """Answer until SIGTERM or SIGINT. ready: is told the address. Raises StartError."""
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    listener = listen(host, port)
+    shown = f"[{host}]" if ":" in host else host
+    address = f"http://{shown}:{listener.getsockname()[1]}"
+    runner = make_runner(make_app(store, clock), end_seconds=_END_SECONDS)
+    limiter = await open_limited(
+        runner,
+        listener,
+        None,
+        longest_line=_LONGEST_LINE,
+        most_fields=_MOST_FIELDS,
+        refuse=refuse_bytes,
+    )
     try:
-        listener = socket.create_server((host, port), family=_family(host))
-        await web.SockSite(runner, listener).start()
-        shown = f"[{host}]" if ":" in host else host
-        ready(f"http://{shown}:{listener.getsockname()[1]}")
+        ready(address)
         await ended.wait()
     finally:
+        await limiter.close()
         await runner.cleanup()
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
+        await limiter.cut_off()
 
 
 def _found(text: str | None) -> web.Response:
