@@ -43,6 +43,8 @@ class Statement:
 
 
 STATEMENTS: Final = (
+    # All that OpenSSL names for this version (github.com/openssl/release-metadata, secjson) until
+    # 10 June 2026; later ones are not judged.
     Statement(
         purl="pkg:generic/openssl@1.1.1k",
         carrier=OPENCV,
@@ -52,7 +54,11 @@ STATEMENTS: Final = (
             *("CVE-2023-0286", "CVE-2023-0464", "CVE-2023-0465", "CVE-2023-0466", "CVE-2023-2650"),
             *("CVE-2023-3446", "CVE-2023-3817", "CVE-2023-4807", "CVE-2023-5678", "CVE-2024-0727"),
             *("CVE-2024-2511", "CVE-2024-4741", "CVE-2024-5535", "CVE-2024-9143", "CVE-2024-13176"),
-            "CVE-2025-9230",
+            *("CVE-2025-9230", "CVE-2025-68160", "CVE-2025-69418", "CVE-2025-69419"),
+            *("CVE-2025-69420", "CVE-2025-69421", "CVE-2026-7383", "CVE-2026-9076"),
+            *("CVE-2026-22795", "CVE-2026-22796", "CVE-2026-28387", "CVE-2026-28388"),
+            *("CVE-2026-28389", "CVE-2026-28390", "CVE-2026-34180", "CVE-2026-42766"),
+            "CVE-2026-45447",
         ),
         justification="code_not_reachable",
         detail=(
