@@ -15,7 +15,7 @@ from camerad.container.keys import PublicKey
 from camerad.container.statements import rfc3339
 from camerad.evidence import camera_register, own_key
 from camerad.evidence.office_store import open_office_store
-from camerad.office.jobs.witness_job import cosigned_by_witness, read_policy
+from camerad.office.jobs.witness_job import cosigned_by_witness
 from camerad.office.server.cameras import Cameras
 from camerad.office.server.check_ins import CheckIns
 from camerad.office.server.office_settings import KEY_GONE, OfficeFile, load
@@ -26,6 +26,7 @@ from camerad.store.locations import office_place
 from camerad.transparency import checkpoints
 from camerad.transparency.camera_witness import Cosigned, cosigned_by
 from camerad.transparency.office_log import OfficeLog
+from camerad.transparency.policy import read_policy
 
 
 def show(options: argparse.Namespace) -> int:

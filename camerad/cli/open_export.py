@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -30,11 +30,15 @@ from camerad.container.statements import utc
 from camerad.evidence.decrypt import open_recording
 from camerad.evidence.export import ExportRequest, LedgerExtract, export
 from camerad.evidence.identity_file import Identities, read_identities
+from camerad.evidence.package_proofs import proof_files
+from camerad.ledger.entries import Entry
 from camerad.ledger.ledger import entries_about
-from camerad.ledger.people_entries import PROSECUTION
+from camerad.ledger.people_entries import PROSECUTION, PackagedEntry
 from camerad.ledger.recording_state import Hold
 from camerad.store.holds import one_line
 from camerad.store.locations import Place, PlaceKind
+from camerad.store.store import Store
+from camerad.transparency.office_log import OfficeLog
 from camerad.verify.verdict import Report, Verdict
 
 _LOCALTIME: Final = "/etc/localtime"
@@ -105,8 +109,18 @@ def export_one(options: argparse.Namespace) -> int:
     if order.reference:
         reason += f", {order.reference}"
     stem = os.path.basename(path).removesuffix(SUFFIX)
-    with _holder(options, place, stem, reason) as hold, ProgressBar(os.path.basename(path)) as bar:
-        made = export(order, hold, lambda one: _extract(options, place, path, one), bar.set_done)
+    with _writer(options, place, stem) as writer, ProgressBar(os.path.basename(path)) as bar:
+
+        def hold(recording: str) -> Hold | None:
+            if writer is None:
+                return None
+            writer.hold(recording, reason, options.who, ground=PROSECUTION)
+            return Hold(reason, options.who.strip())
+
+        def extract(recording: str) -> LedgerExtract:
+            return _extract(options, place, path, recording, writer)
+
+        made = export(order, hold, extract, bar.set_done)
     _print(options, made.report, made.path)
     if made.path is None and made.report.verdict is Verdict.NOT_AUTHENTIC:
         warn(
@@ -141,35 +155,51 @@ def _identities(options: argparse.Namespace) -> Identities:
 
 
 @contextlib.contextmanager
-def _holder(
-    options: argparse.Namespace, place: Place, about: str, reason: str
-) -> Iterator[Callable[[str], Hold | None]]:
-    """Places the hold, if there is a store; the access to the store is found before any work."""
+def _writer(
+    options: argparse.Namespace, place: Place, about: str
+) -> Iterator[store_access.StoreWriter | None]:
+    """Access to the store for the hold, if there is one, from before any work."""
     if options.no_hold or place.kind is PlaceKind.FILES:
-        yield lambda _: None
+        yield None
         return
     with store_access.open_writer(options, place, about) as writer:
-
-        def hold(recording: str) -> Hold:
-            writer.hold(recording, reason, options.who, ground=PROSECUTION)
-            return Hold(reason, options.who.strip())
-
-        yield hold
+        yield writer
 
 
 # ----------------------------------------------------------------------------------- the ledger
 
 
-def _extract(options: argparse.Namespace, place: Place, path: str, recording: str) -> LedgerExtract:
-    """What the ledgers at hand say about a recording."""
-    tokens: list[bytes] = []
+def _extract(
+    options: argparse.Namespace,
+    place: Place,
+    path: str,
+    recording: str,
+    writer: store_access.StoreWriter | None,
+) -> LedgerExtract:
+    """What the ledgers at hand say about a recording, and, where an entry can name them, proofs
+    that those of the office lie in its log."""
+    found: list[Entry] = []
     signers = []
+    proofs: Mapping[str, str] = {}
     trusted = desk.trusted_keys(options, place)
     for directory, readers in desk.ledgers_of(options, place, path, trusted):
-        entries = list(entries_about(directory, readers, recording))
-        tokens += [entry.token for entry in entries]
+        # Entries of other packages name other proofs.
+        entries = [
+            one
+            for one in entries_about(directory, readers, recording)
+            if not isinstance(one.facts, PackagedEntry)
+        ]
+        if place.kind is PlaceKind.OFFICE and directory == place.ledger:
+            proven = OfficeLog(directory).prove(entries)
+            if isinstance(writer, Store) and proven is not None:
+                said = {"id": recording, "who": options.who.strip()}
+                case = (options.reference or "").strip()
+                entries.append(writer.ledger.append("packaged", **said, case=case, **proven.facts))
+                proofs = proof_files(proven)
+        found += entries
         signers += [readers[kid] for kid in dict.fromkeys(entry.kid for entry in entries)]
-    return LedgerExtract(tuple(tokens), tuple(dict.fromkeys(signers)))
+    tokens = tuple(one.token for one in found)
+    return LedgerExtract(tokens, tuple(dict.fromkeys(signers)), proofs)
 
 
 # ---------------------------------------------------------------------------------- where we are

@@ -33,6 +33,13 @@ from camerad.evidence.cross_check import (
     describe_absent,
     find_disagreements,
 )
+from camerad.evidence.package_proofs import (
+    LEDGER,
+    PackageProofs,
+    check_proofs,
+    describe,
+    read_package,
+)
 from camerad.ledger.audit import LedgerFinding, Witnessed, audit_ledger, read_state
 from camerad.ledger.entries import Head
 from camerad.ledger.ledger_state import LedgerState
@@ -42,6 +49,7 @@ from camerad.store.listing import Listing
 from camerad.store.locations import Holding, MissingError, Place, PlaceKind
 from camerad.store.receipts import FiledReceipt
 from camerad.transparency.log_check import check_log
+from camerad.transparency.policy import read_policy
 from camerad.verify.check_pool import CheckOrder, CheckPool, check_one, size_of, workers_for
 from camerad.verify.judge import MayRun
 from camerad.verify.verdict import Report, Verdict
@@ -63,12 +71,13 @@ _VERDICTS: Final = {
 class _Summary(msgspec.Struct):
     """Everything that was found. differences: between files and ledgers, and what else is wrong
     with the place, or worth knowing. unread: what could not be looked at, so that nothing was found
-    out about it."""
+    out about it. proofs: of packages, by recording, and what is said of them."""
 
     reports: list[Report] = msgspec.field(default_factory=list)
     ledgers: list[CheckedLedger] = msgspec.field(default_factory=list)
     differences: list[tuple[Severity, str]] = msgspec.field(default_factory=list)
     unread: list[StorageError] = msgspec.field(default_factory=list)
+    proofs: list[tuple[str, PackageProofs, str]] = msgspec.field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
@@ -137,6 +146,8 @@ def run(options: argparse.Namespace) -> int:
         summary.reports.append(report)
         if report.verdict is Verdict.UNREADABLE:
             summary.unread += _forbidden(report.path)
+    if target.place.kind is PlaceKind.FILES:
+        _check_proofs(options, keys, summary)
     if target.file is None:
         # Only of what was named: one device's part of an office's directory is not all of it.
         partly = os.path.realpath(options.what or options.state) != os.path.realpath(
@@ -462,6 +473,27 @@ def _begun(ledgers: Sequence[CheckedLedger]) -> set[str]:
     }
 
 
+# ------------------------------------------------------------------------------------ packages
+
+
+def _check_proofs(options: argparse.Namespace, keys: KeyRing, summary: _Summary) -> None:
+    """Check the proofs in packages that recordings lie in."""
+    own = None if options.policy is None else read_policy(options.policy)
+    for report in summary.reports:
+        directory, result = os.path.dirname(report.path), report.result
+        camera = None if result is None else keys.get(result.kid or "")
+        if result is None or camera is None or result.header is None:
+            continue  # which is said already
+        if not file_status.exists(os.path.join(directory, LEDGER)):
+            continue
+        recording = result.header.id
+        found = check_proofs(read_package(directory), camera, recording, own)
+        text = describe(found, is_own=own is not None)
+        summary.proofs.append((recording, found, text))
+        if found.is_damage:
+            summary.differences.append((Severity.DAMAGE, f"{directory}: {text}"))
+
+
 # ------------------------------------------------------------------------------------- results
 
 
@@ -478,6 +510,9 @@ def _as_text(summary: _Summary, keys: KeyRing, *, whole: bool) -> Iterator[str]:
         for one in ledger.findings:
             label = "damage" if one.severity is Severity.DAMAGE else "note"
             yield f"  {label:<10} {printable(one)}\n"
+    for recording, found, text in summary.proofs:
+        if not found.is_damage:
+            yield f"{printable(recording)}: {printable(text)}\n"
     for severity, text in summary.differences:
         yield f"{'DAMAGE' if severity is Severity.DAMAGE else 'note'}: {printable(text)}\n"
     for error in summary.unread:
@@ -541,6 +576,10 @@ def _as_json(summary: _Summary) -> dict[str, Any]:
         ],
         "differences": [
             {"severity": severity, "text": text} for severity, text in summary.differences
+        ],
+        "proofs": [
+            {"recording": recording, "state": found.state, "text": text}
+            for recording, found, text in summary.proofs
         ],
         "not_read": [str(error) for error in summary.unread],
         "exit_code": summary.exit_code,

@@ -1,7 +1,7 @@
 """The work of an office's computers without a server: offload, open, export, provision.
 
-Imports `base`, `behaviour`, `config`, `container`, `ledger`, `provisioning`, `store`, `stream` and
-`verify`.
+Imports `base`, `behaviour`, `config`, `container`, `ledger`, `provisioning`, `store`, `stream`,
+`transparency` and `verify`.
 
 It needs no camera's libraries, and none of the server's. Begin with `offload` and `export`;
 `decrypt` opens recordings, with `remux` under it: no other Python module at the office sees footage

@@ -11,6 +11,8 @@
 ``device-key.pem, .jwk``    the camera's public key, as the office trusts it
 ``ledger.jws``              what the ledgers say about the recording, one statement a line
 ``ledger-keys.txt``         public keys that signed these, where it was not the camera's
+``entry-N.tlog-proof``      that entry N of the office's ledger lies in its log, and the policy
+``office.tlog-policy``      by which that is checked (`camerad.transparency.proof`)
 ``SHA256SUMS``              of all these files, for ``sha256sum -c``
 ==========================  ======================================================================
 
@@ -33,7 +35,7 @@ import os
 import shlex
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import tzinfo
 from typing import Final
 
@@ -51,6 +53,7 @@ from camerad.container.recording_files import SUFFIX
 from camerad.evidence.cover_sheet import CoverSheet, DeliveredFile, render
 from camerad.evidence.decrypt import OpenedRecording, UnsealError, decrypted, raise_on_sigterm
 from camerad.evidence.identity_file import Identities
+from camerad.evidence.package_proofs import LEDGER, LEDGER_KEYS
 from camerad.evidence.player_page import NAME as PLAYER
 from camerad.evidence.player_page import player_page
 from camerad.ledger.recording_state import Hold
@@ -64,8 +67,6 @@ TEMPORARY: Final = ".part"
 REPORT: Final = "report.html"
 CHECKS: Final = "checks.json"
 INSTRUCTIONS: Final = "how-to-verify.txt"
-LEDGER: Final = "ledger.jws"
-LEDGER_KEYS: Final = "ledger-keys.txt"
 SUMS: Final = "SHA256SUMS"
 KEY_PEM: Final = "device-key.pem"
 KEY_JWK: Final = "device-key.jwk"
@@ -102,10 +103,12 @@ class ExportRequest(msgspec.Struct, frozen=True):
 
 
 class LedgerExtract(msgspec.Struct, frozen=True):
-    """What ledgers say about a recording: statements, and the public keys that signed them."""
+    """What ledgers say about a recording: statements, and the public keys that signed them. proofs:
+    files by name, with proofs that those of the office lie in its log, and their policy."""
 
     tokens: tuple[bytes, ...]
     signers: tuple[PublicKey, ...]
+    proofs: Mapping[str, str] = {}
 
 
 class ExportResult(msgspec.Struct, frozen=True):
@@ -255,6 +258,8 @@ class _Package:
         others = [key for key in extract.signers if key.thumbprint != camera]
         if others:
             self._add(LEDGER_KEYS, "".join(f"{key.thumbprint}\n{key.pem}" for key in others))
+        for name, text in extract.proofs.items():
+            self._add(name, text)
 
     def add_documents(self, held: Hold | None) -> None:
         """The report, what it leaves out, how to check everything, and all fingerprints."""

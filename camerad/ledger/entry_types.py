@@ -328,5 +328,6 @@ KINDS: Final[dict[str, type[Fact]]] = {
     "hold_ground": people_entries.HoldGroundEntry,
     "release_reason": people_entries.ReleaseReasonEntry,
     "judged": people_entries.JudgedEntry,
+    "packaged": people_entries.PackagedEntry,
 }
 """Kinds of entries, as they are written, and their facts."""

@@ -78,6 +78,26 @@ class JudgedEntry(msgspec.Struct, frozen=True):
         return self.verdict
 
 
+class PackagedEntry(msgspec.Struct, frozen=True):
+    """A package with a recording is made for a case, with proofs that its entries lie in the log of
+    this office. origin, size, root: of their checkpoint, the root in base64; policy: SHA-256 of the
+    policy by which its cosignatures count; entries: how many are proven."""
+
+    id: str
+    who: str
+    case: str
+    origin: str
+    size: int
+    root: str
+    policy: str
+    entries: int
+
+    @property
+    def reason(self) -> str:
+        """What for: the case."""
+        return self.case
+
+
 class HoldGroundEntry(msgspec.Struct, frozen=True):
     """The purpose of the hold in the entry before this one. ground: one of `GROUNDS`. The hold
     counts without it."""
@@ -107,7 +127,7 @@ keeps one beyond its time (BPolG, section 27a(4)): a criminal or regulatory offe
 danger is averted; whether the recording was lawful is examined; who is recorded asked for it."""
 CHANGES_NOTHING: Final = (
     *(ViewedEntry, DownloadedEntry, ViewingApprovedEntry, JudgedEntry),
-    *(HoldGroundEntry, ReleaseReasonEntry),
+    *(PackagedEntry, HoldGroundEntry, ReleaseReasonEntry),
 )
 """What is about a recording, and changes nothing of it."""
 

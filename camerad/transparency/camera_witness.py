@@ -45,7 +45,8 @@ from camerad.transparency.checkpoints import (
     NoteKey,
     SignedCheckpoint,
 )
-from camerad.transparency.office_log import SHOWN, TEXTS, ShownLog, leaf_of, names
+from camerad.transparency.office_log import SHOWN, TEXTS, ShownLog, names
+from camerad.transparency.proof import leaf_of
 
 _log = logging.getLogger(__name__)
 

@@ -65,6 +65,11 @@ class SignatureLine(msgspec.Struct, frozen=True):
     key_id: bytes
     signature: bytes
 
+    @property
+    def signer(self) -> tuple[str, bytes]:
+        """By whom it says that it is."""
+        return self.name, self.key_id
+
     def __str__(self) -> str:
         return f"— {self.name} {encode(self.key_id + self.signature)}\n"
 
@@ -119,7 +124,7 @@ class NoteKey(msgspec.Struct, frozen=True):
         """Its line below a note; None if there is none. Raises NoteError if the signature does not
         hold."""
         for line in note.lines:
-            if (line.name, line.key_id) == (self.name, self.key_id):
+            if line.signer == (self.name, self.key_id):
                 if not self._holds(note.checkpoint, line.signature):
                     raise NoteError(f"the signature of {self.name} on this checkpoint is wrong")
                 return line

@@ -22,7 +22,8 @@ from camerad.ledger.entry_types import Damaged, Fact, HistoryLost, OfficeCheckpo
 from camerad.ledger.ledger_lines import read_tokens
 from camerad.transparency import checkpoints, merkle
 from camerad.transparency.checkpoints import Checkpoint
-from camerad.transparency.office_log import OfficeLog, leaf_of
+from camerad.transparency.office_log import OfficeLog
+from camerad.transparency.proof import leaf_of
 from camerad.transparency.tree_files import TreeFiles
 
 Finding = tuple[Severity, str]

@@ -18,16 +18,18 @@ in its ledger (`camerad.ledger.entry_types.HistoryLost`) which checkpoint it los
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
-from collections.abc import Iterator, Sequence
-from typing import Final
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 
 from camerad.base import durable_files, file_status
 from camerad.base.errors import StorageError
 from camerad.base.safe_read import read_plain
-from camerad.container import jws
 from camerad.container.keys import SigningKey
 from camerad.ledger import log_segments
 from camerad.ledger.entries import Entry, parse_carried, read_lines
@@ -35,6 +37,9 @@ from camerad.ledger.entry_types import HistoryLost
 from camerad.ledger.ledger import Ledger
 from camerad.transparency import checkpoints, merkle
 from camerad.transparency.checkpoints import LOG, Checkpoint, NoteError, NoteKey, SignedCheckpoint
+from camerad.transparency.policy import LONGEST as LONGEST_POLICY
+from camerad.transparency.policy import TrustPolicy, parse_policy, policy_of_office
+from camerad.transparency.proof import LogProof, leaf_of
 from camerad.transparency.tree_files import TreeFiles
 
 DIRECTORY: Final = "log"
@@ -48,6 +53,12 @@ _VKEY: Final = "vkey"
 _KEY_MODE: Final = 0o600
 _CHECKPOINT: Final = "checkpoint"
 _LOSSES: Final = "losses"
+_POLICY: Final = "policy"
+_COSIGNED: Final = "cosigned"
+MOST_COSIGNED: Final = 200
+"""Checkpoints whose cosignatures are kept."""
+_KEEPING: Final = threading.Lock()
+"""For who adds to the cosignatures of a checkpoint, in this process."""
 
 
 class DeclaredLoss(msgspec.Struct, frozen=True):
@@ -71,9 +82,13 @@ class ShownLog(msgspec.Struct, frozen=True):
     loss: DeclaredLoss | None
 
 
-def leaf_of(token: bytes) -> bytes:
-    """The hash of the leaf of an entry with this token."""
-    return merkle.leaf_hash(bytes.fromhex(jws.digest(token)))
+class ProvenEntries(msgspec.Struct, frozen=True):
+    """Proofs for a package. policy: its text. proofs: by the entries' numbers. facts: fields of
+    `camerad.ledger.people_entries.PackagedEntry` that name them."""
+
+    policy: str
+    proofs: dict[int, LogProof]
+    facts: dict[str, Any]
 
 
 class OfficeLog:
@@ -143,6 +158,105 @@ class OfficeLog:
             raise self._damaged()
         loss = None if seen is None else self._find_loss(seen, now.size)
         return ShownLog(about, str(own), str(note), _encoded(proof), loss)
+
+    def set_policy(self, cameras: Iterable[NoteKey], outside: TrustPolicy | None) -> None:
+        """Keep the policy that goes along with proofs. cameras, outside: as of
+        `policy.policy_of_office`. Raises PolicyError if both together are none."""
+        known, path = self.read(), self._path(_POLICY)
+        if known is None:
+            return
+        text = str(policy_of_office(known[0], cameras, outside))
+        parse_policy(text)
+        if not file_status.exists(path) or read_plain(path, "policy") != text.encode():
+            durable_files.publish(path, text.encode())
+
+    def keep(self, text: str) -> None:
+        """Keep the cosignatures of a checkpoint of this log by witnesses of its policy. What is
+        none counts for nothing. Of two checkpoints the earlier one goes if all its witnesses have
+        signed the later: no policy needs it."""
+        policy = self._read_policy()
+        try:
+            note = checkpoints.parse(text)
+            found = [line for key in policy.logs if (line := key.find(note)) is not None]
+            new = [line for one in policy.witnesses if (line := one.key.find(note)) is not None]
+        except NoteError:
+            return
+        now = note.checkpoint
+        if not found or not new or not self.continues(now):
+            return
+        with _KEEPING:
+            kept = self._read_cosigned()
+            before = kept.get(now.size)
+            lines = before.lines if before and before.checkpoint == now else tuple(found)
+            if not set(new) - set(lines):
+                return
+            signers = {one.signer for one in new}
+            others = (one for one in lines if one.signer not in signers)
+            kept[now.size] = note = SignedCheckpoint(now, (*others, *new))
+            durable_files.make_directory(self._path(_COSIGNED))
+            durable_files.publish(self._path(_COSIGNED, str(now.size)), str(note).encode())
+            for size in sorted(kept)[:-MOST_COSIGNED] + _superseded(kept):
+                durable_files.discard(self._path(_COSIGNED, str(size)), missing_ok=True)
+
+    def newest_cosigned(self) -> SignedCheckpoint | None:
+        """The newest checkpoint of this log whose cosignatures satisfy its policy; None without
+        one."""
+        policy = self._read_policy()
+        for _, note in sorted(self._read_cosigned().items(), reverse=True):
+            with contextlib.suppress(NoteError):
+                if policy.is_satisfied(note) and self.continues(note.checkpoint):
+                    return note
+        return None
+
+    def prove(self, entries: Iterable[Entry]) -> ProvenEntries | None:
+        """Proofs that entries of the ledger lie in the log, as far as they do, by the newest
+        checkpoint that satisfies its policy; None without one, or if none of them does."""
+        note = self.newest_cosigned()
+        if note is None:
+            return None
+        now, proofs = note.checkpoint, {}
+        for entry in entries:
+            index = self._index_of(entry, now.size)
+            if index is not None:
+                hashes = merkle.inclusion_proof(self._tree.complete, index, now.size)
+                proofs[entry.sequence] = LogProof(index, tuple(hashes), note)
+        policy = str(self._read_policy())
+        facts = {
+            "origin": now.origin,
+            "size": now.size,
+            "root": checkpoints.encode(now.root),
+            "policy": hashlib.sha256(policy.encode()).hexdigest(),
+            "entries": len(proofs),
+        }
+        return ProvenEntries(policy, proofs, facts) if proofs else None
+
+    def _index_of(self, entry: Entry, size: int) -> int | None:
+        """The number of an entry's leaf among the first `size`; mostly that of the entry itself."""
+        leaf, index = leaf_of(entry.token), entry.sequence - 1
+        if index < size and self._tree.complete(0, index) == leaf:
+            return index
+        found = self._tree.find(leaf) if index < size else None
+        return found if found is not None and found < size else None
+
+    def _read_policy(self) -> TrustPolicy:
+        path = self._path(_POLICY)
+        if not file_status.exists(path):
+            return TrustPolicy((), (), {}, "")
+        try:
+            return parse_policy(read_plain(path, "policy", LONGEST_POLICY).decode())
+        except ValueError as error:
+            raise StorageError(f"{path}: {error}; remove it: the server writes it again") from error
+
+    def _read_cosigned(self) -> dict[int, SignedCheckpoint]:
+        directory, found = self._path(_COSIGNED), {}
+        if not file_status.is_directory(directory):
+            return {}
+        for name, _ in file_status.versions_in(directory):
+            if checkpoints.is_size(name):
+                with contextlib.suppress(ValueError):
+                    content = read_plain(self._path(_COSIGNED, name), "checkpoint")
+                    found[int(name)] = checkpoints.parse(content.decode())
+        return found
 
     def _check(self, checkpoint: Checkpoint) -> None:
         """Make sure that the hashes are those which were signed: by others, a checkpoint would be
@@ -224,8 +338,18 @@ class OfficeLog:
         except ValueError as error:
             raise StorageError(f"{path}: {error}; put it back from the backup") from error
 
-    def _path(self, name: str) -> str:
-        return os.path.join(self.directory, name)
+    def _path(self, *names: str) -> str:
+        return os.path.join(self.directory, *names)
+
+
+def _superseded(kept: Mapping[int, SignedCheckpoint]) -> list[int]:
+    """Sizes of checkpoints of which a later one has all cosignatures."""
+    signers = {size: {one.signer for one in note.lines} for size, note in kept.items()}
+    return [
+        size
+        for size, its in signers.items()
+        if any(later > size and its <= signers[later] for later in signers)
+    ]
 
 
 def _named(key: SigningKey) -> NoteKey:

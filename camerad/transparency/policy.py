@@ -1,18 +1,19 @@
 """Trust policies: which logs count, and which witnesses have to cosign (C2SP ``tlog-policy``).
 
-Pure. A policy is a text, line by line: ``log VKEY [URL]``, ``witness NAME VKEY [URL]``,
+A policy is a text, line by line: ``log VKEY [URL]``, ``witness NAME VKEY [URL]``,
 ``group NAME all|any|K NAME...`` and one ``quorum NAME|none``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import msgspec
 
 from camerad.base.errors import EX_CONFIG, CameradError
+from camerad.base.safe_read import read_plain
 from camerad.transparency.checkpoints import LOG, WITNESS, NoteError, NoteKey, SignedCheckpoint
 
 LONGEST: Final = 1 << 20
@@ -20,6 +21,8 @@ LONGEST: Final = 1 << 20
 _SPACE: Final = re.compile(r"[ \t]+")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _NONE: Final = "none"
+_OWN: Final = "camerad/"
+"""What names of groups begin with that no outside policy defines."""
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 
 
@@ -65,6 +68,39 @@ class TrustPolicy(msgspec.Struct, frozen=True):
             if len(counting.intersection(group.members)) >= group.least:
                 counting.add(name)
         return self.quorum == _NONE or self.quorum in counting
+
+    def __str__(self) -> str:
+        lines = [f"log {one}" for one in self.logs]
+        lines += [f"witness {one.name} {one.key} {one.url}".rstrip() for one in self.witnesses]
+        for name, group in self.groups.items():
+            lines.append(f"group {name} {group.least} {' '.join(group.members)}")
+        return "".join(f"{one}\n" for one in [*lines, f"quorum {self.quorum}"])
+
+
+def policy_of_office(
+    log: NoteKey, cameras: Iterable[NoteKey], outside: TrustPolicy | None
+) -> TrustPolicy:
+    """The policy that goes along with an office's proofs: one of its cameras has cosigned, and, if
+    it has outside witnesses, so many of them as their own policy wants. Without either, its quorum
+    is "none". outside: whose logs and addresses do not count."""
+    witnesses = [NamedWitness(one.name, one, "") for one in cameras]
+    groups, needed = {}, []
+    if witnesses:
+        needed.append(f"{_OWN}cameras")
+        groups[needed[0]] = WitnessGroup(1, tuple(one.name for one in witnesses))
+    if outside is not None and outside.quorum != _NONE:
+        witnesses += [NamedWitness(one.name, one.key, "") for one in outside.witnesses]
+        groups |= outside.groups
+        needed.append(outside.quorum)
+    if len(needed) > 1:
+        groups[f"{_OWN}quorum"] = WitnessGroup(2, tuple(needed))
+        needed = [f"{_OWN}quorum"]
+    return TrustPolicy((log,), tuple(witnesses), groups, needed[0] if needed else _NONE)
+
+
+def read_policy(path: str) -> TrustPolicy:
+    """The policy in a file that a person names. Raises PolicyError and StorageError."""
+    return parse_policy(read_plain(path, "policy", linked=True).decode("utf-8", "surrogateescape"))
 
 
 def parse_policy(text: str) -> TrustPolicy:

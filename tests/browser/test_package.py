@@ -32,6 +32,9 @@ from camerad.ledger.entries import read_lines
 from camerad.ledger.recording_state import Hold
 from camerad.office.desk.people import DeskRole
 from camerad.store.device_client import OwnedDevice
+from camerad.transparency.camera_witness import witness_name
+from camerad.transparency.checkpoints import WITNESS, NoteKey, cosign
+from camerad.transparency.office_log import OfficeLog
 from tests.browser.person import NARROW, Person
 from tests.browser.test_desk import FLAGS as DESK_FLAGS
 from tests.browser.test_desk import at_desk, signed_in
@@ -50,7 +53,7 @@ NUMBER: Final = "32-5/2026"
 FILE: Final = "camerad-32-5-2026.zip"
 WHOLE: Final = {
     *("SHA256SUMS", "checks.json", "device-key.jwk", "device-key.pem", "how-to-verify.txt"),
-    *("ledger-keys.txt", "ledger.jws", "player.html", "report.html"),
+    *("ledger-keys.txt", "ledger.jws", "office.tlog-policy", "player.html", "report.html"),
 }
 CHOOSES: Final = """
   window.showSaveFilePicker = async ({ suggestedName }) => {
@@ -125,6 +128,11 @@ def office_with_two(root: Path, **desk_settings: Any) -> Iterator[DeskScene]:
             offload(OwnedDevice(store, KEY, KEYS), desk.directory, Silent(), same_disk=True)
         with open_office(desk.office.directory, desk.office.office_key, desk.clock) as store:
             store.reconcile()
+            log = OfficeLog(store.ledger.directory)
+            note = log.publish(store.ledger)
+            name = witness_name(KEY.public)
+            log.set_policy([NoteKey(name, WITNESS, KEY.public)], None)
+            log.keep(str(note.with_lines([cosign(KEY, name, note.checkpoint, 1_795_600_000)])))
         desk.index.refresh()
         changed = altered(bad.members, "000001.m4s.age", lambda data: flipped(data, 900))
         path_of(desk, TWO).write_bytes(pack(changed))
@@ -289,8 +297,9 @@ def test_a_good_and_a_bad_recording_are_packed_checked_and_handed_over(
     )
 
     good, bad = tmp_path / f"{ONE}-export", tmp_path / f"{TWO}-export"
-    assert set(checked(good)) == WHOLE | {f"{ONE}.tar", f"{ONE}.mp4"}
-    assert set(checked(bad)) == WHOLE | {f"{TWO}.tar"}
+    proof = "entry-5.tlog-proof"
+    assert set(checked(good)) == WHOLE | {f"{ONE}.tar", f"{ONE}.mp4", proof}
+    assert set(checked(bad)) == WHOLE | {f"{TWO}.tar", "entry-4.tlog-proof"}
     ring = KeyRing([KEY.public, scene.office.office_key.public])
     for folder, recording in ((good, ONE), (bad, TWO)):
         assert (folder / f"{recording}.tar").read_bytes() == path_of(scene, recording).read_bytes()
@@ -299,11 +308,11 @@ def test_a_good_and_a_bad_recording_are_packed_checked_and_handed_over(
         assert page_hash in (folder / "report.html").read_text()
         read = read_lines((folder / "ledger.jws").read_bytes(), ring)
         kinds = [line.entry.kind for line in read if line.entry is not None]
-        assert kinds[-2:] == ["hold", "hold_ground"], "also what keeps it for this package"
+        assert kinds[-3:] == ["hold", "hold_ground", "packaged"], "also what keeps it for this"
         for name in ("device-key.jwk", "device-key.pem"):
             words = ["verify", str(folder / f"{recording}.tar"), "--key", str(folder / name)]
             assert main(["evidence", *words]) == (1 if recording == ONE else 2)
-    capsys.readouterr()
+    assert f"{ONE}: proven: entry 5 by the office's key" in capsys.readouterr().out
 
     # The command's package of the same recording: the same words, the same pictures.
     (hold,) = (one for one in scene.kinds("hold") if one.id == ONE)

@@ -41,13 +41,16 @@ from tests.unit.office.desk.desk_scene import DeskScene, free_origin
 FLAGS: Final = DESK_FLAGS
 OFFICE, FORGER = SigningKey.generate(), SigningKey.generate()
 END, OTHER = "a" * 64, "b" * 64
-WORDS: Final = """async ([cases, recording, camera]) => {
+RAW: Final = base64.b64encode(KEY.public.raw).decode()
+WORDS: Final = """async ([cases, recording, spelled]) => {
   const { ledgerWords } = await import("/page/package/ledger_words.js");
+  const { PublicKey } = await import("/page/player/evidence/keys.js");
+  const camera = await PublicKey.of(Uint8Array.from(atob(spelled), (it) => it.charCodeAt(0)));
   const said = [];
   for (const one of cases) {
     try {
-      const { tokens, signers, final, hold } = await ledgerWords(one, recording, camera);
-      said.push([final, hold, tokens, signers.map(({ thumbprint }) => thumbprint)]);
+      const { files, final, hold } = await ledgerWords(one, recording, camera);
+      said.push([final, hold, files]);
     } catch (error) {
       if (error.name !== "LedgerError") throw error;
       said.push(error.message);
@@ -193,7 +196,12 @@ def carried(key: SigningKey, recording: str, final: str) -> str:
     return sign_entry(key, NOTHING, BOOT, at(0), known).token.decode()
 
 
-def answer(*books: Book, signers: tuple[SigningKey, ...] = (), more: Any = ()) -> dict[str, Any]:
+def answer(
+    *books: Book,
+    signers: tuple[SigningKey, ...] = (),
+    more: Any = (),
+    proofs: dict[str, str] | None = None,
+) -> dict[str, Any]:
     """What a server answers. more: what it gives besides as carried on."""
     keys = signers or tuple(one.key for one in books) + (OFFICE,) * bool(more)
     return {
@@ -202,6 +210,7 @@ def answer(*books: Book, signers: tuple[SigningKey, ...] = (), more: Any = ()) -
         "signers": [{"thumbprint": "", "pem": one.public.pem} for one in keys],
         "final": OTHER,
         "software": "camerad",
+        "proofs": proofs or {},
     }
 
 
@@ -241,10 +250,12 @@ def test_only_signed_entries_say_how_a_recording_ended_and_why_it_is_held(page: 
             None,
         ),
     ]
-    found = page.evaluate(WORDS, [[said for said, _, _ in takes], ONE, KEY.public.thumbprint])
+    found = page.evaluate(WORDS, [[said for said, _, _ in takes], ONE, RAW])
     for (said, final, hold), got in zip(takes, found, strict=True):
-        others = {jws.named_key(one.encode()) for one in said["tokens"]} - {KEY.public.thumbprint}
-        assert got == [final, hold, said["tokens"], list(others)]
+        files = {"ledger.jws": "".join(f"{one}\n" for one in said["tokens"])}
+        if OFFICE.public.thumbprint in {jws.named_key(one.encode()) for one in said["tokens"]}:
+            files["ledger-keys.txt"] = f"{OFFICE.public.thumbprint}\n{OFFICE.public.pem}"
+        assert got == [final, hold, files]
 
 
 def spelled_otherwise(book: Book) -> Book:
@@ -283,8 +294,10 @@ def test_what_no_ledger_can_say_makes_no_package(page: Page) -> None:
         (answer(more=office().tokens), "an entry received carries nothing on"),
         (answer(ended(Book(OFFICE), "received", "end")), "an end is no SHA-256"),
         (no_key, "a key of theirs is none"),
+        (answer(office(), proofs={"entry-1.tlog-proof": ""}), "do not fit: unnamed "),
+        (answer(office(), proofs={"../film.mp4": ""}), "do not fit: none "),
     ]
-    found = page.evaluate(WORDS, [[said for said, _ in refused], ONE, KEY.public.thumbprint])
+    found = page.evaluate(WORDS, [[said for said, _ in refused], ONE, RAW])
     for (_, why), got in zip(refused, found, strict=True):
         assert isinstance(got, str) and got.startswith(f"the ledgers of {ONE}: "), got
         assert got.endswith(why), got

@@ -330,6 +330,8 @@ KINDS: dict[str, dict[str, Type]] = {  # 5
     "offer": {"kid": text, "name": free, "who": free, "what": text, "offer": text}
     | {"sha256": text, "version": text},
     "report_made": {"who": free, "first": text, "last": text, "language": text, "sha256": text},
+    "packaged": {"id": _name, "who": free, "case": free, "origin": text, "size": us, "root": text}
+    | {"policy": text, "entries": us},
     "judged": {"id": _name, "who": free, "verdict": text, "key": text, "final": text},
 }
 

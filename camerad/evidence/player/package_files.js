@@ -1,11 +1,13 @@
 // The files of a package for the prosecutor, told apart by their names, and the camera's key in it.
 
 import { PublicKey, decodeBase64url } from "./evidence/keys.js";
+import { LEDGER, LEDGER_KEYS, PROOF } from "./evidence/package_proofs.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 
 /** Characters of a thumbprint that have to be compared: 72 bits, for which no second key can be found. */
 export const COMPARED = 12;
 const LARGEST_KEY = 64 * 1024;
+const LARGEST_TEXT = 16 << 20;
 const PIECE = 4 << 20;
 /** Characters that look alike on paper; which one it is makes no difference. */
 const ALIKE = { I: "1", l: "1", "|": "1", O: "0" };
@@ -74,6 +76,12 @@ export async function droppedFiles(dropped) {
     }
   }
   return found;
+}
+
+/** What `checkProofs` needs of the files that somebody chose. @param {File[]} files */
+export async function proofFiles(files) {
+  const needed = files.filter(({ name, size }) => size <= LARGEST_TEXT && (PROOF.test(name) || name === LEDGER || name === LEDGER_KEYS));
+  return Object.fromEntries(await Promise.all(needed.map(async (one) => [one.name, new Uint8Array(await one.arrayBuffer())])));
 }
 
 /**

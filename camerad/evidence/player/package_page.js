@@ -9,6 +9,7 @@ import { BlobSource } from "./evidence/source.js";
 import { Exit } from "./evidence/verdict.js";
 import { FactsView } from "./facts_view.js";
 import { HeldKey } from "./key_file.js";
+import { checkProofs, ProofState } from "./evidence/package_proofs.js";
 import {
   COMPARED,
   NotAKeyError,
@@ -17,6 +18,7 @@ import {
   fingerprint,
   isSameKey,
   listed,
+  proofFiles,
   readKey,
   sorted,
 } from "./package_files.js";
@@ -120,7 +122,7 @@ class PackagePage {
       this.#problem.textContent = said.notAKey;
       return;
     }
-    if (chosen === this.#chosen) this.#ask(found, key, chosen);
+    if (chosen === this.#chosen) this.#ask({ ...found, files }, key, chosen);
   }
 
   /** Let go of the package before. */
@@ -182,7 +184,8 @@ class PackagePage {
     if (this.#player !== null) return;
     const facts = new FactsView(words);
     const place = make("div");
-    this.#result.append(make("h2", { text: said.result }), place, facts.element);
+    const log = make("section");
+    this.#result.append(make("h2", { text: said.result }), place, facts.element, log);
     show(this.#result, true);
     let tell;
     const judged = new Promise((resolve) => (tell = resolve));
@@ -198,6 +201,7 @@ class PackagePage {
     this.#player = player;
     this.#showFilm(found, judged);
     this.#count(found, chosen);
+    this.#prove(found, key, judged, log);
     await player.ready;
     const { recording } = player;
     if (recording === null || this.#player !== player) return;
@@ -207,6 +211,16 @@ class PackagePage {
     };
     recording.addEventListener("growth", draw);
     draw();
+  }
+
+  /** Say whether the office's entries lie in its log. @param {HTMLElement} place where that is said */
+  async #prove({ files }, key, judged, place) {
+    const { header } = await judged;
+    if (header === null) return;
+    const found = await checkProofs(await proofFiles(files), key, header.id);
+    const isDamage = found.state !== ProofState.NONE && found.state !== ProofState.PROVEN;
+    const text = isDamage ? said.proofsWrong(found) : said.proofs(found, words.locale);
+    place.append(make("h3", { text: said.log }), make("p", { text, class: isDamage ? "problem" : "" }));
   }
 
   /** @param {any} found @param {Promise<any>} judged the verdict on the original */

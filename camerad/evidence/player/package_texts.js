@@ -1,7 +1,11 @@
 // What the page in a package for the prosecutor says.
 
+import { timeOfDay } from "./times.js";
+
+const SECOND_US = 1_000_000;
+
 /** The page's texts in the language of `words`. @param {import("./gettext.js").Words} words */
-export function packageTexts({ gettext }) {
+export function packageTexts({ gettext, ngettext }) {
   return {
     title: gettext("Check and watch a recording of a body-worn camera"),
     claim: gettext("This page works without a network: nothing that you open here leaves this computer."),
@@ -23,6 +27,25 @@ export function packageTexts({ gettext }) {
     same: gettext("This is the key on the cover sheet. All of it, to compare:"),
     different: gettext("The key in this folder is NOT the one on the cover sheet. If the characters are typed rightly, this folder proves nothing: ask the office that it came from."),
     result: gettext("3. Result of the check"),
+    log: gettext("Entries of the office"),
+    proofs: ({ state, proven, size, later, cosigned }, locale) => {
+      if (state === "none") return gettext("This package has no proofs from the office's log: it is older, or no witness had signed that log.");
+      const signed = Object.entries(cosigned);
+      const cameras = signed.filter(([name]) => name.startsWith("camerad/camera/")).length;
+      const others = signed.length - cameras;
+      const values = {
+        cameras: ngettext("{number} camera", "{number} cameras", cameras),
+        others: ngettext("{number} other witness", "{number} other witnesses", others),
+        when: timeOfDay(Math.max(0, ...Object.values(cosigned)) * SECOND_US, locale),
+      };
+      return [
+        ngettext("{number} entry about this recording lies in the office's log of {size} entries.", "{number} entries about this recording lie in the office's log of {size} entries.", proven.length, { size }),
+        signed.length === 0 ? gettext("No witness has signed it.") : gettext("It is signed by {cameras} and {others}, last on {when}.", values),
+        later === 0 ? "" : ngettext("{number} later entry is not in it yet.", "{number} later entries are not in it yet.", later),
+        gettext("Who has to sign it, the office says itself."),
+      ].filter((one) => one !== "").join(" ");
+    },
+    proofsWrong: ({ state, file }) => gettext("The proofs from the office's log do NOT fit this package ({problem}): a file was changed, exchanged or removed. Ask the office that it came from.", { problem: file === "" ? state : `${file}, ${state}` }),
     video: gettext("4. The video"),
     videoHow: gettext("The video is a copy of the original, and is not itself signed. That it is the one handed over is shown by its fingerprint, which has to be the one on the cover sheet."),
     otherLength: (video, original) => gettext("The video is {video} long, the original {original}: the video is NOT that of this original.", { video, original }),

@@ -22,7 +22,8 @@ from camerad.container.gaps import Gap
 from camerad.container.limits import MOST_EVENTS
 from camerad.container.skeleton import Skeleton
 from camerad.container.statements import FragmentFacts, RecordingInfo, StageChange
-from camerad.ledger.people_entries import GROUNDS
+from camerad.evidence.package_proofs import proof_files
+from camerad.ledger.people_entries import GROUNDS, PackagedEntry
 from camerad.ledger.recording_changes import Ended
 from camerad.office.desk.cases import Cases
 from camerad.office.desk.desk_refusals import DeskRefusal, refused
@@ -39,7 +40,8 @@ from camerad.office.index import camera_names, recording_query
 from camerad.office.index.recording_query import IndexedRecording, RecordingQuery
 from camerad.office.server.cameras import UnregisteredError
 from camerad.store.listing import read_file
-from camerad.store.locations import office_place
+from camerad.store.locations import Place, office_place
+from camerad.transparency.office_log import OfficeLog
 
 PAGE: Final = 50
 """Recordings of one page at the most."""
@@ -111,16 +113,24 @@ class LedgerSigner(msgspec.Struct, frozen=True):
     pem: str
 
 
+class PackageBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A package. case: number of the case that it is for."""
+
+    case: _Word
+
+
 class LedgerWords(msgspec.Struct, frozen=True):
     """What both ledgers say of a recording. tokens: a signed statement each, oldest first. carried:
     signed statements that carry on what older ones said of its end, where none of `tokens` names
     it; they speak of other recordings besides, and go into no package. signers: who signed any of
-    these. software: that this server runs."""
+    these. software: that this server runs. proofs: for a package, files by name with the proofs
+    that the last entry names, and their policy."""
 
     tokens: list[str]
     carried: list[str]
     signers: list[LedgerSigner]
     software: str
+    proofs: dict[str, str] = {}
 
 
 class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -163,6 +173,7 @@ class RecordingRoutes:
         yield Route("POST", f"{one}/hold", WITH_FOOTAGE, self._hold, HoldBody)
         yield Route("POST", f"{one}/release", releases, self._release, ReleaseBody)
         yield Route("GET", f"{one}/ledgers", WITH_FOOTAGE, self._ledgers)
+        yield Route("POST", f"{one}/package", WITH_FOOTAGE, self._package, PackageBody)
 
     def _find(self, visit: Visit) -> Found:
         index, query = self._desk.index, _query(visit.body)
@@ -221,13 +232,35 @@ class RecordingRoutes:
 
     def _ledgers(self, visit: Visit) -> LedgerWords:
         """What a package for the prosecutor needs besides the recording: what the ledgers say of
-        it, signed. Of other cameras' ledgers none is asked."""
-        recording, own = visit.recording, self._desk.own
+        it, signed."""
+        return self._words(visit.recording, {})
+
+    def _package(self, visit: Visit) -> LedgerWords:
+        """The same with proofs that the office's entries lie in its log, which an entry names. If
+        there are none yet, none is written."""
+        recording = visit.recording
+        log = OfficeLog(office_place(self._desk.directory).ledger)
+        theirs = entries_of(self._place(recording), self._desk.own, recording)
+        proven = log.prove(one.entry for one in theirs if one.ledger == "office")
+        if proven is None:
+            return self._words(recording, {})
+        said = {"id": recording, "who": visit.who, "case": visit.body.case}
+        self._desk.ledger.append("packaged", **said, **proven.facts)
+        return self._words(recording, proof_files(proven))
+
+    def _place(self, recording: str) -> Place:
+        """The office's, with the ledger of this recording's camera alone."""
         place = office_place(self._desk.directory)
         holding = place.holding_of(place.find(recording))
-        if holding is not None:
-            place = replace(place, holdings=(holding,))
+        return place if holding is None else replace(place, holdings=(holding,))
+
+    def _words(self, recording: str, proofs: dict[str, str]) -> LedgerWords:
+        place, own = self._place(recording), self._desk.own
         found = list(entries_of(place, own, recording))
+        packages = [one for one in found if isinstance(one.entry.facts, PackagedEntry)]
+        # Earlier ones name proofs of other packages.
+        dropped = packages[:-1] if proofs else packages
+        found = [one for one in found if one not in dropped]
         carried: list[LedgerEntry] = []
         if not any(isinstance(one.entry.facts, Ended) for one in found):
             carried = list(ends_carried(place, own, recording))
@@ -237,6 +270,7 @@ class RecordingRoutes:
             [one.entry.token.decode("ascii") for one in carried],
             [LedgerSigner(*one) for one in signers.items()],
             f"camerad {__version__}",
+            proofs,
         )
 
 

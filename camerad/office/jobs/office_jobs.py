@@ -128,7 +128,16 @@ class OfficeJobs:
         if parts.replicas is not None:
             self._replicas = ReplicaJob(directory, parts.replicas, cameras, key.public, clock)
             elsewhere = self._replicas.list_recordings
-        retention = RetentionJob(directory, cameras, key, clock, looked=looked, elsewhere=elsewhere)
+        witnesses = None if settings.witnesses is None else str(settings.witnesses)
+        retention = RetentionJob(
+            directory,
+            cameras,
+            key,
+            clock,
+            looked=looked,
+            elsewhere=elsewhere,
+            witnesses=witnesses,
+        )
         ledgers = LedgerCopies(CameraHoldings(directory, cameras, parts.state))
         self._add_work(
             "expiry", lambda: _expire(uploads, ledgers, parts.queue, clock), LEAST_PAUSE_SECONDS
@@ -155,8 +164,8 @@ class OfficeJobs:
 
             return waiting
 
-        if settings.witnesses is not None:
-            witness = WitnessJob(office_place(directory).ledger, str(settings.witnesses))
+        if witnesses is not None:
+            witness = WitnessJob(office_place(directory).ledger, witnesses)
             self._add_work("witnesses", witness.look, LEAST_PAUSE_SECONDS)
         self._add_work("index", index.look)
         self._add_work(RETENTION, by_whole_ledger(retention.look), LEAST_PAUSE_SECONDS)

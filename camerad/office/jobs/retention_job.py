@@ -29,6 +29,7 @@ from camerad.container.keys import SigningKey
 from camerad.container.recording_files import SUFFIX
 from camerad.container.statements import rfc3339
 from camerad.evidence.office_store import open_office_store
+from camerad.ledger.ledger import Ledger
 from camerad.ledger.recording_state import RecordingState
 from camerad.office.jobs.alert_rules import DatedRecording, StoreFacts, subject_of
 from camerad.office.jobs.periodic_job import JobFailedError, LogOnce
@@ -40,7 +41,10 @@ from camerad.store.locations import Place, office_place
 from camerad.store.purging import Purged, Reason, ReasonKind
 from camerad.store.retention import list_expiring_flagged
 from camerad.store.store import Store
+from camerad.transparency.camera_witness import witness_name
+from camerad.transparency.checkpoints import WITNESS, NoteKey
 from camerad.transparency.office_log import OfficeLog
+from camerad.transparency.policy import PolicyError, read_policy
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +64,7 @@ class RetentionJob:
     """directory: the office's. cameras: whose recordings are ingested. key: signs the office's
     ledger. clock: whose moments say whether wall time is trusted. looked: is given what every
     complete look found. elsewhere: ids of what has a replica; if its own file has vanished, it
-    has its day all the same."""
+    has its day all the same. witnesses: file with the policy of outside witnesses."""
 
     def __init__(
         self,
@@ -71,6 +75,7 @@ class RetentionJob:
         *,
         looked: Callable[[StoreFacts], None] | None = None,
         elsewhere: Callable[[], Collection[str]] = tuple,
+        witnesses: str | None = None,
     ) -> None:
         self._directory = directory
         self._cameras = cameras
@@ -78,6 +83,7 @@ class RetentionJob:
         self._clock = clock
         self._looked = looked
         self._elsewhere = elsewhere
+        self._witnesses = witnesses
         self._kept = LogOnce(log, "recordings may be kept beyond their day: %s", MessageId.OVERDUE)
 
     def record_loss(self, entries: int, file: str) -> None:
@@ -131,10 +137,19 @@ class RetentionJob:
                 if self._looked is not None:
                     alarms = [one for one in differences if one.alarm]
                     self._looked(look_at(store, purged, alarms))
-                OfficeLog(store.ledger.directory).publish(store.ledger)
-            except StorageError as error:
+                self._publish(store.ledger)
+            except (StorageError, PolicyError) as error:
                 log.warning("%s", printable(error), extra=MessageId.STORAGE.extra)
             return purged
+
+    def _publish(self, ledger: Ledger) -> None:
+        """Sign a checkpoint of the office's log, and name who is to cosign it. Raises
+        PolicyError."""
+        log = OfficeLog(ledger.directory)
+        log.publish(ledger)
+        outside = None if self._witnesses is None else read_policy(self._witnesses)
+        keys = sorted(self._cameras.keys().values(), key=lambda one: one.thumbprint)
+        log.set_policy([NoteKey(witness_name(one), WITNESS, one) for one in keys], outside)
 
 
 def _as_the_server(purged: Purged) -> Purged:

@@ -27,7 +27,7 @@ from camerad.office.jobs.periodic_job import JobFailedError
 from camerad.transparency import checkpoints
 from camerad.transparency.checkpoints import Checkpoint, NoteError, SignedCheckpoint
 from camerad.transparency.office_log import OfficeLog
-from camerad.transparency.policy import NamedWitness, TrustPolicy, parse_policy
+from camerad.transparency.policy import NamedWitness, read_policy
 from camerad.transparency.witness_store import make_request
 
 log = logging.getLogger(__name__)
@@ -42,11 +42,6 @@ DIRECTORY: Final = "witnesses"
 
 class WitnessError(CameradError):
     """Error raised when a witness does not cosign; it says why."""
-
-
-def read_policy(path: str) -> TrustPolicy:
-    """The policy in a file. Raises PolicyError and StorageError."""
-    return parse_policy(read_plain(path, "policy", linked=True).decode("utf-8", "surrogateescape"))
 
 
 def cosigned_by_witness(log_directory: str, witness: NamedWitness) -> SignedCheckpoint | None:
@@ -122,6 +117,7 @@ class WitnessJob:
         path = _path(self._log.directory, witness)
         durable_files.make_directory(os.path.dirname(path))
         durable_files.publish(path, str(cosigned).encode())
+        self._log.keep(str(cosigned))
 
     def _send(
         self, witness: NamedWitness, seen: Checkpoint | None, note: SignedCheckpoint

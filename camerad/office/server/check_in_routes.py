@@ -88,6 +88,8 @@ class CheckInRoutes:
         answer: dict[str, Any] = {"time_us": self._clock.wall_us(), "lacks": lost or []}
         for offer in _unless_unread(lambda: list(self._offers.for_camera(kid, said))) or ():
             answer[offer.kind] = {"sha256": offer.sha256, "bytes": offer.length}
+        if isinstance(witnessed := said.witnessed, str):
+            _unless_unread(lambda: self._log.keep(witnessed))
         shown = _unless_unread(lambda: self._log.show(_witnessed(said), jws.digest(token)))
         if shown is not None:
             answer["log"] = jws.sign(self._key, SHOWN, shown).decode("ascii")

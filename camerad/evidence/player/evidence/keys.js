@@ -7,6 +7,9 @@
 const RAW_BYTES = 32;
 /** Bytes that become text at once: as arguments of one call more would not fit. */
 const PIECE = 1 << 14;
+/** Of SubjectPublicKeyInfo before an Ed25519 key (RFC 8410, 4). */
+const SPKI = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+const PEM = /^-----BEGIN PUBLIC KEY-----\n([A-Za-z0-9+/]{59}=)\n-----END PUBLIC KEY-----\n$/;
 const LATIN = new TextDecoder("latin1");
 
 /** Error thrown when bytes are no canonical base64url. */
@@ -91,6 +94,19 @@ export class PublicKey {
   async verify(signature, data) {
     return crypto.subtle.verify("Ed25519", this.key, own(signature), own(data));
   }
+}
+
+/** A public key as PEM has it. @param {Uint8Array} raw */
+export function toPem(raw) {
+  return `-----BEGIN PUBLIC KEY-----\n${btoa(String.fromCharCode(...SPKI, ...raw))}\n-----END PUBLIC KEY-----\n`;
+}
+
+/** The bytes of a public key in PEM; null if it is none. @param {string} text */
+export function fromPem(text) {
+  const found = PEM.exec(text);
+  const bytes = found === null ? [] : Array.from(atob(found[1]), (one) => one.charCodeAt(0));
+  const isKey = bytes.length === SPKI.length + RAW_BYTES && SPKI.every((byte, at) => bytes[at] === byte);
+  return isKey ? Uint8Array.from(bytes.slice(SPKI.length)) : null;
 }
 
 /**

@@ -7,9 +7,10 @@
 // into the package, where they can be compared. One that is not so is a LedgerError, and there is no
 // package: no honest server has it.
 
+import { checkProofs, LEDGER as FILE, LEDGER_KEYS, PROOF, ProofState } from "../player/evidence/package_proofs.js";
 import { JsonError, decode } from "../player/evidence/json.js";
 import { check, JwsError, parse } from "../player/evidence/jws.js";
-import { PublicKey } from "../player/evidence/keys.js";
+import { fromPem, PublicKey, toPem } from "../player/evidence/keys.js";
 
 const LEDGER = "camerad-ledger";
 const CARRIED = "carried";
@@ -21,9 +22,6 @@ const ENDS = new Map([
   ["found", ["camera", "office"]],
 ]);
 const SHA256 = /^[0-9a-f]{64}$/;
-/** Of SubjectPublicKeyInfo before an Ed25519 key (RFC 8410, 4). */
-const SPKI = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
-const PEM = /^-----BEGIN PUBLIC KEY-----\n([A-Za-z0-9+/=]{60})\n-----END PUBLIC KEY-----\n$/;
 
 /** Error thrown when what the server gives for ledgers is not what they can say of a recording. */
 export class LedgerError extends Error {
@@ -35,28 +33,26 @@ export class LedgerError extends Error {
   }
 }
 
-/** A public key as PEM has it. @param {Uint8Array} raw */
-export function pem(raw) {
-  return `-----BEGIN PUBLIC KEY-----\n${btoa(String.fromCharCode(...SPKI, ...raw))}\n-----END PUBLIC KEY-----\n`;
-}
-
 /**
- * What the ledgers say, checked. tokens: the statements; signers: keys that signed them, but the
- * camera's; final: SHA-256 of the recording's end, null if none names it; hold: why the office keeps
- * it until it is released, null if it does not; software: that the server says that it runs.
- * @typedef {{tokens: string[], signers: PublicKey[], final: string | null,
+ * What the ledgers say, checked. files: by name, for a package; final: SHA-256 of the recording's end,
+ * null if none names it; hold: why the office keeps it until it is released, null if it does not;
+ * software: that the server says that it runs.
+ * @typedef {{files: Record<string, string>, final: string | null,
  *   hold: {reason: string, who: string} | null, software: string}} LedgerWords
  *
  * Throws LedgerError, and KeyError where this browser cannot check signatures.
  * @param {any} said by the server @param {string} recording
- * @param {string} camera thumbprint of its registered key
+ * @param {{raw: Uint8Array, thumbprint: string}} key the camera's, by the register
  * @returns {Promise<LedgerWords>}
  */
-export async function ledgerWords(said, recording, camera) {
+export async function ledgerWords(said, recording, key) {
+  const camera = key.thumbprint;
   const keys = new Map();
   for (const one of said.signers) {
-    const key = await PublicKey.of(rawOf(one.pem, recording));
-    keys.set(key.thumbprint, key);
+    const raw = fromPem(one.pem);
+    if (raw === null) throw new LedgerError(recording, "a key of theirs is none");
+    const signer = await PublicKey.of(raw);
+    keys.set(signer.thumbprint, signer);
   }
   /** @type {{camera: string | null, office: string | null}} */
   const finals = { camera: null, office: null };
@@ -81,8 +77,16 @@ export async function ledgerWords(said, recording, camera) {
     else if (kind === "release") hold = null;
   }
   const signers = [...keys.values()].filter(({ thumbprint }) => last.has(thumbprint) && thumbprint !== camera);
+  const files = { ...said.proofs, [FILE]: said.tokens.map((one) => `${one}\n`).join("") };
+  if (signers.length > 0) files[LEDGER_KEYS] = signers.map((one) => `${one.thumbprint}\n${toPem(one.raw)}`).join("");
+  const bytes = Object.entries(files).map(([name, text]) => [name, new TextEncoder().encode(text)]);
+  const { state, file } = await checkProofs(Object.fromEntries(bytes), key, recording);
+  const isProof = Object.keys(said.proofs).every((one) => PROOF.test(one));
+  if (!isProof || (state !== ProofState.NONE && state !== ProofState.PROVEN)) {
+    throw new LedgerError(recording, `the proofs from the office's log do not fit: ${state} ${file}`);
+  }
   // The office has the last word, as for the command.
-  return { tokens: said.tokens, signers, final: finals.office ?? finals.camera, hold, software: said.software };
+  return { files, final: finals.office ?? finals.camera, hold, software: said.software };
 }
 
 /** A signed entry. @param {string} token @param {Map<string, PublicKey>} keys */
@@ -104,14 +108,4 @@ async function entryOf(token, keys, recording, camera) {
 function endIn({ final }, recording) {
   if (final !== null && !SHA256.test(final)) throw new LedgerError(recording, "an end is no SHA-256");
   return final;
-}
-
-/** A public key's bytes, from PEM. */
-function rawOf(text, recording) {
-  const found = PEM.exec(text);
-  const bytes = found === null ? [] : Array.from(atob(found[1]), (one) => one.charCodeAt(0));
-  if (bytes.length !== SPKI.length + 32 || SPKI.some((byte, at) => bytes[at] !== byte)) {
-    throw new LedgerError(recording, "a key of theirs is none");
-  }
-  return Uint8Array.from(bytes.slice(SPKI.length));
 }

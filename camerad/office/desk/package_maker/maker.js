@@ -11,12 +11,13 @@
 import { get, post } from "../api.js";
 import { fragmentName, INIT_NAME } from "../player/evidence/chain.js";
 import { judge, readChecked } from "../player/evidence/judge.js";
-import { PublicKey, decodeBase64url, encodeBase64url, hexDigest } from "../player/evidence/keys.js";
+import { LEDGER } from "../player/evidence/package_proofs.js";
+import { PublicKey, decodeBase64url, encodeBase64url, hexDigest, toPem } from "../player/evidence/keys.js";
 import { RangeSource, SourceError } from "../player/evidence/source.js";
 import { Exit } from "../player/evidence/verdict.js";
 import { SegmentError, samplesOf, tracksOf } from "../player/fragments.js";
 import { sha256 } from "@noble/hashes/sha2.js";
-import { LedgerError, ledgerWords, pem } from "./ledger_words.js";
+import { LedgerError, ledgerWords } from "./ledger_words.js";
 import { PinnedSource } from "./pinned_source.js";
 import { sheetPage } from "./sheet.js";
 import { LocalTime, format } from "./sheet_format.js";
@@ -29,8 +30,6 @@ const PLAYER = "player.html";
 const PLAYER_PATH = `/page/package/${PLAYER}`;
 const KEY_PEM = "device-key.pem";
 const KEY_JWK = "device-key.jwk";
-const LEDGER = "ledger.jws";
-const LEDGER_KEYS = "ledger-keys.txt";
 const CHECKS = "checks.json";
 const INSTRUCTIONS = "how-to-verify.txt";
 const REPORT = "report.html";
@@ -123,10 +122,12 @@ export class Candidate {
   /**
    * What the ledgers say now. Throws RefusalError, LedgerError, and SourceError if they name another
    * end.
+   * @param {string} [reference] number of the case that a package is made for: the office says so in its
+   * ledger, and gives the proofs that go along
    */
-  async readLedgers() {
+  async readLedgers(reference) {
     const before = this.ledgers?.final;
-    this.ledgers = await ledgersOf(this.id, this.key);
+    this.ledgers = await ledgersOf(this.id, this.key, reference);
     if (this.ledgers.final !== before) throw new SourceError("the ledgers name another end than before");
   }
 
@@ -215,9 +216,11 @@ export async function makePackage(target, candidates, how) {
   return sheets;
 }
 
-/** What the ledgers say of a recording now. @param {string} id @param {{thumbprint: string}} key */
-async function ledgersOf(id, { thumbprint }) {
-  return ledgerWords(await get(`/api/recordings/${encodeURIComponent(id)}/ledgers`), id, thumbprint);
+/** What the ledgers say of a recording now; reference: as of `Candidate.readLedgers`. */
+async function ledgersOf(id, key, reference) {
+  const path = `/api/recordings/${encodeURIComponent(id)}`;
+  const said = reference === undefined ? await get(`${path}/ledgers`) : await post(`${path}/package`, { case: reference });
+  return ledgerWords(said, id, key);
 }
 
 /** The hold that keeps a recording for good, by the office's ledger; one is placed where none does. */
@@ -227,8 +230,8 @@ async function held(one, { words, reference }, made) {
     const day = new LocalTime(made.getTime() * 1000, "UTC").strftime(words.day_format);
     const reason = `${format(words.hold_reason, { day })}, ${reference}`;
     await post(`/api/recordings/${encodeURIComponent(one.id)}/hold`, { reason, until_us: null, ground: "prosecution" });
-    await one.readLedgers();
   }
+  await one.readLedgers(reference);
   if (one.ledgers.hold === null) throw new LedgerError(one.id, "the hold that was placed is not there");
   return one.ledgers.hold;
 }
@@ -255,9 +258,9 @@ class RecordingPart {
     const { size } = candidate.source;
     await this.#stream(this.container, size, candidate.original());
     if (this.video !== null) await this.#stream(this.video, size, candidate.film(how.identity));
-    await this.#add(KEY_PEM, pem(candidate.key.raw));
+    await this.#add(KEY_PEM, toPem(candidate.key.raw));
     await this.#add(KEY_JWK, `${JSON.stringify(jwk(candidate.key), null, 2)}\n`);
-    await this.#addLedgers();
+    for (const [name, text] of Object.entries(candidate.ledgers.files)) await this.#add(name, text);
     await this.#add(CHECKS, `${JSON.stringify(this.#said(), plainNumber, 2)}\n`);
     await this.#add(INSTRUCTIONS, this.#instructions());
     await this.#add(PLAYER, how.player);
@@ -289,13 +292,6 @@ class RecordingPart {
     await this.zip.write(bytes);
     await this.zip.end();
     this.#sums.set(name, await hexDigest(bytes));
-  }
-
-  async #addLedgers() {
-    const { tokens, signers } = this.candidate.ledgers;
-    await this.#add(LEDGER, tokens.map((one) => `${one}\n`).join(""));
-    if (signers.length === 0) return;
-    await this.#add(LEDGER_KEYS, signers.map((one) => `${one.thumbprint}\n${pem(one.raw)}`).join(""));
   }
 
   get #ledgerAgrees() {
