@@ -14,11 +14,17 @@ from typing import Any
 
 import pyrage
 import pytest
-from desk_helpers import ONE, Camera, office
+from desk_helpers import ONE, Camera, office, open_office
 from sealed_helpers import LOCKED, PASSPHRASE
 
+from camerad.base.clock import ManualClock
 from camerad.base.errors import EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_NOPERM, EX_TEMPFAIL, EX_USAGE
 from camerad.cli import desk as desk_module
+from camerad.cli.defaults import default_office_key
+from camerad.container.keys import SigningKey
+from camerad.evidence.own_key import load_key
+from camerad.transparency.checkpoints import WITNESS, NoteKey, cosign
+from camerad.transparency.office_log import OfficeLog
 from camerad.verify.verdict import Verdict
 
 from .conftest import Desk
@@ -144,6 +150,36 @@ def test_export_makes_the_package_and_holds_the_recording(world: World) -> None:
     # held, and what for; the latter is signed by a key of its own, which has come along.
     assert len((package / "ledger.jws").read_bytes().splitlines()) == 6
     assert "BEGIN PUBLIC KEY" in (package / "ledger-keys.txt").read_text()
+
+
+def test_a_package_proves_its_entries_by_the_witnessed_log_of_the_office(world: World) -> None:
+    package = Path(world.ask(f"{EXPORT} --json", 0).json["export"])
+    world.ask(f"verify {package} $BY", 0, "no proofs that the office's ledger")
+    key = load_key(default_office_key())
+    assert key is not None
+    camera, stranger = SigningKey.generate(), SigningKey.generate()
+    witness, other = (NoteKey("x", WITNESS, one.public) for one in (camera, stranger))
+    with open_office(world.archive, key, ManualClock()) as store:
+        log = OfficeLog(store.ledger.directory)
+        note = log.publish(store.ledger)
+        log.set_policy([witness], None)
+        log.keep(str(note.with_lines([cosign(camera, "x", note.checkpoint, 1_795_600_000)])))
+    world.ask(f"{EXPORT} --output out", 0)
+    package = Path(f"out/{ONE}-export")
+    (proof, *_) = package.glob("*.tlog-proof")
+    words = ("proven: entries ", "1 other witness, last on 2026-11-25", "is the office's own")
+    world.ask(f"verify {package} $BY", 0, *words)
+    file, policy = f"verify {package}/{ONE}.tar $BY", Path("own")
+    log_line = (package / "office.tlog-policy").read_text().splitlines()[0]
+    for named, code, word in ((witness, 0, "!office's own"), (other, 2, "have not signed")):
+        policy.write_text(f"{log_line}\nwitness a {named}\nquorum a\n")
+        world.ask(f"{file} --policy {policy}", code, word)
+    policy.write_text("quorum a\n")
+    world.ask(f"{file} --policy {policy}", EX_CONFIG, "line 1")
+    proof.unlink()
+    found = world.ask(f"{file} --json", 2).json["proofs"]
+    assert [one["state"] for one in found] == ["missing"]
+    world.ask(file, 2, "DAMAGE", "fewer proofs than the office has named")
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ from camerad.dock.office_client import KeySigner, OfficeClient
 from camerad.dock.office_connection import OfficeConnection, trusting
 from camerad.evidence.office_store import open_office_store
 from camerad.ledger.ledger_state import LedgerState
+from camerad.office.jobs.retention_job import RetentionJob
 from camerad.office.server import lost_recordings
 from camerad.office.server.camera_holdings import CameraHoldings
 from camerad.office.server.cameras import Cameras
@@ -50,6 +51,9 @@ from camerad.store import check_in
 from camerad.store.check_in import SETTINGS, RefusedOffer, RunningSettings
 from camerad.store.device_client import accept_receipt
 from camerad.store.locations import place_of
+from camerad.transparency.camera_witness import witness_name
+from camerad.transparency.checkpoints import WITNESS, NoteKey, cosign
+from camerad.transparency.office_log import OfficeLog
 
 from .office_scene import URL, DockClient, OfficeScene
 from .settings_helpers import an_offer
@@ -89,6 +93,38 @@ def test_a_check_in_is_durable_before_its_answer(office: OfficeScene) -> None:
     assert answer == {"time_us": office.clock.wall_us(), "lacks": []}
     kept = check_ins_in(office.directory, Cameras(str(office.register)), office.clock).last(KID)
     assert kept is not None and kept.said == said()
+
+
+def test_a_cosignature_that_a_camera_brings_satisfies_the_policy_of_the_office(
+    office: OfficeScene,
+) -> None:
+    outside = SigningKey.generate()
+    witnesses = office.root / "witnesses"
+    witnesses.write_text(
+        f"witness dpo {NoteKey('dpo', WITNESS, outside.public)} http://192.0.2.7\nquorum dpo\n"
+    )
+    cameras, log = Cameras(str(office.register)), OfficeLog(f"{office.directory}/office/ledger")
+    RetentionJob(
+        str(office.directory), cameras, office.office_key, office.clock, witnesses=str(witnesses)
+    ).look()
+    known = log.read()
+    assert known is not None
+    now = known[1].checkpoint
+    by_camera = cosign(KEY, witness_name(KEY.public), now, 7)
+    with office.serving() as client:
+        check_in_by(client)
+        check_in_by(client, 101, 6, witnessed=str(known[1].with_lines([by_camera])))
+        assert log.newest_cosigned() is None, "the outside witness has not"
+        other = cosign(SigningKey.generate(), "dpo", now, 7)
+        log.keep(str(known[1].with_lines([other])))
+        assert log.newest_cosigned() is None, "that was another one"
+        log.keep(str(known[1].with_lines([cosign(outside, "dpo", now, 8)])))
+        found = log.newest_cosigned()
+        # The same once more, at another time: as a witness does every quarter of an hour.
+        log.keep(str(known[1].with_lines([cosign(outside, "dpo", now, 9)])))
+    assert found is not None and found.checkpoint == now
+    again = log.newest_cosigned()
+    assert again is not None and len(again.lines) == len(found.lines) == 3
 
 
 @pytest.mark.parametrize(
