@@ -29,6 +29,7 @@ from camerad.container.statements import rfc3339
 from camerad.ledger.entries import Entry, parse_entry
 from camerad.ledger.people_entries import PackagedEntry
 from camerad.transparency import checkpoints
+from camerad.transparency.camera_witness import count_witnessing
 from camerad.transparency.checkpoints import NoteError, SignedCheckpoint
 from camerad.transparency.office_log import ProvenEntries
 from camerad.transparency.policy import PolicyError, TrustPolicy, parse_policy
@@ -45,7 +46,6 @@ LEDGER_KEYS: Final = "ledger-keys.txt"
 POLICY: Final = f"office{POLICY_ENDING}"
 """The office's policy, in a package."""
 _LONGEST: Final = 16 << 20
-_CAMERA: Final = "camerad/camera/"
 _PEM: Final = re.compile(
     rb"-----BEGIN PUBLIC KEY-----\n[A-Za-z0-9+/=]{60}\n-----END PUBLIC KEY-----\n"
 )
@@ -220,12 +220,11 @@ def _proof(name: str, content: bytes) -> LogProof:
 def _cosigned(note: SignedCheckpoint, policy: TrustPolicy, name: str) -> dict[str, int]:
     """When each witness of the policy signed, by the names of their keys."""
     try:
-        if not policy.is_satisfied(note):
-            raise _ProblemError(ProofState.QUORUM, name)
-        found = [(one.key.name, one.key.find(note)) for one in policy.witnesses]
+        if policy.is_satisfied(note):
+            return policy.cosigned(note)
     except NoteError:
-        raise _ProblemError(ProofState.QUORUM, name) from None
-    return {one: checkpoints.cosigned_at(line) for one, line in found if line is not None}
+        pass
+    raise _ProblemError(ProofState.QUORUM, name)
 
 
 def read_package(directory: str) -> dict[str, bytes]:
@@ -242,9 +241,9 @@ def describe(found: PackageProofs, *, is_own: bool) -> str:
     """What was found, in a sentence. is_own: by a policy that the person who checks brought."""
     if found.state is not ProofState.PROVEN:
         return f"{found.file}: {_PROBLEMS[found.state]}" if found.file else _PROBLEMS[found.state]
-    cameras = [one for one in found.cosigned if one.startswith(_CAMERA)]
-    others = len(found.cosigned) - len(cameras)
-    signers = [count(len(cameras), "camera")] if cameras else []
+    cameras = count_witnessing(found.cosigned)
+    others = len(found.cosigned) - cameras
+    signers = [count(cameras, "camera")] if cameras else []
     signers += [count(others, "other witness", "other witnesses")] if others else []
     newest = max(found.cosigned.values(), default=None)
     entries = ", ".join(map(str, found.proven))

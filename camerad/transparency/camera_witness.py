@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
@@ -53,6 +54,7 @@ _log = logging.getLogger(__name__)
 DIRECTORY: Final = "witnessed"
 """In the camera's state directory."""
 _LONGEST: Final = 1 << 20
+_NAMED: Final = "camerad/camera/"
 
 
 class Dispute(StrEnum):
@@ -228,7 +230,12 @@ def cosigned_by(camera: PublicKey, text: str, log: NoteKey | None = None) -> Cos
 
 def witness_name(key: PublicKey) -> str:
     """The name of the camera with this key, in its cosignatures."""
-    return f"camerad/camera/{key.thumbprint}"
+    return f"{_NAMED}{key.thumbprint}"
+
+
+def count_witnessing(witnesses: Iterable[str]) -> int:
+    """How many of the witnesses with these names are cameras."""
+    return sum(one.startswith(_NAMED) for one in witnesses)
 
 
 def _find_dispute(seen: Checkpoint, now: Checkpoint, proof: list[bytes]) -> Dispute | None:

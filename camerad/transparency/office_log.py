@@ -174,7 +174,7 @@ class OfficeLog:
         """Keep the cosignatures of a checkpoint of this log by witnesses of its policy. What is
         none counts for nothing. Of two checkpoints the earlier one goes if all its witnesses have
         signed the later: no policy needs it."""
-        policy = self._read_policy()
+        policy = self.read_policy()
         try:
             note = checkpoints.parse(text)
             found = [line for key in policy.logs if (line := key.find(note)) is not None]
@@ -201,7 +201,7 @@ class OfficeLog:
     def newest_cosigned(self) -> SignedCheckpoint | None:
         """The newest checkpoint of this log whose cosignatures satisfy its policy; None without
         one."""
-        policy = self._read_policy()
+        policy = self.read_policy()
         for _, note in sorted(self._read_cosigned().items(), reverse=True):
             with contextlib.suppress(NoteError):
                 if policy.is_satisfied(note) and self.continues(note.checkpoint):
@@ -220,7 +220,7 @@ class OfficeLog:
             if index is not None:
                 hashes = merkle.inclusion_proof(self._tree.complete, index, now.size)
                 proofs[entry.sequence] = LogProof(index, tuple(hashes), note)
-        policy = str(self._read_policy())
+        policy = str(self.read_policy())
         facts = {
             "origin": now.origin,
             "size": now.size,
@@ -238,7 +238,8 @@ class OfficeLog:
         found = self._tree.find(leaf) if index < size else None
         return found if found is not None and found < size else None
 
-    def _read_policy(self) -> TrustPolicy:
+    def read_policy(self) -> TrustPolicy:
+        """By which cosignatures count; one that nothing satisfies before there is any."""
         path = self._path(_POLICY)
         if not file_status.exists(path):
             return TrustPolicy((), (), {}, "")

@@ -14,7 +14,14 @@ import msgspec
 
 from camerad.base.errors import EX_CONFIG, CameradError
 from camerad.base.safe_read import read_plain
-from camerad.transparency.checkpoints import LOG, WITNESS, NoteError, NoteKey, SignedCheckpoint
+from camerad.transparency.checkpoints import (
+    LOG,
+    WITNESS,
+    NoteError,
+    NoteKey,
+    SignedCheckpoint,
+    cosigned_at,
+)
 
 LONGEST: Final = 1 << 20
 """Characters of a policy."""
@@ -68,6 +75,12 @@ class TrustPolicy(msgspec.Struct, frozen=True):
             if len(counting.intersection(group.members)) >= group.least:
                 counting.add(name)
         return self.quorum == _NONE or self.quorum in counting
+
+    def cosigned(self, note: SignedCheckpoint) -> dict[str, int]:
+        """When each of its witnesses has cosigned a checkpoint, seconds since 1970, by the names of
+        their keys. Raises NoteError as `is_satisfied`."""
+        found = ((one.key.name, one.key.find(note)) for one in self.witnesses)
+        return {name: cosigned_at(line) for name, line in found if line is not None}
 
     def __str__(self) -> str:
         lines = [f"log {one}" for one in self.logs]

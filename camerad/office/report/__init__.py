@@ -1,7 +1,7 @@
 """The report: figures on the use of the cameras, without personal data (O8).
 
 Imports `base`, `behaviour`, `config`, `container`, `control`, `evidence`, `ledger`,
-`office/state` and `store`.
+`office/state`, `store` and `transparency`.
 
 Two kinds of signed readings are kept while things happen, since what they are taken from expires
 within weeks: what cameras said of their counters (`camera_readings`), and what the office's ledger

@@ -121,12 +121,25 @@ class PeopleFrom(StrEnum):
     """No shift names a person, so by the number of cameras that were out."""
 
 
+class CosignedLog(msgspec.Struct, frozen=True):
+    """The newest checkpoint of the office's log that enough witnesses had signed. size, root: of
+    its tree, the root in base64. cameras, others: how many had. last: the day when the last did, as
+    ``2026-11-24``."""
+
+    size: int
+    root: str
+    cameras: int
+    others: int
+    last: str
+
+
 class Coverage(msgspec.Struct, frozen=True):
     """What the figures rest on. head: the office's ledger as of the period's last entry; None if
     nothing of it is covered. epochs: how many of it. missing: how many of those between are not
     covered. unknown: entries that this version cannot read. unread: recordings whose files were
     gone. readings, cameras: how many readings of how many cameras. readings_sha256: of all of them,
-    in order. resets: how often counters were reset, by `increments.Reset`."""
+    in order. resets: how often counters were reset, by `increments.Reset`. log: None if no witness
+    had signed any."""
 
     head: Head | None
     epochs: int
@@ -137,6 +150,7 @@ class Coverage(msgspec.Struct, frozen=True):
     cameras: int
     readings_sha256: str
     resets: Mapping[str, int]
+    log: CosignedLog | None = None
 
 
 class ReportFigures(msgspec.Struct, frozen=True):

@@ -12,6 +12,8 @@ from datetime import date
 from typing import Final
 
 import msgspec
+from msgspec import UNSET
+from msgspec.structs import replace
 
 from camerad import __version__
 from camerad.base.words import words_in
@@ -81,6 +83,8 @@ def make_report(
     read = sources.read_sources(office, period)
     zone = "/".join(dict.fromkeys(time.tzname))
     figures = sources.make_figures(read, period, zone, asked.form)
+    log = sources.read_log(office)
+    figures = replace(figures, coverage=replace(figures.coverage, log=log))
     table = write_table(figures)
     said = ReportStatement(
         kid=key.public.thumbprint,
@@ -91,6 +95,7 @@ def make_report(
         language=asked.language,
         software=__version__,
         head=figures.coverage.head,
+        log=UNSET if log is None else log,
         readings=read.readings,
         readings_sha256=read.readings_sha256,
         files=(),

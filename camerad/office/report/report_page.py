@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 from math import ceil, floor, log10
 from pathlib import Path
 from string import Template
@@ -344,6 +345,17 @@ class _Page:
                 epochs=said.number(known.epochs, words),
                 sequence=known.head.sequence,
                 sha256=known.head.sha256,
+            )
+        if known.log is not None:
+            cameras, others = known.log.cameras, known.log.others
+            yield words.gettext(
+                "the office's log of {size} entries, root {root}, signed by {cameras} and "
+                "{others}, last on {day}",
+                size=said.number(known.log.size, words),
+                root=known.log.root,
+                cameras=words.ngettext("{number} camera", "{number} cameras", cameras),
+                others=words.ngettext("{number} other witness", "{number} other witnesses", others),
+                day=said.day(date.fromisoformat(known.log.last), words),
             )
         for count, text in (
             (

@@ -14,12 +14,19 @@ from datetime import date
 import msgspec
 
 from camerad.base import file_status
+from camerad.base.clock import SECOND
 from camerad.container.keys import KeyRing
 from camerad.ledger import log_segments
 from camerad.ledger.entries import Head, read_lines
 from camerad.office.report import camera_readings
 from camerad.office.report.figure_maker import FigureMaker
-from camerad.office.report.figures import Coverage, ReportError, ReportFigures, ReportRefusal
+from camerad.office.report.figures import (
+    CosignedLog,
+    Coverage,
+    ReportError,
+    ReportFigures,
+    ReportRefusal,
+)
 from camerad.office.report.increments import Increment, increments
 from camerad.office.report.ledger_tallies import LedgerTallies
 from camerad.office.report.ledger_tally import LedgerTally, TalliedDay
@@ -28,6 +35,9 @@ from camerad.office.report.report_days import DayOf, ReportPeriod
 from camerad.office.report.typed_form import TypedForm
 from camerad.office.state.office_state import OfficeState
 from camerad.store.locations import Place
+from camerad.transparency.camera_witness import count_witnessing
+from camerad.transparency.checkpoints import encode
+from camerad.transparency.office_log import OfficeLog
 
 
 class ReportSources(msgspec.Struct, frozen=True):
@@ -111,6 +121,18 @@ def check_closed(office: OfficeRecords, period: ReportPeriod) -> None:
                     "again tomorrow, or name an earlier day with --to",
                 )
             return
+
+
+def read_log(office: OfficeRecords) -> CosignedLog | None:
+    """What witnesses have signed of the office's ledger. Raises StorageError."""
+    log = OfficeLog(office.place.ledger)
+    note = log.newest_cosigned()
+    if note is None:
+        return None
+    seconds, now = log.read_policy().cosigned(note), note.checkpoint
+    cameras = count_witnessing(seconds)
+    last = office.day_of(max(seconds.values()) * SECOND).isoformat()
+    return CosignedLog(now.size, encode(now.root), cameras, len(seconds) - cameras, last)
 
 
 def make_figures(

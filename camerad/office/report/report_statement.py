@@ -2,7 +2,8 @@
 
 Beside ``NAME.html`` and ``NAME.csv`` lies ``NAME.jws``, a statement (`camerad.container.jws`) with
 the SHA-256 of both, the period, and what they rest on: the head of the office's ledger and all
-readings of cameras. It has no time at which it was made, so the same period gives the same bytes.
+readings of cameras. It has no time at which it was made, so the same period gives the same bytes,
+until witnesses sign a later checkpoint of the office's log, which it names.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from datetime import date
 from typing import Final
 
 import msgspec
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from camerad.base import durable_files, file_status
@@ -24,9 +26,11 @@ from camerad.container.jws import JwsError
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.ledger import log_segments
 from camerad.ledger.entries import Head, read_lines
-from camerad.office.report.figures import ReportError, ReportRefusal
+from camerad.office.report.figures import CosignedLog, ReportError, ReportRefusal
 from camerad.office.report.report_days import ReportPeriod
 from camerad.office.report.report_sources import OfficeRecords, read_sources
+from camerad.transparency.checkpoints import Checkpoint, decode_hash
+from camerad.transparency.office_log import OfficeLog
 
 REPORT: Final = "camerad-report"
 HTML: Final = ".html"
@@ -50,7 +54,8 @@ class ReportStatement(msgspec.Struct, frozen=True):
     """What the office signs. kid: its key. directory: id of its directory. first, last: days of the
     period, in the time zone `zone`. language: of the page. head: the office's ledger as of the
     period's last entry, None if nothing of it is covered. readings, readings_sha256: how many
-    readings of cameras, and the SHA-256 of all of them in order."""
+    readings of cameras, and the SHA-256 of all of them in order. log: what witnesses had signed of
+    the office's ledger when it was made; left out if nothing, and by earlier versions."""
 
     kid: str
     directory: str
@@ -63,6 +68,7 @@ class ReportStatement(msgspec.Struct, frozen=True):
     readings: int
     readings_sha256: str
     files: tuple[ReportedFile, ...]
+    log: CosignedLog | UnsetType = UNSET
 
     @property
     def period(self) -> ReportPeriod:
@@ -164,12 +170,25 @@ def check_report(path: str, office: OfficeRecords) -> ReportCheck:
                 f"{here} is another one than the report covers: the report is of another "
                 "directory, or the ledger was replaced"
             )
+    if said.log is not UNSET and not _is_in_log(office.place.ledger, said.log):
+        problems.append(
+            f"{office.place.ledger}: its log has not the checkpoint that the report names: the "
+            "report is of another directory, or the log was replaced"
+        )
     if sources.readings_sha256 != said.readings_sha256:
         remarks.append(
             f"there are {sources.readings} readings of cameras of this period now, and the report "
             f"rests on {said.readings}: a camera came back later, or old readings were removed"
         )
     return ReportCheck(said, tuple(problems), tuple(remarks))
+
+
+def _is_in_log(ledger: str, said: CosignedLog) -> bool:
+    log = OfficeLog(ledger)
+    known = log.read()
+    if known is None:
+        return False
+    return log.continues(Checkpoint(known[0].name, said.size, decode_hash(said.root)))
 
 
 def _signed_beside(stem: str) -> bytes:

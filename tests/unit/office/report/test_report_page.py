@@ -35,6 +35,7 @@ from camerad.office.report.figure_maker import (
 )
 from camerad.office.report.figures import (
     Cell,
+    CosignedLog,
     Coverage,
     Figure,
     FigureGroup,
@@ -177,6 +178,7 @@ def test_what_it_rests_on_names_what_is_missing() -> None:
             unknown=3,
             unread=4,
             resets={one.value: 5 for one in Reset},
+            log=CosignedLog(7, "R" * 43 + "=", 1, 2, "2026-11-25"),
         ),
         ENGLISH,
         IMPRINT,
@@ -187,6 +189,7 @@ def test_what_it_rests_on_names_what_is_missing() -> None:
         "between these: 2",
         "cannot read: 3",
         "up: 4",
+        "signed by 1 camera and 2 other witnesses, last on 25 November 2026",
     ):
         assert text in page
     assert page.count("5 times") == 3

@@ -18,7 +18,7 @@ from camerad.ledger.entries import Head
 from camerad.office.report.figures import ReportError
 from camerad.office.report.ledger_tally import TALLY
 from camerad.office.report.report_days import ReportPeriod, days_in
-from camerad.office.report.report_sources import OfficeRecords, read_sources
+from camerad.office.report.report_sources import OfficeRecords, read_log, read_sources
 from camerad.office.report.report_statement import (
     REPORT,
     ReportCheck,
@@ -29,6 +29,9 @@ from camerad.office.report.report_statement import (
     write_report,
 )
 from camerad.store.locations import place_of
+from camerad.transparency.camera_witness import witness_name
+from camerad.transparency.checkpoints import WITNESS, NoteKey, cosign, encode
+from camerad.transparency.office_log import OfficeLog
 from tests.unit.office.report.test_ledger_tallies import KEYS, Office
 
 DAY_OF = days_in(UTC)
@@ -134,6 +137,26 @@ def test_without_its_checkpoint_or_its_ledger_nothing_vouches_for_a_head(
         one.unlink()
     (reported.office.root / "office" / "ledger").rmdir()
     assert "another one" in reported.check().problems[0]
+
+
+def test_a_report_names_what_witnesses_had_signed_of_the_log(reported: Reported) -> None:
+    camera = SigningKey.generate()
+    key = NoteKey(witness_name(camera.public), WITNESS, camera.public)
+    with reported.office.work() as store:
+        log = OfficeLog(store.ledger.directory)
+        note = log.publish(store.ledger)
+        log.set_policy([key], None)
+    assert read_log(reported.records) is None, "no camera has signed it yet"
+    line = cosign(camera, key.name, note.checkpoint, 1_795_600_000)
+    log.keep(str(note.with_lines([line])))
+    signed = read_log(reported.records)
+    assert signed is not None
+    found = (signed.size, signed.cameras, signed.others, signed.last)
+    assert found == (note.checkpoint.size, 1, 0, "2026-11-25")
+    reported.write(log=signed)
+    assert reported.check().problems == ()
+    reported.write(log=replace(signed, root=encode(bytes(32))))
+    assert "not the checkpoint that the report names" in reported.check().problems[0]
 
 
 def test_a_report_without_a_ledger_is_not_compared_with_one(reported: Reported) -> None:
