@@ -71,13 +71,15 @@ _VERDICTS: Final = {
 class _Summary(msgspec.Struct):
     """Everything that was found. differences: between files and ledgers, and what else is wrong
     with the place, or worth knowing. unread: what could not be looked at, so that nothing was found
-    out about it. proofs: of packages, by recording, and what is said of them."""
+    out about it. proofs: of packages, by recording, and what is said of them. stamped: by whom the
+    office's log was, and when."""
 
     reports: list[Report] = msgspec.field(default_factory=list)
     ledgers: list[CheckedLedger] = msgspec.field(default_factory=list)
     differences: list[tuple[Severity, str]] = msgspec.field(default_factory=list)
     unread: list[StorageError] = msgspec.field(default_factory=list)
     proofs: list[tuple[str, PackageProofs, str]] = msgspec.field(default_factory=list)
+    stamped: list[str] = msgspec.field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
@@ -168,6 +170,7 @@ def run(options: argparse.Namespace) -> int:
                 theirs = [one.name for one in ledgers if not one.own]
                 try:
                     summary.differences += check_log(target.place.ledger, theirs)
+                    _check_stamps(options, target.place, summary)
                 except StorageError as error:
                     summary.add_unread(error)
             _look_beside(options, target.place, summary)
@@ -184,6 +187,16 @@ def run(options: argparse.Namespace) -> int:
     else:
         sys.stdout.write("".join(_as_text(summary, keys, whole=target.file is None)))
     return summary.exit_code
+
+
+def _check_stamps(options: argparse.Namespace, place: Place, summary: _Summary) -> None:
+    if not options.stamp_authority:
+        return
+    from camerad.transparency import time_stamps  # noqa: PLC0415 - of the extra 'office'
+
+    authorities = [time_stamps.StampAuthority(one) for one in options.stamp_authority]
+    summary.stamped, found = time_stamps.check_stamps(place.ledger, authorities)
+    summary.differences += found
 
 
 def _checked(
@@ -513,6 +526,8 @@ def _as_text(summary: _Summary, keys: KeyRing, *, whole: bool) -> Iterator[str]:
     for recording, found, text in summary.proofs:
         if not found.is_damage:
             yield f"{printable(recording)}: {printable(text)}\n"
+    for text in summary.stamped:
+        yield f"stamped    {text}\n"
     for severity, text in summary.differences:
         yield f"{'DAMAGE' if severity is Severity.DAMAGE else 'note'}: {printable(text)}\n"
     for error in summary.unread:
@@ -581,6 +596,7 @@ def _as_json(summary: _Summary) -> dict[str, Any]:
             {"recording": recording, "state": found.state, "text": text}
             for recording, found, text in summary.proofs
         ],
+        "stamped": summary.stamped,
         "not_read": [str(error) for error in summary.unread],
         "exit_code": summary.exit_code,
     }

@@ -135,7 +135,7 @@ class SmtpChannel:
     def _send(self, mail: EmailMessage) -> None:
         settings = self._settings
         context = _context(settings)
-        login = None if settings.login_file is None else _login(str(settings.login_file))
+        login = None if settings.login_file is None else read_login(str(settings.login_file))
         connection = socket.create_connection((settings.host, settings.port), SEND_SECONDS)
         server: _Conversation | None = None
         with deadline(WHOLE_SECONDS, lambda: connection if server is None else server.sock):
@@ -182,7 +182,7 @@ def _context(settings: SmtpSettings) -> ssl.SSLContext:
     return context
 
 
-def _login(path: str) -> tuple[str, str]:
+def read_login(path: str) -> tuple[str, str]:
     """User and password. Raises ChannelError, which never repeats them."""
     try:
         content = read_plain(path, "user and password", _LONGEST_LOGIN, linked=True)

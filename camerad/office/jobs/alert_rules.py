@@ -15,7 +15,8 @@ apart_fills               now     a day                what was put apart of a c
                                                        takes half of its place, or all
 deletion_blocked          now     `again_days`         what keeps recordings beyond their day
 deletion_stands_still     now     a day                retention has not run
-replicas             now     a day                replicas cannot be made or kept
+replicas                  now     a day                replicas cannot be made or kept
+stamps_late               daily   a day                a time-stamp authority that is away
 storage_fails             now     a day                something cannot be read
 storage_full              now     a day                nothing more is received
 storage_low               daily   `again_days`         free room
@@ -78,6 +79,7 @@ class AlertKind(StrEnum):
     DELETION_BLOCKED = "deletion_blocked"
     DELETION_STANDS_STILL = "deletion_stands_still"
     REPLICAS = "second_copies"
+    STAMPS_LATE = "stamps_late"
     STORAGE_FAILS = "storage_fails"
     STORAGE_FULL = "storage_full"
     STORAGE_LOW = "storage_low"
@@ -108,6 +110,7 @@ _KINDS: Final = {
     AlertKind.DELETION_BLOCKED: _Kind(at_once=True, logged=True, parts=(_STORE,)),
     AlertKind.DELETION_STANDS_STILL: _Kind(at_once=True),
     AlertKind.REPLICAS: _Kind(at_once=True, logged=True),
+    AlertKind.STAMPS_LATE: _Kind(logged=True),
     AlertKind.STORAGE_FAILS: _Kind(at_once=True),
     AlertKind.STORAGE_FULL: _Kind(at_once=True, parts=(STORAGE,)),
     AlertKind.STORAGE_LOW: _Kind(parts=(STORAGE,)),
@@ -208,7 +211,8 @@ class OfficeFacts(msgspec.Struct, frozen=True):
     or the server's start. apart: camera and file of everything that was put apart. apart_fills:
     cameras, and how many percent of its place that takes of each; "" stands for all of them. free,
     total, reserve: bytes of the storage. unread: what could not be looked at. directory: the
-    office's. replicas_fail: the last look at them could not do all that is to be done. unfinished,
+    office's. replicas_fail: the last look at them could not do all that is to be done.
+    stamps_late: time-stamp authorities that have not stamped for more than a day. unfinished,
     waiting: uploads that lack bytes, and complete ones that were not ingested yet.
     """
 
@@ -224,6 +228,7 @@ class OfficeFacts(msgspec.Struct, frozen=True):
     certificate_end_us: int
     unread: tuple[str, ...] = ()
     replicas_fail: bool = False
+    stamps_late: tuple[str, ...] = ()
     directory: str = ""
     apart_fills: tuple[tuple[str, int], ...] = ()
     unfinished: int = 0
@@ -340,6 +345,8 @@ def _of_office(facts: OfficeFacts, settings: NotifySettings) -> Iterator[Alert]:
         yield Alert(AlertKind.STORAGE_FAILS, part, 1, detail=part)
     if facts.replicas_fail:
         yield Alert(AlertKind.REPLICAS, "", 1)
+    for authority in facts.stamps_late:
+        yield Alert(AlertKind.STAMPS_LATE, authority, 1, place=authority)
     percent = 100 * facts.free // facts.total if facts.total else 100
     if facts.free < facts.reserve:
         full, number = room(facts.free), facts.reserve >> 30

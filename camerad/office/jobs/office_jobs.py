@@ -13,6 +13,7 @@
 `watch`, every minute           finds what people have to know; at once if something was put apart
 `notices-CHANNEL`, every minute gives that to a channel, which keeps to its own times
 `witnesses`, every 15 min       has outside witnesses cosign the office's log, if there are any
+`stamps`, every five minutes    has time-stamp authorities stamp the office's log, if there are any
 `index`, every five seconds     brings the index up to date, if anything has changed
 `desk`, every hour              removes what people held for a while at the desk, if there is one
 ==============================  ==================================================================
@@ -107,6 +108,11 @@ class OfficeJobs:
         cameras, uploads, key = parts.cameras, parts.uploads, parts.key
         self._metrics = metrics = JobMetrics(parts.registry)
         certificate = read_certificate(str(settings.tls.certificate))
+        stamps = None
+        if settings.time_stamps:
+            from camerad.office.jobs.stamp_job import StampJob  # noqa: PLC0415 - slow to import
+
+            stamps = StampJob(office_place(directory).ledger, settings.time_stamps, clock)
         watch = AlertWatch(
             directory,
             parts.state,
@@ -118,6 +124,7 @@ class OfficeJobs:
             certificate_end_us=round(certificate.not_valid_after_utc.timestamp() * SECOND),
             urgent=lambda: self._wake(CHANNELS),
             replicas_fail=lambda: self._replicas is not None and self._replicas.fails,
+            stamps_late=tuple if stamps is None else stamps.late,
         )
 
         def looked(facts: StoreFacts) -> None:
@@ -167,6 +174,8 @@ class OfficeJobs:
         if witnesses is not None:
             witness = WitnessJob(office_place(directory).ledger, witnesses)
             self._add_work("witnesses", witness.look, LEAST_PAUSE_SECONDS)
+        if stamps is not None:
+            self._add_work("stamps", stamps.look, LEAST_PAUSE_SECONDS)
         self._add_work("index", index.look)
         self._add_work(RETENTION, by_whole_ledger(retention.look), LEAST_PAUSE_SECONDS)
         if self._replicas is not None:

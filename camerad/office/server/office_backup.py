@@ -203,8 +203,9 @@ def named_paths(settings: msgspec.Struct) -> Iterator[Path]:
         value = getattr(settings, name)
         if isinstance(value, Path):
             yield value
-        elif isinstance(value, msgspec.Struct):
-            yield from named_paths(value)
+        for one in value if isinstance(value, tuple) else (value,):
+            if isinstance(one, msgspec.Struct):
+                yield from named_paths(one)
 
 
 def _sources(settings: OfficeFile, config: str, target: str, *, with_recordings: bool) -> list[str]:

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -114,6 +116,35 @@ class ReportSettings(msgspec.Struct, frozen=True):
     ] = MONTHS
 
 
+class StampSettings(msgspec.Struct, frozen=True):
+    """A time-stamp authority (RFC 3161)."""
+
+    url: Annotated[
+        str,
+        "Its address.",
+        Matches(
+            r"https?://[A-Za-z0-9[][A-Za-z0-9.:\[\]-]{0,252}(/[!-~]{0,500})?",
+            "an address such as https://stamps.example/tsr",
+        ),
+    ]
+    certificates: Annotated[
+        Path,
+        "Its root certificate, and those below it; PEM. With its own among them, no other "
+        "authority of this root counts.",
+        ABSOLUTE_PATH,
+    ]
+    login_file: Annotated[
+        Path | None,
+        "File with two lines: user and password. Left out: no login.",
+        ABSOLUTE_PATH,
+    ] = None
+
+    @property
+    def host(self) -> str:
+        """What messages call it."""
+        return urlsplit(self.url).netloc
+
+
 class OfficeFile(msgspec.Struct, frozen=True):
     """The whole file."""
 
@@ -154,6 +185,9 @@ class OfficeFile(msgspec.Struct, frozen=True):
         "out: its cameras alone do.",
         ABSOLUTE_PATH,
     ] = None
+    time_stamps: Annotated[
+        tuple[StampSettings, ...], "Authorities that stamp the office's log. Left out: none."
+    ] = ()
 
 
 def load(path: str, *, with_files: bool = True) -> OfficeFile:
@@ -167,6 +201,8 @@ def load(path: str, *, with_files: bool = True) -> OfficeFile:
     if read is not None:
         desk_settings.check(read.desk, reader, with_files=with_files)
         alert_settings.check(read.notify, reader, with_files=with_files)
+        if with_files:
+            reader.require_files(_stamp_files(read))
     if read is not None and read.several_servers and read.index.url is None:
         reader.add_mistake(
             "several_servers",
@@ -212,6 +248,13 @@ def _check_files(settings: OfficeFile, reader: SettingsReader) -> None:
             continue
         if not there or not right:
             reader.add_mistake(where, f"there is no {what} {path}: {remedy}")
+
+
+def _stamp_files(settings: OfficeFile) -> Iterator[tuple[str, Path]]:
+    for number, one in enumerate(settings.time_stamps):
+        yield f"time_stamps[{number}].certificates", one.certificates
+        if one.login_file is not None:
+            yield f"time_stamps[{number}].login_file", one.login_file
 
 
 def example(settings: OfficeFile) -> str:
@@ -260,6 +303,11 @@ register: {register}
 
 # Outside witnesses that cosign the office's log, besides its cameras (docs/transparency.md):
 # witnesses: /etc/camerad-office/witnesses.policy
+# Time-stamp authorities (RFC 3161) that stamp it:
+# time_stamps:
+#   - url: https://stamps.example/tsr
+#     certificates: /etc/camerad-office/stamps.example.pem
+#     login_file: /etc/camerad-office/stamps.example-login   # user and password, each on a line
 
 # What the server takes. These are the defaults.
 receive:

@@ -147,6 +147,7 @@ def _secrets(settings: OfficeFile) -> Iterator[tuple[str, Path]]:
         ("tls.key", settings.tls.key),
         ("notify.smtp.login_file", None if smtp is None else smtp.login_file),
         ("desk.openid.client_secret_file", None if openid is None else openid.client_secret_file),
+        *(("time_stamps.login_file", one.login_file) for one in settings.time_stamps),
     )
     for where, path in named:
         if path is not None:

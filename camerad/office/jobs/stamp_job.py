@@ -1,0 +1,137 @@
+"""Has time-stamp authorities stamp the office's log (RFC 3161).
+
+Each authority of the settings is sent the SHA-256 of the newest checkpoint when it has not stamped
+that one yet, and on each new day. One that is away is asked again at the next run, for the
+checkpoint that is the newest by then: that has all entries of those before. Its stamps are files in
+the log's directory (`camerad.transparency.time_stamps`), which tell this job what is due.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Final
+
+import aiohttp
+from rfc3161_client import HashAlgorithm, TimestampRequestBuilder
+
+from camerad.base.clock import DAY, Clock
+from camerad.base.message_ids import MessageId
+from camerad.container.statements import rfc3339
+from camerad.office.jobs.alert_channels import ChannelError, read_login
+from camerad.office.jobs.periodic_job import JobFailedError, LogOnce
+from camerad.office.server.office_settings import StampSettings
+from camerad.transparency.checkpoints import Checkpoint
+from camerad.transparency.office_log import OfficeLog
+from camerad.transparency.time_stamps import (
+    APART_US,
+    LONGEST,
+    KeptStamp,
+    StampAuthority,
+    StampError,
+    authority_id,
+    keep_stamp,
+    read_stamps,
+)
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 300.0
+"""Between two runs."""
+ANSWER_SECONDS: Final = 10.0
+"""What an authority may take for an answer."""
+LATE_US: Final = DAY + DAY // 24
+"""An authority that stamps each day has stamped within this time."""
+
+
+class StampJob:
+    """ledger: directory of the office's ledger. clock: says what day it is."""
+
+    def __init__(self, ledger: str, authorities: Sequence[StampSettings], clock: Clock) -> None:
+        self._log = OfficeLog(ledger)
+        self._authorities = authorities
+        self._clock = clock
+        self._began_us = clock.now_us()
+        self._failed = LogOnce(log, "%s", MessageId.PERIODIC_WORK)
+
+    def look(self) -> float:
+        """Ask each authority for what is due; returns after how many seconds to look again. It
+        blocks. Raises JobFailedError if one did not stamp."""
+        known = self._log.read()
+        if known is None:
+            return LOOK_SECONDS
+        checkpoint, failed = known[1].checkpoint, {}
+        for one in self._authorities:
+            if not self._is_due(self._last(one), checkpoint):
+                continue
+            try:
+                self._ask(one, checkpoint)
+            except (StampError, ChannelError) as error:
+                failed[one.host] = f"{one.host} does not stamp the office's log: {error}"
+        self._failed.tell(failed.values())
+        if failed:
+            raise JobFailedError(f"not stamped by {', '.join(failed)}", LOOK_SECONDS)
+        return LOOK_SECONDS
+
+    def late(self) -> tuple[str, ...]:
+        """Authorities that have not stamped for more than a day. Raises StorageError."""
+        now, found = self._clock.moment(), []
+        for one in self._authorities:
+            last = self._last(one)
+            never_us = now.boot_us - self._began_us
+            since_us = never_us if last is None else now.wall_us - last.time_us
+            if since_us > LATE_US and (last is None or now.trusted):
+                found.append(one.host)
+        return tuple(found)
+
+    def _last(self, one: StampSettings) -> KeptStamp | None:
+        own = authority_id(one.url)
+        found = [stamp for stamp in read_stamps(self._log.directory) if stamp.authority == own]
+        return max(found, key=lambda stamp: stamp.time_us, default=None)
+
+    def _is_due(self, last: KeptStamp | None, checkpoint: Checkpoint) -> bool:
+        if last is None or last.size != checkpoint.size:
+            return True
+        return self._clock.wall_us() // DAY > last.time_us // DAY
+
+    def _ask(self, one: StampSettings, checkpoint: Checkpoint) -> None:
+        """Have an authority stamp a checkpoint, and keep the stamp. Raises StampError, ChannelError
+        and StorageError."""
+        authority = StampAuthority(str(one.certificates))
+        content = checkpoint.text.encode()
+        builder = TimestampRequestBuilder().data(content).hash_algorithm(HashAlgorithm.SHA256)
+        request = builder.build()
+        try:
+            response = asyncio.run(_post(one, request.as_bytes()))
+        except TimeoutError as error:
+            raise StampError(f"it does not answer within {ANSWER_SECONDS:g} s") from error
+        except (OSError, aiohttp.ClientError, ValueError) as error:
+            raise StampError(f"it does not answer: {error}") from error
+        stamp = authority.check(response, checkpoint.text, request.nonce)
+        now = self._clock.moment()
+        apart_us = abs(now.wall_us - stamp.time_us) - stamp.accuracy_us
+        if now.trusted and apart_us > APART_US:
+            raise StampError(
+                f"by its clock it is {rfc3339(stamp.time_us)}, by this computer's "
+                f"{rfc3339(now.wall_us)}"
+            )
+        keep_stamp(self._log.directory, checkpoint, stamp, response, one.url)
+
+
+async def _post(one: StampSettings, request: bytes) -> bytes:
+    """The answer to a request, within `ANSWER_SECONDS`; a redirection is not followed."""
+    content, bound = b"", aiohttp.ClientTimeout(ANSWER_SECONDS)
+    login = None if one.login_file is None else aiohttp.BasicAuth(*read_login(str(one.login_file)))
+    headers = {"Content-Type": "application/timestamp-query"}
+    async with (
+        aiohttp.ClientSession(timeout=bound, trust_env=True, auth=login) as session,
+        session.post(one.url, data=request, headers=headers, allow_redirects=False) as answer,
+    ):
+        if answer.status != 200:
+            raise StampError(f"it answers with {answer.status}")
+        async for piece in answer.content.iter_any():
+            content += piece
+            if len(content) > LONGEST:
+                raise StampError("its answer is longer than any stamp")
+    return content

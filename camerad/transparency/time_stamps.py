@@ -1,0 +1,297 @@
+"""Time stamps (RFC 3161) on checkpoints of an office's log, and their check.
+
+A time-stamp authority signs the SHA-256 of a checkpoint's text (`Checkpoint.text`) with its own
+time: all entries below that checkpoint were there by then. In the log's directory, a stamp is two
+files of one name in ``stamps``: ``.checkpoint``, that text, and ``.tsr``, the authority's response.
+The name has the size, the time of the stamp, and the first digits of the SHA-256 of the authority's
+address.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from rfc3161_client import (
+    Accuracy,
+    PKIStatus,
+    TimeStampResponse,
+    VerificationError,
+    VerifierBuilder,
+    decode_timestamp_response,
+)
+
+from camerad.base import durable_files, file_status
+from camerad.base.clock import SECOND
+from camerad.base.errors import EX_CONFIG, CameradError
+from camerad.base.safe_read import read_plain
+from camerad.base.text import count, printable
+from camerad.container.severity import Severity
+from camerad.container.statements import rfc3339, utc
+from camerad.ledger.entries import parse_carried
+from camerad.ledger.entry_types import HistoryLost
+from camerad.ledger.ledger_lines import contents_in, tokens_in
+from camerad.transparency import merkle
+from camerad.transparency.checkpoints import Checkpoint
+from camerad.transparency.office_log import OfficeLog, leaf_of
+from camerad.transparency.tree_files import TreeFiles
+
+DIRECTORY: Final = "stamps"
+CHECKPOINT: Final = ".checkpoint"
+RESPONSE: Final = ".tsr"
+LONGEST: Final = 64 * 1024
+"""Bytes of a response: a signature and some certificates."""
+APART_US: Final = 300 * SECOND
+"""So far the clocks of an authority and of an office may lie apart."""
+_NAME: Final = re.compile(r"([0-9]{12})-([0-9]{8}T[0-9]{6}Z)-([0-9a-f]{8})\.tsr", re.ASCII)
+_TIME: Final = "%Y%m%dT%H%M%SZ"
+_SHA256: Final = "2.16.840.1.101.3.4.2.1"
+_STATUS_GRANTED: Final = b"\x30\x03\x02\x01\x00"
+"""In DER: that the status is 0."""
+
+
+class StampError(CameradError):
+    """Error raised when something is no time stamp on this text by this authority; it says why.
+    severity: what that is among the findings about a directory."""
+
+    exit_code = EX_CONFIG
+
+    def __init__(self, text: str, severity: Severity = Severity.DAMAGE) -> None:
+        super().__init__(text)
+        self.severity: Final = severity
+
+
+class Stamp(msgspec.Struct, frozen=True):
+    """What an authority signed. by: its name in the certificate. time_us: its time since 1970.
+    accuracy_us: of that time; 0 if it does not say."""
+
+    by: str
+    time_us: int
+    accuracy_us: int
+
+    def __str__(self) -> str:
+        accuracy = f", accurate to {self.accuracy_us / SECOND:g} s" if self.accuracy_us else ""
+        return f"by {printable(self.by)} on {rfc3339(self.time_us)}{accuracy}"
+
+
+class KeptStamp(msgspec.Struct, frozen=True, order=True):
+    """A stamp in the log's directory. size: of the checkpoint. time_us: of the stamp, without parts
+    of a second. authority: as `authority_id` has it. path: of its files, without their endings."""
+
+    size: int
+    time_us: int
+    authority: str
+    path: str
+
+
+class StampAuthority:
+    """The certificates by which an authority is known: roots, those between, and its own. If its
+    own is among them, a stamp by another one of the same root does not count.
+
+    path: file with them, in PEM. Raises StampError if it has none, or no root, and StorageError.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path: Final = path
+        try:
+            found = x509.load_pem_x509_certificates(read_plain(path, "certificates", linked=True))
+        except ValueError as error:
+            raise StampError(f"{path}: this is no certificate in PEM") from error
+        self._roots = [one for one in found if one.issuer == one.subject]
+        self._others = [one for one in found if one not in self._roots]
+        self._own = [one for one in self._others if _may_stamp(one)]
+        if not self._roots:
+            raise StampError(f"{path}: the root certificate is missing, which is its own issuer")
+
+    def check(self, response: bytes, text: str, nonce: int | None = None) -> Stamp:
+        """Check a response to a request for a stamp on a text. nonce: of the request, None if it is
+        not known any more. Certificates count as they were at the time of the stamp. Raises
+        StampError."""
+        try:
+            answer = _granted(decode_timestamp_response(response))
+            return self._checked(answer, hashlib.sha256(text.encode()).digest(), nonce)
+        except (ValueError, VerificationError, x509.InvalidVersion) as error:
+            raise StampError(f"this is no time stamp: {error}") from error
+
+    def _checked(self, answer: TimeStampResponse, sha256: bytes, nonce: int | None) -> Stamp:
+        info, signer = answer.tst_info, _signer(answer)
+        when, by = info.gen_time, printable(signer.subject.rfc4514_string())
+        imprint = info.message_imprint
+        if imprint.hash_algorithm.dotted_string != _SHA256 or imprint.message != sha256:
+            raise StampError("the stamp is of other data")
+        if nonce is not None and info.nonce != nonce:
+            raise StampError("the stamp answers another request")
+        try:
+            verifier = VerifierBuilder(roots=self._roots, intermediates=self._others).build()
+            verifier.verify(answer, sha256)
+            if self._own and signer not in self._own:
+                raise VerificationError("the authority's own certificate is another one")
+        except VerificationError as error:
+            if not signer.not_valid_before_utc <= when <= signer.not_valid_after_utc:
+                said = f"the certificate of {by} was not valid at the time of the stamp"
+                raise StampError(f"{said}, {when:%Y-%m-%d %H:%M} UTC") from error
+            raise StampError(
+                f"the stamp is by {by}, for which no named certificate vouches", Severity.NOTE
+            ) from error
+        return Stamp(by, round(when.timestamp() * SECOND), _accuracy_us(answer))
+
+
+def read_stamps(log_directory: str) -> list[KeptStamp]:
+    """The stamps in a log's directory, that of the smallest checkpoint first. Raises
+    StorageError."""
+    directory = os.path.join(log_directory, DIRECTORY)
+    if not file_status.exists(directory):
+        return []
+    found = []
+    for name, _ in file_status.versions_in(directory):
+        if match := _NAME.fullmatch(name):
+            when = datetime.strptime(match[2], _TIME).replace(tzinfo=UTC)
+            path = os.path.join(directory, name.removesuffix(RESPONSE))
+            time_us = round(when.timestamp()) * SECOND
+            found.append(KeptStamp(int(match[1]), time_us, match[3], path))
+    return sorted(found)
+
+
+def keep_stamp(
+    log_directory: str, checkpoint: Checkpoint, stamp: Stamp, response: bytes, authority: str
+) -> None:
+    """Keep a stamp that was checked. authority: its address. Raises StorageError."""
+    directory = os.path.join(log_directory, DIRECTORY)
+    durable_files.make_directory(directory)
+    name = f"{checkpoint.size:012}-{utc(stamp.time_us):{_TIME}}-{authority_id(authority)}"
+    path = os.path.join(directory, name)
+    durable_files.publish(path + CHECKPOINT, checkpoint.text.encode())
+    durable_files.publish(path + RESPONSE, response)
+
+
+def authority_id(address: str) -> str:
+    """How the names of stamps have an authority."""
+    return hashlib.sha256(address.encode()).hexdigest()[:8]
+
+
+def check_stamps(
+    ledger: str, authorities: Sequence[StampAuthority]
+) -> tuple[list[str], list[tuple[Severity, str]]]:
+    """Check the stamps on an office's log. ledger: directory of the office's ledger. Returns a
+    sentence for each authority, and what is wrong. Raises StorageError."""
+    log = OfficeLog(ledger)
+    known, stamps = log.read(), read_stamps(log.directory)
+    if known is None:
+        return [], []
+    check = _Check(ledger, known[1].checkpoint, TreeFiles(log.directory), authorities)
+    good: defaultdict[StampAuthority, list[tuple[KeptStamp, Stamp]]] = defaultdict(list)
+    wrong: defaultdict[tuple[Severity, str], list[str]] = defaultdict(list)
+    for one in stamps:
+        try:
+            authority, stamp = check.check(one)
+            good[authority].append((one, stamp))
+        except StampError as error:
+            wrong[error.severity, str(error)].append(one.path + RESPONSE)
+    said, findings = [], []
+    for authority in authorities:
+        if found := good[authority]:
+            last, stamp = found[-1]
+            number = count(len(found), "time stamp")
+            said.append(f"{number} on the office's log, the last on {last.size} entries {stamp}")
+        else:
+            text = f"no time stamp here is by the authority in {authority.path}"
+            findings.append((Severity.DAMAGE, f"{log.directory}: {text}"))
+    for (severity, text), paths in wrong.items():
+        more = f"; {len(paths) - 1} more are like it" if paths[1:] else ""
+        findings.append((severity, f"{paths[0]}: {text}{more}"))
+    return said, findings
+
+
+class _Check:
+    """Compares stamps with the log and the ledger. now: the log's newest checkpoint."""
+
+    def __init__(
+        self, ledger: str, now: Checkpoint, tree: TreeFiles, authorities: Sequence[StampAuthority]
+    ) -> None:
+        self._now = now
+        self._tree = tree
+        self._authorities = authorities
+        self._times: dict[bytes, int] = {}
+        self._lost: set[str] = set()
+        for _, content in contents_in(ledger):
+            for token in tokens_in(content):
+                self._note(token)
+
+    def _note(self, token: bytes) -> None:
+        entry = parse_carried(token.decode("ascii", "replace"))
+        if entry is not None:
+            if entry.clock.trusted:
+                self._times[leaf_of(token)] = entry.clock.wall_us
+            if isinstance(facts := entry.facts, HistoryLost):
+                self._lost.add(f"{facts.origin}\n{facts.size}\n{facts.root}\n")
+
+    def check(self, one: KeptStamp) -> tuple[StampAuthority, Stamp]:
+        """By whom and when. Raises StampError and StorageError."""
+        text = read_plain(one.path + CHECKPOINT, "checkpoint", LONGEST).decode("utf-8", "replace")
+        if one.size > self._now.size or text != self._text(one.size):
+            if text in self._lost:
+                raise StampError("the office declared this checkpoint lost", Severity.NOTE)
+            raise StampError("the log has no such checkpoint")
+        authority, stamp = self._by_any(read_plain(one.path + RESPONSE, "stamp", LONGEST), text)
+        newest_us = self._times.get(self._tree.complete(0, one.size - 1), 0)
+        if stamp.time_us + stamp.accuracy_us + APART_US < newest_us:
+            raise StampError(
+                f"the stamp is of {rfc3339(stamp.time_us)}, and the checkpoint has an entry of "
+                f"{rfc3339(newest_us)}: the clock of the authority or of the office was wrong"
+            )
+        return authority, stamp
+
+    def _by_any(self, response: bytes, text: str) -> tuple[StampAuthority, Stamp]:
+        refused = StampError("no authority was named", Severity.NOTE)
+        for authority in self._authorities:
+            try:
+                return authority, authority.check(response, text)
+            except StampError as error:
+                refused = error
+        raise refused
+
+    def _text(self, size: int) -> str:
+        return Checkpoint(self._now.origin, size, merkle.root(self._tree.complete, size)).text
+
+
+def _granted(answer: TimeStampResponse) -> TimeStampResponse:
+    """A response with a stamp, as if it had the plain status: the library takes no other, and all
+    of the stamp is checked."""
+    if answer.status not in (PKIStatus.GRANTED, PKIStatus.GRANTED_WITH_MODS):
+        said = "; ".join(map(printable, answer.status_string))
+        raise StampError(f"the authority refused it with status {answer.status}: {said}")
+    content = _STATUS_GRANTED + answer.time_stamp_token()
+    size = len(content).to_bytes((len(content).bit_length() + 7) // 8)
+    return decode_timestamp_response(bytes((0x30, 0x80 | len(size))) + size + content)
+
+
+def _signer(answer: TimeStampResponse) -> x509.Certificate:
+    """The certificate that the stamp names as its signer's."""
+    (signer,) = answer.signed_data.signer_infos
+    for one in map(x509.load_der_x509_certificate, answer.signed_data.certificates):
+        if (one.issuer, one.serial_number) == (signer.issuer, signer.serial_number):
+            return one
+    raise StampError("the stamp has no certificate of its signer")
+
+
+def _may_stamp(certificate: x509.Certificate) -> bool:
+    try:
+        uses = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return False
+    return ExtendedKeyUsageOID.TIME_STAMPING in uses
+
+
+def _accuracy_us(answer: TimeStampResponse) -> int:
+    found: Accuracy | None = answer.tst_info.accuracy
+    if found is None:
+        return 0
+    return (found.seconds or 0) * SECOND + (found.millis or 0) * 1000 + (found.micros or 0)
