@@ -57,8 +57,6 @@ from camerad.verify.verdict import Report, Verdict
 _HEAD: Final = re.compile(r"([0-9]{1,18}):([0-9]{1,18}):([0-9a-f]{64})")
 _Filed = Mapping[Holding, Sequence[FiledReceipt]]
 _GONE: Final = "the directory of the recordings is gone"
-
-
 _MISPLACED: Final = "move it into the camera's recordings/, or remove it"
 _VERDICTS: Final = {
     Verdict.AUTHENTIC: "authentic and complete",

@@ -41,7 +41,8 @@ from camerad.ledger.entry_types import HistoryLost
 from camerad.ledger.ledger_lines import contents_in, tokens_in
 from camerad.transparency import merkle
 from camerad.transparency.checkpoints import Checkpoint
-from camerad.transparency.office_log import OfficeLog, leaf_of
+from camerad.transparency.office_log import OfficeLog
+from camerad.transparency.proof import leaf_of
 from camerad.transparency.tree_files import TreeFiles
 
 DIRECTORY: Final = "stamps"
@@ -69,7 +70,7 @@ class StampError(CameradError):
         self.severity: Final = severity
 
 
-class Stamp(msgspec.Struct, frozen=True):
+class TimeStamp(msgspec.Struct, frozen=True):
     """What an authority signed. by: its name in the certificate. time_us: its time since 1970.
     accuracy_us: of that time; 0 if it does not say."""
 
@@ -111,7 +112,7 @@ class StampAuthority:
         if not self._roots:
             raise StampError(f"{path}: the root certificate is missing, which is its own issuer")
 
-    def check(self, response: bytes, text: str, nonce: int | None = None) -> Stamp:
+    def check(self, response: bytes, text: str, nonce: int | None = None) -> TimeStamp:
         """Check a response to a request for a stamp on a text. nonce: of the request, None if it is
         not known any more. Certificates count as they were at the time of the stamp. Raises
         StampError."""
@@ -121,7 +122,7 @@ class StampAuthority:
         except (ValueError, VerificationError, x509.InvalidVersion) as error:
             raise StampError(f"this is no time stamp: {error}") from error
 
-    def _checked(self, answer: TimeStampResponse, sha256: bytes, nonce: int | None) -> Stamp:
+    def _checked(self, answer: TimeStampResponse, sha256: bytes, nonce: int | None) -> TimeStamp:
         info, signer = answer.tst_info, _signer(answer)
         when, by = info.gen_time, printable(signer.subject.rfc4514_string())
         imprint = info.message_imprint
@@ -141,7 +142,7 @@ class StampAuthority:
             raise StampError(
                 f"the stamp is by {by}, for which no named certificate vouches", Severity.NOTE
             ) from error
-        return Stamp(by, round(when.timestamp() * SECOND), _accuracy_us(answer))
+        return TimeStamp(by, round(when.timestamp() * SECOND), _accuracy_us(answer))
 
 
 def read_stamps(log_directory: str) -> list[KeptStamp]:
@@ -161,7 +162,7 @@ def read_stamps(log_directory: str) -> list[KeptStamp]:
 
 
 def keep_stamp(
-    log_directory: str, checkpoint: Checkpoint, stamp: Stamp, response: bytes, authority: str
+    log_directory: str, checkpoint: Checkpoint, stamp: TimeStamp, response: bytes, authority: str
 ) -> None:
     """Keep a stamp that was checked. authority: its address. Raises StorageError."""
     directory = os.path.join(log_directory, DIRECTORY)
@@ -187,7 +188,7 @@ def check_stamps(
     if known is None:
         return [], []
     check = _Check(ledger, known[1].checkpoint, TreeFiles(log.directory), authorities)
-    good: defaultdict[StampAuthority, list[tuple[KeptStamp, Stamp]]] = defaultdict(list)
+    good: defaultdict[StampAuthority, list[tuple[KeptStamp, TimeStamp]]] = defaultdict(list)
     wrong: defaultdict[tuple[Severity, str], list[str]] = defaultdict(list)
     for one in stamps:
         try:
@@ -233,7 +234,7 @@ class _Check:
             if isinstance(facts := entry.facts, HistoryLost):
                 self._lost.add(f"{facts.origin}\n{facts.size}\n{facts.root}\n")
 
-    def check(self, one: KeptStamp) -> tuple[StampAuthority, Stamp]:
+    def check(self, one: KeptStamp) -> tuple[StampAuthority, TimeStamp]:
         """By whom and when. Raises StampError and StorageError."""
         text = read_plain(one.path + CHECKPOINT, "checkpoint", LONGEST).decode("utf-8", "replace")
         if one.size > self._now.size or text != self._text(one.size):
@@ -249,7 +250,7 @@ class _Check:
             )
         return authority, stamp
 
-    def _by_any(self, response: bytes, text: str) -> tuple[StampAuthority, Stamp]:
+    def _by_any(self, response: bytes, text: str) -> tuple[StampAuthority, TimeStamp]:
         refused = StampError("no authority was named", Severity.NOTE)
         for authority in self._authorities:
             try:

@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 _SIGNS: Final = x509.KeyUsage(
     key_cert_sign=True,
@@ -60,6 +60,16 @@ class Authority:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(file)
         return context
+
+    def for_stamps(self, name: str, day: datetime | None = None) -> tuple[str, str]:
+        """Key and certificate of a time-stamp authority (RFC 3161, 2.3), valid around that day."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        made = _builder(name, self.certificate.subject, key, day)
+        use = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING])
+        made = made.add_extension(use, critical=True)
+        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        certificate = made.sign(self.key, hashes.SHA256()).public_bytes(Encoding.PEM)
+        return private.decode(), certificate.decode()
 
 
 def authority(*, ca: bool = True) -> Authority:

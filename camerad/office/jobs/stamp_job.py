@@ -8,20 +8,20 @@ the log's directory (`camerad.transparency.time_stamps`), which tell this job wh
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Final
 
-import aiohttp
 from rfc3161_client import HashAlgorithm, TimestampRequestBuilder
 
 from camerad.base.clock import DAY, Clock
 from camerad.base.message_ids import MessageId
 from camerad.container.statements import rfc3339
 from camerad.office.jobs.alert_channels import ChannelError, read_login
+from camerad.office.jobs.bounded_post import PostError, post
 from camerad.office.jobs.periodic_job import JobFailedError, LogOnce
-from camerad.office.server.office_settings import StampSettings
+from camerad.office.server.office_settings import TimeStampSettings
 from camerad.transparency.checkpoints import Checkpoint
 from camerad.transparency.office_log import OfficeLog
 from camerad.transparency.time_stamps import (
@@ -39,8 +39,7 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 300.0
 """Between two runs."""
-ANSWER_SECONDS: Final = 10.0
-"""What an authority may take for an answer."""
+_QUERY: Final = "application/timestamp-query"
 LATE_US: Final = DAY + DAY // 24
 """An authority that stamps each day has stamped within this time."""
 
@@ -48,7 +47,7 @@ LATE_US: Final = DAY + DAY // 24
 class StampJob:
     """ledger: directory of the office's ledger. clock: says what day it is."""
 
-    def __init__(self, ledger: str, authorities: Sequence[StampSettings], clock: Clock) -> None:
+    def __init__(self, ledger: str, authorities: Sequence[TimeStampSettings], clock: Clock) -> None:
         self._log = OfficeLog(ledger)
         self._authorities = authorities
         self._clock = clock
@@ -67,7 +66,7 @@ class StampJob:
                 continue
             try:
                 self._ask(one, checkpoint)
-            except (StampError, ChannelError) as error:
+            except (StampError, ChannelError, PostError) as error:
                 failed[one.host] = f"{one.host} does not stamp the office's log: {error}"
         self._failed.tell(failed.values())
         if failed:
@@ -85,7 +84,7 @@ class StampJob:
                 found.append(one.host)
         return tuple(found)
 
-    def _last(self, one: StampSettings) -> KeptStamp | None:
+    def _last(self, one: TimeStampSettings) -> KeptStamp | None:
         own = authority_id(one.url)
         found = [stamp for stamp in read_stamps(self._log.directory) if stamp.authority == own]
         return max(found, key=lambda stamp: stamp.time_us, default=None)
@@ -95,19 +94,17 @@ class StampJob:
             return True
         return self._clock.wall_us() // DAY > last.time_us // DAY
 
-    def _ask(self, one: StampSettings, checkpoint: Checkpoint) -> None:
-        """Have an authority stamp a checkpoint, and keep the stamp. Raises StampError, ChannelError
-        and StorageError."""
+    def _ask(self, one: TimeStampSettings, checkpoint: Checkpoint) -> None:
+        """Have an authority stamp a checkpoint, and keep the stamp. Raises StampError,
+        ChannelError, PostError and StorageError."""
         authority = StampAuthority(str(one.certificates))
         content = checkpoint.text.encode()
         builder = TimestampRequestBuilder().data(content).hash_algorithm(HashAlgorithm.SHA256)
         request = builder.build()
-        try:
-            response = asyncio.run(_post(one, request.as_bytes()))
-        except TimeoutError as error:
-            raise StampError(f"it does not answer within {ANSWER_SECONDS:g} s") from error
-        except (OSError, aiohttp.ClientError, ValueError) as error:
-            raise StampError(f"it does not answer: {error}") from error
+        login = None if one.login_file is None else read_login(str(one.login_file))
+        status, response = post(one.url, request.as_bytes(), LONGEST, _QUERY, login)
+        if status != HTTPStatus.OK:
+            raise StampError(f"it answers with {status}")
         stamp = authority.check(response, checkpoint.text, request.nonce)
         now = self._clock.moment()
         apart_us = abs(now.wall_us - stamp.time_us) - stamp.accuracy_us
@@ -117,21 +114,3 @@ class StampJob:
                 f"{rfc3339(now.wall_us)}"
             )
         keep_stamp(self._log.directory, checkpoint, stamp, response, one.url)
-
-
-async def _post(one: StampSettings, request: bytes) -> bytes:
-    """The answer to a request, within `ANSWER_SECONDS`; a redirection is not followed."""
-    content, bound = b"", aiohttp.ClientTimeout(ANSWER_SECONDS)
-    login = None if one.login_file is None else aiohttp.BasicAuth(*read_login(str(one.login_file)))
-    headers = {"Content-Type": "application/timestamp-query"}
-    async with (
-        aiohttp.ClientSession(timeout=bound, trust_env=True, auth=login) as session,
-        session.post(one.url, data=request, headers=headers, allow_redirects=False) as answer,
-    ):
-        if answer.status != 200:
-            raise StampError(f"it answers with {answer.status}")
-        async for piece in answer.content.iter_any():
-            content += piece
-            if len(content) > LONGEST:
-                raise StampError("its answer is longer than any stamp")
-    return content

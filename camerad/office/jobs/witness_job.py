@@ -9,20 +9,18 @@ counts as a failure of this job.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import logging
 import os
 from http import HTTPStatus
 from typing import Final
 
-import aiohttp
-
 from camerad.base import durable_files, file_status
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import read_plain
 from camerad.base.text import printable
+from camerad.office.jobs.bounded_post import PostError, post
 from camerad.office.jobs.periodic_job import JobFailedError
 from camerad.transparency import checkpoints
 from camerad.transparency.checkpoints import Checkpoint, NoteError, SignedCheckpoint
@@ -34,8 +32,6 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 900.0
 """Between two runs."""
-ANSWER_SECONDS: Final = 10.0
-"""What a witness may take for an answer."""
 DIRECTORY: Final = "witnesses"
 """In the log's directory: a checkpoint for each witness, as it cosigned it last."""
 
@@ -76,7 +72,7 @@ class WitnessJob:
                 continue
             try:
                 self._ask(witness, known[1])
-            except WitnessError as error:
+            except (WitnessError, PostError) as error:
                 log.warning(
                     "the witness %s does not cosign the office's log: %s",
                     printable(witness.name),
@@ -125,30 +121,9 @@ class WitnessJob:
         shown = self._log.show(seen)
         proof = () if shown is None else shown.proof
         body = make_request(0 if seen is None else seen.size, proof, str(note)).encode()
-        if not witness.url.startswith(("http://", "https://")):
-            raise WitnessError(f"{witness.url} is no address of HTTP")
-        try:
-            return asyncio.run(_post(f"{witness.url.rstrip('/')}/add-checkpoint", body))
-        except TimeoutError as error:
-            text = f"{witness.url} does not answer within {ANSWER_SECONDS:g} s"
-            raise WitnessError(text) from error
-        except (OSError, aiohttp.ClientError, ValueError) as error:
-            raise WitnessError(f"{witness.url} does not answer: {error}") from error
-
-
-async def _post(address: str, body: bytes) -> tuple[int, str]:
-    """Status and text of the answer. It takes `ANSWER_SECONDS` at the most, whatever the witness
-    sends, follows no redirection, and reads no more than any checkpoint needs."""
-    content, bound = b"", aiohttp.ClientTimeout(ANSWER_SECONDS)
-    async with (
-        aiohttp.ClientSession(timeout=bound, trust_env=True) as session,
-        session.post(address, data=body, allow_redirects=False) as answer,
-    ):
-        async for piece in answer.content.iter_any():
-            content += piece
-            if len(content) > checkpoints.LONGEST:
-                break
-    return answer.status, content[: checkpoints.LONGEST].decode("utf-8", "replace")
+        url = f"{witness.url.rstrip('/')}/add-checkpoint"
+        status, content = post(url, body, checkpoints.LONGEST)
+        return status, content.decode("utf-8", "replace")
 
 
 def _path(log_directory: str, witness: NamedWitness) -> str:

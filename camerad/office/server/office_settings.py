@@ -116,7 +116,7 @@ class ReportSettings(msgspec.Struct, frozen=True):
     ] = MONTHS
 
 
-class StampSettings(msgspec.Struct, frozen=True):
+class TimeStampSettings(msgspec.Struct, frozen=True):
     """A time-stamp authority (RFC 3161)."""
 
     url: Annotated[
@@ -186,7 +186,7 @@ class OfficeFile(msgspec.Struct, frozen=True):
         ABSOLUTE_PATH,
     ] = None
     time_stamps: Annotated[
-        tuple[StampSettings, ...], "Authorities that stamp the office's log. Left out: none."
+        tuple[TimeStampSettings, ...], "Authorities that stamp the office's log. Left out: none."
     ] = ()
 
 

@@ -22,7 +22,7 @@ from aiohttp.test_utils import TestServer
 
 from camerad.base.clock import ManualClock
 from camerad.container.keys import SigningKey
-from camerad.office.jobs import witness_job
+from camerad.office.jobs import bounded_post
 from camerad.office.jobs.periodic_job import JobFailedError
 from camerad.office.jobs.witness_job import WitnessJob, cosigned_by_witness, read_policy
 from camerad.office.server import connection_limiter, witness_server
@@ -261,7 +261,7 @@ def test_a_hostile_witness_fails_alone(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(witness_job, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(bounded_post, "ANSWER_SECONDS", 0.5)
     scene = Scene(tmp_path / "scene")
     scene.work()
     known = scene.log.read()

@@ -142,6 +142,10 @@ CASES: dict[str, tuple[OfficeFacts, Alerts]] = {
         ],
     ),
     "replicas": (office_facts(replicas_fail=True), [{"kind": K.REPLICAS, "at_once": True}]),
+    "each authority that does not stamp": (
+        office_facts(stamps_late=("a.example", "b.example")),
+        [{"kind": K.STAMPS_LATE, "place": one} for one in ("a.example", "b.example")],
+    ),
     "the gravest comes first": (
         office_facts(
             store=StoreFacts(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 from camerad.base.errors import ConfigError
 from camerad.office.server import office_settings
 from camerad.office.server.alert_settings import MetricsSettings, NotifySettings
+from camerad.office.server.office_backup import named_paths
 from camerad.office.server.office_settings import (
     ListenSettings,
     OfficeFile,
@@ -84,6 +86,25 @@ def test_all_mistakes_are_named_at_once_each_with_its_line(
     assert found[0].startswith(f"{lines[0]}: url: found the text")
     assert "an address such as https://office.example:8443, without a path" in found[0]
     assert ["listen.port: " in found[1], "receive.upload: unknown key" in found[2]] == [True, True]
+
+
+def test_authorities_for_time_stamps_are_a_list_whose_files_are_saved(
+    settings: OfficeFile, tmp_path: Path
+) -> None:
+    (tmp_path / "root.pem").write_text("")
+    text = f"{office_settings.example(settings)}\ntime_stamps:\n"
+    text += f"  - url: https://a.example/tsr\n    certificates: {tmp_path}/root.pem\n"
+    assert mistakes(tmp_path, text) == []
+    read = office_settings.load(str(tmp_path / "office.yaml"))
+    assert [one.host for one in read.time_stamps] == ["a.example"]
+    assert tmp_path / "root.pem" in named_paths(read)
+    text += f"  - url: a.example\n    certificates: {tmp_path}/none\n    ca: x\n"
+    assert [re.sub(r"^\d+: ([^:;]*[:;]).*", r"\1", one) for one in mistakes(tmp_path, text)] == [
+        "time_stamps[1].url:",
+        "time_stamps[1].ca:",
+    ]
+    text = text.replace("url: a.", "url: https://a.").replace("    ca: x\n", "")
+    assert "time_stamps[1].certificates: there is no file" in mistakes(tmp_path, text)[0]
 
 
 @pytest.mark.parametrize(
