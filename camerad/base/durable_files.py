@@ -103,16 +103,16 @@ def link_unnamed(descriptor: int, path: str) -> None:
             os.close(directory)
 
 
-def lock_directory(directory: str, *, linked: bool = False, shared: bool = False) -> int:
+def lock_directory(directory: str, *, linked: bool = False) -> int:
     """Claim a directory until the descriptor that is returned is closed.
 
-    linked: as for `file_status.open_directory`. shared: others may claim it so as well. Raises
-    BlockingIOError if another process has claimed it.
+    linked: as for `file_status.open_directory`. Raises BlockingIOError if another process has
+    claimed it.
     """
     descriptor = None
     try:
         descriptor = file_status.open_directory(directory, linked=linked)
-        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if descriptor is not None:
             os.close(descriptor)

@@ -49,8 +49,13 @@ def make_holding(root: str, device: str, key: PublicKey) -> Holding:
 
     root: the office's directory. What is there stays as it is. Raises StorageError.
     """
+    return complete_holding(holding_of(root, device, key), key)
+
+
+def holding_of(root: str, device: str, key: PublicKey) -> Holding:
+    """The same, made or not."""
     directory = os.path.join(root, holding_name(device, key))
-    return complete_holding(Holding(directory, os.path.join(directory, RECORDINGS)), key)
+    return Holding(directory, os.path.join(directory, RECORDINGS))
 
 
 def complete_holding(holding: Holding, key: PublicKey) -> Holding:
@@ -65,9 +70,14 @@ def complete_holding(holding: Holding, key: PublicKey) -> Holding:
 def put_key(holding: Holding, key: PublicKey) -> None:
     """Put the key by which these recordings were made beside them. Raises
     StorageError."""
-    content = (json.dumps(key.jwk, indent=2) + "\n").encode()
+    content = key_content(key)
     if _read(holding.key) != content:
         durable_files.publish(holding.key, content, mode=None)
+
+
+def key_content(key: PublicKey) -> bytes:
+    """The file of such a key."""
+    return (json.dumps(key.jwk, indent=2) + "\n").encode()
 
 
 def directory_id(root: str) -> str:

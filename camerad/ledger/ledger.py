@@ -190,6 +190,12 @@ class Ledger:
             "%s: %s. %s", self._directory, shown_by, AFTER_LOSS, extra=MessageId.LEDGER.extra
         )
 
+    def share(self, path: str, content: bytes) -> None:
+        """Announce a whole file that will be written, and what was changed before, if other servers
+        have this ledger too. Raises StorageError; then it must not be written."""
+        self._claim.publish()
+        self._claim.announce(path, 0, content)
+
     def rotate(self) -> None:
         """Begin the next epoch. Raises StorageError: then either the epoch goes on, or the next one
         has begun and the next entry makes it durable."""
@@ -341,6 +347,7 @@ class Ledger:
             state = state.with_entry(entry)
             content += entry.token + b"\n"
         path = os.path.join(self._directory, log_segments.epoch_name(number))
+        self.share(path, content)
         try:
             self._with_room(partial(durable_files.publish, path, content), content, urgent=True)
         except StorageError:
@@ -368,6 +375,7 @@ class Ledger:
         self._with_room(partial(durable_files.publish, path, token), token, urgent=False)
         for name in (log_segments.epoch_name(number), log_segments.damaged_name(number)):
             durable_files.remove(os.path.join(self._directory, name), missing_ok=True)
+        self._claim.publish()
         self._append(EpochExpired(number, closed.last))
 
     # ------------------------------------------------------------------ appending
@@ -382,6 +390,7 @@ class Ledger:
             entry = entries.sign_entry(self._key, state.head, *self.now(), facts, happened=happened)
             after = state.with_entry(entry)
             line = entry.token + b"\n"
+            self._claim.announce(self._path, self._offset, line)
             write = partial(self._write, line)
             self._with_room(write, line, urgent=isinstance(facts, _URGENT))
             self._state = after

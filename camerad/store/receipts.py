@@ -23,7 +23,7 @@ import errno
 import logging
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Final, NamedTuple
 
 import msgspec
@@ -226,8 +226,8 @@ def _proven(path: str, keys: KeyRing) -> FiledReceipt | None:
         return None
 
 
-def write(directory: str, token: bytes) -> str:
-    """Put a receipt into a file of its own, durably; returns its path.
+def write(directory: str, token: bytes, publish: Callable[[str, bytes], None] | None = None) -> str:
+    """Put a receipt into a file of its own, durably; returns its path. publish: makes the file.
 
     An offload and the office's server must not take the same number: one waits for the other, up to
     `WAIT_SECONDS`. Raises StorageError, also if the other is still at it then.
@@ -247,7 +247,10 @@ def write(directory: str, token: bytes) -> str:
     try:
         last = max(map(_number, _names(directory)), default=0)
         path = os.path.join(directory, f"{last + 1:04d}.jws")
-        durable_files.publish(path, token, mode=None)
+        if publish is None:
+            durable_files.publish(path, token, mode=None)
+        else:
+            publish(path, token)
         return path
     finally:
         os.close(claims[0])

@@ -139,6 +139,7 @@ class OfficeLog:
         size = self._tree.size
         checkpoint = Checkpoint(_named(key).name, size, merkle.root(self._tree.complete, size))
         note = checkpoints.sign(key, checkpoint)
+        ledger.share(self._path(_CHECKPOINT), str(note).encode())
         durable_files.publish(self._path(_CHECKPOINT), str(note).encode())
         return note
 

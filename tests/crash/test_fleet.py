@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 from hw_mocks.fleet import fleet_office
 from hw_mocks.fleet.__main__ import main
 from hw_mocks.fleet.cards import Card, shift
@@ -24,9 +23,13 @@ from hw_mocks.fleet.fleet_run import Cuts, Fleet
 from hw_mocks.free_port import free_port
 from hw_mocks.sim.relay import Relay
 from postgresql import PostgreSQL
+from s3_engines import S3Engine, seaweedfs
+from several_servers import Server, ServerCuts, files_of, ids_of
 
-from camerad.office.server.ingest_queue import THREADS
+from camerad.evidence.own_key import load_public_key
+from camerad.ledger.recording_entries import Deleted, Received
 from camerad.verify.verdict import Verdict
+from tests.breadth import campaign
 
 CAMERAS = 3
 PATIENCE = 60.0
@@ -88,99 +91,118 @@ def test_o3_a_fleet_hands_over_though_office_and_client_are_killed(
 
     asyncio.run(run())
     judge(office, cards, tmp_path)
+    assert "Traceback" not in office.log.read_text()
 
 
-def test_two_servers_on_one_postgresql_do_each_job_once_though_one_is_killed(
-    tmp_path: Path, sockets: Path, postgresql: PostgreSQL
+@pytest.mark.parametrize("least", [6, campaign(60)])
+def test_several_servers_do_each_job_once_though_each_is_killed_paused_and_cut_off(
+    tmp_path: Path, sockets: Path, postgresql: PostgreSQL, least: int
 ) -> None:
+    """Three servers share no disk, but PostgreSQL and a bucket with Object Lock. least: so many
+    interruptions there are before the last recording is handed over."""
     film = noise(320, 240, 1_500_000)
     cards = [Card(tmp_path / f"card-{number}", f"cam-{number}") for number in range(CAMERAS)]
     for number, card in enumerate(cards):
         card.record(film, [4, 2, 4], seed=number)
-    ports = free_port(), free_port()
+    ports = [free_port() for _ in range(3)]
     relay = Relay(*ports)
     known = [(one.name, one.key.public) for one in cards]
     office = FleetOffice(tmp_path / "office", known, ports[0], relay.port)
-    settings = yaml.safe_load(office.config.read_text())
-    settings |= {"several_servers": True, "index": {"url": postgresql.make()}}
-    office.config.write_text(yaml.safe_dump(settings))
-    settings["listen"]["port"] = ports[1]
-    config, log = tmp_path / "second.yaml", tmp_path / "second.log"
-    config.write_text(yaml.safe_dump(settings))
+    postgresql.make()
 
-    async def run() -> None:
+    async def run(engine: S3Engine) -> list[Server]:
+        bucket = engine.make_bucket()
+        servers = [
+            Server(office, number, port, database=postgresql, store=(engine, bucket))
+            for number, port in enumerate(ports)
+        ]
         fleet = Fleet(sockets, cards, office)
         await relay.start()
         relay.plug()
-        with log.open("wb") as said:
-            command = [sys.executable, "-m", "camerad", "office", "serve", "--config", str(config)]
-            second = subprocess.Popen(command, stdout=said, stderr=said)
         try:
-            office.start()
+            for one in servers:
+                await one.open()
+                await one.ready()
             await fleet.open()
             await fleet.waiting(PATIENCE)
-            async with asyncio.timeout(PATIENCE):
-                while "ready: cameras reach" not in log.read_text():
-                    await asyncio.sleep(0.05)
             fleet.dock()
+            cuts = ServerCuts(servers, fleet, relay, seed=least)
+            for _ in range(least):
+                await cuts.once()
+            await cuts.mend()
+            await fleet.finished(3 * PATIENCE)
+            await settled(servers, postgresql, sum(one.recordings for one in fleet.cameras))
+            for camera in fleet.cameras:
+                camera.daemon.dock(False)
+                camera.daemon.dock(True)
             async with asyncio.timeout(PATIENCE):
-                while relay.passed < fleet.bytes // 2:
-                    await asyncio.sleep(0.01)
-            assert not fleet.done
-            second.kill()
-            second.wait()
-            await fleet.finished(PATIENCE)
-            there = sum(one.recordings for one in fleet.cameras)
-            rows = "SELECT count(*) FROM recordings WHERE state = 'here'"
-            async with asyncio.timeout(PATIENCE):
-                with postgresql.connect("index") as connection:
-                    while connection.execute(rows).fetchone() != (there,):
-                        await asyncio.sleep(0.1)
+                while not all(list(one.root.glob("witnessed/*.json")) for one in cards):
+                    await asyncio.sleep(0.1)
+            client = engine.client()
+            stored = client.list_object_versions(Bucket=bucket)["Versions"]
+            client.close()
+            names = [one["Key"] for one in stored if not one["Key"].startswith("camerad-probe/")]
+            assert len(names) == len(set(names)) == sum(len(one.files) for one in cards), names
+            assert [one.stop() for one in servers] == [0, 0, 0]
         finally:
-            second.kill()
-            second.wait()
             await fleet.close()
             await relay.stop()
-            assert office.stop() == 0
+            for one in servers:
+                await one.close()
+        return servers
 
-    asyncio.run(run())
-    # What the killed one had half removed goes with the next start, or within the hour.
-    office.start()
-    assert office.stop() == 0
-    judge(office, cards, tmp_path)
-    said = office.log.read_text() + log.read_text()
-    assert "Traceback" not in said
-    # Whoever was killed may have said so of what it was at, and the other one completed that.
-    logs = [office.log.read_text(), log.read_text()]
-    stems = [path.stem for card in cards for path in card.files]
-    counts = {stem: [one.count(f"{stem}: ingested from") for one in logs] for stem in stems}
-    assert all(sum(one) >= 1 and max(one) == 1 for one in counts.values()), counts
-    assert len([one for one in counts.values() if sum(one) > 1]) <= THREADS, counts
-    for card in cards:
-        signed = list(office.directory.glob(f"{card.name}-*/receipts/*.jws"))
-        assert len(signed) == len(card.files), "each is receipted once"
+    with seaweedfs(tmp_path) as engine:
+        servers = asyncio.run(run(engine))
+    stems = sorted(path.stem for card in cards for path in card.files)
+    public = load_public_key(str(office.public_key))
+    assert public is not None
+    for one in servers:
+        judge(office, cards, tmp_path, one.directory, one.direct)
+        assert sorted(ids_of(Received, one.directory, public)) == stems, "each is taken once"
+        assert ids_of(Deleted, one.directory, public) == []
+        assert "Traceback" not in one.said
+        for card in cards:
+            signed = list(one.directory.glob(f"{card.name}-*/receipts/*.jws"))
+            assert len(signed) == len(card.files), "each is receipted once"
 
 
-def judge(office: FleetOffice, cards: list[Card], directory: Path) -> None:
-    """Everything is there, once, by its own camera's key."""
+async def settled(servers: list[Server], postgresql: PostgreSQL, recordings: int) -> None:
+    """Return when every server has all that any has, and the index too."""
+    rows = "SELECT count(*) FROM recordings WHERE state = 'here'"
+    async with asyncio.timeout(PATIENCE):
+        with postgresql.connect("index") as connection:
+            while connection.execute(rows).fetchone() != (recordings,):
+                await asyncio.sleep(0.1)
+        while any(files_of(one) != files_of(servers[0]) for one in servers):
+            await asyncio.sleep(0.2)
+
+
+def judge(
+    office: FleetOffice,
+    cards: list[Card],
+    keys_in: Path,
+    directory: Path | None = None,
+    config: Path | None = None,
+) -> None:
+    """Everything is there, once, by its own camera's key. directory, config: of the server."""
+    directory = directory or office.directory
     keys = []
     for card in cards:
-        keys.append(directory / f"{card.name}.pem")
+        keys.append(keys_in / f"{card.name}.pem")
         keys[-1].write_text(card.key.public.pem)
-        copies = sorted(office.directory.glob(f"{card.name}-*/recordings/*"))
+        copies = sorted(directory.glob(f"{card.name}-*/recordings/*"))
         assert [one.read_bytes() for one in copies] == [one.read_bytes() for one in card.files]
         (witnessed,) = card.root.glob("witnessed/*.json")
         assert json.loads(witnessed.read_bytes())["dispute"] is None
     command = [sys.executable, "-m", "camerad", "office", "log", "show", "--config"]
-    command.append(str(office.config))
+    command.append(str(config or office.config))
     shown = subprocess.run(command, capture_output=True, text=True, check=True)
     assert shown.stdout.count(" entries  ") == len(cards), shown.stdout
     # That compares the office's log with its ledger, and with what the cameras have seen of it.
-    found = office.verify(keys)
+    found = office.verify(keys, directory=directory)
     assert found.returncode in (Verdict.AUTHENTIC, Verdict.QUALIFIED), found.stdout + found.stderr
-    assert office.refused() == []
-    assert not list((office.directory / "office" / "incoming").glob("*/2*"))
-    assert "Traceback" not in office.log.read_text()
+    assert not list((directory / "office" / "apart").glob("*/*.tar"))
+    assert not list((directory / "office" / "incoming").glob("*/2*"))
 
 
 def test_each_card_has_what_its_own_camera_signed(tmp_path: Path) -> None:

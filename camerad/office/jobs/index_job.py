@@ -20,7 +20,7 @@ import logging
 import threading
 from typing import Final
 
-from camerad.base.errors import CameradError
+from camerad.base.errors import CameradError, NotNowError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import count
 from camerad.container.keys import PublicKey
@@ -31,6 +31,7 @@ from camerad.office.index.index import RecordingIndex
 from camerad.office.index.ledger_rows import Lost
 from camerad.office.index.office_knowledge import OfficeFiles, look_version
 from camerad.office.jobs.periodic_job import JobFailedError, LogOnce
+from camerad.office.replicas.shared_directory import SharedDirectory
 
 log = logging.getLogger(__name__)
 
@@ -48,14 +49,25 @@ AGAIN_SECONDS: Final = 60.0
 
 class IndexJob:
     """url: of the index's database. directory: the office's. key: the office's own. register: file
-    with the cameras. lost: is told of entries of the ledger that are gone."""
+    with the cameras. lost: is told of entries of the ledger that are gone. shared: has here what
+    other servers changed; then nothing counts as lost that only has not come yet."""
 
     def __init__(
-        self, url: str, directory: str, key: PublicKey, register: str, lost: Lost | None = None
+        self,
+        url: str,
+        directory: str,
+        key: PublicKey,
+        register: str,
+        lost: Lost | None = None,
+        *,
+        shared: SharedDirectory | None = None,
     ) -> None:
         self._files = OfficeFiles(directory, key, register)
         self._url = url
-        self._lost = lost
+        self._tell_lost = lost
+        self._shared = shared
+        self._seen = 0
+        self._lost = lost if shared is None else self._lost_of_several
         self._first = threading.Event()
         self._index: RecordingIndex | None = None
         self._ended = threading.Event()
@@ -104,6 +116,9 @@ class IndexJob:
 
     def _refresh(self) -> None:
         index = self._open()
+        if self._shared is not None:
+            self._shared.bring_all()
+            self._seen = self._shared.seen
         version = look_version(self._files)
         self._waited += LOOK_SECONDS
         self._since_complete += LOOK_SECONDS
@@ -121,6 +136,15 @@ class IndexJob:
         self._version = version
         self._waited = 0.0
         self._wrong.tell(())
+
+    def _lost_of_several(self, entries: int, file: str) -> None:
+        """The index may be ahead of this server's files, by another one's."""
+        if self._shared is not None:
+            self._shared.refresh()
+            if self._shared.seen != self._seen:
+                raise NotNowError("other servers are just changing the ledger")
+        if self._tell_lost is not None:
+            self._tell_lost(entries, file)
 
     def _tell_of_cases(self, lost: LostCases) -> None:
         if lost.count and lost != self._lost_cases:

@@ -1,6 +1,7 @@
 """The office's server with its jobs, put together from parts.
 
 ==============================  ==================================================================
+`sharing`, every second         has here what other servers of the office changed, if there are any
 `retention`, every 15 min       takes new recordings into the office's ledger, compares the store
                                 with it, and deletes what is due; soon after an ingest as well
 `expiry`, every hour            removes uploads to which nothing comes, and ledgers that did not
@@ -28,7 +29,7 @@ from collections.abc import Callable, Collection
 from typing import Final
 
 from camerad.base.clock import SECOND, Clock
-from camerad.base.errors import NotNowError
+from camerad.base.errors import CameradError, NotNowError
 from camerad.base.message_ids import MessageId
 from camerad.container.keys import Thumbprint
 from camerad.evidence import own_key
@@ -38,10 +39,17 @@ from camerad.office.jobs.alert_rules import StoreFacts
 from camerad.office.jobs.alert_watch import AlertWatch
 from camerad.office.jobs.index_job import IndexJob
 from camerad.office.jobs.job_metrics import JobMetrics
-from camerad.office.jobs.periodic_job import LEAST_PAUSE_SECONDS, PeriodicJob, end_all
+from camerad.office.jobs.periodic_job import (
+    LEAST_PAUSE_SECONDS,
+    JobFailedError,
+    LogOnce,
+    PeriodicJob,
+    end_all,
+)
 from camerad.office.jobs.replica_job import ReplicaJob
 from camerad.office.jobs.retention_job import RetentionJob
 from camerad.office.jobs.witness_job import WitnessJob
+from camerad.office.replicas.shared_directory import SharedDirectory
 from camerad.office.report import camera_readings
 from camerad.office.report.ledger_tallies import LedgerTallies
 from camerad.office.report.report_days import days_in
@@ -63,6 +71,8 @@ EXPIRY_SECONDS: Final = 3600.0
 """Between two looks for uploads to which nothing comes."""
 READINGS_SECONDS: Final = 3600.0
 """Between two looks for what a report is made of."""
+SHARING_SECONDS: Final = 1.0
+"""Between two looks for what other servers changed; each request looks, too."""
 RETENTION: Final = "retention"
 WATCH: Final = "watch"
 CHANNELS: Final = "notices-"
@@ -135,6 +145,10 @@ class OfficeJobs:
         if parts.replicas is not None:
             self._replicas = ReplicaJob(directory, parts.replicas, cameras, key.public, clock)
             elsewhere = self._replicas.list_recordings
+        shared = parts.shared
+        if shared is not None:
+            wrong = LogOnce(log, "what other servers changed is not here: %s", MessageId.STORAGE)
+            self._add_work("sharing", lambda: _bring(shared, wrong), SHARING_SECONDS)
         witnesses = None if settings.witnesses is None else str(settings.witnesses)
         retention = RetentionJob(
             directory,
@@ -144,8 +158,9 @@ class OfficeJobs:
             looked=looked,
             elsewhere=elsewhere,
             witnesses=witnesses,
+            shared=shared,
         )
-        ledgers = LedgerCopies(CameraHoldings(directory, cameras, parts.state))
+        ledgers = LedgerCopies(CameraHoldings(directory, cameras, parts.state, shared))
         self._add_work(
             "expiry", lambda: _expire(uploads, ledgers, parts.queue, clock), LEAST_PAUSE_SECONDS
         )
@@ -158,7 +173,8 @@ class OfficeJobs:
         self._add_work(WATCH, watch.look, away=True)
         url = url_of(settings.index, directory)
         register = str(settings.register)
-        index = IndexJob(url, directory, key.public, register, retention.record_loss)
+        lost = retention.record_loss
+        index = IndexJob(url, directory, key.public, register, lost, shared=shared)
         self._index = index
 
         def by_whole_ledger(job: Callable[[], float]) -> Callable[[], float]:
@@ -237,6 +253,16 @@ class OfficeJobs:
         once."""
         if event is not IngestEvent.SIGNED:
             self._wake(WATCH if event is IngestEvent.APART else RETENTION)
+
+
+def _bring(shared: SharedDirectory, wrong: LogOnce) -> float:
+    try:
+        shared.bring_all()
+    except CameradError as error:
+        wrong.tell((str(error),))
+        raise JobFailedError(str(error), SHARING_SECONDS) from error
+    wrong.tell(())
+    return SHARING_SECONDS
 
 
 def _expire(

@@ -33,6 +33,7 @@ from camerad.ledger.ledger import Ledger
 from camerad.ledger.recording_state import RecordingState
 from camerad.office.jobs.alert_rules import DatedRecording, StoreFacts, subject_of
 from camerad.office.jobs.periodic_job import JobFailedError, LogOnce
+from camerad.office.replicas.shared_directory import SharedDirectory
 from camerad.office.server.cameras import Cameras
 from camerad.office.server.preflight import check_directory
 from camerad.store.discrepancies import Discrepancy
@@ -64,7 +65,8 @@ class RetentionJob:
     """directory: the office's. cameras: whose recordings are ingested. key: signs the office's
     ledger. clock: whose moments say whether wall time is trusted. looked: is given what every
     complete look found. elsewhere: ids of what has a replica; if its own file has vanished, it
-    has its day all the same. witnesses: file with the policy of outside witnesses."""
+    has its day all the same. witnesses: file with the policy of outside witnesses. shared: has
+    other servers delete the same."""
 
     def __init__(
         self,
@@ -76,6 +78,7 @@ class RetentionJob:
         looked: Callable[[StoreFacts], None] | None = None,
         elsewhere: Callable[[], Collection[str]] = tuple,
         witnesses: str | None = None,
+        shared: SharedDirectory | None = None,
     ) -> None:
         self._directory = directory
         self._cameras = cameras
@@ -84,6 +87,7 @@ class RetentionJob:
         self._looked = looked
         self._elsewhere = elsewhere
         self._witnesses = witnesses
+        self._shared = shared
         self._kept = LogOnce(log, "recordings may be kept beyond their day: %s", MessageId.OVERDUE)
 
     def record_loss(self, entries: int, file: str) -> None:
@@ -105,9 +109,14 @@ class RetentionJob:
         Raises JobFailedError if nothing could be deleted: the log says why.
         """
         try:
-            done = self._purge()
-        except TakenError:
-            return AGAIN_SECONDS  # a command of the desk has the store, and compares it as well
+            if self._shared is None:
+                done = self._purge()
+            else:
+                with self._shared.ledger_turn(deleting=True):
+                    done = self._purge()
+        except (TakenError, BlockingIOError):
+            # A command of the desk has the store, and compares it as well, or another server.
+            return AGAIN_SECONDS
         except CameradError as error:
             self._kept.tell((f"nothing was deleted: {error}",))
             raise JobFailedError(str(error)) from error

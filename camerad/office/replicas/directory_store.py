@@ -31,6 +31,7 @@ from camerad.base.storage_errors import explain, explaining
 from camerad.container.recording_files import SUFFIX
 from camerad.container.recording_ids import is_id
 from camerad.office.replicas.replica_store import (
+    UPLOADS,
     Lock,
     ReplicaError,
     StoredReplica,
@@ -144,6 +145,31 @@ class DirectoryStore:
         """Directories of recordings; what else lies there is not camerad's."""
         found = (one for one in _names(self._root) if is_id(one))
         return [one for one in found if file_status.is_directory(os.path.join(self._root, one))]
+
+    # ------------------------------------------------------------------ parts of uploads
+
+    def put_bytes(self, name: str, content: bytes) -> None:
+        self._check_there()
+        path = self._part_path(name)
+        durable_files.make_directory(os.path.dirname(path))
+        durable_files.publish(path, content, mode=None)
+
+    def read_bytes(self, name: str) -> bytes | None:
+        self._check_there()
+        path = self._part_path(name)
+        return read_plain(path, "part") if file_status.exists(path) else None
+
+    def remove_below(self, prefix: str) -> None:
+        self._check_there()
+        above = self._part_path(prefix.rstrip("/"))
+        for name in _names(above):
+            durable_files.remove(os.path.join(above, name), missing_ok=True)
+        self._remove_if_empty(above)
+
+    def _part_path(self, name: str) -> str:
+        if not name.startswith(UPLOADS) or ".." in name.split("/"):
+            raise ReplicaError(f"{name!r}: this is no name of a part")
+        return os.path.join(self._root, name)
 
     # ------------------------------------------------------------------ locks
 

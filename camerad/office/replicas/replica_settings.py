@@ -68,6 +68,11 @@ class ReplicaSettings(msgspec.Struct, frozen=True):
         ABSOLUTE_PATH,
     ] = None
 
+    @property
+    def place(self) -> S3Settings | Path | None:
+        """The one that is named."""
+        return self.s3 or self.directory
+
 
 _NO_DIRECTORY: Final = (
     "mount the storage that has it; only if that storage is new, make the directory on it"

@@ -23,6 +23,8 @@ from camerad.container.recording_files import SUFFIX
 from camerad.container.recording_ids import RecordingId, is_id
 from camerad.store.verified_copy import Digest
 
+UPLOADS: Final = "uploads/"
+"""How the names of parts of uploads begin, which several servers share."""
 _NAME: Final = re.compile(rf"(?P<id>[^/]+)/(?P<final>[0-9a-f]{{64}}){re.escape(SUFFIX)}")
 
 
@@ -108,6 +110,15 @@ class ReplicaStore(Protocol):
 
     def list_copies(self) -> list[StoredReplica]:
         """All replicas, of any maker. What has no recording's name is left out."""
+
+    def put_bytes(self, name: str, content: bytes) -> None:
+        """Write a part of an upload, durably; nothing locks it. name: below `UPLOADS`."""
+
+    def read_bytes(self, name: str) -> bytes | None:
+        """A part as it was written last; None if there is none."""
+
+    def remove_below(self, prefix: str) -> None:
+        """Remove all parts whose names begin so; there may be none."""
 
     def leftovers(self, before_us: int) -> list[str]:
         """Names of replicas of which an attempt, begun before that time, was interrupted."""

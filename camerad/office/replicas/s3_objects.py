@@ -177,6 +177,21 @@ class S3Objects:
         "DeleteMarkers"."""
         return self.bucket.list("list the copies", "list_object_versions", kind, Prefix=prefix)
 
+    # ------------------------------------------------------------------ parts of uploads
+
+    def put_bytes(self, name: str, content: bytes) -> None:
+        self.bucket.call(f"write {name}", "put_object", Key=name, Body=content)
+
+    def read_bytes(self, name: str) -> bytes | None:
+        found = self.versions(name)
+        return b"".join(self.pieces(name, found[0])) if found else None
+
+    def remove_below(self, prefix: str) -> None:
+        for kind in ("Versions", "DeleteMarkers"):
+            for one in self.list_entries(kind, prefix):
+                where = {"Key": one["Key"], "VersionId": one["VersionId"]}
+                self.bucket.call(f"remove {one['Key']}", "delete_object", **where)
+
     # ------------------------------------------------------------------ locks
 
     def lock_of(self, name: str) -> Lock | None:

@@ -6,11 +6,12 @@ is read in its ledger, and nothing new is ingested by them.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from typing import Final, Protocol
 
-from camerad.base import file_status
+from camerad.base import durable_files, file_status
 from camerad.base.storage_errors import explain
 from camerad.container.keys import KeyFileError, KeyRing, PublicKey, read_public_key
 from camerad.evidence import holdings
@@ -18,6 +19,7 @@ from camerad.evidence.camera_register import RegisteredCamera
 from camerad.ledger import log_segments
 from camerad.ledger.audit import read_state
 from camerad.ledger.ledger_state import LedgerState
+from camerad.office.replicas.shared_directory import SharedDirectory, part_of
 from camerad.office.state.office_state import OfficeState
 from camerad.store.locations import (
     Holding,
@@ -37,13 +39,34 @@ class KnownCameras(Protocol):
 
 
 class CameraHoldings:
-    """root: the office's directory. state: of the office. Any thread may ask. Everything raises
-    UnregisteredError for a key that is not in the register, and StorageError."""
+    """root: the office's directory. state: of the office. shared: keeps those of several servers
+    the same. Any thread may ask. Everything raises UnregisteredError for a key that is not in the
+    register, and StorageError."""
 
-    def __init__(self, root: str, cameras: KnownCameras, state: OfficeState) -> None:
+    def __init__(
+        self,
+        root: str,
+        cameras: KnownCameras,
+        state: OfficeState,
+        shared: SharedDirectory | None = None,
+    ) -> None:
         self.root: Final = os.path.abspath(root)
         self._cameras = cameras
         self.state: Final = state
+        self.shared: Final = shared
+
+    def changing_ledger(self, kid: str) -> contextlib.AbstractContextManager[None]:
+        """Change the copy of a camera's ledger, with which other servers go on. The caller holds a
+        claim against them."""
+        if self.shared is None:
+            return contextlib.nullcontext()
+        return self.shared.changing(part_of(kid))
+
+    def size_of(self, path: str) -> int | None:
+        """Bytes of a recording's file, which may be just coming from another server; None if there
+        is none."""
+        coming = None if self.shared is None else self.shared.coming(path)
+        return size_of(path) if coming is None else coming
 
     def key(self, kid: str) -> PublicKey:
         """The camera's key."""
@@ -85,9 +108,11 @@ class CameraHoldings:
         with self.state.hold("holdings"):
             there = self.find(kid)
             key = self.key(kid)
-            if there is None:
-                return holdings.make_holding(self.root, self._cameras.find(kid).name, key)
-            return holdings.complete_holding(there, key)
+            made = there or holdings.holding_of(self.root, self._cameras.find(kid).name, key)
+            if self.shared is not None and not file_status.exists(made.key):
+                durable_files.make_directory(made.root)
+                self.shared.put_file(made.key, holdings.key_content(key))
+            return holdings.complete_holding(made, key)
 
     def make_for(self, device: str, key: PublicKey) -> Holding:
         """Where recordings by this key go, also if the register does not have it; made, or what it

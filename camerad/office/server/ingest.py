@@ -8,6 +8,7 @@ before the next begins, and what was interrupted anywhere is completed by the ne
    all that is read;
 2. give it its place among the camera's recordings; it is not written twice;
 3. make its replica, if there are replicas, and compare that (`camerad.office.replicas.replicas`);
+   one of several servers does this first (`camerad.office.replicas.shared_directory`);
 4. publish the receipt, signed by the office's key, with that SHA-256;
 5. remove what the upload left.
 
@@ -42,6 +43,8 @@ from camerad.evidence.holdings import directory_for_receipt, directory_id
 from camerad.ledger.entries import Head
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import RecordingState
+from camerad.office.replicas.replica_store import name_of
+from camerad.office.replicas.shared_directory import SharedDirectory
 from camerad.office.server.apart import Apart
 from camerad.office.server.camera_holdings import CameraHoldings, size_of
 from camerad.office.server.judgement import check_recording, has_anothers
@@ -119,6 +122,7 @@ class Ingest:
         self._holdings = holdings
         self._state = holdings.state
         self._root = holdings.root
+        self._shared = holdings.shared
         self._uploads = uploads
         self._key = key
         self._clock = clock
@@ -147,6 +151,9 @@ class Ingest:
         check_directory(self._root)
         with self._state.try_hold(f"ingest {kid}") as own:
             if own:
+                if self._shared is not None:
+                    self._shared.refresh()
+                    self._shared.fetch()
                 self._take(kid, declaration)
             return own
 
@@ -156,7 +163,7 @@ class Ingest:
         for holding in self._holdings.list_all(kid):
             path = holding.file(recording)
             found = self._filed(kid, holding, recording)
-            if found is not None and size_of(path) == found[0].bytes:
+            if found is not None and self._holdings.size_of(path) == found[0].bytes:
                 # It may have been published just now, and not be durable yet.
                 durable_files.sync_directory(holding.receipts)
                 return found[1]
@@ -227,6 +234,12 @@ class Ingest:
             return
         content = self._uploads.content_path(kid, recording)
         placed = self._placed(kid, recording)
+        if self._shared is not None:
+            if self._is_receipted_as(kid, declared):
+                self._uploads.remove(kid, recording)  # another server has completed it
+                return
+            if placed is None or file_status.is_file(content):
+                self._uploads.fill(kid, recording, fresh=True)
         # An upload that was interrupted behind step 2 has its place already.
         source = content if file_status.is_file(content) else placed
         if source is None:
@@ -254,13 +267,19 @@ class Ingest:
         if has_anothers(self._root, declared, placed):
             self._put_apart(kid, declared, source, judged.written, _ANOTHERS)
             return
-        other = placed is not None and not _is_same_file(source, placed)
-        target = self._place(self._holdings.make(kid), recording, source, placed)
-        if other and verified_copy.digest(target, fresh=True) != judged.written:
-            self._put_apart(kid, declared, source, judged.written, _OTHER)
-            return
+        if placed is not None and not _is_same_file(source, placed):
+            durable_files.sync_path(placed)
+            if verified_copy.digest(placed, fresh=True) != judged.written:
+                self._put_apart(kid, declared, source, judged.written, _OTHER)
+                return
         copied = CopiedRecording(recording, declared.final, *judged.written)
-        self._make_replica(target, copied)
+        holding = self._holdings.make(kid)
+        target = placed or holding.file(recording)
+        if self._shared is None:
+            self._place(source, target)
+            self._make_replica(target, copied)
+        else:
+            self._share(self._shared, source, target, copied)
         if self._is_deleted(kid, recording, declared.final):
             # It was deleted since; this deletion, or the next one, removes what was placed here.
             self._warn(kid, recording, DELETED)
@@ -271,6 +290,12 @@ class Ingest:
             )
             self._tell(IngestEvent.TAKEN)
         self._uploads.remove(kid, recording)
+
+    def _is_receipted_as(self, kid: Thumbprint, declared: Declaration) -> bool:
+        """Whether there is a receipt for just this recording, and its file."""
+        token = self.receipt(kid, declared.recording)
+        said = None if token is None else receipts.said_of(token, declared.recording)
+        return said is not None and (said.final, said.bytes) == (declared.final, declared.bytes)
 
     def _vouch_for(self, kid: Thumbprint, declared: Declaration) -> None:
         """Sign a receipt for a copy that is there, if it is the recording that the ledger names."""
@@ -287,9 +312,13 @@ class Ingest:
             why = f"the office has a copy that is not acknowledged: {judged.why}"
             self._warn(kid, recording, f"{why}; look at it, and at the camera")
             return
-        self._place(self._holdings.make(kid), recording, placed, placed)
+        self._holdings.make(kid)
+        self._place(placed, placed)
         copied = CopiedRecording(recording, declared.final, *judged.written)
-        self._make_replica(placed, copied)
+        if self._shared is None:
+            self._make_replica(placed, copied)
+        else:
+            self._share(self._shared, placed, placed, copied)
         if not self._is_deleted(kid, recording, declared.final):
             self._file(kid, placed, copied, state.head)
             _log.info("%s: its copy was compared", recording, extra=MessageId.UPLOAD.extra)
@@ -300,6 +329,17 @@ class Ingest:
             now = self._clock.moment()  # before the ledger is read
             known = self._tombstones.knows(copied.id)
             self._replica(path, copied, None if known else now)
+
+    def _share(
+        self, shared: SharedDirectory, source: str, target: str, copied: CopiedRecording
+    ) -> None:
+        """Give an upload its place once other servers can have it from its replica: their ledger
+        knows of nothing that only one of them has."""
+        self._make_replica(source, copied)
+        digest = Digest(copied.sha256, copied.bytes)
+        shared.announce_recording(target, name_of(copied.id, copied.final), digest)
+        self._place(source, target)
+        shared.placed(target)
 
     def _known(
         self, kid: Thumbprint, recording: RecordingId, state: LedgerState | None = None
@@ -330,21 +370,17 @@ class Ingest:
         paths = (one.file(recording) for one in self._holdings.list_all(kid))
         return next((path for path in paths if file_status.exists(path)), None)
 
-    def _place(
-        self, holding: Holding, recording: RecordingId, source: str, placed: str | None
-    ) -> str:
+    def _place(self, source: str, target: str) -> None:
         """Give an upload its place, unless there is a file; durably, its bytes and its name."""
         durable_files.sync_path(source)
-        if placed is None:
-            placed = holding.file(recording)
-            durable_files.move(source, placed)
-            return placed
+        if not file_status.exists(target):
+            durable_files.move(source, target)
+            return
         # The process that named it may have been interrupted before that was durable.
-        durable_files.sync_path(placed)
-        durable_files.sync_directory(os.path.dirname(placed))
-        if source != placed and _is_same_file(source, placed):
+        durable_files.sync_path(target)
+        durable_files.sync_directory(os.path.dirname(target))
+        if source != target and _is_same_file(source, target):
             durable_files.remove(source)
-        return placed
 
     def _file(self, kid: Thumbprint, placed: str, copied: CopiedRecording, head: Head) -> None:
         """Publish the receipt for a copy that was read back, unless the same is there."""
@@ -363,7 +399,10 @@ class Ingest:
             boot_id=self._clock.boot_id,
             clock=self._clock.moment(),
         )
-        receipts.write(holding.receipts, receipts.sign(self._key, receipt))
+        token = receipts.sign(self._key, receipt)
+        receipts.write(
+            holding.receipts, token, None if self._shared is None else self._shared.put_file
+        )
         self._tell(IngestEvent.SIGNED)
 
     def _filed(

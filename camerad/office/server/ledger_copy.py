@@ -187,7 +187,7 @@ class LedgerCopies:
         UploadError if no ledger has such files, or there is no room.
         """
         _check_list(files)
-        with self._state.hold(_claim_of(kid)):
+        with self._state.hold(_claim_of(kid)), self._holdings.changing_ledger(kid):
             stage = self._stage(kid)
             if not self._has_room(_size_of_all(stage)):
                 raise UploadError(

@@ -11,7 +11,6 @@ import logging
 from itertools import islice
 from typing import Final
 
-from camerad.base import file_status
 from camerad.base.message_ids import MessageId
 from camerad.base.text import count
 from camerad.container.keys import Thumbprint
@@ -74,7 +73,8 @@ class LostRecordings:
             return wanted
         there: set[str] = set()
         for holding in self._holdings.list_all(kid):
-            names = {one for one in wanted if file_status.exists(holding.file(one))}
+            files = ((one, holding.file(one)) for one in wanted)
+            names = {one for one, path in files if self._holdings.size_of(path) is not None}
             there |= names & receipts.named(holding.receipts)
         for holding in self._holdings.list_former(kid):
             # What another key signed would not be ingested: nothing of it is asked for.

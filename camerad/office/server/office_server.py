@@ -44,8 +44,10 @@ from camerad.base.text import count, printable, room
 from camerad.container.keys import PublicKey, SigningKey, Thumbprint
 from camerad.container.recording_ids import RecordingId
 from camerad.evidence import own_key
+from camerad.evidence.holdings import directory_id
 from camerad.evidence.own_key import OfficeKeyError
 from camerad.office.replicas.replicas import PROBE_SECONDS, Replicas, open_replicas
+from camerad.office.replicas.shared_directory import SharedDirectory
 from camerad.office.server.authentication import Authentication
 from camerad.office.server.camera_holdings import CameraHoldings
 from camerad.office.server.cameras import Cameras
@@ -71,7 +73,7 @@ from camerad.office.server.office_settings import OfficeFile
 from camerad.office.server.preflight import free_room
 from camerad.office.server.receipt_routes import IngestEnds, ReceiptRoutes
 from camerad.office.server.refusal_log import CameraTurns, RefusalLog
-from camerad.office.server.refusals import plain_errors, refuse_bytes
+from camerad.office.server.refusals import Handler, plain_errors, refuse_bytes
 from camerad.office.server.revoked_cameras import RevokedCameras
 from camerad.office.server.server_metrics import MetricsListener, ServerMetrics
 from camerad.office.server.state_import import open_state
@@ -117,7 +119,8 @@ class Beside(Protocol):
 
 class ServerParts(msgspec.Struct, frozen=True):
     """Parts of the server that jobs work with. state: of the office. queue: has a complete upload
-    taken over. replicas: None without any. registry: of the metrics."""
+    taken over. replicas: None without any. registry: of the metrics. shared: keeps the directory of
+    one of several servers as the others have it."""
 
     state: OfficeState
     cameras: Cameras
@@ -126,6 +129,7 @@ class ServerParts(msgspec.Struct, frozen=True):
     queue: Callable[[Thumbprint, Declaration], None]
     replicas: Replicas | None
     registry: CollectorRegistry
+    shared: SharedDirectory | None
 
 
 class Jobs(Protocol):
@@ -165,6 +169,7 @@ class Vault:
         self._queue: IngestQueue | None = None
         self._ledgers: LedgerRoutes | None = None
         self._copies: Replicas | None = None
+        self._shared: SharedDirectory | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._threads = EventLoop()
         self._metrics = ServerMetrics()
@@ -202,7 +207,7 @@ class Vault:
         context = tls_context(str(settings.tls.certificate), str(settings.tls.key))
         check_directories(office_place(directory), all_of_it=False)
         threads = self._threads
-        self._claim = await threads.in_thread(lambda: _claim(directory, settings.several_servers))
+        self._claim = await threads.in_thread(lambda: _claim(directory))
         cameras = Cameras(str(settings.register))
         receive = settings.receive
         limits = UploadLimits(
@@ -216,14 +221,19 @@ class Vault:
         self._begins_with = f"{known} in the register, {free} free"
         state = self._state
         revoked = RevokedCameras(state)
-        holdings = CameraHoldings(directory, cameras, state)
-        uploads = Uploads(directory, state, limits, self._clock)
-        await threads.in_thread(lambda: _prepare(revoked, uploads, directory, key.public))
         copies = self._copies = await threads.in_thread(
             lambda: open_replicas(settings.second_copy, self._clock, state)
         )
         if copies is not None:
             await copies.probe_at_start(threads, PROBE_SECONDS)
+        shared = store = None
+        if settings.several_servers and copies is not None:
+            store = copies.store
+            shared = self._shared = SharedDirectory(directory, state, store, self._clock)
+            await threads.in_thread(lambda: shared.join(lambda: directory_id(directory)))
+        holdings = CameraHoldings(directory, cameras, state, shared)
+        uploads = Uploads(directory, state, limits, self._clock, store)
+        await threads.in_thread(lambda: _prepare(revoked, uploads, directory, key.public))
         ingest = await threads.in_thread(
             lambda: Ingest(
                 holdings,
@@ -296,6 +306,7 @@ class Vault:
                     queue=queue.ensure,
                     replicas=copies,
                     registry=self._metrics.registry,
+                    shared=shared,
                 )
             )
         if self._beside is not None:
@@ -305,6 +316,13 @@ class Vault:
         self._metrics.count_ingest(event)
         if self._jobs is not None:
             self._jobs.ingested(event)
+
+    @web.middleware
+    async def _refresh(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answer by what other servers have changed up to now."""
+        if self._shared is not None:
+            await asyncio.to_thread(self._shared.refresh)
+        return await handler(request)
 
     def _ledger_came(self, ingest: Ingest, queue: IngestQueue, kid: Thumbprint) -> None:
         # At once, since the camera's next question is whether it still waits.
@@ -319,7 +337,12 @@ class Vault:
 
     def _make_app(self, guard: Authentication, refusals: RefusalLog) -> web.Application:
         app = web.Application(
-            middlewares=[self._metrics.count_refusals, plain_errors(refusals), guard.middleware],
+            middlewares=[
+                self._metrics.count_refusals,
+                plain_errors(refusals),
+                guard.middleware,
+                self._refresh,
+            ],
             client_max_size=LARGEST_BODY,
         )
         app.on_response_prepare.append(guard.add_nonce)
@@ -372,6 +395,8 @@ class Vault:
         if self._copies is not None:
             self._copies.close()
             self._copies = None
+        if self._shared is not None:
+            self._shared.close()
         self._state.close()
         if self._claim is not None:
             os.close(self._claim)
@@ -429,17 +454,16 @@ def _prepare(revoked: RevokedCameras, uploads: Uploads, directory: str, key: Pub
         log.warning("%s", printable(error), extra=MessageId.STORAGE.extra)
 
 
-def _claim(directory: str, several: bool) -> int:
-    """Make sure that no other server works there that does not expect others. several: this one
-    does. Raises StartError and StorageError."""
+def _claim(directory: str) -> int:
+    """Make sure that no other server works there. Raises StartError and StorageError."""
     incoming = os.path.join(directory, OFFICE, INCOMING)
     durable_files.make_directory(incoming)
     try:
-        return durable_files.lock_directory(incoming, shared=several)
+        return durable_files.lock_directory(incoming)
     except BlockingIOError as error:
         raise StartError(
-            f"{directory}: another server works in this directory; end it first, or have the "
-            "settings of both say several_servers: true"
+            f"{directory}: another server works in this directory; end it first. Several servers "
+            "have a directory each"
         ) from error
 
 

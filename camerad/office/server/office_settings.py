@@ -168,7 +168,7 @@ class OfficeFile(msgspec.Struct, frozen=True):
         Path, "The register of cameras, which `camerad provision collect` keeps.", ABSOLUTE_PATH
     ]
     several_servers: Annotated[
-        bool, "Whether other servers, with the same settings, work on the directory as well."
+        bool, "Whether the office has other servers, each with a directory of its own."
     ] = False
     listen: Annotated[ListenSettings, "Where the server listens."] = ListenSettings()
     receive: Annotated[ReceiveSettings, "What the server takes."] = ReceiveSettings()
@@ -203,10 +203,12 @@ def load(path: str, *, with_files: bool = True) -> OfficeFile:
         alert_settings.check(read.notify, reader, with_files=with_files)
         if with_files:
             reader.require_files(_stamp_files(read))
-    if read is not None and read.several_servers and read.index.url is None:
+    several = read is not None and read.several_servers
+    if read is not None and several and None in (read.index.url, read.second_copy.place):
         reader.add_mistake(
             "several_servers",
-            "needs a database that all of the servers reach: name one of PostgreSQL with index.url",
+            "needs a database and a store that all of the servers reach: name one of PostgreSQL "
+            "with index.url, and second_copy",
         )
     if read is not None and with_files:
         _check_files(read, reader)
@@ -299,7 +301,7 @@ office_key: {office_key}
 # The register of cameras. Only those in it may bring recordings.
 register: {register}
 
-# Other servers, with the same settings, work on the directory as well: several_servers: true.
+# The office has other servers, each with its own directory (docs/office.md): several_servers: true.
 
 # Outside witnesses that cosign the office's log, besides its cameras (docs/transparency.md):
 # witnesses: /etc/camerad-office/witnesses.policy

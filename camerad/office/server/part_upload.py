@@ -52,7 +52,7 @@ class PartUpload:
         self._lock = threading.Lock()
         self._settled = False
         self._closed = False
-        self._descriptor = _open(path)
+        self._descriptor = open_content(path)
         try:
             # What does not count goes.
             durable_files.truncate(self._descriptor, begin, path)
@@ -155,7 +155,7 @@ def reads_as_it_came(path: str, parts: Sequence[ArrivedPart]) -> bool:
             os.close(descriptor)
 
 
-def _open(path: str) -> int:
+def open_content(path: str) -> int:
     """Open the content of an upload; it is made, durably, if nothing of it came yet."""
     if file_status.exists(path):
         return durable_files.open_existing(path)

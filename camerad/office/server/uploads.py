@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -37,9 +38,10 @@ from camerad.base.text import printable
 from camerad.container.jws import SHA256
 from camerad.container.keys import Thumbprint, is_thumbprint
 from camerad.container.recording_ids import RecordingId, is_id
+from camerad.office.replicas.replica_store import UPLOADS, ReplicaStore
 from camerad.office.server.apart import PutApart, measure_apart
 from camerad.office.server.camera_holdings import size_of
-from camerad.office.server.part_upload import ArrivedPart, PartUpload
+from camerad.office.server.part_upload import ArrivedPart, PartUpload, open_content
 from camerad.office.server.revoked_cameras import RevokedCameras
 from camerad.office.server.upload_errors import UploadError, UploadRefusal, unless
 from camerad.office.server.upload_limits import (
@@ -67,8 +69,9 @@ CHECKSUMS: Final = ("sha256", "sha1")
 DECLARING_SECONDS: Final = 5.0
 """So long a request waits for others that declare. To make or remove an upload takes a moment; a
 server that is stopped meanwhile keeps the claim, and the client has to hear of it in time."""
-MOST_PARTS: Final = 2048
-"""Whose SHA-256 are kept, of one upload: 16 GiB, by camerad's own client."""
+MOST_PARTS: Final = 8192
+"""Whose SHA-256 are kept, of one upload: 128 GiB, by camerad's own client. Several servers need all
+of them."""
 
 _T = TypeVar("_T", bound=str)
 _Name = tuple[Thumbprint, RecordingId]
@@ -128,8 +131,8 @@ class ExpiredUpload(NamedTuple):
 
 
 class Uploads:
-    """All of them. directory, state: the office's. clock: for when a part came. Everything raises
-    StorageError."""
+    """All of them. directory, state: the office's. clock: for when a part came. store: has what
+    comes, too, for other servers. Everything raises StorageError."""
 
     def __init__(
         self,
@@ -137,6 +140,7 @@ class Uploads:
         state: OfficeState,
         limits: UploadLimits = DEFAULT_LIMITS,
         clock: Clock | None = None,
+        store: ReplicaStore | None = None,
     ) -> None:
         self._above = os.path.abspath(directory)
         self._office = os.path.join(self._above, OFFICE)
@@ -144,6 +148,9 @@ class Uploads:
         self.limits: Final = limits
         self._clock = clock or SystemClock()
         self._state = state
+        self._store = store
+        self._whole: dict[_Name, int] = {}
+        """How many bytes of uploads are here as they came, where other servers receive some."""
         self._revoked = RevokedCameras(state)
         self._made_us = self._clock.now_us()
         self._seen: dict[_Name, int] = {}
@@ -237,13 +244,14 @@ class Uploads:
                 )
             if not self._is_promised(found, self._clock.moment()):
                 check_room(found.bytes - found.came, self._sum_up(), self.spare())
+            self.fill(kid, recording)
             self._check_content(found, path)
             return PartUpload(
                 path,
                 found.came,
                 found.bytes - found.came,
                 checksum,
-                on_finish=lambda end, sha256: self._count(found, end, sha256),
+                on_finish=lambda end, sha256: self._count(found, end, sha256, path),
                 on_close=claim.close,
             )
         except BaseException:
@@ -263,17 +271,59 @@ class Uploads:
         size = size_of(path) or 0
         if size < found.came:
             # No loss of power does this: the storage lost what it had called durable.
-            with self._noting(WAIT_SECONDS) as rows:
-                rows.execute(delete(_PARTS).where(*_is(_PARTS, found.name)))
-                rows.execute(update(_ROWS).where(*_is(_ROWS, found.name)).values(came=0))
+            self._begin_anew(found.name)
             raise StorageError(
                 f"{path}: has {size} bytes, and {found.came} were durable; the camera brings it "
                 "again from its beginning: check the storage"
             )
 
-    def _count(self, before: Upload, end: int, sha256: bytes) -> None:
+    def _begin_anew(self, name: _Name) -> None:
+        with self._noting(WAIT_SECONDS) as rows:
+            rows.execute(delete(_PARTS).where(*_is(_PARTS, name)))
+            rows.execute(update(_ROWS).where(*_is(_ROWS, name)).values(came=0))
+        self._whole.pop(name, None)
+
+    def fill(self, kid: Thumbprint, recording: RecordingId, *, fresh: bool = False) -> None:
+        """Have all that came of an upload here, also by other servers; the caller excludes other
+        requests for it. fresh: read also what is known to be here."""
+        store = self._store
+        if store is None:
+            return
+        name, path = (kid, recording), self.content_path(kid, recording)
+        whole = 0 if fresh else self._whole.get(name, 0)
+        missing = [one for one in self._parts(name) if one.stop > whole]
+        if not missing:
+            return
+        descriptor = open_content(path)
+        try:
+            for one in missing:
+                with explaining("read the file", path):
+                    content = os.pread(descriptor, one.stop - one.start, one.start)
+                if hashlib.sha256(content).digest() != one.sha256:
+                    content = self._fetch(store, name, one)
+                    durable_files.write(descriptor, [content], one.start, path)
+            durable_files.sync(descriptor, path)
+        finally:
+            durable_files.close(descriptor, path)
+        self._whole[name] = missing[-1].stop
+
+    def _fetch(self, store: ReplicaStore, name: _Name, part: ArrivedPart) -> bytes:
+        content = store.read_bytes(stored := _part_name(name, part.start))
+        if content is None or hashlib.sha256(content).digest() != part.sha256:
+            self._begin_anew(name)
+            raise StorageError(
+                f"{store.describe()}: {stored} is not there as it came; the camera brings "
+                "the recording again from its beginning: check the store"
+            )
+        return content
+
+    def _count(self, before: Upload, end: int, sha256: bytes, path: str) -> None:
         """Have a part count whose bytes are durable."""
         now_us = self._clock.wall_us()
+        if self._store is not None:
+            with explaining("read the file", path), open(path, "rb") as file:
+                content = os.pread(file.fileno(), end - before.came, before.came)
+            self._store.put_bytes(_part_name(before.name, before.came), content)
         with self._noting(WAIT_SECONDS) as rows:
             still = (*_is(_ROWS, before.name), _ROWS.c.came == before.came)
             counts = update(_ROWS).where(*still).values(came=end, came_us=now_us)
@@ -284,19 +334,27 @@ class Uploads:
                     "it is",
                 )
             known = select(func.count()).where(*_is(_PARTS, before.name))
-            if (rows.execute(known).scalar() or 0) < MOST_PARTS:
+            count = rows.execute(known).scalar() or 0
+            if self._store is not None and count >= MOST_PARTS:
+                raise UploadError(UploadRefusal.TOO_LARGE, "there are too many parts; send larger")
+            if count < MOST_PARTS:
                 part = {"start": before.came, "stop": end, "sha256": sha256}
                 named = dict(zip(("camera", "recording"), before.name, strict=True))
                 rows.execute(insert(_PARTS).values(named | part))
         self._touch(before.name)
+        if self._whole.get(before.name, 0) == before.came:
+            self._whole[before.name] = end
 
     def arrived(self, kid: Thumbprint, declared: Declaration) -> list[ArrivedPart] | None:
         """SHA-256 of all that came of an upload, in order; None if they are not all known."""
-        chosen = select(_PARTS.c.start, _PARTS.c.stop, _PARTS.c.sha256)
-        chosen = chosen.where(*_is(_PARTS, (kid, declared.recording))).order_by(_PARTS.c.start)
-        with self._state.reading() as rows:
-            found = [ArrivedPart(*row) for row in rows.execute(chosen)]
+        found = self._parts((kid, declared.recording))
         return found if sum(one.stop - one.start for one in found) == declared.bytes else None
+
+    def _parts(self, name: _Name) -> list[ArrivedPart]:
+        chosen = select(*(_PARTS.c[one] for one in ArrivedPart.__struct_fields__))
+        chosen = chosen.where(*_is(_PARTS, name)).order_by(_PARTS.c.start)
+        with self._state.reading() as rows:
+            return [ArrivedPart(*row) for row in rows.execute(chosen)]
 
     def complete(self, kid: Thumbprint | None = None) -> Iterator[tuple[Thumbprint, Declaration]]:
         """Yields every upload that has all its bytes, with its camera's key. kid: only those of
@@ -327,11 +385,14 @@ class Uploads:
         self.content_path(kid, recording)
         name = (kid, recording)
         with self._claim(*name), self._declaring():
+            if self._store is not None:
+                self._store.remove_below(_part_name(name, ""))
             with self._noting(DECLARING_SECONDS) as rows:
                 for table in (_PARTS, _ROWS):
                     rows.execute(delete(table).where(*_is(table, name)))
             self._remove_files(*name)
         self._seen.pop(name, None)
+        self._whole.pop(name, None)
         self._told.discard(name)
 
     def tidy(self) -> None:
@@ -374,6 +435,7 @@ class Uploads:
         names = {one.name for one in found}
         # Another server may have ingested the others.
         self._seen = {name: at_us for name, at_us in self._seen.items() if name in names}
+        self._whole = {name: end for name, end in self._whole.items() if name in names}
         self._told &= names
         if any(one.came_us > now.wall_us for one in found):
             with self._noting(WAIT_SECONDS) as rows:
@@ -526,6 +588,11 @@ def list_directories(above: str, fits: Callable[[str], TypeGuard[_T]]) -> list[_
         if error.errno == errno.ENOENT:
             return []
         raise
+
+
+def _part_name(name: _Name, start: int | str) -> str:
+    """Of the object with what came from there on."""
+    return f"{UPLOADS}{name[0]}/{name[1]}/{start}"
 
 
 def _is(table: Table, name: _Name) -> Iterable[ColumnElement[Any]]:

@@ -16,6 +16,7 @@
 `camera_readings`   earlier reports of cameras, as far as the office's report needs their counters
 `uploads`           recordings that are not ingested yet, whose content is a file
 `upload_parts`      what came of them
+`shared_files`      files of the office's directory, as all of several servers have them
 `imports`           files of older versions whose content is here
 ==================  ================================================================================
 
@@ -36,7 +37,7 @@ metadata: Final = MetaData()
 STATE: Final = Schema(
     "state",
     metadata,
-    ("0001", "0002", "0003", "0004", "0005"),
+    ("0001", "0002", "0003", "0004", "0005", "0006"),
     lock=0x63616D6572616473,  # "camerads"
     durable=True,
 )
@@ -213,7 +214,22 @@ upload_parts: Final = Table(
     Column("sha256", LargeBinary, nullable=False),
 )
 
-UNSAVED: Final = (uploads, upload_parts)
-"""Tables that a backup leaves out, as it does their files: the cameras still have them."""
+shared_files: Final = Table(
+    "shared_files",
+    metadata,
+    text_column("path", key=True),
+    number_column("version"),
+    number_column("bytes"),
+    text_column("sha256"),
+    number_column("time_ns"),
+    number_column("mode"),
+    text_column("object", empty=True),
+    Column("content", LargeBinary),
+    Index("shared_files_by_version", "version", unique=True),
+)
+
+UNSAVED: Final = (uploads, upload_parts, shared_files)
+"""Tables that a backup leaves out: cameras still have what is uploaded, and every server has the
+files."""
 
 imports: Final = Table("imports", metadata, text_column("name", key=True))

@@ -189,10 +189,13 @@ class FleetOffice:
         """What it did not take, and keeps apart."""
         return sorted((self.directory / "office" / "apart").glob(f"*/*{SUFFIX}"))
 
-    def verify(self, keys: Iterable[Path], *more: str) -> subprocess.CompletedProcess[str]:
-        """Check everything there. keys: the cameras' public ones. more: arguments besides."""
+    def verify(
+        self, keys: Iterable[Path], *more: str, directory: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Check everything there. keys: the cameras' public ones. more: arguments besides.
+        directory: of one of several servers."""
         named = [word for key in keys for word in ("--key", str(key))]
-        command = ["evidence", "verify", str(self.directory), *named]
+        command = ["evidence", "verify", str(directory or self.directory), *named]
         return self.run(*command, "--office-key", str(self.public_key), *more)
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:

@@ -252,7 +252,11 @@ def test_several_servers_need_a_database_that_all_reach(
     line = len(text.splitlines())
     (found,) = mistakes(tmp_path, text)
     assert found.startswith(f"{line}: several_servers: needs a database")
-    assert mistakes(tmp_path, text + "index:\n  url: postgresql+psycopg:///camerad\n") == []
+    text += "index:\n  url: postgresql+psycopg:///camerad\n"
+    (found,) = mistakes(tmp_path, text)
+    assert "second_copy" in found
+    (tmp_path / "store").mkdir()
+    assert mistakes(tmp_path, f"{text}second_copy:\n  directory: {tmp_path}/store\n") == []
 
 
 def test_a_password_is_neither_taken_nor_said(settings: OfficeFile, tmp_path: Path) -> None:

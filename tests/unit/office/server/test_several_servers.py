@@ -1,4 +1,4 @@
-"""Several servers on one directory do each job once, and each goes on for another."""
+"""Several servers, each with its own directory, do each job once, and go on for each other."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from state_helpers import refused
 from camerad.base.clock import SECOND, ManualClock
 from camerad.container.skeleton import skeleton
 from camerad.office.jobs.office_jobs import server_with_jobs
+from camerad.office.replicas.replica_settings import ReplicaSettings
 from camerad.office.server import uploads as uploads_module
 from camerad.office.server.connection_limiter import StartError
 from camerad.office.server.nonces import Nonces
@@ -41,8 +42,20 @@ KID = KEY.public.thumbprint
 def scene(tmp_path: Path, postgresql: PostgreSQL) -> OfficeScene:
     made = OfficeScene(tmp_path)
     index = IndexSettings(postgresql.make())
-    made.settings = replace(made.settings, several_servers=True, index=index)
+    store = tmp_path / "store"
+    store.mkdir()
+    made.settings = replace(
+        made.settings,
+        several_servers=True,
+        index=index,
+        second_copy=ReplicaSettings(directory=store),
+    )
     return made
+
+
+def directory_of(scene: OfficeScene, number: int) -> Path:
+    """Of a server."""
+    return scene.directory if number == 0 else scene.root / f"archive-{number}"
 
 
 @contextlib.contextmanager
@@ -73,11 +86,14 @@ def bring(uploads: Uploads, declared: Declaration, content: bytes) -> None:
 
 @contextlib.contextmanager
 def serving(scene: OfficeScene, count: int = 2) -> Iterator[list[DockClient]]:
-    """So many servers on the directory; yields a client of each."""
+    """So many servers; yields a client of each."""
     with contextlib.ExitStack() as stack:
         clients = []
-        for _ in range(count):
-            running = stack.enter_context(Running(server_with_jobs(scene.settings, scene.clock)))
+        for number in range(count):
+            directory = directory_of(scene, number)
+            directory.mkdir(exist_ok=True)
+            settings = replace(scene.settings, directory=directory)
+            running = stack.enter_context(Running(server_with_jobs(settings, scene.clock)))
             clients.append(scene.client(running.port))
             stack.callback(clients[-1].close)
         yield clients
@@ -187,14 +203,11 @@ def test_what_a_server_left_that_ended_is_ingested_by_another_one(
             raise AssertionError("it was not ingested")
 
 
-@pytest.mark.parametrize("shared", [True, False])
-def test_whoever_expects_no_other_server_gets_none(scene: OfficeScene, shared: bool) -> None:
-    one = replace(scene.settings, several_servers=shared)
-    other = replace(scene.settings, several_servers=not shared)
+def test_a_directory_has_one_server(scene: OfficeScene) -> None:
     with (
-        Running(server_with_jobs(one, scene.clock)),
-        pytest.raises(StartError, match="several_servers: true"),
-        Running(server_with_jobs(other, scene.clock)),
+        Running(server_with_jobs(scene.settings, scene.clock)),
+        pytest.raises(StartError, match="have a directory each"),
+        Running(server_with_jobs(scene.settings, scene.clock)),
     ):
         pass
 
@@ -225,7 +238,10 @@ def test_one_upload_is_ingested_once_whoever_begins(
                 break
             until.wait(0.02)
         assert {one.receipt(path.stem).status for one in clients for path in paths} == {200}
-    assert sorted(ingested(caplog)) == [ONE, TWO]
+    assert ingested(caplog) == []
+    for number in range(2):
+        found = list(directory_of(scene, number).glob("*/receipts/*"))
+        assert len(found) == 2, "each is receipted once"
     assert not [one for one in caplog.records if one.levelno >= logging.WARNING]
 
 
