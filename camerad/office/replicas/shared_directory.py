@@ -62,7 +62,6 @@ from camerad.store.locations import (
     OFFICE,
     RECEIPTS,
     RECORDINGS,
-    holding_ending,
 )
 from camerad.store.verified_copy import Digest
 
@@ -72,7 +71,7 @@ WAIT_SECONDS: Final = 10.0
 """So long a change waits for those of other servers."""
 _ALL, _SHELVES = "", RECORDINGS
 """Parts of the directory: all of it, and the recordings with their receipts. Others are `OFFICE`,
-and of a camera its ledger with its key (`part_of`)."""
+and of a camera its ledger with its key, by the ending of its directories (`holding_ending`)."""
 _OF_OFFICE: Final = ("", LEDGER, KEYS, "log", os.path.join("desk", "cases"))
 _OF_CAMERA: Final = ("", RECORDINGS, RECEIPTS, LEDGER, EARLIER_LEDGER)
 """Directories with files that all servers have."""
@@ -202,13 +201,19 @@ class SharedDirectory:
             )
 
     def _check_empty(self) -> None:
-        """Make sure that nothing here is lost by having the same files as the others."""
-        with self._state.reading() as rows:
-            theirs = {row.path: row.sha256 for row in rows.execute(select(*_COLUMNS))}
+        """Make sure that nothing here is lost by having the same files as the others: they have
+        every file, or go on with it."""
         for name in self._scan(_ALL):
-            if theirs.get(name) != verified_copy.digest(self._path(name)).sha256:
+            with self._state.reading() as rows:
+                found = rows.execute(
+                    select(_ROWS.c.sha256, _ROWS.c.content).where(_ROWS.c.path == name)
+                ).first()
+            path = self._path(name)
+            sha256, content = found or ("", None)
+            goes_on = content and bytes(content).startswith(read_plain(path, "file", _LARGEST))
+            if not goes_on and sha256 != verified_copy.digest(path).sha256:
                 raise StorageError(
-                    f"{self._path(name)}: the office's other servers do not have this file, or "
+                    f"{path}: the office's other servers do not have this file, or "
                     "another one: begin with an empty directory, or, if this one is the newest, "
                     "stop all servers, empty the table shared_files, and start this one first"
                 )
@@ -346,8 +351,8 @@ class SharedDirectory:
 
     @contextlib.contextmanager
     def changing(self, part: str) -> Iterator[None]:
-        """Change a part of the directory, which all have at the end. part: `OFFICE`, or `part_of` a
-        camera. The caller holds a claim against other servers."""
+        """Change a part of the directory, which all have at the end. part: `OFFICE`, or
+        the ending of a camera's directories. The caller holds a claim against other servers."""
         self.refresh()
         self._heal(part)
         yield
@@ -563,11 +568,6 @@ class SharedDirectory:
 
     def _name(self, path: str) -> str:
         return os.path.relpath(os.path.abspath(path), self.root).replace(os.sep, "/")
-
-
-def part_of(kid: str) -> str:
-    """The part of a directory that has the ledger and the key of a camera."""
-    return holding_ending(kid)
 
 
 def _is_of(name: str, part: str) -> bool:

@@ -19,7 +19,7 @@ from camerad.evidence.camera_register import RegisteredCamera
 from camerad.ledger import log_segments
 from camerad.ledger.audit import read_state
 from camerad.ledger.ledger_state import LedgerState
-from camerad.office.replicas.shared_directory import SharedDirectory, part_of
+from camerad.office.replicas.shared_directory import SharedDirectory
 from camerad.office.state.office_state import OfficeState
 from camerad.store.locations import (
     Holding,
@@ -60,7 +60,7 @@ class CameraHoldings:
         claim against them."""
         if self.shared is None:
             return contextlib.nullcontext()
-        return self.shared.changing(part_of(kid))
+        return self.shared.changing(holding_ending(kid))
 
     def size_of(self, path: str) -> int | None:
         """Bytes of a recording's file, which may be just coming from another server; None if there

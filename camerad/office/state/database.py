@@ -95,6 +95,8 @@ class Database:
             pool = {"poolclass": QueuePool, "pool_size": 4, "max_overflow": _MOST_CONNECTIONS}
         if self.path is None:
             arguments = {"connect_timeout": WAIT_SECONDS, "application_name": "camerad"}
+            # An answer that a broken network does not bring is not waited for longer.
+            arguments |= {"tcp_user_timeout": WAIT_SECONDS * 1000, "keepalives_idle": WAIT_SECONDS}
             with self._explaining():
                 self._engine = create_engine(
                     made, connect_args=arguments, pool_pre_ping=schema.durable, **pool
