@@ -1,4 +1,4 @@
-"""Keys, ledgers and clock for the commands of the evidence desk.
+"""Keys, ledgers, heads and clock for the commands of the evidence desk.
 
 Which keys of devices are trusted, the first that applies:
 
@@ -24,6 +24,7 @@ import argparse
 import contextlib
 import os
 import pwd
+import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -34,15 +35,18 @@ from camerad.base.office_time import OfficeClock
 from camerad.base.wall_clock import KnownTime, TimeKeeper
 from camerad.cli.console import CommandError, warn
 from camerad.cli.defaults import config_home, default_office_key
+from camerad.container import jws
 from camerad.container.keys import KeyRing, PublicKey
 from camerad.container.recording_files import SUFFIX
 from camerad.container.skeleton import header_of
 from camerad.container.statements import Header
 from camerad.evidence import office_store, own_key
+from camerad.ledger.audit import Witnessed
+from camerad.ledger.entries import Head
 from camerad.ledger.ledger import read_state
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import Hold
-from camerad.store import camera_holds, identity
+from camerad.store import camera_holds, identity, receipts
 from camerad.store.camera_directories import with_newest_copies
 from camerad.store.locations import (
     Holding,
@@ -52,6 +56,7 @@ from camerad.store.locations import (
 from camerad.store.purging import describe_refusal
 from camerad.verify.judge import MayRun, never_runs
 
+_HEAD: Final = re.compile(r"([0-9]{1,18}):([0-9]{1,18}):([0-9a-f]{64})")
 ONLY_OWN_KEYS: Final = (
     "checked with the keys that lie beside these recordings: this finds accidents, but not "
     "a person who could change both; name the device's key from elsewhere with --key"
@@ -376,3 +381,39 @@ def _judged(place: Place, state: LedgerState | None) -> SystemClock:
     boot_id = SystemClock().boot_id
     believed = any(run.trusted for run in state.timeline.runs if run.boot_id == boot_id)
     return OfficeClock(last_known_us, state.timeline.seen_in(boot_id), believed=believed)
+
+
+def named_head(options: argparse.Namespace, keys: KeyRing) -> Head | None:
+    """The head that was witnessed, as the command line names it. keys: those of receipts."""
+    text = options.head
+    if text is None:
+        return None
+    found = _HEAD.fullmatch(text)
+    if found is not None:
+        return Head(int(found[1]), int(found[2]), found[3])
+    try:
+        with open(text, "rb") as file:
+            return receipts.parse(file.read(jws.LONGEST + 1).strip(), keys).head
+    except OSError as error:
+        raise CommandError(
+            f"--head {text}: neither EPOCH:SEQUENCE:SHA256 nor a receipt that can be read: "
+            f"{error.strerror}"
+        ) from error
+    except jws.JwsError as error:
+        raise CommandError(
+            f"--head {text}: this is no receipt of a trusted device: {error}"
+        ) from error
+
+
+def named_office_head(options: argparse.Namespace, place: Place) -> Witnessed:
+    """The head of the office's own ledger, as --office-head names it."""
+    text = options.office_head
+    if text is not None and place.kind is not PlaceKind.OFFICE:
+        raise CommandError(
+            "--office-head is the head of an office's own ledger, and this is no office's directory"
+        )
+    found = None if text is None else _HEAD.fullmatch(text)
+    if text is not None and found is None:
+        raise CommandError(f"--office-head {text}: this is not EPOCH:SEQUENCE:SHA256")
+    head = None if found is None else Head(int(found[1]), int(found[2]), found[3])
+    return Witnessed(head, option="--office-head")

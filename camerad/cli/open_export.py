@@ -181,6 +181,7 @@ def _extract(
     found: list[Entry] = []
     signers = []
     proofs: Mapping[str, str] = {}
+    stamps: Mapping[str, bytes] = {}
     trusted = desk.trusted_keys(options, place)
     for directory, readers in desk.ledgers_of(options, place, path, trusted):
         # Entries of other packages name other proofs.
@@ -195,11 +196,11 @@ def _extract(
                 said = {"id": recording, "who": options.who.strip()}
                 case = (options.reference or "").strip()
                 entries.append(writer.ledger.append("packaged", **said, case=case, **proven.facts))
-                proofs = proof_files(proven)
+                proofs, stamps = proof_files(proven), proven.stamps
         found += entries
         signers += [readers[kid] for kid in dict.fromkeys(entry.kid for entry in entries)]
     tokens = tuple(one.token for one in found)
-    return LedgerExtract(tokens, tuple(dict.fromkeys(signers)), proofs)
+    return LedgerExtract(tokens, tuple(dict.fromkeys(signers)), proofs, stamps)
 
 
 # ---------------------------------------------------------------------------------- where we are

@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import errno
 import os
-import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -20,7 +19,6 @@ from camerad.base.text import count, printable
 from camerad.cli import desk
 from camerad.cli.console import CommandError, ProgressBar, print_json, warn
 from camerad.cli.target import Target, find_target
-from camerad.container import jws
 from camerad.container.keys import KeyRing
 from camerad.container.recording_files import SUFFIX
 from camerad.container.recording_ids import is_id
@@ -54,7 +52,9 @@ from camerad.verify.check_pool import CheckOrder, CheckPool, check_one, size_of,
 from camerad.verify.judge import MayRun
 from camerad.verify.verdict import Report, Verdict
 
-_HEAD: Final = re.compile(r"([0-9]{1,18}):([0-9]{1,18}):([0-9a-f]{64})")
+if TYPE_CHECKING:
+    from camerad.transparency.time_stamps import StampCheck
+
 _Filed = Mapping[Holding, Sequence[FiledReceipt]]
 _GONE: Final = "the directory of the recordings is gone"
 _MISPLACED: Final = "move it into the camera's recordings/, or remove it"
@@ -97,6 +97,11 @@ class _Summary(msgspec.Struct):
         # Junk beside it never hides that something was changed.
         return 2 if Verdict.NOT_AUTHENTIC in codes else max(codes, default=0)
 
+    def add_stamped(self, found: tuple[list[str], list[tuple[Severity, str]]]) -> None:
+        """Add by whom the office's log was stamped, and what is wrong with that."""
+        self.stamped += found[0]
+        self.differences += found[1]
+
     def add_unread(self, error: StorageError) -> None:
         """Note what could not be looked at, once."""
         if str(error) not in map(str, self.unread):
@@ -117,18 +122,18 @@ def run(options: argparse.Namespace) -> int:
         raise
     keys = desk.trusted_keys(options, target.place, allow_own=True)
     vouching = desk.receipt_keys(options, target.place, keys)
-    summary = _Summary()
+    summary, stamps = _Summary(), _stamp_check(options)
     filed = dict(_receipts(target, vouching, summary))
     if target.file is None:
-        head = _head(options, vouching)
+        head = desk.named_head(options, vouching)
         ledgers = summary.ledgers = list(
             _ledgers(options, target.place, keys, filed, summary, head=head)
         )
         paths = list(_files(target.place, summary))
     else:
         # They are judged before any comparison.
-        _head(options, vouching)
-        _noted(options, target.place)
+        desk.named_head(options, vouching)
+        desk.named_office_head(options, target.place)
         paths = [target.file]
         ledgers = list(_ledgers_about(options, target.place, target.file, keys, summary))
     filed = dict(_with_named(target, filed, ledgers, summary))
@@ -147,7 +152,7 @@ def run(options: argparse.Namespace) -> int:
         if report.verdict is Verdict.UNREADABLE:
             summary.unread += _forbidden(report.path)
     if target.place.kind is PlaceKind.FILES:
-        _check_proofs(options, keys, summary)
+        _check_proofs(options, keys, stamps, summary)
     if target.file is None:
         # Only of what was named: one device's part of an office's directory is not all of it.
         partly = os.path.realpath(options.what or options.state) != os.path.realpath(
@@ -168,7 +173,8 @@ def run(options: argparse.Namespace) -> int:
                 theirs = [one.name for one in ledgers if not one.own]
                 try:
                     summary.differences += check_log(target.place.ledger, theirs)
-                    _check_stamps(options, target.place, summary)
+                    if stamps is not None:
+                        summary.add_stamped(stamps.check_log(target.place.ledger))
                 except StorageError as error:
                     summary.add_unread(error)
             _look_beside(options, target.place, summary)
@@ -187,14 +193,12 @@ def run(options: argparse.Namespace) -> int:
     return summary.exit_code
 
 
-def _check_stamps(options: argparse.Namespace, place: Place, summary: _Summary) -> None:
+def _stamp_check(options: argparse.Namespace) -> StampCheck | None:
     if not options.stamp_authority:
-        return
+        return None
     from camerad.transparency import time_stamps  # noqa: PLC0415 - of the extra 'office'
 
-    authorities = [time_stamps.StampAuthority(one) for one in options.stamp_authority]
-    summary.stamped, found = time_stamps.check_stamps(place.ledger, authorities)
-    summary.differences += found
+    return time_stamps.StampCheck(options.stamp_authority)
 
 
 def _checked(
@@ -280,7 +284,7 @@ def _ledgers(
     *,
     head: Head | None,
 ) -> Iterator[CheckedLedger]:
-    noted = _noted(options, place)
+    noted = desk.named_office_head(options, place)
     if place.kind is PlaceKind.DEVICE:
         yield from _read(place.ledger, keys, Witnessed(head), summary, own=True)
     elif place.kind is PlaceKind.OFFICE:
@@ -419,42 +423,6 @@ def _about_office_key(options: argparse.Namespace, place: Place) -> Iterator[tup
         yield Severity.NOTE, found.remark
 
 
-def _head(options: argparse.Namespace, keys: KeyRing) -> Head | None:
-    """The head that was witnessed, as the command line names it. keys: those of receipts."""
-    text = options.head
-    if text is None:
-        return None
-    found = _HEAD.fullmatch(text)
-    if found is not None:
-        return Head(int(found[1]), int(found[2]), found[3])
-    try:
-        with open(text, "rb") as file:
-            return receipts.parse(file.read(jws.LONGEST + 1).strip(), keys).head
-    except OSError as error:
-        raise CommandError(
-            f"--head {text}: neither EPOCH:SEQUENCE:SHA256 nor a receipt that can be read: "
-            f"{error.strerror}"
-        ) from error
-    except jws.JwsError as error:
-        raise CommandError(
-            f"--head {text}: this is no receipt of a trusted device: {error}"
-        ) from error
-
-
-def _noted(options: argparse.Namespace, place: Place) -> Witnessed:
-    """The head of the office's own ledger, as --office-head names it."""
-    text = options.office_head
-    if text is not None and place.kind is not PlaceKind.OFFICE:
-        raise CommandError(
-            "--office-head is the head of an office's own ledger, and this is no office's directory"
-        )
-    found = None if text is None else _HEAD.fullmatch(text)
-    if text is not None and found is None:
-        raise CommandError(f"--office-head {text}: this is not EPOCH:SEQUENCE:SHA256")
-    head = None if found is None else Head(int(found[1]), int(found[2]), found[3])
-    return Witnessed(head, option="--office-head")
-
-
 def _finals(ledgers: Sequence[CheckedLedger]) -> dict[str, str]:
     """SHA-256 of the ends that the ledgers name; the place's own ledger has the last word."""
     found = {}
@@ -487,8 +455,10 @@ def _begun(ledgers: Sequence[CheckedLedger]) -> set[str]:
 # ------------------------------------------------------------------------------------ packages
 
 
-def _check_proofs(options: argparse.Namespace, keys: KeyRing, summary: _Summary) -> None:
-    """Check the proofs in packages that recordings lie in."""
+def _check_proofs(
+    options: argparse.Namespace, keys: KeyRing, stamps: StampCheck | None, summary: _Summary
+) -> None:
+    """Check the proofs in packages that recordings lie in, and the time stamps on these."""
     own = None if options.policy is None else read_policy(options.policy)
     for report in summary.reports:
         directory, result = os.path.dirname(report.path), report.result
@@ -503,6 +473,8 @@ def _check_proofs(options: argparse.Namespace, keys: KeyRing, summary: _Summary)
         summary.proofs.append((recording, found, text))
         if found.is_damage:
             summary.differences.append((Severity.DAMAGE, f"{directory}: {text}"))
+        elif stamps is not None:
+            summary.add_stamped(stamps.check_package(directory, found.checkpoint, found.newest_us))
 
 
 # ------------------------------------------------------------------------------------- results

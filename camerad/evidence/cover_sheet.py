@@ -32,6 +32,7 @@ from camerad.evidence.record_words import (
 )
 from camerad.evidence.sheet_page import PAGE
 from camerad.ledger.recording_state import Hold
+from camerad.transparency.stamp_files import KeptStamp
 from camerad.verify.findings import Finding, FindingKind, Result, Span
 from camerad.verify.verdict import Report, Verdict
 
@@ -122,7 +123,7 @@ class CoverSheet(msgspec.Struct, frozen=True):
     called. hold: that which keeps the recording, None if no store was at hand. ledger_agrees:
     whether a ledger names the same end, None if none was at hand. made_us, made_by, software: when,
     by whom and with what it was made. details, instructions: names of the files with the rest.
-    reference: number of the file that it is for, "" if none.
+    reference: number of the file that it is for, "" if none. stamps: time stamps in the package.
     """
 
     report: Report
@@ -137,6 +138,7 @@ class CoverSheet(msgspec.Struct, frozen=True):
     details: str
     instructions: str
     reference: str = ""
+    stamps: Sequence[KeptStamp] = ()
 
 
 def render(sheet: CoverSheet, words: Words) -> str:
@@ -201,6 +203,8 @@ class _Page:
         yield words.gettext("Camera's key"), result.kid or words.gettext("unknown")
         yield words.gettext("Triggered"), self._timed(header.started_wall_us, header.clock.source)
         yield words.gettext("End"), self._ended()
+        if self._sheet.stamps:
+            yield words.gettext("Time stamps (RFC 3161)"), self._stamps()
         yield (
             words.gettext("Length"),
             words.ngettext(
@@ -252,6 +256,16 @@ class _Page:
             words.gettext("Triggered by"),
             f"{self._trigger()}; {words.gettext('Camera software')}: {header.software}",
         )
+
+    def _stamps(self) -> str:
+        """When others say that the office's ledger had what is in this package."""
+        said = (
+            self._words.gettext(
+                "{when} by {authority}", when=self._zoned(one.time_us), authority=one.authority
+            )
+            for one in self._sheet.stamps
+        )
+        return "; ".join(said)
 
     def _trigger(self) -> str:
         words, trigger = self._words, self._header.trigger

@@ -13,6 +13,7 @@
 ``ledger-keys.txt``         public keys that signed these, where it was not the camera's
 ``entry-N.tlog-proof``      that entry N of the office's ledger lies in its log, and the policy
 ``office.tlog-policy``      by which that is checked (`camerad.transparency.proof`)
+``*.checkpoint, .tsr``      time stamps on it (`camerad.transparency.stamp_files`)
 ``SHA256SUMS``              of all these files, for ``sha256sum -c``
 ==========================  ======================================================================
 
@@ -58,6 +59,7 @@ from camerad.evidence.player_page import NAME as PLAYER
 from camerad.evidence.player_page import player_page
 from camerad.ledger.recording_state import Hold
 from camerad.store import verified_copy
+from camerad.transparency.stamp_files import KeptStamp, stamps_among
 from camerad.verify.judge import MayRun, Progress, never_runs
 from camerad.verify.verdict import Report
 
@@ -104,11 +106,13 @@ class ExportRequest(msgspec.Struct, frozen=True):
 
 class LedgerExtract(msgspec.Struct, frozen=True):
     """What ledgers say about a recording: statements, and the public keys that signed them. proofs:
-    files by name, with proofs that those of the office lie in its log, and their policy."""
+    files by name, with proofs that those of the office lie in its log, and their policy. stamps:
+    files with the time stamps on the checkpoint of these proofs."""
 
     tokens: tuple[bytes, ...]
     signers: tuple[PublicKey, ...]
     proofs: Mapping[str, str] = {}
+    stamps: Mapping[str, bytes] = {}
 
 
 class ExportResult(msgspec.Struct, frozen=True):
@@ -202,6 +206,7 @@ class _Package:
         self._stem = stem
         self._steps = steps
         self._sums: dict[str, str] = {}
+        self._stamps: list[KeptStamp] = []
         self._original = os.path.join(directory, stem + SUFFIX)
 
     def take_original(self) -> None:
@@ -260,6 +265,9 @@ class _Package:
             self._add(LEDGER_KEYS, "".join(f"{key.thumbprint}\n{key.pem}" for key in others))
         for name, text in extract.proofs.items():
             self._add(name, text)
+        for name, content in extract.stamps.items():
+            self._add(name, content)
+        self._stamps = stamps_among(extract.stamps)
 
     def add_documents(self, held: Hold | None) -> None:
         """The report, what it leaves out, how to check everything, and all fingerprints."""
@@ -326,6 +334,7 @@ class _Package:
             zone_name=order.zone_name,
             hold=held,
             ledger_agrees=self._ledger_agrees,
+            stamps=self._stamps,
             made_us=order.made_us,
             made_by=order.who,
             software=f"camerad {__version__}",
@@ -334,9 +343,9 @@ class _Package:
             reference=order.reference,
         )
 
-    def _add(self, name: str, text: str) -> None:
+    def _add(self, name: str, text: str | bytes) -> None:
         path = os.path.join(self._directory, name)
-        content = text.encode()
+        content = text.encode() if isinstance(text, str) else text
         descriptor = durable_files.create(path, _FILE_MODE)
         try:
             durable_files.write(descriptor, [content], 0, path)

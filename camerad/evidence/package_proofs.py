@@ -87,7 +87,8 @@ class PackageProofs(msgspec.Struct, frozen=True):
     """What was found. file: with the problem, "" if none in particular. proven: numbers of the
     entries that lie in the log, which has this origin and size. later: how many were written after
     those. kid: of the office's key, which nothing here vouches for. cosigned: when each witness of
-    the policy signed, seconds since 1970, by its name."""
+    the policy signed, seconds since 1970, by its name. checkpoint: its text, as authorities stamp
+    it. newest_us: when the newest of the proven entries was written, 0 if that is not known."""
 
     state: ProofState
     file: str = ""
@@ -97,6 +98,8 @@ class PackageProofs(msgspec.Struct, frozen=True):
     later: int = 0
     kid: str = ""
     cosigned: dict[str, int] = {}
+    checkpoint: str = ""
+    newest_us: int = 0
 
     @property
     def is_damage(self) -> bool:
@@ -179,6 +182,11 @@ def _checked(
     cosigned: dict[str, int] = {}
     for note, name in notes.items():
         cosigned |= _cosigned(checkpoints.parse(note), own or policy, name)
+    times = [
+        one.clock.wall_us
+        for one in by_name.values()
+        if one.sequence in proven and one.clock.trusted
+    ]
     later = [one for one in entries if one.kid == kid and one.sequence > max(proven)]
     return PackageProofs(
         ProofState.PROVEN,
@@ -188,6 +196,8 @@ def _checked(
         later=len(later),
         kid=kid,
         cosigned=cosigned,
+        checkpoint=now.text,
+        newest_us=max(times, default=0),
     )
 
 

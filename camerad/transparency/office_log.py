@@ -40,6 +40,8 @@ from camerad.transparency.checkpoints import LOG, Checkpoint, NoteError, NoteKey
 from camerad.transparency.policy import LONGEST as LONGEST_POLICY
 from camerad.transparency.policy import TrustPolicy, parse_policy, policy_of_office
 from camerad.transparency.proof import LogProof, leaf_of
+from camerad.transparency.stamp_files import DIRECTORY as STAMPS
+from camerad.transparency.stamp_files import stamps_on
 from camerad.transparency.tree_files import TreeFiles
 
 DIRECTORY: Final = "log"
@@ -83,10 +85,12 @@ class ShownLog(msgspec.Struct, frozen=True):
 
 
 class ProvenEntries(msgspec.Struct, frozen=True):
-    """Proofs for a package. policy: its text. proofs: by the entries' numbers. facts: fields of
+    """Proofs for a package. policy: its text. stamps: files by name, with the time stamps on their
+    checkpoint. proofs: by the entries' numbers. facts: fields of
     `camerad.ledger.people_entries.PackagedEntry` that name them."""
 
     policy: str
+    stamps: dict[str, bytes]
     proofs: dict[int, LogProof]
     facts: dict[str, Any]
 
@@ -229,7 +233,8 @@ class OfficeLog:
             "policy": hashlib.sha256(policy.encode()).hexdigest(),
             "entries": len(proofs),
         }
-        return ProvenEntries(policy, proofs, facts) if proofs else None
+        stamps = stamps_on(self._path(STAMPS), now)
+        return ProvenEntries(policy, stamps, proofs, facts) if proofs else None
 
     def _index_of(self, entry: Entry, size: int) -> int | None:
         """The number of an entry's leaf among the first `size`; mostly that of the entry itself."""

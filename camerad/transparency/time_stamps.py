@@ -1,20 +1,15 @@
-"""Time stamps (RFC 3161) on checkpoints of an office's log, and their check.
+"""Checks time stamps (RFC 3161) on checkpoints of an office's log.
 
 A time-stamp authority signs the SHA-256 of a checkpoint's text (`Checkpoint.text`) with its own
-time: all entries below that checkpoint were there by then. In the log's directory, a stamp is two
-files of one name in ``stamps``: ``.checkpoint``, that text, and ``.tsr``, the authority's response.
-The name has the size, the time of the stamp, and the first digits of the SHA-256 of the authority's
-address.
+time: all entries below that checkpoint were there by then.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections import defaultdict
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -29,13 +24,12 @@ from rfc3161_client import (
     decode_timestamp_response,
 )
 
-from camerad.base import durable_files, file_status
 from camerad.base.clock import SECOND
 from camerad.base.errors import EX_CONFIG, CameradError
 from camerad.base.safe_read import read_plain
 from camerad.base.text import count, printable
 from camerad.container.severity import Severity
-from camerad.container.statements import rfc3339, utc
+from camerad.container.statements import rfc3339
 from camerad.ledger.entries import parse_carried
 from camerad.ledger.entry_types import HistoryLost
 from camerad.ledger.ledger_lines import contents_in, tokens_in
@@ -43,17 +37,12 @@ from camerad.transparency import merkle
 from camerad.transparency.checkpoints import Checkpoint
 from camerad.transparency.office_log import OfficeLog
 from camerad.transparency.proof import leaf_of
+from camerad.transparency.stamp_files import DIRECTORY, RESPONSE, KeptStamp, stamps_in
 from camerad.transparency.tree_files import TreeFiles
 
-DIRECTORY: Final = "stamps"
-CHECKPOINT: Final = ".checkpoint"
-RESPONSE: Final = ".tsr"
-LONGEST: Final = 64 * 1024
-"""Bytes of a response: a signature and some certificates."""
+Finding = tuple[Severity, str]
 APART_US: Final = 300 * SECOND
 """So far the clocks of an authority and of an office may lie apart."""
-_NAME: Final = re.compile(r"([0-9]{12})-([0-9]{8}T[0-9]{6}Z)-([0-9a-f]{8})\.tsr", re.ASCII)
-_TIME: Final = "%Y%m%dT%H%M%SZ"
 _SHA256: Final = "2.16.840.1.101.3.4.2.1"
 _STATUS_GRANTED: Final = b"\x30\x03\x02\x01\x00"
 """In DER: that the status is 0."""
@@ -80,17 +69,15 @@ class TimeStamp(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         accuracy = f", accurate to {self.accuracy_us / SECOND:g} s" if self.accuracy_us else ""
-        return f"by {printable(self.by)} on {rfc3339(self.time_us)}{accuracy}"
+        return f"by {self.by} on {rfc3339(self.time_us)}{accuracy}"
 
-
-class KeptStamp(msgspec.Struct, frozen=True, order=True):
-    """A stamp in the log's directory. size: of the checkpoint. time_us: of the stamp, without parts
-    of a second. authority: as `authority_id` has it. path: of its files, without their endings."""
-
-    size: int
-    time_us: int
-    authority: str
-    path: str
+    def check_after(self, newest_us: int) -> None:
+        """Raise StampError if it is older than an entry of this time, which it covers."""
+        if self.time_us + self.accuracy_us + APART_US < newest_us:
+            raise StampError(
+                f"the stamp is of {rfc3339(self.time_us)}, and the checkpoint has an entry of "
+                f"{rfc3339(newest_us)}: the clock of the authority or of the office was wrong"
+            )
 
 
 class StampAuthority:
@@ -145,110 +132,77 @@ class StampAuthority:
         return TimeStamp(by, round(when.timestamp() * SECOND), _accuracy_us(answer))
 
 
-def read_stamps(log_directory: str) -> list[KeptStamp]:
-    """The stamps in a log's directory, that of the smallest checkpoint first. Raises
-    StorageError."""
-    directory = os.path.join(log_directory, DIRECTORY)
-    if not file_status.exists(directory):
-        return []
-    found = []
-    for name, _ in file_status.versions_in(directory):
-        if match := _NAME.fullmatch(name):
-            when = datetime.strptime(match[2], _TIME).replace(tzinfo=UTC)
-            path = os.path.join(directory, name.removesuffix(RESPONSE))
-            time_us = round(when.timestamp()) * SECOND
-            found.append(KeptStamp(int(match[1]), time_us, match[3], path))
-    return sorted(found)
+class StampCheck:
+    """Checks stamps by the certificates in these files. Each check returns a sentence for each
+    authority that has stamped, and what is wrong. Raises StampError and StorageError."""
 
+    def __init__(self, certificates: Sequence[str]) -> None:
+        self._authorities = [StampAuthority(one) for one in certificates]
 
-def keep_stamp(
-    log_directory: str, checkpoint: Checkpoint, stamp: TimeStamp, response: bytes, authority: str
-) -> None:
-    """Keep a stamp that was checked. authority: its address. Raises StorageError."""
-    directory = os.path.join(log_directory, DIRECTORY)
-    durable_files.make_directory(directory)
-    name = f"{checkpoint.size:012}-{utc(stamp.time_us):{_TIME}}-{authority_id(authority)}"
-    path = os.path.join(directory, name)
-    durable_files.publish(path + CHECKPOINT, checkpoint.text.encode())
-    durable_files.publish(path + RESPONSE, response)
+    def check_log(self, ledger: str) -> tuple[list[str], list[Finding]]:
+        """Those on an office's log. ledger: directory of the office's ledger."""
+        log = OfficeLog(ledger)
+        known, tree = log.read(), TreeFiles(log.directory)
+        if known is None:
+            return [], []
+        now = known[1].checkpoint
+        times, lost = _entries_in(ledger)
 
-
-def authority_id(address: str) -> str:
-    """How the names of stamps have an authority."""
-    return hashlib.sha256(address.encode()).hexdigest()[:8]
-
-
-def check_stamps(
-    ledger: str, authorities: Sequence[StampAuthority]
-) -> tuple[list[str], list[tuple[Severity, str]]]:
-    """Check the stamps on an office's log. ledger: directory of the office's ledger. Returns a
-    sentence for each authority, and what is wrong. Raises StorageError."""
-    log = OfficeLog(ledger)
-    known, stamps = log.read(), read_stamps(log.directory)
-    if known is None:
-        return [], []
-    check = _Check(ledger, known[1].checkpoint, TreeFiles(log.directory), authorities)
-    good: defaultdict[StampAuthority, list[tuple[KeptStamp, TimeStamp]]] = defaultdict(list)
-    wrong: defaultdict[tuple[Severity, str], list[str]] = defaultdict(list)
-    for one in stamps:
-        try:
-            authority, stamp = check.check(one)
-            good[authority].append((one, stamp))
-        except StampError as error:
-            wrong[error.severity, str(error)].append(one.path + RESPONSE)
-    said, findings = [], []
-    for authority in authorities:
-        if found := good[authority]:
-            last, stamp = found[-1]
-            number = count(len(found), "time stamp")
-            said.append(f"{number} on the office's log, the last on {last.size} entries {stamp}")
-        else:
-            text = f"no time stamp here is by the authority in {authority.path}"
-            findings.append((Severity.DAMAGE, f"{log.directory}: {text}"))
-    for (severity, text), paths in wrong.items():
-        more = f"; {len(paths) - 1} more are like it" if paths[1:] else ""
-        findings.append((severity, f"{paths[0]}: {text}{more}"))
-    return said, findings
-
-
-class _Check:
-    """Compares stamps with the log and the ledger. now: the log's newest checkpoint."""
-
-    def __init__(
-        self, ledger: str, now: Checkpoint, tree: TreeFiles, authorities: Sequence[StampAuthority]
-    ) -> None:
-        self._now = now
-        self._tree = tree
-        self._authorities = authorities
-        self._times: dict[bytes, int] = {}
-        self._lost: set[str] = set()
-        for _, content in contents_in(ledger):
-            for token in tokens_in(content):
-                self._note(token)
-
-    def _note(self, token: bytes) -> None:
-        entry = parse_carried(token.decode("ascii", "replace"))
-        if entry is not None:
-            if entry.clock.trusted:
-                self._times[leaf_of(token)] = entry.clock.wall_us
-            if isinstance(facts := entry.facts, HistoryLost):
-                self._lost.add(f"{facts.origin}\n{facts.size}\n{facts.root}\n")
-
-    def check(self, one: KeptStamp) -> tuple[StampAuthority, TimeStamp]:
-        """By whom and when. Raises StampError and StorageError."""
-        text = read_plain(one.path + CHECKPOINT, "checkpoint", LONGEST).decode("utf-8", "replace")
-        if one.size > self._now.size or text != self._text(one.size):
-            if text in self._lost:
+        def expect(one: KeptStamp, text: str) -> int:
+            root = merkle.root(tree.complete, one.size) if one.size <= now.size else b""
+            if text == Checkpoint(now.origin, one.size, root).text:
+                return times.get(tree.complete(0, one.size - 1), 0)
+            if text in lost:
                 raise StampError("the office declared this checkpoint lost", Severity.NOTE)
             raise StampError("the log has no such checkpoint")
-        authority, stamp = self._by_any(read_plain(one.path + RESPONSE, "stamp", LONGEST), text)
-        newest_us = self._times.get(self._tree.complete(0, one.size - 1), 0)
-        if stamp.time_us + stamp.accuracy_us + APART_US < newest_us:
-            raise StampError(
-                f"the stamp is of {rfc3339(stamp.time_us)}, and the checkpoint has an entry of "
-                f"{rfc3339(newest_us)}: the clock of the authority or of the office was wrong"
-            )
-        return authority, stamp
+
+        return self._check(os.path.join(log.directory, DIRECTORY), expect, Severity.DAMAGE)
+
+    def check_package(
+        self, directory: str, checkpoint: str, newest_us: int
+    ) -> tuple[list[str], list[Finding]]:
+        """Those in a package. checkpoint: text of that of its proofs. newest_us: time of the newest
+        entry that these prove."""
+
+        def expect(_: KeptStamp, text: str) -> int:
+            if text != checkpoint:
+                raise StampError("the proofs are of another checkpoint")
+            return newest_us
+
+        return self._check(directory, expect, Severity.NOTE)
+
+    def _check(
+        self, directory: str, expect: Callable[[KeptStamp, str], int], missing: Severity
+    ) -> tuple[list[str], list[Finding]]:
+        """expect: the time of the checkpoint's newest entry, 0 if it is not known; raises
+        StampError if the text is not of that checkpoint. missing: that an authority has stamped
+        nothing."""
+        good: defaultdict[StampAuthority, list[tuple[KeptStamp, TimeStamp]]] = defaultdict(list)
+        wrong: defaultdict[tuple[Severity, str], list[str]] = defaultdict(list)
+        for one in stamps_in(directory):
+            text, response = one.read()
+            try:
+                newest_us = expect(one, text)
+                authority, stamp = self._by_any(response, text)
+                stamp.check_after(newest_us)
+                good[authority].append((one, stamp))
+            except StampError as error:
+                wrong[error.severity, str(error)].append(one.path + RESPONSE)
+        said, findings = [], []
+        for authority in self._authorities:
+            if found := good[authority]:
+                last, stamp = found[-1]
+                number = count(len(found), "time stamp")
+                said.append(
+                    f"{number} on the office's log, the last on {last.size} entries {stamp}"
+                )
+            else:
+                text = f"{directory}: no time stamp here is by the authority in {authority.path}"
+                findings.append((missing, text))
+        for (severity, text), paths in wrong.items():
+            more = f"; {len(paths) - 1} more are like it" if paths[1:] else ""
+            findings.append((severity, f"{paths[0]}: {text}{more}"))
+        return said, findings
 
     def _by_any(self, response: bytes, text: str) -> tuple[StampAuthority, TimeStamp]:
         refused = StampError("no authority was named", Severity.NOTE)
@@ -259,8 +213,19 @@ class _Check:
                 refused = error
         raise refused
 
-    def _text(self, size: int) -> str:
-        return Checkpoint(self._now.origin, size, merkle.root(self._tree.complete, size)).text
+
+def _entries_in(ledger: str) -> tuple[dict[bytes, int], set[str]]:
+    """When the office wrote its entries, by their leaves, as far as it knew the time; and the texts
+    of checkpoints that it declared lost."""
+    times, lost = {}, set()
+    for _, content in contents_in(ledger):
+        for token in tokens_in(content):
+            entry = parse_carried(token.decode("ascii", "replace"))
+            if entry is not None and entry.clock.trusted:
+                times[leaf_of(token)] = entry.clock.wall_us
+            if entry is not None and isinstance(facts := entry.facts, HistoryLost):
+                lost.add(f"{facts.origin}\n{facts.size}\n{facts.root}\n")
+    return times, lost
 
 
 def _granted(answer: TimeStampResponse) -> TimeStampResponse:

@@ -103,7 +103,8 @@ SHEET: Final = """async ([spelled, key]) => {
   const { exit, report } = found;
   const more = { delivered: [], zone: "UTC", ledgerAgrees: null, madeUs: 0, madeBy: "" };
   const hold = { reason: "", who: "" };
-  const sheet = { exit, result: report.result, ...more, hold, software: "" };
+  const stamps = [{ timeUs: 1_795_600_000_000_000, authority: "stamps.example" }];
+  const sheet = { exit, result: report.result, ...more, hold, stamps, software: "" };
   const page = sheetPage({ ...sheet, details: "", instructions: "" }, sheetTexts(new Words("en")));
   return page.replace(/<[^>]*>/g, "\\n");
 }"""
@@ -201,6 +202,7 @@ def answer(
     signers: tuple[SigningKey, ...] = (),
     more: Any = (),
     proofs: dict[str, str] | None = None,
+    stamps: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     """What a server answers. more: what it gives besides as carried on."""
     keys = signers or tuple(one.key for one in books) + (OFFICE,) * bool(more)
@@ -211,6 +213,7 @@ def answer(
         "final": OTHER,
         "software": "camerad",
         "proofs": proofs or {},
+        "stamps": stamps or {},
     }
 
 
@@ -296,6 +299,7 @@ def test_what_no_ledger_can_say_makes_no_package(page: Page) -> None:
         (no_key, "a key of theirs is none"),
         (answer(office(), proofs={"entry-1.tlog-proof": ""}), "do not fit: unnamed "),
         (answer(office(), proofs={"../film.mp4": ""}), "do not fit: none "),
+        (answer(office(), stamps={"../film.mp4": ""}), "a time stamp has another name"),
     ]
     found = page.evaluate(WORDS, [[said for said, _ in refused], ONE, RAW])
     for (_, why), got in zip(refused, found, strict=True):
@@ -347,6 +351,8 @@ def test_what_only_unlinked_statements_say_is_no_fact_on_the_sheet(page: Page) -
     lines = [it for it in text.splitlines() if it]
     assert lines[lines.index("Length") + 1] == "0:01.000, 30 pictures in 2 pieces"
     assert lines[lines.index("Marks") + 1] == "none"
+    stamped = lines[lines.index("Time stamps (RFC 3161)") + 1]
+    assert stamped == "25 November 2026, 09:46:40 UTC by stamps.example"
     assert END_REASONS["shutdown"] not in text
     assert GAP_REASONS[CUT_OFF] not in text
 

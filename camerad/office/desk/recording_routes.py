@@ -124,13 +124,15 @@ class LedgerWords(msgspec.Struct, frozen=True):
     signed statements that carry on what older ones said of its end, where none of `tokens` names
     it; they speak of other recordings besides, and go into no package. signers: who signed any of
     these. software: that this server runs. proofs: for a package, files by name with the proofs
-    that the last entry names, and their policy."""
+    that the last entry names, and their policy. stamps: files with the time stamps on their
+    checkpoint, in base64."""
 
     tokens: list[str]
     carried: list[str]
     signers: list[LedgerSigner]
     software: str
     proofs: dict[str, str] = {}
+    stamps: dict[str, bytes] = {}
 
 
 class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -246,7 +248,7 @@ class RecordingRoutes:
             return self._words(recording, {})
         said = {"id": recording, "who": visit.who, "case": visit.body.case}
         self._desk.ledger.append("packaged", **said, **proven.facts)
-        return self._words(recording, proof_files(proven))
+        return replace(self._words(recording, proof_files(proven)), stamps=proven.stamps)
 
     def _place(self, recording: str) -> Place:
         """The office's, with the ledger of this recording's camera alone."""

@@ -3,12 +3,13 @@
 Each authority of the settings is sent the SHA-256 of the newest checkpoint when it has not stamped
 that one yet, and on each new day. One that is away is asked again at the next run, for the
 checkpoint that is the newest by then: that has all entries of those before. Its stamps are files in
-the log's directory (`camerad.transparency.time_stamps`), which tell this job what is due.
+the log's directory (`camerad.transparency.stamp_files`), which tell this job what is due.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
@@ -24,16 +25,8 @@ from camerad.office.jobs.periodic_job import JobFailedError, LogOnce
 from camerad.office.server.office_settings import TimeStampSettings
 from camerad.transparency.checkpoints import Checkpoint
 from camerad.transparency.office_log import OfficeLog
-from camerad.transparency.time_stamps import (
-    APART_US,
-    LONGEST,
-    KeptStamp,
-    StampAuthority,
-    StampError,
-    authority_id,
-    keep_stamp,
-    read_stamps,
-)
+from camerad.transparency.stamp_files import DIRECTORY, LONGEST, KeptStamp, keep_stamp, stamps_in
+from camerad.transparency.time_stamps import APART_US, StampAuthority, StampError
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +42,7 @@ class StampJob:
 
     def __init__(self, ledger: str, authorities: Sequence[TimeStampSettings], clock: Clock) -> None:
         self._log = OfficeLog(ledger)
+        self._directory = os.path.join(self._log.directory, DIRECTORY)
         self._authorities = authorities
         self._clock = clock
         self._began_us = clock.now_us()
@@ -85,8 +79,7 @@ class StampJob:
         return tuple(found)
 
     def _last(self, one: TimeStampSettings) -> KeptStamp | None:
-        own = authority_id(one.url)
-        found = [stamp for stamp in read_stamps(self._log.directory) if stamp.authority == own]
+        found = [stamp for stamp in stamps_in(self._directory) if stamp.authority == one.host]
         return max(found, key=lambda stamp: stamp.time_us, default=None)
 
     def _is_due(self, last: KeptStamp | None, checkpoint: Checkpoint) -> bool:
@@ -113,4 +106,4 @@ class StampJob:
                 f"by its clock it is {rfc3339(stamp.time_us)}, by this computer's "
                 f"{rfc3339(now.wall_us)}"
             )
-        keep_stamp(self._log.directory, checkpoint, stamp, response, one.url)
+        keep_stamp(self._directory, checkpoint, stamp.time_us, one.host, response)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final
@@ -141,8 +142,8 @@ class TimeStampSettings(msgspec.Struct, frozen=True):
 
     @property
     def host(self) -> str:
-        """What messages call it."""
-        return urlsplit(self.url).netloc
+        """What files and messages call it."""
+        return re.sub(r"[^a-z0-9.-]", "_", urlsplit(self.url).netloc.lower())
 
 
 class OfficeFile(msgspec.Struct, frozen=True):
@@ -201,6 +202,8 @@ def load(path: str, *, with_files: bool = True) -> OfficeFile:
     if read is not None:
         desk_settings.check(read.desk, reader, with_files=with_files)
         alert_settings.check(read.notify, reader, with_files=with_files)
+        if len({one.host for one in read.time_stamps}) < len(read.time_stamps):
+            reader.add_mistake("time_stamps", "a host is named twice; keep one of them")
         if with_files:
             reader.require_files(_stamp_files(read))
     several = read is not None and read.several_servers

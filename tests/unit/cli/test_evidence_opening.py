@@ -7,6 +7,7 @@ import errno
 import fcntl
 import os
 import re
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,13 +17,16 @@ import pyrage
 import pytest
 from desk_helpers import ONE, Camera, office, open_office
 from sealed_helpers import LOCKED, PASSPHRASE
+from stamp_authority import StampServer
 
-from camerad.base.clock import ManualClock
+from camerad.base.clock import ClockSource, ManualClock
 from camerad.base.errors import EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_NOPERM, EX_TEMPFAIL, EX_USAGE
 from camerad.cli import desk as desk_module
 from camerad.cli.defaults import default_office_key
 from camerad.container.keys import SigningKey
 from camerad.evidence.own_key import load_key
+from camerad.office.jobs.stamp_job import StampJob
+from camerad.office.server.office_settings import TimeStampSettings
 from camerad.transparency.checkpoints import WITNESS, NoteKey, cosign
 from camerad.transparency.office_log import OfficeLog
 from camerad.verify.verdict import Verdict
@@ -164,11 +168,30 @@ def test_a_package_proves_its_entries_by_the_witnessed_log_of_the_office(world: 
         note = log.publish(store.ledger)
         log.set_policy([witness], None)
         log.keep(str(note.with_lines([cosign(camera, "x", note.checkpoint, 1_795_600_000)])))
+    with StampServer(Path("stamps"), "Stamps of the Land") as authority:
+        settings = (TimeStampSettings(authority.url, authority.certificates.absolute()),)
+        clock = ManualClock(source=ClockSource.UNKNOWN)
+        for _ in range(2):
+            StampJob(store.ledger.directory, settings, clock).look()
     world.ask(f"{EXPORT} --output out", 0)
     package = Path(f"out/{ONE}-export")
     (proof, *_) = package.glob("*.tlog-proof")
     words = ("proven: entries ", "1 other witness, last on 2026-11-25", "is the office's own")
     world.ask(f"verify {package} $BY", 0, *words)
+    stamped = f"verify {package} $BY --stamp-authority {authority.certificates}"
+    world.ask(stamped, 0, "stamped    1 time stamp", "by CN=Stamps of the Land on 2")
+    (response,) = package.glob("*.tsr")
+    assert " durch 127.0.0.1_" in (package / "report.html").read_text("utf-8")
+    text = response.with_name(response.name.replace(".tsr", ".checkpoint"))
+    command = f"openssl ts -verify -data {text} -in {response} -CAfile {authority.certificates}"
+    subprocess.run(command.split(), check=True, capture_output=True)
+    stranger_s = StampServer(Path("other"), "Other").certificates
+    world.ask(f"verify {package} $BY --stamp-authority {stranger_s}", 1, "for which no named")
+    text.write_text("a\n1\nb\n")
+    world.ask(stamped, 2, "DAMAGE", "the proofs are of another checkpoint")
+    for one in (text, response):
+        one.unlink()
+    world.ask(stamped, 1, "no time stamp here is by the authority in")
     file, policy = f"verify {package}/{ONE}.tar $BY", Path("own")
     log_line = (package / "office.tlog-policy").read_text().splitlines()[0]
     for named, code, word in ((witness, 0, "!office's own"), (other, 2, "have not signed")):

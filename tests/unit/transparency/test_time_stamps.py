@@ -20,14 +20,8 @@ from camerad.office.jobs import bounded_post
 from camerad.office.jobs.periodic_job import JobFailedError
 from camerad.office.jobs.stamp_job import StampJob
 from camerad.office.server.office_settings import TimeStampSettings
-from camerad.transparency.time_stamps import (
-    CHECKPOINT,
-    RESPONSE,
-    StampAuthority,
-    StampError,
-    check_stamps,
-    read_stamps,
-)
+from camerad.transparency.stamp_files import CHECKPOINT, RESPONSE, stamps_among, stamps_in
+from camerad.transparency.time_stamps import StampAuthority, StampCheck, StampError
 
 from .test_witness import Scene
 
@@ -52,13 +46,18 @@ class Stamped(Scene):
 
     @property
     def paths(self) -> list[Path]:
-        return [Path(one.path) for one in read_stamps(self.log.directory)]
+        return [Path(one.path) for one in stamps_in(f"{self.log.directory}/stamps")]
 
     def check(self, *authorities: StampServer) -> tuple[list[str], list[str]]:
         """What is said of the stamps, and what is wrong with them."""
-        named = [StampAuthority(str(one.certificates)) for one in authorities]
-        said, found = check_stamps(str(self.office.path), named)
+        check = StampCheck([str(one.certificates) for one in authorities])
+        said, found = check.check_log(str(self.office.path))
         return said, [f"{severity.name}: {text}" for severity, text in found]
+
+
+def with_ending(path: Path, ending: str) -> Path:
+    """A file of the stamp whose files have this path, but for their endings."""
+    return Path(f"{path}{ending}")
 
 
 @pytest.fixture
@@ -185,8 +184,8 @@ def test_stamps_of_another_request_or_by_a_wrong_clock_are_not_kept(
 ) -> None:
     scene.job(server).look()
     for path in scene.paths:
-        earlier = path.with_suffix(RESPONSE).read_bytes()
-        path.with_suffix(RESPONSE).unlink()
+        earlier = with_ending(path, RESPONSE).read_bytes()
+        with_ending(path, RESPONSE).unlink()
     server.spoil = lambda _: earlier
     refused(scene, server)
     assert "the stamp answers another request" in caplog.text
@@ -221,15 +220,15 @@ def other_data(scene: Stamped, path: Path) -> None:
     """The stamp of another checkpoint."""
     scene.work(1)
     scene.job(scene.server).look()
-    scene.paths[1].with_suffix(RESPONSE).replace(path.with_suffix(RESPONSE))
+    with_ending(scene.paths[1], RESPONSE).replace(with_ending(path, RESPONSE))
 
 
 def other_checkpoint(_: Stamped, path: Path) -> None:
-    path.with_suffix(CHECKPOINT).write_text("made up\n", "ascii")
+    with_ending(path, CHECKPOINT).write_text("made up\n", "ascii")
 
 
 def altered(_: Stamped, path: Path) -> None:
-    file = path.with_suffix(RESPONSE)
+    file = with_ending(path, RESPONSE)
     content = file.read_bytes()
     file.write_bytes(content[:-9] + bytes(9))
 
@@ -255,16 +254,16 @@ def clock_jump(scene: Stamped, path: Path) -> None:
     scene.clock.step_wall(600 * SECOND)
     scene.work(1)
     scene.clock.step_wall(-600 * SECOND)
-    path.with_suffix(RESPONSE).unlink()
+    with_ending(path, RESPONSE).unlink()
     scene.job(scene.server).look()
 
 
 def replace(path: Path, other: StampServer) -> None:
     """Another authority stamps the same checkpoint."""
-    query = path.with_suffix(".tsq")
-    words = f"openssl ts -query -data {path.with_suffix(CHECKPOINT)} -sha256 -cert -out {query}"
+    query = with_ending(path, ".tsq")
+    words = f"openssl ts -query -data {with_ending(path, CHECKPOINT)} -sha256 -cert -out {query}"
     subprocess.run(words.split(), check=True, capture_output=True)
-    path.with_suffix(RESPONSE).write_bytes(other.stamp(query.read_bytes()))
+    with_ending(path, RESPONSE).write_bytes(other.stamp(query.read_bytes()))
 
 
 ACTS = {
@@ -289,7 +288,7 @@ def test_what_is_no_stamp_on_the_log_is_refused_in_one_sentence(
     assert said == []
     assert first.startswith("DAMAGE: ") and "no time stamp here is by the authority in" in first
     (sentence,) = wrong
-    assert sentence.replace(str(scene.paths[0].with_suffix(RESPONSE)), "PATH").startswith(text)
+    assert sentence.replace(str(with_ending(scene.paths[0], RESPONSE)), "PATH").startswith(text)
 
 
 def test_a_checkpoint_that_was_declared_lost_is_no_damage(scene: Stamped) -> None:
@@ -305,6 +304,13 @@ def test_a_checkpoint_that_was_declared_lost_is_no_damage(scene: Stamped) -> Non
     assert "the log has no such checkpoint" in scene.check(scene.server)[1][1]
     scene.declare()
     assert scene.check(scene.server)[1][1].endswith("the office declared this checkpoint lost")
+
+
+def test_files_of_other_names_are_no_stamps() -> None:
+    good = "000000000001-20261203T000000Z-stamps.example.tsr"
+    others = (good.replace("1-", "0-"), good.replace("1203T", "1303T"), f"{good}.partial")
+    (found,) = stamps_among([*others, good])
+    assert (found.size, found.authority) == (1, "stamps.example")
 
 
 @pytest.mark.parametrize("content", ["", "-----BEGIN CERTIFICATE-----\nAA\n", "own"])

@@ -21,6 +21,8 @@ const ENDS = new Map([
   ["received", ["office"]],
   ["found", ["camera", "office"]],
 ]);
+/** A file of a time stamp (camerad/transparency/stamp_files.py). */
+const STAMP = /^\d{12}-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-([a-z0-9._-]{1,253})\.(tsr|checkpoint)$/;
 const SHA256 = /^[0-9a-f]{64}$/;
 
 /** Error thrown when what the server gives for ledgers is not what they can say of a recording. */
@@ -36,8 +38,9 @@ export class LedgerError extends Error {
 /**
  * What the ledgers say, checked. files: by name, for a package; final: SHA-256 of the recording's end,
  * null if none names it; hold: why the office keeps it until it is released, null if it does not;
- * software: that the server says that it runs.
- * @typedef {{files: Record<string, string>, final: string | null,
+ * software: that the server says that it runs; stamps: when authorities stamped the office's log, which
+ * no browser can check.
+ * @typedef {{files: Record<string, string | Uint8Array>, stamps: {timeUs: number, authority: string}[], final: string | null,
  *   hold: {reason: string, who: string} | null, software: string}} LedgerWords
  *
  * Throws LedgerError, and KeyError where this browser cannot check signatures.
@@ -85,8 +88,15 @@ export async function ledgerWords(said, recording, key) {
   if (!isProof || (state !== ProofState.NONE && state !== ProofState.PROVEN)) {
     throw new LedgerError(recording, `the proofs from the office's log do not fit: ${state} ${file}`);
   }
+  const stamps = Object.entries(said.stamps).flatMap(([name, content]) => {
+    files[name] = Uint8Array.from(atob(content), (one) => one.charCodeAt(0));
+    const [, year, month, day, hour, minute, second, authority, ending] = STAMP.exec(name) ?? [];
+    if (ending === undefined) throw new LedgerError(recording, "a time stamp has another name");
+    if (ending === "checkpoint") return [];
+    return [{ timeUs: Date.UTC(+year, month - 1, +day, +hour, +minute, +second) * 1000, authority }];
+  });
   // The office has the last word, as for the command.
-  return { files, final: finals.office ?? finals.camera, hold, software: said.software };
+  return { files, stamps, final: finals.office ?? finals.camera, hold, software: said.software };
 }
 
 /** A signed entry. @param {string} token @param {Map<string, PublicKey>} keys */

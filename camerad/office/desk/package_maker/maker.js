@@ -347,6 +347,7 @@ class RecordingPart {
       hold,
       reference,
       ledgerAgrees: this.#ledgerAgrees,
+      stamps: this.candidate.ledgers.stamps,
       madeUs: made.getTime() * 1000,
       madeBy: this.#madeBy,
       software: this.candidate.ledgers.software,

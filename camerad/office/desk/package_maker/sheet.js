@@ -35,7 +35,7 @@ function escape(text) {
  * The page. sheet: `result` of the judge, whose header is there, and its `exit`; `delivered` files with
  * name, role and sha256; `zone`, the name of a time zone; `reference`, the number of
  * the file that it is for, "" if there is none; `hold` {reason, who}; `ledgerAgrees`, null
- * where no ledger names an end; `madeUs`, `madeBy`, `software`; `details`, `instructions`: names of files.
+ * where no ledger names an end; `stamps` {timeUs, authority}; `madeUs`, `madeBy`, `software`; `details`, `instructions`: names of files.
  * @param {any} sheet
  * @param {any} words of a language (sheet_texts.js)
  * @returns {string}
@@ -114,6 +114,7 @@ class Page {
       [words.key, result.kid ?? words.unknown],
       [words.begun, this.#timed(header.started_wall_us, header.clock.source)],
       [words.ended, this.#ended()],
+      ...this.#stamps(),
       [
         words.length,
         words.length_value({
@@ -143,6 +144,15 @@ class Page {
     if (header.continues !== null) rows.push([words.continues, header.continues]);
     rows.push([words.trigger, `${this.#trigger()}; ${words.software}: ${header.software}`]);
     return rows;
+  }
+
+  /** When others say that the office's ledger had what is in the package. @returns {[string, string][]} */
+  #stamps() {
+    const { words, sheet } = this;
+    const said = sheet.stamps.map(({ timeUs, authority }) =>
+      format(words.stamped, { when: this.#zoned(timeUs), authority }),
+    );
+    return said.length === 0 ? [] : [[words.stamps, said.join("; ")]];
   }
 
   #before(us) {

@@ -22,6 +22,8 @@ export function sheetTexts(words) {
     what_it_is: gettext("The camera sealed this recording piece by piece, so that only the office can open it, and signed every piece with the camera's own key. Each signature includes the fingerprint of the piece before, so without that key no piece can be changed, left out, moved or added without being noticed."),
     facts: gettext("The recording"),
     reference: gettext("File number"),
+    stamps: gettext("Time stamps (RFC 3161)"),
+    stamped: gettext("{when} by {authority}"),
     by_clock: gettext("{when}; clock {clock}"),
     zone: gettext("{local} {zone} ({utc} UTC)"),
     length_value: (values) =>

@@ -104,7 +104,9 @@ def test_authorities_for_time_stamps_are_a_list_whose_files_are_saved(
         "time_stamps[1].ca:",
     ]
     text = text.replace("url: a.", "url: https://a.").replace("    ca: x\n", "")
-    assert "time_stamps[1].certificates: there is no file" in mistakes(tmp_path, text)[0]
+    twice, gone = mistakes(tmp_path, text.replace("a.example\n", "a.example/2\n"))
+    assert "time_stamps: a host is named twice" in twice
+    assert "time_stamps[1].certificates: there is no file" in gone
 
 
 @pytest.mark.parametrize(
