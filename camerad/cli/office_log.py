@@ -6,6 +6,7 @@ Both commands work beside the server, on its directory; run them as its user.
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterator
 
 from camerad.base.clock import SECOND, SystemClock
@@ -27,10 +28,13 @@ from camerad.transparency import checkpoints
 from camerad.transparency.camera_witness import Cosigned, cosigned_by
 from camerad.transparency.office_log import OfficeLog
 from camerad.transparency.policy import read_policy
+from camerad.transparency.stamp_files import DIRECTORY as STAMPS
+from camerad.transparency.stamp_files import stamps_in
 
 
 def show(options: argparse.Namespace) -> int:
-    """Print the log's key and newest checkpoint, and what each witness has cosigned last."""
+    """Print the log's key and newest checkpoint, and what each witness has cosigned last, and each
+    time-stamp authority stamped."""
     settings = load(options.config, with_files=False)
     log = OfficeLog(office_place(str(settings.directory)).ledger)
     known = log.read()
@@ -59,6 +63,9 @@ def show(options: argparse.Namespace) -> int:
         else:
             at = rfc3339(checkpoints.cosigned_at(line) * SECOND)
             rows.append((witness.name, f"{note.checkpoint.size} entries", at))
+    stamps = {one.authority: one for one in stamps_in(os.path.join(log.directory, STAMPS))}
+    for authority, last in stamps.items():
+        rows.append((authority, f"stamped {last.size} entries", rfc3339(last.time_us)))
     for text in format_table(rows).splitlines():
         print_line(text)
     return 0

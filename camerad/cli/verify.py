@@ -58,6 +58,10 @@ if TYPE_CHECKING:
 _Filed = Mapping[Holding, Sequence[FiledReceipt]]
 _GONE: Final = "the directory of the recordings is gone"
 _MISPLACED: Final = "move it into the camera's recordings/, or remove it"
+_NOT_STAMPED: Final = (
+    "--stamp-authority: no time stamp was looked for; they are in an office's whole directory, and "
+    "in packages"
+)
 _VERDICTS: Final = {
     Verdict.AUTHENTIC: "authentic and complete",
     Verdict.QUALIFIED: "authentic with remarks",
@@ -184,6 +188,8 @@ def run(options: argparse.Namespace) -> int:
                     summary.differences.append((Severity.NOTE, absent))
                 else:
                     warn(absent)
+    if stamps is not None and not stamps.is_used:
+        summary.differences.append((Severity.NOTE, _NOT_STAMPED))
     if desk.has_only_own_keys(options, target.place):
         summary.differences.append((Severity.NOTE, desk.ONLY_OWN_KEYS))
     if options.json:

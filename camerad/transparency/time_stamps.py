@@ -134,10 +134,12 @@ class StampAuthority:
 
 class StampCheck:
     """Checks stamps by the certificates in these files. Each check returns a sentence for each
-    authority that has stamped, and what is wrong. Raises StampError and StorageError."""
+    authority that has stamped, and what is wrong. is_used: whether there was one. Raises StampError
+    and StorageError."""
 
     def __init__(self, certificates: Sequence[str]) -> None:
         self._authorities = [StampAuthority(one) for one in certificates]
+        self.is_used = False
 
     def check_log(self, ledger: str) -> tuple[list[str], list[Finding]]:
         """Those on an office's log. ledger: directory of the office's ledger."""
@@ -177,6 +179,7 @@ class StampCheck:
         """expect: the time of the checkpoint's newest entry, 0 if it is not known; raises
         StampError if the text is not of that checkpoint. missing: that an authority has stamped
         nothing."""
+        self.is_used = True
         good: defaultdict[StampAuthority, list[tuple[KeptStamp, TimeStamp]]] = defaultdict(list)
         wrong: defaultdict[tuple[Severity, str], list[str]] = defaultdict(list)
         for one in stamps_in(directory):

@@ -185,8 +185,9 @@ def test_a_package_proves_its_entries_by_the_witnessed_log_of_the_office(world: 
     text = response.with_name(response.name.replace(".tsr", ".checkpoint"))
     command = f"openssl ts -verify -data {text} -in {response} -CAfile {authority.certificates}"
     subprocess.run(command.split(), check=True, capture_output=True)
-    stranger_s = StampServer(Path("other"), "Other").certificates
-    world.ask(f"verify {package} $BY --stamp-authority {stranger_s}", 1, "for which no named")
+    unnamed = StampServer(Path("other"), "Other").certificates
+    world.ask(f"verify {package} $BY --stamp-authority {unnamed}", 1, "for which no named")
+    world.ask(f"verify $FILE $BY --stamp-authority {unnamed}", 1, "no time stamp was looked for")
     text.write_text("a\n1\nb\n")
     world.ask(stamped, 2, "DAMAGE", "the proofs are of another checkpoint")
     for one in (text, response):

@@ -19,7 +19,12 @@ from camerad.cli.main import main
 from camerad.office.jobs import bounded_post
 from camerad.office.jobs.periodic_job import JobFailedError
 from camerad.office.jobs.stamp_job import StampJob
-from camerad.office.server.office_settings import TimeStampSettings
+from camerad.office.server.office_settings import (
+    OfficeFile,
+    TimeStampSettings,
+    TlsSettings,
+    example,
+)
 from camerad.transparency.stamp_files import CHECKPOINT, RESPONSE, stamps_among, stamps_in
 from camerad.transparency.time_stamps import StampAuthority, StampCheck, StampError
 
@@ -331,3 +336,9 @@ def test_verify_says_by_whom_and_when_or_what_is_wrong(
     main(["evidence", "verify", str(scene.root), "--key", str(key), *named])
     said = "stamped    1 time stamp on the office's log, the last on 6 entries by CN=Stamps of the"
     assert said in capsys.readouterr().out
+    config = scene.root / "office.yaml"
+    tls = TlsSettings(key, key)
+    settings = OfficeFile(scene.root, "https://a", tls, key, scene.root / "register.json")
+    config.write_text(example(settings), "utf-8")
+    assert main(["office", "log", "show", "--config", str(config)]) == 0
+    assert re.search(r"^127\.0\.0\.1_\d+ +stamped 6 entries +20", capsys.readouterr().out, re.M)
