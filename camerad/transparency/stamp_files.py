@@ -15,9 +15,10 @@ from typing import Final
 
 import msgspec
 
-from camerad.base import durable_files, file_status
+from camerad.base import durable_files
 from camerad.base.clock import SECOND
 from camerad.base.safe_read import read_plain
+from camerad.base.storage_errors import explaining
 from camerad.container.statements import utc
 from camerad.transparency.checkpoints import Checkpoint
 
@@ -33,13 +34,22 @@ _TIME: Final = "%Y%m%dT%H%M%SZ"
 
 
 class KeptStamp(msgspec.Struct, frozen=True, order=True):
-    """A stamp by its name. size: of the checkpoint. time_us: of the stamp since 1970, without parts
-    of a second. authority: its host. path: of its files, without their endings."""
+    """A stamp by its name. size: of the checkpoint. time: of the stamp, as the name has it.
+    authority: its host. path: of its files, without their endings."""
 
     size: int
-    time_us: int
+    time: str
     authority: str
     path: str
+
+    @property
+    def time_us(self) -> int:
+        """Of the stamp, since 1970, without parts of a second; 0 if the name has no date."""
+        try:
+            when = datetime.strptime(self.time, _TIME).replace(tzinfo=UTC)
+        except ValueError:
+            return 0
+        return round(when.timestamp()) * SECOND
 
     def read(self) -> tuple[str, bytes]:
         """The text that was stamped, and the response; neither is checked. Raises StorageError."""
@@ -52,12 +62,7 @@ def _parse(path: str) -> KeptStamp | None:
     match = _NAME.fullmatch(os.path.basename(path))
     if match is None:
         return None
-    try:
-        when = datetime.strptime(match[2], _TIME).replace(tzinfo=UTC)
-    except ValueError:
-        return None
-    time_us = round(when.timestamp()) * SECOND
-    return KeptStamp(int(match[1]), time_us, match[3], path.removesuffix(RESPONSE))
+    return KeptStamp(int(match[1]), match[2], match[3], path.removesuffix(RESPONSE))
 
 
 def stamps_among(paths: Iterable[str]) -> list[KeptStamp]:
@@ -67,11 +72,12 @@ def stamps_among(paths: Iterable[str]) -> list[KeptStamp]:
 
 def stamps_in(directory: str) -> list[KeptStamp]:
     """The stamps in a directory, in the same order. Raises StorageError."""
-    if not file_status.exists(directory):
-        return []
-    return stamps_among(
-        os.path.join(directory, name) for name, _ in file_status.versions_in(directory)
-    )
+    with explaining("list the time stamps", directory):
+        try:
+            names = os.listdir(directory)
+        except FileNotFoundError:
+            return []
+    return stamps_among(os.path.join(directory, name) for name in names)
 
 
 def keep_stamp(

@@ -54,9 +54,9 @@ class StampJob:
         known = self._log.read()
         if known is None:
             return LOOK_SECONDS
-        checkpoint, failed = known[1].checkpoint, {}
+        checkpoint, last, failed = known[1].checkpoint, self._last(), {}
         for one in self._authorities:
-            if not self._is_due(self._last(one), checkpoint):
+            if not self._is_due(last.get(one.host), checkpoint):
                 continue
             try:
                 self._ask(one, checkpoint)
@@ -69,18 +69,19 @@ class StampJob:
 
     def late(self) -> tuple[str, ...]:
         """Authorities that have not stamped for more than a day. Raises StorageError."""
-        now, found = self._clock.moment(), []
+        now, stamps, found = self._clock.moment(), self._last(), []
         for one in self._authorities:
-            last = self._last(one)
+            last = stamps.get(one.host)
             never_us = now.boot_us - self._began_us
             since_us = never_us if last is None else now.wall_us - last.time_us
             if since_us > LATE_US and (last is None or now.trusted):
                 found.append(one.host)
         return tuple(found)
 
-    def _last(self, one: TimeStampSettings) -> KeptStamp | None:
-        found = [stamp for stamp in stamps_in(self._directory) if stamp.authority == one.host]
-        return max(found, key=lambda stamp: stamp.time_us, default=None)
+    def _last(self) -> dict[str, KeptStamp]:
+        """The last stamp of each authority."""
+        stamps = sorted(stamps_in(self._directory), key=lambda one: one.time)
+        return {one.authority: one for one in stamps}
 
     def _is_due(self, last: KeptStamp | None, checkpoint: Checkpoint) -> bool:
         if last is None or last.size != checkpoint.size:
