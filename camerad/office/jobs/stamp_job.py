@@ -17,10 +17,11 @@ from typing import Final
 from rfc3161_client import HashAlgorithm, TimestampRequestBuilder
 
 from camerad.base.clock import DAY, Clock
+from camerad.base.errors import CameradError
 from camerad.base.message_ids import MessageId
 from camerad.container.statements import rfc3339
-from camerad.office.jobs.alert_channels import ChannelError, read_login
-from camerad.office.jobs.bounded_post import PostError, post
+from camerad.office.jobs.alert_channels import read_login
+from camerad.office.jobs.bounded_post import post
 from camerad.office.jobs.periodic_job import JobFailedError, LogOnce
 from camerad.office.server.office_settings import TimeStampSettings
 from camerad.transparency.checkpoints import Checkpoint
@@ -60,7 +61,7 @@ class StampJob:
                 continue
             try:
                 self._ask(one, checkpoint)
-            except (StampError, ChannelError, PostError) as error:
+            except CameradError as error:
                 failed[one.host] = f"{one.host} does not stamp the office's log: {error}"
         self._failed.tell(failed.values())
         if failed:
@@ -89,8 +90,7 @@ class StampJob:
         return self._clock.wall_us() // DAY > last.time_us // DAY
 
     def _ask(self, one: TimeStampSettings, checkpoint: Checkpoint) -> None:
-        """Have an authority stamp a checkpoint, and keep the stamp. Raises StampError,
-        ChannelError, PostError and StorageError."""
+        """Have an authority stamp a checkpoint, and keep the stamp. Raises CameradError."""
         authority = StampAuthority(str(one.certificates))
         content = checkpoint.text.encode()
         builder = TimestampRequestBuilder().data(content).hash_algorithm(HashAlgorithm.SHA256)

@@ -139,6 +139,16 @@ def test_one_that_was_away_stamps_the_newest_and_is_told_after_a_day(
     assert scene.check(server)[1][0].startswith("NOTE: ")
 
 
+def test_certificates_that_are_gone_stop_no_other_authority(
+    scene: Stamped, server: StampServer, tmp_path: Path
+) -> None:
+    server.certificates.unlink()
+    with StampServer(tmp_path / "other", "Other") as other:
+        with pytest.raises(JobFailedError):
+            scene.job(server, other).look()
+        assert len(scene.paths) == len(other.asked) == 1
+
+
 def refused(scene: Stamped, server: StampServer) -> None:
     """The job keeps no stamp."""
     with pytest.raises(JobFailedError):
