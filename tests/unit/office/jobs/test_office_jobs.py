@@ -16,7 +16,7 @@ from desk_helpers import KEY, ONE, TWO, Camera
 from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
-from camerad.base.clock import SECOND
+from camerad.base.clock import DAY, SECOND
 from camerad.container.keys import KeyRing
 from camerad.container.skeleton import skeleton
 from camerad.ledger.ledger import read_state
@@ -35,6 +35,7 @@ from camerad.office.server.alert_settings import (
 )
 from camerad.office.server.connection_limiter import StartError
 from camerad.office.server.office_server import ServerParts
+from camerad.office.server.office_settings import TimeStampSettings
 from camerad.office.server.preflight import NotMountedError
 from camerad.office.server.uploads import Declaration
 from camerad.store.locations import office_place
@@ -212,6 +213,22 @@ def test_a_mail_server_that_hangs_delays_neither_cameras_nor_the_end(
         for one in threading.enumerate():
             if one.name == "notices-smtp":
                 one.join(DEADLINE)
+
+
+def test_a_time_stamp_authority_that_is_away_is_told_after_a_day(
+    scene: Scene, tmp_path: Path
+) -> None:
+    (tmp_path / "root.pem").write_text(authority().pem)
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}/"
+    away = TimeStampSettings(url, tmp_path / "root.pem")
+    scene.settings = replace(scene.settings, time_stamps=(away,))
+    with scene.told(NotifySettings()):
+        scene.until(lambda: scene.metric("work_runs_total", "stamps") is not None)
+        scene.until(lambda: scene.metric("notices", "stamps_late") == 0)
+        began_us = scene.clock.now_us()
+        scene.until(lambda: scene.metric("notices", "stamps_late") == 1, 3600 * SECOND)
+    assert scene.clock.now_us() - began_us >= DAY
 
 
 def test_without_a_section_nobody_listens_for_prometheus(scene: Scene) -> None:
