@@ -157,6 +157,7 @@ def test_all_that_camerad_imports_comes_with_it_or_is_a_camera_s() -> None:
         "http-message-signatures": "http_message_signatures",
         "opencv-python-headless": "cv2",
         "pyyaml": "yaml",
+        "rfc3161-client>=1.0.6": "rfc3161_client",
         "sqlalchemy": "sqlalchemy",
     }
     extras = project["optional-dependencies"]
