@@ -306,6 +306,19 @@ def test_what_is_no_stamp_on_the_log_is_refused_in_one_sentence(
     assert sentence.replace(str(with_ending(scene.paths[0], RESPONSE)), "PATH").startswith(text)
 
 
+def test_in_a_package_a_stamp_is_not_older_than_the_proven_entries(scene: Stamped) -> None:
+    scene.job(scene.server).look()
+    (path,) = scene.paths
+    text = with_ending(path, CHECKPOINT).read_text("ascii")
+    check = StampCheck([str(scene.server.certificates)])
+    now_us = scene.clock.wall_us()
+    assert check.check_package(str(path.parent), text, now_us)[1] == []
+    _, ((missing, _), (severity, sentence)) = check.check_package(
+        str(path.parent), text, now_us + 600 * SECOND
+    )
+    assert (missing.name, severity.name) == ("NOTE", "DAMAGE") and "the stamp is of 20" in sentence
+
+
 def test_a_checkpoint_that_was_declared_lost_is_no_damage(scene: Stamped) -> None:
     scene.check_in()
     scene.save()
