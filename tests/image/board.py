@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.image.card import Card, run
+from tests.usb import UsbCamera
 
 MEMORY: Final = "512"
 """MB, as the smallest board has."""
@@ -39,6 +40,8 @@ MARK: Final = "image-test mark "
 """What a line of the serial console begins with when the guest has come to a point."""
 PLUG, PULL = "plug-", "pull-"
 """Marks that want a stick, by its name, in the board's USB socket, and out of it."""
+CAMERA: Final = "camera"
+"""The name of what is no stick: a camera, which is plugged in from the start."""
 WITNESS: Final = "witness"
 """What there is of units where the card's writes are logged."""
 _CHARGER_LINE: Final = "5"
@@ -187,13 +190,15 @@ class Board:
         tryboot: bool = False,
         log: Path | None = None,
         sticks: Mapping[str, Path] | None = None,
+        usb_camera: bool = False,
     ) -> Ended:
         """Switch the board on, and wait until it is off or has reset itself.
 
         scenario: what the guest is to do (`tests/image/layer/scenario.py`); tryboot: the reboot
         before asked for the slot on trial; log: a new file for all that the card is asked to write
         (`tests.campaign.logwrites`), and the guest says there what time it is (its units are those
-        of `witness` besides); sticks: by their names, one after the other.
+        of `witness` besides); sticks: by their names, one after the other; usb_camera: there
+        is one at the USB socket.
         """
         sticks = sticks or {}
         scenarios = [scenario] if log is None else [scenario, WITNESS]
@@ -222,6 +227,10 @@ class Board:
         ]
         if sticks:
             words += ["-device", "qemu-xhci,id=usb"]
+        camera = None
+        if usb_camera:
+            camera = UsbCamera(folder, paced=True)
+            words += camera.device
         for name, drive in (
             ("card", _raw(self.card.disk) if log is None else _logged(self.card.disk, log)),
             ("layer", f"{_raw(self.layer)},read-only=on"),
@@ -240,7 +249,9 @@ class Board:
         ):
             try:
                 monitor = Monitor(board)
-                reason, marks, card = self._follow(monitor, console, begun, sticks)
+                if camera is not None:
+                    camera.plug()
+                reason, marks, card = self._follow(monitor, console, begun, sticks, camera)
                 monitor.ask("quit")
             except BaseException as error:
                 board.kill()
@@ -248,11 +259,19 @@ class Board:
                 raise AssertionError(
                     f"{error!r}; QEMU said: {said}; the console ends:\n{tail(console)}"
                 ) from error
+            finally:
+                if camera is not None:
+                    camera.pull()
         asked = any(_TRYBOOT in line for line in lines(console))
         return Ended(reason, time.monotonic() - begun, marks, card, folder, asked)
 
     def _follow(
-        self, monitor: Monitor, console: Path, begun: float, sticks: Mapping[str, Path]
+        self,
+        monitor: Monitor,
+        console: Path,
+        begun: float,
+        sticks: Mapping[str, Path],
+        camera: UsbCamera | None,
     ) -> tuple[str, dict[str, Written], Written]:
         marks: dict[str, Written] = {}
         while time.monotonic() - begun < PATIENCE:
@@ -263,7 +282,11 @@ class Board:
                     marks[name] = card
                     picture = console.with_name(f"{name}.png")
                     monitor.ask("screendump", filename=str(picture), format="png")
-                    if name.startswith(PLUG):
+                    if camera is not None and name == PLUG + CAMERA:
+                        camera.plug()
+                    elif camera is not None and name == PULL + CAMERA:
+                        camera.pull()
+                    elif name.startswith(PLUG):
                         stick = name.removeprefix(PLUG)
                         monitor.plug(stick, sticks[stick])
                     elif name.startswith(PULL):

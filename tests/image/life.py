@@ -15,6 +15,7 @@ from camerad_image import layout
 from tests.image import disks
 from tests.image.board import HASTE, PACE, Board, Ended
 from tests.image.card import Card, read_unclean, run
+from tests.usb import SIZE
 
 DEVICE: Final = "camera-07"
 PASSPHRASE: Final = "Zwetschgendatschi-im-Dock-4711"  # noqa: S105 - looked for, opens nothing
@@ -44,6 +45,14 @@ RESTING: Final[dict[str, Any]] = {
     "recipients": [DEMO],
     "idle": {"camera": "none"},
 }
+BY_USB: Final[dict[str, Any]] = {
+    **SETTINGS,
+    **RESTING,
+    "camera": {**SETTINGS["camera"], "width": SIZE[0], "height": SIZE[1]},
+    "idle": {},
+}
+USB: Final = "usb-camera"
+"""In the name of an image for a USB camera."""
 FILES: Final = ("camerad-provision.yaml", "camerad-provision.jws")
 
 
@@ -67,7 +76,8 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """All that is left of it. `grown`, `first` and so on: its starts, in order; `left`: names on
+    """All that is left of it. `grown`, `first` and so on: its starts, in order, `usb` only of
+    an image for a USB camera; `left`: names on
     the common partition after `first`, `gone` after `office`; `passphrase`: at which bytes of the
     card the secret stood before and after the start that took it over; `data`: what was on the data
     partition after that."""
@@ -78,6 +88,7 @@ class Life:
     first: Start
     office: Start
     idle: Start
+    usb: Start | None
     left: list[str]
     gone: list[str]
     passphrase: tuple[list[int], list[int]]
@@ -124,10 +135,18 @@ class Lives:
         pace: str = PACE,
         sticks: Mapping[str, Path] | None = None,
         log: Path | None = None,
+        usb_camera: bool = False,
     ) -> Ended:
         """As `Board.start`; after a reboot that asked for it, of the slot on trial."""
         self.number += 1
-        ended = self.board.start(scenario, pace=pace, tryboot=self._tryboot, sticks=sticks, log=log)
+        ended = self.board.start(
+            scenario,
+            pace=pace,
+            tryboot=self._tryboot,
+            sticks=sticks,
+            log=log,
+            usb_camera=usb_camera,
+        )
         self._tryboot = ended.tryboot
         say(
             f"start {self.number}, {scenario}: {ended.reason} after {ended.seconds:.0f} s, "
@@ -156,12 +175,17 @@ def found_after(board: Board, ended: Ended, number: int) -> Start:
     return Start(ended, found, own, (own / "journal-before.txt").read_text())
 
 
+def layer_files() -> dict[str, str]:
+    """The settings of the starts that do not have the office's."""
+    resting = {**SETTINGS, **RESTING}
+    return {"idle.yaml": yaml.safe_dump(resting), "usb.yaml": yaml.safe_dump(BY_USB)}
+
+
 def live(image: Path, folder: Path) -> Life:
     """Take a card through its life."""
     say(f"all that the guest says is below {folder}")
     card = Card(image, folder)
-    resting = {**SETTINGS, **RESTING}
-    layer = disks.make_layer(folder, {"idle.yaml": yaml.safe_dump(resting)})
+    layer = disks.make_layer(folder, layer_files())
     lives = Lives(Board(card, layer, disks.make_result(folder), folder))
     grown = lives.start("first")
     first = lives.found(lives.start("first"))
@@ -186,6 +210,7 @@ def live(image: Path, folder: Path) -> Life:
             card.get(layout.COMMON, name, collected / f"later-{name}")
     data = card.read_data(folder / "data")
     idle = lives.found(lives.start("idle", HASTE))
+    usb = lives.found(lives.start("usb", usb_camera=True)) if USB in image.name else None
     return Life(
         folder,
         card,
@@ -193,6 +218,7 @@ def live(image: Path, folder: Path) -> Life:
         first,
         office,
         idle,
+        usb,
         left,
         gone,
         (before, afterwards),

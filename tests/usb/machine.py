@@ -10,10 +10,12 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from tests.usb import UsbCamera
 from tests.waiting import until
 
 ROOT: Final = Path(__file__).parents[2]
@@ -22,7 +24,9 @@ PACKAGE: Final = "linux-image-amd64"
 EMULATOR, SERVER = "qemu-system-x86_64", Path("/usr/libexec/virtiofsd")
 GIVEN: Final = "/run/given"
 ENDED: Final = "that was all"
-MODULES: Final = ("vhci-hcd", "uvcvideo")
+MODULES: Final = ("xhci-pci", "uvcvideo")
+PLUG, PULL = "plug the camera in", "pull the camera out"
+"""What a command says to have that done."""
 MEMORY: Final = "3G"
 # Nothing of this machine's /run and /tmp is seen there, but the folder that is given.
 _INIT: Final = """\
@@ -115,10 +119,10 @@ def run(commands: Sequence[str], folder: Path, seconds: float) -> str:
     )
     init.chmod(0o755)
     kernel = _kernel()
-    console = folder / "console.txt"
+    console, camera = folder / "console.txt", UsbCamera(folder)
     with _shared(folder) as address:
         words = [
-            *(EMULATOR, "-accel", "tcg", "-cpu", "max", "-smp", "2"),
+            *(EMULATOR, "-accel", "tcg", "-cpu", "max", "-smp", "2", *camera.device),
             *("-m", MEMORY, "-nodefaults", "-display", "none", "-no-reboot"),
             *("-serial", f"file:{console}"),
             *("-object", f"memory-backend-memfd,id=memory,size={MEMORY},share=on"),
@@ -127,8 +131,20 @@ def run(commands: Sequence[str], folder: Path, seconds: float) -> str:
             "-append",
             f"console=ttyS0 quiet panic=-1 root=root rootfstype=virtiofs ro init={init}",
         ]
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            subprocess.run(words, stdin=subprocess.DEVNULL, timeout=seconds, check=False)
+        machine = subprocess.Popen(words, stdin=subprocess.DEVNULL)
+        wanted, end = 0, time.monotonic() + seconds
+        try:
+            while machine.poll() is None and time.monotonic() < end:
+                lines = console.read_text(errors="replace").splitlines() if console.exists() else ()
+                asked = [line.strip() for line in lines if line.strip() in (PLUG, PULL)]
+                for line in asked[wanted:]:
+                    (camera.plug if line == PLUG else camera.pull)()
+                wanted = len(asked)
+                time.sleep(0.1)
+        finally:
+            camera.pull()
+            machine.kill()
+            machine.wait()
     said = console.read_text(errors="replace")
     assert ENDED in said, f"the machine did not come to its end:\n{said}"
     return said

@@ -1,6 +1,6 @@
 """Unplugs and plugs the USB camera under the capture process, in the emulated machine.
 
-python -m tests.usb.plugging IMAGES: the pictures of a process are watched. When none comes any more
+python -m tests.usb.plugging: the pictures of a process are watched. When none comes any more
 it is killed, as the daemon does, and another is started; without a camera, and with it again.
 """
 
@@ -9,13 +9,30 @@ from __future__ import annotations
 import select
 import subprocess
 import sys
+from pathlib import Path
 from typing import Final
 
+from tests.usb.machine import PLUG, PULL
 from tests.usb.taking import say
+from tests.waiting import until
+
+VIDEO: Final = Path("/dev/video0")
 
 PICTURES: Final = 10
 SILENCE_SECONDS: Final = 20.0
 """Two hundred times as long as a picture takes."""
+
+
+def plug() -> None:
+    """Have the camera plugged in; its driver has it when this returns."""
+    say(PLUG)
+    until(VIDEO.exists, what="there is a camera", seconds=SILENCE_SECONDS)
+
+
+def pull() -> None:
+    """Have it pulled out."""
+    say(PULL)
+    until(lambda: not VIDEO.exists(), what="there is no camera", seconds=SILENCE_SECONDS)
 
 
 def taking(*arguments: object) -> subprocess.Popen[str]:
@@ -25,9 +42,7 @@ def taking(*arguments: object) -> subprocess.Popen[str]:
 
 def main() -> None:
     """Play it."""
-    plug = [sys.executable, "-m", "hw_mocks.usbcamera", sys.argv[1]]
-    camera = subprocess.Popen(plug)
-    subprocess.run(["udevadm", "settle"], check=True)
+    plug()
     first = taking()
     assert first.stdout is not None
     seen = 0
@@ -36,8 +51,7 @@ def main() -> None:
         assert line, "the process has ended"
         seen += line.startswith("picture")
         say("first:", line.rstrip())
-    camera.kill()
-    camera.wait()
+    pull()
     while select.select([first.stdout], [], [], SILENCE_SECONDS)[0]:
         line = first.stdout.readline()
         if not line:
@@ -46,12 +60,10 @@ def main() -> None:
     first.kill()
     for name in ("without", "again"):
         if name == "again":
-            camera = subprocess.Popen(plug)
-            subprocess.run(["udevadm", "settle"], check=True)
+            plug()
         said, _ = taking(PICTURES).communicate()
         for line in said.splitlines():
             say(f"{name}:", line)
-    camera.kill()
 
 
 if __name__ == "__main__":

@@ -118,7 +118,7 @@ FLAVOURS: Final = {
             upstream=True,
             pins="",
             firmware="raspi-firmware",
-            tried="not started yet; its kernel drives card and camera interface of a 5, no sensor",
+            tried="started in emulation; drives card and camera interface of a 5, no sensor",
             newer=("linux-image-*", "linux-base", "libcamera*", "python3-libcamera", "libpisp*"),
         ),
         Flavour(

@@ -38,6 +38,8 @@ LATER = 600.0
 LOOKED = 2.0
 """Seconds in which the panel is looked at from outside, after a mark that asks for it."""
 RECORD = 60.0
+SHOWN = 15.0
+"""Seconds of a recording before a USB camera is pulled out, and after it is put in again."""
 HOUR = 3600.0
 LONG, SHORT = 3, 9
 """Recordings that power is lost in, and such whose ends it is lost in."""
@@ -158,6 +160,26 @@ def idle(found: dict[str, Any]) -> None:
     found["idle_bytes"] = written() - before
     mark("idled")
     found["after"] = status()
+
+
+def usb(found: dict[str, Any]) -> None:
+    """A camera at the USB socket in place of the simulated one, on the image's own libcamera: it is
+    pulled out while it is recorded, and put in again."""
+    found["status"] = wait(lambda: status("idle", ready=True), "ready")
+    mark("ready")
+    settled(found)
+    found["record"] = intend("record")
+    wait(lambda: status("recording"), "recording")
+    time.sleep(SHOWN)
+    mark("pull-camera")
+    wait(lambda: True if "camera_down" in conditions() else None, "no camera")
+    mark("plug-camera")
+    wait(lambda: None if "camera_down" in conditions() else True, "a camera again")
+    time.sleep(SHOWN)
+    found["stop"] = intend("stop")
+    wait(lambda: status("idle", ready=True), "idle again")
+    doctor = ("/opt/camerad/bin/camerad", "doctor", "--config", "/run/layer/usb.yaml")
+    found["doctor"] = output(*doctor, "--only", "camera")
 
 
 def power(found: dict[str, Any]) -> None:
@@ -358,7 +380,7 @@ def doomed(found: dict[str, Any]) -> None:
     raise TimeoutError("a system that does not work goes on")
 
 
-ALL = (first, office, idle, power, cut, update, resumed, doomed)
+ALL = (first, office, idle, usb, power, cut, update, resumed, doomed)
 SCENARIOS = {one.__name__: one for one in ALL}
 
 
