@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from camerad.base.clock import SECOND, SystemClock
 from camerad.base.text import count
+from camerad.behaviour.events import Condition
 from camerad.cli.console import CommandError, format_table, print_line
 from camerad.container.keys import PublicKey
 from camerad.container.statements import rfc3339
@@ -45,7 +46,7 @@ def show(options: argparse.Namespace) -> int:
         print_line(text)
     print_line("")
     rows = [("WITNESS", "COSIGNED", "AT")]
-    for name, seen in _cosigned(settings):
+    for name, seen, _ in _cosigned(settings):
         if seen is None:
             rows.append((name, "nothing yet", ""))
         else:
@@ -81,13 +82,21 @@ def declare_loss(options: argparse.Namespace) -> int:
     reason, who = one_line("the reason", options.reason), one_line("the name", options.who)
     place, cameras = office_place(str(settings.directory)), Cameras(str(settings.register))
     log = OfficeLog(place.ledger)
-    lost = {
-        seen.checkpoint
-        for _, seen in _cosigned(settings)
-        if seen is not None and not log.continues(seen.checkpoint)
-    }
+    known = log.read()
+    of_office = {*(options.logs or ()), *(() if known is None else (known[0].name,))}
+    lost = set()
+    for name, seen, disputes in _cosigned(settings):
+        if seen is None or (log.continues(seen.checkpoint) and not disputes):
+            continue
+        if seen.checkpoint.origin in of_office:
+            lost.add(seen.checkpoint)
+        else:
+            print_line(
+                f"{name} has seen the log {seen.checkpoint.origin}, which is not this one: nothing "
+                "is declared of it. If this office lost that log, name it with --log"
+            )
     if not lost:
-        print_line("every camera's last checkpoint is in this log: nothing to declare")
+        print_line("no camera misses anything in this log: nothing to declare")
         return 0
     with open_office_store(
         place, key, SystemClock(), cameras.keys(), print_line, compared=False
@@ -105,8 +114,9 @@ def declare_loss(options: argparse.Namespace) -> int:
     return 0
 
 
-def _cosigned(settings: OfficeFile) -> Iterator[tuple[str, Cosigned | None]]:
-    """Each camera of the register, with what it cosigned last."""
+def _cosigned(settings: OfficeFile) -> Iterator[tuple[str, Cosigned | None, bool]]:
+    """Each camera of the register, with what it cosigned last, and whether it disputes what it was
+    shown since."""
     directory, path = str(settings.directory), str(settings.register)
     check_ins = CheckIns(open_state(settings.index, directory), Cameras(path), SystemClock())
     known = OfficeLog(office_place(directory).ledger).read()
@@ -115,4 +125,6 @@ def _cosigned(settings: OfficeFile) -> Iterator[tuple[str, Cosigned | None]]:
         last = check_ins.last(camera.thumbprint)
         said = None if last is None else last.said.witnessed
         key = PublicKey.from_jwk(camera.jwk)
-        yield camera.name, cosigned_by(key, said, log) if isinstance(said, str) else None
+        seen = cosigned_by(key, said, log) if isinstance(said, str) else None
+        disputes = last is not None and Condition.OFFICE_DISPUTED.value in last.said.conditions
+        yield camera.name, seen, disputes

@@ -33,6 +33,7 @@ from camerad.store.check_in import (
     StorageRoom,
 )
 from camerad.store.store import Store
+from camerad.transparency.camera_witness import Remembered
 from camerad.update.offered_bundles import FELL_BACK, offered_standings
 
 _log = Log(__name__)
@@ -47,14 +48,14 @@ _OK, _WARN, _FAIL, _NOT_TESTED = "ok", "warn", "fail", "not_tested"
 
 class PresentState(msgspec.Struct, frozen=True):
     """What the event loop knows. device: its name. kid: thumbprint of its key. status: as on the
-    control socket. counters: as `camerad.control.metrics.Metrics.dump` gives them. witnessed: the
-    office's checkpoint that it cosigned last; None without one."""
+    control socket. counters: as `camerad.control.metrics.Metrics.dump` gives them. witnessed:
+    what it remembers of the office's log; None if it has seen none."""
 
     device: str
     kid: str
     status: Mapping[str, Any]
     counters: Mapping[str, Any]
-    witnessed: str | None = None
+    witnessed: Remembered | None = None
 
 
 def make_check_in(
@@ -67,7 +68,7 @@ def make_check_in(
     """All of it, on the store's thread. provision_dir: `device.provision_dir`, beside which it is
     noted what became of the office's updates. doctor: file of the doctor's report. Raises
     StorageError if what is known of the office's offers cannot be read."""
-    status, ledger = present.status, store.ledger
+    status, ledger, seen = present.status, store.ledger, present.witnessed
     updates, tried = _updates(provision_dir, status.get("image") or "")
     boot_id, now = ledger.now()
     battery, offered = status.get("battery"), offers.status()
@@ -89,7 +90,8 @@ def make_check_in(
         settings=offered.running,
         waiting=(*(() if offered.waiting is None else (offered.waiting,)), *updates),
         refused_offers=(*offered.refused, *tried),
-        witnessed=msgspec.UNSET if present.witnessed is None else present.witnessed,
+        witnessed=msgspec.UNSET if seen is None else seen.note,
+        awaited=seen.asked if seen is not None and seen.awaited else msgspec.UNSET,
     )
 
 

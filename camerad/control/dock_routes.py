@@ -147,18 +147,22 @@ class DockRequests:
         from camerad.container.keys import KeyRing  # noqa: PLC0415 - slow to import
         from camerad.store import receipts  # noqa: PLC0415
         from camerad.store.device_client import accept_receipt  # noqa: PLC0415
+        from camerad.transparency.camera_witness import CameraWitness  # noqa: PLC0415
 
         asked = await parse_body(request, _OfficeReceipt)
         office_key = _key_of(self._server())
 
-        def work(store: Store, _key: SigningKey) -> dict[str, Any]:
+        def work(store: Store, key: SigningKey) -> dict[str, Any]:
             token, keys = asked.receipt.encode("ascii", "replace"), KeyRing([office_key])
             known = store.ledger.state.recordings
             named = receipts.parse(token, keys).recordings
-            if not any(one.id in known and known[one.id].final == one.final for one in named):
+            own = [one for one in named if one.id in known and known[one.id].final == one.final]
+            if not own:
                 raise NotThisCamerasError(
                     "this receipt is for no recording of this camera as its ledger has it"
                 )
+            new = [one.final for one in own if known[one.id].acknowledged is None]
+            CameraWitness(store.place.root, office_key, store.ledger, key).expect(new)
             return {"acknowledged": accept_receipt(store, keys, token)}
 
         return await self._do(work)
@@ -179,9 +183,7 @@ class DockRequests:
 
         def work(store: Store, key: SigningKey) -> dict[str, Any]:
             seen = CameraWitness(store.place.root, office_key, store.ledger, key).read()
-            present = PresentState(
-                device, key.public.thumbprint, status, counters, None if seen is None else seen.note
-            )
+            present = PresentState(device, key.public.thumbprint, status, counters, seen)
             said = make_check_in(store, present, self._offers(store), self._provision_dir)
             token = check_in.sign(key, said)
             self._said = jws.digest(token)

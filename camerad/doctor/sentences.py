@@ -533,7 +533,8 @@ SENTENCES: Final[Mapping[FindingId, Sentence]] = {
         "Look at the log of the office's server.",
     ),
     FindingId.OFFICE_DISPUTED: Sentence(
-        "This camera disputes its office's ledger: it is not the one that the camera has seen.",
+        "This camera disputes its office's ledger: it is not the one that the camera has seen, or "
+        "lacks a recording that was handed over.",
         "Tell the data protection officer; docs/transparency.md says what to look for. The camera "
         "records and hands over as before.",
     ),

@@ -241,9 +241,9 @@ class OfficeCheckpoint(msgspec.Struct, frozen=True):
 
 
 class OfficeDisputed(msgspec.Struct, frozen=True):
-    """The office showed a log that does not continue what this camera has seen. why: "put_back",
-    "changed" or "other_log"; seen_size: of the checkpoint that it has seen; the rest: what it was
-    shown, as in `OfficeCheckpoint`."""
+    """The office showed a log that does not continue what this camera has seen, or lacks what it
+    handed over. why: "put_back", "changed", "other_log" or "not_logged"; seen_size: of the
+    checkpoint that it has seen; the rest: what it was shown, as in `OfficeCheckpoint`."""
 
     office: str
     why: str

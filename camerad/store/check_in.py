@@ -114,7 +114,8 @@ class CheckIn(msgspec.Struct, frozen=True):
     it was not run. settings: None if no file has set it up. waiting: SHA-256 of the offers that
     take effect at its next start. refused_offers: the last of them. witnessed: the checkpoint of
     the office's log that it cosigned last, with its signature
-    (`camerad.transparency.checkpoints`); cameras of earlier versions do not say it."""
+    (`camerad.transparency.checkpoints`). awaited: SHA-256 of the last statements of recordings of
+    which it awaits the office's entry in that log. Cameras of earlier versions say neither."""
 
     device: str
     kid: str
@@ -134,6 +135,7 @@ class CheckIn(msgspec.Struct, frozen=True):
     waiting: tuple[str, ...]
     refused_offers: tuple[RefusedOffer, ...]
     witnessed: str | UnsetType = UNSET
+    awaited: tuple[str, ...] | UnsetType = UNSET
 
 
 def sign(key: SigningKey, said: CheckIn) -> bytes:

@@ -11,8 +11,13 @@ condition, and cosigns nothing: recordings are made and handed over as before. I
 again when the office shows the checkpoint's continuation, or proves that it has declared in its own
 ledger that it lost this very checkpoint; so what is lost is never lost silently.
 
+For each recording that the office signed for, the camera asks for the proof that the log has the
+office's entry about it. An office that does not give it for a day is disputed as well: neither a
+log that stands still nor a recording that was taken away with its receipt goes unnoticed.
+
 ``witnessed/KID.json`` in the camera's state directory has what it remembers of the office with the
-key KID. A camera that is set up for another office begins there anew. The entry in the ledger is
+key KID. A camera that is set up for another office begins there anew; one whose office has a new
+key, and its old log, goes on from what it has seen. The entry in the ledger is
 first on the storage, then this file: after a loss of power the camera remembers an earlier
 checkpoint, which the same office continues.
 """
@@ -21,22 +26,25 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from camerad.base import durable_files, file_status, typed_json
-from camerad.base.clock import SECOND
+from camerad.base.clock import DAY, SECOND
 from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import read_plain
 from camerad.container import jws
 from camerad.container.jws import JwsError
 from camerad.container.keys import KeyRing, PublicKey, SigningKey
 from camerad.ledger.entries import parse_entry
-from camerad.ledger.entry_types import HistoryLost
+from camerad.ledger.entry_types import Fact, HistoryLost
 from camerad.ledger.ledger import Ledger
+from camerad.ledger.recording_entries import FoundEntry, Received
+from camerad.ledger.timeline import Instant
 from camerad.transparency import checkpoints, merkle
 from camerad.transparency.checkpoints import (
     LOG,
@@ -46,13 +54,21 @@ from camerad.transparency.checkpoints import (
     NoteKey,
     SignedCheckpoint,
 )
-from camerad.transparency.office_log import SHOWN, TEXTS, ShownLog, names
+from camerad.transparency.office_log import SHOWN, TEXTS, LoggedEntry, ShownLog, names
 from camerad.transparency.proof import leaf_of
 
 _log = logging.getLogger(__name__)
 
 DIRECTORY: Final = "witnessed"
 """In the camera's state directory."""
+LATE_US: Final = DAY
+"""An office has so long to log what it took over."""
+FORGOTTEN_US: Final = 30 * DAY
+"""A camera that was away for so long does not ask any more."""
+MOST_ASKED: Final = 8
+"""Recordings that one check-in asks about,"""
+_MOST_AWAITED: Final = 1_000
+"""and that are remembered."""
 _LONGEST: Final = 1 << 20
 _NAMED: Final = "camerad/camera/"
 
@@ -66,17 +82,33 @@ class Dispute(StrEnum):
     """The log that it has seen is not the beginning of this one."""
     OTHER_LOG = "other_log"
     """The log has another name or key."""
+    NOT_LOGGED = "not_logged"
+    """A recording was handed over more than a day ago, and the log does not have it."""
+
+
+class AwaitedEntry(msgspec.Struct, frozen=True):
+    """A recording whose entry in the office's log is awaited. final: SHA-256 of its last
+    statement. since: when the office's receipt came."""
+
+    final: str
+    since: Instant
 
 
 class Remembered(msgspec.Struct, frozen=True):
     """What a camera knows of an office's log. key: as a vkey. note: the checkpoint that it cosigned
     last, with its own signature. dispute: why it did not cosign what it was shown after that, None
-    if it did; shown: what that was."""
+    if it did; shown: what that was. awaited: the oldest first."""
 
     key: str
     note: str
     dispute: Dispute | None = None
     shown: ShownLog | None = None
+    awaited: tuple[AwaitedEntry, ...] = ()
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """What the next check-in asks about: SHA-256 of last statements."""
+        return tuple(one.final for one in self.awaited[:MOST_ASKED])
 
 
 class WitnessOutcome(msgspec.Struct, frozen=True):
@@ -92,7 +124,8 @@ class CameraWitness:
     camera's own. It is for the thread that has the ledger. Raises StorageError."""
 
     def __init__(self, state_dir: str, office: PublicKey, ledger: Ledger, key: SigningKey) -> None:
-        self._path = os.path.join(state_dir, DIRECTORY, f"{office.thumbprint}.json")
+        self._directory = os.path.join(state_dir, DIRECTORY)
+        self._path = os.path.join(self._directory, f"{office.thumbprint}.json")
         self._office = office
         self._ledger = ledger
         self._key = key
@@ -100,20 +133,36 @@ class CameraWitness:
     def read(self) -> Remembered | None:
         """What it remembers; None if the office has shown it no log yet, or if the file cannot be
         read any more."""
-        if not file_status.exists(self._path):
+        return self._read(self._path)
+
+    def _read(self, path: str) -> Remembered | None:
+        if not file_status.exists(path):
             return None
         try:
-            found = typed_json.decode(read_plain(self._path, "checkpoint", _LONGEST), Remembered)
+            found = typed_json.decode(read_plain(path, "checkpoint", _LONGEST), Remembered)
             checkpoints.parse(found.note)
         except ValueError as error:
             _log.warning(
                 "%s: this cannot be read (%s): the office's next checkpoint counts as the first",
-                self._path,
+                path,
                 error,
                 extra=MessageId.CHECK_IN.extra,
             )
             return None
         return found
+
+    def expect(self, finals: Collection[str]) -> None:
+        """The office signed for recordings with these last statements: its log has to have them. It
+        is called before the ledger calls them acknowledged."""
+        before = self.read()
+        if before is None:
+            return
+        _, now = self._ledger.now()
+        since = Instant(self._ledger.state.timeline.runs.newest.number, now.boot_us)
+        known = {one.final for one in before.awaited}
+        new = [AwaitedEntry(one, since) for one in finals if one not in known]
+        if new:
+            self._keep(replace(before, awaited=(*before.awaited, *new)[:_MOST_AWAITED]))
 
     def see(self, token: bytes, about: str) -> WitnessOutcome:
         """Check what the office shows, and cosign it if it continues what this camera has seen.
@@ -132,21 +181,69 @@ class CameraWitness:
         if (log.kind, log.name) != (LOG, note.checkpoint.origin) or line is None:
             raise NoteError("the checkpoint that the office shows is not signed by its log's key")
         note, now, before = SignedCheckpoint(note.checkpoint, (line,)), note.checkpoint, self.read()
+        if before is None and (before := self._of_former_key(log)) is not None:
+            # The office was not asked for a proof from there on; the next check-in does.
+            self._keep(before)
+            return WitnessOutcome(cosigned=False)
         if before is None:
             self._accept(log, note, None)
             return WitnessOutcome(cosigned=True)
         seen = checkpoints.parse(before.note).checkpoint
-        if before.dispute is None and seen == now:
-            return WitnessOutcome(cosigned=False)
         dispute: Dispute | None = Dispute.OTHER_LOG
         if before.key == str(log):
             dispute = _find_dispute(seen, now, proof)
-        if dispute is None or self._is_declared(seen, shown, now):
-            self._accept(log, note, None if dispute is None else seen)
+        awaited = before.awaited
+        if dispute is None:
+            awaited = self._still_awaited(before, shown, now)
+            dispute = Dispute.NOT_LOGGED if self._is_older(awaited, LATE_US) else None
+        if dispute is None and before.dispute is None and seen == now:
+            if awaited != before.awaited:
+                self._keep(replace(before, awaited=awaited))
+            return WitnessOutcome(cosigned=False)
+        if dispute is None:
+            self._accept(log, note, None, awaited)
             return WitnessOutcome(cosigned=True)
-        if before.dispute is None:
-            self._refuse(before, seen, shown, now, dispute)
+        if self._is_declared(seen, shown, now):
+            self._accept(log, note, seen)
+            return WitnessOutcome(cosigned=True)
+        after = replace(before, awaited=awaited)
+        if dispute is not before.dispute and before.dispute in (None, Dispute.NOT_LOGGED):
+            self._refuse(after, seen, shown, now, dispute)
+        elif after != before:
+            self._keep(after)
         return WitnessOutcome(cosigned=False, dispute=dispute)
+
+    def _of_former_key(self, log: NoteKey) -> Remembered | None:
+        """What it remembers of the same log, when the office had another key. What that key signed
+        is awaited no more."""
+        names = os.listdir(self._directory) if file_status.exists(self._directory) else ()
+        for name in sorted(names):
+            found = self._read(os.path.join(self._directory, name))
+            if found is not None and found.key == str(log):
+                return replace(found, awaited=())
+        return None
+
+    def _still_awaited(
+        self, before: Remembered, shown: ShownLog, now: Checkpoint
+    ) -> tuple[AwaitedEntry, ...]:
+        """Without what the office proves to have in its log, and what is too long ago to ask for,
+        unless the camera disputes that."""
+        proven = {
+            facts.final
+            for one in shown.entries[:MOST_ASKED]
+            if isinstance(facts := self._proven_facts(one, now), Received | FoundEntry)
+        }
+        return tuple(
+            one
+            for one in before.awaited
+            if one.final not in proven
+            and (before.dispute is Dispute.NOT_LOGGED or not self._is_older([one], FORGOTTEN_US))
+        )
+
+    def _is_older(self, awaited: Collection[AwaitedEntry], us: int) -> bool:
+        """Whether the office had so long for one of these, at the least."""
+        ages = self._ledger.state.ages(*self._ledger.now())
+        return any(ages.minimum_us(one.since) > us for one in awaited)
 
     def _signed(self, token: bytes) -> ShownLog:
         try:
@@ -156,7 +253,13 @@ class CameraWitness:
         except JwsError as error:
             raise NoteError(f"the office has not signed what it shows: {error}") from error
 
-    def _accept(self, log: NoteKey, note: SignedCheckpoint, lost: Checkpoint | None) -> None:
+    def _accept(
+        self,
+        log: NoteKey,
+        note: SignedCheckpoint,
+        lost: Checkpoint | None,
+        awaited: tuple[AwaitedEntry, ...] = (),
+    ) -> None:
         now = note.checkpoint
         _, moment = self._ledger.now()
         self._ledger.append(
@@ -169,7 +272,7 @@ class CameraWitness:
         )
         name = witness_name(self._key.public)
         line = checkpoints.cosign(self._key, name, now, max(1, moment.wall_us // SECOND))
-        self._keep(Remembered(str(log), str(note.with_lines([line]))))
+        self._keep(Remembered(str(log), str(note.with_lines([line])), awaited=awaited))
 
     def _refuse(
         self,
@@ -188,24 +291,28 @@ class CameraWitness:
             size=now.size,
             root=checkpoints.encode(now.root),
         )
-        self._keep(Remembered(before.key, before.note, dispute, shown))
+        self._keep(replace(before, dispute=dispute, shown=shown))
 
     def _keep(self, what: Remembered) -> None:
-        durable_files.make_directory(os.path.dirname(self._path))
+        durable_files.make_directory(self._directory)
         durable_files.publish(self._path, msgspec.json.encode(what))
 
     def _is_declared(self, seen: Checkpoint, shown: ShownLog, now: Checkpoint) -> bool:
         """Whether the office proves that its ledger says that it lost what this camera has seen."""
-        if (loss := shown.loss) is None:
-            return False
-        token = loss.entry.encode("ascii", "replace")
+        facts = None if shown.loss is None else self._proven_facts(shown.loss, now)
+        return isinstance(facts, HistoryLost) and names(facts, seen)
+
+    def _proven_facts(self, logged: LoggedEntry, now: Checkpoint) -> Fact | None:
+        """What an entry says; None unless the office signed it, and proves that it is in its
+        log."""
+        token = logged.entry.encode("ascii", "replace")
         try:
             facts = parse_entry(token, KeyRing([self._office])).facts
         except JwsError:
-            return False
-        proof = _decoded(loss.proof)
-        is_there = merkle.is_included(leaf_of(token), loss.index, now.size, proof, now.root)
-        return is_there and isinstance(facts, HistoryLost) and names(facts, seen)
+            return None
+        proof = _decoded(logged.proof)
+        is_there = merkle.is_included(leaf_of(token), logged.index, now.size, proof, now.root)
+        return facts if is_there else None
 
 
 class Cosigned(msgspec.Struct, frozen=True):

@@ -21,6 +21,7 @@ from camerad.ledger.entries import LEDGER, parse_carried
 from camerad.ledger.entry_types import Damaged, Fact, HistoryLost, OfficeCheckpoint, OfficeDisputed
 from camerad.ledger.ledger_lines import read_tokens
 from camerad.transparency import checkpoints, merkle
+from camerad.transparency.camera_witness import Dispute
 from camerad.transparency.checkpoints import Checkpoint
 from camerad.transparency.office_log import OfficeLog
 from camerad.transparency.proof import leaf_of
@@ -107,12 +108,14 @@ def _against_camera(
 ) -> Iterator[Finding]:
     """About what a camera says that it was shown, in the order in which it was."""
     wrong: list[str] = []
-    declared, changed = False, False
+    declared, changed, unlogged = False, False, False
     for one in seen:
         if isinstance(one, OfficeDisputed):
             wrong.append(f"it disputes what the office showed ({one.why}, {one.size} entries)")
+            unlogged = one.why == Dispute.NOT_LOGGED
             changed = changed or not _is_in(one, tree, now)
             continue
+        unlogged = False
         if declared:
             yield _declared(ledger)
             wrong.clear()
@@ -131,7 +134,7 @@ def _against_camera(
         others = f", and {count(len(wrong) - 1, 'more', 'more')}" if len(wrong) > 1 else ""
         text = f"{ledger}: by this camera's ledger {wrong[0]}{others}"
         # Put back, and put right again: all that it saw, and what it disputed, is in this log.
-        if changed:
+        if changed or unlogged:
             yield Severity.DAMAGE, text
         else:
             yield Severity.NOTE, f"{text}; all that it was shown is in this log"

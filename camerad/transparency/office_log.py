@@ -22,7 +22,7 @@ import contextlib
 import hashlib
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -30,11 +30,14 @@ import msgspec
 from camerad.base import durable_files, file_status
 from camerad.base.errors import StorageError
 from camerad.base.safe_read import read_plain
+from camerad.container import jws
 from camerad.container.keys import SigningKey
 from camerad.ledger import log_segments
 from camerad.ledger.entries import Entry, parse_carried, read_lines
-from camerad.ledger.entry_types import HistoryLost
+from camerad.ledger.entry_types import Fact, HistoryLost
 from camerad.ledger.ledger import Ledger
+from camerad.ledger.ledger_lines import tokens_in
+from camerad.ledger.recording_entries import FoundEntry, Received
 from camerad.transparency import checkpoints, merkle
 from camerad.transparency.checkpoints import LOG, Checkpoint, NoteError, NoteKey, SignedCheckpoint
 from camerad.transparency.policy import LONGEST as LONGEST_POLICY
@@ -50,6 +53,9 @@ SHOWN: Final = "camerad-log"
 """Kind of the statement with `ShownLog`."""
 TEXTS: Final = frozenset(("checkpoint", "entry"))
 """Fields of `ShownLog` with texts of several lines, or long ones."""
+MOST_EPOCHS: Final = 100
+"""Epochs of the ledger, each of a day or of 2,000 entries, in which a camera's recordings are
+looked for."""
 _KEY: Final = "key.pem"
 _VKEY: Final = "vkey"
 _KEY_MODE: Final = 0o600
@@ -63,9 +69,9 @@ _KEEPING: Final = threading.Lock()
 """For who adds to the cosignatures of a checkpoint, in this process."""
 
 
-class DeclaredLoss(msgspec.Struct, frozen=True):
-    """An entry by which the office declares that it lost what the witness has seen. entry: its
-    token. index, proof: that it is in the tree, in base64."""
+class LoggedEntry(msgspec.Struct, frozen=True):
+    """An entry of the office's ledger. entry: its token. index, proof: that it is in the tree, in
+    base64."""
 
     entry: str
     index: int
@@ -75,13 +81,15 @@ class DeclaredLoss(msgspec.Struct, frozen=True):
 class ShownLog(msgspec.Struct, frozen=True):
     """What a camera is shown; the office's key signs it. about: SHA-256 of the check-in that it
     answers. key: the log's, as a vkey. checkpoint: with the log's signature. proof: consistency
-    with the one that the camera has seen, in base64. loss: that this one was declared lost."""
+    with the one that the camera has seen, in base64. loss: that this one was declared lost.
+    entries: by which the office took recordings over that the camera waits for."""
 
     about: str
     key: str
     checkpoint: str
     proof: tuple[str, ...]
-    loss: DeclaredLoss | None
+    loss: LoggedEntry | None
+    entries: tuple[LoggedEntry, ...] = ()
 
 
 class ProvenEntries(msgspec.Struct, frozen=True):
@@ -101,6 +109,7 @@ class OfficeLog:
 
     def __init__(self, ledger: str) -> None:
         self.directory: Final = os.path.join(os.path.dirname(ledger), DIRECTORY)
+        self._ledger = ledger
         self._tree = TreeFiles(self.directory)
 
     def read(self) -> tuple[NoteKey, SignedCheckpoint] | None:
@@ -147,10 +156,13 @@ class OfficeLog:
         durable_files.publish(self._path(_CHECKPOINT), str(note).encode())
         return note
 
-    def show(self, seen: Checkpoint | None, about: str = "") -> ShownLog | None:
+    def show(
+        self, seen: Checkpoint | None, about: str = "", awaited: Collection[str] = ()
+    ) -> ShownLog | None:
         """What a witness is shown that has seen a checkpoint, or none; None before the first one is
         published. Where no proof leads on from what was seen, none is in it. about: as
-        `ShownLog.about`."""
+        `ShownLog.about`. awaited: SHA-256 of the last statements of recordings that were handed
+        over, of which the entries are shown that are in the log."""
         known = self.read()
         if known is None:
             return None
@@ -162,7 +174,8 @@ class OfficeLog:
         if not merkle.is_consistent(old, own_old, now.size, now.root, proof):
             raise self._damaged()
         loss = None if seen is None else self._find_loss(seen, now.size)
-        return ShownLog(about, str(own), str(note), _encoded(proof), loss)
+        entries = self._find_received(set(awaited), now.size)
+        return ShownLog(about, str(own), str(note), _encoded(proof), loss, entries)
 
     def set_policy(self, cameras: Iterable[NoteKey], outside: TrustPolicy | None) -> None:
         """Keep the policy that goes along with proofs. cameras, outside: as of
@@ -291,15 +304,42 @@ class OfficeLog:
             return None
         return index
 
-    def _find_loss(self, seen: Checkpoint, size: int) -> DeclaredLoss | None:
+    def _find_loss(self, seen: Checkpoint, size: int) -> LoggedEntry | None:
         """The declaration that this checkpoint is lost, below the newest checkpoint."""
         for token in self._read_losses():
             facts = _facts_in(token)
-            index = self._tree.find(leaf_of(token))
-            if facts is not None and names(facts, seen) and index is not None and index < size:
-                proof = merkle.inclusion_proof(self._tree.complete, index, size)
-                return DeclaredLoss(token.decode(), index, _encoded(proof))
+            if isinstance(facts, HistoryLost) and names(facts, seen):
+                return self._prove(token, size)
         return None
+
+    def _find_received(self, finals: set[str], size: int) -> tuple[LoggedEntry, ...]:
+        """The entries by which these recordings were taken over, below the newest checkpoint; those
+        of the newest epochs alone."""
+        found: list[LoggedEntry] = []
+        files = log_segments.list_files(self._ledger)
+        for number in sorted(files.numbers, reverse=True)[:MOST_EPOCHS]:
+            name = files.name(number)
+            if not finals or name is None:
+                break
+            content = log_segments.read_file(self._ledger, name)
+            spelled = [one for final in finals for one in jws.spellings(final.encode())]
+            there = [one for one in spelled if one in content]
+            for token in tokens_in(content) if there else ():
+                facts = _facts_in(token) if any(one in token for one in there) else None
+                if isinstance(facts, Received | FoundEntry) and facts.final in finals:
+                    entry = self._prove(token, size)
+                    if entry is not None:
+                        found.append(entry)
+                        finals.discard(facts.final)
+        return tuple(found)
+
+    def _prove(self, token: bytes, size: int) -> LoggedEntry | None:
+        """An entry, with the proof that it is below this checkpoint; None if it is not."""
+        index = self._tree.find(leaf_of(token))
+        if index is None or index >= size:
+            return None
+        proof = merkle.inclusion_proof(self._tree.complete, index, size)
+        return LoggedEntry(token.decode(), index, _encoded(proof))
 
     def _read_new(self, ledger: Ledger) -> tuple[list[bytes], list[bytes]]:
         """The leaves of entries that the log does not have yet, in their order, and the tokens of
@@ -370,11 +410,10 @@ def names(facts: HistoryLost, checkpoint: Checkpoint) -> bool:
     return (facts.origin, facts.size, facts.root) == (checkpoint.origin, checkpoint.size, root)
 
 
-def _facts_in(token: bytes) -> HistoryLost | None:
-    """What a declaration says; its signature is the witness's to check."""
+def _facts_in(token: bytes) -> Fact | None:
+    """What an entry says; its signature is the witness's to check."""
     entry = parse_carried(token.decode("ascii", "replace"))
-    facts = None if entry is None else entry.facts
-    return facts if isinstance(facts, HistoryLost) else None
+    return None if entry is None else entry.facts
 
 
 def _epochs_backwards(ledger: Ledger) -> Iterator[list[Entry]]:

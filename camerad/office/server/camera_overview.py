@@ -39,7 +39,7 @@ WORDS: Final[Mapping[Condition, str]] = {
     Condition.NO_RECIPIENTS: "nobody is named who could open its recordings",
     Condition.UNPROVISIONED: "it is not set up",
     Condition.PROVISION_REFUSED: "it refused the file on its card",
-    Condition.OFFICE_DISPUTED: "it has seen another ledger of this office",
+    Condition.OFFICE_DISPUTED: "it disputes this office's ledger",
     Condition.BATTERY_LOW: "the battery is low",
     Condition.BATTERY_CRITICAL: "the battery is empty",
     Condition.BATTERY_UNKNOWN: "the battery's gauge fails",

@@ -30,6 +30,7 @@ from camerad.office.server.refusals import RefusedRequestError
 from camerad.store import check_in
 from camerad.store.check_in import CheckIn
 from camerad.transparency import checkpoints
+from camerad.transparency.camera_witness import MOST_ASKED
 from camerad.transparency.checkpoints import Checkpoint, NoteError
 from camerad.transparency.office_log import SHOWN, OfficeLog
 
@@ -90,7 +91,8 @@ class CheckInRoutes:
             answer[offer.kind] = {"sha256": offer.sha256, "bytes": offer.length}
         if isinstance(witnessed := said.witnessed, str):
             _unless_unread(lambda: self._log.keep(witnessed))
-        shown = _unless_unread(lambda: self._log.show(_witnessed(said), jws.digest(token)))
+        awaited = () if said.awaited is UNSET else said.awaited[:MOST_ASKED]
+        shown = _unless_unread(lambda: self._log.show(_witnessed(said), jws.digest(token), awaited))
         if shown is not None:
             answer["log"] = jws.sign(self._key, SHOWN, shown).decode("ascii")
         return answer

@@ -16,11 +16,14 @@ from camerad.base.clock import DAY, SECOND, ManualClock, SystemClock
 from camerad.base.errors import EX_CONFIG, EX_TEMPFAIL, EX_USAGE
 from camerad.behaviour.stages import Condition
 from camerad.config.provisioning import NAME as FILE
-from camerad.container.keys import SigningKey
+from camerad.container.keys import KeyRing, SigningKey
 from camerad.evidence import camera_register
 from camerad.evidence.camera_register import Register, RegisteredCamera
-from camerad.evidence.own_key import load_public_key
+from camerad.evidence.office_store import open_office_store
+from camerad.evidence.own_key import load_key, load_public_key
 from camerad.evidence.provisioning_files import ServerSpec, read_authority, section_text
+from camerad.ledger.entries import read_lines
+from camerad.ledger.entry_types import HistoryLost
 from camerad.office.server.camera_overview import WORDS, SettingsState, overview
 from camerad.office.server.cameras import Cameras
 from camerad.office.server.certificates import KeyPairFiles, make_authority
@@ -34,6 +37,11 @@ from camerad.store.check_in import (
     RefusedOffer,
     RunningSettings,
 )
+from camerad.store.locations import office_place
+from camerad.transparency import checkpoints
+from camerad.transparency.camera_witness import witness_name
+from camerad.transparency.checkpoints import Checkpoint
+from camerad.transparency.office_log import OfficeLog
 from tests.unit.cli.conftest import Desk
 from tests.unit.office.server.update_scene import a_bundle
 from tests.unit.provisioning.scene import OFFICE, STRANGER, document
@@ -428,3 +436,55 @@ def test_of_each_kind_and_of_each_camera_an_offer_is_withdrawn(office: Office) -
     unknown = office.desk("office", "offer", "withdraw", "cam-1", "cam-9")
     assert (unknown.code, "cam-9: no camera of that name" in unknown.err) == (EX_USAGE, True)
     assert office.desk("office", "offer", "withdraw").code == EX_USAGE
+
+
+# ------------------------------------------------------------------------------- a declared loss
+
+
+def witnessed(log: SigningKey, origin: str, size: int) -> str:
+    """A checkpoint of a log, cosigned by the first camera."""
+    checkpoint = Checkpoint(origin, size, bytes(32))
+    line = checkpoints.cosign(KEY, witness_name(KEY.public), checkpoint, 1)
+    return str(checkpoints.sign(log, checkpoint).with_lines([line]))
+
+
+def test_a_loss_is_declared_for_this_log_and_for_others_by_name(office: Office) -> None:
+    place = office_place(str(office.directory))
+    key = load_key(str(office.root / "config/camerad/office.pem"))
+    assert key is not None
+    keys = KeyRing([key.public])
+    with open_office_store(place, key, SystemClock(), office.cameras.keys(), print) as store:
+        note = OfficeLog(place.ledger).publish(store.ledger)
+    log = SigningKey.from_pem((office.directory / "office/log/key.pem").read_bytes())
+    own = note.checkpoint.origin
+
+    def declare(*more: str) -> str:
+        told = ("--reason", "restored from the backup", "--who", "Admin")
+        answer = office.desk("office", "log", "declare-loss", *told, *more)
+        assert answer.code == 0, answer.err
+        return answer.out
+
+    def lost() -> list[tuple[str, int]]:
+        files = sorted(Path(place.ledger).glob("*.jws"))
+        lines = (line for one in files for line in read_lines(one.read_bytes(), keys))
+        facts = (line.entry.facts for line in lines if line.entry is not None)
+        return [(one.origin, one.size) for one in facts if isinstance(one, HistoryLost)]
+
+    assert "nothing to declare" in declare()
+    office.check_in(witnessed=witnessed(log, own, 99))
+    assert "which this log does not continue" in office.desk("office", "log", "show").out
+    assert "1 checkpoint declared lost" in declare()
+    assert lost() == [(own, 99)]
+    # Another office's camera, or one of this office's before it lost its log.
+    office.check_in(witnessed=witnessed(NEW, "camerad/office/other", 7))
+    assert "cam-1 has seen the log camerad/office/other, which is not this one" in declare()
+    assert lost() == [(own, 99)]
+    assert "1 checkpoint declared lost" in declare("--log", "camerad/office/other")
+    # The log has what the camera has seen, and the camera misses a recording in it.
+    line = checkpoints.cosign(KEY, witness_name(KEY.public), note.checkpoint, 1)
+    seen = str(note.with_lines([line]))
+    office.check_in(witnessed=seen)
+    assert "nothing to declare" in declare()
+    office.check_in(witnessed=seen, conditions=("docked", "office_disputed"))
+    assert "1 checkpoint declared lost" in declare()
+    assert lost()[1:] == [("camerad/office/other", 7), (own, note.checkpoint.size)]

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from ledger_helpers import Book
+from ledger_helpers import KEY, Book
+from msgspec.structs import replace
 
+from camerad.base.clock import DAY, ClockSource, Moment
 from camerad.base.errors import StorageError
 from camerad.container import jws
-from camerad.container.keys import SigningKey
+from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.severity import Severity
 from camerad.ledger import log_segments
 from camerad.ledger.entry_types import OfficeCheckpoint, OfficeDisputed
@@ -59,7 +61,9 @@ class Scene:
         return None if found is None else checkpoints.parse(found.note).checkpoint
 
     def show(self) -> ShownLog:
-        shown = self.log.show(self.seen, ABOUT)
+        remembered = self.witness.read()
+        asked = () if remembered is None else remembered.asked
+        shown = self.log.show(self.seen, ABOUT, asked)
         assert shown is not None
         return shown
 
@@ -69,6 +73,22 @@ class Scene:
 
     def check_in(self) -> Dispute | None:
         return self.see(self.show())
+
+    def hand_over(self, number: int, *, logged: bool = True) -> None:
+        """The office signs for a recording; its ledger says so, or does not."""
+        name, final = f"20261124T153000Z-000002-{number:08x}", f"{number:064x}"
+        self.witness.expect([final])
+        if logged:
+            facts = {"id": name, "final": final, "device": "cam-1", "kid": "k" * 43}
+            ended = Moment(0, 0, ClockSource.UNKNOWN)
+            self.office.ledger.append(
+                "received", retention_days=14, ended=ended, flagged=False, reason="press", **facts
+            )
+
+    @property
+    def awaited(self) -> int:
+        found = self.witness.read()
+        return 0 if found is None else len(found.awaited)
 
     def save(self) -> Path:
         self.office.ledger.close()
@@ -223,6 +243,71 @@ def test_a_dispute_ends_when_the_office_shows_what_the_camera_knows(scene: Scene
     assert scene.check_in() is None
     assert scene.kinds() == ["office_checkpoint", "office_disputed", "office_checkpoint"]
     assert found(scene) == []
+
+
+def test_an_office_that_does_not_log_what_it_took_over_is_disputed(scene: Scene) -> None:
+    """Its log stands still, or goes on without a recording; also one that it then proves, or
+    declares lost."""
+    scene.hand_over(1)  # before the camera has seen a log, it asks for nothing
+    scene.work()
+    assert scene.check_in() is None and scene.awaited == 0
+    scene.hand_over(2)
+    scene.hand_over(3)
+    assert scene.check_in() is None and scene.awaited == 2  # the log comes a moment later
+    scene.work(1)
+    assert scene.check_in() is None and scene.awaited == 0
+    for number in range(4, 24):
+        scene.hand_over(number)
+    scene.work(1)
+    earlier = scene.show().entries
+    assert len(earlier) == 8
+    for left in (12, 4, 0):
+        assert scene.check_in() is None and scene.awaited == left
+    # The last receipt is of a recording that the log never has.
+    scene.hand_over(24, logged=False)
+    scene.camera.clock.advance(DAY)
+    assert scene.check_in() is None
+    scene.camera.clock.advance(1)
+    assert scene.check_in() is Dispute.NOT_LOGGED  # it stands still,
+    scene.work(5)
+    assert scene.check_in() is Dispute.NOT_LOGGED  # or grows by other entries
+    assert scene.kinds()[-1] == "office_disputed" and scene.kinds().count("office_disputed") == 1
+    assert "(not_logged, 31 entries)" in found(scene)[0]
+    scene.camera.clock.advance(40 * DAY)
+    assert scene.check_in() is Dispute.NOT_LOGGED  # it does not forget
+    # What it proves of others, or proved before, counts for nothing.
+    assert scene.see(replace(scene.show(), entries=earlier)) is Dispute.NOT_LOGGED
+    scene.hand_over(24)
+    scene.work(1)
+    assert scene.check_in() is None and found(scene) == []
+    scene.hand_over(25, logged=False)
+    scene.camera.clock.advance(DAY + 1)
+    assert scene.check_in() is Dispute.NOT_LOGGED
+    scene.declare()
+    assert scene.check_in() is None and scene.awaited == 0 and found(scene) == []
+    # Months away, before it could ask.
+    scene.hand_over(26, logged=False)
+    scene.camera.clock.advance(60 * DAY)
+    assert scene.check_in() is None and scene.awaited == 0
+
+
+def test_a_new_key_of_the_office_is_no_new_memory(scene: Scene) -> None:
+    """The log's key stays, and what the camera has seen by it."""
+    scene.work()
+    scene.save()
+    scene.work(10)
+    assert scene.check_in() is None
+    scene.hand_over(1)
+    seen = scene.seen
+    scene.office.ledger.close()
+    scene.office.key = SigningKey.generate()
+    scene.office.open(KeyRing([KEY.public]))
+    scene.work()
+    assert scene.seen is None and scene.check_in() is None and scene.seen == seen
+    assert scene.check_in() is None and scene.seen != seen and scene.awaited == 0
+    scene.put_back()
+    assert scene.check_in() is Dispute.PUT_BACK
+    assert found(scene) != []
 
 
 def unsigned(shown: ShownLog) -> ShownLog:

@@ -33,7 +33,7 @@ const say = sayFrom({
   why_no_recipients: N_("No person is named who could open its recordings. Offer it settings."),
   why_unprovisioned: N_("It is not set up."),
   why_provision_refused: N_("It refused the file on its card."),
-  why_office_disputed: N_("It has seen another ledger of this office. Tell the data protection officer."),
+  why_office_disputed: N_("It disputes this office's ledger. Tell the data protection officer."),
   why_battery_low: N_("The battery is low. Leave it in the dock."),
   why_battery_critical: N_("The battery is empty. Leave it in the dock."),
   why_battery_unknown: N_("The battery's gauge fails. To the workshop."),
