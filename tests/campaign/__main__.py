@@ -1,5 +1,5 @@
 """The campaigns: ``python -m tests.campaign kills``, ``cuts``, ``faults``, ``claps``, ``control``,
-``hostile``, ``mistakes``, ``real`` or ``soak``.
+``hostile``, ``mistakes``, ``real``, ``soak`` or ``witness``.
 
 Each run of kills and cuts follows from ``--seed`` and its number alone, so ``--first 120 --runs 1``
 repeats one, and a campaign that was ended goes on with the next number. So it is with the sequences
@@ -28,6 +28,7 @@ from tests.campaign import (
     cuts,
     fault_report,
     faults,
+    foreign_witness,
     hostile,
     kills,
     mistakes,
@@ -95,6 +96,10 @@ def _soak(directory: Path, options: argparse.Namespace) -> int:
     return soak.campaign(directory, options.hours * 60, options.seed, options.notes)
 
 
+def _witness(directory: Path, _options: argparse.Namespace) -> int:
+    return foreign_witness.campaign(directory)
+
+
 def _phases(options: argparse.Namespace) -> int:
     say(f"seed {options.seed}, from state {options.first} on; {os.uname().release}")
     phases = cut_phases.PHASES if options.phase == "all" else (options.phase,)
@@ -109,6 +114,7 @@ _ONES: Final[dict[str, Callable[[Path, argparse.Namespace], int]]] = {
     "mistakes": _mistakes,
     "real": _real,
     "soak": _soak,
+    "witness": _witness,
 }
 """Campaigns with a report of their own; each returns the number of its findings."""
 

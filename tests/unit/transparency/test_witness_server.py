@@ -55,8 +55,7 @@ class Witness:
         assert where == "listening"
 
     def post(self, body: str) -> tuple[int, str, str]:
-        request = urllib.request.Request(f"{self.url}/add-checkpoint", body.encode())
-        return _answer(request)
+        return post(f"{self.url}/add-checkpoint", body)
 
     def get(self, path: str) -> tuple[int, str]:
         origin = hashlib.sha256(ORIGIN.encode()).hexdigest()
@@ -66,6 +65,10 @@ class Witness:
         self.process.send_signal(signal.SIGTERM)
         self.process.communicate(timeout=30)
         return self.process.returncode
+
+
+def post(url: str, content: str) -> tuple[int, str, str]:
+    return _answer(urllib.request.Request(url, content.encode()))
 
 
 def _answer(request: urllib.request.Request) -> tuple[int, str, str]:
