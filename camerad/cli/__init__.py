@@ -2,7 +2,8 @@
 
 Imports `base`, `behaviour`, `config`, `container`, `control`, `daemon`, `doctor`, `evidence`,
 `ledger`, `office/desk`, `office/index`, `office/jobs`, `office/replicas`, `office/report`,
-`office/server`, `office/state`, `provisioning`, `store`, `transparency`, `update` and `verify`.
+`office/server`, `office/state`, `office/trial`, `provisioning`, `store`, `transparency`, `update`
+and `verify`.
 
 Begin with ``command_lines.txt``, the table, which names each command's function. `command_lines`
 makes the parsers of it, and `main` imports the command's module, since a starting camera is waited

@@ -46,7 +46,7 @@ def show(options: argparse.Namespace) -> int:
         print_line(text)
     print_line("")
     rows = [("WITNESS", "COSIGNED", "AT")]
-    for name, seen, _ in _cosigned(settings):
+    for name, seen, _ in cosigned(settings):
         if seen is None:
             rows.append((name, "nothing yet", ""))
         else:
@@ -85,7 +85,7 @@ def declare_loss(options: argparse.Namespace) -> int:
     known = log.read()
     of_office = {*(options.logs or ()), *(() if known is None else (known[0].name,))}
     lost = set()
-    for name, seen, disputes in _cosigned(settings):
+    for name, seen, disputes in cosigned(settings):
         if seen is None or (log.continues(seen.checkpoint) and not disputes):
             continue
         if seen.checkpoint.origin in of_office:
@@ -114,7 +114,7 @@ def declare_loss(options: argparse.Namespace) -> int:
     return 0
 
 
-def _cosigned(settings: OfficeFile) -> Iterator[tuple[str, Cosigned | None, bool]]:
+def cosigned(settings: OfficeFile) -> Iterator[tuple[str, Cosigned | None, bool]]:
     """Each camera of the register, with what it cosigned last, and whether it disputes what it was
     shown since."""
     directory, path = str(settings.directory), str(settings.register)

@@ -329,5 +329,7 @@ KINDS: Final[dict[str, type[Fact]]] = {
     "release_reason": people_entries.ReleaseReasonEntry,
     "judged": people_entries.JudgedEntry,
     "packaged": people_entries.PackagedEntry,
+    "trial_started": people_entries.TrialStartedEntry,
+    "trial_noted": people_entries.TrialNotedEntry,
 }
 """Kinds of entries, as they are written, and their facts."""

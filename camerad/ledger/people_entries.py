@@ -158,6 +158,33 @@ class CaseEntry(msgspec.Struct, frozen=True):
     sha256: str
 
 
+class TrialStartedEntry(msgspec.Struct, frozen=True):
+    """A pilot begins (``office/trial``). trial: its name; plan: SHA-256 of its plan; seed: SHA-256
+    of the seed by which its shifts are drawn, which is told at its end."""
+
+    trial: str
+    who: str
+    plan: str
+    seed: str
+
+
+class TrialNotedEntry(msgspec.Struct, frozen=True):
+    """Something was noted in a pilot, or it ended. what: "form", "deviation", "proceeding",
+    "survey" or "ended"; about: the shift, the case's number or the survey, and of an end its
+    reason; sha256: of what was noted, and of an end of the seed."""
+
+    trial: str
+    who: str
+    what: str
+    about: str
+    sha256: str
+
+    @property
+    def reason(self) -> str:
+        """What it is about."""
+        return self.about
+
+
 class ReportMadeEntry(msgspec.Struct, frozen=True):
     """A person was given a report at the desk. first, last: days of its period, as ``2026-11-24``;
     language: of its page; sha256: of its signature."""

@@ -23,6 +23,7 @@ from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import NotNowError
 from camerad.container.keys import SigningKey
 from camerad.evidence.office_store import open_office_store
+from camerad.ledger.entries import Entry as WrittenEntry
 from camerad.office.server.cameras import Cameras
 from camerad.office.state import waiting_room
 from camerad.office.state.office_state import OfficeState
@@ -44,13 +45,13 @@ class Decision(NamedTuple):
     rows: Connection
     store: Store
 
-    def append_all(self, entries: Sequence[Entry]) -> None:
+    def append_all(self, entries: Sequence[Entry]) -> list[WrittenEntry]:
         """Write entries, after all changes of rows, which are committed at the end of the turn."""
-        _append_all(self.store, entries)
+        return _append_all(self.store, entries)
 
-    def append(self, kind: str, **facts: Any) -> None:
+    def append(self, kind: str, /, **facts: Any) -> WrittenEntry:
         """Write one entry, as `append_all`."""
-        self.append_all([(kind, facts)])
+        return self.append_all([(kind, facts)])[0]
 
 
 class DeskLedger:
@@ -139,10 +140,9 @@ class DeskLedger:
             self._turn.release()
 
 
-def _append_all(store: Store, entries: Sequence[Entry]) -> None:
+def _append_all(store: Store, entries: Sequence[Entry]) -> list[WrittenEntry]:
     store.ledger.at = store.ledger.now()
-    for kind, facts in entries:
-        store.ledger.append(kind, **facts)
+    return [store.ledger.append(kind, **facts) for kind, facts in entries]
 
 
 def _ignore(_text: str) -> None:

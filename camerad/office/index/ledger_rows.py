@@ -34,6 +34,8 @@ from camerad.ledger.people_entries import (
     ReportMadeEntry,
     RightsEntry,
     SignedEntry,
+    TrialNotedEntry,
+    TrialStartedEntry,
     ViewedEntry,
     ViewingApprovedEntry,
 )
@@ -56,7 +58,7 @@ _MOST_IDS: Final = 500
 _OF_RECORDINGS: Final = (deletions, hand_overs, verdicts)
 SHOWN: Final = (
     *(SignedEntry, RightsEntry, ViewedEntry, DownloadedEntry, ViewingApprovedEntry),
-    *(CaseEntry, CameraEntry, OfferEntry, ReportMadeEntry),
+    *(CaseEntry, CameraEntry, OfferEntry, ReportMadeEntry, TrialStartedEntry, TrialNotedEntry),
 )
 """Entries of which the index keeps all that they say: who did what to whom, to which case or camera
 (O5)."""

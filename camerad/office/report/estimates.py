@@ -63,12 +63,10 @@ def poisson_interval(count: int) -> Interval:
 
 def share_interval(count: int, total: int) -> Interval:
     """The interval of Clopper and Pearson for a share. count: among 0 to total, which is not 0."""
-    low = _root(lambda share: _binomial_tail(count, total, share) - _TAIL, 1) if count else 0.0
+    low = _root(lambda share: binomial_tail(count, total, share) - _TAIL, 1) if count else 0.0
     if count == total:
         return Interval(low, 1.0)
-    return Interval(
-        low, _root(lambda share: _binomial_tail(count + 1, total, share) - 1 + _TAIL, 1)
-    )
+    return Interval(low, _root(lambda share: binomial_tail(count + 1, total, share) - 1 + _TAIL, 1))
 
 
 def _poisson_tail(count: int, rate: float) -> float:
@@ -82,7 +80,7 @@ def _poisson(count: int, rate: float) -> float:
     return exp(count * log(rate) - rate - lgamma(count + 1))
 
 
-def _binomial_tail(count: int, total: int, share: float) -> float:
+def binomial_tail(count: int, total: int, share: float) -> float:
     """The chance of `count` or more, at least 1, among `total`, each with the chance `share`."""
     ratio = share / (1 - share)
 

@@ -105,16 +105,16 @@ class _Page:
             tiles="".join(self._tiles()),
             plots=self._plots(),
             cannot_title=escape(words.gettext("What cannot be concluded from this")),
-            cannot=_items(words.gettext(one) for one in CANNOT),
+            cannot=items(words.gettext(one) for one in CANNOT),
             groups="".join(self._groups()),
             months=self._months(),
             compared=self._compared(),
             typed=self._typed(),
             method_title=escape(words.gettext("How it was counted")),
-            method=_items(self._method()).join(("<ul>", "</ul>")),
+            method=items(self._method()).join(("<ul>", "</ul>")),
             rests_title=escape(words.gettext("What it rests on")),
-            rests=_items(self._rests()),
-            signed=_with_code(
+            rests=items(self._rests()),
+            signed=with_code(
                 words.gettext(
                     "Signed by the office's key {kid}. 'camerad office report --check' finds what "
                     "was changed since. The same figures for programs: {csv}, SHA-256 {sha256}."
@@ -131,7 +131,7 @@ class _Page:
     def _tiles(self) -> Iterator[str]:
         words = self._words
         if self._report.coverage.readings == 0:
-            yield _tile(
+            yield tile(
                 words.gettext(
                     "There is no data of cameras: none has handed over its counters in this period."
                 ),
@@ -152,21 +152,21 @@ class _Page:
                 between = said.interval(figure.total, figure.unit, words)
                 small = label + (f" ({between})" if between else "") + caveat
                 value = said.shown(figure.total, figure.unit, words)
-                yield _tile(value, small, in_words=figure.total.value is None)
+                yield tile(value, small, in_words=figure.total.value is None)
         yield self._late_tile()
 
     def _late_tile(self) -> str:
         words, late = self._words, self._by_key["deleted_late"].total
         deleted = self._by_key["deleted"].total
         if deleted.value == 0:
-            return _tile(
+            return tile(
                 words.gettext("No recording was deleted in this period."), "", in_words=True
             )
         number = said.shown(deleted, Unit.COUNT, words)
         of = "" if deleted.value is None else f", {words.gettext('of {base}', base=number)}"
         if late.value == 0:
-            return _tile(words.gettext("No recording was deleted too late") + of, "", in_words=True)
-        return _tile(
+            return tile(words.gettext("No recording was deleted too late") + of, "", in_words=True)
+        return tile(
             said.shown(late, Unit.COUNT, words),
             words.gettext("recordings deleted too late") + of,
             in_words=False,
@@ -201,7 +201,7 @@ class _Page:
         for group in FigureGroup:
             if group is not FigureGroup.TYPED:
                 title = self._words.gettext(GROUPS[group.value])
-                yield _section("group", title, self._figures(self._rows(group)))
+                yield section("group", title, self._figures(self._rows(group)))
 
     def _rows(self, group: FigureGroup) -> list[str]:
         return [self._row(one) for one in self._report.figures if one.group is group]
@@ -210,12 +210,12 @@ class _Page:
         """A table of figures. rows: HTML."""
         words = self._words
         names = (
-            _th(words.gettext("Figure"))
-            + _th(words.gettext("Value"), "n")
-            + _th(words.gettext("95 % interval"), "n")
-            + _th(words.gettext("Of"))
+            th(words.gettext("Figure"))
+            + th(words.gettext("Value"), "n")
+            + th(words.gettext("95 % interval"), "n")
+            + th(words.gettext("Of"))
         )
-        return _table("figures", names, rows)
+        return table("figures", names, rows)
 
     def _row(self, figure: Figure) -> str:
         words, cell = self._words, figure.total
@@ -236,8 +236,8 @@ class _Page:
     def _cells(self, cell: Cell, unit: Unit, *, base: bool = False) -> str:
         """A figure and its interval. base: and what it is of."""
         words = self._words
-        cells = _number_cell(cell, unit, words) + _td(said.interval(cell, unit, words), "n")
-        return cells + (_td(said.base(cell, unit, words), "base") if base else "")
+        cells = number_cell(cell, unit, words) + td(said.interval(cell, unit, words), "n")
+        return cells + (td(said.base(cell, unit, words), "base") if base else "")
 
     def _months(self) -> str:
         words, runs = self._words, self._report.runs
@@ -245,14 +245,14 @@ class _Page:
         if not runs:
             why = words.gettext(WHY[self._by_key["self_views"].total.why.value])
             nothing = words.gettext("Nothing that people did is shown: {why}.", why=why)
-            return _section("fine", title, _p(nothing))
+            return section("fine", title, paragraph(nothing))
         figures = [one for one in self._report.figures if one.runs]
         counts = [one for one in figures if one.unit is not Unit.RATE]
         names = (words.pgettext("column", COLUMNS[one.code]) for one in counts)
         rows = (
-            _tr(
+            tr(
                 said.span(begin, end, words),
-                *(_number_cell(one.runs[number], one.unit, words) for one in counts),
+                *(number_cell(one.runs[number], one.unit, words) for one in counts),
             )
             for number, (begin, end) in enumerate(runs)
         )
@@ -260,17 +260,19 @@ class _Page:
             "Months in which a number would be 1 to 4, or in which fewer than 5 people wore "
             "cameras, are put together with those beside them."
         )
-        head = _th(title) + "".join(_th(one, "n") for one in names)
+        head = th(title) + "".join(th(one, "n") for one in names)
         rates = (self._monthly(one) for one in figures if one.unit is Unit.RATE)
-        return _section("fine", title, _p(text), _wide(title, _table("months", head, rows)), *rates)
+        return section(
+            "fine", title, paragraph(text), wide(title, table("months", head, rows)), *rates
+        )
 
     def _monthly(self, figure: Figure) -> str:
         words = self._words
         rows = (
-            _tr(said.span(*run, words), self._cells(one, figure.unit, base=True))
+            tr(said.span(*run, words), self._cells(one, figure.unit, base=True))
             for run, one in zip(self._report.runs, figure.runs, strict=True)
         )
-        return _h3(words.gettext(FIGURES[figure.code])) + self._figures(rows)
+        return h3(words.gettext(FIGURES[figure.code])) + self._figures(rows)
 
     def _compared(self) -> str:
         words, period, earlier = self._words, self._report.period, self._earlier
@@ -278,12 +280,12 @@ class _Page:
             return ""
         first, last = (said.day(one, words) for one in (earlier.first, earlier.last))
         title = words.gettext("Compared with {first} to {last}", first=first, last=last)
-        head = _th(words.gettext("Figure"))
+        head = th(words.gettext("Figure"))
         for one in (earlier, period):
-            head += _th(said.span(one.first, one.last, words), "n")
-            head += _th(words.gettext("95 % interval"), "n")
+            head += th(said.span(one.first, one.last, words), "n")
+            head += th(words.gettext("95 % interval"), "n")
         rows = (
-            _tr(
+            tr(
                 words.gettext(FIGURES[code]),
                 *(self._cells(one, now.unit) for one in (earlier.cells[code], now.total)),
             )
@@ -294,7 +296,7 @@ class _Page:
             "Both periods side by side. Where the intervals overlap widely, the difference may be "
             "chance. A difference has many possible causes."
         )
-        return _section("fine", title, _p(text), _wide(title, _table("compared", head, rows)))
+        return section("fine", title, paragraph(text), wide(title, table("compared", head, rows)))
 
     def _typed(self) -> str:
         words, surveys = self._words, self._report.surveys
@@ -304,9 +306,11 @@ class _Page:
         text = words.gettext(
             "No camera counts this. The office counted it by hand and typed it in."
         )
-        heard = f"{_h3(words.gettext('Surveys'))}<ul>{_items(surveys)}</ul>" if surveys else ""
-        table = self._figures(rows) if rows else ""
-        return _section("typed", words.gettext("Figures counted by hand"), _p(text), table, heard)
+        heard = f"{h3(words.gettext('Surveys'))}<ul>{items(surveys)}</ul>" if surveys else ""
+        counted = self._figures(rows) if rows else ""
+        return section(
+            "typed", words.gettext("Figures counted by hand"), paragraph(text), counted, heard
+        )
 
     # ------------------------------------------------------------------ what it rests on
 
@@ -385,31 +389,31 @@ class _Page:
             yield words.gettext("No counter was reset.")
 
 
-def _tile(value: str, small: str, *, in_words: bool) -> str:
+def tile(value: str, small: str, *, in_words: bool) -> str:
     style = ' class="words"' if in_words else ""
     return f"<div><b{style}>{escape(value)}</b><small>{escape(small)}</small></div>"
 
 
-def _number_cell(cell: Cell, unit: Unit, words: Words) -> str:
+def number_cell(cell: Cell, unit: Unit, words: Words) -> str:
     if cell.value is None and cell.why is Why.SHOWN:
-        return _td(said.DASH, "n")  # an earlier report did not show it
-    return _td(said.shown(cell, unit, words), "n" if cell.value is not None else "why")
+        return td(said.DASH, "n")  # an earlier report did not show it
+    return td(said.shown(cell, unit, words), "n" if cell.value is not None else "why")
 
 
-def _td(text: str, kind: str) -> str:
+def td(text: str, kind: str) -> str:
     return f'<td class="{kind}">{escape(text)}</td>'
 
 
-def _th(text: str, kind: str = "") -> str:
+def th(text: str, kind: str = "") -> str:
     style = f' class="{kind}"' if kind else ""
     return f'<th scope="col"{style}>{escape(text)}</th>'
 
 
-def _tr(name: str, *cells: str) -> str:
+def tr(name: str, *cells: str) -> str:
     return f'<tr><th scope="row">{escape(name)}</th>{"".join(cells)}</tr>'
 
 
-def _table(kind: str, head: str, rows: Iterable[str]) -> str:
+def table(kind: str, head: str, rows: Iterable[str]) -> str:
     """head, rows: HTML."""
     return (
         f'<table class="{kind}"><thead><tr>{head}</tr></thead>'
@@ -417,28 +421,28 @@ def _table(kind: str, head: str, rows: Iterable[str]) -> str:
     )
 
 
-def _wide(name: str, table: str) -> str:
+def wide(name: str, table: str) -> str:
     """A table that scrolls by itself where a screen is narrow."""
     return f'<div class="wide" tabindex="0" role="group" aria-label="{escape(name)}">{table}</div>'
 
 
-def _section(kind: str, title: str, *parts: str) -> str:
+def section(kind: str, title: str, *parts: str) -> str:
     return f'<section class="{kind}"><h2>{escape(title)}</h2>{"".join(parts)}</section>'
 
 
-def _h3(text: str) -> str:
+def h3(text: str) -> str:
     return f"<h3>{escape(text)}</h3>"
 
 
-def _p(text: str) -> str:
+def paragraph(text: str) -> str:
     return f"<p>{escape(text)}</p>"
 
 
-def _items(texts: Iterable[str] | Sequence[str]) -> str:
+def items(texts: Iterable[str] | Sequence[str]) -> str:
     return "".join(f"<li>{escape(one)}</li>" for one in texts)
 
 
-def _with_code(text: str, **words: str) -> str:
+def with_code(text: str, **words: str) -> str:
     """A text with words that are set apart from it."""
     return escape(text).format(
         **{name: f"<code>{escape(word)}</code>" for name, word in words.items()}

@@ -17,6 +17,8 @@
 `uploads`           recordings that are not ingested yet, whose content is a file
 `upload_parts`      what came of them
 `shared_files`      files of the office's directory, as all of several servers have them
+`trials`            pilots: plan, seed, and the ledger's entry of their begin
+`trial_records`     forms, deviations, proceedings and surveys of pilots
 `imports`           files of older versions whose content is here
 ==================  ================================================================================
 
@@ -37,7 +39,7 @@ metadata: Final = MetaData()
 STATE: Final = Schema(
     "state",
     metadata,
-    ("0001", "0002", "0003", "0004", "0005", "0006"),
+    ("0001", "0002", "0003", "0004", "0005", "0006", "0007"),
     lock=0x63616D6572616473,  # "camerads"
     durable=True,
 )
@@ -212,6 +214,27 @@ upload_parts: Final = Table(
     number_column("start", key=True),
     number_column("stop"),
     Column("sha256", LargeBinary, nullable=False),
+)
+
+trials: Final = Table(
+    "trials",
+    metadata,
+    text_column("name", key=True),
+    text_column("plan"),
+    Column("seed", LargeBinary, nullable=False),
+    text_column("token"),
+    text_column("last", empty=True),
+    text_column("why", empty=True),
+)
+
+trial_records: Final = Table(
+    "trial_records",
+    metadata,
+    text_column("trial", key=True),
+    text_column("kind", key=True),
+    text_column("name", key=True),
+    text_column("content"),
+    text_column("token"),
 )
 
 shared_files: Final = Table(

@@ -253,6 +253,8 @@ def test_every_kind_can_be_read_back(book: Book) -> None:
             "sha256": "s",
             "version": "2",
         },
+        "trial_started": {"trial": "t", "who": "w", "plan": "p", "seed": "s"},
+        "trial_noted": {"trial": "t", "who": "w", "what": "form", "about": "a", "sha256": "s"},
         "report_made": {
             "who": "w",
             "first": "2026-01-01",

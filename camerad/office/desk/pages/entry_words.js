@@ -41,6 +41,8 @@ const say = sayFrom({
   kind_carried: N_("carried over from the file before"),
   kind_identity: N_("the server's key"),
   kind_report_made: N_("report"),
+  kind_trial_started: N_("pilot began"),
+  kind_trial_noted: N_("noted in the pilot"),
   did_signed_in: N_("signed in"),
   did_signed_out: N_("signed out"),
   did_signed_refused: N_("sign-in refused"),
@@ -74,7 +76,7 @@ const say = sayFrom({
 
 /** What a kind of entry is called. */
 export function kindWords(kind) {
-  const known = ["opened", "closed", "recovered", "acknowledged", "received", "found", "hold", "hold_until", "hold_ground", "release", "release_reason", "deleted", "missing", "changed", "viewed", "downloaded", "viewing_approved", "judged", "packaged", "case", "case_added", "case_removed", "handed_over", "signed", "rights", "camera", "offer", "report_made", "start", "epoch", "carried", "identity"];
+  const known = ["opened", "closed", "recovered", "acknowledged", "received", "found", "hold", "hold_until", "hold_ground", "release", "release_reason", "deleted", "missing", "changed", "viewed", "downloaded", "viewing_approved", "judged", "packaged", "case", "case_added", "case_removed", "handed_over", "signed", "rights", "camera", "offer", "report_made", "trial_started", "trial_noted", "start", "epoch", "carried", "identity"];
   return known.includes(kind) ? say(`kind_${kind}`) : `${gettext("entry")} ${kind}`;
 }
 
