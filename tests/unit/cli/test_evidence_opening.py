@@ -8,6 +8,7 @@ import fcntl
 import os
 import re
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,6 +35,8 @@ from camerad.verify.verdict import Verdict
 from .conftest import Desk
 from .evidence_steps import damage
 from .world import World
+
+DOCS = Path(__file__).parents[3] / "docs"
 
 NOBODY = 65534
 OPEN = "open $ONE $BY $OPENING"
@@ -178,6 +181,20 @@ def test_a_package_proves_its_entries_by_the_witnessed_log_of_the_office(world: 
     (proof, *_) = package.glob("*.tlog-proof")
     words = ("proven: entries ", "1 other witness, last on 2026-11-25", "is the office's own")
     world.ask(f"verify {package} $BY", 0, *words)
+    by_hand = [sys.executable, "-I", str(DOCS / "check_proof.py"), str(package)]
+    audited = subprocess.run(by_hand, capture_output=True, text=True, check=True).stdout
+    assert f"cosigned by {witness.name} on 2026-11-25" in audited
+    for path, old, new in (
+        (package / "ledger.jws", b"\n", b"A\n"),
+        (proof, b"index ", b"index 1"),
+        (proof, b"\n\n", b"\n\nx"),
+        (package / "office.tlog-policy", b"witness ", b"# "),
+    ):
+        kept = path.read_bytes()
+        path.write_bytes(kept.replace(old, new))
+        refused = subprocess.run(by_hand, capture_output=True, text=True, check=False)
+        assert refused.returncode == 1 and not refused.stderr, (path, refused)
+        path.write_bytes(kept)
     stamped = f"verify {package} $BY --stamp-authority {authority.certificates}"
     world.ask(stamped, 0, "stamped    1 time stamp", "by CN=Stamps of the Land on 2")
     (response,) = package.glob("*.tsr")
