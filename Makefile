@@ -97,7 +97,8 @@ help:
 	@echo 'make pictures   display and page, drawn anew for tests and documents; to be looked at'
 	@echo 'make cards      the officer'"'"'s cards as PDF, two sides of A6 each: OUT=dist'
 	@echo 'make bench      measures camerad beside its bare encoder and plain picamera2'
-	@echo 'make bench-index    how the answers of the office'"'"'s index grow, from 10,000 recordings to a million'
+	@echo 'make bench-index    how the answers of the office'"'"'s index grow, from 10,000 recordings to a million,'
+	@echo '                and what witnesses cost a docking'
 	@echo 'make bench-office    measures the office'"'"'s server beside rclone'
 	@echo 'make fleet      many cameras come to their office at once, and everything is checked in the end:'
 	@echo '                CAMERAS=20  MEGABYTES=60 on each card  CUT=1 interrupts all of them  SEED=1'
@@ -224,6 +225,7 @@ bench-index:
 	$(prepare) test
 	@$(python) -m tests.bench.index_growth
 	@$(python) -m tests.bench.desk_list
+	@$(python) -m tests.bench.witnessing
 
 bench-office:
 	$(prepare) bench
