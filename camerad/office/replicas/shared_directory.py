@@ -545,10 +545,10 @@ class SharedDirectory:
         for top in _names(self.root):
             for below in _OF_OFFICE if top == OFFICE else _OF_CAMERA:
                 directory = os.path.join(self.root, top, below)
-                for one in _names(directory):
+                for one in _names(directory) if _is_of(f"{top}/{below}", part) else ():
                     path = os.path.join(directory, one)
                     name = self._name(path)
-                    if _PATH.fullmatch(name) and _is_of(name, part) and file_status.is_file(path):
+                    if _PATH.fullmatch(name) and file_status.is_file(path):
                         status = file_status.version_of(path)
                         if status is not None:
                             found[name] = status

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -160,6 +161,26 @@ def test_every_change_reaches_every_server_and_one_that_comes_later(
         one.file(RECEIPT).unlink()
     check_same(one, other, later)
     assert not later.file(RECORDING).exists() and not later.file(RECEIPT).exists()
+
+
+def test_a_turn_lists_only_the_part_that_it_is_about(
+    two: tuple[Server, Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An office has a hundred thousand recordings, and takes thousands of turns a day."""
+    one, _ = two
+    one.ingest()
+    listed, listdir = set[str](), os.listdir
+
+    def noted(path: str) -> list[str]:
+        listed.add(os.path.relpath(path, one.root))
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", noted)
+    one.note("one")
+    assert "office/ledger" in listed and not [name for name in listed if CAMERA in name]
+    listed.clear()
+    one.change(COPY, b"entry\n")
+    assert listed == {".", CAMERA, f"{CAMERA}/ledger"}
 
 
 def test_an_entry_by_a_server_that_lost_its_turn_is_not_written(
