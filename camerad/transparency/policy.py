@@ -69,7 +69,11 @@ class TrustPolicy(msgspec.Struct, frozen=True):
             key.name == note.checkpoint.origin and key.find(note) is not None for key in self.logs
         ):
             return False
-        counting = {one.name for one in self.witnesses if one.key.find(note) is not None}
+        return self.is_quorum(one.name for one in self.witnesses if one.key.find(note) is not None)
+
+    def is_quorum(self, witnesses: Iterable[str]) -> bool:
+        """Whether these witnesses suffice, by their names in the policy."""
+        counting = set(witnesses)
         # A group's members stand before it.
         for name, group in self.groups.items():
             if len(counting.intersection(group.members)) >= group.least:

@@ -106,7 +106,7 @@ _TITLES: Final = {
     AlertKind.DELETION_BLOCKED: N_("Recordings are kept beyond their day"),
     AlertKind.DELETION_STANDS_STILL: N_("Deletion stands still"),
     AlertKind.REPLICAS: N_("Replicas fail"),
-    AlertKind.STAMPS_LATE: N_("Time stamps are missing"),
+    AlertKind.LOG_UNVOUCHED: N_("The transparency log is not vouched for"),
     AlertKind.STORAGE_FAILS: N_("The storage fails"),
     AlertKind.STORAGE_FULL: N_("The storage takes nothing more"),
     AlertKind.STORAGE_LOW: N_("The storage is nearly full"),
@@ -137,7 +137,7 @@ _REMEDIES: Final = {
     AlertKind.REPLICAS: N_(
         "See in the log what their store says. The cameras keep their recordings meanwhile."
     ),
-    AlertKind.STAMPS_LATE: N_("See in the log what the authority says."),
+    AlertKind.LOG_UNVOUCHED: N_("See in the server's log what each of them answers."),
     AlertKind.STORAGE_FAILS: N_(
         "See in the log what the storage says, and replace it if it is broken."
     ),
@@ -203,7 +203,13 @@ _SENTENCES: Final[Mapping[str, str | tuple[str, str]]] = {
     "second_copies": N_(
         "They cannot be made or kept as they have to be. What has none is not acknowledged."
     ),
-    "stamps_late": N_("{place} has not stamped the office's log for more than a day."),
+    "log_unvouched": N_(
+        "{place} has neither cosigned nor stamped the office's transparency log for more than a "
+        "day."
+    ),
+    "log_unvouched:quorum": N_(
+        "The other witnesses are no quorum: packages get no proofs of what is newer."
+    ),
     "storage_fails": N_("What cannot be looked at: {detail}."),
     "storage_full": N_(
         "{detail} are free, and {number} GiB have to stay free (receive.reserve_gib). Make room "

@@ -16,7 +16,8 @@ apart_fills               now     a day                what was put apart of a c
 deletion_blocked          now     `again_days`         what keeps recordings beyond their day
 deletion_stands_still     now     a day                retention has not run
 replicas                  now     a day                replicas cannot be made or kept
-stamps_late               daily   a day                a time-stamp authority that is away
+log_unvouched             daily   a day                a witness or a time-stamp authority that is
+                                                       away, or too many witnesses
 storage_fails             now     a day                something cannot be read
 storage_full              now     a day                nothing more is received
 storage_low               daily   `again_days`         free room
@@ -79,7 +80,7 @@ class AlertKind(StrEnum):
     DELETION_BLOCKED = "deletion_blocked"
     DELETION_STANDS_STILL = "deletion_stands_still"
     REPLICAS = "second_copies"
-    STAMPS_LATE = "stamps_late"
+    LOG_UNVOUCHED = "log_unvouched"
     STORAGE_FAILS = "storage_fails"
     STORAGE_FULL = "storage_full"
     STORAGE_LOW = "storage_low"
@@ -110,7 +111,7 @@ _KINDS: Final = {
     AlertKind.DELETION_BLOCKED: _Kind(at_once=True, logged=True, parts=(_STORE,)),
     AlertKind.DELETION_STANDS_STILL: _Kind(at_once=True),
     AlertKind.REPLICAS: _Kind(at_once=True, logged=True),
-    AlertKind.STAMPS_LATE: _Kind(logged=True),
+    AlertKind.LOG_UNVOUCHED: _Kind(logged=True),
     AlertKind.STORAGE_FAILS: _Kind(at_once=True),
     AlertKind.STORAGE_FULL: _Kind(at_once=True, parts=(STORAGE,)),
     AlertKind.STORAGE_LOW: _Kind(parts=(STORAGE,)),
@@ -212,8 +213,9 @@ class OfficeFacts(msgspec.Struct, frozen=True):
     cameras, and how many percent of its place that takes of each; "" stands for all of them. free,
     total, reserve: bytes of the storage. unread: what could not be looked at. directory: the
     office's. replicas_fail: the last look at them could not do all that is to be done.
-    stamps_late: time-stamp authorities that have not stamped for more than a day. unfinished,
-    waiting: uploads that lack bytes, and complete ones that were not ingested yet.
+    log_unvouched: outside witnesses and time-stamp authorities that have neither cosigned nor
+    stamped for more than a day; "" if the other witnesses are no quorum. unfinished, waiting:
+    uploads that lack bytes, and complete ones that were not ingested yet.
     """
 
     now_us: int
@@ -228,7 +230,7 @@ class OfficeFacts(msgspec.Struct, frozen=True):
     certificate_end_us: int
     unread: tuple[str, ...] = ()
     replicas_fail: bool = False
-    stamps_late: tuple[str, ...] = ()
+    log_unvouched: tuple[str, ...] = ()
     directory: str = ""
     apart_fills: tuple[tuple[str, int], ...] = ()
     unfinished: int = 0
@@ -345,8 +347,9 @@ def _of_office(facts: OfficeFacts, settings: NotifySettings) -> Iterator[Alert]:
         yield Alert(AlertKind.STORAGE_FAILS, part, 1, detail=part)
     if facts.replicas_fail:
         yield Alert(AlertKind.REPLICAS, "", 1)
-    for authority in facts.stamps_late:
-        yield Alert(AlertKind.STAMPS_LATE, authority, 1, place=authority)
+    for place in facts.log_unvouched:
+        detail = "" if place else "quorum"
+        yield Alert(AlertKind.LOG_UNVOUCHED, place, 1, detail=detail, place=place)
     percent = 100 * facts.free // facts.total if facts.total else 100
     if facts.free < facts.reserve:
         full, number = room(facts.free), facts.reserve >> 30

@@ -58,7 +58,7 @@ _U = TypeVar("_U")
 class AlertWatch:
     """root: the office's directory. certificate_end_us: of the certificate that is served. urgent:
     is called when something was found that cannot wait. replicas_fail: says whether they do.
-    stamps_late: names the time-stamp authorities that have not stamped for more than a day.
+    log_unvouched: as `OfficeFacts` has it.
     `look` is called by one thread; any may ask for `present`, and hand in what a look at the store
     found."""
 
@@ -75,7 +75,7 @@ class AlertWatch:
         certificate_end_us: int,
         urgent: Callable[[], None],
         replicas_fail: Callable[[], bool] = lambda: False,
-        stamps_late: Callable[[], tuple[str, ...]] = tuple,
+        log_unvouched: Callable[[], tuple[str, ...]] = tuple,
     ) -> None:
         self._root = os.path.abspath(root)
         self._cameras = cameras
@@ -88,7 +88,7 @@ class AlertWatch:
         self._certificate_end_us = certificate_end_us
         self._urgent = urgent
         self._replicas_fail = replicas_fail
-        self._stamps_late = stamps_late
+        self._log_unvouched = log_unvouched
         self._known: frozenset[tuple[str, str]] = frozenset()
         self._store: StoreFacts | None = None
         self._looked_us = clock.now_us()
@@ -148,7 +148,7 @@ class AlertWatch:
             certificate_end_us=self._certificate_end_us,
             unread=tuple(dict.fromkeys(self._unread)),
             replicas_fail=self._replicas_fail(),
-            stamps_late=self._part("office/log/stamps", self._stamps_late, ()),
+            log_unvouched=self._part("office/log", self._log_unvouched, ()),
             directory=self._root,
             apart_fills=fills,
             unfinished=unfinished,

@@ -118,11 +118,15 @@ class OfficeJobs:
         cameras, uploads, key = parts.cameras, parts.uploads, parts.key
         self._metrics = metrics = JobMetrics(parts.registry)
         certificate = read_certificate(str(settings.tls.certificate))
-        stamps = None
+        ledger, stamps, witness = office_place(directory).ledger, None, None
         if settings.time_stamps:
             from camerad.office.jobs.stamp_job import StampJob  # noqa: PLC0415 - slow to import
 
-            stamps = StampJob(office_place(directory).ledger, settings.time_stamps, clock)
+            stamps = StampJob(ledger, settings.time_stamps, clock)
+        witnesses = None if settings.witnesses is None else str(settings.witnesses)
+        if witnesses is not None:
+            witness = WitnessJob(ledger, witnesses, clock)
+        vouching = [one for one in (stamps, witness) if one is not None]
         watch = AlertWatch(
             directory,
             parts.state,
@@ -134,7 +138,7 @@ class OfficeJobs:
             certificate_end_us=round(certificate.not_valid_after_utc.timestamp() * SECOND),
             urgent=lambda: self._wake(CHANNELS),
             replicas_fail=lambda: self._replicas is not None and self._replicas.fails,
-            stamps_late=tuple if stamps is None else stamps.late,
+            log_unvouched=lambda: tuple(name for one in vouching for name in one.late()),
         )
 
         def looked(facts: StoreFacts) -> None:
@@ -149,7 +153,6 @@ class OfficeJobs:
         if shared is not None:
             wrong = LogOnce(log, "what other servers changed is not here: %s", MessageId.STORAGE)
             self._add_work("sharing", lambda: _bring(shared, wrong), SHARING_SECONDS)
-        witnesses = None if settings.witnesses is None else str(settings.witnesses)
         retention = RetentionJob(
             directory,
             cameras,
@@ -187,8 +190,7 @@ class OfficeJobs:
 
             return waiting
 
-        if witnesses is not None:
-            witness = WitnessJob(office_place(directory).ledger, witnesses)
+        if witness is not None:
             self._add_work("witnesses", witness.look, LEAST_PAUSE_SECONDS)
         if stamps is not None:
             self._add_work("stamps", stamps.look, LEAST_PAUSE_SECONDS)

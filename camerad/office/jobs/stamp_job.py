@@ -21,7 +21,7 @@ from camerad.base.errors import CameradError
 from camerad.base.message_ids import MessageId
 from camerad.container.statements import rfc3339
 from camerad.office.jobs.alert_channels import read_login
-from camerad.office.jobs.bounded_post import post
+from camerad.office.jobs.bounded_post import find_late, post
 from camerad.office.jobs.periodic_job import JobFailedError, LogOnce
 from camerad.office.server.office_settings import TimeStampSettings
 from camerad.transparency.checkpoints import Checkpoint
@@ -34,8 +34,6 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS: Final = 300.0
 """Between two runs."""
 _QUERY: Final = "application/timestamp-query"
-LATE_US: Final = DAY + DAY // 24
-"""An authority that stamps each day has stamped within this time."""
 
 
 class StampJob:
@@ -70,14 +68,11 @@ class StampJob:
 
     def late(self) -> tuple[str, ...]:
         """Authorities that have not stamped for more than a day. Raises StorageError."""
-        now, stamps, found = self._clock.moment(), self._last(), []
-        for one in self._authorities:
-            last = stamps.get(one.host)
-            never_us = now.boot_us - self._began_us
-            since_us = never_us if last is None else now.wall_us - last.time_us
-            if since_us > LATE_US and (last is None or now.trusted):
-                found.append(one.host)
-        return tuple(found)
+        stamped: dict[str, int | None] = {one.host: None for one in self._authorities}
+        for host, stamp in self._last().items():
+            if host in stamped:
+                stamped[host] = stamp.time_us
+        return find_late(self._clock.moment(), self._began_us, stamped)
 
     def _last(self) -> dict[str, KeptStamp]:
         """The last stamp of each authority."""

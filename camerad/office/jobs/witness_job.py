@@ -16,12 +16,12 @@ from http import HTTPStatus
 from typing import Final
 
 from camerad.base import durable_files, file_status
+from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import read_plain
-from camerad.base.text import printable
-from camerad.office.jobs.bounded_post import PostError, post
-from camerad.office.jobs.periodic_job import JobFailedError
+from camerad.office.jobs.bounded_post import PostError, find_late, post
+from camerad.office.jobs.periodic_job import JobFailedError, LogOnce
 from camerad.transparency import checkpoints
 from camerad.transparency.checkpoints import Checkpoint, NoteError, SignedCheckpoint
 from camerad.transparency.office_log import OfficeLog
@@ -53,11 +53,15 @@ def cosigned_by_witness(log_directory: str, witness: NamedWitness) -> SignedChec
 
 
 class WitnessJob:
-    """ledger: directory of the office's ledger. policy: file with the policy."""
+    """ledger: directory of the office's ledger. policy: file with the policy. clock: says how long
+    a witness has been away."""
 
-    def __init__(self, ledger: str, policy: str) -> None:
+    def __init__(self, ledger: str, policy: str, clock: Clock) -> None:
         self._log = OfficeLog(ledger)
         self._policy = policy
+        self._clock = clock
+        self._began_us = clock.now_us()
+        self._failed = LogOnce(log, "%s", MessageId.PERIODIC_WORK)
 
     def look(self) -> float:
         """Ask each witness, also for what it has cosigned already: its signature says when the log
@@ -66,23 +70,33 @@ class WitnessJob:
         known = self._log.read()
         if known is None:
             return LOOK_SECONDS
-        failed = []
+        failed = {}
         for witness in read_policy(self._policy).witnesses:
             if not witness.url:
                 continue
             try:
                 self._ask(witness, known[1])
             except (WitnessError, PostError) as error:
-                log.warning(
-                    "the witness %s does not cosign the office's log: %s",
-                    printable(witness.name),
-                    printable(error),
-                    extra=MessageId.PERIODIC_WORK.extra,
-                )
-                failed.append(witness.name)
+                name = witness.name
+                failed[name] = f"the witness {name} does not cosign the office's log: {error}"
+        self._failed.tell(failed.values())
         if failed:
             raise JobFailedError(f"not cosigned by {', '.join(failed)}", LOOK_SECONDS)
         return LOOK_SECONDS
+
+    def late(self) -> tuple[str, ...]:
+        """Witnesses that have not cosigned for more than a day; "" among them if the others are no
+        quorum. Raises StorageError and PolicyError."""
+        policy = read_policy(self._policy)
+        cosigned: dict[str, int | None] = {}
+        for one in policy.witnesses:
+            if one.url:
+                note = cosigned_by_witness(self._log.directory, one)
+                cosigned[one.name] = None
+                if note is not None:
+                    cosigned[one.name] = policy.cosigned(note)[one.key.name] * SECOND
+        late = find_late(self._clock.moment(), self._began_us, cosigned)
+        return late if policy.is_quorum(cosigned.keys() - set(late)) else (*late, "")
 
     def _ask(self, witness: NamedWitness, note: SignedCheckpoint) -> None:
         last = cosigned_by_witness(self._log.directory, witness)

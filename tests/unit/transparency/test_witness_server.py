@@ -20,7 +20,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from camerad.base.clock import ManualClock
+from camerad.base.clock import DAY, ManualClock, SystemClock
 from camerad.container.keys import SigningKey
 from camerad.office.jobs import bounded_post
 from camerad.office.jobs.periodic_job import JobFailedError
@@ -219,7 +219,8 @@ def test_an_office_has_its_log_cosigned_and_hears_of_a_refusal(
     policy.write_text(
         f"log {known[0]}\nwitness DPO {witness.key} {witness.url}\nquorum DPO\n", encoding="ascii"
     )
-    job = WitnessJob(str(scene.office.path), str(policy))
+    clock = ManualClock(wall_us=SystemClock().wall_us())
+    job = WitnessJob(str(scene.office.path), str(policy), clock)
     job.look()
     (named,) = read_policy(str(policy)).witnesses
     note = cosigned_by_witness(scene.log.directory, named)
@@ -236,6 +237,9 @@ def test_an_office_has_its_log_cosigned_and_hears_of_a_refusal(
     with pytest.raises(JobFailedError, match="not cosigned by DPO"):
         job.look()
     assert "the log was put back" in caplog.text
+    assert job.late() == ()
+    clock.advance(2 * DAY)
+    assert job.late() == ("DPO", "")
     scene.work(40)
     with pytest.raises(JobFailedError):
         job.look()
@@ -289,7 +293,7 @@ def test_a_hostile_witness_fails_alone(
             encoding="ascii",
         )
         with pytest.raises(JobFailedError, match="not cosigned by A, B, C"):
-            WitnessJob(str(scene.office.path), str(policy)).look()
+            WitnessJob(str(scene.office.path), str(policy), ManualClock()).look()
         thread.join()
     assert text in caplog.text and caplog.text.count("is no address of HTTP") == 2
     scene.office.ledger.close()

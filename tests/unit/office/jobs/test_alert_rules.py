@@ -142,9 +142,15 @@ CASES: dict[str, tuple[OfficeFacts, Alerts]] = {
         ],
     ),
     "replicas": (office_facts(replicas_fail=True), [{"kind": K.REPLICAS, "at_once": True}]),
-    "each authority that does not stamp": (
-        office_facts(stamps_late=("a.example", "b.example")),
-        [{"kind": K.STAMPS_LATE, "place": one} for one in ("a.example", "b.example")],
+    "each that does not vouch for the log, and that too many do not": (
+        office_facts(log_unvouched=("a.example", "dpo", "")),
+        [
+            {"kind": K.LOG_UNVOUCHED, "place": "", "detail": "quorum"},
+            *(
+                {"kind": K.LOG_UNVOUCHED, "place": one, "detail": ""}
+                for one in ("a.example", "dpo")
+            ),
+        ],
     ),
     "the gravest comes first": (
         office_facts(

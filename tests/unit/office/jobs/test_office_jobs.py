@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
 from camerad.base.clock import DAY, SECOND
-from camerad.container.keys import KeyRing
+from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.skeleton import skeleton
 from camerad.ledger.ledger import read_state
 from camerad.office.jobs.alert_message import title_of
@@ -39,6 +39,7 @@ from camerad.office.server.office_settings import TimeStampSettings
 from camerad.office.server.preflight import NotMountedError
 from camerad.office.server.uploads import Declaration
 from camerad.store.locations import office_place
+from camerad.transparency.checkpoints import LOG, WITNESS, NoteKey
 from tests.unit.office.server.office_scene import DEADLINE, DockClient, OfficeScene, Running
 from tests.unit.office.server.pauses import Pauses
 from tests.waiting import until
@@ -215,19 +216,24 @@ def test_a_mail_server_that_hangs_delays_neither_cameras_nor_the_end(
                 one.join(DEADLINE)
 
 
-def test_a_time_stamp_authority_that_is_away_is_told_after_a_day(
+def test_a_time_stamp_authority_and_a_witness_that_are_away_are_told_after_a_day(
     scene: Scene, tmp_path: Path
 ) -> None:
+    """And that no quorum is left."""
     (tmp_path / "root.pem").write_text(authority().pem)
     with socket.create_server(("127.0.0.1", 0)) as closed:
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/"
     away = TimeStampSettings(url, tmp_path / "root.pem")
-    scene.settings = replace(scene.settings, time_stamps=(away,))
+    keys = [SigningKey.generate().public for _ in range(2)]
+    log, dpo = NoteKey("log", LOG, keys[0]), NoteKey("w", WITNESS, keys[1])
+    policy = tmp_path / "policy"
+    policy.write_text(f"log {log}\nwitness dpo {dpo} {url}\nquorum dpo\n", encoding="ascii")
+    scene.settings = replace(scene.settings, time_stamps=(away,), witnesses=policy)
     with scene.told(NotifySettings()):
         scene.until(lambda: scene.metric("work_runs_total", "stamps") is not None)
-        scene.until(lambda: scene.metric("notices", "stamps_late") == 0)
+        scene.until(lambda: scene.metric("notices", "log_unvouched") == 0)
         began_us = scene.clock.now_us()
-        scene.until(lambda: scene.metric("notices", "stamps_late") == 1, 3600 * SECOND)
+        scene.until(lambda: scene.metric("notices", "log_unvouched") == 3, 3600 * SECOND)
     assert scene.clock.now_us() - began_us >= DAY
 
 
