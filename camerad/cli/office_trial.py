@@ -96,16 +96,14 @@ def show_draw(options: argparse.Namespace) -> int:
     _, state = _open(options.config)
     with state.reading() as rows:
         trial = _running(trials.find_running(rows))
-        records = trials.sort_records(trials.list_noted(rows, trial))
+        shifts = trials.list_open(rows, trial, _today())
     state.close()
-    drawn = trial.drawn()
-    for shift in trials.open_shifts(trial, _today()):
-        name = str(shift)
-        noted = "form" if name in records.forms else "no form yet"
-        if name in records.deviations:
-            noted += f", {records.deviations[name].reason}"
+    for one in shifts:
+        noted = "no form yet" if one.form is None else "form"
+        if one.deviation is not None:
+            noted += f", {one.deviation}"
         print_line(
-            f"{name}  {'with' if drawn[shift] else 'without'}  {trial.plan.compares}  {noted}"
+            f"{one.shift}  {'with' if one.having else 'without'}  {trial.plan.compares}  {noted}"
         )
     return 0
 

@@ -9,7 +9,7 @@ the office itself owes is always shown: missing forms, and shifts that were not 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from enum import StrEnum
 from typing import Final
 
@@ -87,7 +87,7 @@ class TrialFigures(msgspec.Struct, frozen=True):
 class _Arm:
     """The shifts that were drawn alike."""
 
-    def __init__(self, shifts: list[str], records: TrialRecords) -> None:
+    def __init__(self, shifts: list[str], records: TrialRecords, late: Set[str]) -> None:
         self.shifts = len(shifts)
         self.forms = [records.forms[one] for one in shifts if one in records.forms]
         reasons = [records.deviations[one].reason for one in shifts if one in records.deviations]
@@ -99,6 +99,7 @@ class _Arm:
         )
         self.otherwise = sum(one is not DeviationReason.NOT_HELD for one in reasons)
         self.missing = self.shifts - len(self.forms) - self.not_held
+        self.late = sum(one in late for one in shifts)
         there = set(shifts)
         self.proceedings = Counter(
             one.outcome.value for one in records.proceedings.values() if one.shift in there
@@ -157,11 +158,14 @@ _Arms = tuple[_Arm, _Arm]
 
 
 def make_figures(
-    plan: TrialPlan, drawn: Mapping[DrawnShift, bool], records: TrialRecords
+    plan: TrialPlan,
+    drawn: Mapping[DrawnShift, bool],
+    records: TrialRecords,
+    late: Set[str] = frozenset(),
 ) -> TrialFigures:
-    """The figures. drawn: the shifts that count."""
+    """The figures. drawn: the shifts that count. late: those of `find_late`."""
     having, lacking = (
-        _Arm([str(one) for one, has in drawn.items() if has is arm], records)
+        _Arm([str(one) for one, has in drawn.items() if has is arm], records, late)
         for arm in (True, False)
     )
     arms, shifts = (having, lacking), len(drawn)
@@ -190,7 +194,7 @@ def _outcomes(plan: TrialPlan, arms: _Arms, shifts: int) -> Iterator[TrialRow]:
 def _shifts(arms: _Arms, shifts: int) -> Iterator[TrialRow]:
     drawn = [free_cell(arm.shifts) for arm in arms]
     yield TrialRow(RowGroup.SHIFTS, "drawn", Unit.COUNT, drawn[0], drawn[1])
-    for code in ("missing", "not_held", "otherwise"):
+    for code in ("missing", "not_held", "otherwise", "late"):
         having, lacking = (getattr(arm, code) for arm in arms)
         effect = difference_interval(
             ArmCount(having, arms[0].shifts - having, 0),

@@ -39,6 +39,7 @@ from camerad.office.trial.trials import (
     TrialEnd,
     find_changed_draw,
     find_changes,
+    find_late,
     sort_records,
 )
 
@@ -86,7 +87,7 @@ def make_trial_report(
         trial.last,
         trial.why,
         sum(1 for _ in find_changes(trial, noted, reader)),
-        make_figures(trial.plan, trial.drawn(), sort_records(noted)),
+        make_figures(trial.plan, trial.drawn(), sort_records(noted), find_late(noted, reader)),
     )
     name = f"{REPORT}-{trial.plan.name}"
     files = {

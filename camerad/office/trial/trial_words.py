@@ -40,6 +40,7 @@ FIGURES: Final = {
     "missing": N_("shifts without a form"),
     "not_held": N_("shifts that were not held"),
     "otherwise": N_("shifts not as drawn"),
+    "late": N_("shifts noted, or changed, more than a day later"),
     "insults": N_("insults and threats"),
     "assaults": N_("assaults"),
     "injuries": N_("staff injured"),

@@ -3,8 +3,9 @@
 A pilot begins with an entry of the office's ledger that has the SHA-256 of its plan and of its
 seed. So the log that the cameras witness (docs/transparency.md) fixes both before the first shift.
 The seed stays in the database and is told at the end. Whatever is noted is an entry with its
-SHA-256 as well. Entries expire, but their hashes stay in the log: so each row keeps the token of
-its entry.
+SHA-256 as well, and a salt in what is noted: without it a reader of the ledger would find a form by
+trying its few likely numbers. Entries expire, but their hashes stay in the log: so each row keeps
+the token of its entry.
 
 No result is given out before the end, and nothing is noted after it: so there is one report, and
 nobody can stop a pilot when they like its figures. Everything here is part of the caller's
@@ -13,12 +14,13 @@ transaction.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
 import secrets
 from collections.abc import Callable, Iterator
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, delete, insert, select, update
@@ -36,6 +38,7 @@ from camerad.office.trial.draw import SEED_BYTES, draw_shifts
 from camerad.office.trial.records import (
     SURVEYS,
     Deviation,
+    DeviationReason,
     Proceeding,
     Record,
     RecordKind,
@@ -47,7 +50,11 @@ from camerad.office.trial.trial_plan import DrawnShift, TrialError, TrialPlan, d
 
 DAYS_FOR_FORMS: Final = 7
 """After a shift. Later nobody remembers."""
+LATE_DAYS: Final = 1
+"""What is noted, or changed, later than that after its shift, the report counts as late."""
+SALT_BYTES: Final = 16
 LONGEST_CASE: Final = 60
+DAY_LENGTH: Final = len("2027-01-04")
 Append = Callable[..., Entry]
 """Writes an entry of the office's ledger, by its kind and facts."""
 
@@ -89,8 +96,15 @@ class _TrialRow(msgspec.Struct, frozen=True):
     why: TrialEnd | None
 
 
+class SaltedRecord(msgspec.Struct, frozen=True):
+    """What was noted, as it is kept. salt: random, in hex."""
+
+    record: dict[str, Any]
+    salt: str
+
+
 class NotedRecord(msgspec.Struct, frozen=True):
-    """What was noted, and the token of its entry."""
+    """What was noted, and the token of its entry. content: a `SaltedRecord`."""
 
     kind: RecordKind
     name: str
@@ -100,7 +114,7 @@ class NotedRecord(msgspec.Struct, frozen=True):
     @property
     def record(self) -> Record:
         """What it says. Raises TrialError."""
-        return read_record(self.kind, typed_json.decode(self.content, dict))
+        return read_record(self.kind, typed_json.decode(self.content, SaltedRecord).record)
 
 
 class TrialRecords(msgspec.Struct, frozen=True):
@@ -127,9 +141,30 @@ def find_running(rows: Connection) -> Trial | None:
     return next((one for one in list_trials(rows) if one.last is None), None)
 
 
-def open_shifts(trial: Trial, today: datetime.date) -> list[DrawnShift]:
+class OpenShift(msgspec.Struct, frozen=True):
+    """A shift for which something may be noted. having: whether it was drawn with what is compared.
+    form, deviation: as noted so far."""
+
+    shift: DrawnShift
+    having: bool
+    form: ShiftForm | None
+    deviation: DeviationReason | None
+
+
+def list_open(rows: Connection, trial: Trial, today: datetime.date) -> list[OpenShift]:
     """The shifts for which something may be noted, the last one first: what is drawn for later
     days is told to no person before."""
+    records = sort_records(list_noted(rows, trial))
+    drawn = trial.drawn()
+    found = []
+    for shift in _open(trial, today):
+        deviation = records.deviations.get(str(shift))
+        reason = None if deviation is None else deviation.reason
+        found.append(OpenShift(shift, drawn[shift], records.forms.get(str(shift)), reason))
+    return found
+
+
+def _open(trial: Trial, today: datetime.date) -> list[DrawnShift]:
     first = today - datetime.timedelta(days=DAYS_FOR_FORMS)
     return [one for one in reversed(list(trial.plan.shifts())) if first <= one.day <= today]
 
@@ -166,7 +201,8 @@ class TrialChange(msgspec.Struct, frozen=True):
         """Note something, in the place of what was noted of the same name before. Raises
         TrialError."""
         self._check(trial, kind, name, record)
-        content = msgspec.json.encode(record, order="sorted")
+        salted = {"record": record, "salt": secrets.token_hex(SALT_BYTES)}
+        content = msgspec.json.encode(salted, order="sorted")
         entry = self._noted(trial, kind.value, name, content)
         same = {"trial": trial.plan.name, "kind": kind.value, "name": name}
         self.rows.execute(delete(trial_records).filter_by(**same))
@@ -197,7 +233,7 @@ class TrialChange(msgspec.Struct, frozen=True):
 
     def _check(self, trial: Trial, kind: RecordKind, name: str, record: Record) -> None:
         if kind in (RecordKind.FORM, RecordKind.DEVIATION):
-            if name not in map(str, open_shifts(trial, self.today)):
+            if name not in map(str, _open(trial, self.today)):
                 raise TrialError(
                     f"{name}: no shift of the pilot between today and {DAYS_FOR_FORMS} days ago"
                 )
@@ -257,6 +293,22 @@ def find_changes(trial: Trial, noted: list[NotedRecord], reader: LedgerReader) -
         )
         if facts != said:
             yield f"{one.kind} {one.name}: it was changed since it was noted"
+
+
+def find_late(noted: list[NotedRecord], reader: LedgerReader) -> frozenset[str]:
+    """Shifts whose form or deviation was noted, or changed, later than `LATE_DAYS` after them, by
+    the ledger's clock."""
+    found = set()
+    for one in noted:
+        if one.kind not in (RecordKind.FORM, RecordKind.DEVIATION):
+            continue
+        with contextlib.suppress(JwsError, ValueError):  # which `find_changes` says
+            clock = parse_entry(one.token.encode(), reader.keys).clock
+            in_time = datetime.date.fromisoformat(one.name[:DAY_LENGTH])
+            in_time += datetime.timedelta(days=LATE_DAYS)
+            if reader.day_of(clock.wall_us) > in_time:
+                found.add(one.name)
+    return frozenset(found)
 
 
 def find_changed_draw(

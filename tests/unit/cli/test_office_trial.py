@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import time
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from desk_helpers import open_office
 from sqlalchemy import update
@@ -16,9 +18,11 @@ from state_helpers import state_in
 
 from camerad.base.clock import SECOND, ClockSource, Moment, SystemClock
 from camerad.base.errors import EX_USAGE
-from camerad.container.keys import SigningKey
+from camerad.container.keys import KeyRing, SigningKey
+from camerad.ledger.entries import read_lines
 from camerad.office.state.state_tables import trial_records, trials
 from camerad.office.trial.draw import draw_shifts
+from camerad.office.trial.records import ShiftForm
 from camerad.office.trial.trial_plan import load_plan
 from camerad.store.locations import office_place
 from camerad.transparency.office_log import OfficeLog
@@ -94,7 +98,8 @@ def test_a_pilot_from_its_plan_to_its_report(
     assert re.search(r"80 % takes \d+ shifts: 0.1|chance to find that, if it is so: \d+ %", said)
     run(desk, today, pilot)
     note = ("office", "trial", "note")
-    shift = desk("office", "trial", "draw").out.split()[0]
+    shift = desk("office", "trial", "draw").out.splitlines()[-1].split()[0]
+    assert desk(*note, "form", shift, "occasions=3", *WHO).code == 0
     for more in (
         ("deviation", shift, "reason=swapped"),
         ("proceeding", "4711/27", f"shift={shift}", "outcome=conviction"),
@@ -135,6 +140,8 @@ def test_a_pilot_from_its_plan_to_its_report(
     ]
     assert primary["having"]["count"] == 0
     assert primary["lacking"]["count"] == sum(not having for _, having in late)
+    late_rows = [one for one in proof["figures"]["rows"] if one["code"] == "late"]
+    assert [one["having"]["value"] + one["lacking"]["value"] for one in late_rows] == [1]
     checked = desk("office", "trial", "check", REPORT.with_suffix(".html"))
     assert checked.code == 0
     assert re.search(r"The draw is entry \d+ of its log, which 0 cameras cosigned", checked.out)
@@ -174,7 +181,7 @@ def test_nothing_is_changed_afterwards_unseen(
             rows.execute(update(trials).values(plan=text))
         elif what == "form":
             found = trial_records.c.content.like('%"insults":1%')
-            changed = '{"occasions":0,"insults":0}'
+            changed = '{"record":{"occasions":0,"insults":0},"salt":""}'
             rows.execute(update(trial_records).where(found).values(content=changed))
         elif what == "outcome":
             token = rows.execute(trial_records.select()).first()
@@ -211,3 +218,22 @@ def _moved(root: Path) -> str:
     text = (root / "plan.yaml").read_text().replace("city-2027", "zz").replace("01-04", "02-01")
     (root / "moved.yaml").write_text(text)
     return "moved.yaml"
+
+
+def test_a_reader_of_the_ledger_finds_no_form_by_trying_its_few_numbers(
+    desk: Desk, today: Callable[[str], None], pilot: Path
+) -> None:
+    run(desk, today, pilot)
+    key = SigningKey.from_pem((pilot / "config/camerad/office.pem").read_bytes())
+    files = sorted((pilot / "archive/office/ledger").glob("*.jws"))
+    lines = (line for one in files for line in read_lines(one.read_bytes(), KeyRing([key.public])))
+    noted = [one.entry.facts for one in lines if one.entry and one.entry.kind == "trial_noted"]
+    forms = (msgspec.json.encode(ShiftForm(2, insults=one), order="sorted") for one in range(2))
+    tried = {
+        hashlib.sha256(spelled).hexdigest()
+        for form in forms
+        for spelled in (form, b'{"record":' + form + b',"salt":""}')
+    }
+    hashes = [one.sha256 for one in noted]
+    assert len(set(hashes)) == 28, "alike ones are not seen to be alike"
+    assert tried.isdisjoint(hashes)

@@ -65,5 +65,7 @@ class World:
         return figures(self.plan, seed, TrialRecords(forms=self.forms(seed, skip)))
 
 
-def figures(fixed: TrialPlan, seed: bytes, records: TrialRecords) -> TrialFigures:
-    return make_figures(fixed, draw_shifts(fixed, seed), records)
+def figures(
+    fixed: TrialPlan, seed: bytes, records: TrialRecords, late: frozenset[str] = frozenset()
+) -> TrialFigures:
+    return make_figures(fixed, draw_shifts(fixed, seed), records, late)

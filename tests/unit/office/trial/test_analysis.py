@@ -102,7 +102,7 @@ def test_an_office_with_few_attacks_is_told_that_it_takes_years() -> None:
     assert 3 < needed / (2 * 365) < 4
 
 
-@pytest.mark.parametrize("trick", ["nothing", "refuses", "swaps", "loses forms", "cancels"])
+@pytest.mark.parametrize("trick", ["nothing", "refuses", "swaps", "loses forms", "cancels", "late"])
 def test_a_shift_lead_who_chooses_is_seen(trick: str) -> None:
     """One who does the same in each shift without regard to the draw is not."""
     fixed, seed, chance = plan(), bytes(32), random.Random(3)
@@ -112,15 +112,18 @@ def test_a_shift_lead_who_chooses_is_seen(trick: str) -> None:
         "cancels": DeviationReason.NOT_HELD,
         "nothing": DeviationReason.FAILED,
     }
-    forms, deviations = {}, {}
+    forms, deviations, late = {}, {}, set()
     for shift, having in draw_shifts(fixed, seed).items():
         tempted = chance.random() < 0.25 and (having or trick == "nothing")
         if tempted and trick in reasons:
             deviations[str(shift)] = Deviation(reasons[trick])
+        if tempted and trick == "late":
+            late.add(str(shift))
         if not tempted or trick not in ("loses forms", "cancels"):
             forms[str(shift)] = ShiftForm()
-    found = figures(fixed, seed, TrialRecords(forms, deviations))
+    found = figures(fixed, seed, TrialRecords(forms, deviations), frozenset(late))
     chosen = {"loses forms": ("missing",), "cancels": ("not_held",), "nothing": ()}
+    chosen["late"] = ("late",)
     assert found.chosen == chosen.get(trick, ("otherwise",))
     rows = {one.code: one for one in found.rows if one.group is RowGroup.SHIFTS}
     assert (rows["drawn"].having.value, rows["drawn"].lacking.value) == (181, 183)
