@@ -329,6 +329,7 @@ KINDS: Final[dict[str, type[Fact]]] = {
     "release_reason": people_entries.ReleaseReasonEntry,
     "judged": people_entries.JudgedEntry,
     "packaged": people_entries.PackagedEntry,
+    "redacted": people_entries.RedactedEntry,
     "trial_started": people_entries.TrialStartedEntry,
     "trial_noted": people_entries.TrialNotedEntry,
 }

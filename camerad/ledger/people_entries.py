@@ -98,6 +98,23 @@ class PackagedEntry(msgspec.Struct, frozen=True):
         return self.case
 
 
+class RedactedEntry(msgspec.Struct, frozen=True):
+    """A redacted copy of a recording is made. recipient: for whom, by role (`CopyRecipient` of
+    `camerad.container.redaction`); reference: number of the file, "" if none; sha256: of the signed
+    list in the copy. What the list says of the picture is not here."""
+
+    id: str
+    who: str
+    recipient: str
+    reference: str
+    sha256: str
+
+    @property
+    def reason(self) -> str:
+        """For whom."""
+        return f"{self.recipient} {self.reference}".strip()
+
+
 class HoldGroundEntry(msgspec.Struct, frozen=True):
     """The purpose of the hold in the entry before this one. ground: one of `GROUNDS`. The hold
     counts without it."""
@@ -127,7 +144,7 @@ keeps one beyond its time (BPolG, section 27a(4)): a criminal or regulatory offe
 danger is averted; whether the recording was lawful is examined; who is recorded asked for it."""
 CHANGES_NOTHING: Final = (
     *(ViewedEntry, DownloadedEntry, ViewingApprovedEntry, JudgedEntry),
-    *(PackagedEntry, HoldGroundEntry, ReleaseReasonEntry),
+    *(PackagedEntry, RedactedEntry, HoldGroundEntry, ReleaseReasonEntry),
 )
 """What is about a recording, and changes nothing of it."""
 

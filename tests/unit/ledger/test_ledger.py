@@ -264,6 +264,7 @@ def test_every_kind_can_be_read_back(book: Book) -> None:
         },
         "packaged": {"id": "c", "who": "w", "case": "", "policy": "p", "entries": 3}
         | {"origin": "o", "size": 9, "root": "r"},
+        "redacted": {"id": "c", "who": "w", "recipient": "person", "reference": "", "sha256": "s"},
         "judged": {"id": "c", "who": "w", "verdict": "qualified", "key": "k", "final": "f"},
         "clock_declared": {"who": "w", "run": 1, "boot_us": 5, "wall_us": 7},
         "hold_until": {"id": "c", "reason": "r", "who": "w", "until_us": 7},

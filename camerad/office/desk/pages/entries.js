@@ -19,7 +19,7 @@ const say = sayFrom({
   entry_detail: N_("Details and reason"),
 });
 
-const KINDS = ["signed", "viewed", "downloaded", "viewing_approved", "judged", "packaged", "hold", "hold_until", "hold_ground", "release", "release_reason", "case", "rights", "camera", "offer", "report_made", "trial_started", "trial_noted", "received", "deleted", "start"];
+const KINDS = ["signed", "viewed", "downloaded", "viewing_approved", "judged", "packaged", "redacted", "hold", "hold_until", "hold_ground", "release", "release_reason", "case", "rights", "camera", "offer", "report_made", "trial_started", "trial_noted", "received", "deleted", "start"];
 
 const COLUMNS = ["entry_when", "who", "entry_kind", "entry_about", "entry_detail"];
 

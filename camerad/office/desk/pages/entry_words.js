@@ -31,6 +31,7 @@ const say = sayFrom({
   kind_viewing_approved: N_("viewing approved"),
   kind_judged: N_("checked in a browser"),
   kind_packaged: N_("put into a package"),
+  kind_redacted: N_("redacted copy made"),
   judged_authentic: N_("checked in the browser of {who}: authentic and complete"),
   judged_qualified: N_("checked in the browser of {who}: authentic, with remarks"),
   judged_not_authentic: N_("checked in the browser of {who}: NOT authentic"),
@@ -76,7 +77,7 @@ const say = sayFrom({
 
 /** What a kind of entry is called. */
 export function kindWords(kind) {
-  const known = ["opened", "closed", "recovered", "acknowledged", "received", "found", "hold", "hold_until", "hold_ground", "release", "release_reason", "deleted", "missing", "changed", "viewed", "downloaded", "viewing_approved", "judged", "packaged", "case", "case_added", "case_removed", "handed_over", "signed", "rights", "camera", "offer", "report_made", "trial_started", "trial_noted", "start", "epoch", "carried", "identity"];
+  const known = ["opened", "closed", "recovered", "acknowledged", "received", "found", "hold", "hold_until", "hold_ground", "release", "release_reason", "deleted", "missing", "changed", "viewed", "downloaded", "viewing_approved", "judged", "packaged", "redacted", "case", "case_added", "case_removed", "handed_over", "signed", "rights", "camera", "offer", "report_made", "trial_started", "trial_noted", "start", "epoch", "carried", "identity"];
   return known.includes(kind) ? say(`kind_${kind}`) : `${gettext("entry")} ${kind}`;
 }
 
