@@ -332,7 +332,7 @@ KINDS: dict[str, dict[str, Type]] = {  # 5
     "report_made": {"who": free, "first": text, "last": text, "language": text, "sha256": text},
     "packaged": {"id": _name, "who": free, "case": free, "origin": text, "size": us, "root": text}
     | {"policy": text, "entries": us},
-    "redacted": {"id": _name, "who": free, "recipient": text, "reference": text, "sha256": text},
+    "redacted": {"id": _name, "who": free, "recipient": text, "reference": free, "sha256": text},
     "trial_started": {"trial": text, "who": free, "plan": text, "seed": text},
     "trial_noted": {"trial": text, "who": free, "what": text, "about": text, "sha256": text},
     "judged": {"id": _name, "who": free, "verdict": text, "key": text, "final": text},

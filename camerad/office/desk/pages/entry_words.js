@@ -32,6 +32,10 @@ const say = sayFrom({
   kind_judged: N_("checked in a browser"),
   kind_packaged: N_("put into a package"),
   kind_redacted: N_("redacted copy made"),
+  recipient_person: N_("for the person recorded"),
+  recipient_prosecutor: N_("for the prosecutor"),
+  recipient_court: N_("for a court"),
+  recipient_other: N_("for others"),
   judged_authentic: N_("checked in the browser of {who}: authentic and complete"),
   judged_qualified: N_("checked in the browser of {who}: authentic, with remarks"),
   judged_not_authentic: N_("checked in the browser of {who}: NOT authentic"),
@@ -90,6 +94,8 @@ const DONE = {
   offer: ["offered", "withdrawn"],
 };
 const HOW = ["passkey", "link", "openid", "asked", "by_administrator", "replaced"];
+/** For whom a redacted copy is made, by role. */
+export const RECIPIENTS = ["person", "prosecutor", "court", "other"];
 const ROLES = ["shift_lead", "desk", "supervisor", "data_protection", "administrator"];
 
 /** What an entry of the office's ledger says was done. */
@@ -118,6 +124,7 @@ export function detailWords(row, called) {
     rights: () => [facts.what === "roles" && facts.former ? gettext("roles: {roles} (before: {former})", { roles: roles(facts.roles), former: roles(facts.former) }) : gettext("roles: {roles}", { roles: roles(facts.roles) })],
     case: () => [facts.what.endsWith("handed_over") ? gettext("to: {to}", { to: facts.reason }) : facts.reason],
     camera: () => [facts.why && say(`withdrawn_${facts.why}`), facts.reason],
+    redacted: () => [redactedFor(facts.recipient, facts.reference)],
     offer: () => [facts.offer === "settings" ? gettext("Settings") : gettext("Version {version}", facts)],
   }[kind];
   const said = more === undefined ? [row.reason, facts.approved_by && gettext("approved by {who}", { who: facts.approved_by })] : more();
@@ -129,8 +136,15 @@ export function reasonWords(entry, called) {
   if (entry.kind === "deleted") return whyDeleted(entry.reason);
   if (entry.kind === "hold_ground" && GROUNDS.includes(entry.reason)) return say(`ground_${entry.reason}`);
   if (entry.kind === "judged") return foundWords(entry);
+  if (entry.kind === "redacted") return redactedFor(...entry.reason.split(" "));
   const ended = ["closed", "received", "recovered"].includes(entry.kind);
   return (ended ? wordFor(called.end_reasons, entry.reason) : entry.reason) ?? "";
+}
+
+/** For whom a copy was made, by role, and the file number. */
+function redactedFor(recipient, ...reference) {
+  const role = RECIPIENTS.includes(recipient) ? say(`recipient_${recipient}`) : recipient;
+  return [role, reference.join(" ")].filter(Boolean).join(" · ");
 }
 
 /** Whose tab found what: never as if the server had. */
