@@ -6,7 +6,6 @@ Both commands work beside the server, on its directory; run them as its user.
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Iterator
 
 from camerad.base.clock import SECOND, SystemClock
@@ -17,9 +16,9 @@ from camerad.container.keys import PublicKey
 from camerad.container.statements import rfc3339
 from camerad.evidence import camera_register, own_key
 from camerad.evidence.office_store import open_office_store
-from camerad.office.jobs.witness_job import cosigned_by_witness
 from camerad.office.server.cameras import Cameras
 from camerad.office.server.check_ins import CheckIns
+from camerad.office.server.log_vouching import LogVouching
 from camerad.office.server.office_settings import KEY_GONE, OfficeFile, load
 from camerad.office.server.preflight import check_directory
 from camerad.office.server.state_import import open_state
@@ -28,9 +27,6 @@ from camerad.store.locations import office_place
 from camerad.transparency import checkpoints
 from camerad.transparency.camera_witness import Cosigned, cosigned_by
 from camerad.transparency.office_log import OfficeLog
-from camerad.transparency.policy import read_policy
-from camerad.transparency.stamp_files import DIRECTORY as STAMPS
-from camerad.transparency.stamp_files import stamps_in
 
 
 def show(options: argparse.Namespace) -> int:
@@ -54,19 +50,12 @@ def show(options: argparse.Namespace) -> int:
             rows.append(
                 (name, f"{seen.checkpoint.size} entries{how}", rfc3339(seen.seconds * SECOND))
             )
-    for witness in (
-        () if settings.witnesses is None else read_policy(str(settings.witnesses)).witnesses
-    ):
-        note = cosigned_by_witness(log.directory, witness)
-        line = None if note is None else witness.key.find(note)
-        if note is None or line is None:
-            rows.append((witness.name, "nothing yet", ""))
+    for one in LogVouching(settings, SystemClock()).list_all():
+        if one.size is None or one.at_us is None:
+            rows.append((one.name, "nothing yet", ""))
         else:
-            at = rfc3339(checkpoints.cosigned_at(line) * SECOND)
-            rows.append((witness.name, f"{note.checkpoint.size} entries", at))
-    stamps = {one.authority: one for one in stamps_in(os.path.join(log.directory, STAMPS))}
-    for authority, last in stamps.items():
-        rows.append((authority, f"stamped {last.size} entries", rfc3339(last.time_us)))
+            how = "stamped " if one.stamped else ""
+            rows.append((one.name, f"{how}{one.size} entries", rfc3339(one.at_us)))
     for text in format_table(rows).splitlines():
         print_line(text)
     return 0

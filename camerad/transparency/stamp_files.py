@@ -80,6 +80,11 @@ def stamps_in(directory: str) -> list[KeptStamp]:
     return stamps_among(os.path.join(directory, name) for name in names)
 
 
+def last_stamps(directory: str) -> dict[str, KeptStamp]:
+    """The last stamp of each authority, by its host. Raises StorageError."""
+    return {one.authority: one for one in sorted(stamps_in(directory), key=lambda one: one.time)}
+
+
 def keep_stamp(
     directory: str, checkpoint: Checkpoint, time_us: int, authority: str, response: bytes
 ) -> None:

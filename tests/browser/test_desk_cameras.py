@@ -14,8 +14,9 @@ from check_in_helpers import token
 from desk_helpers import KEY
 from playwright.sync_api import Browser, expect
 from state_helpers import check_ins_in, offer_settings, offers_in
+from vouching_helpers import Outside
 
-from camerad.base.clock import SECOND, ManualClock
+from camerad.base.clock import DAY, SECOND, ManualClock
 from camerad.container.keys import SigningKey
 from camerad.evidence import camera_register
 from camerad.evidence.camera_register import Register, RegisteredCamera
@@ -45,7 +46,9 @@ NAMES = tuple(f"camera-0{number}" for number in range(1, 8))
 def scene(tmp_path: Path) -> Iterator[DeskScene]:
     """Seven cameras: one never seen, one with faults, one that refused its settings, one with an
     update on offer, one ready, one out, one stolen."""
-    with DeskScene(tmp_path, origin=free_origin()) as made:
+    outside = Outside(tmp_path / "archive/office/log", tmp_path / "policy", "dpo")
+    with DeskScene(tmp_path, origin=free_origin(), witnesses=outside.policy) as made:
+        outside.cosigned("dpo", made.clock.wall_us() - 2 * DAY)
         made.add("admin", DeskRole.ADMINISTRATOR)
         made.add("lead", DeskRole.SHIFT_LEAD)
         signed_by = OFFICE.public.thumbprint
@@ -130,6 +133,10 @@ def test_an_administrator_sees_what_is_wrong_and_does_something_about_it(
         expect(rows.nth(6)).to_contain_text("vor 3 Stunden")
         expect(rows.nth(7)).to_contain_text("gestohlen: from a car")
         expect(page.get_by_text("W-0815")).to_have_count(0)
+        outside = page.get_by_role("listitem").filter(has_text="dpo")
+        expect(outside).to_contain_text("7 Einträge vor 2 Tagen unterschrieben")
+        expect(outside).to_contain_text("überfällig")
+        expect(page.get_by_text("Die übrigen Zeugen genügen der Richtlinie nicht")).to_be_visible()
         one.sees("list")
 
         # Settings that were changed on the way.

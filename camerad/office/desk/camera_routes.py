@@ -54,6 +54,7 @@ from camerad.office.server import bodies
 from camerad.office.server.camera_courses import CameraCourse, CameraCourses
 from camerad.office.server.camera_overview import CameraOverview, NotReady, overview
 from camerad.office.server.check_ins import CheckIns
+from camerad.office.server.log_vouching import LogVouching, Vouching
 from camerad.office.server.offer_check import check_server, make_offer
 from camerad.office.server.offers import (
     BundleCopy,
@@ -142,11 +143,14 @@ class CameraRow(msgspec.Struct, frozen=True):
 
 class CameraList(msgspec.Struct, frozen=True):
     """rows: those first that need a person. now_us: the server's time, by which ages count.
-    wearers: whether the last shift's wearer is in them."""
+    wearers: whether the last shift's wearer is in them. vouching: what others outside vouched for,
+    None if it cannot be read; no_quorum: too many of the witnesses among them are late."""
 
     now_us: int
     wearers: bool
     rows: list[CameraRow]
+    vouching: list[Vouching] | None
+    no_quorum: bool
 
 
 class WithdrawCameraBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -226,6 +230,7 @@ class CameraRoutes:
         self._check_ins = CheckIns(desk.state, desk.cameras, desk.clock)
         self._offers = Offers(desk.state, desk.directory)
         self._revoked = RevokedCameras(desk.state)
+        self._vouching = LogVouching(desk.settings, desk.clock)
         self._courses = CameraCourses(desk.directory, desk.cameras)
         self._reserve = desk.settings.receive.reserve_gib * GIB
         self._receiving = False
@@ -258,7 +263,11 @@ class CameraRoutes:
                 course = replace(course, shift=None)
             rows.append(self._row(one, course, offered, now_us))
         rows.sort(key=lambda row: _ORDER.index(row.state))
-        return CameraList(now_us, wearers, rows)
+        try:
+            vouching, no_quorum = self._vouching.list_all(), "" in self._vouching.late()
+        except CameradError:
+            vouching, no_quorum = None, False  # the watch logs it, and alerts people
+        return CameraList(now_us, wearers, rows, vouching, no_quorum)
 
     def _withdraw(self, visit: Visit) -> Revocation:
         body: WithdrawCameraBody = visit.body

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import Final
 
 import aiohttp
 
-from camerad.base.clock import DAY, Moment
 from camerad.base.errors import CameradError
 
 ANSWER_SECONDS: Final = 10.0
 """What a server may take for its answer."""
-LATE_US: Final = DAY + DAY // 24
-"""A server that is asked each day has answered within this time."""
 
 
 class PostError(CameradError):
@@ -38,18 +34,6 @@ def post(
         raise PostError(f"{url} does not answer within {ANSWER_SECONDS:g} s") from error
     except (OSError, aiohttp.ClientError, ValueError) as error:
         raise PostError(f"{url} does not answer: {error}") from error
-
-
-def find_late(now: Moment, began_us: int, answered: Mapping[str, int | None]) -> tuple[str, ...]:
-    """Names of servers that have not answered for more than a day. began_us: boot time since which
-    they are asked. answered: wall time of each one's last answer, None if there is none."""
-    found = []
-    for name, last_us in answered.items():
-        never_us = now.boot_us - began_us
-        since_us = never_us if last_us is None else now.wall_us - last_us
-        if since_us > LATE_US and (last_us is None or now.trusted):
-            found.append(name)
-    return tuple(found)
 
 
 async def _post(

@@ -57,6 +57,7 @@ from camerad.office.server.camera_holdings import CameraHoldings
 from camerad.office.server.certificates import read_certificate
 from camerad.office.server.ingest import IngestEvent
 from camerad.office.server.ledger_copy import LedgerCopies
+from camerad.office.server.log_vouching import LogVouching
 from camerad.office.server.office_server import Beside, ServerParts, Vault
 from camerad.office.server.office_settings import OfficeFile
 from camerad.office.server.preflight import check_directory
@@ -118,15 +119,11 @@ class OfficeJobs:
         cameras, uploads, key = parts.cameras, parts.uploads, parts.key
         self._metrics = metrics = JobMetrics(parts.registry)
         certificate = read_certificate(str(settings.tls.certificate))
-        ledger, stamps, witness = office_place(directory).ledger, None, None
+        stamps = None
         if settings.time_stamps:
             from camerad.office.jobs.stamp_job import StampJob  # noqa: PLC0415 - slow to import
 
-            stamps = StampJob(ledger, settings.time_stamps, clock)
-        witnesses = None if settings.witnesses is None else str(settings.witnesses)
-        if witnesses is not None:
-            witness = WitnessJob(ledger, witnesses, clock)
-        vouching = [one for one in (stamps, witness) if one is not None]
+            stamps = StampJob(office_place(directory).ledger, settings.time_stamps, clock)
         watch = AlertWatch(
             directory,
             parts.state,
@@ -138,7 +135,7 @@ class OfficeJobs:
             certificate_end_us=round(certificate.not_valid_after_utc.timestamp() * SECOND),
             urgent=lambda: self._wake(CHANNELS),
             replicas_fail=lambda: self._replicas is not None and self._replicas.fails,
-            log_unvouched=lambda: tuple(name for one in vouching for name in one.late()),
+            log_unvouched=LogVouching(settings, clock).late,
         )
 
         def looked(facts: StoreFacts) -> None:
@@ -153,6 +150,7 @@ class OfficeJobs:
         if shared is not None:
             wrong = LogOnce(log, "what other servers changed is not here: %s", MessageId.STORAGE)
             self._add_work("sharing", lambda: _bring(shared, wrong), SHARING_SECONDS)
+        witnesses = None if settings.witnesses is None else str(settings.witnesses)
         retention = RetentionJob(
             directory,
             cameras,
@@ -190,7 +188,8 @@ class OfficeJobs:
 
             return waiting
 
-        if witness is not None:
+        if witnesses is not None:
+            witness = WitnessJob(office_place(directory).ledger, witnesses)
             self._add_work("witnesses", witness.look, LEAST_PAUSE_SECONDS)
         if stamps is not None:
             self._add_work("stamps", stamps.look, LEAST_PAUSE_SECONDS)

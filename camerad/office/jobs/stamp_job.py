@@ -21,12 +21,12 @@ from camerad.base.errors import CameradError
 from camerad.base.message_ids import MessageId
 from camerad.container.statements import rfc3339
 from camerad.office.jobs.alert_channels import read_login
-from camerad.office.jobs.bounded_post import find_late, post
+from camerad.office.jobs.bounded_post import post
 from camerad.office.jobs.periodic_job import JobFailedError, LogOnce
 from camerad.office.server.office_settings import TimeStampSettings
 from camerad.transparency.checkpoints import Checkpoint
 from camerad.transparency.office_log import OfficeLog
-from camerad.transparency.stamp_files import DIRECTORY, LONGEST, KeptStamp, keep_stamp, stamps_in
+from camerad.transparency.stamp_files import DIRECTORY, LONGEST, KeptStamp, keep_stamp, last_stamps
 from camerad.transparency.time_stamps import APART_US, StampAuthority, StampError
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,6 @@ class StampJob:
         self._directory = os.path.join(self._log.directory, DIRECTORY)
         self._authorities = authorities
         self._clock = clock
-        self._began_us = clock.now_us()
         self._failed = LogOnce(log, "%s", MessageId.PERIODIC_WORK)
 
     def look(self) -> float:
@@ -53,7 +52,7 @@ class StampJob:
         known = self._log.read()
         if known is None:
             return LOOK_SECONDS
-        checkpoint, last, failed = known[1].checkpoint, self._last(), {}
+        checkpoint, last, failed = known[1].checkpoint, last_stamps(self._directory), {}
         for one in self._authorities:
             if not self._is_due(last.get(one.host), checkpoint):
                 continue
@@ -65,19 +64,6 @@ class StampJob:
         if failed:
             raise JobFailedError(f"not stamped by {', '.join(failed)}", LOOK_SECONDS)
         return LOOK_SECONDS
-
-    def late(self) -> tuple[str, ...]:
-        """Authorities that have not stamped for more than a day. Raises StorageError."""
-        stamped: dict[str, int | None] = {one.host: None for one in self._authorities}
-        for host, stamp in self._last().items():
-            if host in stamped:
-                stamped[host] = stamp.time_us
-        return find_late(self._clock.moment(), self._began_us, stamped)
-
-    def _last(self) -> dict[str, KeptStamp]:
-        """The last stamp of each authority."""
-        stamps = sorted(stamps_in(self._directory), key=lambda one: one.time)
-        return {one.authority: one for one in stamps}
 
     def _is_due(self, last: KeptStamp | None, checkpoint: Checkpoint) -> bool:
         if last is None or last.size != checkpoint.size:

@@ -9,19 +9,17 @@ counts as a failure of this job.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 from http import HTTPStatus
 from typing import Final
 
-from camerad.base import durable_files, file_status
-from camerad.base.clock import SECOND, Clock
-from camerad.base.errors import CameradError, StorageError
+from camerad.base import durable_files
+from camerad.base.errors import CameradError
 from camerad.base.message_ids import MessageId
-from camerad.base.safe_read import read_plain
-from camerad.office.jobs.bounded_post import PostError, find_late, post
+from camerad.office.jobs.bounded_post import PostError, post
 from camerad.office.jobs.periodic_job import JobFailedError, LogOnce
+from camerad.office.server.log_vouching import cosigned_by_witness, witness_file
 from camerad.transparency import checkpoints
 from camerad.transparency.checkpoints import Checkpoint, NoteError, SignedCheckpoint
 from camerad.transparency.office_log import OfficeLog
@@ -32,35 +30,18 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 900.0
 """Between two runs."""
-DIRECTORY: Final = "witnesses"
-"""In the log's directory: a checkpoint for each witness, as it cosigned it last."""
 
 
 class WitnessError(CameradError):
     """Error raised when a witness does not cosign; it says why."""
 
 
-def cosigned_by_witness(log_directory: str, witness: NamedWitness) -> SignedCheckpoint | None:
-    """What a witness has cosigned last; None if it has nothing yet. Raises StorageError."""
-    path = _path(log_directory, witness)
-    if not file_status.exists(path):
-        return None
-    try:
-        note = checkpoints.parse(read_plain(path, "checkpoint").decode())
-        return note if witness.key.find(note) is not None else None
-    except ValueError as error:
-        raise StorageError(f"{path}: {error}; remove it: the witness cosigns again") from error
-
-
 class WitnessJob:
-    """ledger: directory of the office's ledger. policy: file with the policy. clock: says how long
-    a witness has been away."""
+    """ledger: directory of the office's ledger. policy: file with the policy."""
 
-    def __init__(self, ledger: str, policy: str, clock: Clock) -> None:
+    def __init__(self, ledger: str, policy: str) -> None:
         self._log = OfficeLog(ledger)
         self._policy = policy
-        self._clock = clock
-        self._began_us = clock.now_us()
         self._failed = LogOnce(log, "%s", MessageId.PERIODIC_WORK)
 
     def look(self) -> float:
@@ -83,20 +64,6 @@ class WitnessJob:
         if failed:
             raise JobFailedError(f"not cosigned by {', '.join(failed)}", LOOK_SECONDS)
         return LOOK_SECONDS
-
-    def late(self) -> tuple[str, ...]:
-        """Witnesses that have not cosigned for more than a day; "" among them if the others are no
-        quorum. Raises StorageError and PolicyError."""
-        policy = read_policy(self._policy)
-        cosigned: dict[str, int | None] = {}
-        for one in policy.witnesses:
-            if one.url:
-                note = cosigned_by_witness(self._log.directory, one)
-                cosigned[one.name] = None
-                if note is not None:
-                    cosigned[one.name] = policy.cosigned(note)[one.key.name] * SECOND
-        late = find_late(self._clock.moment(), self._began_us, cosigned)
-        return late if policy.is_quorum(cosigned.keys() - set(late)) else (*late, "")
 
     def _ask(self, witness: NamedWitness, note: SignedCheckpoint) -> None:
         last = cosigned_by_witness(self._log.directory, witness)
@@ -124,7 +91,7 @@ class WitnessJob:
             cosigned = note.with_lines([line])  # all else that it sends may have any length
         except NoteError as error:
             raise WitnessError(str(error)) from error
-        path = _path(self._log.directory, witness)
+        path = witness_file(self._log.directory, witness)
         durable_files.make_directory(os.path.dirname(path))
         durable_files.publish(path, str(cosigned).encode())
         self._log.keep(str(cosigned))
@@ -138,8 +105,3 @@ class WitnessJob:
         url = f"{witness.url.rstrip('/')}/add-checkpoint"
         status, content = post(url, body, checkpoints.LONGEST)
         return status, content.decode("utf-8", "replace")
-
-
-def _path(log_directory: str, witness: NamedWitness) -> str:
-    name = hashlib.sha256(str(witness.key).encode()).hexdigest()
-    return os.path.join(log_directory, DIRECTORY, name)

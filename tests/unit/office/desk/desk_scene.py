@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from fido2 import cbor
 from fido2.cose import ES256
 from hw_mocks.free_port import free_port
+from msgspec.structs import replace
 
 from camerad.base.clock import SECOND
 from camerad.container.keys import KeyRing, decode_base64url, encode_base64url
@@ -119,14 +120,21 @@ class InTransactions:
 
 class DeskScene:
     """An office with a desk. Its clock is the office's, and is set by hand. port: where the desk
-    listens, if not at its origin's."""
+    listens, if not at its origin's. witnesses: the policy."""
 
     def __init__(
-        self, root: Path, *, origin: str = ORIGIN, port: int | None = None, **desk: Any
+        self,
+        root: Path,
+        *,
+        origin: str = ORIGIN,
+        port: int | None = None,
+        witnesses: Path | None = None,
+        **desk: Any,
     ) -> None:
         root.mkdir(exist_ok=True)
         self.origin = origin
         self.office = OfficeScene(root)
+        self.office.settings = replace(self.office.settings, witnesses=witnesses)
         self.clock = self.office.clock
         if port is None:
             port = 0 if origin == ORIGIN else urlsplit(origin).port or 0

@@ -13,6 +13,7 @@ import pytest
 from check_in_helpers import token
 from desk_helpers import KEY, Camera
 from state_helpers import check_ins_in, forget_cameras, revoked_in
+from vouching_helpers import Outside
 
 from camerad.base.clock import DAY, Moment
 from camerad.container.keys import SigningKey
@@ -224,6 +225,18 @@ def test_the_last_shift_is_shown_to_whoever_hands_out_and_to_nobody_else(
         answer = scene.signed_in(person).ask("GET", "/api/cameras")
         assert answer.said["wearers"] is False
         assert b"W-1" not in answer.body and answer.said["rows"][0]["course"]["docked"] is True
+
+
+def test_cameras_are_listed_where_what_witnesses_signed_cannot_be_read(tmp_path: Path) -> None:
+    outside = Outside(tmp_path / "archive/office/log", tmp_path / "policy", "dpo")
+    with DeskScene(tmp_path, witnesses=outside.policy) as made:
+        made.add("lead", DeskRole.SHIFT_LEAD)
+        outside.cosigned("dpo", made.clock.wall_us())
+        said = made.signed_in("lead").ask("GET", "/api/cameras").said
+        assert [one["late"] for one in said["vouching"]] == [False] and not said["no_quorum"]
+        outside.policy.write_text("quorum dpo")
+        said = made.signed_in("lead").ask("GET", "/api/cameras").said
+        assert (said["vouching"], len(said["rows"])) == (None, 1)
 
 
 def test_what_the_copy_of_a_ledger_does_not_say_is_not_known(
