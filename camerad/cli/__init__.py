@@ -5,7 +5,7 @@ Imports `base`, `behaviour`, `config`, `container`, `control`, `daemon`, `doctor
 `office/server`, `office/state`, `office/trial`, `provisioning`, `store`, `transparency`, `update`
 and `verify`.
 
-Begin with ``command_lines.txt``, the table, which names each command's function. `command_lines`
-makes the parsers of it, and `main` imports the command's module, since a starting camera is waited
+Begin with ``command_lines.txt``, the table, which names each command's function. `main`
+makes the parsers of it, and imports the command's module alone, since a starting camera is waited
 for. A function takes the parsed options, returns the exit code, and raises CameradError.
 """

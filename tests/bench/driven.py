@@ -39,8 +39,7 @@ from camerad.recording.container_writer import ContainerWriter
 from camerad.recording.fragment_muxer import FragmentMaker
 from camerad.recording.segmenter import Segmenter
 from camerad.selfview.framebuffer import Framebuffer
-from camerad.selfview.picture import Panel
-from camerad.selfview.screen import Screen
+from camerad.selfview.screen import Panel, Screen
 from camerad.selfview.viewer import Viewer
 from camerad.stream import frame, wire
 from camerad.stream.frame import Geometry

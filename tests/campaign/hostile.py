@@ -30,7 +30,7 @@ from camerad.base.clock import SECOND, ManualClock, SystemClock
 from camerad.config.office_section import Office
 from camerad.container import jws
 from camerad.dock.errors import OfficeAnswerError, OfficeUnavailableError
-from camerad.dock.ledger_handover import bring_ledger
+from camerad.dock.handover import bring_ledger
 from camerad.dock.office_client import KeySigner, OfficeClient
 from camerad.dock.office_connection import OfficeConnection, trusting
 from camerad.dock.request_bodies import FilePart, Text

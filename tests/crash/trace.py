@@ -174,7 +174,7 @@ class Recorder:
 
     def relative(self, path: Any, dir_fd: int | None = None) -> str | None:
         """The path below the root, "" for the root; None if it is elsewhere."""
-        if dir_fd is not None:  # root's way, see `camerad.base.parent_directories`
+        if dir_fd is not None:  # root's way, see `camerad.base.durable_files`
             path = os.path.join(os.readlink(f"/proc/self/fd/{dir_fd}"), os.fsdecode(path))
         if isinstance(path, int):
             full = os.readlink(f"/proc/self/fd/{path}")

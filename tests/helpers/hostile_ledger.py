@@ -13,8 +13,7 @@ from camerad.ledger import entries, log_segments
 from camerad.ledger.boot_runs import BootRun
 from camerad.ledger.entries import NOTHING, Entry
 from camerad.ledger.entry_types import Carried, EpochBegun
-from camerad.office.server.ledger_copy import LARGEST
-from camerad.office.server.ledger_file_check import MOST_LINES
+from camerad.office.server.ledger_copy import LARGEST, MOST_LINES
 
 WORDS: Final = "x" * 200
 _CHUNK: Final = 2_000

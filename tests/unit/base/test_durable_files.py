@@ -207,13 +207,11 @@ def test_a_write_out_begins_early_where_the_file_can_and_a_failing_one_is_told(
 def test_where_an_early_write_out_is_not_to_be_had_nothing_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    class Unable:
-        @staticmethod
-        def sync_file_range(*_asked: int) -> int:
-            ctypes.set_errno(number)
-            return -1
+    def unable(*_asked: int) -> int:
+        ctypes.set_errno(number)
+        return -1
 
-    monkeypatch.setattr(durable_files, "_libc", Unable)
+    monkeypatch.setattr(durable_files._libc, "sync_file_range", unable)
     path = str(tmp_path / "file")
     descriptor = durable_files.create(path)
     try:

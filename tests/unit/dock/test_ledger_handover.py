@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from camerad.base.errors import StorageError
-from camerad.dock import ledger_handover
-from camerad.dock.ledger_handover import bring_ledger, snapshot
+from camerad.dock import handover
+from camerad.dock.handover import bring_ledger, snapshot
 from camerad.dock.office_client import OfficeClient
 from camerad.dock.request_bodies import PIECE, Body, FilePart, Text
 
@@ -109,7 +109,7 @@ def test_an_epoch_of_many_pieces_is_cut_at_its_last_whole_entry(ledger: Path) ->
 def test_a_file_that_no_camera_writes_is_told(
     ledger: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger_handover, "LARGEST", 100)
+    monkeypatch.setattr(handover, "LARGEST", 100)
     (ledger / "000003.jws").write_bytes(b"x\n" * 51)
     with pytest.raises(StorageError, match=r"000003\.jws.*manipulated"):
         snapshot(str(ledger), lambda: None)
@@ -127,7 +127,7 @@ def test_a_link_is_not_followed(ledger: Path, tmp_path: Path) -> None:
 def test_a_part_of_a_file_is_that_part_as_often_as_it_is_needed(tmp_path: Path) -> None:
     content = os.urandom(3 * PIECE)
     (tmp_path / "f").write_bytes(content)
-    with ledger_handover.opened(str(tmp_path / "f")) as descriptor:
+    with handover.opened(str(tmp_path / "f")) as descriptor:
         part = FilePart(descriptor, "f", 5, 2 * PIECE)
         for _ in range(2):
             pieces = list(part.pieces())
@@ -138,7 +138,7 @@ def test_a_part_of_a_file_is_that_part_as_often_as_it_is_needed(tmp_path: Path) 
 def test_a_file_that_became_shorter_is_told(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b"abc")
     with (
-        ledger_handover.opened(str(tmp_path / "f")) as descriptor,
+        handover.opened(str(tmp_path / "f")) as descriptor,
         pytest.raises(StorageError, match="became shorter"),
     ):
         list(FilePart(descriptor, "f", 0, 4).pieces())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from camerad.selfview.panel import Panel, Rect
-from camerad.selfview.picture import Painter, fit
+from camerad.selfview.screen import Painter, fit
 from camerad.stream.frame import Geometry
 from camerad.stream.newest import Frame
 
