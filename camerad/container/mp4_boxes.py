@@ -52,3 +52,13 @@ def boxes(
             )
         yield Box(kind, start, body, start + size)
         start += size
+
+
+def only_box(data: bytes, within: Box, *path: bytes) -> Box:
+    """The box that a path of kinds leads to, each the only one of its kind. Raises Mp4Error."""
+    for kind in path:
+        found = [box for box in boxes(data, within.body, within.end) if box.kind == kind]
+        if len(found) != 1:
+            raise Mp4Error(f"there is no box {kind!r} where one is needed, or more than one")
+        within = found[0]
+    return within

@@ -29,7 +29,23 @@ BLOCK: Final = 16
 """Width and height of the blocks that a mask covers whole (macroblocks), pixels."""
 FILE_KEY_BYTES: Final = 16
 
+_SILENCE: Final = {1: bytes.fromhex("00000007"), 2: bytes.fromhex("21000000001c")}
+"""Access units of AAC-LC (ISO/IEC 14496-3, 4.4.2.1) with no scale factor band, by channels: so
+they decode to digital silence, but for the half of the unit before that reaches into the first."""
+
+
+def silent_unit(channels: int) -> bytes:
+    """The one access unit that replaces muted sound."""
+    return _SILENCE[channels]
+
+
+def clear_name(sequence: int) -> str:
+    """Name of the member that replaces fragment `sequence`."""
+    return f"{sequence:06d}.m4s"
+
+
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+OriginalVerdict = Literal["authentic", "qualified"]
 MaskBox = tuple[int, int, int, int, int]
 """at_us, x, y, width, height."""
 
@@ -105,7 +121,7 @@ class Original(msgspec.Struct, frozen=True):
     id: Identity
     header: Sha256
     final: Sha256
-    verdict: Literal["authentic", "qualified"]
+    verdict: OriginalVerdict
 
 
 class ChangedFragment(msgspec.Struct, frozen=True):

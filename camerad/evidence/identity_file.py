@@ -17,12 +17,23 @@ from typing import Final
 
 import pyrage
 from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from camerad.base.errors import ConfigError
+from camerad.container.redaction import FILE_KEY_BYTES
+from camerad.evidence.age_format import (
+    CHUNK,
+    INTRO,
+    KEY,
+    NONCE,
+    ZERO_NONCE,
+    decoded,
+    derived,
+    encoded,
+    header_mac,
+    open_payload,
+)
 
 _LARGEST_IDENTITY_FILE: Final = 64 * 1024
 _PRIVATE: Final = "AGE-SECRET-KEY-1"
@@ -80,19 +91,15 @@ def _unlocked(data: bytes, passphrase: str) -> bytes:
         return plain
 
 
-_KEY: Final = rb"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]"
-"""32 bytes in base64, in the one spelling that they have without padding."""
-_ZERO_NONCE: Final = bytes(12)
 WORK: Final = 18
 """Logarithm of scrypt's N for what is locked here: age's own, 256 MiB and about a second."""
 MOST_WORK: Final = 22
 """For what is opened: 4 GiB, and some 16 s of a processor. age's own opens no more either."""
-_NONCE, _CHUNK, _SALT, _FILE_KEY = 16, 64 << 10, 16, 16
+_SALT: Final = 16
 _LAST_CHUNK: Final = bytes(11) + b"\x01"
 """Nonce of a content's first chunk that is its last one as well."""
-_INTRO: Final = b"age-encryption.org/v1\n"
 _PASSPHRASE: Final = re.compile(
-    rb"%b-> scrypt ([A-Za-z0-9+/]{22}) ([1-9][0-9]?)\n(%b)\n--- (%b)\n" % (_INTRO, _KEY, _KEY)
+    rb"%b-> scrypt ([A-Za-z0-9+/]{22}) ([1-9][0-9]?)\n(%b)\n--- (%b)\n" % (INTRO, KEY, KEY)
 )
 """Salt, work, wrapped file key and MAC. Such a stanza is the only one of its file."""
 _BEGIN, _END = b"-----BEGIN AGE ENCRYPTED FILE-----", b"-----END AGE ENCRYPTED FILE-----"
@@ -116,26 +123,24 @@ def open_with_passphrase(sealed: bytes, passphrase: str) -> bytes:
         raise ValueError("the header is of another kind")
     if (work := int(found[2])) > MOST_WORK:
         raise MemoryError(f"its work factor is 2^{work}, and the most is 2^{MOST_WORK}")
-    wrap = _wrap_key(passphrase, _decoded(found[1]), work)
-    file_key = ChaCha20Poly1305(wrap).decrypt(_ZERO_NONCE, _decoded(found[3]), None)
+    wrap = _wrap_key(passphrase, decoded(found[1]), work)
+    file_key = ChaCha20Poly1305(wrap).decrypt(ZERO_NONCE, decoded(found[3]), None)
     header_end = found.start(4) - 1
-    if not hmac.compare_digest(_mac(file_key, sealed[:header_end]), _decoded(found[4])):
+    if not hmac.compare_digest(header_mac(file_key, sealed[:header_end]), decoded(found[4])):
         raise ValueError("the header is not the one that was written")
-    nonce, payload = sealed[found.end() :][:_NONCE], sealed[found.end() + _NONCE :]
-    cipher = ChaCha20Poly1305(_derived(file_key, nonce, b"payload"))
-    return cipher.decrypt(_LAST_CHUNK, payload, None)
+    return open_payload(file_key, sealed[found.end() :])
 
 
 def seal_with_passphrase(plain: bytes, passphrase: str) -> str:
     """`plain`, at most 64 KiB, as ``age -p -a`` seals it. Raises UnsupportedAlgorithm."""
-    if len(plain) > _CHUNK:
+    if len(plain) > CHUNK:
         raise ValueError(f"{len(plain)} bytes are more than a chunk")
-    salt, file_key, nonce = (os.urandom(size) for size in (_SALT, _FILE_KEY, _NONCE))
+    salt, file_key, nonce = (os.urandom(size) for size in (_SALT, FILE_KEY_BYTES, NONCE))
     wrap = _wrap_key(passphrase, salt, WORK)
-    body = _encoded(ChaCha20Poly1305(wrap).encrypt(_ZERO_NONCE, file_key, None))
-    header = _INTRO + b"-> scrypt %b %d\n%b\n---" % (_encoded(salt), WORK, body)
-    header += b" %b\n" % _encoded(_mac(file_key, header))
-    cipher = ChaCha20Poly1305(_derived(file_key, nonce, b"payload"))
+    body = encoded(ChaCha20Poly1305(wrap).encrypt(ZERO_NONCE, file_key, None))
+    header = INTRO + b"-> scrypt %b %d\n%b\n---" % (encoded(salt), WORK, body)
+    header += b" %b\n" % encoded(header_mac(file_key, header))
+    cipher = ChaCha20Poly1305(derived(file_key, nonce, b"payload"))
     sealed = header + nonce + cipher.encrypt(_LAST_CHUNK, plain, None)
     text = base64.b64encode(sealed)
     lines = [text[at : at + _LINE] for at in range(0, len(text), _LINE)]
@@ -148,21 +153,3 @@ def _wrap_key(passphrase: str, salt: bytes, work: int) -> bytes:
         return Scrypt(label + salt, 32, 1 << work, 8, 1).derive(passphrase.encode())
     except MemoryError:
         raise MemoryError(f"it takes {1 << work >> 10} MiB of memory at once") from None
-
-
-def _mac(file_key: bytes, signed: bytes) -> bytes:
-    return hmac.digest(_derived(file_key, None, b"header"), signed, "sha256")
-
-
-def _derived(secret: bytes, salt: bytes | None, info: bytes) -> bytes:
-    """32 bytes by HKDF with SHA-256."""
-    return HKDF(hashes.SHA256(), 32, salt, info).derive(secret)
-
-
-def _decoded(text: bytes) -> bytes:
-    """The bytes of base64 without padding."""
-    return base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
-
-
-def _encoded(content: bytes) -> bytes:
-    return base64.b64encode(content).rstrip(b"=")

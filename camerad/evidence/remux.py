@@ -13,21 +13,21 @@ from __future__ import annotations
 
 import struct
 from array import array
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
-from camerad.container.mp4_boxes import Box, Mp4Error, boxes
+from camerad.container.mp4_boxes import Box, Mp4Error, boxes, only_box
+from camerad.evidence.fragment_samples import (
+    UNREADABLE,
+    SampleRun,
+    TrackHeader,
+    read_tracks,
+    sample_runs,
+)
 
-_NON_SYNC: Final = 0x10000
-"""sample_is_non_sync_sample (ISO/IEC 14496-12, 8.8.3.1)."""
 _LONGEST_DELTA: Final = 2**32 - 1
 _COARSER: Final = 100
 _MOVIE_TIMESCALE: Final = 1_000_000
-_TRUN_FIELDS: Final = (0x100, 0x200, 0x400, 0x800)
 _PIECE: Final = 1 << 20
-_MOST_SAMPLES: Final = 1 << 16
-"""In one run; a fragment of a second of pictures or sound has a few hundred at most."""
-_UNREADABLE: Final = (struct.error, IndexError, KeyError, OverflowError)
-"""What reading raises where numbers or lengths are none that a recorder writes."""
 
 
 class OutputFile(Protocol):
@@ -40,15 +40,6 @@ class OutputFile(Protocol):
         """Write over what is there already."""
 
 
-def _one(data: bytes, within: Box, *path: bytes) -> Box:
-    for kind in path:
-        found = [box for box in boxes(data, within.body, within.end) if box.kind == kind]
-        if len(found) != 1:
-            raise Mp4Error(f"there is no box {kind!r} where one is needed, or more than one")
-        within = found[0]
-    return within
-
-
 def _box(kind: bytes, *content: bytes | list[bytes]) -> list[bytes]:
     """A box as the pieces that it is made of: joined, long tables would be copied at each level."""
     pieces: list[bytes] = []
@@ -57,38 +48,18 @@ def _box(kind: bytes, *content: bytes | list[bytes]) -> list[bytes]:
     return [struct.pack(">I4s", 8 + sum(map(len, pieces)), kind), *pieces]
 
 
-class _Defaults(NamedTuple):
-    duration: int
-    size: int
-    flags: int
-
-
-class _Run(NamedTuple):
-    """A ``trun``, and where its samples begin, in bytes and in time, unless it says so itself."""
-
-    moof: Box
-    trun: Box
-    offset: int
-    time: int
-
-
 class _Track:
     """The samples of a track, as its tables need them."""
 
-    def __init__(self, init: bytes, trak: Box, defaults: dict[int, _Defaults]) -> None:
+    def __init__(self, init: bytes, trak: Box, header: TrackHeader) -> None:
         self._init = init
         self._trak = trak
-        tkhd = _one(init, trak, b"tkhd")
-        mdhd = _one(init, trak, b"mdia", b"mdhd")
-        hdlr = _one(init, trak, b"mdia", b"hdlr")
-        tkhd_version, mdhd_version = init[tkhd.body], init[mdhd.body]
-        (self.number,) = struct.unpack_from(">I", init, tkhd.body + (20 if tkhd_version else 12))
-        (self.timescale,) = struct.unpack_from(">I", init, mdhd.body + (20 if mdhd_version else 12))
-        (self._language,) = struct.unpack_from(">H", init, mdhd.body + (32 if mdhd_version else 20))
-        self.picture = init[hdlr.body + 8 : hdlr.body + 12] == b"vide"
-        if self.number not in defaults or not self.timescale:
-            raise Mp4Error(f"the segment does not describe the track {self.number}")
-        self.defaults = defaults[self.number]
+        mdhd = only_box(init, trak, b"mdia", b"mdhd")
+        (self._language,) = struct.unpack_from(
+            ">H", init, mdhd.body + (32 if init[mdhd.body] else 20)
+        )
+        self._number = header.number
+        self.timescale, self.picture = header.timescale, header.picture
         self.start: int | None = None
         self.end = 0
         self._last_duration = 0
@@ -135,9 +106,9 @@ class _Track:
         total_us = sum(length for length, _ in edits)
         init, trak = self._init, self._trak
         tables = self._tables(divide)
-        stsd = _one(init, trak, b"mdia", b"minf", b"stbl", b"stsd")
+        stsd = only_box(init, trak, b"mdia", b"minf", b"stbl", b"stsd")
         stbl = _box(b"stbl", _raw(init, stsd), *tables)
-        minf_box = _one(init, trak, b"mdia", b"minf")
+        minf_box = only_box(init, trak, b"mdia", b"minf")
         minf = _box(b"minf", *_others(init, minf_box, b"stbl"), stbl)
         mdhd = _box(
             b"mdhd",
@@ -152,18 +123,18 @@ class _Track:
                 0,
             ),
         )
-        mdia_box = _one(init, trak, b"mdia")
+        mdia_box = only_box(init, trak, b"mdia")
         mdia = _box(b"mdia", mdhd, *_others(init, mdia_box, b"mdhd", b"minf"), minf)
         elst = _box(
             b"elst",
             struct.pack(">B3xI", 1, len(edits)),
             *(struct.pack(">QqHH", length, at, 1, 0) for length, at in edits),
         )
-        tkhd = _one(init, trak, b"tkhd")
+        tkhd = only_box(init, trak, b"tkhd")
         shape = init[tkhd.end - 60 : tkhd.end]
         head = _box(
             b"tkhd",
-            struct.pack(">B3BQQIIQ", 1, 0, 0, 3, 0, 0, self.number, 0, total_us),
+            struct.pack(">B3BQQIIQ", 1, 0, 0, 3, 0, 0, self._number, 0, total_us),
             shape,
         )
         return _box(b"trak", head, _box(b"edts", elst), mdia)
@@ -233,12 +204,14 @@ class Mp4Writer:
         """Time of the first picture that the last `add` wrote; None if it wrote none."""
         self.heard_us: int | None = None
         """The same for sound."""
-        self._moov = _one(init, Box(b"", 0, 0, len(init)), b"moov")
-        self._mvhd = _one(init, self._moov, b"mvhd")
-        try:
-            self._tracks = {track.number: track for track in _tracks(init, self._moov)}
-        except _UNREADABLE as error:
-            raise Mp4Error(f"the segment cannot be read: {error!r}") from error
+        self._moov = only_box(init, Box(b"", 0, 0, len(init)), b"moov")
+        self._mvhd = only_box(init, self._moov, b"mvhd")
+        self._headers = read_tracks(init)
+        traks = (one for one in boxes(init, self._moov.body, self._moov.end) if one.kind == b"trak")
+        self._tracks = {
+            header.number: _Track(init, trak, header)
+            for trak, header in zip(traks, self._headers.values(), strict=True)
+        }
         ftyp = b"".join(_box(b"ftyp", b"isom", struct.pack(">I", 512), b"isomiso2avc1mp41"))
         self._mdat = len(ftyp)
         self._offset = len(ftyp) + 16
@@ -252,93 +225,37 @@ class Mp4Writer:
     def add(self, fragment: bytes) -> None:
         """Add a fragment in the clear: pairs of ``moof`` and ``mdat``."""
         self.began_us = self.heard_us = None
-        for box in boxes(fragment):
-            if box.kind == b"moof":
-                for traf in boxes(fragment, box.body, box.end):
-                    if traf.kind == b"traf":
-                        self._add_traf(fragment, box, traf)
+        for run in sample_runs(fragment, self._headers):
+            self._add_run(fragment, run)
 
-    def _add_traf(self, data: bytes, moof: Box, traf: Box) -> None:
-        tfhd = _one(data, traf, b"tfhd")
-        try:
-            flags, number = struct.unpack_from(">II", data, tfhd.body)
-            track = self._tracks[number]
-            defaults = _header_defaults(data, tfhd, flags & 0xFFFFFF, track.defaults)
-            tfdt = _one(data, traf, b"tfdt")
-            wide = data[tfdt.body] == 1
-            (time,) = struct.unpack_from(">Q" if wide else ">I", data, tfdt.body + 4)
-            offset = moof.start
-            for box in boxes(data, traf.body, traf.end):
-                if box.kind == b"trun":
-                    run = _Run(moof, box, offset, time)
-                    offset, time = self._add_run(data, run, track, defaults)
-        except _UNREADABLE as error:
-            raise Mp4Error(f"a fragment cannot be read: {error!r}") from error
-
-    def _add_run(
-        self, data: bytes, run: _Run, track: _Track, defaults: _Defaults
-    ) -> tuple[int, int]:
-        """Take a run's samples; returns where the next run's begin, in bytes and in time."""
-        moof, trun, offset, time = run
-        word, count = struct.unpack_from(">II", data, trun.body)
-        if count > _MOST_SAMPLES:
-            raise Mp4Error(f"a fragment claims {count} samples")
-        flags, at = word & 0xFFFFFF, trun.body + 8
-        if flags & 1:
-            offset = moof.start + struct.unpack_from(">i", data, at)[0]
-            at += 4
-        first_flags = defaults.flags
-        if flags & 4:
-            (first_flags,) = struct.unpack_from(">I", data, at)
-            at += 4
-        samples = []
-        for index in range(count):
-            values = [
-                defaults.duration,
-                defaults.size,
-                first_flags if index == 0 else defaults.flags,
-                0,
-            ]
-            for place, field in enumerate(_TRUN_FIELDS):
-                if flags & field:
-                    (values[place],) = struct.unpack_from(">I", data, at)
-                    at += 4
-            if values[3]:
-                raise Mp4Error("pictures are not in the order of their time, which is not expected")
-            samples.append((values[1], values[0], not values[2] & _NON_SYNC))
-        skipped_bytes = skipped_time = 0
-        while track.waits_for_sync and samples and not samples[0][2]:
-            size, duration, _ = samples.pop(0)
-            skipped_bytes += size
-            skipped_time += duration
-        begin = offset + skipped_bytes
-        end = begin + sum(size for size, _, _ in samples)
-        if not moof.end <= begin <= end <= len(data):
-            raise Mp4Error("a fragment's samples lie outside of it")
-        whole_time = skipped_time + sum(duration for _, duration, _ in samples)
-        if samples:
-            track.waits_for_sync = False
-            track.begin(time + skipped_time)
-            for size, duration, sync in samples:
-                track.add(size, duration, sync=sync)
-            track.chunk(self._offset, len(samples))
-            self._output.write(memoryview(data)[begin:end])
-            self._offset += end - begin
-            begins_us = (time + skipped_time) * _MOVIE_TIMESCALE // track.timescale
-            if track.picture:
-                self.pictures += len(samples)
-                if self.began_us is None:
-                    self.began_us = begins_us
-            elif self.heard_us is None:
-                self.heard_us = begins_us
-        return end, time + whole_time
+    def _add_run(self, data: bytes, run: SampleRun) -> None:
+        track, time, samples = self._tracks[run.track], run.time, run.samples
+        while track.waits_for_sync and samples and not samples[0].sync:
+            time += samples.pop(0).duration
+        if not samples:
+            return
+        track.waits_for_sync = False
+        track.begin(time)
+        for one in samples:
+            track.add(one.size, one.duration, sync=one.sync)
+        begin, end = samples[0].offset, samples[-1].offset + samples[-1].size
+        track.chunk(self._offset, len(samples))
+        self._output.write(memoryview(data)[begin:end])
+        self._offset += end - begin
+        begins_us = time * _MOVIE_TIMESCALE // track.timescale
+        if track.picture:
+            self.pictures += len(samples)
+            if self.began_us is None:
+                self.began_us = begins_us
+        elif self.heard_us is None:
+            self.heard_us = begins_us
 
     def finish(self) -> None:
         """Write the tables; the file is complete afterwards. Raises Mp4Error if they cannot say
         how long it lasts."""
         try:
             pieces = self._tables()
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise Mp4Error(f"the tables cannot be written: {error!r}") from error
         size = 8 + sum(map(len, pieces))
         self._output.patch(self._mdat + 8, struct.pack(">Q", self._offset - self._mdat))
@@ -360,31 +277,3 @@ class Mp4Writer:
             if track.start is not None:
                 pieces += track.boxes()
         return pieces
-
-
-def _tracks(init: bytes, moov: Box) -> list[_Track]:
-    """What the segment says about each track."""
-    defaults = {}
-    mvex = _one(init, moov, b"mvex")
-    for box in boxes(init, mvex.body, mvex.end):
-        if box.kind == b"trex":
-            number, _, *rest = struct.unpack_from(">IIIII", init, box.body + 4)
-            defaults[number] = _Defaults(*rest)
-    return [
-        _Track(init, box, defaults)
-        for box in boxes(init, moov.body, moov.end)
-        if box.kind == b"trak"
-    ]
-
-
-def _header_defaults(data: bytes, tfhd: Box, flags: int, track: _Defaults) -> _Defaults:
-    at = tfhd.body + 8
-    if flags & 1:
-        raise Mp4Error("a fragment's samples lie outside of it")
-    at += 4 if flags & 2 else 0
-    values = list(track)
-    for place, field in enumerate((0x8, 0x10, 0x20)):
-        if flags & field:
-            (values[place],) = struct.unpack_from(">I", data, at)
-            at += 4
-    return _Defaults(*values)
