@@ -50,14 +50,14 @@ from camerad.container.statements import FragmentFacts, Header, Microphone
 from camerad.evidence.fragment_samples import SampleRun, SeenSample
 from camerad.evidence.identity_file import Identities
 from camerad.evidence.redaction.opened_film import (
+    FilmClock,
     FilmOpener,
     FilmTimes,
     OpenedMember,
-    SampleClock,
     TimedSample,
 )
 from camerad.evidence.redaction.parameter_sets import read_configuration, with_sets
-from camerad.evidence.redaction.pictures import (
+from camerad.evidence.redaction.picture_codec import (
     PictureDecoder,
     PictureEncoder,
     masked_picture,
@@ -161,7 +161,7 @@ class CopyWriter:
         self._add(INIT_NAME, member.sealed)
         self._keys.append((None, member.key))
         self._segment = member.clear
-        self._clock = SampleClock(self._head, member.clear)
+        self._clock = FilmClock(self._head, member.clear)
         self._configuration = read_configuration(member.clear)
         self._decoder = PictureDecoder(self._configuration.content)
 

@@ -127,7 +127,7 @@ class TimedSample(msgspec.Struct, frozen=True):
     seen: SeenSample
 
 
-class SampleClock:
+class FilmClock:
     """Gives a recording's samples their media times. init: its segment, in the clear."""
 
     def __init__(self, header: Header, init: bytes) -> None:
@@ -158,7 +158,7 @@ class FilmTimes:
     def __init__(self) -> None:
         self.head: Header | None = None
         self.fragments: Final[dict[int, list[TimedSample]]] = {}
-        self._clock: SampleClock | None = None
+        self._clock: FilmClock | None = None
 
     @property
     def pictures(self) -> list[TimedSample]:
@@ -172,7 +172,7 @@ class FilmTimes:
     def init(self, member: OpenedMember) -> None:
         """Learn the tracks."""
         if self.head is not None:
-            self._clock = SampleClock(self.head, member.clear)
+            self._clock = FilmClock(self.head, member.clear)
 
     def fragment(self, facts: FragmentFacts, member: OpenedMember, token: bytes) -> None:  # noqa: ARG002
         """Add its samples."""
