@@ -25,10 +25,11 @@ from camerad.cli.console import (
     warn,
 )
 from camerad.cli.target import find_recording
+from camerad.container.encryption import Sealer
 from camerad.container.recording_files import SUFFIX
 from camerad.container.statements import utc
 from camerad.evidence.decrypt import open_recording
-from camerad.evidence.export import ExportRequest, LedgerExtract, export
+from camerad.evidence.export import ExportRequest, ExportResult, LedgerExtract, export
 from camerad.evidence.identity_file import Identities, read_identities
 from camerad.evidence.package_proofs import proof_files
 from camerad.ledger.entries import Entry
@@ -103,6 +104,7 @@ def export_one(options: argparse.Namespace) -> int:
         final=desk.final_of(options, place, path, keys),
         salvage=options.salvage,
         may_run=desk.may_run(place, keys),
+        sealer=Sealer(options.seal_to) if options.seal_to else None,
     )
     day = utc(order.made_us).strftime(order.words.gettext("%d %B %Y"))
     reason = order.words.gettext("exported {day}", day=day)
@@ -121,7 +123,7 @@ def export_one(options: argparse.Namespace) -> int:
             return _extract(options, place, path, recording, writer)
 
         made = export(order, hold, extract, bar.set_done)
-    _print(options, made.report, made.path)
+    _print(options, made.report, made)
     if made.path is None and made.report.verdict is Verdict.NOT_AUTHENTIC:
         warn(
             "nothing was written, because this recording is not authentic; --salvage hands over "
@@ -132,14 +134,18 @@ def export_one(options: argparse.Namespace) -> int:
     return made.report.verdict
 
 
-def _print(options: argparse.Namespace, report: Report, package: str | None = None) -> None:
+def _print(options: argparse.Namespace, report: Report, made: ExportResult | None = None) -> None:
+    package = None if made is None else made.path
+    sha256 = None if made is None else made.sha256
     if options.json:
         said = report.as_json() | ({} if package is None else {"export": package})
-        print_json(said)
+        print_json(said | ({} if sha256 is None else {"sha256": sha256}))
         return
     sys.stdout.write(report.text())
     if package is not None:
         print_line(f"  export     {package}")
+    if sha256 is not None:
+        print_line(f"  sha256     {sha256}")
 
 
 # ---------------------------------------------------------------------------------- the office

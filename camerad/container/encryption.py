@@ -7,7 +7,7 @@ these halves is ever on the device.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 import pyrage
@@ -42,6 +42,53 @@ class Sealer:
         """`data` as an age file, some hundred bytes longer; sealing it again gives another one."""
         sealed: bytes = pyrage.encrypt(data, self._keys)
         return sealed
+
+    def seal_stream(self, pieces: Iterator[bytes], write: Callable[[bytes], object]) -> None:
+        """Seal all `pieces` as one age file, and give that to `write` as it is made. Raises what
+        either of them raises; then what was written is worth nothing."""
+        ends = _StreamEnds(pieces, write)
+        try:
+            pyrage.encrypt_io(ends, ends, self._keys)
+        finally:
+            # pyrage repeats of an error only its text, and of one in `write` nothing.
+            if ends.failure is not None:
+                raise ends.failure
+
+
+class _StreamEnds:
+    """Both ends of a stream, as file objects. failure: the first error of either."""
+
+    def __init__(self, pieces: Iterator[bytes], write: Callable[[bytes], object]) -> None:
+        self.failure: BaseException | None = None
+        self._pieces = pieces
+        self._write = write
+        self._piece = memoryview(b"")
+
+    def read(self, size: int) -> bytes:
+        if self.failure is not None:
+            raise self.failure
+        try:
+            while not self._piece:
+                self._piece = memoryview(next(self._pieces))
+        except StopIteration:
+            return b""
+        except BaseException as error:
+            self.failure = error
+            raise
+        given, self._piece = self._piece[:size], self._piece[size:]
+        return bytes(given)
+
+    def write(self, data: bytes) -> int:
+        if self.failure is None:
+            try:
+                self._write(data)
+            except BaseException as error:
+                self.failure = error
+                raise
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing waits here."""
 
 
 def _parse(recipient: str) -> pyrage.x25519.Recipient:

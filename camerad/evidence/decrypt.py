@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import FrameType
-from typing import ClassVar, Final
+from typing import BinaryIO, ClassVar, Final
 
 import pyrage
 
@@ -80,6 +80,10 @@ class OpenedRecording:
     def sha256(self) -> str:
         """Of the MP4, in hexadecimal. Raises StorageError."""
         return self._target.sha256()
+
+    def opened(self) -> BinaryIO:
+        """The MP4, at its beginning, to be read. Raises StorageError."""
+        return self._target.opened()
 
     def publish(self) -> None:
         """Give the MP4 its name, durably; without one, nothing happens. Raises StorageError, also
@@ -372,6 +376,14 @@ class UnnamedFile:
         self._pieces.clear()
         self._waiting = self._offset = 0
         durable_files.truncate(self._opened, 0, self._path)
+
+    def opened(self) -> BinaryIO:
+        """What was written, to be read from its beginning. Raises StorageError."""
+        self._flush()
+        self._wait()
+        file = os.fdopen(os.dup(self._opened), "rb")
+        file.seek(0)
+        return file
 
     def sha256(self) -> str:
         """Of what was written. Raises StorageError."""

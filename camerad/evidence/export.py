@@ -25,6 +25,9 @@ After any failure, SIGTERM included, the temporary directory is removed; a hold 
 placed stays, since it only keeps what it is for. After a kill or a loss of power the directory is
 left, and the next export removes it. Footage in the clear is in it only where the file system has
 no files without a name (`camerad.evidence.decrypt`), or in the instant between the two names.
+
+What is sealed for its recipient (`camerad.evidence.sealed_package`) is made in a directory of this
+computer, never on the storage that it goes to, and its footage has no name at any time.
 """
 
 from __future__ import annotations
@@ -48,15 +51,19 @@ from camerad.base.errors import NotAllowedError, NotNowError, StorageError
 from camerad.base.text import is_plain
 from camerad.base.words import N_, Words
 from camerad.container import jws, recording_files, skeleton
+from camerad.container.encryption import Sealer
 from camerad.container.keys import KeyRing, PublicKey
 from camerad.container.members import NotARecordingError
 from camerad.container.recording_files import SUFFIX
+from camerad.container.statements import utc
+from camerad.evidence import sealed_package
 from camerad.evidence.cover_sheet import CoverSheet, DeliveredFile, render
 from camerad.evidence.decrypt import OpenedRecording, UnsealError, decrypted, raise_on_sigterm
 from camerad.evidence.identity_file import Identities
 from camerad.evidence.package_proofs import LEDGER, LEDGER_KEYS
 from camerad.evidence.player_page import NAME as PLAYER
 from camerad.evidence.player_page import player_page
+from camerad.evidence.sealed_package import PackedFile
 from camerad.ledger.recording_state import Hold
 from camerad.store import verified_copy
 from camerad.transparency.stamp_files import KeptStamp, stamps_among
@@ -76,6 +83,9 @@ KEY_JWK: Final = "device-key.jwk"
 _FILE_MODE: Final = 0o600
 """The package has footage in the clear: only the user who made it may read it."""
 _DIRECTORY_MODE: Final = 0o700
+_WORKPLACE: Final = "/var/tmp"  # noqa: S108 - a directory of its own there, which only we may enter
+"""Where a sealed package is made if ``TMPDIR`` names no other place: a file that is large belongs
+there and not into memory (hier(7))."""
 
 
 class ExportRequest(msgspec.Struct, frozen=True):
@@ -86,7 +96,8 @@ class ExportRequest(msgspec.Struct, frozen=True):
     zone_name: of its times. who: who exports; made_us: when. reference: number of the file that it
     is for, "" if none. final: SHA-256 of the recording's end
     as a ledger names it, None if none was at hand. salvage: also of a recording that is not
-    authentic, with its proven parts. may_run: as in `camerad.verify.judge.verify`.
+    authentic, with its proven parts. may_run: as in `camerad.verify.judge.verify`. sealer: for the
+    recipient; None for a package in the clear.
     """
 
     path: str
@@ -102,6 +113,7 @@ class ExportRequest(msgspec.Struct, frozen=True):
     reference: str = ""
     salvage: bool = False
     may_run: MayRun = never_runs
+    sealer: Sealer | None = None
 
 
 class LedgerExtract(msgspec.Struct, frozen=True):
@@ -117,11 +129,13 @@ class LedgerExtract(msgspec.Struct, frozen=True):
 
 class ExportResult(msgspec.Struct, frozen=True):
     """What came of it. path: the package; None if the recording is not authentic, and nothing was
-    written. hold: that which keeps the recording; None if no store was at hand."""
+    written. hold: that which keeps the recording; None if no store was at hand. sha256: of a sealed
+    package's file."""
 
     report: Report
     path: str | None
     hold: Hold | None
+    sha256: str | None = None
 
 
 def export(
@@ -144,16 +158,22 @@ def export(
             "could not name it; rename it to the recording's id"
         )
     package = os.path.join(os.path.abspath(order.directory), stem + ENDING)
-    if file_status.exists(package):
+    target = package if order.sealer is None else package + sealed_package.ENDING
+    if file_status.exists(target):
         raise storage_errors.FileExistsAlreadyError(
-            f"{package}: there is an export of this recording already; it was left as it is: "
+            f"{target}: there is an export of this recording already; it was left as it is: "
             "move it away, or choose another directory with --output"
         )
     size, problem = _look(order.path, order.may_run)
     if problem is not None:
         return ExportResult(Report(order.path, size, problem=problem), None, None)
+    if order.sealer is not None:
+        _make_parent(target)
+        package = os.path.join(os.environ.get("TMPDIR") or _WORKPLACE, stem + ENDING)
     with raise_on_sigterm(), _temporary(package) as directory:
-        work = _Package(order, directory, stem, _Steps(size, progress))
+        if order.sealer is not None:
+            _check_unnamed(directory)
+        work = _Package(order, directory, stem, _Steps(size, order.sealer is not None, progress))
         work.take_original()
         with work.opened() as footage:
             report = footage.report
@@ -164,6 +184,10 @@ def export(
             held = hold(work.recording)
             work.add_ledger(extract(work.recording))
             work.add_documents(held)
+            if order.sealer is not None:
+                report.path, report.output = order.path, None
+                sealed = work.seal(footage, order.sealer, target)
+                return ExportResult(report, target, held, sealed.sha256)
             footage.publish()
             durable_files.rename(directory, package)
         # What was made there is there, under its final name.
@@ -174,27 +198,31 @@ def export(
 
 class _Steps:
     """Progress over three passes of the same bytes: writing the copy, reading it back, the check.
+    is_sealed: film and original are then sealed and read back, which is four more.
 
     size: of the recording, bytes.
     """
 
-    def __init__(self, size: int, progress: Progress | None) -> None:
-        self._size = size
+    def __init__(self, size: int, is_sealed: bool, progress: Progress | None) -> None:
+        self._all = (7 if is_sealed else 3) * size
         self._progress = progress
         self._copied = 0
+        self._checked = 0
 
     def copies(self, count: int) -> None:
         """So many bytes more are copied, or read back."""
         self._copied += count
-        self._say(self._copied)
+        self._say()
 
     def checks(self, done: int, _total: int) -> None:
         """So many bytes are checked."""
-        self._say(self._copied + done)
+        self._checked = done
+        self._say()
 
-    def _say(self, done: int) -> None:
+    def _say(self) -> None:
+        done = self._copied + self._checked
         if self._progress is not None:
-            self._progress(done, max(done, 3 * self._size))
+            self._progress(done, max(done, self._all))
 
 
 class _Package:
@@ -303,6 +331,22 @@ class _Package:
         lines = [f"{sha256}  {name}\n" for name, sha256 in sorted(self._sums.items())]
         self._add(SUMS, "".join(lines))
 
+    def seal(self, footage: OpenedRecording, sealer: Sealer, target: str) -> verified_copy.Digest:
+        """Write all of it to one sealed file, which is read back."""
+        folder = self._stem + ENDING
+
+        def packed(name: str) -> PackedFile:
+            if name == self._video:
+                with footage.opened() as film:
+                    size = film.seek(0, os.SEEK_END)
+                return PackedFile(f"{folder}/{name}", size, footage.opened)
+            path = os.path.join(self._directory, name)
+            return PackedFile(f"{folder}/{name}", os.path.getsize(path), lambda: open(path, "rb"))
+
+        files = [packed(name) for name in sorted(self._sums)]
+        made = utc(self._order.made_us).astimezone(self._order.zone)
+        return sealed_package.seal(target, files, sealer, made, self._steps.copies)
+
     @property
     def _ledger_agrees(self) -> bool | None:
         result = self._report.result
@@ -399,8 +443,7 @@ def _temporary(package: str) -> Iterator[str]:
     """A directory of a temporary name, which is this export's alone, and is removed unless it was
     renamed."""
     directory = package + TEMPORARY
-    if not file_status.is_directory(os.path.dirname(package), linked=True):
-        durable_files.make_directory(os.path.dirname(package), linked=True)
+    _make_parent(package)
     try:
         if file_status.is_directory(directory):
             with _claimed(directory):
@@ -418,6 +461,22 @@ def _temporary(package: str) -> Iterator[str]:
             yield directory
         finally:
             shutil.rmtree(directory, ignore_errors=True)
+
+
+def _check_unnamed(directory: str) -> None:
+    """Raise StorageError where opened footage would have a name."""
+    descriptor = durable_files.create_unnamed(directory, _FILE_MODE)
+    if descriptor is None:
+        raise StorageError(
+            f"{directory}: on this file system opened footage would have a name, and could be "
+            "found later; name a directory on another one in the environment variable TMPDIR"
+        )
+    os.close(descriptor)
+
+
+def _make_parent(path: str) -> None:
+    if not file_status.is_directory(os.path.dirname(path), linked=True):
+        durable_files.make_directory(os.path.dirname(path), linked=True)
 
 
 def _claimed(directory: str) -> contextlib.ExitStack:

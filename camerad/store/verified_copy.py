@@ -29,19 +29,38 @@ class Digest(NamedTuple):
 
 
 def copy(source: str, target: str, progress: Progress | None = None) -> Digest:
-    """Copy a file durably, over what is at `target`; returns what both contain.
+    """Copy a file durably, over what is at `target`; returns what both contain. Otherwise as
+    `written`."""
+    with storage_errors.explaining("read the file", source):
+        reading = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        return written(
+            target,
+            lambda write: digest_of(reading, source, progress, lambda piece, _: write(piece)),
+            progress,
+        )
+    finally:
+        os.close(reading)
 
-    The copy is read back from the storage, not from memory, before it gets its name. Raises
-    StorageError, also if other bytes come back; then `target` is as it was.
+
+def written(
+    target: str,
+    fill: Callable[[Callable[[bytes], object]], object],
+    progress: Progress | None = None,
+) -> Digest:
+    """Write a file durably, over what is at `target`; returns what it contains. fill: gives the
+    content, piece by piece, to the function that it is called with.
+
+    The file is read back from the storage, not from memory, before it gets its name. Raises
+    StorageError, also if other bytes come back, and what `fill` raises; then `target` is as it was.
     """
     temporary = target + durable_files.TEMPORARY
     durable_files.discard(temporary, missing_ok=True)  # what a former run left
     try:
-        written = _write(source, temporary, progress)
-        back = digest(temporary, progress, fresh=True)
-        if back != written:
+        content = _write(temporary, fill)
+        if digest(temporary, progress, fresh=True) != content:
             raise StorageError(
-                f"{target}: the copy reads back with other bytes than were written; do not use "
+                f"{target}: it reads back with other bytes than were written; do not use "
                 "this storage: take another one"
             )
         durable_files.rename(temporary, target)
@@ -49,7 +68,7 @@ def copy(source: str, target: str, progress: Progress | None = None) -> Digest:
         with contextlib.suppress(StorageError):
             durable_files.discard(temporary)
         raise
-    return written
+    return content
 
 
 def digest(path: str, progress: Progress | None = None, *, fresh: bool = False) -> Digest:
@@ -85,22 +104,22 @@ def digest_of(
     return Digest(found.hexdigest(), size)
 
 
-def _write(source: str, target: str, progress: Progress | None) -> Digest:
-    with storage_errors.explaining("read the file", source):
-        reading = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+def _write(target: str, fill: Callable[[Callable[[bytes], object]], object]) -> Digest:
+    found = hashlib.sha256()
+    size = 0
+    writing = durable_files.create(target)
+
+    def write(piece: bytes) -> None:
+        nonlocal size
+        found.update(piece)
+        size = durable_files.write(writing, [piece], size, target)
+
     try:
-        writing = durable_files.create(target)
-        try:
-            written = digest_of(
-                *(reading, source, progress),
-                lambda piece, offset: durable_files.write(writing, [piece], offset, target),
-            )
-            durable_files.sync(writing, target)
-        finally:
-            durable_files.close(writing, target)
+        fill(write)
+        durable_files.sync(writing, target)
     finally:
-        os.close(reading)
-    return written
+        durable_files.close(writing, target)
+    return Digest(found.hexdigest(), size)
 
 
 def _read(descriptor: int, offset: int, path: str) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
 import os
 import re
 import subprocess
@@ -157,6 +158,15 @@ def test_export_makes_the_package_and_holds_the_recording(world: World) -> None:
     # held, and what for; the latter is signed by a key of its own, which has come along.
     assert len((package / "ledger.jws").read_bytes().splitlines()) == 6
     assert "BEGIN PUBLIC KEY" in (package / "ledger-keys.txt").read_text()
+
+
+def test_a_package_is_sealed_to_a_public_key_and_never_to_a_private_one(world: World) -> None:
+    private = pyrage.x25519.Identity.generate()
+    said = world.ask(f"{EXPORT} --seal-to {private}", EX_CONFIG, "is a private key")
+    assert str(private) not in said.out + said.err and made_here() == []
+    said = world.ask(f"{EXPORT} --seal-to {private.to_public()} --json", 0)
+    assert made_here() == [f"{ONE}-export.zip.age"]
+    assert said.json["sha256"] == hashlib.sha256(Path(made_here()[0]).read_bytes()).hexdigest()
 
 
 def test_a_package_proves_its_entries_by_the_witnessed_log_of_the_office(world: World) -> None:

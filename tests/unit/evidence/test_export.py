@@ -26,11 +26,13 @@ from evidence_helpers import decoded, expected
 from msgspec.structs import replace
 from sealed_helpers import altered, flipped, pack
 
+from camerad.base import durable_files
 from camerad.base.clock import SECOND
 from camerad.base.errors import NotAllowedError, StorageError
 from camerad.base.storage_errors import FileExistsAlreadyError
 from camerad.base.words import words_in
 from camerad.container import jws
+from camerad.container.encryption import Sealer
 from camerad.container.keys import read_public_key
 from camerad.evidence.decrypt import OpenedRecording, decrypted
 from camerad.evidence.export import (
@@ -324,6 +326,53 @@ def test_footage_has_no_name_while_the_rest_of_the_package_is_made(original: Pat
     assert export(order, look, lambda _: TOKENS).path is not None
     assert f"{ONE}.tar" in seen
     assert [name for name in seen if "mp4" in name] == []
+
+
+def test_a_sealed_package_is_opened_by_its_recipient_alone(
+    original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipient = pyrage.x25519.Identity.generate()
+    (tmp_path / "key").write_text(str(recipient))
+    (tmp_path / "work").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "work"))
+    order = an_order(original, sealer=Sealer([str(recipient.to_public())]))
+    made = run(order)
+    assert left(order) == [f"{ONE}-export.zip.age"] and os.listdir(tmp_path / "work") == []
+    sealed = Path(made.path or "")
+    assert made.sha256 == hashlib.sha256(sealed.read_bytes()).hexdigest()
+    with pytest.raises(pyrage.DecryptError):
+        pyrage.decrypt(sealed.read_bytes(), [office()])
+    opens = ["age", "-d", "-i", "key", "-o", "package.zip", sealed]
+    for command in (opens, ["unzip", "-q", "package.zip"]):
+        subprocess.run(command, cwd=tmp_path, check=True)
+    clear = Path(run(an_order(original)).path or "")
+    for one in clear.iterdir():
+        assert (tmp_path / clear.name / one.name).read_bytes() == one.read_bytes()
+    assert sorted(os.listdir(tmp_path / clear.name)) == WHOLE
+
+
+@pytest.mark.parametrize("problem", ["full", "wrong bytes", "no unnamed files"])
+def test_a_package_that_cannot_be_sealed_leaves_nothing_behind(
+    original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, problem: str
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    order = an_order(original, sealer=Sealer([str(office().to_public())]))
+    real = durable_files.write
+
+    def write(descriptor: int, pieces: Any, offset: int, path: str) -> int:
+        if problem == "full" and path.endswith(".age.new"):
+            raise StorageError("no room")
+        end = real(descriptor, pieces, offset, path)
+        if problem == "wrong bytes" and path.endswith(".age.new"):
+            real(descriptor, [b"?"], offset, path)
+        return end
+
+    monkeypatch.setattr(durable_files, "write", write)
+    if problem == "no unnamed files":
+        monkeypatch.setattr(durable_files, "create_unnamed", lambda *_: None)
+    with pytest.raises(StorageError):
+        run(order)
+    assert left(order) == [] and list(tmp_path.glob("*.part")) == []
 
 
 def test_a_hold_that_is_refused_leaves_nothing_behind(original: Path) -> None:
