@@ -78,7 +78,7 @@ LIES: Final = """async () => {
   for (let piece = 0; piece < 5; piece += 1) await source.read(piece << 22, (piece << 22) + 1);
   return source.read(0, 9).then(() => "given", (error) => error.message);
 }"""
-ZIPS: Final = """async ([wide, pieces]) => {
+ZIPS: Final = """async ([wide, pieces, patches]) => {
   const { ZipFile } = await import("/page/package/zip_file.js");
   const kept = [];
   let position = 0;
@@ -89,6 +89,7 @@ ZIPS: Final = """async ([wide, pieces]) => {
     },
     patch: async (at, bytes) => kept.push([at, Array.from(bytes)]),
   };
+  if (!patches) delete target.patch;
   const zip = new ZipFile(target, new Date(2026, 10, 24, 15, 30, 10));
   await zip.begin("größe/zeros", wide);
   const zeros = new Uint8Array(1 << 24);
@@ -182,16 +183,21 @@ def gives_key(clerk: Person, key: bytes = LOCKED, passphrase: str = PASSPHRASE) 
     form.locator("button").click()
 
 
-def unpacked(got: Download, place: Path) -> Path:
-    """The package, by two programs that are not ours."""
-    path = place / got.suggested_filename
+def unpacked(got: Download, place: Path, identity: str = "") -> Path:
+    """The package, by two programs that are not ours; identity: opens it by a third one."""
+    path = path_got = place / got.suggested_filename
     got.save_as(path)
+    if identity:
+        path = path.with_suffix("")
+        (place / "identity").write_text(identity)
+        opens = ["age", "-d", "-i", place / "identity", "-o", path, path_got]
+        subprocess.run(opens, check=True)
     done = subprocess.run(["unzip", "-tq", path], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     with zipfile.ZipFile(path) as archive:
         assert archive.testzip() is None
         archive.extractall(place)
-    return path
+    return path_got
 
 
 def exported(scene: DeskScene, recording: str, hold: Hold, place: Path) -> Path:
@@ -371,9 +377,24 @@ def test_where_two_are_wanted_each_is_approved_and_a_browser_without_files_downl
             expect(page.get_by_label("Grund")).to_have_value("Az. E 1")
             page.locator("dialog button.main").click()
             gives_key(clerk)
+            recipient = pyrage.x25519.Identity.generate()
+            save = page.get_by_role("button", name="Paket speichern")
+            key = page.get_by_label("Öffentlicher Schlüssel der empfangenden Stelle")
+            for wrong, left, told in (
+                (str(recipient), "", "ein privater Schlüssel"),
+                ("age1x", "age1x", "kein öffentlicher"),
+            ):
+                key.fill(wrong)
+                save.click()
+                expect(page.get_by_text(told)).to_be_visible()
+                expect(key).to_have_value(left)
+            key.fill(f" {recipient.to_public()} ")
+            clerk.sees("sealed")
             with page.expect_download() as saved:
-                page.get_by_role("button", name="Paket speichern").click()
-            path = unpacked(saved.value, tmp_path)
+                save.click()
+            path = unpacked(saved.value, tmp_path, str(recipient))
+            assert path.name == "camerad-E-1.zip.age"
+            expect(page.get_by_text(str(recipient.to_public()))).to_be_visible()
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
             expect(page.get_by_text(digest)).to_be_visible()
             assert f"{ONE}.mp4" in checked(tmp_path / f"{ONE}-export")
@@ -422,7 +443,8 @@ def test_what_stands_in_the_way_is_said_before_anything_is_made(
         expect(told_of).to_be_visible()
         expect(page.get_by_text("Zum Übergeben zuerst eine Aufzeichnung")).to_be_visible()
         assert page.evaluate(LIES) == "the server gives other bytes than before"
-        is_read_by_others(page, tmp_path, 1)
+        for patches in (True, False):
+            is_read_by_others(page, tmp_path, 1, patches)
     assert not [one for one in scene.kinds("hold") if one.reason.endswith("C 1")]
 
 
@@ -431,13 +453,15 @@ def test_a_zip_file_of_more_than_4_gib_is_read_by_others(
     chromium: Browser, scene: DeskScene, tmp_path: Path
 ) -> None:
     with at_desk(chromium, scene, "package-zip") as one:
-        is_read_by_others(one.page, tmp_path, 257)
+        for patches in (True, False):
+            is_read_by_others(one.page, tmp_path, 257, patches)
 
 
-def is_read_by_others(page: Page, place: Path, pieces: int) -> None:
-    """A ZIP file of so many pieces, by two programs that are not ours."""
+def is_read_by_others(page: Page, place: Path, pieces: int, patches: bool) -> None:
+    """A ZIP file of so many pieces, by two programs that are not ours. patches: it is one that can
+    be written over, and not one that is encrypted as it comes."""
     path, size = place / "one.zip", pieces << 24
-    kept, length = page.evaluate(ZIPS, [1 << 33, pieces])
+    kept, length = page.evaluate(ZIPS, [1 << 33, pieces, patches])
     with path.open("wb") as file:
         file.truncate(length)
         for at, content in kept:

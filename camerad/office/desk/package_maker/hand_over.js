@@ -76,11 +76,12 @@ export function badOf({ length: count }) {
 }
 
 /** What was made here, to be handed over. */
-function drawMade(one, { name, bytes, sha256, sealedOnly, sheets }, key, again) {
+function drawMade(one, { name, bytes, sha256, recipient, sealedOnly, sheets }, key, again) {
   const facts = [
     ["package_file", name],
     ["package_size", size(bytes)],
     ["package_sha256", make("code", {}, sha256)],
+    ...(recipient === "" ? [] : [["package_sealed", make("code", {}, recipient)]]),
   ];
   return make(
     "div",

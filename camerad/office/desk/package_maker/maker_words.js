@@ -14,6 +14,7 @@ const TEXTS = {
   package_file: N_("File"),
   package_size: N_("Size"),
   package_sha256: N_("Fingerprint (SHA-256)"),
+  package_sealed: N_("Sealed for"),
 };
 
 /** Texts of the maker and the player in the page's language. */

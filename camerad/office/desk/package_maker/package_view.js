@@ -19,6 +19,7 @@ import { Candidate, MissingPageError, NoFilmError, makePackage } from "./maker.j
 import { badOf } from "./hand_over.js";
 import { gettext, ngettext, sayHere, size, words } from "./maker_words.js";
 import { MOST_IN_MEMORY, chosenFile, hasFiles } from "./saving.js";
+import { RecipientError, SealedTarget, encrypterFor } from "./sealed_target.js";
 import { sheetTexts } from "./sheet_texts.js";
 import { noteVerdict } from "./verdict_note.js";
 
@@ -26,9 +27,9 @@ import { noteVerdict } from "./verdict_note.js";
 const MOST = 50;
 
 /**
- * @typedef {{name: string, bytes: number, sha256: string, recordings: string[], sealedOnly: string[],
+ * @typedef {{name: string, bytes: number, sha256: string, recipient: string, recordings: string[], sealedOnly: string[],
  *   sheets: {title: string, page: string}[]}} Made
- * sealedOnly: titles of those without a film. sheets: the page of each, and what its recording is called.
+ * recipient: whose key opens it, "" for a package in the clear. sealedOnly: titles of those without a film. sheets: the page of each, and what its recording is called.
  *
  * Make a package of a case's recordings. Comes to what was made; to null if nothing was.
  * @param {any} one the case @param {any} me who makes it
@@ -69,6 +70,12 @@ function problemOf(error, making) {
   if (error instanceof KeyError) return gettext("This browser cannot check the camera's signatures. Take a newer one.");
   if (!(error instanceof DOMException)) return null;
   return error.name === "AbortError" ? gettext("Stopped. No package was made.") : gettext("The file cannot be written: {why}. No package was made. Is there enough room?", { why: error.message });
+}
+
+/** What a package is called, in characters and a length that courts and prosecutors take (ERVB 2022, 6),
+ * endings included. @param {string} number of the case */
+function packageName(number) {
+  return `camerad-${number.replace(/[^A-Za-zÄÖÜäöüß0-9_]+/g, "-")}`.slice(0, 80);
 }
 
 class PackageMaking {
@@ -201,12 +208,23 @@ class PackageMaking {
     const sealedOnly = this.#candidates.filter(({ isGood }) => !isGood).map(({ id }) => this.titleOf(id));
     const save = make("button", { class: "main" }, gettext("Save the package (at most {size})", { size: size(room) }));
     const warning = sealedOnly.length === 0 ? null : make("p", { class: "wrong", role: "alert" }, badOf(sealedOnly));
-    fill(this.#body, warning, make("p", {}, gettext("The films in the package are not encrypted. Choose a place that only you can open, best of all the medium that is handed over.")), save);
+    const recipient = make("input", { autocomplete: "off", spellcheck: "false", maxlength: 200 });
+    const wrong = make("p", { class: "wrong", role: "alert" });
+    const hint = gettext("With a key only its recipient opens the package. Without one the films in it are not encrypted: choose a place that only you can open, best of all the medium that is handed over.");
+    fill(this.#body, warning, field(gettext("Recipient's public key (age1…), if you have one"), recipient, hint), wrong, save);
     save.focus();
     let target = null;
     while (target === null) {
       await this.#until(save, "click");
-      target = await chosenFile(`camerad-${this.one.number.replace(/[^\p{L}\p{N}.-]+/gu, "-")}.zip`);
+      wrong.textContent = "";
+      try {
+        target = await this.#target(recipient.value.trim());
+      } catch (error) {
+        if (!(error instanceof RecipientError)) throw error;
+        if (error.isPrivate) recipient.value = "";
+        wrong.textContent = error.isPrivate ? gettext("That is a private key, which was not kept here. Its owner must make a new one, and give you the public key, age1….") : gettext("That is no public age key: it begins with age1 and has 62 characters.");
+        recipient.focus();
+      }
     }
     fill(this.#body);
     this.#bar.hidden = false;
@@ -239,7 +257,14 @@ class PackageMaking {
     const recordings = this.#candidates.map(({ id }) => id);
     const whole = { name: target.name, role: gettext("the whole package"), sha256 };
     const printed = recordings.map((id) => ({ title: this.titleOf(id), page: sheets.get(id)(whole) }));
-    return { name: target.name, bytes: made.size, sha256, recordings, sealedOnly, sheets: printed };
+    return { name: target.name, bytes: made.size, sha256, recipient: recipient.value.trim(), recordings, sealedOnly, sheets: printed };
+  }
+
+  /** The file that the person chooses, encrypted where there is a recipient; null if they choose none. */
+  async #target(recipient) {
+    const encrypter = recipient === "" ? null : encrypterFor(recipient);
+    const file = await chosenFile(`${packageName(this.one.number)}.zip${encrypter === null ? "" : ".age"}`);
+    return file === null || encrypter === null ? file : SealedTarget.onto(file, encrypter);
   }
 
   #say(text) {

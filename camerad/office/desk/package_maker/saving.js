@@ -18,11 +18,12 @@ export function hasFiles() {
  * @param {string} name that is offered
  */
 export async function chosenFile(name) {
-  if (!hasFiles()) return new InMemory(name);
+  const [type, ending] = name.endsWith(".age") ? ["application/octet-stream", ".age"] : ["application/zip", ".zip"];
+  if (!hasFiles()) return new InMemory(name, type);
   try {
     const handle = await globalThis.showSaveFilePicker({
       suggestedName: name,
-      types: [{ accept: { "application/zip": [".zip"] } }],
+      types: [{ accept: { [type]: [ending] } }],
     });
     return new InFile(handle, await handle.createWritable());
   } catch (error) {
@@ -109,6 +110,11 @@ class InMemory extends Target {
   /** @type {Blob | null} */
   #whole = null;
 
+  constructor(name, type) {
+    super(name);
+    this.type = type;
+  }
+
   /** @param {Blob} data */
   async put(data) {
     this.#pieces.push(data);
@@ -128,7 +134,7 @@ class InMemory extends Target {
       parts.push(made.slice(done, at), bytes);
       done = at + bytes.length;
     }
-    this.#whole = new Blob([...parts, made.slice(done)], { type: "application/zip" });
+    this.#whole = new Blob([...parts, made.slice(done)], { type: this.type });
     return this.#whole;
   }
 

@@ -2,7 +2,8 @@
 // sealed does not become smaller and a film is compressed already.
 //
 // How long an entry is and its CRC-32 are known when it has ended; they are put into its header
-// then, so that no descriptor is needed behind the data. Sizes and offsets of 4 GiB and more stand
+// then, so that no descriptor is needed behind the data. A target that is encrypted cannot be written
+// over: there a descriptor follows (4.3.9). Sizes and offsets of 4 GiB and more stand
 // in the extra field of ZIP64 (4.5.3). Names are UTF-8 (bit 11).
 
 const LOCAL = 0x04034b50;
@@ -10,7 +11,10 @@ const CENTRAL = 0x02014b50;
 const END64 = 0x06064b50;
 const LOCATOR64 = 0x07064b50;
 const END = 0x06054b50;
+const DESCRIPTOR = 0x08074b50;
 const UTF8 = 1 << 11;
+/** Size and CRC-32 stand behind the data. */
+const BEHIND = 1 << 3;
 /** What a reader has to know: ZIP64. */
 const VERSION = 45;
 /** Made on a system whose files have modes as Unix has them. */
@@ -40,11 +44,12 @@ function dosTime(when) {
 }
 
 /**
- * A ZIP file that is written to `target`, which has `write(bytes)`, behind what is there, and
- * `patch(at, bytes)`, over what is there.
+ * A ZIP file that is written to `target`, which has `write(bytes)`, behind what is there, and, unless
+ * it is encrypted, `patch(at, bytes)`, over what is there.
  */
 export class ZipFile {
   #target;
+  #flags;
   #position = 0;
   #time;
   #date;
@@ -56,6 +61,7 @@ export class ZipFile {
   /** @param {any} target @param {Date} when its files were made */
   constructor(target, when) {
     this.#target = target;
+    this.#flags = target.patch === undefined ? UTF8 | BEHIND : UTF8;
     [this.#time, this.#date] = dosTime(when);
   }
 
@@ -70,7 +76,7 @@ export class ZipFile {
     const extra = wide ? numbers([[2, 1], [2, 16], [8, 0], [8, 0]]) : new Uint8Array(0);
     const size = wide ? WIDE : 0;
     const head = numbers([
-      [4, LOCAL], [2, VERSION], [2, UTF8], [2, 0], [2, this.#time], [2, this.#date],
+      [4, LOCAL], [2, VERSION], [2, this.#flags], [2, 0], [2, this.#time], [2, this.#date],
       [4, 0], [4, size], [4, size], [2, encoded.length], [2, extra.length],
     ]);
     await this.#write(head);
@@ -92,10 +98,15 @@ export class ZipFile {
     const { name, offset, size, wide } = this.#open;
     const crc = (this.#open.crc ^ WIDE) >>> 0;
     if (size >= WIDE && !wide) throw new RangeError("an entry is larger than was said before");
-    const said = wide ? WIDE : size;
-    await this.#target.patch(offset + 14, numbers([[4, crc], [4, said], [4, said]]));
-    // Behind the header of 30 bytes, the name, and what the extra field begins with.
-    if (wide) await this.#target.patch(offset + 34 + name.length, numbers([[8, size], [8, size]]));
+    if (this.#flags & BEHIND) {
+      const length = wide ? 8 : 4;
+      await this.#write(numbers([[4, DESCRIPTOR], [4, crc], [length, size], [length, size]]));
+    } else {
+      const said = wide ? WIDE : size;
+      await this.#target.patch(offset + 14, numbers([[4, crc], [4, said], [4, said]]));
+      // Behind the header of 30 bytes, the name, and what the extra field begins with.
+      if (wide) await this.#target.patch(offset + 34 + name.length, numbers([[8, size], [8, size]]));
+    }
     this.#entries.push({ name, offset, size, crc });
     this.#open = null;
   }
@@ -111,7 +122,7 @@ export class ZipFile {
       const extra = wide.length === 0 ? new Uint8Array(0) : numbers([[2, 1], [2, 8 * wide.length], ...wide]);
       const said = Math.min(size, WIDE);
       const head = numbers([
-        [4, CENTRAL], [2, UNIX | VERSION], [2, VERSION], [2, UTF8], [2, 0], [2, this.#time],
+        [4, CENTRAL], [2, UNIX | VERSION], [2, VERSION], [2, this.#flags], [2, 0], [2, this.#time],
         [2, this.#date], [4, crc], [4, said], [4, said], [2, name.length], [2, extra.length],
         [2, 0], [2, 0], [2, 0], [4, MODE * 0x10000], [4, Math.min(offset, WIDE)],
       ]);
