@@ -33,7 +33,7 @@ from camerad.base.clock import DeclaredClock, Moment, SystemClock
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.office_time import OfficeClock
 from camerad.base.wall_clock import KnownTime, TimeKeeper
-from camerad.cli.console import CommandError, warn
+from camerad.cli.console import CommandError, ask_passphrase, read_passphrase, warn
 from camerad.cli.defaults import config_home, default_office_key
 from camerad.container import jws
 from camerad.container.keys import KeyRing, PublicKey
@@ -41,6 +41,7 @@ from camerad.container.recording_files import SUFFIX
 from camerad.container.skeleton import header_of
 from camerad.container.statements import Header
 from camerad.evidence import office_store, own_key
+from camerad.evidence.identity_file import Identities, read_identities
 from camerad.ledger.audit import Witnessed
 from camerad.ledger.entries import Head
 from camerad.ledger.ledger import read_state
@@ -323,6 +324,17 @@ def final_of(options: argparse.Namespace, place: Place, path: str, keys: KeyRing
             if known is not None and known.final is not None:
                 finals[known.id] = known.final
     return next((finals[name] for name in names if name in finals), None)
+
+
+def identities_of(options: argparse.Namespace) -> Identities:
+    """The private keys in the file that the command names. Raises ConfigError."""
+
+    def asked() -> str:
+        if options.passphrase_file is None:
+            return ask_passphrase(f"Passphrase of {options.identity}: ")
+        return read_passphrase(options.passphrase_file)
+
+    return read_identities(options.identity, asked)
 
 
 # ---------------------------------------------------------------------------------------- time

@@ -17,10 +17,8 @@ from camerad.cli import desk, store_access
 from camerad.cli.console import (
     CommandError,
     ProgressBar,
-    ask_passphrase,
     print_json,
     print_line,
-    read_passphrase,
     system_language,
     warn,
 )
@@ -30,7 +28,6 @@ from camerad.container.recording_files import SUFFIX
 from camerad.container.statements import utc
 from camerad.evidence.decrypt import open_recording
 from camerad.evidence.export import ExportRequest, ExportResult, LedgerExtract, export
-from camerad.evidence.identity_file import Identities, read_identities
 from camerad.evidence.package_proofs import proof_files
 from camerad.ledger.entries import Entry
 from camerad.ledger.ledger import entries_about
@@ -60,7 +57,7 @@ def open_one(options: argparse.Namespace) -> int:
     keys = desk.trusted_keys(options, place)
     stem = os.path.basename(path).removesuffix(SUFFIX)
     output = os.path.abspath(options.output or f"{stem}.mp4")
-    identities = _identities(options)
+    identities = desk.identities_of(options)
     with ProgressBar(stem) as bar:
         report = open_recording(
             path,
@@ -86,7 +83,7 @@ def export_one(options: argparse.Namespace) -> int:
     _protect_memory()
     place, path = find_recording(options.what, options.state)
     keys = desk.trusted_keys(options, place)
-    identities = _identities(options)
+    identities = desk.identities_of(options)
     zone, zone_name = _zone(options.time_zone)
     who = one_line("the authorised person", options.who)
     clock = desk.clock_of(options, place)
@@ -149,15 +146,6 @@ def _print(options: argparse.Namespace, report: Report, made: ExportResult | Non
 
 
 # ---------------------------------------------------------------------------------- the office
-
-
-def _identities(options: argparse.Namespace) -> Identities:
-    def asked() -> str:
-        if options.passphrase_file is None:
-            return ask_passphrase(f"Passphrase of {options.identity}: ")
-        return read_passphrase(options.passphrase_file)
-
-    return read_identities(options.identity, asked)
 
 
 @contextlib.contextmanager

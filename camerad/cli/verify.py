@@ -7,7 +7,7 @@ import errno
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -38,6 +38,7 @@ from camerad.evidence.package_proofs import (
     describe,
     read_package,
 )
+from camerad.evidence.redaction.copy_check import OriginalAtHand, check_copy, is_redacted_copy
 from camerad.ledger.audit import LedgerFinding, Witnessed, audit_ledger, read_state
 from camerad.ledger.entries import Head
 from camerad.ledger.ledger_state import LedgerState
@@ -49,12 +50,13 @@ from camerad.store.receipts import FiledReceipt
 from camerad.transparency.log_check import check_log
 from camerad.transparency.policy import read_policy
 from camerad.verify.check_pool import CheckOrder, CheckPool, check_one, size_of, workers_for
-from camerad.verify.judge import MayRun
+from camerad.verify.judge import MayRun, Progress
 from camerad.verify.verdict import Report, Verdict
 
 if TYPE_CHECKING:
     from camerad.transparency.time_stamps import StampCheck
 
+_Check = Callable[..., Report]
 _Filed = Mapping[Holding, Sequence[FiledReceipt]]
 _GONE: Final = "the directory of the recordings is gone"
 _MISPLACED: Final = "move it into the camera's recordings/, or remove it"
@@ -151,7 +153,8 @@ def run(options: argparse.Namespace) -> int:
         )
         for path, names in ((path, desk.names_of(path)) for path in paths)
     ]
-    for report in _checked(orders, keys, desk.may_run(target.place, keys), options.jobs):
+    check = _check(options, keys, desk.may_run(target.place, keys))
+    for report in _checked(orders, check, options.jobs):
         summary.reports.append(report)
         if report.verdict is Verdict.UNREADABLE:
             summary.unread += _forbidden(report.path)
@@ -207,17 +210,35 @@ def _stamp_check(options: argparse.Namespace) -> StampCheck | None:
     return time_stamps.StampCheck(options.stamp_authority)
 
 
-def _checked(
-    orders: Sequence[CheckOrder], keys: KeyRing, may_run: MayRun, jobs: int | None
-) -> Iterator[Report]:
+def _check(options: argparse.Namespace, keys: KeyRing, may_run: MayRun) -> _Check:
+    """How one file is checked: a recording, or a redacted copy of one."""
+    own = desk.key_at_hand(options)
+    office = KeyRing([] if own is None else [own])
+    original = None
+    if options.original is not None:
+        if options.identity is None:
+            raise CommandError("--original needs --identity: the office's private key opens it")
+        original = OriginalAtHand(options.original, desk.identities_of(options))
+
+    def check(order: CheckOrder, progress: Progress | None = None) -> Report:
+        if not is_redacted_copy(order.path):
+            return check_one(order, keys, may_run, progress)
+        return check_copy(
+            order.path, keys, office, original=original, final=order.final, progress=progress
+        )
+
+    return check
+
+
+def _checked(orders: Sequence[CheckOrder], check: _Check, jobs: int | None) -> Iterator[Report]:
     """The checks of all files, in their order."""
     workers = workers_for(orders, jobs)
     if not workers:
         for order in orders:
             with ProgressBar(os.path.basename(order.path)) as bar:
-                yield check_one(order, keys, may_run, bar.set_done)
+                yield check(order, bar.set_done)
         return
-    pool = CheckPool(orders, lambda order: check_one(order, keys, may_run), workers)
+    pool = CheckPool(orders, check, workers)
     with pool, ProgressBar(f"{len(orders)} recordings", sum(map(size_of, orders))) as bar:
         for report in pool:
             bar.advance(report.bytes)

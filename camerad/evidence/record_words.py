@@ -94,6 +94,9 @@ KINDS: Final[Mapping[str, str]] = {
     FindingKind.UNSTATED: N_("time without pictures that the camera did not explain"),
     FindingKind.SILENT: N_("time without sound that the camera did not explain"),
     FindingKind.UNFIT: N_("times that do not fit each other"),
+    FindingKind.REDACTED: N_("replaced in this redacted copy"),
+    FindingKind.UNMASKED: N_("not masked, muted or unchanged as the signed list says"),
+    FindingKind.UNOPENED: N_("cannot be opened by the key that the copy brings"),
     FindingKind.QUIET: N_("time without sound, because of what the microphone was doing"),
 }
 

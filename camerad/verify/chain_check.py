@@ -46,11 +46,13 @@ class ChainCheck:
     """Judges fragments and commits; `result` grows meanwhile.
 
     at: where the next statement belongs. init: the initialisation segment, if it is there.
+    replaced: fragments that a redacted copy has something else for.
     """
 
     def __init__(self, result: Result) -> None:
         self.at = ChainPosition()
         self.init: Content | None = None
+        self.replaced: frozenset[int] = frozenset()
         self._result: Final = result
         self._found: Final = result.findings
         self._jump: _Jump | None = None
@@ -224,7 +226,11 @@ class ChainCheck:
             if number > facts.sequence:
                 self._found.say(FindingKind.EXTRA, "is not in its place", fragment_name(number))
         content_ok = there == commit.fragment
-        if there is None:
+        if facts.sequence in self.replaced:
+            content_ok = False
+            if there is not None:
+                self._found.say(FindingKind.EXTRA, "is here, and its copy was redacted", name)
+        elif there is None:
             self._found.say(FindingKind.MISSING, "is missing", name, from_us=from_us, to_us=to_us)
         elif not content_ok:
             text = "has other bytes than those that were signed"

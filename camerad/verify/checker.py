@@ -206,18 +206,7 @@ class Checker:
 
     def _judge_end(self, end: RecordingEnd) -> None:
         closing, result = end.closing, self.result
-        if self._torn != end.torn:
-            if self._torn is None:
-                self._add(FindingKind.MISSING, "is missing, and the end describes it", TORN_NAME)
-            elif end.torn is None:
-                self._add(FindingKind.FOREIGN, "is there, and the end does not know it", TORN_NAME)
-            else:
-                self._add(
-                    FindingKind.CHANGED, "has other bytes than those that were signed", TORN_NAME
-                )
-        elif end.torn is not None:
-            text = f"repair kept {end.torn.bytes} bytes from behind the last commit; no footage"
-            self._add(FindingKind.TORN, text, TORN_NAME, severity=Severity.NOTE)
+        self._judge_torn(end)
         if self._chain.init is not None and not end.commits:
             self._add(FindingKind.UNCOMMITTED, "is vouched for by no statement", INIT_NAME)
         if (
@@ -234,6 +223,21 @@ class Checker:
         if closing.reason == RECOVERED:
             text = "the recording was interrupted and closed by repair"
             self._add(FindingKind.RECOVERED, text, END_NAME, severity=Severity.NOTE)
+
+    def _judge_torn(self, end: RecordingEnd) -> None:
+        """Compare what repair kept with what the end says of it."""
+        if self._torn != end.torn:
+            if self._torn is None:
+                self._add(FindingKind.MISSING, "is missing, and the end describes it", TORN_NAME)
+            elif end.torn is None:
+                self._add(FindingKind.FOREIGN, "is there, and the end does not know it", TORN_NAME)
+            else:
+                self._add(
+                    FindingKind.CHANGED, "has other bytes than those that were signed", TORN_NAME
+                )
+        elif end.torn is not None:
+            text = f"repair kept {end.torn.bytes} bytes from behind the last commit; no footage"
+            self._add(FindingKind.TORN, text, TORN_NAME, severity=Severity.NOTE)
 
     def _check_closing(self, closing: Closing) -> None:
         """An end cannot know what comes after it. Only times of the header's boot can be

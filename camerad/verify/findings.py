@@ -87,6 +87,12 @@ class FindingKind(StrEnum):
     """Time without sound that no statement explains, though sound was wanted."""
     UNFIT = "unfit times"
     """Times of statements that do not fit each other, though each could be."""
+    REDACTED = "redacted"
+    """In a redacted copy, what was replaced."""
+    UNMASKED = "unmasked"
+    """In a redacted copy, what the list says is masked, muted or unchanged, and is not."""
+    UNOPENED = "unopened"
+    """In a redacted copy, an unchanged fragment that its key in the copy does not open."""
     QUIET = "stated silence"
     """Time without sound that no gap states, and that the states of sound explain."""
 

@@ -41,6 +41,11 @@ WORDS: Final = {
     Verdict.NOT_AUTHENTIC: "NOT AUTHENTIC",
     Verdict.UNREADABLE: "unreadable",
 }
+REDACTED_COPY: Final = N_(
+    "redacted copy of an authentic recording: {masked} of {pictures} pictures masked, sound muted "
+    "{seconds} s; all else is unchanged"
+)
+NO_COPY: Final = N_("this is not the redacted copy that was signed")
 TIME_WORDS: Final[Mapping[str, str]] = {
     TimeWorth.SYNCHRONISED: N_("set by a time server"),
     TimeWorth.RTC: N_("kept by its battery"),
@@ -50,12 +55,32 @@ TIME_WORDS: Final[Mapping[str, str]] = {
 """What wall time is worth, in English."""
 
 
+class RedactedParts(msgspec.Struct, frozen=True):
+    """What was changed in a redacted copy, as its signed list says. masked: of its pictures;
+    muted_us: how long its sound is muted. compared: with the recording."""
+
+    pictures: int
+    masked: int
+    muted_us: int
+    compared: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """It in English."""
+        return REDACTED_COPY.format(
+            masked=f"{self.masked:,}",
+            pictures=f"{self.pictures:,}",
+            seconds=-(-self.muted_us // SECOND),
+        )
+
+
 class Report(msgspec.Struct):
     """A check of one recording.
 
     path, bytes: the file. result: what its members say; None if there is no recording, and then
     `problem` says why. ledger: remarks of a comparison with a ledger, each with whether it is
-    damage. output: what `open_recording` wrote, None if nothing; written: the pieces in it.
+    damage. redacted: of a redacted copy, what it changes. output: what `open_recording` wrote, None
+    if nothing; written: the pieces in it.
     """
 
     path: str
@@ -65,6 +90,7 @@ class Report(msgspec.Struct):
     ledger: list[tuple[Severity, str]] = msgspec.field(default_factory=list)
     output: str | None = None
     written: tuple[Span, ...] = ()
+    redacted: RedactedParts | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -102,6 +128,9 @@ class Report(msgspec.Struct):
         """The verdict in words, and what the time is worth."""
         worth = self.time_worth
         words = WORDS[self.verdict]
+        if self.redacted is not None:
+            authentic = self.verdict < Verdict.NOT_AUTHENTIC
+            words = self.redacted.sentence if authentic else f"{words}: {NO_COPY}"
         return words if worth is None else f"{words}; time {TIME_WORDS[worth]}"
 
     @property
@@ -126,6 +155,8 @@ class Report(msgspec.Struct):
             "left_out": [_span(span) for span in self.left_out],
             "ledger": [{"severity": severity, "text": text} for severity, text in self.ledger],
         }
+        if self.redacted is not None:
+            said["redacted"] = msgspec.to_builtins(self.redacted)
         result = self.result
         if result is None:
             return said

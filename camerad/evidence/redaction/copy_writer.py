@@ -47,14 +47,16 @@ from camerad.container.redaction import (
     write_keys,
 )
 from camerad.container.statements import FragmentFacts, Header, Microphone
-from camerad.evidence.fragment_samples import SampleRun, SeenSample
+from camerad.evidence.fragment_samples import SampleRun
 from camerad.evidence.identity_file import Identities
+from camerad.evidence.redaction.copy_plan import CopyPlan
 from camerad.evidence.redaction.opened_film import (
     FilmClock,
     FilmOpener,
     FilmTimes,
     OpenedMember,
     TimedSample,
+    content_of_sample,
 )
 from camerad.evidence.redaction.parameter_sets import read_configuration, with_sets
 from camerad.evidence.redaction.picture_codec import (
@@ -90,50 +92,6 @@ class CopyOrder(msgspec.Struct, frozen=True):
     reference: str
 
 
-class CopyPlan:
-    """What changes in a film. masked: times of masked pictures; encoded: those that are encoded
-    anew; keys: those of them that begin so; decoded: those that are decoded for that. changed:
-    fragments."""
-
-    def __init__(self, film: FilmTimes, order: CopyOrder) -> None:
-        self.masked: Final = {
-            one.at_us
-            for one in film.pictures
-            if any(mask.at(one.at_us) is not None for mask in order.masks)
-        }
-        self.encoded: Final[set[int]] = set()
-        self.keys: Final[set[int]] = set()
-        self.decoded: Final[set[int]] = set()
-        group: list[TimedSample] = []
-        for one in film.pictures:
-            if one.seen.sync:
-                self._add(group)
-                group = []
-            group.append(one)
-        self._add(group)
-        self.changed: Final = {
-            sequence
-            for sequence, samples in film.fragments.items()
-            if any(
-                one.at_us in self.encoded if one.picture else is_muted(order.mutes, one)
-                for one in samples
-            )
-        }
-
-    def _add(self, group: Sequence[TimedSample]) -> None:
-        times = [one.at_us for one in group]
-        first = next((n for n, at_us in enumerate(times) if at_us in self.masked), None)
-        if first is not None:
-            self.decoded.update(times)
-            self.encoded.update(times[first:])
-            self.keys.add(times[first])
-
-
-def is_muted(mutes: Sequence[MutedRange], unit: TimedSample) -> bool:
-    """Whether a unit of sound is replaced by silence."""
-    return any(unit.at_us < one.to_us and unit.behind_us > one.from_us for one in mutes)
-
-
 class CopyWriter:
     """A `FragmentUse` that writes the film to `film`, and the archive's members to `body`."""
 
@@ -142,7 +100,7 @@ class CopyWriter:
     ) -> None:
         self._order = order
         self._pictures = len(times.pictures)
-        self._plan = CopyPlan(times, order)
+        self._plan = CopyPlan(times, order.masks, order.mutes)
         self._output = film
         self._body = body
         self._film: Mp4Writer | None = None
@@ -229,7 +187,7 @@ class CopyWriter:
         segment = self._segment
         if self._plan.encoded:
             first = next(one.seen for one in samples if one.picture)
-            like = self._decoder.decode(_content(clear, first))
+            like = self._decoder.decode(content_of_sample(clear, first))
             self._encoder = encoder = PictureEncoder(like, self._configuration)
             segment = with_sets(segment, encoder.sequence_set, encoder.picture_set)
         self._init = content_of(segment)
@@ -242,10 +200,10 @@ class CopyWriter:
         """A fragment with its pictures and sound as they are in the copy."""
         made: list[list[Sample]] = [[] for _ in runs]
         for one in samples:
-            content, key = _content(clear, one.seen), one.seen.sync
+            content, key = content_of_sample(clear, one.seen), one.seen.sync
             if one.picture:
                 content, key = self._picture(content, one)
-            elif is_muted(self._order.mutes, one):
+            elif self._plan.is_muted(one):
                 content = self._silence()
             made[one.run].append(Sample(one.seen.duration, key, len(content), [content]))
         moofs = [box for box in boxes(clear) if box.kind == b"moof"]
@@ -282,10 +240,6 @@ class CopyWriter:
     def _add(self, name: str, content: bytes) -> None:
         self._digests[name] = jws.digest(content)
         self._body.writelines(ustar.member(name, content))
-
-
-def _content(clear: bytes, sample: SeenSample) -> bytes:
-    return clear[sample.offset : sample.offset + sample.size]
 
 
 def write_copy(

@@ -152,6 +152,11 @@ class FilmClock:
                 at = end
 
 
+def content_of_sample(clear: bytes, sample: SeenSample) -> bytes:
+    """Its bytes in a fragment."""
+    return clear[sample.offset : sample.offset + sample.size]
+
+
 class FilmTimes:
     """A `FragmentUse` that keeps nothing but the times of samples, by fragment."""
 

@@ -6,9 +6,11 @@ import struct
 from typing import Final, NamedTuple
 
 from camerad.container.mp4_boxes import Box, Mp4Error, boxes, only_box
+from camerad.recording.avc import picture_format
 
 _ENTRY_BYTES: Final = 78
 """Of a picture's sample entry, before its boxes (ISO/IEC 14496-12, 12.1.3)."""
+_SET_BYTES: Final = 5
 _PATH: Final = (b"mdia", b"minf", b"stbl", b"stsd")
 
 
@@ -84,3 +86,19 @@ def _path(init: bytes) -> list[Box]:
             fields = Box(b"", 0, entry.body + _ENTRY_BYTES, entry.end)
             return [moov, trak, *inside, entry, only_box(init, fields, b"avcC")]
     raise Mp4Error("the segment has no track of pictures")
+
+
+def is_extended(init: bytes, by: bytes, width: int, height: int) -> bool:
+    """Whether `init` is the segment `by` with sets of the id 1, for pictures of this size, and
+    nothing else. Raises Mp4Error."""
+    added = read_configuration(init)
+    sequence_set, picture_set = added.sequence_sets[-1], added.picture_sets[-1]
+    if len(sequence_set) < _SET_BYTES or len(picture_set) < 2:
+        return False
+    # Each id is ue(v), behind profile and level, and at once (ITU-T H.264, 7.3.2.1.1, 7.3.2.2).
+    ids = sequence_set[4] >> 5 == 0b010 and picture_set[1] >> 2 == 0b010010
+    try:
+        size = picture_format(sequence_set)[:2]
+    except ValueError:
+        return False
+    return ids and size == (width, height) and with_sets(by, sequence_set, picture_set) == init
