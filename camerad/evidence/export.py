@@ -543,7 +543,12 @@ How to check this package without the software that made it
    {video}
 
 5. {ledger} holds what the ledgers say about this recording: one signed statement a line,
-   to be checked like those above, with the key that each line names as "kid".
+   to be checked like those above, with the key that each line names as "kid". The office's keys
+   are in ledger-keys.txt.
+
+6. entry-N.tlog-proof, if there are any, prove that statement N of the office's ledger ("sequence")
+   lies in its log, which witnesses signed; *.tsr are time stamps (RFC 3161) on that log.
+   docs/transparency.md of camerad says how to check both with Python and openssl alone.
 
 The format is described in full in docs/evidence-format.md of camerad.
 """)

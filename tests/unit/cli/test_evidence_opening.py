@@ -228,6 +228,8 @@ def test_a_package_proves_its_entries_by_the_witnessed_log_of_the_office(world: 
     policy.write_text("quorum a\n")
     world.ask(f"{file} --policy {policy}", EX_CONFIG, "line 1")
     proof.unlink()
+    refused = subprocess.run(by_hand, capture_output=True, text=True, check=False)
+    assert refused.returncode == 1 and "the office named OTHERS" in refused.stdout
     found = world.ask(f"{file} --json", 2).json["proofs"]
     assert [one["state"] for one in found] == ["missing"]
     world.ask(file, 2, "DAMAGE", "fewer proofs than the office has named")
