@@ -197,7 +197,8 @@ def page_modules(catalogs: Mapping[str, Catalog], source: Path = CAMERAD) -> dic
 
 
 def _json(value: dict[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
+    """A text a line, so that changes are read; the rest costs a page that comes over the line."""
+    return json.dumps(value, ensure_ascii=False, indent=0, separators=(",", ":")) + "\n"
 
 
 def _page_catalogue(catalog: Catalog, folder: str) -> dict[str, Any]:

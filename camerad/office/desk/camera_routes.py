@@ -144,13 +144,12 @@ class CameraRow(msgspec.Struct, frozen=True):
 class CameraList(msgspec.Struct, frozen=True):
     """rows: those first that need a person. now_us: the server's time, by which ages count.
     wearers: whether the last shift's wearer is in them. vouching: what others outside vouched for,
-    None if it cannot be read; no_quorum: too many of the witnesses among them are late."""
+    None if it cannot be read."""
 
     now_us: int
     wearers: bool
     rows: list[CameraRow]
     vouching: list[Vouching] | None
-    no_quorum: bool
 
 
 class WithdrawCameraBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -264,10 +263,10 @@ class CameraRoutes:
             rows.append(self._row(one, course, offered, now_us))
         rows.sort(key=lambda row: _ORDER.index(row.state))
         try:
-            vouching, no_quorum = self._vouching.list_all(), "" in self._vouching.late()
+            vouching = self._vouching.list_all()
         except CameradError:
-            vouching, no_quorum = None, False  # the watch logs it, and alerts people
-        return CameraList(now_us, wearers, rows, vouching, no_quorum)
+            vouching = None  # the watch logs it, and alerts people
+        return CameraList(now_us, wearers, rows, vouching)
 
     def _withdraw(self, visit: Visit) -> Revocation:
         body: WithdrawCameraBody = visit.body

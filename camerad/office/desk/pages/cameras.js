@@ -74,23 +74,9 @@ export async function showCameras({ me, again }, [where] = []) {
     make("p", { class: "hint" }, gettext("As each camera said in its dock, every quarter of an hour. What it does elsewhere is not known here.")),
     buttons(list.rows, may),
     body,
-    drawVouching(list),
+    (await coming(import("./vouching.js"))).drawVouching(list),
     drawOffers(list.rows, may),
   ];
-}
-
-/** Who outside vouches for the office's ledger, besides its cameras. */
-function drawVouching({ vouching, no_quorum: noQuorum, now_us: now }) {
-  if (vouching === null) return make("p", { class: "hint" }, gettext("Who else vouches for the office's ledger cannot be read. An alert says why."));
-  if (vouching.length === 0) return null;
-  const rows = vouching.map((one) => make("li", {}, make("strong", {}, one.name), " ", one.late ? make("span", { class: "tag missing" }, gettext("late")) : null, " ", vouchedWords(one, now)));
-  return make("section", {}, make("h2", {}, gettext("Witnesses outside")), noQuorum ? make("p", {}, gettext("The other witnesses are no quorum: packages get no proofs of what is newer.")) : null, make("ul", {}, rows));
-}
-
-function vouchedWords(one, now) {
-  if (one.at_us === null) return make("small", {}, gettext("nothing yet"));
-  const values = { number: one.size, age: age(one.at_us, now) };
-  return make("small", {}, one.stamped ? gettext("Stamped {number} entries {age}", values) : gettext("Signed {number} entries {age}", values));
 }
 
 function buttons(rows, { handsOut, manages, again }) {
