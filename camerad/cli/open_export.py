@@ -27,7 +27,8 @@ from camerad.container.encryption import Sealer
 from camerad.container.recording_files import SUFFIX
 from camerad.container.statements import utc
 from camerad.evidence.decrypt import open_recording
-from camerad.evidence.export import ExportRequest, ExportResult, LedgerExtract, export
+from camerad.evidence.export import ExportRequest, ExportResult, export
+from camerad.evidence.package_folder import LedgerExtract
 from camerad.evidence.package_proofs import proof_files
 from camerad.ledger.entries import Entry
 from camerad.ledger.ledger import entries_about

@@ -33,13 +33,10 @@ computer, never on the storage that it goes to, and its footage has no name at a
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import shlex
-import shutil
-import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import tzinfo
 from typing import Final
 
@@ -47,42 +44,41 @@ import msgspec
 
 from camerad import __version__
 from camerad.base import durable_files, file_status, storage_errors
-from camerad.base.errors import NotAllowedError, NotNowError, StorageError
+from camerad.base.errors import NotAllowedError, StorageError
 from camerad.base.text import is_plain
 from camerad.base.words import N_, Words
-from camerad.container import jws, recording_files, skeleton
 from camerad.container.encryption import Sealer
-from camerad.container.keys import KeyRing, PublicKey
-from camerad.container.members import NotARecordingError
+from camerad.container.keys import KeyRing
 from camerad.container.recording_files import SUFFIX
 from camerad.container.statements import utc
 from camerad.evidence import sealed_package
 from camerad.evidence.cover_sheet import CoverSheet, DeliveredFile, render
 from camerad.evidence.decrypt import OpenedRecording, UnsealError, decrypted, raise_on_sigterm
 from camerad.evidence.identity_file import Identities
-from camerad.evidence.package_proofs import LEDGER, LEDGER_KEYS
+from camerad.evidence.package_folder import (
+    FILE_MODE,
+    KEY_PEM,
+    LedgerExtract,
+    PackageFolder,
+    check_source,
+    make_parent,
+    temporary_directory,
+)
+from camerad.evidence.package_proofs import LEDGER
 from camerad.evidence.player_page import NAME as PLAYER
 from camerad.evidence.player_page import player_page
 from camerad.evidence.sealed_package import PackedFile
 from camerad.ledger.recording_state import Hold
 from camerad.store import verified_copy
-from camerad.transparency.stamp_files import KeptStamp, stamps_among
 from camerad.verify.judge import MayRun, Progress, never_runs
 from camerad.verify.verdict import Report
 
 ENDING: Final = "-export"
 """What a package's name has behind the recording's id."""
-TEMPORARY: Final = ".part"
 REPORT: Final = "report.html"
 CHECKS: Final = "checks.json"
 INSTRUCTIONS: Final = "how-to-verify.txt"
-SUMS: Final = "SHA256SUMS"
-KEY_PEM: Final = "device-key.pem"
-KEY_JWK: Final = "device-key.jwk"
 
-_FILE_MODE: Final = 0o600
-"""The package has footage in the clear: only the user who made it may read it."""
-_DIRECTORY_MODE: Final = 0o700
 _WORKPLACE: Final = "/var/tmp"  # noqa: S108 - a directory of its own there, which only we may enter
 """Where a sealed package is made if ``TMPDIR`` names no other place: a file that is large belongs
 there and not into memory (hier(7))."""
@@ -114,17 +110,6 @@ class ExportRequest(msgspec.Struct, frozen=True):
     salvage: bool = False
     may_run: MayRun = never_runs
     sealer: Sealer | None = None
-
-
-class LedgerExtract(msgspec.Struct, frozen=True):
-    """What ledgers say about a recording: statements, and the public keys that signed them. proofs:
-    files by name, with proofs that those of the office lie in its log, and their policy. stamps:
-    files with the time stamps on the checkpoint of these proofs."""
-
-    tokens: tuple[bytes, ...]
-    signers: tuple[PublicKey, ...]
-    proofs: Mapping[str, str] = {}
-    stamps: Mapping[str, bytes] = {}
 
 
 class ExportResult(msgspec.Struct, frozen=True):
@@ -164,13 +149,13 @@ def export(
             f"{target}: there is an export of this recording already; it was left as it is: "
             "move it away, or choose another directory with --output"
         )
-    size, problem = _look(order.path, order.may_run)
+    size, problem = check_source(order.path, order.may_run)
     if problem is not None:
         return ExportResult(Report(order.path, size, problem=problem), None, None)
     if order.sealer is not None:
-        _make_parent(target)
+        make_parent(target)
         package = os.path.join(os.environ.get("TMPDIR") or _WORKPLACE, stem + ENDING)
-    with raise_on_sigterm(), _temporary(package) as directory:
+    with raise_on_sigterm(), temporary_directory(package) as directory:
         if order.sealer is not None:
             _check_unnamed(directory)
         work = _Package(order, directory, stem, _Steps(size, order.sealer is not None, progress))
@@ -180,9 +165,8 @@ def export(
             if report.output is None:
                 report.path = order.path  # the copy goes
                 return ExportResult(report, None, None)
-            work.add_key()
             held = hold(work.recording)
-            work.add_ledger(extract(work.recording))
+            work.add_proof(extract(work.recording))
             work.add_documents(held)
             if order.sealer is not None:
                 report.path, report.output = order.path, None
@@ -233,15 +217,14 @@ class _Package:
         self._directory = directory
         self._stem = stem
         self._steps = steps
-        self._sums: dict[str, str] = {}
-        self._stamps: list[KeptStamp] = []
+        self._folder = PackageFolder(directory)
         self._original = os.path.join(directory, stem + SUFFIX)
 
     def take_original(self) -> None:
         """Copy the file as the camera wrote it: from here on that copy alone counts."""
         source = os.path.realpath(self._order.path)
         copied = verified_copy.copy(source, self._original, self._steps.copies)
-        self._sums[self._stem + SUFFIX] = copied.sha256
+        self._folder.sums[self._stem + SUFFIX] = copied.sha256
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[OpenedRecording]:
@@ -261,7 +244,7 @@ class _Package:
                 self._report = footage.report
                 if footage.report.output is not None:
                     self._video = os.path.basename(footage.report.output)
-                    self._sums[self._video] = footage.sha256()
+                    self._folder.sums[self._video] = footage.sha256()
                 yield footage
         except (UnsealError, NotAllowedError) as error:
             # Named as the caller knows it: the copy is gone when this is read.
@@ -275,27 +258,12 @@ class _Package:
             return self._stem
         return result.header.id
 
-    def add_key(self) -> None:
-        """The key that the original is to be checked with."""
+    def add_proof(self, extract: LedgerExtract) -> None:
+        """The key that the original is to be checked with, and what the ledgers say."""
         result = self._report.result
-        key = self._order.keys.get(result.kid or "") if result is not None else None
-        if key is not None:
-            self._add(KEY_PEM, key.pem)
-            self._add(KEY_JWK, json.dumps(key.jwk, indent=2) + "\n")
-
-    def add_ledger(self, extract: LedgerExtract) -> None:
-        """What the ledgers say, and who signed that besides the camera."""
-        self._add(LEDGER, b"".join(token + b"\n" for token in extract.tokens).decode("ascii"))
-        result = self._report.result
-        camera = result.kid if result is not None else None
-        others = [key for key in extract.signers if key.thumbprint != camera]
-        if others:
-            self._add(LEDGER_KEYS, "".join(f"{key.thumbprint}\n{key.pem}" for key in others))
-        for name, text in extract.proofs.items():
-            self._add(name, text)
-        for name, content in extract.stamps.items():
-            self._add(name, content)
-        self._stamps = stamps_among(extract.stamps)
+        kid = None if result is None else result.kid
+        self._folder.add_key(self._order.keys.get(kid or ""))
+        self._folder.add_ledger(extract, kid)
 
     def add_documents(self, held: Hold | None) -> None:
         """The report, what it leaves out, how to check everything, and all fingerprints."""
@@ -312,7 +280,7 @@ class _Package:
                 "ledger_agrees": self._ledger_agrees,
             },
         }
-        self._add(CHECKS, json.dumps(said, indent=2, ensure_ascii=False) + "\n")
+        self._folder.add(CHECKS, json.dumps(said, indent=2, ensure_ascii=False) + "\n")
         instructions = words.gettext(
             INSTRUCTIONS_TEXT,
             key_pem=KEY_PEM,
@@ -325,11 +293,10 @@ class _Package:
             ),
             ledger=LEDGER,
         )
-        self._add(INSTRUCTIONS, instructions)
-        self._add(PLAYER, player_page().decode())
-        self._add(REPORT, render(self._sheet(held), words))
-        lines = [f"{sha256}  {name}\n" for name, sha256 in sorted(self._sums.items())]
-        self._add(SUMS, "".join(lines))
+        self._folder.add(INSTRUCTIONS, instructions)
+        self._folder.add(PLAYER, player_page().decode())
+        self._folder.add(REPORT, render(self._sheet(held), words))
+        self._folder.finish()
 
     def seal(self, footage: OpenedRecording, sealer: Sealer, target: str) -> verified_copy.Digest:
         """Write all of it to one sealed file, which is read back."""
@@ -343,7 +310,7 @@ class _Package:
             path = os.path.join(self._directory, name)
             return PackedFile(f"{folder}/{name}", os.path.getsize(path), lambda: open(path, "rb"))
 
-        files = [packed(name) for name in sorted(self._sums)]
+        files = [packed(name) for name in sorted(self._folder.sums)]
         made = utc(self._order.made_us).astimezone(self._order.zone)
         return sealed_package.seal(target, files, sealer, made, self._steps.copies)
 
@@ -356,29 +323,31 @@ class _Package:
 
     def _sheet(self, held: Hold | None) -> CoverSheet:
         order, words = self._order, self._order.words
-        container = self._stem + SUFFIX
+        container, sums = self._stem + SUFFIX, self._folder.sums
         return CoverSheet(
             report=self._report,
             delivered=(
                 DeliveredFile(
-                    self._video, words.gettext("video, plays anywhere"), self._sums[self._video]
+                    self._video,
+                    words.gettext("video, plays anywhere"),
+                    sums[self._video],
                 ),
                 DeliveredFile(
                     container,
                     words.gettext("original as the camera wrote it, sealed and signed"),
-                    self._sums[container],
+                    sums[container],
                 ),
                 DeliveredFile(
                     PLAYER,
                     words.gettext("open in a browser: checks and plays, without a network"),
-                    self._sums[PLAYER],
+                    sums[PLAYER],
                 ),
             ),
             zone=order.zone,
             zone_name=order.zone_name,
             hold=held,
             ledger_agrees=self._ledger_agrees,
-            stamps=self._stamps,
+            stamps=self._folder.stamps,
             made_us=order.made_us,
             made_by=order.who,
             software=f"camerad {__version__}",
@@ -387,113 +356,16 @@ class _Package:
             reference=order.reference,
         )
 
-    def _add(self, name: str, text: str | bytes) -> None:
-        path = os.path.join(self._directory, name)
-        content = text.encode() if isinstance(text, str) else text
-        descriptor = durable_files.create(path, _FILE_MODE)
-        try:
-            durable_files.write(descriptor, [content], 0, path)
-            durable_files.sync(descriptor, path)
-        finally:
-            durable_files.close(descriptor, path)
-        self._sums[name] = jws.digest(content)
-
-
-def _look(path: str, may_run: MayRun) -> tuple[int, str | None]:
-    """Size of a recording's file, and why it is none, if it is none.
-
-    Raises NotNowError and StorageError.
-    """
-    try:
-        # A named pipe would block here until another process writes.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise storage_errors.explain("read the recording", path, error) from error
-    try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            return 0, "this is not a file; name a recording's file (.tar)"
-        if _is_locked(descriptor) and _is_made(path, may_run):
-            raise NotNowError(
-                f"{path}: this recording still runs; hold it, and export it when it has ended"
-            )
-        return found.st_size, None
-    finally:
-        os.close(descriptor)
-
-
-def _is_made(path: str, may_run: MayRun) -> bool:
-    """Whether a locked file is a recording that is being made. Raises StorageError."""
-    try:
-        return skeleton.end_of(path) is None and may_run(skeleton.header_of(path))
-    except NotARecordingError:
-        return False
-
-
-def _is_locked(descriptor: int) -> bool:
-    # Some network file systems have no locks; then no camera records there either.
-    try:
-        return recording_files.is_locked(descriptor)
-    except OSError:
-        return False
-
-
-@contextlib.contextmanager
-def _temporary(package: str) -> Iterator[str]:
-    """A directory of a temporary name, which is this export's alone, and is removed unless it was
-    renamed."""
-    directory = package + TEMPORARY
-    _make_parent(package)
-    try:
-        if file_status.is_directory(directory):
-            with _claimed(directory):
-                shutil.rmtree(directory)  # left by an export that was killed
-        os.mkdir(directory, _DIRECTORY_MODE)
-        claim = _claimed(directory)
-    except BlockingIOError:
-        raise storage_errors.FileExistsAlreadyError(
-            f"{package}: another process exports this recording; wait until it has ended"
-        ) from None
-    except OSError as error:
-        raise storage_errors.explain("make the directory", directory, error) from error
-    with claim:
-        try:
-            yield directory
-        finally:
-            shutil.rmtree(directory, ignore_errors=True)
-
 
 def _check_unnamed(directory: str) -> None:
     """Raise StorageError where opened footage would have a name."""
-    descriptor = durable_files.create_unnamed(directory, _FILE_MODE)
+    descriptor = durable_files.create_unnamed(directory, FILE_MODE)
     if descriptor is None:
         raise StorageError(
             f"{directory}: on this file system opened footage would have a name, and could be "
             "found later; name a directory on another one in the environment variable TMPDIR"
         )
     os.close(descriptor)
-
-
-def _make_parent(path: str) -> None:
-    if not file_status.is_directory(os.path.dirname(path), linked=True):
-        durable_files.make_directory(os.path.dirname(path), linked=True)
-
-
-def _claimed(directory: str) -> contextlib.ExitStack:
-    """Claim a directory until what is returned is closed, on a file system that has locks. Raises
-    BlockingIOError if another export has it, or had it meanwhile, and OSError."""
-    with contextlib.ExitStack() as claim:
-        descriptor = file_status.open_directory(directory)
-        claim.callback(os.close, descriptor)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise
-        except OSError:
-            return claim.pop_all()
-        if not file_status.is_named(descriptor, directory):
-            raise BlockingIOError
-        return claim.pop_all()
 
 
 INSTRUCTIONS_TEXT: Final = N_("""\

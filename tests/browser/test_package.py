@@ -25,8 +25,9 @@ from sealed_helpers import LOCKED, PASSPHRASE, altered, flipped, made, office, p
 from camerad.base.words import words_in
 from camerad.cli.main import main
 from camerad.container.keys import KeyRing
-from camerad.evidence.export import ExportRequest, LedgerExtract, export
+from camerad.evidence.export import ExportRequest, export
 from camerad.evidence.offload import offload
+from camerad.evidence.package_folder import LedgerExtract
 from camerad.evidence.player_page import player_hash
 from camerad.ledger.entries import read_lines
 from camerad.ledger.recording_state import Hold

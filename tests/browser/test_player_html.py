@@ -18,7 +18,8 @@ from sealed_helpers import KEY, KEYS, LOCKED, PASSPHRASE, altered, flipped, made
 
 from camerad.base.words import words_in
 from camerad.container.keys import SigningKey
-from camerad.evidence.export import ExportRequest, LedgerExtract, export
+from camerad.evidence.export import ExportRequest, export
+from camerad.evidence.package_folder import LedgerExtract
 from camerad.ledger.recording_state import Hold
 from tests.browser.person import NARROW, SCREENSHOTS, browser
 from tests.waiting import DEADLINE, until

@@ -38,9 +38,9 @@ from camerad.evidence.decrypt import OpenedRecording, decrypted
 from camerad.evidence.export import (
     ExportRequest,
     ExportResult,
-    LedgerExtract,
     export,
 )
+from camerad.evidence.package_folder import LedgerExtract
 from camerad.evidence.player_page import player_hash
 from camerad.ledger.recording_state import Hold
 from camerad.store import verified_copy
