@@ -36,6 +36,7 @@ export class SegmentError extends Error {
  * @property {string} codec as RFC 6381 spells it
  * @property {Uint8Array} init its initialisation segment
  * @property {{duration: number, size: number, flags: number}} defaults
+ * @property {Uint8Array | null} configuration of the decoder (avcC), of pictures
  * @property {number} channels of sound
  * @property {number} rate samples a second, of sound
  */
@@ -123,11 +124,13 @@ export function tracksOf(init) {
     let codec = "mp4a.40.2";
     let channels = 0;
     let rate = 0;
+    let configuration = null;
     if (picture) {
       const avc1 = box(init, entry, "avc1");
       // A visual sample entry has 78 bytes before its boxes, of sound 28.
       const avcC = box(init, { body: avc1.body + 78, end: avc1.end }, "avcC");
       if (avcC.end - avcC.body < 4) throw new SegmentError("a track says no codec");
+      configuration = init.subarray(avcC.body, avcC.end);
       codec = `avc1.${hex(init[avcC.body + 1])}${hex(init[avcC.body + 2])}${hex(init[avcC.body + 3])}`;
     } else {
       const mp4a = box(init, entry, "mp4a");
@@ -136,10 +139,27 @@ export function tracksOf(init) {
     }
     if (!timescale || !defaults.has(id)) throw new SegmentError("a track is not described");
     const own = only(init, moov, id);
-    found.push({ id, picture, timescale, codec, channels, rate, init: own, defaults: defaults.get(id) });
+    found.push({ id, picture, timescale, codec, channels, rate, configuration, init: own, defaults: defaults.get(id) });
   }
   if (!found.some((track) => track.picture)) throw new SegmentError("there is no track of pictures");
   return found.sort((one, other) => Number(other.picture) - Number(one.picture));
+}
+
+/** Boxes in which a track's decoder is configured, and the bytes before the boxes in each. */
+const TO_CONFIGURATION = [["moov", 0], ["trak", 0], ["mdia", 0], ["minf", 0], ["stbl", 0], ["stsd", 8], ["avc1", 78]];
+
+/**
+ * An initialisation segment whose pictures have another decoder configuration (avcC).
+ * @param {Uint8Array} init @param {Uint8Array} configuration
+ */
+export function withConfiguration(init, configuration) {
+  const rebuilt = (from, to, [[wanted, head], ...further] = [["avcC", 0]]) =>
+    joined([...boxes(init, from, to)].map(({ kind, start, body, end }) => {
+      if (kind !== wanted) return init.subarray(start, end);
+      if (kind === "avcC") return written(kind, configuration);
+      return written(kind, init.subarray(body, body + head), rebuilt(body + head, end, further.length > 0 ? further : undefined));
+    }));
+  return rebuilt(0, init.length, TO_CONFIGURATION);
 }
 
 /** The initialisation segment with one track only. */

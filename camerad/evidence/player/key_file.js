@@ -165,17 +165,31 @@ export class HeldKey extends EventTarget {
   }
 
   /**
+   * The file key of a sealed member, which opens this member and no other. Throws as `decrypt`.
+   * @param {Uint8Array} sealed
+   * @returns {Promise<Uint8Array>}
+   */
+  fileKey(sealed) {
+    return this.#with((decrypter) => decrypter.decryptHeader(sealed));
+  }
+
+  /**
    * Decrypt a sealed member. Throws NoKeyError if there is no key any more, and WrongKeyError if it
    * is not one of those that the member is sealed to.
    * @param {Uint8Array} sealed
    * @returns {Promise<Uint8Array>}
    */
-  async decrypt(sealed) {
+  decrypt(sealed) {
+    return this.#with((decrypter) => decrypter.decrypt(sealed));
+  }
+
+  /** @param {(decrypter: Decrypter) => Promise<Uint8Array>} work */
+  async #with(work) {
     const decrypter = this.#decrypter;
     if (decrypter === null) throw new NoKeyError();
     let plain;
     try {
-      plain = await decrypter.decrypt(sealed);
+      plain = await work(decrypter);
     } catch (error) {
       throw new WrongKeyError(error);
     }

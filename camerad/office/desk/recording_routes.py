@@ -18,9 +18,11 @@ from msgspec.structs import replace
 
 from camerad import __version__
 from camerad.base.clock import SECOND
+from camerad.container import jws
 from camerad.container.gaps import Gap
 from camerad.container.limits import MOST_EVENTS
-from camerad.container.skeleton import Skeleton
+from camerad.container.redaction import KIND, Redaction, problems
+from camerad.container.skeleton import Skeleton, header_of
 from camerad.container.statements import FragmentFacts, RecordingInfo, StageChange
 from camerad.evidence.package_proofs import proof_files
 from camerad.ledger.people_entries import GROUNDS, PackagedEntry
@@ -43,6 +45,7 @@ from camerad.store.listing import read_file
 from camerad.store.locations import Place, office_place
 from camerad.transparency.office_log import OfficeLog
 
+SOFTWARE: Final = f"camerad {__version__}"
 PAGE: Final = 50
 """Recordings of one page at the most."""
 _Wall = Annotated[int, msgspec.Meta(ge=0, le=1 << 62)]
@@ -135,6 +138,15 @@ class LedgerWords(msgspec.Struct, frozen=True):
     stamps: dict[str, bytes] = {}
 
 
+class SignedRedaction(msgspec.Struct, frozen=True):
+    """The signed list of a redacted copy. token: `camerad.container.redaction`. office: public key
+    of its signature. ledgers: what goes along with the copy."""
+
+    token: str
+    office: str
+    ledgers: LedgerWords
+
+
 class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A question in an address: the fields of `RecordingQuery`. camera, wearer: as people
     say it. ids: with commas between them, at most a page. id: a part of one, as people say it."""
@@ -176,6 +188,7 @@ class RecordingRoutes:
         yield Route("POST", f"{one}/release", releases, self._release, ReleaseBody)
         yield Route("GET", f"{one}/ledgers", WITH_FOOTAGE, self._ledgers)
         yield Route("POST", f"{one}/package", WITH_FOOTAGE, self._package, PackageBody)
+        yield Route("POST", f"{one}/redaction", WITH_FOOTAGE, self._redact, Redaction, jws.LONGEST)
 
     def _find(self, visit: Visit) -> Found:
         index, query = self._desk.index, _query(visit.body)
@@ -240,13 +253,37 @@ class RecordingRoutes:
     def _package(self, visit: Visit) -> LedgerWords:
         """The same with proofs that the office's entries lie in its log, which an entry names. If
         there are none yet, none is written."""
-        recording = visit.recording
+        return self._proven(visit.recording, visit.who, visit.body.case)
+
+    def _redact(self, visit: Visit) -> SignedRedaction:
+        """Sign what a tab changed in a redacted copy, once the ledger has it: no footage and no key
+        comes here. Who made it, when and with which version is said here, not in the tab."""
+        recording, said = visit.recording, visit.body
+        path = next(iter(office_place(self._desk.directory).files_of(recording)), None)
+        if path is None:
+            raise refused(DeskRefusal.NOT_THERE)
+        try:
+            header = header_of(path)
+        except ValueError:
+            raise refused(DeskRefusal.NOT_THERE) from None
+        if said.original.id != recording or any(problems(said, header.width, header.height)):
+            raise refused(DeskRefusal.NOT_UNDERSTOOD)
+        made_us = self._desk.clock.wall_us()
+        said = replace(said, made_by=visit.who, made_us=made_us, software=SOFTWARE)
+        token = jws.sign(self._desk.key, KIND, said)
+        facts = {"id": recording, "who": visit.who, "sha256": jws.digest(token)}
+        facts |= {"recipient": said.recipient, "reference": said.reference}
+        self._desk.ledger.append("redacted", **facts)
+        words = self._proven(recording, visit.who, said.reference)
+        return SignedRedaction(token.decode("ascii"), self._desk.own.pem, words)
+
+    def _proven(self, recording: str, who: str, case: str) -> LedgerWords:
         log = OfficeLog(office_place(self._desk.directory).ledger)
         theirs = entries_of(self._place(recording), self._desk.own, recording)
         proven = log.prove(one.entry for one in theirs if one.ledger == "office")
         if proven is None:
             return self._words(recording, {})
-        said = {"id": recording, "who": visit.who, "case": visit.body.case}
+        said = {"id": recording, "who": who, "case": case}
         self._desk.ledger.append("packaged", **said, **proven.facts)
         return replace(self._words(recording, proof_files(proven)), stamps=proven.stamps)
 
@@ -271,7 +308,7 @@ class RecordingRoutes:
             [one.entry.token.decode("ascii") for one in found],
             [one.entry.token.decode("ascii") for one in carried],
             [LedgerSigner(*one) for one in signers.items()],
-            f"camerad {__version__}",
+            SOFTWARE,
             proofs,
         )
 

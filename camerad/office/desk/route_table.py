@@ -65,8 +65,8 @@ _log = logging.getLogger(__name__)
 
 LARGEST_BODY: Final = 65_536
 """Bytes of what is sent with most requests."""
-LONGEST_BODY: Final = 262_144
-"""Of any that is read as JSON."""
+LONGEST_BODY: Final = 1 << 20
+"""Of any that is read as JSON: a signed statement may be that long."""
 API: Final = "/api/"
 """What all paths begin with, but those of the page itself."""
 JSON: Final = "application/json"

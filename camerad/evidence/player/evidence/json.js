@@ -66,8 +66,8 @@ export function decode(bytes, type) {
   return value;
 }
 
-/** @param {any} value @returns {string} */
-function spelled(value) {
+/** A value in its one spelling. @param {any} value @returns {string} */
+export function spelled(value) {
   if (Array.isArray(value)) return `[${value.map(spelled).join(",")}]`;
   if (value === null || typeof value !== "object") return JSON.stringify(value);
   const names = Object.keys(value).sort();

@@ -26,16 +26,16 @@ import { ZipFile } from "./zip_file.js";
 /** Bytes that are copied at once. */
 const PIECE = 1 << 20;
 /** The same in every package. */
-const PLAYER = "player.html";
+export const PLAYER = "player.html";
 const PLAYER_PATH = `/page/package/${PLAYER}`;
 const KEY_PEM = "device-key.pem";
 const KEY_JWK = "device-key.jwk";
 const CHECKS = "checks.json";
 const INSTRUCTIONS = "how-to-verify.txt";
-const REPORT = "report.html";
+export const REPORT = "report.html";
 const SUMS = "SHA256SUMS";
 /** Room for what is not a recording, bytes of each. */
-const BESIDE = 4 << 20;
+export const BESIDE = 4 << 20;
 
 /** Why a recording cannot go into a package at all. */
 export const Problem = Object.freeze({
@@ -139,7 +139,7 @@ export class Candidate {
   async init(identity) {
     const { init } = this.verdict.commits.find((one) => one.init !== null);
     const bytes = await identity.decrypt(await readChecked(this.source, init, INIT_NAME));
-    return { bytes, tracks: this.#understood(INIT_NAME, () => tracksOf(bytes)) };
+    return { bytes, tracks: this.understood(INIT_NAME, () => tracksOf(bytes)) };
   }
 
   /** The film, piece by piece, each of which is one as a camera makes it. @param {any} identity */
@@ -152,7 +152,7 @@ export class Candidate {
     for (const { fragment, sequence } of this.verdict.commits) {
       const name = fragmentName(sequence);
       const piece = await identity.decrypt(await readChecked(this.source, fragment, name));
-      const samples = this.#understood(name, () => samplesOf(piece, tracks));
+      const samples = this.understood(name, () => samplesOf(piece, tracks));
       for (const [track, some] of samples) {
         if (some.some(({ time }) => time < begun.get(track))) throw new NoFilmError(this.id, name);
         begun.set(track, some.at(-1)?.time ?? begun.get(track));
@@ -164,7 +164,7 @@ export class Candidate {
   }
 
   /** What `read` makes of a member. @param {string} member @param {() => any} read */
-  #understood(member, read) {
+  understood(member, read) {
     try {
       return read();
     } catch (error) {
@@ -180,6 +180,13 @@ export class Candidate {
       yield await this.source.read(at, Math.min(at + PIECE, this.source.size));
     }
   }
+}
+
+/** The page that goes into every package. Throws MissingPageError. @param {AbortSignal} signal */
+export async function playerPage(signal) {
+  const answer = await fetch(PLAYER_PATH, { credentials: "same-origin", redirect: "error", signal });
+  if (!answer.ok) throw new MissingPageError();
+  return new Uint8Array(await answer.arrayBuffer());
 }
 
 /**
@@ -198,9 +205,7 @@ export class Candidate {
  * @returns {Promise<Map<string, string>>} the sheet of each, by the recording's id
  */
 export async function makePackage(target, candidates, how) {
-  const answer = await fetch(PLAYER_PATH, { credentials: "same-origin", redirect: "error", signal: how.signal });
-  if (!answer.ok) throw new MissingPageError();
-  const player = new Uint8Array(await answer.arrayBuffer());
+  const player = await playerPage(how.signal);
   const made = new Date();
   const zip = new ZipFile(target, made);
   const all = candidates.reduce((sum, one) => sum + (one.isGood ? 2 : 1) * one.source.size, 0);
@@ -236,16 +241,59 @@ async function held(one, { words, reference }, made) {
   return one.ledgers.hold;
 }
 
-/** One recording's folder in the package. */
-class RecordingPart {
-  /** @type {Map<string, string>} SHA-256 by name */
-  #sums = new Map();
+/** One folder of a package, with the list of its files' SHA-256. */
+export class PackageFolder {
+  /** SHA-256 by name. @type {Map<string, string>} */
+  sums = new Map();
 
-  constructor(zip, candidate, how) {
+  /** @param {ZipFile} zip @param {string} folder @param {{signal: AbortSignal, onBytes: (count: number) => void}} how */
+  constructor(zip, folder, how) {
     this.zip = zip;
-    this.candidate = candidate;
+    this.folder = folder;
     this.how = how;
-    this.folder = `${candidate.id}-export`;
+  }
+
+  /** @param {string} name @param {number} atMost @param {AsyncIterable<Uint8Array>} pieces */
+  async stream(name, atMost, pieces) {
+    const hash = sha256.create();
+    await this.zip.begin(`${this.folder}/${name}`, atMost);
+    for await (const piece of pieces) {
+      this.how.signal.throwIfAborted();
+      hash.update(piece);
+      await this.zip.write(piece);
+      this.how.onBytes(piece.length);
+    }
+    await this.zip.end();
+    this.sums.set(name, Array.from(hash.digest(), (one) => one.toString(16).padStart(2, "0")).join(""));
+  }
+
+  /** @param {string} name @param {string | Uint8Array} content */
+  async add(name, content) {
+    const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+    await this.zip.begin(`${this.folder}/${name}`, bytes.length);
+    await this.zip.write(bytes);
+    await this.zip.end();
+    this.sums.set(name, await hexDigest(bytes));
+  }
+
+  /** The camera's key. @param {{raw: Uint8Array}} key */
+  async addKey(key) {
+    await this.add(KEY_PEM, toPem(key.raw));
+    await this.add(KEY_JWK, `${JSON.stringify(jwk(key), null, 2)}\n`);
+  }
+
+  /** The list of SHA-256, behind all else. */
+  async finish() {
+    const names = [...this.sums.keys()].sort();
+    await this.add(SUMS, names.map((name) => `${this.sums.get(name)}  ${name}\n`).join(""));
+  }
+}
+
+/** One recording's folder in the package. */
+class RecordingPart extends PackageFolder {
+  constructor(zip, candidate, how) {
+    super(zip, `${candidate.id}-export`, how);
+    this.candidate = candidate;
     this.container = `${candidate.id}.tar`;
     this.video = candidate.isGood ? `${candidate.id}.mp4` : null;
     this.report = candidate.verdict.report;
@@ -256,42 +304,17 @@ class RecordingPart {
   async write() {
     const { candidate, how } = this;
     const { size } = candidate.source;
-    await this.#stream(this.container, size, candidate.original());
-    if (this.video !== null) await this.#stream(this.video, size, candidate.film(how.identity));
-    await this.#add(KEY_PEM, toPem(candidate.key.raw));
-    await this.#add(KEY_JWK, `${JSON.stringify(jwk(candidate.key), null, 2)}\n`);
-    for (const [name, text] of Object.entries(candidate.ledgers.files)) await this.#add(name, text);
-    await this.#add(CHECKS, `${JSON.stringify(this.#said(), plainNumber, 2)}\n`);
-    await this.#add(INSTRUCTIONS, this.#instructions());
-    await this.#add(PLAYER, how.player);
+    await this.stream(this.container, size, candidate.original());
+    if (this.video !== null) await this.stream(this.video, size, candidate.film(how.identity));
+    await this.addKey(candidate.key);
+    for (const [name, text] of Object.entries(candidate.ledgers.files)) await this.add(name, text);
+    await this.add(CHECKS, `${JSON.stringify(this.#said(), plainNumber, 2)}\n`);
+    await this.add(INSTRUCTIONS, this.#instructions());
+    await this.add(PLAYER, how.player);
     const sheet = this.#sheet();
-    await this.#add(REPORT, sheetPage(sheet, how.words));
-    const names = [...this.#sums.keys()].sort();
-    await this.#add(SUMS, names.map((name) => `${this.#sums.get(name)}  ${name}\n`).join(""));
+    await this.add(REPORT, sheetPage(sheet, how.words));
+    await this.finish();
     return (whole) => sheetPage({ ...sheet, delivered: [whole, ...sheet.delivered] }, how.words);
-  }
-
-  /** @param {string} name @param {number} atMost @param {AsyncIterable<Uint8Array>} pieces */
-  async #stream(name, atMost, pieces) {
-    const hash = sha256.create();
-    await this.zip.begin(`${this.folder}/${name}`, atMost);
-    for await (const piece of pieces) {
-      this.how.signal.throwIfAborted();
-      hash.update(piece);
-      await this.zip.write(piece);
-      this.how.onBytes(piece.length);
-    }
-    await this.zip.end();
-    this.#sums.set(name, Array.from(hash.digest(), (one) => one.toString(16).padStart(2, "0")).join(""));
-  }
-
-  /** @param {string} name @param {string | Uint8Array} content */
-  async #add(name, content) {
-    const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
-    await this.zip.begin(`${this.folder}/${name}`, bytes.length);
-    await this.zip.write(bytes);
-    await this.zip.end();
-    this.#sums.set(name, await hexDigest(bytes));
   }
 
   get #ledgerAgrees() {
@@ -334,7 +357,7 @@ class RecordingPart {
 
   #sheet() {
     const { words, made, hold, reference } = this.how;
-    const file = (name, role) => ({ name, role, sha256: this.#sums.get(name) });
+    const file = (name, role) => ({ name, role, sha256: this.sums.get(name) });
     return {
       exit: this.candidate.verdict.exit,
       result: this.report.result,

@@ -8,18 +8,17 @@ import { KeyError } from "../player/evidence/keys.js";
 import { NotProvenError } from "../player/evidence/opened.js";
 import { SourceError } from "../player/evidence/source.js";
 import { HeldKey, NoKeyError, WrongKeyError } from "../player/key_file.js";
-import { KeyForm } from "../player/key_form.js";
 import { fingerprint } from "../player/package_files.js";
-import { wordsOf } from "../player/words.js";
 import { rowsOf, smallId, titleOf } from "../titles.js";
-import { keyOfTab, LET_GO, playerSheet } from "../viewing.js";
-import { language, say, sentence } from "../words.js";
+import { keyOfTab, LET_GO } from "../viewing.js";
+import { sentence } from "../words.js";
+import { Destination } from "./destination.js";
+import { keyFor } from "./key_asking.js";
 import { LedgerError } from "./ledger_words.js";
 import { Candidate, MissingPageError, NoFilmError, makePackage } from "./maker.js";
 import { badOf } from "./hand_over.js";
 import { gettext, ngettext, sayHere, size, words } from "./maker_words.js";
-import { MOST_IN_MEMORY, chosenFile, hasFiles } from "./saving.js";
-import { RecipientError, SealedTarget, encrypterFor } from "./sealed_target.js";
+import { MOST_IN_MEMORY, hasFiles } from "./saving.js";
 import { sheetTexts } from "./sheet_texts.js";
 import { noteVerdict } from "./verdict_note.js";
 
@@ -115,7 +114,7 @@ class PackageMaking {
       return this.#refuse(gettext("The package would have some {size}; this browser can make {most}. Take Chrome, Edge or Chromium, or the command below.", { size: size(room), most: size(MOST_IN_MEMORY) }), true);
     }
     const identity = keyOfTab(HeldKey);
-    await this.#opened(identity);
+    await keyFor(identity, this.#body, this.#candidates.filter(({ isGood }) => isGood), this.stop.signal);
     return this.#make(identity, room);
   }
 
@@ -169,63 +168,15 @@ class PackageMaking {
     return verdict.exit === 0 ? this.words.authentic : gettext("Authentic, with remarks: the cover sheet has them");
   }
 
-  /** Wait for a key that opens all that is to be opened. */
-  async #opened(identity) {
-    const good = this.#candidates.filter(({ isGood }) => isGood);
-    const words = wordsOf(language());
-    await playerSheet();
-    for (let problem = ""; good.length > 0; ) {
-      if (!identity.isOpen) {
-        const form = new KeyForm(identity, words);
-        if (problem !== "") form.reject(problem);
-        fill(this.#body, make("div", { class: "camerad-player" }, form.element));
-        await this.#until(identity, "opened");
-        fill(this.#body);
-      }
-      try {
-        for (const one of good) await one.init(identity);
-        return;
-      } catch (error) {
-        if (!(error instanceof WrongKeyError)) throw error;
-        identity.forget();
-        problem = gettext("This is not the key of all recordings of the case. Choose another file, or ask who keeps the key.");
-      }
-    }
-  }
-
-  /** Wait for an event, or for the person to give up. */
-  #until(target, name) {
-    const { signal } = this.stop;
-    return new Promise((resolve, reject) => {
-      signal.throwIfAborted();
-      target.addEventListener(name, resolve, { once: true });
-      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-    });
-  }
-
   /** Have a file chosen, and write all into it. */
   async #make(identity, room) {
     const sealedOnly = this.#candidates.filter(({ isGood }) => !isGood).map(({ id }) => this.titleOf(id));
     const save = make("button", { class: "main" }, gettext("Save the package (at most {size})", { size: size(room) }));
     const warning = sealedOnly.length === 0 ? null : make("p", { class: "wrong", role: "alert" }, badOf(sealedOnly));
-    const recipient = make("input", { autocomplete: "off", spellcheck: "false", maxlength: 200 });
-    const wrong = make("p", { class: "wrong", role: "alert" });
-    const hint = gettext("With a key only its recipient opens the package. Without one the films in it are not encrypted: choose a place that only you can open, best of all the medium that is handed over.");
-    fill(this.#body, warning, field(gettext("Recipient's public key (age1…), if you have one"), recipient, hint), wrong, save);
+    const destination = new Destination();
+    fill(this.#body, warning, destination.parts, save);
     save.focus();
-    let target = null;
-    while (target === null) {
-      await this.#until(save, "click");
-      wrong.textContent = "";
-      try {
-        target = await this.#target(recipient.value.trim());
-      } catch (error) {
-        if (!(error instanceof RecipientError)) throw error;
-        if (error.isPrivate) recipient.value = "";
-        wrong.textContent = error.isPrivate ? gettext("That is a private key, which was not kept here. Its owner must make a new one, and give you the public key, age1….") : gettext("That is no public age key: it begins with age1 and has 62 characters.");
-        recipient.focus();
-      }
-    }
+    const target = await destination.chosen(packageName(this.one.number), save, this.stop.signal);
     fill(this.#body);
     this.#bar.hidden = false;
     this.#say(gettext("The package is being made. Stay on this page …"));
@@ -257,14 +208,7 @@ class PackageMaking {
     const recordings = this.#candidates.map(({ id }) => id);
     const whole = { name: target.name, role: gettext("the whole package"), sha256 };
     const printed = recordings.map((id) => ({ title: this.titleOf(id), page: sheets.get(id)(whole) }));
-    return { name: target.name, bytes: made.size, sha256, recipient: recipient.value.trim(), recordings, sealedOnly, sheets: printed };
-  }
-
-  /** The file that the person chooses, encrypted where there is a recipient; null if they choose none. */
-  async #target(recipient) {
-    const encrypter = recipient === "" ? null : encrypterFor(recipient);
-    const file = await chosenFile(`${packageName(this.one.number)}.zip${encrypter === null ? "" : ".age"}`);
-    return file === null || encrypter === null ? file : SealedTarget.onto(file, encrypter);
+    return { name: target.name, bytes: made.size, sha256, recipient: destination.recipient, recordings, sealedOnly, sheets: printed };
   }
 
   #say(text) {

@@ -9,7 +9,7 @@ import { back, lengthOf, link } from "./recordings.js";
 import { strip } from "./strip.js";
 import { tags } from "./tags.js";
 import { headed, smallId, titleOf } from "./titles.js";
-import { closePlayer, takeAlong, view } from "./viewing.js";
+import { closePlayer, makeRedacted, takeAlong, view } from "./viewing.js";
 import { NC_, N_, gettext, ngettext, reportWords, sayFrom, wordFor } from "./words.js";
 
 /** The texts for keys. */
@@ -108,6 +108,7 @@ export async function showRecording(page, [id = ""]) {
       "div",
       { class: "buttons" },
       said === null ? null : make("button", { class: shown.seen.childElementCount === 0 ? "main" : null, onclick: () => view(found, seen, me, again, judged) }, gettext("Check and view")),
+      said === null || key === null ? null : make("button", { onclick: () => makeRedacted(id, found, seen, me, again) }, gettext("Make a redacted copy")),
       here ? make("button", { onclick: () => takeAlong(id, found, me, again) }, gettext("Save the sealed file")) : null,
       here ? make("button", { onclick: () => hold(id, found, me, again) }, gettext(held ? N_("Keep it once more") : N_("Keep from deletion"))) : null,
       here ? make("button", { onclick: () => attempt(() => addToCase(page, id, found)) }, gettext("Add to a case")) : null,

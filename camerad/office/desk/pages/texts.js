@@ -125,5 +125,6 @@ export const TEXTS = {
   role_data_protection_short: N_("data protection"),
   role_administrator_short: N_("administrator"),
   check_view: N_("Check and view"),
+  redact: N_("Make a redacted copy"),
   take_along: N_("Save the sealed file"),
 };

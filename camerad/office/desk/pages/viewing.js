@@ -209,25 +209,26 @@ export async function takeAlong(id, found, me, again) {
   });
 }
 
-/** The fields that a granted recording is asked for with; null if it is not granted (yet). */
-async function grant(id, purpose, found, me, again) {
+/** The fields that a granted recording is asked for with; null if it is not granted (yet). does: key of
+ * what is to be done with it. */
+async function grant(id, purpose, found, me, again, does = purpose === "view" ? "check_view" : "take_along") {
   if (asking) return null;
   asking = true;
   try {
-    return await askedFor(id, purpose, found, me, again);
+    return await askedFor(id, purpose, found, me, again, does);
   } finally {
     asking = false;
   }
 }
 
-async function askedFor(id, purpose, found, me, again) {
+async function askedFor(id, purpose, found, me, again, does) {
   const page = document.getElementById("main");
   const requests = me.two_for_viewing ? await get("/api/viewing-requests") : [];
   if (!page.isConnected) return null;
   const known = requests.find(
     (one) => one.person === me.id && one.recordings.length === 1 && one.recording === id && one.purpose === purpose && one.approved_by,
   );
-  const [does, text] = purpose === "view" ? ["check_view", "view_text"] : ["take_along", "take_along_text"];
+  const text = purpose === "view" ? "view_text" : "take_along_text";
   const before = turn;
   const asked = await askWhy(does, headed(does, id, found), me.two_for_viewing && !known ? `${say(text)} ${gettext("This office wants two people for that: a supervisor has to approve it first.")}` : say(text), found.cases, known);
   if (asked === null || turn !== before) return null;
@@ -239,6 +240,23 @@ async function askedFor(id, purpose, found, me, again) {
     return null;
   }
   return { Viewing: granted.viewings[0] };
+}
+
+/** Asks why, has that written down, and has a redacted copy made in this tab. */
+export async function makeRedacted(id, found, place, me, again) {
+  await attempt(async () => {
+    const { canRedact, cannotRedact, redact } = await coming(import("./package/redaction_view.js"));
+    if (!canRedact()) {
+      fill(place, cannotRedact(id));
+      place.hidden = false;
+      place.scrollIntoView({ block: "start" });
+      return;
+    }
+    const headers = await grant(id, "view", found, me, again, "redact");
+    if (headers === null) return;
+    closePlayer();
+    await redact(id, headers, place);
+  });
 }
 
 /** All of a file, piece by piece, so that a browser can keep it outside its memory. */

@@ -1,0 +1,135 @@
+// The signed list of a redacted copy: what was masked and muted, and by whom
+// (camerad.container.redaction; docs/redaction.md).
+//
+// Media times are microseconds since the boot, as in the recording's own statements; rectangles are
+// pixels of the picture.
+
+import { RECORDING_ID } from "./statements.js";
+
+export const REDACTION = "camerad-redaction";
+export const REDACTION_NAME = "redaction.jws";
+export const KEYS_NAME = "keys.json";
+export const CLEAR_INIT_NAME = "init.mp4";
+export const REDACTED_ENDING = ".redacted.tar";
+export const RECIPIENTS = ["person", "prosecutor", "court", "other"];
+/** What a mask hides. */
+export const MASK_KINDS = ["face", "plate", "other"];
+/** Samples of a black picture: luma, chroma. */
+export const BLACK = [16, 128];
+/** Width and height of the blocks that a mask covers whole, pixels. */
+const BLOCK = 16;
+/** One access unit of silence (AAC-LC), by the number of channels. @type {Record<number, number[]>} */
+export const SILENT_UNIT = { 1: [0, 0, 0, 0x07], 2: [0x21, 0, 0, 0, 0, 0x1c] };
+const SECOND = 1_000_000;
+
+/** @typedef {import("./json.js").Field} Field */
+/** @type {Field} */
+const NUMBER = { type: { kind: "int", least: 0 } };
+/** @type {Field} */
+const TEXT = { type: { kind: "str" } };
+/** @type {Field} */
+const DIGEST = { type: { kind: "str", pattern: /^[0-9a-f]{64}$/ } };
+/** @param {Record<string, Field>} fields */
+const object = (fields) => ({ kind: /** @type {const} */ ("object"), fields });
+/** @param {import("./json.js").Type} of @returns {Field} */
+const many = (of) => ({ type: { kind: "array", of } });
+const CONTENT = object({ bytes: NUMBER, sha256: DIGEST });
+/** @type {import("./json.js").Type} */
+const BOX = { kind: "array", of: { kind: "int", least: 0 }, least: 5 };
+
+/**
+ * @typedef {number[]} Box at_us, x, y, width, height
+ * @typedef {{kind: string, boxes: Box[]}} Mask
+ * @typedef {{x: number, y: number, width: number, height: number}} Rectangle
+ * @typedef {{from_us: number, to_us: number}} Mute
+ */
+
+/** The payload of `redaction.jws`. */
+export const REDACTION_TYPE = object({
+  changed: many(object({ content: { type: CONTENT }, original: DIGEST, sequence: NUMBER })),
+  format: { type: { kind: "int", least: 1, most: 1 } },
+  init: { type: CONTENT },
+  keys: { type: CONTENT },
+  made_by: TEXT,
+  made_us: NUMBER,
+  masked: NUMBER,
+  masks: many(object({ boxes: { type: { kind: "array", of: BOX, least: 1 } }, kind: { type: { kind: "str", values: MASK_KINDS } } })),
+  mutes: many(object({ from_us: NUMBER, to_us: NUMBER })),
+  original: {
+    type: object({
+      final: DIGEST,
+      header: DIGEST,
+      id: { type: { kind: "str", pattern: new RegExp(`^${RECORDING_ID}$`) } },
+      verdict: { type: { kind: "str", values: ["authentic", "qualified"] } },
+    }),
+  },
+  pictures: { type: { kind: "int", least: 1 } },
+  recipient: { type: { kind: "str", values: RECIPIENTS } },
+  reference: TEXT,
+  software: TEXT,
+});
+
+/** The content of `keys.json`. */
+export const KEYS_TYPE = Object.freeze({
+  kind: /** @type {const} */ ("array"),
+  of: object({
+    key: { type: { kind: "str", pattern: /^[A-Za-z0-9_-]{22}$/ } },
+    sequence: { type: { kind: "int", least: 0, nullable: true } },
+  }),
+});
+
+/**
+ * Where a mask is in the picture of a media time; null if it is not there.
+ * @param {Mask} mask @param {number} at @returns {Rectangle | null}
+ */
+export function maskAt({ boxes }, at) {
+  if (at < boxes[0][0] || at > boxes[boxes.length - 1][0]) return null;
+  const after = boxes.findIndex(([time]) => time >= at);
+  const [end, ...to] = boxes[after];
+  if (end === at) return rectangle(to);
+  const [start, ...from] = boxes[after - 1];
+  const floor = (/** @type {number} */ product) => (product - (((product % (end - start)) + end - start) % (end - start))) / (end - start);
+  return rectangle(from.map((one, which) => one + floor((to[which] - one) * (at - start))));
+}
+
+/** @param {number[]} numbers @returns {Rectangle} */
+function rectangle([x, y, width, height]) {
+  return { x, y, width, height };
+}
+
+/** All rectangles in a picture. @param {Mask[]} masks @param {number} at @returns {Rectangle[]} */
+export function rectanglesAt(masks, at) {
+  return masks.map((one) => maskAt(one, at)).filter((one) => one !== null);
+}
+
+/**
+ * The whole blocks that a rectangle touches, within the picture.
+ * @param {Rectangle} rectangle @param {number} width @param {number} height of the picture
+ */
+export function blocksOf({ x, y, width: wide, height: high }, width, height) {
+  const up = (/** @type {number} */ to, /** @type {number} */ most) => Math.min(Math.ceil(to / BLOCK) * BLOCK, most);
+  const [left, top] = [x, y].map((one) => Math.floor(one / BLOCK) * BLOCK);
+  return { x: left, y: top, width: up(x + wide, width) - left, height: up(y + high, height) - top };
+}
+
+/**
+ * Whether a unit of sound is replaced: it carries half of the sound of the unit behind it.
+ * @param {Mute[]} mutes @param {{time: number, duration: number}} unit of the recording
+ * @param {number} rate @param {number} origin media time of the recording's begin
+ */
+export function isMuted(mutes, { time, duration }, rate, origin) {
+  const begin = Math.round((time * rate) / SECOND);
+  const samples = Math.round((duration * rate) / SECOND);
+  const us = (/** @type {number} */ units) => origin + Math.floor((units * SECOND) / rate);
+  return mutes.some(({ from_us: from, to_us: to }) => us(begin) < to && us(begin + 2 * samples) > from);
+}
+
+/** How long sound is muted in all, microseconds. @param {Mute[]} mutes */
+export function mutedUs(mutes) {
+  let [total, until] = [0, 0];
+  for (const { from_us: from, to_us: to } of [...mutes].sort((one, other) => one.from_us - other.from_us)) {
+    total += Math.max(0, to - Math.max(from, until));
+    until = Math.max(until, to);
+  }
+  return total;
+}
