@@ -330,6 +330,7 @@ KINDS: Final[dict[str, type[Fact]]] = {
     "judged": people_entries.JudgedEntry,
     "packaged": people_entries.PackagedEntry,
     "redacted": people_entries.RedactedEntry,
+    "access_request": people_entries.AccessRequestEntry,
     "trial_started": people_entries.TrialStartedEntry,
     "trial_noted": people_entries.TrialNotedEntry,
 }

@@ -175,6 +175,38 @@ class CaseEntry(msgspec.Struct, frozen=True):
     sha256: str
 
 
+REFUSAL_GROUNDS: Final = (
+    *("duties", "safety", "third_parties", "copy_of_others", "secret", "public_order"),
+    *("control_only", "not_findable", "excessive"),
+)
+"""Grounds on which access may be refused: § 57(4) with § 56(2) no. 1 (duties), 2 (safety) and 3
+(third_parties) BDSG; Art. 15(4) GDPR (copy_of_others); § 34(1) BDSG with § 29(1) sentence 2
+(secret) and with § 33(1) no. 1 (public_order); § 34(1) no. 2 and § 57(2) BDSG (control_only);
+§ 57(3) BDSG (not_findable); Art. 12(5) GDPR and § 59(3) BDSG (excessive)."""
+
+
+class AccessRequestEntry(msgspec.Struct, frozen=True):
+    """A person asks what was recorded of them; it has no word about who. number: of the request;
+    what: "opened", "answered" or "withdrawn"; received: day of receipt, as ``2026-11-24``; from_us,
+    to_us: the time that is asked about, wall time; found: recordings of that time; answers: what
+    was said of each, "kept", "held", "deleted", "unclear", "copy", or "refused_" and one of
+    `REFUSAL_GROUNDS`."""
+
+    number: str
+    who: str
+    what: str
+    received: str
+    from_us: int
+    to_us: int
+    found: int
+    answers: tuple[str, ...]
+
+    @property
+    def reason(self) -> str:
+        """What it is shown by: the number."""
+        return self.number
+
+
 class TrialStartedEntry(msgspec.Struct, frozen=True):
     """A pilot begins (``office/trial``). trial: its name; plan: SHA-256 of its plan; seed: SHA-256
     of the seed by which its shifts are drawn, which is told at its end."""

@@ -33,7 +33,12 @@ from camerad.base.words import DOMAIN, LOCALE
 
 CAMERAD: Final = LOCALE.parent
 SIMULATOR: Final = CAMERAD.parent / "hw-mocks" / "hw_mocks" / "sim" / "page"
-_PAGES: Final = ("evidence/player", "office/desk/package_maker", "office/desk/pages")
+_PAGES: Final = (
+    "evidence/player",
+    "office/desk/access_page",
+    "office/desk/package_maker",
+    "office/desk/pages",
+)
 _CALLS: Final = ("N_", "NC_", "NN_", "Sentence", "gettext", "ngettext", "pgettext")
 """Functions that take texts: one or more; a context before one (`NC_`, ``pgettext``); singular and
 plural (`NN_`, ``ngettext``)."""

@@ -20,6 +20,7 @@ _CAMERAD: Final = Path(__file__).parents[2] / "camerad"
 _PAGES: Final = _CAMERAD / "office/desk/pages"
 _OF_ALL: Final = {
     "/page/package/translations.js": _CAMERAD / "office/desk/package_maker/translations.json",
+    "/page/access/translations.js": _CAMERAD / "office/desk/access_page/translations.json",
     "/page/player/translations.js": _CAMERAD / "evidence/player/translations.json",
 }
 
@@ -28,10 +29,14 @@ def page_words(language: str) -> dict[str, str]:
     """Every text without a plural, by the English one; none for English."""
     if language == ENGLISH:
         return {}
-    maker = _read(_OF_ALL["/page/package/translations.js"])
-    both = [_catalogue(maker, language), _catalogue(_of_pages(), language)]
+    paths = (path for address, path in _OF_ALL.items() if "/player/" not in address)
+    all_of_them = [_read(path) for path in paths] + [_of_pages()]
+    catalogues = [_catalogue(one, language) for one in all_of_them]
     return {
-        text: said for one in both for text, said in one["texts"].items() if isinstance(said, str)
+        text: said
+        for one in catalogues
+        for text, said in one["texts"].items()
+        if isinstance(said, str)
     }
 
 

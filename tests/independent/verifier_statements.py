@@ -333,6 +333,8 @@ KINDS: dict[str, dict[str, Type]] = {  # 5
     "packaged": {"id": _name, "who": free, "case": free, "origin": text, "size": us, "root": text}
     | {"policy": text, "entries": us},
     "redacted": {"id": _name, "who": free, "recipient": text, "reference": free, "sha256": text},
+    "access_request": {"number": text, "who": free, "what": text, "received": text}
+    | {"from_us": us, "to_us": us, "found": us, "answers": array(text)},
     "trial_started": {"trial": text, "who": free, "plan": text, "seed": text},
     "trial_noted": {"trial": text, "who": free, "what": text, "about": text, "sha256": text},
     "judged": {"id": _name, "who": free, "verdict": text, "key": text, "final": text},

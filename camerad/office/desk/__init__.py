@@ -8,6 +8,7 @@ Imports `base`, `behaviour`, `config`, `container`, `evidence`, `exchange`, `led
 
 It has no key that opens footage: what is decrypted is decrypted in the browser's tab
 (`camerad/evidence/player`). Begin with `desk_server`, which lists the parts; `route_table` is the
-table of all that can be asked for, with who may. Two folders are for the browser: `pages` is the
-page, and `package_maker` makes packages for the prosecutor in the tab. See docs/desk.md.
+table of all that can be asked for, with who may. Three folders are for the browser: `pages` is the
+page, `access_page` answers requests for access, and `package_maker` makes packages for the
+prosecutor in the tab. See docs/desk.md.
 """

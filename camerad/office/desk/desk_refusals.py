@@ -71,6 +71,8 @@ class DeskRefusal(StrEnum):
     REPORT_NOT_YET = "report_not_yet", 409
     REPORT_FORM = "report_form"
     REPORT_EARLIER = "report_earlier"
+    ACCESS_PERIOD = "access_period"
+    ACCESS_CHANGED = "access_changed", 409
 
 
 class RefusalError(CameradError, ValueError):

@@ -10,6 +10,7 @@
 `cases`                                what belongs to a file of the office's
 `camera_routes`                        how cameras are, labels and badges; settings and updates
 `oversight_routes`                     who did what; deletions; the report, without names
+`access_routes`                        a person asks what was recorded of them
 `page_content`                         the page itself
 `desk_ledger`, `office_state`          entries and rows, written as one decision
 `tokens`, `file_import`                secrets of sessions and links; files of older versions
@@ -38,6 +39,7 @@ from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.container.keys import SigningKey
 from camerad.evidence.player_page import NAME
+from camerad.office.desk.access_routes import AccessRoutes
 from camerad.office.desk.camera_routes import CameraRoutes
 from camerad.office.desk.cases import CaseRoutes, Cases
 from camerad.office.desk.desk_ledger import DeskLedger
@@ -153,6 +155,7 @@ class Desk:
         yield from CaseRoutes(desk, cases, history).routes()
         yield from CameraRoutes(desk).routes()
         yield from EntryRoutes(desk).routes()
+        yield from AccessRoutes(desk, history).routes()
         yield from ViewingRoutes(desk, cases).routes()
         yield from ReportRoutes(desk).routes()
 

@@ -155,10 +155,8 @@ def _due(columns: Any) -> dict[str, Any]:
 
 def _held(one: IndexedRecording) -> dict[str, Any]:
     """When it would be due: none is while it is held."""
-    ended, days = one.columns["ended_us"], one.columns["retention_days"]
-    due = None if ended is None or days is None else ended + days * DAY
     holds = [hold.as_json() for hold in one.holds]
-    return _due(one.columns) | {"due_us": due, "holds": holds}
+    return _due(one.columns) | {"due_us": one.legal_end_us, "holds": holds}
 
 
 # ----------------------------------------------------------------------------------------- report

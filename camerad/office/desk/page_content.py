@@ -19,6 +19,8 @@ START: Final = "index.html"
 PAGE: Final = "/page/"
 PLAYER: Final = "/page/player/"
 """Where the player's modules are (`camerad.evidence.player_modules`)."""
+ACCESS: Final = "/page/access/"
+"""Where that is which answers requests for access."""
 PACKAGE: Final = "/page/package/"
 """Where that is which makes a package for the prosecutor, with the page that goes into each."""
 IMPORT_MAP: Final = player_modules.import_map(PLAYER)
@@ -54,9 +56,13 @@ def maker_files() -> dict[str, bytes]:
     of the sheet is that of `camerad evidence export`."""
     folder = Path(__file__).parent / "package_maker"
     page = f"export const SHEET_PAGE = {json.dumps(sheet_page.PAGE.template)};\n"
-    made = {path.name: path.read_bytes() for path in folder.glob("*.js")}
-    made |= player_modules.translations(folder)
+    made = _modules_in(folder)
     return dict(sorted((made | {"sheet_page.js": page.encode()}).items()))
+
+
+def _modules_in(folder: Path) -> dict[str, bytes]:
+    made = {path.name: path.read_bytes() for path in folder.glob("*.js")}
+    return made | player_modules.translations(folder)
 
 
 @cache
@@ -67,6 +73,8 @@ def page_content() -> dict[str, bytes]:
     files[START] = files[START].replace(_IMPORTS.encode(), IMPORT_MAP.encode())
     files |= player_modules.translations(folder)
     found = {PAGE + name: content for name, content in files.items()}
+    access = _modules_in(folder.with_name("access_page"))
+    found |= {ACCESS + name: content for name, content in access.items()}
     found |= {PACKAGE + name: content for name, content in maker_files().items()}
     found[PACKAGE + NAME] = player_page()
     found |= {PLAYER + name: content for name, content in player_modules.module_files().items()}

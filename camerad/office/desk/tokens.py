@@ -52,6 +52,7 @@ _EXPIRING: Final = (
     state_tables.answers,
     state_tables.viewings,
     state_tables.viewing_requests,
+    state_tables.access_requests,
 )
 
 

@@ -127,6 +127,13 @@ def _told(connection: Connection, row: dict[str, Any]) -> dict[str, Any]:
     return row | {"facts": facts}
 
 
+def known_since(connection: Connection) -> int | None:
+    """Wall time of the oldest entry; None without entries."""
+    asked = select(entries.c.wall_us).order_by(entries.c.sequence).limit(1)
+    found: int | None = connection.execute(asked).scalar()
+    return found
+
+
 def deletions_since(connection: Connection, wall_us: int, limit: int) -> list[dict[str, Any]]:
     """What was deleted since then, the newest first: rows of the table `deletions`."""
     table = deletions.c

@@ -28,6 +28,7 @@ from camerad.ledger.entries import Entry
 from camerad.ledger.entry_types import Fact
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.people_entries import (
+    AccessRequestEntry,
     CaseEntry,
     DownloadedEntry,
     JudgedEntry,
@@ -59,6 +60,7 @@ _OF_RECORDINGS: Final = (deletions, hand_overs, verdicts)
 SHOWN: Final = (
     *(SignedEntry, RightsEntry, ViewedEntry, DownloadedEntry, ViewingApprovedEntry),
     *(CaseEntry, CameraEntry, OfferEntry, ReportMadeEntry, TrialStartedEntry, TrialNotedEntry),
+    AccessRequestEntry,
 )
 """Entries of which the index keeps all that they say: who did what to whom, to which case or camera
 (O5)."""
@@ -262,7 +264,9 @@ def _row_of_entry(entry: Entry) -> Row:
 
 def _facts(facts: Fact) -> str:
     def told(value: Any) -> Any:
-        return plain(value) if isinstance(value, str) else [plain(one) for one in value]
+        if isinstance(value, tuple):
+            return [plain(one) for one in value]
+        return plain(value) if isinstance(value, str) else value
 
     said = msgspec.structs.asdict(facts)
     return json.dumps({name: told(value) for name, value in said.items()})

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -28,6 +29,7 @@ from sqlalchemy.sql import operators
 from sqlalchemy.sql.expression import UnaryExpression
 
 from camerad.base import typed_json
+from camerad.base.clock import DAY, SECOND
 from camerad.base.errors import EX_USAGE, CameradError
 from camerad.container.statements import RECOVERED, rfc3339
 from camerad.office.index.camera_names import names_for, names_meant
@@ -36,6 +38,7 @@ from camerad.office.index.spoken_ids import AFTER_HEX, LEAST, IdPart, ids_meant
 from camerad.office.state.index_tables import (
     APART,
     HERE,
+    MISSING,
     cameras,
     case_recordings,
     cases,
@@ -126,6 +129,12 @@ class IndexedRecording(msgspec.Struct, frozen=True):
     def id(self) -> str:
         """Of the recording."""
         return str(self.columns["id"])
+
+    @property
+    def legal_end_us(self) -> int | None:
+        """Wall time from which on it is to be deleted, unless it is held; None if unknown."""
+        ended, days = self.columns["ended_us"], self.columns["retention_days"]
+        return None if ended is None or days is None else int(ended + days * DAY)
 
     def as_json(self) -> dict[str, Any]:
         """The same as an object for JSON: each time in microseconds, and as RFC 3339 besides."""
@@ -231,6 +240,21 @@ def about(connection: Connection, recording: str) -> list[IndexedRecording]:
     rows = connection.execute(asked).mappings().all()
     held = _holds(connection, [recording] if rows else [])
     return [IndexedRecording(dict(row), held.get(recording, ())) for row in rows]
+
+
+def vanished(connection: Connection, from_us: int, to_us: int) -> list[IndexedRecording]:
+    """Recordings of this time, by their ids, whose file vanished and is in no row any more, since
+    their day is over: only an entry of the ledger names them. They have their id alone."""
+    first, last = (
+        datetime.fromtimestamp(one // SECOND, UTC).strftime("%Y%m%dT%H%M%SZ")
+        for one in (from_us, to_us)
+    )
+    named = entries.c.recording
+    asked = select(named).where(named >= first, named < last, entries.c.kind == "missing")
+    asked = asked.where(named.not_in(select(recordings.c.id))).distinct()
+    nothing = dict.fromkeys(recordings.c.keys()) | {"state": MISSING}
+    found = connection.execute(asked).scalars()
+    return [IndexedRecording(nothing | {"id": one}, ()) for one in found]
 
 
 def statement(connection: Connection, query: RecordingQuery) -> Select[Any]:

@@ -31,6 +31,7 @@ RETURN_PATH: Final = "/openid"
 """Where the provider sends browsers back to: the address to register there is the desk's, with
 this."""
 _LONGEST_LABEL: Final = 60
+_LINE: Final = Matches(r"[^\x00-\x1f]{1,200}", "one line of up to 200 characters")
 
 
 class OpenidSettings(msgspec.Struct, frozen=True):
@@ -123,6 +124,12 @@ class DeskSettings(msgspec.Struct, frozen=True):
     two_for_viewing: Annotated[
         bool, "Whether a supervisor has to approve each viewing that another person asks for."
     ] = False
+    office: Annotated[
+        str | None, "Name and address of the office, as its letters begin.", _LINE
+    ] = None
+    authority: Annotated[
+        str | None, "Name and address of the data protection authority, for letters.", _LINE
+    ] = None
     openid: Annotated[
         OpenidSettings | None, "Sign-in by the city's account as well. Left out: passkeys alone."
     ] = None
@@ -202,6 +209,8 @@ EXAMPLE: Final = """\
 # 'camerad office people add' makes the first administrator. docs/desk.md explains the rest.
 # desk:
 #   url: https://desk.office.example:8444
+#   office: City of Musterstadt, Public order office, Marktplatz 1, 12345 Musterstadt
+#   authority: State Commissioner for Data Protection, Musterweg 2, 12345 Musterstadt
 #   openid:              # sign-in by the city's account as well; docs/desk.md says what to register
 #     issuer: https://login.city.example/realms/city
 #     client_id: camerad-desk

@@ -8,6 +8,7 @@
 `answers`           challenges that were answered, until they are too old to count
 `viewings`          recordings that were given to a person, for some hours
 `viewing_requests`  requests that wait for a supervisor's approval
+`access_requests`   requests for access by persons who may be recorded, without their names
 `alerts_told`       alerts that were sent, by channel
 `server_secrets`    keys that all servers of the office share
 `offers`            settings and updates that cameras are to fetch; a bundle is a file
@@ -39,7 +40,7 @@ metadata: Final = MetaData()
 STATE: Final = Schema(
     "state",
     metadata,
-    ("0001", "0002", "0003", "0004", "0005", "0006", "0007"),
+    ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008"),
     lock=0x63616D6572616473,  # "camerads"
     durable=True,
 )
@@ -135,6 +136,17 @@ def _grants(name: str) -> Table:
 
 viewings: Final = _grants("viewings")
 viewing_requests: Final = _grants("viewing_requests")
+
+access_requests: Final = Table(
+    "access_requests",
+    metadata,
+    text_column("number", key=True),
+    text_column("received"),
+    number_column("from_us"),
+    number_column("to_us"),
+    number_column("answered_us", empty=True),
+    number_column("until_us", empty=True),
+)
 
 alerts_told: Final = Table(
     "alerts_told",

@@ -253,6 +253,8 @@ def test_every_kind_can_be_read_back(book: Book) -> None:
             "sha256": "s",
             "version": "2",
         },
+        "access_request": {"number": "2026-12-03-1", "who": "w", "what": "answered", "found": 3}
+        | {"received": "2026-12-01", "from_us": 1, "to_us": 9, "answers": ("kept", "deleted")},
         "trial_started": {"trial": "t", "who": "w", "plan": "p", "seed": "s"},
         "trial_noted": {"trial": "t", "who": "w", "what": "form", "about": "a", "sha256": "s"},
         "report_made": {

@@ -15,6 +15,7 @@ const say = sayFrom({
   entries: N_("Ledger"),
   deletions: N_("Deletions"),
   requests: N_("Requests"),
+  access: N_("Access requests"),
 });
 
 let main = document.getElementById("main");
@@ -28,6 +29,7 @@ const VIEWS = [
   { name: "incident", roles: ["desk", "supervisor"], show: fetched(() => import("./incident.js"), "showIncident"), hidden: true, within: "recordings" },
   { name: "cases", roles: ["desk", "supervisor"], show: fetched(() => import("./cases.js"), "showCases") },
   { name: "requests", roles: ["desk", "supervisor"], show: fetched(() => import("./requests.js"), "showRequests"), when: (one) => one.two_for_viewing },
+  { name: "access", roles: ["data_protection", "desk", "supervisor"], show: fetched(() => import("./access/requests.js"), "showAccess") },
   { name: "cameras", roles: ["administrator", "desk", "shift_lead", "supervisor"], show: fetched(() => import("./cameras.js"), "showCameras") },
   { name: "deletions", roles: ["data_protection", "desk", "supervisor"], show: fetched(() => import("./entries.js"), "showDeletions") },
   { name: "entries", roles: ["data_protection", "supervisor"], show: fetched(() => import("./entries.js"), "showEntries") },

@@ -1,9 +1,10 @@
 // Who did what: the office's ledger; and what was and will be deleted.
 
-import { get } from "./api.js";
+import { coming, get } from "./api.js";
 import { csvOf } from "./csv.js";
 import { field, fill, make, tell } from "./dom.js";
-import { aboutWords, detailWords, doneWords, kindWords, whoWords, whyDeleted } from "./entry_words.js";
+import { aboutWords, detailWords, doneWords, whoWords } from "./entry_details.js";
+import { kindWords, whyDeleted } from "./entry_words.js";
 import { mistakeIn, periodFields, questionOf } from "./filters.js";
 import { day, moment, timeOf, zone } from "./format.js";
 import { holdWords } from "./holds.js";
@@ -19,7 +20,7 @@ const say = sayFrom({
   entry_detail: N_("Details and reason"),
 });
 
-const KINDS = ["signed", "viewed", "downloaded", "viewing_approved", "judged", "packaged", "redacted", "hold", "hold_until", "hold_ground", "release", "release_reason", "case", "rights", "camera", "offer", "report_made", "trial_started", "trial_noted", "received", "deleted", "start"];
+const KINDS = ["signed", "viewed", "downloaded", "viewing_approved", "judged", "packaged", "redacted", "hold", "hold_until", "hold_ground", "release", "release_reason", "case", "rights", "camera", "offer", "access_request", "report_made", "trial_started", "trial_noted", "received", "deleted", "start"];
 
 const COLUMNS = ["entry_when", "who", "entry_kind", "entry_about", "entry_detail"];
 
@@ -40,7 +41,8 @@ export async function showEntries() {
     make("button", { class: "main" }, gettext("Find")),
     make("button", { type: "button", onclick: () => save(list.rows, called) }, gettext("Save as a table")),
   );
-  const called = await reportWords();
+  const [report, { answersIn: answers }] = await Promise.all([reportWords(), coming(import("./access/access_words.js"))]);
+  const called = { ...report, answers };
   const list = new PagedList(body, { ask, draw, fail });
   await begin();
   return [

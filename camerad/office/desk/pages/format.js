@@ -21,10 +21,10 @@ function isTwice(date) {
 }
 
 /** A wall time as the clocks here show it, with its difference from UTC if they show it twice. */
-function clockTime(us, parts) {
+function clockTime(us, parts, locale = spelling()) {
   const date = new Date(us / 1000);
   const more = isTwice(date) ? { timeZoneName: "longOffset" } : {};
-  const text = new Intl.DateTimeFormat(spelling(), { ...parts, hour: "2-digit", minute: "2-digit", hourCycle: "h23", ...more }).format(date);
+  const text = new Intl.DateTimeFormat(locale, { ...parts, hour: "2-digit", minute: "2-digit", hourCycle: "h23", ...more }).format(date);
   return text.replace("GMT", "UTC");
 }
 
@@ -35,9 +35,9 @@ export function moment(us, clock = null) {
   return clock === "unknown" ? `${text} (${gettext("clock not confirmed")})` : text;
 }
 
-/** A time of day in hours and minutes. */
-export function timeOf(us) {
-  return clockTime(us, {});
+/** A time of day in hours and minutes. locale: of another language than the page's. */
+export function timeOf(us, locale = spelling()) {
+  return clockTime(us, {}, locale);
 }
 
 /** Its time, and its day if that is not today. */
@@ -53,9 +53,9 @@ export function idTime(id) {
   return Date.UTC(year, month - 1, ...rest) * 1000;
 }
 
-/** Its day. */
-export function day(us) {
-  return new Intl.DateTimeFormat(spelling(), DATE).format(new Date(us / 1000));
+/** Its day. locale: as of `timeOf`. */
+export function day(us, locale = spelling()) {
+  return new Intl.DateTimeFormat(locale, DATE).format(new Date(us / 1000));
 }
 
 /** How long ago a wall time was, by another one, such as "2 hours ago". */

@@ -114,6 +114,8 @@ export const TEXTS = {
   refused_report_not_yet: N_("The last day is not over, or not added up yet. Choose an earlier one, or try again tomorrow."),
   refused_report_form: N_("Something that was typed in is no number from 0 to 10 million, or longer than a line of 200 characters."),
   refused_report_earlier: N_("The earlier report is not as this office signed it, or its signature is missing. Choose both of its files."),
+  refused_access_period: N_("At most 31 days and 200 recordings, and no day to come."),
+  refused_access_changed: N_("This has changed since. Load the page again."),
   refused_file_changed: N_("This file was changed or taken away since it was chosen. Choose it again."),
   refused_offline: N_("The server does not answer. Is the network there?"),
   refused_cancelled: N_("Nothing was done."),
