@@ -8,7 +8,8 @@ import hashlib
 import json
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Final
@@ -17,12 +18,14 @@ import av
 import numpy as np
 import pyrage
 import pytest
-from desk_helpers import ONE
+from desk_helpers import KEY, ONE
 from evidence_helpers import ORIGIN_US
 from numpy.typing import NDArray
 from player_recordings import made_with_holes
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
+from sealed_helpers import flipped
 
+from camerad.cli.main import main
 from camerad.container import jws
 from camerad.container.keys import KeyRing
 from camerad.container.redaction import CLEAR_INIT_NAME, KIND, Redaction, read_keys
@@ -37,6 +40,7 @@ from tests.browser.test_package import (
     office_with_two,
 )
 from tests.unit.office.desk.desk_scene import DeskScene
+from tests.waiting import DEADLINE
 
 FLAGS: Final = DESK_FLAGS
 REASON: Final = "Auskunft 7/26"
@@ -49,6 +53,7 @@ BLACK: Final = 40
 """The lightest luma that is left of black, encoded beside white."""
 AROUND: Final = 3
 """How far a picture that was encoded once more is from the first encoding, on average."""
+OFFICE_KEY: Final = "office-key.pem"
 RECIPIENT: Final = pyrage.x25519.Identity.generate()
 
 
@@ -88,6 +93,22 @@ def film(path: Path) -> list[tuple[int, NDArray[np.uint8]]]:
     with av.open(str(path)) as opened:
         pictures = list(opened.decode(video=0))
     return [(ORIGIN_US + int(one.pts or 0), one.to_ndarray(format="gray8")) for one in pictures]
+
+
+@contextmanager
+def reader_of(chromium: Browser, folder: Path) -> Iterator[tuple[Page, Callable[[], None]]]:
+    """The page in a copy, opened from a disk, and what chooses the folder in it."""
+    context = chromium.new_context(offline=True, locale="de-DE")
+    context.set_default_timeout(DEADLINE * 1000)
+    page = context.new_page()
+    page.goto((folder / "player.html").as_uri())
+
+    def opens() -> None:
+        page.locator("input[type=file]").first.set_input_files(folder)
+        page.fill("input.mono", KEY.public.thumbprint[:12])
+
+    yield page, opens
+    context.close()
 
 
 def test_a_mask_and_a_mute_are_listed_and_all_else_is_as_the_camera_sealed_it(
@@ -158,6 +179,7 @@ def test_a_mask_and_a_mute_are_listed_and_all_else_is_as_the_camera_sealed_it(
     # Each fragment is there one way: sealed as it was, with its key, or replaced.
     original, (clear, *plain) = made_with_holes(), made_with_holes().plain
     keys = read_keys(members.pop("keys.json"))
+    keys_there = [one for one in keys if one is not None]
     changed = {one.sequence: one for one in said.changed}
     assert set(keys) == {None, *range(len(plain))} - set(changed)
     assert 0 < len(changed) < len(plain)
@@ -187,6 +209,27 @@ def test_a_mask_and_a_mute_are_listed_and_all_else_is_as_the_camera_sealed_it(
             assert new[covered].max() <= BLACK
             away[covered] = 0
         assert away.mean() <= (AROUND if number >= MASKED.start else 0)
+
+    # The command agrees, and so does the page in it, from a disk: until one byte is another.
+    proof_path = folder / f"{ONE}.redacted.tar"
+    keys_of = ["--key", str(folder / "device-key.pem"), "--office-key", str(folder / OFFICE_KEY)]
+    assert main(["evidence", "verify", str(proof_path), *keys_of]) == 1
+    sentence = f"{len(MASKED)} von {PICTURES} Bildern geschwärzt, 1 s Ton stumm"
+    content = proof_path.read_bytes()
+    with reader_of(chromium, folder) as (receiver, opens):
+        opens()
+        expect(receiver.locator(".verdict strong")).to_contain_text(sentence)
+        receiver.wait_for_function("() => document.querySelector('video.film').duration > 5")
+        for piece, wrong in (
+            (parts[1 + min(changed)], "nicht das, was die Liste nennt"),
+            (members[f"{max(keys_there):06}.m4s.age"], "sein Schlüssel öffnet es nicht"),
+            (token, "nicht so unterschrieben, wie es sein muss"),
+        ):
+            place = content.index(piece) + len(piece) - 9
+            proof_path.write_bytes(content[:place] + flipped(content[place:], 0))
+            opens()
+            expect(receiver.locator(".verdict.bad").first).to_contain_text(wrong)
+            assert main(["evidence", "verify", str(proof_path), *keys_of]) == 2
 
     # O1: the list went to the server, and no key of any fragment.
     words = b"\n".join(sent)

@@ -72,8 +72,8 @@ function box(data, within, ...path) {
   return found;
 }
 
-/** @param {(Uint8Array | number[])[]} parts */
-function joined(parts) {
+/** All of them, one behind the other. @param {(Uint8Array | number[])[]} parts */
+export function joined(parts) {
   const made = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {

@@ -5,6 +5,8 @@
 // with the recording vouches for nothing.
 
 import { make, show } from "./dom.js";
+import { PublicKey, fromPem } from "./evidence/keys.js";
+import { isRedactedCopy } from "./evidence/redacted_copy.js";
 import { BlobSource } from "./evidence/source.js";
 import { Exit } from "./evidence/verdict.js";
 import { FactsView } from "./facts_view.js";
@@ -23,10 +25,13 @@ import {
   sorted,
 } from "./package_files.js";
 import { mountPlayer } from "./player.js";
+import { showCopy } from "./redacted_view.js";
+import { redactionTexts } from "./redaction_texts.js";
 import { nearestSecond } from "./times.js";
 import { nextLanguage, wordsOf } from "./words.js";
 
 const SECOND = 1_000_000;
+const OFFICE_KEY = "office-key.pem";
 const asked = location.hash.slice(1);
 const words = wordsOf(asked === "" ? navigator.language : asked);
 const said = words.package;
@@ -39,7 +44,7 @@ class PackagePage {
   #compare = make("section", { hidden: true });
   #result = make("section", { hidden: true });
   #film = make("section", { hidden: true });
-  /** @type {ReturnType<typeof mountPlayer> | null} */
+  /** What is shown of it. @type {{close: () => any} | null} */
   #player = null;
   #address = "";
   #chosen = 0;
@@ -182,6 +187,7 @@ class PackagePage {
 
   async #tell(found, key, chosen) {
     if (this.#player !== null) return;
+    if (await isRedactedCopy(new BlobSource(found.container))) return this.#tellCopy(found, key, chosen);
     const facts = new FactsView(words);
     const place = make("div");
     const log = make("section");
@@ -211,6 +217,24 @@ class PackagePage {
     };
     recording.addEventListener("growth", draw);
     draw();
+  }
+
+  /** The same of a redacted copy. */
+  async #tellCopy({ container, files }, key, chosen) {
+    const place = make("div", { class: "camerad-player" });
+    const pem = files.find(({ name }) => name === OFFICE_KEY);
+    const raw = pem === undefined ? null : fromPem(await pem.text());
+    if (chosen !== this.#chosen || !this.#result.hidden) return;
+    this.#result.replaceChildren(make("h2", { text: said.result }), place);
+    show(this.#result, true);
+    if (raw === null) {
+      place.append(make("p", { class: "problem", text: redactionTexts(words.plain).noOfficeKey }));
+      return;
+    }
+    const { thumbprint } = await PublicKey.of(raw);
+    const close = await showCopy(place, container, key, { raw, thumbprint }, words);
+    if (chosen === this.#chosen) this.#player = { close };
+    else close();
   }
 
   /** Say whether the office's entries lie in its log. @param {HTMLElement} place where that is said */

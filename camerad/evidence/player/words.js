@@ -18,5 +18,5 @@ export function nextLanguage(code) {
 export function wordsOf(language) {
   const code = LANGUAGES.find((one) => language.toLowerCase().startsWith(one)) ?? "en";
   const words = new Words(code, TRANSLATIONS[code]);
-  return { code, ...playerTexts(words), report: recordTexts(words), package: packageTexts(words) };
+  return { code, plain: words, ...playerTexts(words), report: recordTexts(words), package: packageTexts(words) };
 }

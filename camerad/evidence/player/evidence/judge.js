@@ -183,12 +183,13 @@ function place(member) {
 }
 
 /**
+ * What a report says.
  * @param {Report} report
  * @param {Checker} [checker]
  * @param {Committed[]} [commits]
  * @returns {Verdict}
  */
-function verdictOf(report, checker, commits = []) {
+export function verdictOf(report, checker, commits = []) {
   const { exit, state, problem, result } = report;
   return {
     exit,

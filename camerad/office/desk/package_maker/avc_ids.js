@@ -4,6 +4,8 @@
 // Only slices with CAVLC are understood: behind a longer header their bits just move on. A browser is
 // asked for the Constrained Baseline profile, which has no other.
 
+import { joined } from "../player/fragments.js";
+
 const [SLICE, KEY_SLICE] = [1, 5];
 /** The spelling of 1 as ue(v) (9.1). */
 const ONE = [0, 1, 0];
@@ -179,17 +181,6 @@ export function withBoth(camera, encoder) {
 
 /** A parameter set behind its length. @param {Uint8Array} nal */
 const sized = (nal) => joined([[nal.length >> 8, nal.length & 255], nal]);
-
-/** @param {(Uint8Array | number[])[]} pieces */
-function joined(pieces) {
-  const made = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    made.set(piece, at);
-    at += piece.length;
-  }
-  return made;
-}
 
 /**
  * An encoded picture whose slices name the picture parameter set 1; there is nothing else in it.

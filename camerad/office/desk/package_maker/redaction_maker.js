@@ -10,7 +10,7 @@ import { JwsError, check, decode, parse } from "../player/evidence/jws.js";
 import { PublicKey, encodeBase64url, fromPem, hexDigest, toPem } from "../player/evidence/keys.js";
 import { CLEAR_INIT_NAME, KEYS_NAME, REDACTED_ENDING, REDACTION, REDACTION_NAME, REDACTION_TYPE, SILENT_UNIT, isMuted, rectanglesAt } from "../player/evidence/redaction.js";
 import { BLOCK, ARCHIVE_END, Member, header } from "../player/evidence/ustar.js";
-import { segment, withConfiguration } from "../player/fragments.js";
+import { joined, segment, withConfiguration } from "../player/fragments.js";
 import { LedgerError, ledgerWords } from "./ledger_words.js";
 import { BESIDE, PLAYER, PackageFolder, REPORT, playerPage } from "./maker.js";
 import { redactionSheet } from "./redaction_sheet.js";
@@ -229,15 +229,4 @@ function* archived(name, bytes) {
 /** @param {Uint8Array} bytes */
 async function content(bytes) {
   return { bytes: bytes.length, sha256: await hexDigest(bytes) };
-}
-
-/** @param {Uint8Array[]} pieces */
-function joined(pieces) {
-  const made = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    made.set(piece, at);
-    at += piece.length;
-  }
-  return made;
 }
