@@ -131,11 +131,13 @@ def _against_camera(
     if declared:
         yield _declared(ledger)
     elif wrong:
-        others = f", and {count(len(wrong) - 1, 'more', 'more')}" if len(wrong) > 1 else ""
-        text = f"{ledger}: by this camera's ledger {wrong[0]}{others}"
+        more = count(len(wrong) - 1, "more entry there says so", "more entries there say so")
+        others = f"; {more}" if len(wrong) > 1 else ""
+        text = f"by the camera's ledger in {ledger} {wrong[0]}{others}"
         # Put back, and put right again: all that it saw, and what it disputed, is in this log.
         if changed or unlogged:
-            yield Severity.DAMAGE, text
+            known = "the office's log is not the one that a camera knows"
+            yield Severity.DAMAGE, f"{known}: {text}. docs/transparency.md says what to do"
         else:
             yield Severity.NOTE, f"{text}; all that it was shown is in this log"
 

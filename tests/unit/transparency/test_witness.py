@@ -475,7 +475,7 @@ def test_an_auditor_with_a_cameras_ledger_names_each_act(
     assert text in said
     if act in ACTS:
         scene.check_in()
-        assert "and 1 more" in found(scene)[0]
+        assert "; 1 more entry there says so" in found(scene)[0]
         scene.declare()
         scene.check_in()
         assert found(scene) == []
