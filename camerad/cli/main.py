@@ -178,6 +178,12 @@ def _grounds() -> str:
     return ", ".join(GROUNDS)
 
 
+def _recipients() -> str:
+    from camerad.container.redaction import CopyRecipient  # noqa: PLC0415
+
+    return ", ".join(CopyRecipient)
+
+
 def _languages() -> str:
     from camerad.base.words import languages  # noqa: PLC0415
 
@@ -217,6 +223,7 @@ _VALUES: Final[Mapping[str, Callable[[], str]]] = {
     "intents": _intents,
     "grounds": _grounds,
     "languages": _languages,
+    "recipients": _recipients,
     "checks": _choosable,
     "conf": lambda: _of_the_system("SYSTEM_CONF"),
     "cmdline": lambda: _of_the_system("CMDLINE"),

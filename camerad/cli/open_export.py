@@ -44,7 +44,7 @@ _LOCALTIME: Final = "/etc/localtime"
 _ZONES: Final = "/zoneinfo/"
 
 
-def _protect_memory() -> None:
+def protect_memory() -> None:
     """Let nothing of the footage into a dump, or stay in freed memory."""
     if sys.platform == "linux":
         process.forbid_dumps()
@@ -53,7 +53,7 @@ def _protect_memory() -> None:
 
 def open_one(options: argparse.Namespace) -> int:
     """Check a recording and write it as MP4."""
-    _protect_memory()
+    protect_memory()
     place, path = find_recording(options.what, options.state)
     keys = desk.trusted_keys(options, place)
     stem = os.path.basename(path).removesuffix(SUFFIX)
@@ -81,11 +81,11 @@ def open_one(options: argparse.Namespace) -> int:
 
 def export_one(options: argparse.Namespace) -> int:
     """Make the package for the public prosecutor."""
-    _protect_memory()
+    protect_memory()
     place, path = find_recording(options.what, options.state)
     keys = desk.trusted_keys(options, place)
     identities = desk.identities_of(options)
-    zone, zone_name = _zone(options.time_zone)
+    zone, zone_name = time_zone(options.time_zone)
     who = one_line("the authorised person", options.who)
     clock = desk.clock_of(options, place)
     order = ExportRequest(
@@ -109,7 +109,7 @@ def export_one(options: argparse.Namespace) -> int:
     if order.reference:
         reason += f", {order.reference}"
     stem = os.path.basename(path).removesuffix(SUFFIX)
-    with _writer(options, place, stem) as writer, ProgressBar(os.path.basename(path)) as bar:
+    with store_writer(options, place, stem) as writer, ProgressBar(os.path.basename(path)) as bar:
 
         def hold(recording: str) -> Hold | None:
             if writer is None:
@@ -118,7 +118,7 @@ def export_one(options: argparse.Namespace) -> int:
             return Hold(reason, options.who.strip())
 
         def extract(recording: str) -> LedgerExtract:
-            return _extract(options, place, path, recording, writer)
+            return ledger_extract(options, place, path, recording, writer)
 
         made = export(order, hold, extract, bar.set_done)
     _print(options, made.report, made)
@@ -150,7 +150,7 @@ def _print(options: argparse.Namespace, report: Report, made: ExportResult | Non
 
 
 @contextlib.contextmanager
-def _writer(
+def store_writer(
     options: argparse.Namespace, place: Place, about: str
 ) -> Iterator[store_access.StoreWriter | None]:
     """Access to the store for the hold, if there is one, from before any work."""
@@ -164,7 +164,7 @@ def _writer(
 # ----------------------------------------------------------------------------------- the ledger
 
 
-def _extract(
+def ledger_extract(
     options: argparse.Namespace,
     place: Place,
     path: str,
@@ -201,7 +201,7 @@ def _extract(
 # ---------------------------------------------------------------------------------- where we are
 
 
-def _zone(name: str | None) -> tuple[tzinfo, str]:
+def time_zone(name: str | None) -> tuple[tzinfo, str]:
     """A time zone and its name; that of this computer by default.
 
     Raises CommandError for a name that no zone has.

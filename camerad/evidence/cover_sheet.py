@@ -7,7 +7,8 @@ cut there and say where the rest is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, tzinfo
 from html import escape as escape_html
 from typing import Final
@@ -18,6 +19,7 @@ from camerad.base.clock import SECOND
 from camerad.base.text import printable
 from camerad.base.words import N_, Words
 from camerad.container.gaps import Gap
+from camerad.container.redaction import CopyRecipient, MaskKind, Redaction
 from camerad.container.severity import Severity
 from camerad.container.statements import RECOVERED, Header, utc
 from camerad.evidence.record_words import (
@@ -72,6 +74,28 @@ NOT_AUTHENTIC: Final = (
     ),
 )
 """Of each verdict: its name, and what it means."""
+REDACTED_TEXT: Final = N_(
+    "What is masked or muted was named in a list and signed by the office. All other pieces are as "
+    "the camera sealed and signed them, provided that the key below is the one registered for it. "
+    "For the rest of the pictures that have a mask the office vouches."
+)
+REDACTED_AGAIN: Final = N_(
+    "Compare the files with “sha256sum -c SHA256SUMS”. “camerad evidence verify {file} --key "
+    "device-key.pem --office-key office-key.pem” checks the rest, and so does player.html. Compare "
+    "the fingerprint of the key above with the one that the office keeps for this camera: the keys "
+    "in this package prove nothing by themselves."
+)
+RECIPIENTS: Final[Mapping[str, str]] = {
+    CopyRecipient.PERSON: N_("for the person recorded"),
+    CopyRecipient.PROSECUTOR: N_("for the prosecutor"),
+    CopyRecipient.COURT: N_("for a court"),
+    CopyRecipient.OTHER: N_("for others"),
+}
+MASKED: Final[Mapping[str, str]] = {
+    MaskKind.FACE: N_("faces"),
+    MaskKind.PLATE: N_("number plates"),
+    MaskKind.OTHER: N_("other"),
+}
 
 
 TEXTS: Final = {
@@ -124,6 +148,7 @@ class CoverSheet(msgspec.Struct, frozen=True):
     whether a ledger names the same end, None if none was at hand. made_us, made_by, software: when,
     by whom and with what it was made. details, instructions: names of the files with the rest.
     reference: number of the file that it is for, "" if none. stamps: time stamps in the package.
+    redaction: of a redacted copy, its signed list.
     """
 
     report: Report
@@ -139,6 +164,7 @@ class CoverSheet(msgspec.Struct, frozen=True):
     instructions: str
     reference: str = ""
     stamps: Sequence[KeptStamp] = ()
+    redaction: Redaction | None = None
 
 
 def render(sheet: CoverSheet, words: Words) -> str:
@@ -158,14 +184,17 @@ class _Page:
 
     def html(self) -> str:
         words, verdict = self._words, self._sheet.report.verdict
-        name, text = VERDICTS.get(verdict, NOT_AUTHENTIC)
+        again = AGAIN if self._sheet.redaction is None else REDACTED_AGAIN
+        name, text = (words.gettext(one) for one in VERDICTS.get(verdict, NOT_AUTHENTIC))
+        if self._sheet.redaction is not None:
+            name, text = self._sentence(), words.gettext(REDACTED_TEXT)
         texts = {place: words.gettext(one) for place, one in TEXTS.items()} | {
             "id": self._header.id,
             "title": f"{words.gettext(TEXTS['heading'])} {self._header.id}",
-            "verdict": words.gettext(name),
-            "verdict_text": words.gettext(text),
+            "verdict": name,
+            "verdict_text": text,
             "time": self._time_worth(),
-            "again": words.gettext(AGAIN, file=self._sheet.instructions),
+            "again": words.gettext(again, file=self._sheet.instructions),
             "made": words.gettext(
                 "Made on {when} by {who} with {software}.",
                 when=self._zoned(self._sheet.made_us),
@@ -199,6 +228,8 @@ class _Page:
         words, header, result = self._words, self._header, self._result
         if self._sheet.reference:
             yield words.gettext("File number"), self._sheet.reference
+        if self._sheet.redaction is not None:
+            yield from self._redaction(self._sheet.redaction)
         yield words.gettext("Camera"), header.device
         yield words.gettext("Camera's key"), result.kid or words.gettext("unknown")
         yield words.gettext("Triggered"), self._timed(header.started_wall_us, header.clock.source)
@@ -256,6 +287,24 @@ class _Page:
             words.gettext("Triggered by"),
             f"{self._trigger()}; {words.gettext('Camera software')}: {header.software}",
         )
+
+    def _sentence(self) -> str:
+        found = self._sheet.report.redacted
+        said = "" if found is None else found.sentence(self._words)
+        return said[:1].upper() + said[1:]
+
+    def _redaction(self, said: Redaction) -> Iterable[tuple[str, str]]:
+        """For whom, and what is masked and muted."""
+        words, origin_us = self._words, self._header.origin_us
+        yield words.gettext("Redacted copy"), translated(RECIPIENTS, said.recipient, words)
+        counted = Counter(one.kind for one in said.masks)
+        masked = (
+            f"{translated(MASKED, kind, words)}: {number}" for kind, number in counted.items()
+        )
+        yield words.gettext("Masked"), "; ".join(masked) or words.gettext("nothing")
+        muted = [self._range(one.from_us - origin_us, one.to_us - origin_us) for one in said.mutes]
+        texts = "; ".join(self._first(muted, LINES))
+        yield words.gettext("Muted"), texts or words.gettext("nothing")
 
     def _stamps(self) -> str:
         """When others say that the office's ledger had what is in this package."""
@@ -367,6 +416,13 @@ class _Page:
             FindingKind.LOST,
         }
         whole_video = sheet.report.verdict < Verdict.NOT_AUTHENTIC
+        opened = words.gettext(
+            "Decryption of every piece; the video holds what was checked and nothing else"
+        )
+        if sheet.redaction is not None:
+            opened = words.gettext(
+                "Unchanged pieces opened by their keys; replaced ones are those of the signed list"
+            )
         yield self._check(
             signed,
             words.gettext(
@@ -386,9 +442,7 @@ class _Page:
         # What could not be opened is not handed over at all, so both have happened.
         yield self._check(
             True,
-            words.gettext(
-                "Decryption of every piece; the video holds what was checked and nothing else"
-            )
+            opened
             if whole_video
             else words.gettext(
                 "Decryption of the proven pieces only; the video holds these and nothing else"

@@ -11,7 +11,7 @@ import msgspec
 
 from camerad.base.clock import SECOND
 from camerad.base.text import count, printable
-from camerad.base.words import N_
+from camerad.base.words import ENGLISH, N_, Words, words_in
 from camerad.container.gaps import Gap
 from camerad.container.severity import Severity
 from camerad.container.statements import RECOVERED, Header, Microphone, SoundChange, rfc3339
@@ -64,10 +64,10 @@ class RedactedParts(msgspec.Struct, frozen=True):
     muted_us: int
     compared: bool = False
 
-    @property
-    def sentence(self) -> str:
-        """It in English."""
-        return REDACTED_COPY.format(
+    def sentence(self, words: Words) -> str:
+        """It in words."""
+        return words.gettext(
+            REDACTED_COPY,
             masked=f"{self.masked:,}",
             pictures=f"{self.pictures:,}",
             seconds=-(-self.muted_us // SECOND),
@@ -130,7 +130,8 @@ class Report(msgspec.Struct):
         words = WORDS[self.verdict]
         if self.redacted is not None:
             authentic = self.verdict < Verdict.NOT_AUTHENTIC
-            words = self.redacted.sentence if authentic else f"{words}: {NO_COPY}"
+            copied = self.redacted.sentence(words_in(ENGLISH))
+            words = copied if authentic else f"{words}: {NO_COPY}"
         return words if worth is None else f"{words}; time {TIME_WORDS[worth]}"
 
     @property

@@ -15,31 +15,34 @@ from typing import Final
 
 import msgspec
 from evidence_helpers import ORIGIN_US, time_of
-from sealed_helpers import KEY, KEYS, Made, office
+from sealed_helpers import KEY, KEYS, Made, Members, office
 from sound_helpers import made_with_sound
 
+from camerad.container import jws
 from camerad.container.keys import SigningKey
-from camerad.container.redaction import CopyRecipient, Mask, MaskKind, MutedRange
+from camerad.container.members import Walk
+from camerad.container.redaction import (
+    KIND,
+    CopyRecipient,
+    Mask,
+    MaskKind,
+    MutedRange,
+    Redaction,
+)
 from camerad.evidence.redaction.copy_writer import CopyOrder, write_copy
 
 SIGNER: Final = SigningKey.generate()
 """The office's."""
 ORDER: Final = CopyOrder(
-    masks=(
-        Mask(
-            ((time_of(8), 40, 10, 20, 12), (time_of(12), 60, 20, 20, 12)),
-            MaskKind.FACE,
-        ),
-        Mask(((time_of(50), 0, 0, 33, 16), (time_of(51), 0, 0, 33, 16)), MaskKind.PLATE),
-    ),
-    mutes=(MutedRange(ORIGIN_US + 900_000, ORIGIN_US + 1_200_000),),
+    masks=(Mask(((time_of(20), 62, 10, 14, 20), (time_of(24), 66, 14, 14, 20)), MaskKind.FACE),),
+    mutes=(MutedRange(ORIGIN_US + 1_600_000, ORIGIN_US + 1_700_000),),
     made_us=1_795_600_000_000_000,
     made_by="A. Clerk",
     software="camerad test",
     recipient=CopyRecipient.PERSON,
     reference="12-345",
 )
-"""Two masks, in the first and in the second group of pictures, and a mute."""
+"""A mask, which hides a bright bar in fragment 1, and a mute in fragment 3."""
 
 
 class Film(BytesIO):
@@ -58,16 +61,25 @@ class RedactedCopy(msgspec.Struct, frozen=True):
     archive: bytes
     token: bytes
 
+    @property
+    def members(self) -> Members:
+        """The archive's members, in order."""
+        found = []
+        for one in Walk(BytesIO(self.archive)):
+            end = one.data_offset + one.member.size
+            found.append((one.member.name, self.archive[one.data_offset : end]))
+        return found
+
+    @property
+    def said(self) -> Redaction:
+        """What the list says."""
+        return jws.decode(jws.parse(self.token), KIND, Redaction)
+
 
 @functools.cache
 def redacted(order: CopyOrder = ORDER, original: Made | None = None) -> RedactedCopy:
     """The copy of a recording of two seconds."""
     made = original or made_with_sound()
-    return write_in_memory(made, order)
-
-
-def write_in_memory(made: Made, order: CopyOrder) -> RedactedCopy:
-    """A copy of a recording."""
     with tempfile.TemporaryDirectory() as directory:
         source, archive = Path(directory) / f"{made.header.id}.tar", Path(directory) / "archive"
         source.write_bytes(made.file)

@@ -134,7 +134,7 @@ class CopyChecker(Checker):
         self._before = ""
         self._held: dict[str, bytes] = {}
         """Contents of members that wait for their commit, by name."""
-        self._file_keys: dict[int | None, bytes] = {}
+        self._file_keys: dict[int | None, bytes] | None = None
         self._used: set[int | None] = set()
         self._watch: _FilmWatch | None = None
 
@@ -201,7 +201,9 @@ class CopyChecker(Checker):
         qualified = remarks or bool(result.gaps or result.sound_gaps)
         if result.authentic and qualified != (said.original.verdict == "qualified"):
             self._contradict(f"calls the recording {said.original.verdict}")
-        for sequence in self._file_keys.keys() - self._used:
+        if self._file_keys is None:
+            self._add(FindingKind.MISSING, "is missing, or not in its place", KEYS_NAME)
+        for sequence in (self._file_keys or {}).keys() - self._used:
             name = "init.mp4" if sequence is None else fragment_name(sequence)
             text = f"has a key for {name}, which is not here, or replaced"
             self._add(FindingKind.EXTRA, text, KEYS_NAME)
@@ -246,6 +248,7 @@ class CopyChecker(Checker):
             said.keys.sha256,
         ):
             self._add(FindingKind.CHANGED, "is not the one that the list names", KEYS_NAME)
+        self._file_keys = {}
         try:
             self._file_keys = read_keys(content)
         except jws.JwsError as error:
@@ -314,7 +317,7 @@ class CopyChecker(Checker):
 
     def _opened(self, sequence: int | None, name: str, sealed: bytes | None) -> bytes | None:
         """A sealed member's content, if its key in the copy opens it."""
-        key = self._file_keys.get(sequence)
+        key = (self._file_keys or {}).get(sequence)
         self._used.add(sequence)
         if sealed is None:
             return None  # it is missing, or too large, which is said where it is judged

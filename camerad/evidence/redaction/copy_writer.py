@@ -16,7 +16,7 @@ from typing import IO, Final
 
 import msgspec
 
-from camerad.base.errors import CameradError
+from camerad.base.errors import EX_USAGE, CameradError
 from camerad.container import jws, ustar
 from camerad.container.chain import (
     END_NAME,
@@ -78,6 +78,8 @@ _VERDICTS: Final[dict[Verdict, OriginalVerdict]] = {
 
 class RedactionError(CameradError, ValueError):
     """Error raised when a copy cannot be made as it is asked for; the text says what to do."""
+
+    exit_code = EX_USAGE
 
 
 class CopyOrder(msgspec.Struct, frozen=True):
