@@ -20,11 +20,11 @@ import msgspec
 from sqlalchemy import Connection, insert, or_, select, update
 
 from camerad.base.clock import DAY, SECOND
-from camerad.container.keys import KeyRing
 from camerad.evidence import own_key
 from camerad.ledger.audit import read_state
 from camerad.ledger.people_entries import REFUSAL_GROUNDS
 from camerad.ledger.recording_state import RecordingState
+from camerad.office.desk.desk_ledger import Decision
 from camerad.office.desk.desk_refusals import DeskRefusal, refused
 from camerad.office.desk.people import WITH_FOOTAGE, DeskRole
 from camerad.office.desk.recording_history import RecordingHistory
@@ -48,7 +48,6 @@ LONGEST_US: Final = 31 * DAY
 """Of the time that is asked about."""
 MOST_FOUND: Final = 200
 MOST_OPEN: Final = 1000
-_PAGE: Final = 500
 _COUNTS: Final = or_(
     access_requests.c.until_us.is_(None), access_requests.c.answered_us.is_not(None)
 )
@@ -88,14 +87,8 @@ class AnswerAccessBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     answers: Annotated[tuple[GivenAnswer, ...], msgspec.Meta(max_length=MOST_FOUND)]
 
 
-class WithdrawAccessBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which request is withdrawn."""
-
-    number: _Word
-
-
 class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which request, and what narrows what was found, as people say it."""
+    """Which request. camera, wearer: narrow what was found, as people say it."""
 
     number: _Word
     camera: _Word | None = None
@@ -148,12 +141,6 @@ class WaitingCamera(msgspec.Struct, frozen=True):
     left: int
 
 
-class AccessList(msgspec.Struct, frozen=True):
-    """All requests, those that wait for an answer first, the oldest first."""
-
-    requests: list[AccessRequest]
-
-
 class AccessFound(msgspec.Struct, frozen=True):
     """What was recorded in the time of a request, the oldest first. known_since_us: time of the
     oldest entry of the office's ledger; what was deleted before is not known. office, authority:
@@ -182,22 +169,22 @@ class AccessRoutes:
         yield Route("GET", f"{path}/one", ANSWERS, self._find, _Asked)
         yield Route("POST", f"{path}/open", ANSWERS, self._open, OpenAccessBody)
         yield Route("POST", f"{path}/answer", ANSWERS, self._answer, AnswerAccessBody)
-        yield Route("POST", f"{path}/withdraw", ANSWERS, self._withdraw, WithdrawAccessBody)
+        yield Route("POST", f"{path}/withdraw", ANSWERS, self._withdraw, _Asked)
 
-    def _list(self, _visit: Visit) -> AccessList:
+    def _list(self, _visit: Visit) -> list[AccessRequest]:
+        """Those that wait for an answer first, the oldest first."""
         table = access_requests.c
         order = (table.answered_us.is_not(None), table.received, table.number)
         asked = select(access_requests).where(_COUNTS).order_by(*order)
         with self._desk.state.reading() as rows:
-            return AccessList([_request(dict(one)) for one in rows.execute(asked).mappings()])
+            return [_request(dict(one)) for one in rows.execute(asked).mappings()]
 
     def _open(self, visit: Visit) -> AccessRequest:
         said: OpenAccessBody = visit.body
         now = self._desk.clock.wall_us()
         today = datetime.fromtimestamp(now / SECOND).date()
-        if not said.from_us < min(said.to_us, now) or said.received > today:
-            raise refused(DeskRefusal.ACCESS_PERIOD)
-        if said.to_us - said.from_us > LONGEST_US:
+        has_begun = said.from_us < min(said.to_us, now) and said.received <= today
+        if not has_begun or said.to_us - said.from_us > LONGEST_US:
             raise refused(DeskRefusal.ACCESS_PERIOD)
         found = len(self._recordings(said.from_us, said.to_us))
         if found > MOST_FOUND:
@@ -223,60 +210,57 @@ class AccessRoutes:
             wearers = self._desk.index.ask(recording_query.wearers_meant, asked.wearer)
             found = [one for one in found if _may_be(one, "wearer", wearers)]
         place = office_place(self._desk.directory)
-        state = read_state(place.ledger, self._keys(place)).recordings
+        ring = own_key.ledger_keys(place, self._desk.own).ring
+        known = read_state(place.ledger, ring).recordings
         return AccessFound(
             request,
-            [self._told(place, one, state.get(one.id)) for one in found],
+            [self._told(place, one, known.get(one.id)) for one in found],
             list(self._waiting(request.to_us)),
             self._desk.index.ask(entry_query.known_since),
             self._desk.desk.office or "",
             self._desk.desk.authority or "",
         )
 
-    def _answer(self, visit: Visit) -> AccessRequest:
+    def _answer(self, visit: Visit) -> None:
         said: AnswerAccessBody = visit.body
-        with self._desk.state.reading() as rows:
-            request = _read(rows, said.number)
-        place = office_place(self._desk.directory)
-        found = {one.id: one for one in self._recordings(request.from_us, request.to_us)}
-        state = read_state(place.ledger, self._keys(place)).recordings
-        for one in said.answers:
-            there = found.pop(one.recording, None)
-            if there is None or one.answer not in _possible(there, state.get(one.recording)):
-                raise refused(DeskRefusal.ACCESS_CHANGED)
-            if (one.answer == "refused") != bool(one.ground):
-                raise refused(DeskRefusal.NOT_UNDERSTOOD)
-        answers = tuple(one.word for one in said.answers)
-        self._close(visit.who, said.number, "answered", len(found) + len(answers), answers)
-        with self._desk.state.reading() as rows:
-            return _read(rows, said.number)
+        with self._desk.ledger.deciding() as decision:  # nothing is deleted meanwhile
+            request = _read(decision.rows, said.number)
+            found = {one.id: one for one in self._recordings(request.from_us, request.to_us)}
+            count, known = len(found), decision.store.ledger.state.recordings
+            for one in said.answers:
+                there = found.pop(one.recording, None)
+                if there is None or one.answer not in _possible(there, known.get(one.recording)):
+                    raise refused(DeskRefusal.ACCESS_CHANGED)
+                if (one.answer == "refused") != bool(one.ground):
+                    raise refused(DeskRefusal.NOT_UNDERSTOOD)
+            told = {"found": count, "answers": tuple(one.word for one in said.answers)}
+            self._close(decision, request, who=visit.who, what="answered", **told)
 
     def _withdraw(self, visit: Visit) -> None:
-        self._close(visit.who, visit.body.number, "withdrawn", 0, ())
-
-    def _close(
-        self, who: str, number: str, what: str, found: int, answers: tuple[str, ...]
-    ) -> None:
-        one, now = access_requests.c.number == number, self._desk.clock.wall_us()
         with self._desk.ledger.deciding() as decision:
-            request = _read(decision.rows, number)
-            answered = now if what == "answered" else None
-            values = {"answered_us": answered, "until_us": now + KEPT_US}
-            decision.rows.execute(update(access_requests).where(one).values(values))
-            asked = {"received": request.received, "from_us": request.from_us}
-            asked |= {"to_us": request.to_us, "found": found, "answers": answers}
-            decision.append("access_request", number=number, who=who, what=what, **asked)
+            request = _read(decision.rows, visit.body.number)
+            self._close(decision, request, who=visit.who, what="withdrawn", found=0, answers=())
+
+    def _close(self, decision: Decision, request: AccessRequest, **said: Any) -> None:
+        """said: who did what, and the rest of the entry."""
+        now = self._desk.clock.wall_us()
+        answered = now if said["what"] == "answered" else None
+        row = update(access_requests).where(access_requests.c.number == request.number)
+        decision.rows.execute(row.values(answered_us=answered, until_us=now + KEPT_US))
+        asked = {"received": request.received, "from_us": request.from_us, "to_us": request.to_us}
+        decision.append("access_request", number=request.number, **asked, **said)
 
     def _recordings(self, from_us: int, to_us: int) -> list[IndexedRecording]:
         """What was recorded in this time, the oldest first, each once. Raises
         IndexUnavailableError."""
         # Of what has no file, a list has the end: that may be past the time.
-        query = RecordingQuery(from_us=from_us, to_us=to_us + DAY, limit=_PAGE)
+        query = RecordingQuery(from_us=from_us, to_us=to_us + DAY, limit=recording_query.MOST)
         found: dict[str, IndexedRecording] = {}
         while True:
             page = self._desk.index.ask(recording_query.find, query)
             for one in page.recordings:
-                if _began(one) < to_us and (one.id not in found or _stands_for_it(one)):
+                is_it = one.columns["state"] == HERE and not one.columns["copy"]
+                if _began(one) < to_us and (is_it or one.id not in found):
                     found[one.id] = one
             if page.next is None:
                 break
@@ -325,9 +309,6 @@ class AccessRoutes:
             if last is None or last.arrived_us < to_us or left:
                 seen = None if last is None else last.arrived_us
                 yield WaitingCamera(camera.name, seen, left)
-
-    def _keys(self, place: Place) -> KeyRing:
-        return own_key.ledger_keys(place, self._desk.own).ring
 
 
 def _request(row: dict[str, Any]) -> AccessRequest:
@@ -378,11 +359,6 @@ def _began(one: IndexedRecording) -> int:
 def _may_be(one: IndexedRecording, column: str, meant: list[str]) -> bool:
     """Whether it is by one of these cameras or wearers: of what is deleted no wearer is known."""
     return one.columns[column] is None or one.columns[column] in meant
-
-
-def _stands_for_it(one: IndexedRecording) -> bool:
-    """Whether this row, of several with one id, is the recording itself."""
-    return one.columns["state"] == HERE and not one.columns["copy"]
 
 
 def _possible(one: IndexedRecording, known: RecordingState | None) -> set[str]:

@@ -42,7 +42,7 @@ function period({ from_us: from, to_us: to }) {
 /** A day of ISO 8601 for people. */
 const spelled = (iso) => day(wall(iso));
 
-function drawAll({ go }, { requests }) {
+function drawAll({ go }, requests) {
   const form = make(
     "form",
     { novalidate: true, onsubmit: open },
