@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from camerad.base.clock import DAY, ClockSource, Moment
 from camerad.base.errors import StorageError
 from camerad.container import jws
-from camerad.container.keys import KeyRing, SigningKey
+from camerad.container.keys import KeyRing, SigningKey, encode_base64url
 from camerad.container.severity import Severity
 from camerad.ledger import log_segments
 from camerad.ledger.entry_types import OfficeCheckpoint, OfficeDisputed
@@ -24,6 +24,8 @@ from camerad.transparency.camera_witness import CameraWitness, Dispute, cosigned
 from camerad.transparency.checkpoints import WITNESS, Checkpoint, NoteError, NoteKey
 from camerad.transparency.log_check import check_log
 from camerad.transparency.office_log import SHOWN, OfficeLog, ShownLog
+from camerad.transparency.proof import leaf_of
+from camerad.transparency.tree_files import TreeFiles
 
 CAMERA = SigningKey.generate()
 ABOUT = "ab" * 32
@@ -480,6 +482,19 @@ def test_an_auditor_with_a_cameras_ledger_names_each_act(
         scene.check_in()
         assert found(scene) == []
     scene.office.ledger.close()
+
+
+def test_a_leaf_tells_nothing_to_a_stranger_who_guesses_the_whole_entry(scene: Scene) -> None:
+    """What the office signs is known then, and its signature is not."""
+    scene.work()
+    tree, stranger = TreeFiles(scene.log.directory), SigningKey.generate()
+    entries = scene.office.entries()
+    assert tree.size == len(entries)
+    for number, entry in enumerate(entries):
+        guessed = entry.token.rpartition(b".")[0]
+        signed = guessed + b"." + encode_base64url(stranger.sign(guessed)).encode()
+        assert tree.complete(0, number) == leaf_of(entry.token)
+        assert tree.complete(0, number) not in (leaf_of(guessed), leaf_of(signed))
 
 
 def test_what_cannot_be_read_accuses_nobody(scene: Scene) -> None:
