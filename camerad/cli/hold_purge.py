@@ -119,7 +119,7 @@ def _ledger_unread(options: argparse.Namespace, place: Place) -> list[Reason]:
 
 
 def _print_due(options: argparse.Namespace, place: Place) -> int:
-    """What `purge` would delete by what the ledger says now, before it takes anything over."""
+    """What `purge` would delete by what the ledger says now, before it ingests anything."""
     store_access.check_store(place)
     unread = desk.Unread()
     clock = desk.clock_of(options, place, unread)

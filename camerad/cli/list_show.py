@@ -281,7 +281,7 @@ def format_expiry(one: Stored, *, utc: bool) -> str:
     if one.holds:
         return describe_hold(one.holds[-1].reason, [hold.end_us for hold in one.holds], utc=utc)
     if one.known is None:
-        return "not taken over yet" if one.in_device_ledger else "unknown: in no ledger"
+        return "not ingested yet" if one.in_device_ledger else "unknown: in no ledger"
     if one.days_left is None:
         return "it has not ended"
     if one.days_left == 0:

@@ -140,12 +140,12 @@ def _kept(one: IndexedRecording, *, utc: bool) -> str:
     if said["deleted_why"] is not None:
         when = _when(said["deleted_us"], utc=utc)
         return f"deleted: {printable(said['deleted_why'])}" + (f", {when}" if when else "")
-    if said["apart_why"] is not None:
-        return f"apart: {printable(said['apart_why'])}"
+    if said["quarantine_why"] is not None:
+        return f"quarantined: {printable(said['quarantine_why'])}"
     if one.holds:
         return describe_hold(one.holds[-1].reason, [hold.until_us for hold in one.holds], utc=utc)
     if not said["in_ledger"]:
-        return "not taken over yet"
+        return "not ingested yet"
     return _when(said["due_us"], utc=utc) or "unknown"
 
 

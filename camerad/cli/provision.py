@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 def apply_file(options: argparse.Namespace) -> int:
-    """Take over what lies on the card."""
+    """Apply what lies on the card."""
 
     journal.set_up(logging.INFO)
     card, kept = BootPartition(options.boot), ProvisioningState(options.data)

@@ -187,18 +187,18 @@ def check_store(place: Place) -> None:
 
 
 def keys_of_store(options: argparse.Namespace, place: Place) -> KeyRing:
-    """The devices' keys by which a store takes recordings over."""
+    """The devices' keys by which a store ingests recordings."""
     return (
         _enrolled(options, place) if place.kind is PlaceKind.OFFICE else desk.published_keys(place)
     )
 
 
 def _enrolled(options: argparse.Namespace, place: Place) -> KeyRing:
-    """The devices' keys by which an office takes recordings over; none is no error, but is said."""
+    """The devices' keys by which an office ingests recordings; none is no error, but is said."""
     try:
         return desk.trusted_keys(options, place)
     except CommandError as error:
-        warn(f"this office takes over nothing new: {error}")
+        warn(f"this office ingests nothing new: {error}")
         return KeyRing()
 
 

@@ -174,7 +174,7 @@ FIRST_LOOK_SECONDS: Final = 0.2
 """From a recording's last byte to the first question for its receipt."""
 MOST_CHECKED: Final = 8
 """Recordings that may be being checked while the next is sent; an office keeps 32 of one camera
-that are complete and not taken over yet."""
+that are complete and not ingested yet."""
 MOST_MOVED: Final = 5
 """Parts of one recording, in one pass, that did not count before it is left."""
 MOST_DEFERRED: Final = 20

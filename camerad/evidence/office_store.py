@@ -40,12 +40,12 @@ def open_office_store(
 ) -> Iterator[Store]:
     """The store of an office's directory, claimed until the end of the context.
 
-    It is compared with its files before, new recordings are taken over, and so are the cameras'
-    holds. key: signs the office's ledger. trusted: keys of cameras whose recordings are taken over.
-    say: is told which holds of cameras are taken over. differs: is given each difference, which the
+    It is compared with its files before, new recordings are ingested, and so are the cameras'
+    holds. key: signs the office's ledger. trusted: keys of cameras whose recordings are ingested.
+    say: is told which holds of cameras are adopted. differs: is given each difference, which the
     store has logged. about: ids of the recordings that it is about; then only those are compared,
     and what is new. compared: False for a caller that only writes down what people did; then no
-    file is read, and nothing is taken over. replace: `key` comes in the place of another one.
+    file is read, and nothing is ingested. replace: `key` comes in the place of another one.
 
     Raises OfficeKeyError if `key` did not sign the ledger, StateDirectoryError if another process
     has the store, and StorageError.

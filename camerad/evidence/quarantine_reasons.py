@@ -1,4 +1,4 @@
-"""Reasons for quarantined files (`camerad.office.server.apart`), each in a file beside the other.
+"""Reasons for quarantined files, each in a file beside the other.
 
 ``ID.json`` says which file it is about by all its bytes, and why that was not taken.
 """

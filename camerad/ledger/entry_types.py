@@ -95,7 +95,7 @@ class SettingsChanged(msgspec.Struct, frozen=True):
 
 
 class Provisioned(msgspec.Struct, frozen=True):
-    """The office's file on the card was taken over, or refused. outcome: "applied", "reset" or
+    """The office's file on the card was applied, or refused. outcome: "applied", "reset" or
     "refused"; sha256: of the file; serial: its number, None if it was not read; office: thumbprint
     of the key that signed it, or that it names; device: the camera's name by it; why: for what
     reason it was refused; retires: thumbprint of the device's key that is given up by it."""

@@ -50,7 +50,7 @@ class Recovered(msgspec.Struct, frozen=True):
 
 
 class Received(msgspec.Struct, frozen=True):
-    """An office took over a recording. device, kid: who made it, and the key that signed it."""
+    """An office ingested a recording. device, kid: who made it, and the key that signed it."""
 
     id: str
     final: str

@@ -49,7 +49,7 @@ _REMOVED: Final = f"{NAME} and {signing.NAME} were removed from this partition."
 _BY_DOCK: Final = "The settings came from the office through the dock."
 _ANOTHER: Final = f"Another {NAME} was put here meanwhile: the next start looks at it."
 _LEFT: Final = (
-    "the file was taken over, but could not be removed from the card. Each start tries again. "
+    "the file was applied, but could not be removed from the card. Each start tries again. "
     "Check this partition (fsck.vfat), or flash the card anew"
 )
 
@@ -108,7 +108,7 @@ def apply(
     programs: str = PROGRAMS,
     offer: bytes | None = None,
 ) -> ApplyOutcome:
-    """Take over what lies on the card. camera: thumbprint of the camera's own key, if it has one.
+    """Apply what lies on the card. camera: thumbprint of the camera's own key, if it has one.
     programs: the directory of the system's programs; what is asked for and missing there is told.
     offer: what came through the dock; it is looked at when nothing lies on the card.
 
@@ -180,7 +180,7 @@ def _judge_offer(
     programs: str,
     offer: bytes,
 ) -> ApplyOutcome:
-    """Take over what came through the dock. One that was decided about before is left: the daemon
+    """Apply what came through the dock. One that was decided about before is left: the daemon
     has not removed it yet."""
     sha256 = hashlib.sha256(offer).hexdigest()
     try:

@@ -40,7 +40,7 @@ _MODES: Final[Mapping[str, int]] = {
 _LARGEST: Final = 1024 * 1024
 
 _UNPROVISIONED: Final = """\
-# Nothing has been taken over from a card yet: this camera does not record. `camerad provision
+# Nothing has been applied from a card yet: this camera does not record. `camerad provision
 # apply` writes the configuration here.
 policy: generic
 device:
@@ -49,7 +49,7 @@ device:
 
 
 class AcceptedFile(msgspec.Struct, frozen=True):
-    """A file that was taken over, and what follows from it.
+    """A file that was applied, and what follows from it.
 
     office_key: the office's public key, in base64url; it is pinned. sha256: of the file. secret:
     there was one in it, so that free room on the card is to be overwritten. left: names of other
@@ -70,7 +70,7 @@ class AcceptedFile(msgspec.Struct, frozen=True):
 
 class OfferOutcome(msgspec.Struct, frozen=True):
     """Outcome of the last offer, for the daemon. sha256: of the offer. why: for which reason it was
-    refused, None if it was taken over."""
+    refused, None if it was applied."""
 
     sha256: str
     why: str | None

@@ -76,7 +76,7 @@ def split(offer: bytes) -> tuple[bytes, bytes]:
 def judge_offer(
     offer: bytes, *, pin: AcceptedFile, camera: str | None, provision_dir: Path
 ) -> Verdict:
-    """Judge it. pin: what was taken over last. The rest is as in `judge_file`."""
+    """Judge it. pin: what was applied last. The rest is as in `judge_file`."""
     try:
         content, token = split(offer)
         signature = signing.parse(token)

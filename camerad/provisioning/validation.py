@@ -93,7 +93,7 @@ class FileAccepted(msgspec.Struct, frozen=True):
 
 
 class SameFile(msgspec.Struct, frozen=True):
-    """It is the very file that was taken over last."""
+    """It is the very file that was applied last."""
 
     decision: AcceptedFile
 
@@ -128,7 +128,7 @@ def judge_file(
     """Judge a file.
 
     content: of the file, or more than it may have. token: of its signature, None if there is none.
-    pin: what was taken over last, None where nothing was. damaged: something was, and cannot be
+    pin: what was applied last, None where nothing was. damaged: something was, and cannot be
     read. camera: thumbprint of the camera's own key, None if it has none. provision_dir: see
     `read_provisioning`.
     """

@@ -50,7 +50,7 @@ from camerad.store.locations import Holding, Place, PlaceKind, device_stem
 from camerad.store.store import Store
 
 ON_CAMERA: Final = "on the camera: "
-"""How the reason of a hold that was taken over begins, and the person and the reason of a
+"""How the reason of a hold that was adopted begins, and the person and the reason of a
 release that was."""
 
 

@@ -5,7 +5,7 @@ rename a file. Each opens like the recording itself. So a copy is recognised by 
 name alone:
 
 - **What a copy is.** It begins with the statement that the ledger names as the recording's header,
-  byte for byte: the SHA-256 is the same, and the ledger took it over only from a file that a
+  byte for byte: the SHA-256 is the same, and the ledger received it only from a file that a
   trusted key vouched for. No other recording has that header. It may be cut off or damaged behind
   it, but holds no other recording's header. A copy is deleted together with its recording, or
   later, where it is found when the tombstone is there already.

@@ -157,7 +157,7 @@ def list_place(place: Place, listing: Listing | None = None) -> list[RecordingIn
 
 def find_strays(place: Place) -> list[str]:
     """Files that are called like recordings and lie where an office has none, however deep: nothing
-    takes them over, and nothing deletes them. What the server keeps below `office/` is its own.
+    ingests them, and nothing deletes them. What the server keeps below `office/` is its own.
     Raises StorageError."""
     if place.kind is not PlaceKind.OFFICE:
         return []

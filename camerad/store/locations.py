@@ -17,9 +17,10 @@ An office's directory, as `camerad offload` and the office's server make it:
 ``office/keys/``               the public halves of every key that signed it
 ``office/incoming/``           what cameras in their docks are still handing over
 ``office/index.sqlite``        made from all of the rest, to answer questions
-(`camerad.office.index`) ``office/apart/``              what they handed over and the office did not
-take, with the reason ``office/restoring/``          a recording that is just coming back from its
-replica ``DEVICE/recordings/ID.tar``   copies of a device's recordings; DEVICE is its id, a
+                               (`camerad.office.index`)
+``office/quarantine/``         what they handed over and the office did not take, with the reason
+``office/restoring/``          a recording that is just coming back from its replica
+``DEVICE/recordings/ID.tar``   copies of a device's recordings; DEVICE is its id, a
                                dash, and the first eight characters of its key's thumbprint
 ``DEVICE/receipts/NNNN.jws``   what the device or the office signed about these copies
 ``DEVICE/ledger/``             a copy of the device's ledger

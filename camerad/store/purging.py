@@ -271,7 +271,7 @@ def _by_loss(place: Place, state: LedgerState, present: tuple[str, Moment]) -> I
             continue
         elif known.changed is not None:
             text = (
-                f"{known.id}: its file is not the one that was taken over{held}: see what is wrong "
+                f"{known.id}: its file is not the one that was ingested{held}: see what is wrong "
                 f"with 'camerad evidence verify {known.id} --state {place.root}'"
             )
             yield _reason(ReasonKind.CHANGED, text)
@@ -358,9 +358,7 @@ def _by_files(
         )
         yield _reason(ReasonKind.KEY_UNKNOWN, text)
     if waiting:
-        text = (
-            f"{count(waiting, 'recording')} not taken over yet, which may be due: purge does both"
-        )
+        text = f"{count(waiting, 'recording')} not ingested yet, which may be due: purge does both"
         yield _reason(ReasonKind.NOT_TAKEN_OVER, text)
 
 

@@ -230,7 +230,7 @@ class Comparison:
             facts = unvouched_facts(recording, *self._ledger.now())
             self._ledger.append("found", **facts)
         text = (
-            f"not taken over: {doubted}; it is kept for up to {MOST_DAYS} days from when it was "
+            f"not ingested: {doubted}; it is kept for up to {MOST_DAYS} days from when it was "
             "noted first, whatever it says"
         )
         if self._place.kind is PlaceKind.OFFICE:

@@ -7,7 +7,7 @@ Invariants:
    now and is the one that the ledger names (`camerad.store.deletable`); its tombstone is durable
    before its file is unlinked.
 3. Whatever files and ledger disagree about is written into the ledger once, as what it is.
-4. The ledger takes over what a file says only if a trusted key vouches for it
+4. The ledger adopts what a file says only if a trusted key vouches for it
    (`camerad.store.trust`).
 5. No file keeps from dealing with the others: what is wrong with one is a `Discrepancy`.
 6. A file is the recording that its content says, whatever it is called: see

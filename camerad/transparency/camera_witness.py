@@ -62,7 +62,7 @@ _log = logging.getLogger(__name__)
 DIRECTORY: Final = "witnessed"
 """In the camera's state directory."""
 LATE_US: Final = DAY
-"""An office has so long to log what it took over."""
+"""An office has so long to log what it ingested."""
 FORGOTTEN_US: Final = 30 * DAY
 """A camera that was away for so long does not ask any more."""
 MOST_ASKED: Final = 8

@@ -82,7 +82,7 @@ class ShownLog(msgspec.Struct, frozen=True):
     """What a camera is shown; the office's key signs it. about: SHA-256 of the check-in that it
     answers. key: the log's, as a vkey. checkpoint: with the log's signature. proof: consistency
     with the one that the camera has seen, in base64. loss: that this one was declared lost.
-    entries: by which the office took recordings over that the camera waits for."""
+    entries: by which the office ingested recordings that the camera waits for."""
 
     about: str
     key: str
@@ -313,7 +313,7 @@ class OfficeLog:
         return None
 
     def _find_received(self, finals: set[str], size: int) -> tuple[LoggedEntry, ...]:
-        """The entries by which these recordings were taken over, below the newest checkpoint; those
+        """The entries by which these recordings were ingested, below the newest checkpoint; those
         of the newest epochs alone."""
         found: list[LoggedEntry] = []
         files = log_segments.list_files(self._ledger)

@@ -27,7 +27,7 @@ from sqlalchemy import func, insert, literal, select
 from camerad.base.clock import DAY
 from camerad.office.index import recording_query
 from camerad.office.index.recording_query import RecordingQuery
-from camerad.office.index.recording_rows import row_of_apart
+from camerad.office.index.recording_rows import quarantined_row
 from camerad.office.state.database import Database
 from camerad.office.state.index_tables import INDEX, recordings
 from tests.unit.office.index.office_scene_indexed import IndexedOffice, identity
@@ -54,7 +54,7 @@ def rows() -> Iterator[dict[str, Any]]:
         began_us = BEGIN_US + chance.randrange(DAYS * DAY)
         length_us = chance.randrange(10_000_000, 1_800_000_000)
         camera, held = f"camera-{chance.randrange(CAMERAS):02d}", chance.random() < 0.02
-        yield row_of_apart(f"{camera}/{recording}.tar", recording, 1, 1, ("key", camera, "")) | {
+        yield quarantined_row(f"{camera}/{recording}.tar", recording, 1, 1, ("key", camera, "")) | {
             "state": "here" if chance.random() < 0.9 else "deleted",
             "at_us": began_us,
             "began_us": began_us,

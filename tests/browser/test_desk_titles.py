@@ -39,7 +39,7 @@ def test_a_recording_s_title_and_tags_are_of_the_file_that_it_is(
     chromium: Browser, scene: DeskScene
 ) -> None:
     """Not of one in quarantine, and not of a copy of what it was; however many files there are."""
-    quarantine = Path(scene.directory, "office/apart", KEY.public.thumbprint)
+    quarantine = Path(scene.directory, "office/quarantine", KEY.public.thumbprint)
     quarantine.mkdir(parents=True)
     for one in (ONE, TWO, THREE):
         (quarantine / f"{one}.tar").write_bytes(b"odd")

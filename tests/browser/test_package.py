@@ -412,8 +412,10 @@ def test_what_stands_in_the_way_is_said_before_anything_is_made(
     with at_desk(chromium, scene, "package-way") as clerk:
         page = clerk.page
         page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-        apart = {"rows": [{"id": TWO, "camera": "cam-1"}], "next": None}
-        page.route("**/api/recordings?state=apart", lambda route: route.fulfill(json=apart))
+        quarantined = {"rows": [{"id": TWO, "camera": "cam-1"}], "next": None}
+        page.route(
+            "**/api/recordings?state=quarantined", lambda route: route.fulfill(json=quarantined)
+        )
         begins(clerk, scene, "C 1", CHOOSES)
         expect(page.get_by_text("es keinen Film: cam-1, 24.11.2026, 17:00:00")).to_be_visible()
         expect(page.locator("form.key p.head")).to_have_css("font-weight", "600")

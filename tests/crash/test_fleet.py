@@ -206,7 +206,7 @@ def judge(
     # That compares the office's log with its ledger, and with what the cameras have seen of it.
     found = office.verify(keys, directory=directory)
     assert found.returncode in (Verdict.AUTHENTIC, Verdict.QUALIFIED), found.stdout + found.stderr
-    assert not list((directory / "office" / "apart").glob("*/*.tar"))
+    assert not list((directory / "office" / "quarantine").glob("*/*.tar"))
     assert not list((directory / "office" / "incoming").glob("*/2*"))
 
 

@@ -93,7 +93,7 @@ def test_o3_whatever_is_interrupted_is_completed_and_nothing_is_there_twice(
         assert dock.footage - before <= size + PART, told
     verdict(dock)
     assert not list((dock.server.directory / "office" / "incoming").glob("*/20*"))
-    assert not (dock.server.directory / "office" / "apart").exists()
+    assert not (dock.server.directory / "office" / "quarantine").exists()
     assert read_info(str(path)).final is not None
 
 

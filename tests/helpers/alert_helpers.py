@@ -37,7 +37,7 @@ def office_facts(**said: Any) -> OfficeFacts:
         "trusted": True,
         "store": StoreFacts(NOW_US),
         "since_look_us": 0,
-        "apart": (),
+        "quarantined": (),
         "cameras": (),
         "free": 50,
         "total": 100,

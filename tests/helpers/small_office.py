@@ -92,7 +92,7 @@ class SmallOffice:
         self.clock: Callable[[], float] = time.time
         self.uploads: dict[str, Upload] = {}
         self.recordings: dict[str, bytes] = {}
-        self.apart: dict[str, str] = {}
+        self.quarantined: dict[str, str] = {}
         self.finals: dict[str, str] = {}
         self.staged: dict[str, bytes] = {}
         self.ledger: dict[str, bytes] = {}
@@ -318,9 +318,9 @@ class SmallOffice:
                 assert recording not in self.recordings, "nothing is stored twice"
                 self.recordings[recording] = content
             else:
-                self.apart[recording] = "it does not verify"
-        if recording in self.apart:
-            return _error(409, self.apart[recording])
+                self.quarantined[recording] = "it does not verify"
+        if recording in self.quarantined:
+            return _error(409, self.quarantined[recording])
         content_or_none = self.recordings.get(recording)
         if content_or_none is None:
             return _error(404, "the office does not have it")

@@ -30,7 +30,7 @@ from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import Hold
 from camerad.office.index import ledger_rows
 from camerad.office.index.recording_rows import Knowledge, Row, plain
-from camerad.office.state.index_tables import APART, LEDGER
+from camerad.office.state.index_tables import LEDGER, QUARANTINE
 from camerad.store import camera_holds
 from camerad.store.camera_directories import with_newest_copies
 from camerad.store.camera_ledgers import has_recordings
@@ -248,7 +248,7 @@ def _brought(place: Place) -> _Brought:
 
 
 _LEDGERS: Final = (CAMERA_LEDGER, EARLIER_LEDGER)
-_OFFICE_PARTS: Final = (DIRECTORY_ID, KEYS, "apart", os.path.join("desk", "cases"))
+_OFFICE_PARTS: Final = (DIRECTORY_ID, KEYS, "quarantine", os.path.join("desk", "cases"))
 
 
 def look_version(files: OfficeFiles) -> str:
@@ -270,8 +270,8 @@ def look_version(files: OfficeFiles) -> str:
         found += [_time(os.path.join(holding, part)) for part in (RECORDINGS, RECEIPTS)]
         found += [list_versions(os.path.join(holding, part)) for part in _LEDGERS]
     found += [_time(os.path.join(root, OFFICE, part)) for part in _OFFICE_PARTS]
-    for name, *_ in list_versions(os.path.join(root, APART)):
-        found.append((name, _time(os.path.join(root, APART, name))))
+    for name, *_ in list_versions(os.path.join(root, QUARANTINE)):
+        found.append((name, _time(os.path.join(root, QUARANTINE, name))))
     if files.register is not None:
         found.append(_time(files.register))
     return digest(found)

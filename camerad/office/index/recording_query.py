@@ -36,9 +36,9 @@ from camerad.office.index.camera_names import names_for, names_meant
 from camerad.office.index.case_rows import searched
 from camerad.office.index.spoken_ids import AFTER_HEX, LEAST, IdPart, ids_meant
 from camerad.office.state.index_tables import (
-    APART,
     HERE,
     MISSING,
+    QUARANTINE,
     cameras,
     case_recordings,
     cases,
@@ -233,10 +233,10 @@ def count(connection: Connection, query: RecordingQuery) -> int | None:
 
 def about(connection: Connection, recording: str) -> list[IndexedRecording]:
     """The rows of one recording: one for each file that is it, or one for what the ledger says. A
-    copy comes behind what it is of, and what was put apart behind all."""
+    copy comes behind what it is of, and what was quarantined behind all."""
     table = recordings.c
     asked = select(recordings).where(table.id == recording)
-    asked = asked.order_by(table.part == APART, table.copy, table.place)
+    asked = asked.order_by(table.part == QUARANTINE, table.copy, table.place)
     rows = connection.execute(asked).mappings().all()
     held = _holds(connection, [recording] if rows else [])
     return [IndexedRecording(dict(row), held.get(recording, ())) for row in rows]

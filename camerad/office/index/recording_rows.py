@@ -22,7 +22,7 @@ from camerad.ledger.recording_state import Hold, RecordingState
 from camerad.ledger.timeline import Ages
 from camerad.office.index.spoken_ids import columns_of
 from camerad.office.state import index_tables
-from camerad.office.state.index_tables import APART, GONE, HERE, LEDGER, PUT_APART
+from camerad.office.state.index_tables import GONE, HERE, LEDGER, QUARANTINE, QUARANTINED
 from camerad.store.listing import INTERRUPTED, RECORDING
 from camerad.store.receipts import CopiedRecording
 from camerad.store.retention import due_us
@@ -198,10 +198,12 @@ def row_of_ledger(recording: str, known: Knowledge, state: str) -> Row:
     return row
 
 
-def row_of_apart(place: str, stem: str, size: int, time_ns: int, said: tuple[str, str, str]) -> Row:
-    """The row of a file that was put apart. stem: its name without the ending. said: thumbprint of
-    the camera that handed it over, that camera's name, and why it was not ingested. What the file
-    says of itself is not repeated: it did not verify."""
+def quarantined_row(
+    place: str, stem: str, size: int, time_ns: int, said: tuple[str, str, str]
+) -> Row:
+    """The row of a file that was quarantined. stem: its name without the ending. said: thumbprint
+    of the camera that handed it over, that camera's name, and why it was not ingested. What the
+    file says of itself is not repeated: it did not verify."""
     key, camera, why = said
     match = ID.match(stem)
     recording = stem if match is None else match[0]
@@ -211,14 +213,14 @@ def row_of_apart(place: str, stem: str, size: int, time_ns: int, said: tuple[str
         | {
             "id": recording,
             "place": place,
-            "part": APART,
+            "part": QUARANTINE,
             "at_us": time_in(recording),
-            "state": PUT_APART,
+            "state": QUARANTINED,
             "file_bytes": size,
             "file_time_ns": time_ns,
             "camera": camera or None,
             "key": key,
-            "apart_why": plain(why),
+            "quarantine_why": plain(why),
         }
     )
 

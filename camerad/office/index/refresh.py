@@ -51,15 +51,15 @@ from camerad.office.index.recording_rows import (
     facts_of_file,
     names_file,
     plain,
-    row_of_apart,
+    quarantined_row,
     row_of_file,
     row_of_ledger,
 )
 from camerad.office.state.index_tables import (
-    APART,
     GONE,
     LEDGER,
     MISSING,
+    QUARANTINE,
     UNREADABLE,
     UNSEEN,
     cameras,
@@ -301,8 +301,8 @@ class _ApartPart:
     """What cameras handed over and the office did not take."""
 
     def __init__(self, place: Place, reader: KnowledgeReader) -> None:
-        self.name = APART
-        self._root = os.path.join(place.root, APART)
+        self.name = QUARANTINE
+        self._root = os.path.join(place.root, QUARANTINE)
         self._names: dict[str, str] = {one.thumbprint: one.name for one in reader.register.cameras}
         self._found = {
             kid: list_versions(os.path.join(self._root, kid))
@@ -323,7 +323,9 @@ class _ApartPart:
                 if stem == name or not stat.S_ISREG(kind) or ID.match(stem) is None:
                     continue
                 said = plain(kid), plain(self._names.get(kid, "")), self._why(kid, stem)
-                yield row_of_apart(plain(f"{APART}/{kid}/{name}"), stem, size, time_ns, said)
+                yield quarantined_row(
+                    plain(f"{QUARANTINE}/{kid}/{name}"), stem, size, time_ns, said
+                )
 
     def _why(self, kid: str, stem: str) -> str:
         try:
@@ -362,7 +364,7 @@ def _put_again(
     """The rows of files that are as they were, in these parts, where the ledgers say something else
     about their recordings; returns as `_put`."""
     found = _stored(connection, None, others)
-    stored = {key: row for key, row in found.items() if row["part"] in parts - {APART}}
+    stored = {key: row for key, row in found.items() if row["part"] in parts - {QUARANTINE}}
     rows = (
         row_of_file(facts_in(row), row["part"], row["place"], known, receipt=bool(row["receipt"]))
         for row in stored.values()
@@ -414,7 +416,7 @@ def rows_without_file(
     connection: Connection, place: Place, known: Knowledge, among: Set[str] | None
 ) -> Iterator[Row]:
     """Rows of what only the office's ledger names. among: of these recordings alone."""
-    files = select(recordings.c.id).where(recordings.c.part.not_in((APART, LEDGER)))
+    files = select(recordings.c.id).where(recordings.c.part.not_in((QUARANTINE, LEDGER)))
     asked = [files] if among is None else asked_among(files, among)
     here = {one for some in asked for one in connection.execute(some).scalars()}
     named = {*known.stated, *known.deletions} if among is None else among

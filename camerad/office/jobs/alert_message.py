@@ -101,8 +101,8 @@ def _is_urgent(kind: AlertKind, alerts: Sequence[Alert]) -> bool:
 
 _TITLES: Final = {
     AlertKind.NOT_AUTHENTIC: N_("A recording is not authentic, or is gone"),
-    AlertKind.PUT_APART: N_("A recording was not accepted"),
-    AlertKind.APART_FILLS: N_("What was put apart fills its place"),
+    AlertKind.QUARANTINED: N_("A recording was not accepted"),
+    AlertKind.QUARANTINE_FILLS: N_("The quarantine fills up"),
     AlertKind.DELETION_BLOCKED: N_("Recordings are kept beyond their day"),
     AlertKind.DELETION_STANDS_STILL: N_("Deletion stands still"),
     AlertKind.REPLICAS: N_("Replicas fail"),
@@ -122,12 +122,12 @@ _REMEDIES: Final = {
     AlertKind.NOT_AUTHENTIC: N_(
         "See what is wrong with 'camerad evidence verify', and look for the file in the backup."
     ),
-    AlertKind.PUT_APART: N_(
-        "Look at the file below office/apart/, and at the camera. It is neither acknowledged nor "
-        "deleted."
+    AlertKind.QUARANTINED: N_(
+        "Look at the file below office/quarantine/, and at the camera. It is neither acknowledged "
+        "nor deleted."
     ),
-    AlertKind.APART_FILLS: N_(
-        "Look at the files below office/apart/, keep elsewhere what is needed, and take them "
+    AlertKind.QUARANTINE_FILLS: N_(
+        "Look at the files below office/quarantine/, keep elsewhere what is needed, and take them "
         "away. The cameras keep their recordings meanwhile."
     ),
     AlertKind.DELETION_BLOCKED: N_(
@@ -163,20 +163,20 @@ _SENTENCES: Final[Mapping[str, str | tuple[str, str]]] = {
     "not_authentic:missing": N_(
         "{recording}: its file has vanished, and camerad did not delete it."
     ),
-    "not_authentic:changed": N_("{recording}: its file is not the one that was taken over."),
+    "not_authentic:changed": N_("{recording}: its file is not the one that was ingested."),
     "not_authentic:doubled": N_("{recording}: two files have this id."),
     "not_authentic:unvouched": N_("{recording}: no registered camera has signed it."),
-    "put_apart": N_(
-        "{recording} of camera {camera}: what the camera brought does not verify, and was put "
-        "apart."
+    "quarantined": N_(
+        "{recording} of camera {camera}: what the camera brought does not verify, and was "
+        "quarantined."
     ),
-    "apart_fills": N_(
-        "{camera}: what was put apart of it takes {number} % of its place. At 100 % nothing more "
-        "is received of this camera."
+    "quarantine_fills": N_(
+        "{camera}: its files in quarantine take {number} % of their place. At 100 % nothing more "
+        "is received from this camera."
     ),
-    "apart_fills:all": N_(
-        "What was put apart of all cameras takes {number} % of its place. At 100 % nothing more "
-        "is received of those of which something lies there."
+    "quarantine_fills:all": N_(
+        "The quarantine of all cameras takes {number} % of its place. At 100 % nothing more is "
+        "received from cameras that have files in it."
     ),
     "deletion_blocked:ledger_unread": N_(
         "{recording}: a later version of camerad wrote the ledger, so nothing is deleted."

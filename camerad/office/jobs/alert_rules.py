@@ -10,8 +10,8 @@ kind                      when    again after          about
 ========================  ======  ===================  ============================================
 not_authentic             now     `again_days`         a recording that is not what its camera
                                                        signed, or has vanished
-put_apart                 now     a week               an upload that was not ingested
-apart_fills               now     a day                what was put apart of a camera, or of all,
+quarantined               now     a week               an upload that was not ingested
+quarantine_fills          now     a day                what was quarantined of a camera, or of all,
                                                        takes half of its place, or all
 deletion_blocked          now     `again_days`         what keeps recordings beyond their day
 deletion_stands_still     now     a day                retention has not run
@@ -55,14 +55,14 @@ CERTIFICATE_DAYS: Final = 60
 CERTIFICATE_DAILY_DAYS: Final = 14
 """and so long before it every day."""
 APART_AGAIN_DAYS: Final = 7
-APART_FILLS_PERCENT: Final = 50
-"""From here on it is told that the place of what was put apart fills."""
+QUARANTINE_FILLS_PERCENT: Final = 50
+"""From here on it is told that the place of what was quarantined fills."""
 HELD_AGAIN_DAYS: Final = 30
 STANDS_STILL_US: Final = DAY // 24
 """O4: what is due goes within an hour."""
 
 
-APART: Final = "office/apart"
+QUARANTINE: Final = "office/quarantine"
 CAMERAS: Final = "cameras"
 STORAGE: Final = "storage"
 """Parts of the facts that may be unread; others are no reason for an alert of their own."""
@@ -75,8 +75,8 @@ class AlertKind(StrEnum):
     """What an alert is about; the gravest first."""
 
     NOT_AUTHENTIC = "not_authentic"
-    PUT_APART = "put_apart"
-    APART_FILLS = "apart_fills"
+    QUARANTINED = "quarantined"
+    QUARANTINE_FILLS = "quarantine_fills"
     DELETION_BLOCKED = "deletion_blocked"
     DELETION_STANDS_STILL = "deletion_stands_still"
     REPLICAS = "second_copies"
@@ -106,8 +106,8 @@ class _Kind(NamedTuple):
 
 _KINDS: Final = {
     AlertKind.NOT_AUTHENTIC: _Kind(at_once=True, logged=True, parts=(_STORE,)),
-    AlertKind.PUT_APART: _Kind(at_once=True, logged=True, parts=(APART,)),
-    AlertKind.APART_FILLS: _Kind(at_once=True, parts=(APART,)),
+    AlertKind.QUARANTINED: _Kind(at_once=True, logged=True, parts=(QUARANTINE,)),
+    AlertKind.QUARANTINE_FILLS: _Kind(at_once=True, parts=(QUARANTINE,)),
     AlertKind.DELETION_BLOCKED: _Kind(at_once=True, logged=True, parts=(_STORE,)),
     AlertKind.DELETION_STANDS_STILL: _Kind(at_once=True),
     AlertKind.REPLICAS: _Kind(at_once=True, logged=True),
@@ -209,11 +209,11 @@ class OfficeFacts(msgspec.Struct, frozen=True):
     """Everything that is looked at. trusted: whether wall time is.
 
     store: the last complete look, None if there was none yet; since_look_us: how long ago that was,
-    or the server's start. apart: camera and file of everything that was put apart. apart_fills:
-    cameras, and how many percent of its place that takes of each; "" stands for all of them. free,
-    total, reserve: bytes of the storage. unread: what could not be looked at. directory: the
-    office's. replicas_fail: the last look at them could not do all that is to be done.
-    log_unvouched: outside witnesses and time-stamp authorities that have neither cosigned nor
+    or the server's start. quarantined: camera and file of everything that is in quarantine.
+    quarantine_fills: cameras, and how many percent of its place that takes of each; "" stands for
+    all of them. free, total, reserve: bytes of the storage. unread: what could not be looked at.
+    directory: the office's. replicas_fail: the last look at them could not do all that is to be
+    done. log_unvouched: outside witnesses and time-stamp authorities that have neither cosigned nor
     stamped for more than a day; "" if the other witnesses are no quorum. unfinished, waiting:
     uploads that lack bytes, and complete ones that were not ingested yet.
     """
@@ -222,7 +222,7 @@ class OfficeFacts(msgspec.Struct, frozen=True):
     trusted: bool
     store: StoreFacts | None
     since_look_us: int
-    apart: tuple[tuple[str, str], ...]
+    quarantined: tuple[tuple[str, str], ...]
     cameras: tuple[CameraSeen, ...]
     free: int
     total: int
@@ -232,7 +232,7 @@ class OfficeFacts(msgspec.Struct, frozen=True):
     replicas_fail: bool = False
     log_unvouched: tuple[str, ...] = ()
     directory: str = ""
-    apart_fills: tuple[tuple[str, int], ...] = ()
+    quarantine_fills: tuple[tuple[str, int], ...] = ()
     unfinished: int = 0
     waiting: int = 0
 
@@ -330,18 +330,18 @@ def _dated(kind: AlertKind, one: DatedRecording, again_days: int, facts: OfficeF
 
 
 def _of_office(facts: OfficeFacts, settings: NotifySettings) -> Iterator[Alert]:
-    for camera, file in facts.apart:
+    for camera, file in facts.quarantined:
         about = f"{camera}:{file}"
-        kind = AlertKind.PUT_APART
+        kind = AlertKind.QUARANTINED
         yield Alert(kind, about, APART_AGAIN_DAYS, camera=camera, recording=file)
-    for camera, percent in facts.apart_fills:
-        if percent >= APART_FILLS_PERCENT:
+    for camera, percent in facts.quarantine_fills:
+        if percent >= QUARANTINE_FILLS_PERCENT:
             # Each has a separate key: a place that is full in turns with the free room is told
             # once a day as that, and once as one that fills.
             full = "full" if percent >= 100 else ""
             about = f"{camera}:{full}" if full else camera
             detail = "" if camera else "all"
-            kind = AlertKind.APART_FILLS
+            kind = AlertKind.QUARANTINE_FILLS
             yield Alert(kind, about, 1, full, detail, camera=camera, number=percent)
     for part in facts.unread:
         yield Alert(AlertKind.STORAGE_FAILS, part, 1, detail=part)

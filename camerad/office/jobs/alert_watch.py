@@ -1,7 +1,7 @@
 """Checks every minute for alerts, and has them sent.
 
-It gathers facts (the last look at the store, what was put apart, when cameras were seen, free room,
-the certificate), decides (`camerad.office.jobs.alert_rules`), and keeps the alerts for
+It gathers facts (the last scan of the store, the quarantine, when cameras were seen, free room, the
+certificate), decides (`camerad.office.jobs.alert_rules`), and keeps the alerts for
 the channels. What it cannot look at is an alert itself, and keeps nothing else from being looked
 at. The same facts are the metrics.
 """
@@ -21,8 +21,8 @@ from camerad.base.storage_errors import explain, explaining
 from camerad.container.keys import PublicKey
 from camerad.evidence.camera_register import RegisteredCamera
 from camerad.office.jobs.alert_rules import (
-    APART,
     CAMERAS,
+    QUARANTINE,
     STORAGE,
     Alert,
     AlertKind,
@@ -35,10 +35,10 @@ from camerad.office.jobs.alert_rules import (
 from camerad.office.jobs.job_metrics import JobMetrics
 from camerad.office.jobs.periodic_job import LogOnce
 from camerad.office.server.alert_settings import NotifySettings
-from camerad.office.server.apart import list_apart, measure_apart
 from camerad.office.server.cameras import Cameras, UnregisteredError
 from camerad.office.server.check_ins import arrival_times
 from camerad.office.server.preflight import check_directory
+from camerad.office.server.quarantine import list_quarantined, measure_quarantined
 from camerad.office.server.revoked_cameras import RevokedCameras
 from camerad.office.server.upload_limits import fills_percent
 from camerad.office.server.uploads import Uploads
@@ -128,8 +128,8 @@ class AlertWatch:
 
     def _gather(self) -> OfficeFacts:
         self._unread, self._said = [], set()
-        apart = self._part(APART, self._apart, ())
-        fills = self._part(APART, self._apart_fills, ())
+        quarantined = self._part(QUARANTINE, self._quarantined, ())
+        fills = self._part(QUARANTINE, self._quarantine_fills, ())
         cameras = self._part(CAMERAS, self._seen, ())
         free, total = self._part(STORAGE, self._room, (1, 1))
         unfinished, waiting = self._part("office/incoming", self._uploads.count, (0, 0))
@@ -140,7 +140,7 @@ class AlertWatch:
             trusted=moment.trusted,
             store=self._store,
             since_look_us=moment.boot_us - self._looked_us,
-            apart=apart,
+            quarantined=quarantined,
             cameras=cameras,
             free=free,
             total=total,
@@ -150,7 +150,7 @@ class AlertWatch:
             replicas_fail=self._replicas_fail(),
             log_unvouched=self._part("office/log", self._log_unvouched, ()),
             directory=self._root,
-            apart_fills=fills,
+            quarantine_fills=fills,
             unfinished=unfinished,
             waiting=waiting,
         )
@@ -164,18 +164,18 @@ class AlertWatch:
             self._said.add(str(error))
             return otherwise
 
-    def _apart(self) -> tuple[tuple[str, str], ...]:
-        return tuple((self._name(kid), name) for kid, name in list_apart(self._root))
+    def _quarantined(self) -> tuple[tuple[str, str], ...]:
+        return tuple((self._name(kid), name) for kid, name in list_quarantined(self._root))
 
-    def _apart_fills(self) -> tuple[tuple[str, int], ...]:
-        """Of each camera, and of all of them, how full the place is of what was put apart."""
-        owners = dict.fromkeys(kid for kid, _ in list_apart(self._root))
+    def _quarantine_fills(self) -> tuple[tuple[str, int], ...]:
+        """Of each camera, and of all of them, how full the place is of what was quarantined."""
+        owners = dict.fromkeys(kid for kid, _ in list_quarantined(self._root))
         quotas = self._uploads.limits.quotas
-        every = {kid: measure_apart(self._root, kid) for kid in owners}
+        every = {kid: measure_quarantined(self._root, kid) for kid in owners}
         spare = self._uploads.spare() if every else 0
         found = [(self._name(kid), fills_percent(quotas, one, spare)) for kid, one in every.items()]
         of_all = sum(one.bytes for one in every.values())
-        return (*found, ("", 100 * of_all // quotas.apart))
+        return (*found, ("", 100 * of_all // quotas.quarantined))
 
     def _name(self, kid: str) -> str:
         try:

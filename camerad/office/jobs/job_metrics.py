@@ -40,7 +40,7 @@ class JobMetrics:
         self._deletions = counter("deletions", "Recordings deleted on their day.")
         self._free = gauge("storage_free_bytes", "Room on the storage.")
         self._size = gauge("storage_size_bytes", "Size of the storage.")
-        self._uploads = gauge("uploads", "Uploads that are not taken over yet.", "state")
+        self._uploads = gauge("uploads", "Uploads that are not ingested yet.", "state")
         self._seen = gauge(
             "camera_last_seen_timestamp_seconds", "When anything last came of a camera.", "camera"
         )
@@ -53,13 +53,13 @@ class JobMetrics:
             "work_last_success_timestamp_seconds", "When work last went well.", "work"
         )
         self._lasted = gauge("work_last_run_seconds", "How long its last run took.", "work")
-        self._alerts = gauge("notices", "What people have to know at present.", "kind")
+        self._alerts = gauge("alerts", "What people have to know at present.", "kind")
         self._sent = counter("messages_sent", "Messages that a channel has taken.", "channel")
         self._failed = counter("messages_failed", "Messages that did not get through.", "channel")
         self._sent_at = gauge(
             "message_last_sent_timestamp_seconds", "When a channel last took one.", "channel"
         )
-        for state in ("here", "held", "apart"):
+        for state in ("here", "held", "quarantined"):
             self._recordings.labels(state)
 
     # ------------------------------------------------------------------ what happens
@@ -105,7 +105,7 @@ class JobMetrics:
         self._size.set(facts.total)
         self._uploads.labels("open").set(facts.unfinished)
         self._uploads.labels("waiting").set(facts.waiting)
-        self._recordings.labels("apart").set(len(facts.apart))
+        self._recordings.labels("quarantined").set(len(facts.quarantined))
         self._certificate.set(facts.certificate_end_us / SECOND)
         known = sorted(facts.cameras, key=lambda one: (one.seen_us or 0, one.name))
         self._cameras.set(len(known))

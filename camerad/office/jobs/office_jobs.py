@@ -11,7 +11,7 @@
                                 there are any
 `copying`, every 15 min         makes those that are missing, for ten minutes
 `readings`, every hour          adds up the office's ledger for reports, and removes old readings
-`watch`, every minute           finds what people have to know; at once if something was put apart
+`watch`, every minute           finds what people have to know; at once if something was quarantined
 `notices-CHANNEL`, every minute gives that to a channel, which keeps to its own times
 `witnesses`, every 15 min       has outside witnesses cosign the office's log, if there are any
 `stamps`, every five minutes    has time-stamp authorities stamp the office's log, if there are any
@@ -250,10 +250,10 @@ class OfficeJobs:
                 work.wake()
 
     def ingested(self, event: IngestEvent) -> None:
-        """The office's ledger takes a new recording over soon, and what was put apart is told at
+        """The office's ledger names a new recording soon, and what was quarantined is told at
         once."""
         if event is not IngestEvent.SIGNED:
-            self._wake(WATCH if event is IngestEvent.APART else RETENTION)
+            self._wake(WATCH if event is IngestEvent.QUARANTINED else RETENTION)
 
 
 def _bring(shared: SharedDirectory, wrong: LogOnce) -> float:

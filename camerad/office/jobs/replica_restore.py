@@ -11,7 +11,7 @@ Order; each line is durable before the next begins:
 2. the check, by the camera's key;
 3. the place among the camera's recordings: moved there, never over a file.
 
-The office's server may run meanwhile. It takes the recording over into its ledger at its next look.
+The office's server may run meanwhile. It enters the recording in its ledger at its next scan.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ day on which it was given first; and of the deleted recordings the share that wa
 the command opens where the key is, the office's ledger does not know. Whether a recording was given
 is known if the ledger's entries go back to its first one.
 
-Recordings count on the day on which the office's ledger took them over. What a recording says of
+Recordings count on the day on which the office's ledger received them. What a recording says of
 itself (length, gaps, pre-event time, why it ended) is read from its own signed statements then; if
 its file is gone by that time, it is `unread`.
 """
@@ -88,7 +88,7 @@ GIVEN: Final = "given_first"
 GIVEN_SECONDS: Final = "given_seconds"
 """Their lengths together."""
 RECORDED: Final = "recorded"
-"""Recordings that the office took over, and whose length is known."""
+"""Recordings that the office received, and whose length is known."""
 RECORDED_SECONDS: Final = "recorded_seconds"
 """Their lengths together."""
 ENDED_GIVEN: Final = "ended_given"
@@ -131,7 +131,7 @@ class TalliedDay(msgspec.Struct, frozen=True):
     """A day's numbers. day: ``2026-11-24``. head: the ledger's last entry of the day that is in
     this epoch.
 
-    received: recordings taken over. delays: of these, by `estimates.DELAYS`, how long after their
+    received: recordings ingested. delays: of these, by `estimates.DELAYS`, how long after their
     ends; over_day: more than a day; undated: both clocks were not confirmed. lengths: by
     `estimates.LENGTHS`. reasons: why they ended. gapped: with a gap. gaps: how many. pre_event_us:
     of all. unread: whose files were gone. on_time, late: deletions on their day, and later.

@@ -86,7 +86,7 @@ class Month(msgspec.Struct):
 
     @property
     def received(self) -> int:
-        """Recordings that the office took over."""
+        """Recordings that the office received."""
         return sum(day.received for day in self.days)
 
     @property

@@ -87,7 +87,7 @@ FIGURES: Final = {
     "recordings_direct": N_("recordings without a self-view just before"),
     "seconds_to_recording_p50": N_("from self-view to recording, median"),
     "seconds_to_recording_p90": N_("from self-view to recording, 90th percentile"),
-    "recordings_received": N_("recordings that the office took over"),
+    "recordings_received": N_("recordings that the office received"),
     "recordings_by_reason": N_("recordings by what ended them"),
     "recording_length_p50": N_("length, median"),
     "recording_length_p90": N_("length, 90th percentile"),
@@ -145,7 +145,7 @@ EXPLAINED: Final = {
     "self_views_without": N_("a proxy, see above"),
     "recordings_received": N_("by dock or stick"),
     "share_never_given": N_("given at the desk, to view or to take along"),
-    "hours_recorded": N_("length of the recordings that the office took over"),
+    "hours_recorded": N_("length of the recordings that the office received"),
     "hours_given": N_("each recording once; how much of it was watched is not known"),
 }
 PARTS: Final = {

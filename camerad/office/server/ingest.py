@@ -19,7 +19,7 @@ changed is the storage's fault, and no reason to refuse the camera's recording f
 A copy that is there without a receipt by the office's own key, as where an offload was cut off, is
 checked in the same way and gets one: nothing is sent again.
 
-What does not verify goes apart as it came (`camerad.office.server.apart`), and is never
+What does not verify is quarantined as it came (`camerad.office.server.quarantine`), and is never
 acknowledged. What the copy of the ledger does not know yet waits for it.
 """
 
@@ -45,11 +45,11 @@ from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import RecordingState
 from camerad.office.replicas.replica_store import name_of
 from camerad.office.replicas.shared_directory import SharedDirectory
-from camerad.office.server.apart import Apart
 from camerad.office.server.camera_holdings import CameraHoldings, size_of
 from camerad.office.server.judgement import check_recording, has_anothers
 from camerad.office.server.part_upload import ArrivedPart, reads_as_it_came
 from camerad.office.server.preflight import check_directory
+from camerad.office.server.quarantine import Quarantine
 from camerad.office.server.tombstones import Tombstones
 from camerad.office.server.uploads import Declaration, Uploads
 from camerad.store import receipts, verified_copy
@@ -85,8 +85,8 @@ class IngestEvent(StrEnum):
     """It was checked, stored and read back, and has a receipt."""
     COMPARED = "compared"
     """A copy that came another way got its receipt."""
-    APART = "apart"
-    """It does not verify, and was put apart."""
+    QUARANTINED = "quarantined"
+    """It does not verify, and was quarantined."""
     SIGNED = "signed"
     """A receipt was signed and published."""
 
@@ -128,7 +128,7 @@ class Ingest:
         self._clock = clock
         self._tell = tell
         self._replica = replica
-        self._apart = Apart(self._root)
+        self._quarantine = Quarantine(self._root)
         self._tombstones = Tombstones(self._root, key.public)
         self._waiting: set[tuple[Thumbprint, RecordingId]] = set()
         self._to_vouch_for: set[tuple[Thumbprint, Declaration]] = set()
@@ -139,7 +139,7 @@ class Ingest:
         directory_id(self._root)
 
     def take(self, kid: Thumbprint, declaration: Declaration) -> bool:
-        """Take a complete upload over, or put it apart, or leave it until the ledger came.
+        """Ingest a complete upload, or quarantine it, or leave it until the ledger came.
 
         kid: thumbprint of the camera's key. Returns when everything is durable; `receipt` and
         `refusal` say what became of it. Nothing is done if there is no such upload any more; and if
@@ -189,14 +189,14 @@ class Ingest:
     def refusal(
         self, kid: Thumbprint, recording: RecordingId, state: LedgerState | None = None
     ) -> str | None:
-        """Why the office does not take a recording over, in a sentence for people; None if nothing
+        """Why the office does not ingest a recording, in a sentence for people; None if nothing
         is against it. `is_waiting` tells that only the ledger has to come first. state: what the
         copy of the camera's ledger says, where that was read already."""
         if self.is_waiting(kid, recording):
             holding = self._holdings.find(kid)
             branched = holding is not None and file_status.exists(holding.earlier_ledger)
             return BRANCHED if branched else WAITS
-        said = self._apart.why(kid, recording)
+        said = self._quarantine.why(kid, recording)
         if said is None and self._is_deleted(kid, recording, state=state):
             said = DELETED
         return said
@@ -206,7 +206,7 @@ class Ingest:
         if (kid, recording) not in self._waiting:
             return False
         if self._uploads.find_complete(kid, recording) is None:
-            # Another server got the ledger, and took it over or put it apart.
+            # Another server got the ledger, and ingested or quarantined it.
             self._waiting.discard((kid, recording))
             return False
         return True
@@ -262,15 +262,15 @@ class Ingest:
         judged = check_recording(source, declared, self._holdings.key(kid), known.final)
         if judged.why:
             _check_storage(source, parts, first, judged.written)
-            self._put_apart(kid, declared, source, judged.written, judged.why)
+            self._move_to_quarantine(kid, declared, source, judged.written, judged.why)
             return
         if has_anothers(self._root, declared, placed):
-            self._put_apart(kid, declared, source, judged.written, _ANOTHERS)
+            self._move_to_quarantine(kid, declared, source, judged.written, _ANOTHERS)
             return
         if placed is not None and not _is_same_file(source, placed):
             durable_files.sync_path(placed)
             if verified_copy.digest(placed, fresh=True) != judged.written:
-                self._put_apart(kid, declared, source, judged.written, _OTHER)
+                self._move_to_quarantine(kid, declared, source, judged.written, _OTHER)
                 return
         copied = CopiedRecording(recording, declared.final, *judged.written)
         holding = self._holdings.make(kid)
@@ -416,7 +416,7 @@ class Ingest:
         found = receipts.by_recording(own).get(recording)
         return None if found is None else (found[0], found[1].token)
 
-    def _put_apart(
+    def _move_to_quarantine(
         self, kid: Thumbprint, declared: Declaration, source: str, written: Digest, why: str
     ) -> None:
         """Keep a file that is not ingested, and log it. Nothing of it is lost."""
@@ -427,13 +427,13 @@ class Ingest:
             kept = placed
         else:
             same = placed is not None and _is_same_file(source, placed)
-            kept = self._apart.keep(kid, recording, source, written, why)
+            kept = self._quarantine.keep(kid, recording, source, written, why)
             if placed is not None and same and not _is_receipted(placed):
                 # It got its place before it was found unfit.
                 durable_files.remove(placed, missing_ok=True)
         self._uploads.remove(kid, recording)
         self._warn(kid, recording, f"{why}; it is kept as {kept}: look at it, and at the camera")
-        self._tell(IngestEvent.APART)
+        self._tell(IngestEvent.QUARANTINED)
 
     def _warn(self, kid: Thumbprint, recording: RecordingId, why: str) -> None:
         _log.warning(

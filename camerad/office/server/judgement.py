@@ -81,7 +81,7 @@ def _find_misfit(report: Report, declared: Declaration, written: Digest, known: 
     if result is None or report.verdict not in (Verdict.AUTHENTIC, Verdict.QUALIFIED):
         return f"it is not authentic: {_first_damage(report)}"
     if report.state not in _ENDED:
-        return "it has no end: only whole recordings are taken over"
+        return "it has no end: only whole recordings are ingested"
     if header is None:
         return "it has no header"
     if not header.device:

@@ -76,7 +76,7 @@ TAKEN: Final = (
 """What a backup has, in words for docs/office.md."""
 _BIG: Final = (
     ("*/recordings/*", "recordings, unless you say `--with-recordings`"),
-    ("office/apart/*", "what was put apart, unless you say `--with-recordings`"),
+    ("office/quarantine/*", "what was quarantined, unless you say `--with-recordings`"),
 )
 LEFT_OUT: Final = (
     *_BIG,

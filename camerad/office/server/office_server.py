@@ -214,7 +214,7 @@ class Vault:
             largest=receive.largest_gib * GIB,
             reserve=receive.reserve_gib * GIB,
             unfinished_days=receive.unfinished_days,
-            quotas=CameraQuotas(receive.camera_gib * GIB, receive.apart_gib * GIB),
+            quotas=CameraQuotas(receive.camera_gib * GIB, receive.quarantine_gib * GIB),
         )
         free = room(await threads.in_thread(lambda: free_room(directory)))
         known = count(len(cameras.list_all()), "camera")

@@ -83,8 +83,8 @@ class ReceiveSettings(msgspec.Struct, frozen=True):
         "What lies here of one camera before its ingest, as much as its card holds.",
         Range(1, 65536, "GiB of 1024 MiB"),
     ] = 512
-    apart_gib: Annotated[
-        int, "What is put apart of all cameras.", Range(1, 65536, "GiB of 1024 MiB")
+    quarantine_gib: Annotated[
+        int, "What is quarantined of all cameras.", Range(1, 65536, "GiB of 1024 MiB")
     ] = 1024
     reserve_gib: Annotated[
         int, "Room that stays free on the storage.", Range(0, 65536, "GiB of 1024 MiB")
@@ -319,7 +319,7 @@ receive:
   uploads: 20          # parts at once, of all cameras
   largest_gib: 64      # of one recording
   camera_gib: 512      # of one camera before its ingest: as much as its card holds
-  apart_gib: 1024      # of all cameras that did not verify, and was put apart
+  quarantine_gib: 1024      # of all cameras that did not verify, and was quarantined
   reserve_gib: 5       # stays free on the storage
   unfinished_days: 7   # an upload to which nothing comes is removed then
 

@@ -49,16 +49,16 @@ class ServerMetrics:
         def counter(name: str, about: str, *labels: str) -> Counter:
             return Counter(f"camerad_office_{name}", about, labels, registry=own)
 
-        self._ingests = counter("takeovers", "Uploads that were dealt with.", "outcome")
+        self._ingests = counter("ingests", "Uploads that were dealt with.", "outcome")
         self._seconds = Histogram(
-            "camerad_office_takeover_seconds",
+            "camerad_office_ingest_seconds",
             "How long an upload took to be dealt with.",
             buckets=SECONDS,
             registry=own,
         )
         self._receipts = counter("receipts_signed", "Receipts that were signed.")
         self._refused = counter("requests_refused", "Requests that were refused.", "status")
-        for outcome in ("taken", "compared", "apart", "failed"):
+        for outcome in ("taken", "compared", "quarantined", "failed"):
             self._ingests.labels(outcome)
 
     def count_ingest(self, event: IngestEvent) -> None:

@@ -7,6 +7,7 @@
 ``check-ins/KID.json``         the last check-in
 ``readings/KID/*.jsonl``       check-ins for reports, with the camera's key in ``key.jwk``
 ``incoming/KID/ID/``           ``declaration`` and ``offset`` of an upload; its content stays
+``apart/``                     the quarantine, which stays as it is under its new name
 =============================  =================================================================
 
 All rows and a mark are one transaction; readings and uploads have one each. The files, below
@@ -41,6 +42,7 @@ from camerad.container.keys import PublicKey, Thumbprint, is_thumbprint
 from camerad.container.recording_ids import is_id
 from camerad.office.report import camera_readings
 from camerad.office.report.camera_readings import Reading, follows, parse_reading
+from camerad.office.server import quarantine
 from camerad.office.server.offers import CameraOffer, offer_of
 from camerad.office.server.revoked_cameras import Revocation
 from camerad.office.server.uploads import INCOMING, Declaration, Upload, list_directories
@@ -91,6 +93,9 @@ def import_server_files(root: str, database: Database) -> None:
     """Import, once, and remove the files. root: the office's directory. Raises StorageError, before
     any file is removed."""
     office = os.path.join(os.path.abspath(root), OFFICE)
+    former = os.path.join(office, "apart")
+    if file_status.is_directory(former):
+        durable_files.rename(former, os.path.join(office, quarantine.NAME))
     kinds = {"offers": _import_offers, "withdrawn": _import_revoked, "check-ins": _import_check_ins}
     files = {os.path.join(office, name): one for name, one in kinds.items()}
     import_once(database, "server files", files)

@@ -87,7 +87,7 @@ class Tombstones:
         place = office_place(self._root)
         found = own_key.ledger_keys(place, self._key)
         if found.problem:
-            raise OfficeKeyError(f"{found.problem}; nothing is taken over until this is mended")
+            raise OfficeKeyError(f"{found.problem}; nothing is ingested until this is mended")
         if not file_status.is_directory(place.ledger):
             return _Words()
         return self._read_ledger(place.ledger, found.ring)
@@ -116,7 +116,7 @@ class Tombstones:
 
 class _Words:
     """What epochs say, one after another. deleted: the recordings whose last word is that they were
-    deleted. named: which recording last had an id, as the ledger took it over. states: of the files
+    deleted. named: which recording last had an id, as the ledger received it. states: of the files
     that were read, and the keys to read them with."""
 
     def __init__(self) -> None:

@@ -6,20 +6,20 @@ of an upload to which nothing came for so long is kept free for it no longer; wh
 until `unfinished_days` are over. So a camera that declares and sends nothing keeps others from
 nothing for longer than a day.
 
-What a camera has declared, here or still to come, and what was put apart of it
-(`camerad.office.server.apart`, which only a person removes) counts together. So one camera, or an
-attacker with its key, can neither keep the room of all others nor fill the storage with what does
-not verify:
+What a camera has declared, here or still to come, and what was quarantined of it
+(`camerad.office.server.quarantine`, which only a person removes) counts together. So one camera, or
+an attacker with its key, can neither keep the room of all others nor fill the storage with what
+does not verify:
 
 1. of one camera at most `CameraQuotas.camera` lies here, which is what the largest card of a camera
    holds; and at most half of the room that there would be without it, its first recording
    included. What is here and what was promised to others is no room;
-2. `CameraQuotas.files` of one camera are put apart;
-3. `CameraQuotas.apart` of all cameras; beyond that no camera may bring more of which something lies
-   apart. What others bring is not affected.
+2. `CameraQuotas.files` of one camera are quarantined;
+3. `CameraQuotas.quarantined` of all cameras; beyond that no camera may bring more of which
+   something is quarantined. What others bring is not affected.
 
 Beyond these an upload is refused before its first byte, and the camera keeps its file. What is here
-already may still be put apart: for that it is moved, and needs no more room. Units: bytes. Pure.
+already may still be quarantined: for that it is moved, and needs no more room. Units: bytes. Pure.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from typing import Final
 import msgspec
 
 from camerad.base.text import room
-from camerad.office.server.apart import PutApart
+from camerad.office.server.quarantine import Quarantined
 from camerad.office.server.upload_errors import UploadError, UploadRefusal
 
 GIB: Final = 1 << 30
@@ -37,10 +37,10 @@ GIB: Final = 1 << 30
 
 class CameraQuotas(msgspec.Struct, frozen=True):
     """camera: bytes of one camera that are not ingested yet. files: how many of one camera lie
-    apart. apart: bytes of all cameras that lie apart."""
+    quarantined. quarantined: bytes of all cameras that are quarantined."""
 
     camera: int = 512 * GIB
-    apart: int = 1024 * GIB
+    quarantined: int = 1024 * GIB
     files: int = 1000
 
 
@@ -75,10 +75,11 @@ class UploadsHere(msgspec.Struct, frozen=True):
 
 
 class CameraHere(UploadsHere, frozen=True):
-    """Those of one camera. apart: what was put apart of it, apart_of_all: of all cameras."""
+    """Those of one camera. quarantined: files of it in quarantine, quarantined_of_all: of all
+    cameras."""
 
-    apart: PutApart = PutApart()
-    apart_of_all: PutApart = PutApart()
+    quarantined: Quarantined = Quarantined()
+    quarantined_of_all: Quarantined = Quarantined()
 
 
 def most_of_one(quotas: CameraQuotas, spare: int, here: int) -> int:
@@ -118,38 +119,41 @@ def check_camera(limits: UploadLimits, kid: str, length: int, here: CameraHere, 
     if here.count >= limits.most:
         raise UploadError(
             UploadRefusal.TOO_MANY,
-            f"{here.count} uploads of this camera are unfinished, or not taken over yet, and "
+            f"{here.count} uploads of this camera are unfinished, or not ingested yet, and "
             f"{limits.most} may be: finish one first; bring the camera's ledger; or wait: one to "
             "which nothing comes is removed",
         )
-    apart, quotas = here.apart, limits.quotas
-    look = f"have the office look at office/apart/{kid}, and take away what is there"
-    own = here.came + here.awaited + apart.bytes
-    most = most_of_one(quotas, spare, here.came + apart.bytes)
-    if apart.files >= quotas.files:
-        why = f"{apart.files} files of this camera were put apart, and no more may be: {look}"
-    elif apart.files and here.apart_of_all.bytes >= quotas.apart:
+    quarantined, quotas = here.quarantined, limits.quotas
+    look = f"have the office look at office/quarantine/{kid}, and take away what is there"
+    own = here.came + here.awaited + quarantined.bytes
+    most = most_of_one(quotas, spare, here.came + quarantined.bytes)
+    if quarantined.files >= quotas.files:
         why = (
-            f"{room(here.apart_of_all.bytes)} were put apart of all cameras (receive.apart_gib), "
-            f"and something of this one is among them: {look}"
+            f"{quarantined.files} files of this camera are in quarantine, and no more may be: "
+            f"{look}"
+        )
+    elif quarantined.files and here.quarantined_of_all.bytes >= quotas.quarantined:
+        why = (
+            f"{room(here.quarantined_of_all.bytes)} of all cameras are in quarantine "
+            f"(receive.quarantine_gib), and something of this one is among them: {look}"
         )
     elif own + length > most:
         why = (
             f"with {room(length)} more, {room(own + length)} of this camera would wait here to be "
-            f"taken over, and no camera may have more than {room(most)} here (receive.camera_gib, "
+            f"ingested, and no camera may have more than {room(most)} here (receive.camera_gib, "
             "and half of the room); "
         )
-        if apart.bytes:
-            why += f"{room(apart.bytes)} of it were put apart: {look}"
+        if quarantined.bytes:
+            why += f"{room(quarantined.bytes)} of it are in quarantine: {look}"
         else:
-            why += "ask again when some of it was taken over, or the office has made room"
+            why += "ask again when some of it was ingested, or the office has made room"
     else:
         return
     raise UploadError(UploadRefusal.CAMERA_FULL, why)
 
 
-def fills_percent(quotas: CameraQuotas, apart: PutApart, spare: int) -> int:
-    """How full the place of one camera is by what was put apart of it; 100 and more is full."""
-    most = most_of_one(quotas, spare, apart.bytes)
-    by_bytes = 100 * apart.bytes // most if most else 100
-    return max(by_bytes, 100 * apart.files // quotas.files) if apart.files else 0
+def fills_percent(quotas: CameraQuotas, quarantined: Quarantined, spare: int) -> int:
+    """How full the place of one camera is by what was quarantined of it; 100 and more is full."""
+    most = most_of_one(quotas, spare, quarantined.bytes)
+    by_bytes = 100 * quarantined.bytes // most if most else 100
+    return max(by_bytes, 100 * quarantined.files // quotas.files) if quarantined.files else 0

@@ -39,9 +39,9 @@ from camerad.container.jws import SHA256
 from camerad.container.keys import Thumbprint, is_thumbprint
 from camerad.container.recording_ids import RecordingId, is_id
 from camerad.office.replicas.replica_store import UPLOADS, ReplicaStore
-from camerad.office.server.apart import PutApart, measure_apart
 from camerad.office.server.camera_holdings import size_of
 from camerad.office.server.part_upload import ArrivedPart, PartUpload, open_content
+from camerad.office.server.quarantine import Quarantined, measure_quarantined
 from camerad.office.server.revoked_cameras import RevokedCameras
 from camerad.office.server.upload_errors import UploadError, UploadRefusal, unless
 from camerad.office.server.upload_limits import (
@@ -476,9 +476,9 @@ class Uploads:
         check_size(self.limits, length)
         of_all, own, spare = self._sum_up(), self._sum_up(kid), self.spare()
         check_room(length, of_all, spare)
-        apart = measure_apart(self._above, kid)
-        apart_of_all = measure_apart(self._above) if apart.files else PutApart()
-        here = CameraHere(own.count, own.came, own.awaited, apart, apart_of_all)
+        its = measure_quarantined(self._above, kid)
+        of_every = measure_quarantined(self._above) if its.files else Quarantined()
+        here = CameraHere(own.count, own.came, own.awaited, its, of_every)
         others = of_all.awaited - own.awaited
         check_camera(self.limits, kid, length, here, spare - others)
 

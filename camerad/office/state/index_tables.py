@@ -80,7 +80,7 @@ recordings: Final = Table(
     # Which it is: its id, and its file below the office's directory, "" if it has none.
     text_column("id", key=True),
     text_column("place", key=True),
-    text_column("part"),  # the directory of a camera, or `APART`, or `LEDGER`
+    text_column("part"),  # the directory of a camera, or `QUARANTINE`, or `LEDGER`
     number_column("at_us"),  # its place in a list: its beginning, else what is known of its time
     text_column("state"),
     # What its file says of itself; unchecked.
@@ -121,7 +121,7 @@ recordings: Final = Table(
     text_column("deleted_clock", empty=True),
     text_column("deleted_why", empty=True),
     number_column("deleted_age_us", empty=True),
-    text_column("apart_why", empty=True),
+    text_column("quarantine_why", empty=True),
     # Pictures or sound are missing in it; it was handed over with a case, and when last.
     flag_column("has_gaps"),
     flag_column("handed_over"),
@@ -281,7 +281,7 @@ verdicts: Final = Table(
 NOT_AUTHENTIC: Final = "not_authentic"
 """Verdict of a tab, as the ledger's entry has it."""
 
-APART: Final = "office/apart"
+QUARANTINE: Final = "office/quarantine"
 """The part of the index with what the office did not ingest."""
 LEDGER: Final = "office/ledger"
 """The part with what has no file here, and only the office's ledger names."""
@@ -296,7 +296,7 @@ UNREADABLE: Final = "unreadable"
 """State of one whose file cannot be read as a recording."""
 UNSEEN: Final = "unseen"
 """State of one that may lie in a directory that could not be read."""
-PUT_APART: Final = "apart"
+QUARANTINED: Final = "quarantined"
 """State of a file that a camera handed over and the office did not take."""
 CASE_OPEN: Final = 1
 """Standing of a case that is open; a list has these first."""
@@ -304,4 +304,4 @@ CASE_CLOSED: Final = 0
 """Standing of one that is closed."""
 CASE_UNREADABLE: Final = -1
 """Standing of a file that cannot be read as a case."""
-STATES: Final = (HERE, GONE, MISSING, UNREADABLE, UNSEEN, PUT_APART)
+STATES: Final = (HERE, GONE, MISSING, UNREADABLE, UNSEEN, QUARANTINED)

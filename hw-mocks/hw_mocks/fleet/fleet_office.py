@@ -187,7 +187,7 @@ class FleetOffice:
 
     def refused(self) -> list[Path]:
         """What it did not take, and keeps apart."""
-        return sorted((self.directory / "office" / "apart").glob(f"*/*{SUFFIX}"))
+        return sorted((self.directory / "office" / "quarantine").glob(f"*/*{SUFFIX}"))
 
     def verify(
         self, keys: Iterable[Path], *more: str, directory: Path | None = None

@@ -84,8 +84,8 @@ def test_what_only_its_devices_ledger_knows_is_in_an_office_not_taken_over_yet(
     office: World,
 ) -> None:
     """It came with a copy of the ledger, and nothing has changed the office's store since."""
-    office.ask("list $ARCHIVE", 0, "not taken over yet")
-    office.ask("show $FILE", 0, "not taken over yet")
+    office.ask("list $ARCHIVE", 0, "not ingested yet")
+    office.ask("show $FILE", 0, "not ingested yet")
     (said,) = office.ask("list $ARCHIVE --json", 0).json
     assert (said["in_ledger"], said["in_device_ledger"]) == (False, True)
     office.ask(HOLD, 0)

@@ -60,7 +60,7 @@ def test_a_table_says_what_the_list_says_and_that_nothing_was_checked(
     assert lines[0].split()[:4] == ["ID", "CAMERA", "WEARER", "START"]
     assert lines[2].split()[:3] == [TWO, "cam-1", "W-0815"]
     assert "marked" in lines[2]
-    assert "not taken over yet" in lines[2]
+    assert "not ingested yet" in lines[2]
     assert "nothing was checked here" in lines[3]
     (mark,) = said.err.split("--after ")[1:]
     assert found(desk, "--after", mark.strip()) == [ONE]
@@ -80,11 +80,13 @@ def test_it_tells_the_deleted_the_held_and_the_due(
     assert [line.split()[0] for line in said.out.splitlines()[1:-1]] == [ONE, TWO]
     assert "2026-12-08" in said.out
     assert "held: 1 Js 1/26" in desk("office", "find", "--held").out
-    apart = directory / "office" / "apart" / KEY.public.thumbprint
-    apart.mkdir(parents=True)
-    (apart / f"{ONE}.tar").write_bytes(b"odd")
-    (apart / f"{ONE}.json").write_text(json.dumps({"why": "a chain that breaks"}))
-    assert "apart: a chain that breaks" in desk("office", "find", "--state", "apart").out
+    quarantined = directory / "office" / "quarantine" / KEY.public.thumbprint
+    quarantined.mkdir(parents=True)
+    (quarantined / f"{ONE}.tar").write_bytes(b"odd")
+    (quarantined / f"{ONE}.json").write_text(json.dumps({"why": "a chain that breaks"}))
+    assert (
+        "quarantined: a chain that breaks" in desk("office", "find", "--state", "quarantined").out
+    )
 
 
 def test_a_time_that_is_none_is_refused(desk: Desk, directory: Path) -> None:

@@ -269,7 +269,7 @@ def test_the_office_ledger_is_not_begun_by_a_dry_run(
         raise AssertionError
 
     monkeypatch.setattr(Ledger, "open", never)
-    world.ask(f"{PURGE} --dry-run", EX_TEMPFAIL, "not taken over yet")
+    world.ask(f"{PURGE} --dry-run", EX_TEMPFAIL, "not ingested yet")
     assert not (world.archive / "office" / "ledger").exists()
 
 

@@ -161,7 +161,7 @@ def test_the_older_copy_is_known_and_one_that_cannot_be_read_is_nobody_s(pair: P
 
 
 def test_what_it_had_handed_over_before_is_not_asked_for_again(pair: Pair) -> None:
-    """By its new key it would not be taken over, but put apart, and lie there twice."""
+    """By its new key it would not be ingested, but quarantined, and lie there twice."""
 
     def lacks(kid: str) -> list[str]:
         holdings = pair.vault.holdings

@@ -18,7 +18,7 @@ addEventListener("beforeunload", (event) => {
 /** What makes a package just now, by person and case: its button and its place, which stay when the
  * page is drawn anew, and how that is done. */
 const making = new Map();
-/** Pages of recordings that were put apart, at the most; the newest come first. */
+/** Pages of recordings that were quarantined, at the most; the newest come first. */
 const PAGES_APART = 5;
 
 /** How the recordings of an open case leave the office. */
@@ -110,14 +110,14 @@ function printSheet(page) {
   });
 }
 
-/** Says which recordings were put apart when the office got them, since they are not authentic. */
+/** Says which recordings were quarantined when the office got them, since they are not authentic. */
 async function warnOfApart(one, place) {
   const ours = new Set(one.recordings.map(({ id }) => id));
   const found = [];
   try {
     let next = null;
     for (let page = 0; page < PAGES_APART && (page === 0 || next !== null); page += 1) {
-      const answer = await get(`/api/recordings?state=apart${next === null ? "" : `&after=${encodeURIComponent(next)}`}`);
+      const answer = await get(`/api/recordings?state=quarantined${next === null ? "" : `&after=${encodeURIComponent(next)}`}`);
       found.push(...answer.rows.filter(({ id }) => ours.has(id)));
       ({ next } = answer);
     }

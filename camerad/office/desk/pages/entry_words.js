@@ -12,7 +12,7 @@ const say = sayFrom({
   kind_closed: N_("recording ended"),
   kind_recovered: N_("closed after it was cut off"),
   kind_acknowledged: N_("the office has it"),
-  kind_received: N_("taken over from the camera"),
+  kind_received: N_("received from the camera"),
   kind_found: N_("a file that the ledger did not know"),
   kind_hold: N_("kept, no end"),
   kind_hold_until: N_("kept to a day"),

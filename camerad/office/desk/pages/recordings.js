@@ -26,7 +26,7 @@ const say = sayFrom({
 });
 
 const FLAGS = [["flagged", "only_marked"], ["held", "only_held"], ["handed_over", "only_handed_over"], ["not_authentic", "only_not_authentic"], ["recovered", "only_recovered"], ["has_gaps", "only_gaps"]];
-const STATES = ["here", "deleted", "missing", "unreadable", "unseen", "apart"];
+const STATES = ["here", "deleted", "missing", "unreadable", "unseen", "quarantined"];
 const COLUMNS = ["choose_row", "when", "camera", "wearer", "length", "state", "kept"];
 const WHOLE_ID = /^\d{8}T\d{6}Z-\d{6,18}-[\da-f]{8}$/;
 /** Its number, the last of its letters, or both. */

@@ -16,7 +16,7 @@ export function tags(row) {
   add(row.handed_over, "held", "handed_over");
   add(row.has_gaps, "gap", "with_gaps");
   add(row.course === "recovered", "gap", "recovered");
-  add(row.changed && row.state === "here", "apart", "changed");
+  add(row.changed && row.state === "here", "quarantined", "changed");
   add(row.state !== "here" || found.length === 0, row.state, `state_${row.state}`);
   return found;
 }

@@ -35,7 +35,7 @@ export const TEXTS = {
   state_missing: N_("file missing"),
   state_unreadable: N_("file unreadable"),
   state_unseen: N_("folder unreadable"),
-  state_apart: N_("not authentic on arrival"),
+  state_quarantined: N_("not authentic on arrival"),
   view: N_("View"),
   hold: N_("Keep from deletion"),
   ground_prosecution: N_("a criminal or regulatory offence"),

@@ -8,7 +8,7 @@ import { gettext, say } from "./words.js";
 /** As many as the server gives at once. */
 const PAGE = 50;
 /** Which of several rows with one id stands for it: the higher one; a copy behind what it is of. */
-const RANKS = { here: 2, apart: 0 };
+const RANKS = { here: 2, quarantined: 0 };
 const rank = (row) => (row === undefined ? -1 : (RANKS[row.state] ?? 1) - (row.copy ? 0.5 : 0));
 
 /** Rows of recordings by their ids, as far as the index has them. */

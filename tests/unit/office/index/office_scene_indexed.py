@@ -31,7 +31,7 @@ from camerad.store.locations import office_place
 from camerad.store.store import Store
 
 OFFICE: Final = SigningKey.generate()
-APART: Final = "20261125T080000Z-000009-0000000a"
+QUARANTINE: Final = "20261125T080000Z-000009-0000000a"
 
 
 def identity(number: int) -> str:
@@ -144,8 +144,8 @@ class IndexedOffice:
         (found,) = self.directory.glob(f"*/recordings/{recording}.tar")
         return found
 
-    def put_apart(self, recording: str = APART, why: str = "a chain that breaks") -> None:
-        directory = self.directory / "office" / "apart" / KEY.public.thumbprint
+    def quarantine(self, recording: str = QUARANTINE, why: str = "a chain that breaks") -> None:
+        directory = self.directory / "office" / "quarantine" / KEY.public.thumbprint
         directory.mkdir(parents=True, exist_ok=True)
         (directory / f"{recording}.json").write_text(
             json.dumps({"why": why, "sha256": "0" * 64, "bytes": 3})

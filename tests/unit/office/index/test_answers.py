@@ -23,8 +23,8 @@ from camerad.office.state.database import IndexUnavailableError
 from camerad.store.inventory import join_with_ledger, list_place, others_in
 from camerad.store.locations import office_place
 from tests.unit.office.index.office_scene_indexed import (
-    APART,
     OFFICE,
+    QUARANTINE,
     IndexedOffice,
     answers,
     identity,
@@ -114,16 +114,19 @@ def test_deleted_is_told_from_missing_from_apart_and_from_never_seen(
     office.lose(C)
     with office.store():
         pass
-    office.put_apart()
+    office.quarantine()
     index.refresh()
     assert index.ask(recording_query.count_states) == {
-        "apart": 1,
+        "quarantined": 1,
         "deleted": 2,
         "here": 1,
         "missing": 1,
     }
     assert answers(index, state="deleted") == [B, A]
-    assert (answers(index, state="missing"), answers(index, state="apart")) == ([C], [APART])
+    assert (answers(index, state="missing"), answers(index, state="quarantined")) == (
+        [C],
+        [QUARANTINE],
+    )
     gone = row(index, A)
     # The tombstone's time is the office's, and what only the file said is gone with it.
     assert gone["deleted_us"] == office.clock.wall_us()
@@ -132,8 +135,11 @@ def test_deleted_is_told_from_missing_from_apart_and_from_never_seen(
     assert (gone["wearer"], gone["place"], gone["due"]) == (None, "", None)
     assert gone["camera"] == "cam-1"
     assert row(index, C)["held"] is True
-    apart = row(index, APART)
-    assert (apart["apart_why"], apart["camera"]) == ("a chain that breaks", "cam-1")
+    quarantined = row(index, QUARANTINE)
+    assert (quarantined["quarantine_why"], quarantined["camera"]) == (
+        "a chain that breaks",
+        "cam-1",
+    )
     assert answers(index, state="unseen") == []
     said = sorted(table(index, "entries"), key=lambda one: one["sequence"])
     assert [one["kind"] for one in said if one["recording"] == A] == ["received", "deleted"]
@@ -201,18 +207,18 @@ def test_what_may_lie_where_nobody_can_look_is_not_called_missing(
 def test_of_the_files_with_one_id_the_one_that_is_it_comes_first(
     office: IndexedOffice, index: RecordingIndex
 ) -> None:
-    """Before a copy, and before what was put apart, however their directories are called."""
+    """Before a copy, and before what was quarantined, however their directories are called."""
     office.take(A)
     shelf = office.path(A).parents[1]
     shelf.rename(shelf.with_name(f"wache-{shelf.name}"))
-    office.put_apart(A)
+    office.quarantine(A)
     office.copy_about(A, f"{A} (1).tar")
     index.refresh()
     rows = [one.columns for one in index.ask(recording_query.about, A)]
     assert [(one["state"], one["copy"]) for one in rows] == [
         ("here", False),
         ("here", True),
-        ("apart", False),
+        ("quarantined", False),
     ]
     assert rows[0]["place"] > rows[1]["place"] > rows[2]["place"], "by their names it comes last"
 
@@ -358,16 +364,16 @@ def test_what_cannot_be_in_a_text_of_a_database_is_replaced(
     office: IndexedOffice, index: RecordingIndex
 ) -> None:
     office.take(A)
-    office.put_apart(why="a\0b")
-    office.put_apart(identity(70))
-    reason = office.directory / "office" / "apart" / KEY.public.thumbprint
+    office.quarantine(why="a\0b")
+    office.quarantine(identity(70))
+    reason = office.directory / "office" / "quarantine" / KEY.public.thumbprint
     (reason / f"{identity(70)}.json").write_text("no reason")
     name = os.fsencode(str(office.path(A).parent)) + b"/\xff.tar"
     with open(name, "wb") as file:
         file.write(office.path(A).read_bytes())
     index.refresh()
-    assert row(index, APART)["apart_why"] == "a\N{REPLACEMENT CHARACTER}b"
-    assert row(index, identity(70))["apart_why"] == "it did not verify"
+    assert row(index, QUARANTINE)["quarantine_why"] == "a\N{REPLACEMENT CHARACTER}b"
+    assert row(index, identity(70))["quarantine_why"] == "it did not verify"
     places = {
         str(one.columns["place"])
         for one in index.ask(recording_query.find, RecordingQuery()).recordings

@@ -96,7 +96,7 @@ def test_tables_of_another_version_are_made_anew(
             connection.exec_driver_sql("DROP TABLE camerad_index_version")
         else:
             connection.execute(text(_SET).bindparams(version=version))
-        connection.exec_driver_sql("ALTER TABLE recordings DROP COLUMN apart_why")
+        connection.exec_driver_sql("ALTER TABLE recordings DROP COLUMN quarantine_why")
     again = office.index(url)
     assert len(office.said) == 1
     assert (f"version {version}" if version else "no version") in office.said[0]

@@ -15,7 +15,7 @@ from camerad.office.index import refresh
 from camerad.office.index.index import RecordingIndex
 from camerad.store import listing
 from tests.unit.office.index.office_scene_indexed import (
-    APART,
+    QUARANTINE,
     IndexedOffice,
     identity,
     row,
@@ -82,14 +82,14 @@ def test_a_reason_that_could_not_be_read_once_is_read_the_next_time(
     def fails(_: str) -> str:
         raise StorageError("input/output error")
 
-    office.put_apart()
+    office.quarantine()
     with monkeypatch.context() as patch:
         patch.setattr(refresh, "read_reason", fails)
         index.refresh()
         index.refresh()
-        assert row(index, APART)["apart_why"] == UNKNOWN
+        assert row(index, QUARANTINE)["quarantine_why"] == UNKNOWN
     check_same(office, index)
-    assert row(index, APART)["apart_why"] == "a chain that breaks"
+    assert row(index, QUARANTINE)["quarantine_why"] == "a chain that breaks"
 
 
 def test_a_key_goes_that_lies_beside_another_directory_as_well(

@@ -22,7 +22,7 @@ from camerad.office.index.office_knowledge import OfficeFiles
 from camerad.store import listing
 from camerad.store.receipts import CopiedRecording
 from tests.unit.office.index.office_scene_indexed import (
-    APART,
+    QUARANTINE,
     IndexedOffice,
     answers,
     identity,
@@ -147,13 +147,13 @@ def test_files_that_are_no_recordings_are_left_out(
     (recordings / "folder").mkdir()
     receipts = recordings.parent / "receipts"
     (receipts / "9999.jws").write_text("no receipt")
-    apart = office.directory / "office" / "apart"
-    office.put_apart()
-    (apart / "notes.txt").write_text("of somebody")
-    (apart / KEY.public.thumbprint / "other.tar").write_text("no name of ours")
-    (apart / KEY.public.thumbprint / f"{B}.tar").mkdir()
+    quarantined = office.directory / "office" / "quarantine"
+    office.quarantine()
+    (quarantined / "notes.txt").write_text("of somebody")
+    (quarantined / KEY.public.thumbprint / "other.tar").write_text("no name of ours")
+    (quarantined / KEY.public.thumbprint / f"{B}.tar").mkdir()
     index.refresh()
-    assert answers(index) == [APART, A]
+    assert answers(index) == [QUARANTINE, A]
     assert row(index, A)["receipt"] is True
 
 
@@ -163,10 +163,10 @@ def test_a_reason_that_cannot_be_read_is_none(
     def fails(_: str) -> str:
         raise StorageError("input/output error")
 
-    office.put_apart()
+    office.quarantine()
     monkeypatch.setattr(refresh, "read_reason", fails)
     index.refresh()
-    assert row(index, APART)["apart_why"] == UNKNOWN
+    assert row(index, QUARANTINE)["quarantine_why"] == UNKNOWN
 
 
 def test_a_receipt_that_cannot_be_read_is_tried_again(
@@ -366,7 +366,7 @@ def test_the_cheap_look_sees_what_comes_and_goes(office: IndexedOffice) -> None:
     assert not changed()
     office.hold(A)
     assert changed()
-    office.put_apart()
+    office.quarantine()
     assert changed()
     (office.directory / "cam-2-01234567" / "recordings").mkdir(parents=True)
     assert changed()

@@ -111,9 +111,9 @@ class Life(RuleBasedStateMachine):
         self.office.clock.source = source
 
     @rule()
-    def put_apart(self) -> None:
+    def quarantine(self) -> None:
         self.number += 1
-        self.office.put_apart(identity(self.number))
+        self.office.quarantine(identity(self.number))
 
     @precondition(is_plain)
     @rule(number=PICK, how=st.sampled_from(["copy", "lose", "damage", "rename", "receipts"]))

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, create_engine, insert
 
 from camerad.office.index.recording_query import QueryError, RecordingQuery, find, statement
-from camerad.office.index.recording_rows import row_of_apart
+from camerad.office.index.recording_rows import quarantined_row
 from camerad.office.index.spoken_ids import IdPart, columns_of, ids_meant
 from camerad.office.state.database import Database
 from camerad.office.state.index_tables import INDEX, metadata, recordings
@@ -53,7 +53,7 @@ def test_a_row_has_what_people_say_of_its_id() -> None:
 def some(connection: Connection, count: int) -> None:
     """Rows of as many numbers, with letters that spread."""
     ids = [f"20261124T153000Z-{n:06d}-{n:04x}{n * 7919 % 65536:04x}" for n in range(count)]
-    rows = [row_of_apart(f"p{n}", one, 1, 1, ("k", "c", "")) for n, one in enumerate(ids)]
+    rows = [quarantined_row(f"p{n}", one, 1, 1, ("k", "c", "")) for n, one in enumerate(ids)]
     connection.execute(insert(recordings), rows)
 
 
@@ -82,15 +82,15 @@ def test_what_somebody_says_of_an_id_finds_it_and_little_else_is_looked_at() -> 
             assert len(steps) < 100, "instructions of SQLite, by ten"
             steps.clear()
         # Digits are a number and an end; what is both comes once.
-        some_more = row_of_apart("p", "20261124T153000Z-000007-00001003", 1, 1, ("k", "c", ""))
-        both = row_of_apart("p", "20261124T153000Z-001003-00001003", 1, 1, ("k", "c", ""))
+        some_more = quarantined_row("p", "20261124T153000Z-000007-00001003", 1, 1, ("k", "c", ""))
+        both = quarantined_row("p", "20261124T153000Z-001003-00001003", 1, 1, ("k", "c", ""))
         connection.execute(insert(recordings), [some_more, both])
         assert found_by(connection, "1003") == [
             *("001003-03eb3265", "001003-00001003", "000007-00001003"),
         ]
         assert found_by(connection, "1003", camera_said="d") == []
         assert found_by(connection, "1003", camera_said="c", state="here") == []
-        assert found_by(connection, "1003", state="apart", limit=1) == ["001003-03eb3265"]
+        assert found_by(connection, "1003", state="quarantined", limit=1) == ["001003-03eb3265"]
         with pytest.raises(QueryError, match="its number is needed or its last 4 to 8"):
             found_by(connection, "20261124T15")
 

@@ -28,7 +28,7 @@ from camerad.office.index.case_query import CaseQuery, case_mark
 from camerad.office.index.case_rows import row_of_case
 from camerad.office.index.entry_query import EntryQuery
 from camerad.office.index.recording_query import RecordingQuery, find, statement
-from camerad.office.index.recording_rows import row_of_apart
+from camerad.office.index.recording_rows import quarantined_row
 from camerad.office.state.database import Database, DatabaseUnavailableError
 from camerad.office.state.index_tables import INDEX, cases, recordings
 from camerad.office.state.state_tables import STATE, imports
@@ -233,7 +233,7 @@ def test_what_of_one_camera_is_due_on_a_day_is_all_that_is_looked_at(sqlite: Dat
     """Neither the camera's other rows nor those of the day."""
     plain = {"flagged": False, "state": "here"}
     rows = [
-        row_of_apart(f"p{n}", f"{n:06}", 1, 1, ("k", camera, "")) | plain | {"due_us": due}
+        quarantined_row(f"p{n}", f"{n:06}", 1, 1, ("k", camera, "")) | plain | {"due_us": due}
         for n, (camera, due) in enumerate([("cam-1", 99), ("cam-2", 7)] * 1000 + [("cam-1", 7)] * 3)
     ]
     steps: list[int] = []
@@ -275,7 +275,7 @@ def test_no_question_reads_all_recordings(base: Database) -> None:
     """By the engine's own plan. So an index of a million answers about as quickly as a small one.
     What is sorted behind the index are rows of one microsecond alone."""
     with base.writing() as connection:
-        rows = [row_of_apart(f"p{n}", identity(n), 1, 1, ("k", "c", "w")) for n in range(200)]
+        rows = [quarantined_row(f"p{n}", identity(n), 1, 1, ("k", "c", "w")) for n in range(200)]
         connection.execute(insert(recordings), rows)
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("ANALYZE recordings")

@@ -122,7 +122,7 @@ def test_what_cannot_wait_goes_at_once_and_the_rest_once_a_day(post: Post) -> No
 
 
 def test_a_flood_is_one_message_in_ten_minutes(post: Post) -> None:
-    many = [alert(AlertKind.PUT_APART, str(number)) for number in range(100)]
+    many = [alert(AlertKind.QUARANTINED, str(number)) for number in range(100)]
     for number in range(100):
         post.deliver(*many[: number + 1])
         post.clock.advance(20 * SECOND)
@@ -190,8 +190,8 @@ def test_a_memory_that_cannot_be_written_floods_nobody_and_is_written_later(post
 def test_a_memory_that_cannot_be_read_for_a_moment_is_not_replaced(
     post: Post, caplog: pytest.LogCaptureFixture
 ) -> None:
-    apart = alert(AlertKind.PUT_APART, "b")
-    post.deliver(URGENT, apart)
+    quarantined = alert(AlertKind.QUARANTINED, "b")
+    post.deliver(URGENT, quarantined)
     post.clock.advance(HOUR)
     post.store.unread = "an error of the storage"
     post.deliver(URGENT)
@@ -200,10 +200,10 @@ def test_a_memory_that_cannot_be_read_for_a_moment_is_not_replaced(
     assert post.channel.keys[1:] == [[URGENT.key]], "told again, and once"
     assert caplog.text.count("told again") == 1
     post.store.unread = ""
-    post.deliver(URGENT, apart)
+    post.deliver(URGENT, quarantined)
     post.restart()
     post.clock.advance(DAY - HOUR)
-    post.deliver(URGENT, apart)
+    post.deliver(URGENT, quarantined)
     assert len(post.channel.sent) == 2, "the database knows what was told before and meanwhile"
 
 
@@ -212,12 +212,12 @@ def test_a_clock_that_was_ahead_floods_nobody_while_nothing_can_be_written(
     post: Post, ahead_us: int
 ) -> None:
     post.clock.step_wall(ahead_us)
-    post.deliver(alert(AlertKind.PUT_APART, "a", state="1"))
+    post.deliver(alert(AlertKind.QUARANTINED, "a", state="1"))
     post.clock.step_wall(-ahead_us)
     post.store.full = "no room"
     for _ in range(30):
         with pytest.raises(StorageError):
-            post.deliver(alert(AlertKind.PUT_APART, "a", state="2"))
+            post.deliver(alert(AlertKind.QUARANTINED, "a", state="2"))
         post.clock.advance(60 * SECOND)
     assert len(post.channel.sent) == 2
 
@@ -226,18 +226,18 @@ def test_what_could_not_be_remembered_displaces_nothing_that_another_server_did(
     post: Post,
 ) -> None:
     other = Post(post)
-    apart = alert(AlertKind.PUT_APART, "b")
+    quarantined = alert(AlertKind.QUARANTINED, "b")
     post.store.full = "no room"
     with pytest.raises(StorageError):
         post.deliver(URGENT)
     post.store.full = ""
     other.clock.advance(HOUR)
-    other.deliver(apart)
+    other.deliver(quarantined)
     post.clock.advance(2 * HOUR)
-    post.deliver(URGENT, apart)
+    post.deliver(URGENT, quarantined)
     other.clock.advance(2 * HOUR)
-    other.deliver(URGENT, apart)
-    assert post.channel.keys == [[URGENT.key], [apart.key]]
+    other.deliver(URGENT, quarantined)
+    assert post.channel.keys == [[URGENT.key], [quarantined.key]]
 
 
 def test_of_several_servers_one_tells(post: Post) -> None:
@@ -246,7 +246,7 @@ def test_of_several_servers_one_tells(post: Post) -> None:
     other.deliver(URGENT)
     assert len(post.channel.sent) == 1
     other.clock.advance(SECOND)
-    other.deliver(URGENT, alert(AlertKind.PUT_APART, "b"))
+    other.deliver(URGENT, alert(AlertKind.QUARANTINED, "b"))
     assert len(post.channel.sent) == 1, "ten minutes are for both"
     post.store.taken = True
     other.clock.advance(DAY)
@@ -293,7 +293,7 @@ def test_the_log_gets_what_nobody_else_logs_at_once_and_in_english(
     post.channel = LogChannel()  # type: ignore[assignment]
     post.settings = NotifySettings(language="de")
     post.restart()
-    kinds = ("PUT_APART", "NOT_AUTHENTIC", "DELETION_BLOCKED", "REPLICAS")
+    kinds = ("QUARANTINED", "NOT_AUTHENTIC", "DELETION_BLOCKED", "REPLICAS")
     logged = [alert(AlertKind[one], "x", detail="missing") for one in kinds]
     with caplog.at_level(logging.INFO):
         post.deliver(URGENT, *logged)
@@ -304,7 +304,7 @@ def test_the_log_gets_what_nobody_else_logs_at_once_and_in_english(
 
 
 def test_what_went_away_and_comes_back_is_told_again_at_most_once_a_day(post: Post) -> None:
-    low = alert(AlertKind.PUT_APART, "cam-1:a")
+    low = alert(AlertKind.QUARANTINED, "cam-1:a")
     post.deliver(low)
     for _ in range(8):  # 12 hours there, 12 hours not
         post.clock.advance(DAY // 2)
@@ -401,7 +401,7 @@ def test_what_changes_by_the_hour_is_told_twice_a_day_at_most(percents: tuple[in
     times = 0
     for hour in range(3 * 24):
         now_us = NOW_US + hour * HOUR
-        facts = office_facts(apart_fills=(("cam-1", percents[hour % 2]),))
+        facts = office_facts(quarantine_fills=(("cam-1", percents[hour % 2]),))
         present = decide(facts, NotifySettings())
         memory = after_looking(memory, present, now_us)
         news = untold(memory, present, now_us)
@@ -489,7 +489,7 @@ class YearOfAlerts:
         self.seen = dict.fromkeys(("cam-1", "cam-2", "cam-3"), NOW_US)
         self.away_until = dict.fromkeys(self.seen, 0)
         self.marked: list[DatedRecording] = []
-        self.apart: list[tuple[str, str]] = []
+        self.quarantined: list[tuple[str, str]] = []
         self.changed: list[str] = []
         self.free = 50
         self.down_until = self.broken_until = 0
@@ -523,8 +523,8 @@ class YearOfAlerts:
         self._chance(
             0.5, lambda: self.marked.append(DatedRecording(f"m{number}", name, now_us + 14 * DAY))
         )
-        self._chance(0.02, lambda: self.apart.append((name, f"a{number}")))
-        self._chance(0.02, self.apart.clear)
+        self._chance(0.02, lambda: self.quarantined.append((name, f"a{number}")))
+        self._chance(0.02, self.quarantined.clear)
         self._chance(0.01, lambda: self.changed.append(f"c{number}"))
         self._chance(0.03, self.changed.clear)
         self._chance(0.2, lambda: setattr(self, "free", self.random.choice([50, 50, 8, 3])))
@@ -545,7 +545,7 @@ class YearOfAlerts:
                 marked=tuple(self.marked),
                 differences=tuple((DiscrepancyKind.CHANGED, one) for one in self.changed),
             ),
-            apart=tuple(self.apart),
+            quarantined=tuple(self.quarantined),
             cameras=tuple(CameraSeen(one, one, at_us) for one, at_us in self.seen.items()),
             free=self.free,
             certificate_end_us=NOW_US + 300 * DAY,

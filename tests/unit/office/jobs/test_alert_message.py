@@ -100,7 +100,7 @@ def test_what_needs_a_person_now_says_so_and_a_flood_is_counted() -> None:
     assert "The storage takes nothing more (needs you now)\n" in text
     assert "The storage is nearly full\n" in text
     many = [
-        alert(AlertKind.PUT_APART, str(number), recording=f"REC-{number}")
+        alert(AlertKind.QUARANTINED, str(number), recording=f"REC-{number}")
         for number in range(MOST_LINES + 7)
     ]
     text = compose(many, "en", OFFICE).text

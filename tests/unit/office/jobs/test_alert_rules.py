@@ -48,8 +48,8 @@ def ends(left_us: int) -> OfficeFacts:
 
 MARKED = {"kind": K.MARKED_EXPIRES, "camera": "cam-1", "recording": ONE, "at_once": False}
 HOLD = {"kind": K.HOLD_ENDS, "camera": "cam-1", "recording": ONE}
-FILLS = {"kind": K.APART_FILLS, "camera": "cam-1"}
-APART = {"kind": K.PUT_APART, "again_days": 7, "at_once": True}
+FILLS = {"kind": K.QUARANTINE_FILLS, "camera": "cam-1"}
+QUARANTINE = {"kind": K.QUARANTINED, "again_days": 7, "at_once": True}
 CERTIFICATE = {"kind": K.CERTIFICATE_ENDS}
 CASES: dict[str, tuple[OfficeFacts, Alerts]] = {
     "all is well": (office_facts(), []),
@@ -88,16 +88,16 @@ CASES: dict[str, tuple[OfficeFacts, Alerts]] = {
         office_facts(since_look_us=5 * DAY // 24, store=None),
         [{"kind": K.DELETION_STANDS_STILL, "number": 5, "at_once": True}],
     ),
-    "put apart, each file": (
-        office_facts(apart=(("cam-1", ONE), ("cam-1", f"{ONE}-2"))),
-        [APART | {"recording": ONE}, APART | {"recording": f"{ONE}-2"}],
+    "quarantined, each file": (
+        office_facts(quarantined=(("cam-1", ONE), ("cam-1", f"{ONE}-2"))),
+        [QUARANTINE | {"recording": ONE}, QUARANTINE | {"recording": f"{ONE}-2"}],
     ),
-    "its place is nearly half full": (office_facts(apart_fills=(("cam-1", 49), ("", 0))), []),
-    "half full": (office_facts(apart_fills=(("cam-1", 50),)), [FILLS | {"state": ""}]),
-    "full": (office_facts(apart_fills=(("cam-1", 100),)), [FILLS | {"state": "full"}]),
+    "its place is nearly half full": (office_facts(quarantine_fills=(("cam-1", 49), ("", 0))), []),
+    "half full": (office_facts(quarantine_fills=(("cam-1", 50),)), [FILLS | {"state": ""}]),
+    "full": (office_facts(quarantine_fills=(("cam-1", 100),)), [FILLS | {"state": "full"}]),
     "of all": (
-        office_facts(apart_fills=(("", 80),)),
-        [{"kind": K.APART_FILLS, "camera": "", "detail": "all", "number": 80}],
+        office_facts(quarantine_fills=(("", 80),)),
+        [{"kind": K.QUARANTINE_FILLS, "camera": "", "detail": "all", "number": 80}],
     ),
     # Of 100, 5 stay free, and 10 % are nearly full.
     "storage takes nothing more": (office_facts(free=4), [{"kind": K.STORAGE_FULL}]),
@@ -108,8 +108,8 @@ CASES: dict[str, tuple[OfficeFacts, Alerts]] = {
         [{"detail": "4 MiB", "number": 5, "place": "/srv"}],
     ),
     "parts that cannot be read": (
-        office_facts(unread=("office/apart", "storage")),
-        [{"kind": K.STORAGE_FAILS, "about": one} for one in ("office/apart", "storage")],
+        office_facts(unread=("office/quarantine", "storage")),
+        [{"kind": K.STORAGE_FAILS, "about": one} for one in ("office/quarantine", "storage")],
     ),
     "the certificate, long before": (ends(61 * DAY), []),
     "weekly": (ends(60 * DAY), [CERTIFICATE | {"again_days": 7}]),
@@ -160,9 +160,12 @@ CASES: dict[str, tuple[OfficeFacts, Alerts]] = {
                 differences=((DiscrepancyKind.CHANGED, ONE),),
             ),
             free=9,
-            apart=(("cam-1", ONE),),
+            quarantined=(("cam-1", ONE),),
         ),
-        [{"kind": one} for one in (K.NOT_AUTHENTIC, K.PUT_APART, K.STORAGE_LOW, K.MARKED_EXPIRES)],
+        [
+            {"kind": one}
+            for one in (K.NOT_AUTHENTIC, K.QUARANTINED, K.STORAGE_LOW, K.MARKED_EXPIRES)
+        ],
     ),
 }
 
@@ -217,7 +220,7 @@ def test_a_sentence_of_the_store_is_about_what_stands_before_its_colon(
     [
         ({}, set()),
         ({"unread": ("office/incoming",)}, set()),
-        ({"unread": ("office/apart",)}, {K.PUT_APART, K.APART_FILLS}),
+        ({"unread": ("office/quarantine",)}, {K.QUARANTINED, K.QUARANTINE_FILLS}),
         ({"unread": ("storage",)}, {K.STORAGE_FULL, K.STORAGE_LOW}),
         ({"unread": ("cameras",)}, {K.CAMERA_NOT_SEEN}),
         ({"trusted": False}, {K.CERTIFICATE_ENDS, K.CAMERA_NOT_SEEN}),

@@ -22,7 +22,7 @@ from camerad.office.jobs.alert_watch import AlertWatch, last_seen_us
 from camerad.office.jobs.job_metrics import JobMetrics
 from camerad.office.jobs.retention_job import RetentionJob
 from camerad.office.server.alert_settings import NotifySettings
-from camerad.office.server.apart import list_apart
+from camerad.office.server.quarantine import list_quarantined
 from camerad.office.server.upload_limits import CameraQuotas, UploadLimits
 from camerad.store.locations import Holding, office_place
 
@@ -162,7 +162,7 @@ def test_a_camera_whose_directory_is_away_is_told_by_its_name(
     assert [(one.detail, one.recording) for one in found] == [("away", "cam-1")]
 
 
-def test_what_was_put_apart_is_told_with_the_camera_s_name(watched: Watched) -> None:
+def test_what_was_quarantine_is_told_with_the_camera_s_name(watched: Watched) -> None:
     path = watched.camera.put(ONE)
     watched.vault.bring_ledger(watched.camera)
     content = bytearray(path.read_bytes())
@@ -171,25 +171,25 @@ def test_what_was_put_apart_is_told_with_the_camera_s_name(watched: Watched) -> 
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     assert watched.vault.hand_over(path, final=closed.sha256) is None
-    (one,) = watched.look()[AlertKind.PUT_APART]
+    (one,) = watched.look()[AlertKind.QUARANTINED]
     assert (one.camera, one.recording) == ("cam-1", ONE)
     assert watched.urgent == 1
-    assert list(list_apart(str(watched.vault.root))) == [(KID, ONE)]
+    assert list(list_quarantined(str(watched.vault.root))) == [(KID, ONE)]
     register(watched.vault.register, ("other", SigningKey.generate().public, ()))
-    (one,) = watched.look()[AlertKind.PUT_APART]
+    (one,) = watched.look()[AlertKind.QUARANTINED]
     assert one.camera == KID, "the register has no name of it any more"
 
 
-def test_that_the_place_of_what_was_put_apart_fills_is_told(
+def test_that_the_place_of_what_was_quarantine_fills_is_told(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert AlertKind.APART_FILLS not in watched.look()
-    below = watched.vault.root / "office" / "apart" / KID
+    assert AlertKind.QUARANTINE_FILLS not in watched.look()
+    below = watched.vault.root / "office" / "quarantine" / KID
     below.mkdir(parents=True)
     (below / f"{ONE}.tar").write_bytes(bytes(600))
-    quotas = CameraQuotas(camera=1000, apart=500)
+    quotas = CameraQuotas(camera=1000, quarantined=500)
     monkeypatch.setattr(watched.vault.uploads, "limits", UploadLimits(reserve=0, quotas=quotas))
-    found = watched.look()[AlertKind.APART_FILLS]
+    found = watched.look()[AlertKind.QUARANTINE_FILLS]
     assert [(one.camera, one.number, one.state) for one in found] == [
         ("", 120, "full"),
         ("cam-1", 60, ""),
@@ -228,12 +228,12 @@ def test_what_cannot_be_looked_at_is_told_and_the_rest_is_looked_at(
     watched: Watched, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(_root: str) -> None:
-        raise StorageError("office/apart: input/output error")
+        raise StorageError("office/quarantine: input/output error")
 
-    monkeypatch.setattr(alert_watch, "list_apart", fail)
+    monkeypatch.setattr(alert_watch, "list_quarantined", fail)
     watched.clock.advance(9 * DAY)
     found = watched.look()
-    assert [one.about for one in found[AlertKind.STORAGE_FAILS]] == ["office/apart"]
+    assert [one.about for one in found[AlertKind.STORAGE_FAILS]] == ["office/quarantine"]
     assert AlertKind.CAMERA_NOT_SEEN in found
     watched.look()
     assert caplog.text.count("input/output error") == 1
@@ -288,8 +288,8 @@ def test_uploads_are_counted_and_odd_ones_left_out(watched: Watched) -> None:
     assert watched.vault.uploads.count() == (0, 1)
 
 
-def test_where_nothing_was_put_apart_there_is_nothing(tmp_path: Path) -> None:
-    assert list(list_apart(str(tmp_path))) == []
+def test_where_nothing_was_quarantine_there_is_nothing(tmp_path: Path) -> None:
+    assert list(list_quarantined(str(tmp_path))) == []
     (tmp_path / "office").mkdir()
-    (tmp_path / "office" / "apart").touch()
-    assert list(list_apart(str(tmp_path))) == []
+    (tmp_path / "office" / "quarantine").touch()
+    assert list(list_quarantined(str(tmp_path))) == []

@@ -126,7 +126,7 @@ def bring(client: DockClient, camera: Camera, recording: str, *, spoilt: bool = 
     return client.receipt(recording).status
 
 
-def test_what_is_put_apart_is_mailed_at_once_and_counted(
+def test_what_is_quarantine_is_mailed_at_once_and_counted(
     scene: Scene, camera: Camera, tmp_path: Path
 ) -> None:
     ca = authority()
@@ -147,9 +147,9 @@ def test_what_is_put_apart_is_mailed_at_once_and_counted(
             scene.until(lambda: mail.mails, SECOND // 10)
             assert scene.clock.now_us() - began_us < 45 * SECOND, "not with the minute's look"
             scene.until(lambda: scene.metric("messages_sent_total", "smtp"))
-            assert scene.metric("takeovers_total", "apart") == 1
-            assert scene.metric("recordings", "apart") == 1
-            assert scene.metric("notices", "put_apart") == 1
+            assert scene.metric("ingests_total", "quarantined") == 1
+            assert scene.metric("recordings", "quarantined") == 1
+            assert scene.metric("alerts", "quarantined") == 1
             assert scene.metric("requests_refused_total", "409")
             assert scene.metric("messages_failed_total", "smtp") == 0
             assert scene.metric("work_runs_total", "watch")
@@ -161,7 +161,7 @@ def test_what_is_put_apart_is_mailed_at_once_and_counted(
     with MailServer(context) as mail:
         smtp = replace(smtp, port=mail.port)
         with scene.told(NotifySettings("de", smtp=smtp)) as client:
-            scene.until(lambda: scene.metric("notices", "put_apart"))
+            scene.until(lambda: scene.metric("alerts", "quarantined"))
             scene.until(lambda: scene.metric("work_runs_total", "notices-smtp"))
     assert mail.mails == []
 
@@ -184,8 +184,8 @@ def test_what_was_taken_over_is_in_the_office_s_ledger_within_a_minute(
         assert scene.clock.now_us() - began_us < 300 * SECOND, "not the quarter of an hour"
         scene.until(lambda: scene.metric("recordings", "here") == 2)
         scene.until(lambda: scene.metric("receipts_signed_total") == 2)
-        scene.until(lambda: scene.metric("takeovers_total", "taken") == 2)
-        scene.until(lambda: scene.metric("takeover_seconds_count") == 2)
+        scene.until(lambda: scene.metric("ingests_total", "taken") == 2)
+        scene.until(lambda: scene.metric("ingest_seconds_count") == 2)
         scene.until(lambda: scene.metric("uploads", "waiting") == 0)
         seen = "camera_last_seen_timestamp_seconds"
         scene.until(lambda: (scene.metric(seen, "cam-1") or 0) > 0)
@@ -231,9 +231,9 @@ def test_a_time_stamp_authority_and_a_witness_that_are_away_are_told_after_a_day
     scene.settings = replace(scene.settings, time_stamps=(away,), witnesses=policy)
     with scene.told(NotifySettings()):
         scene.until(lambda: scene.metric("work_runs_total", "stamps") is not None)
-        scene.until(lambda: scene.metric("notices", "log_unvouched") == 0)
+        scene.until(lambda: scene.metric("alerts", "log_unvouched") == 0)
         began_us = scene.clock.now_us()
-        scene.until(lambda: scene.metric("notices", "log_unvouched") == 3, 3600 * SECOND)
+        scene.until(lambda: scene.metric("alerts", "log_unvouched") == 3, 3600 * SECOND)
     assert scene.clock.now_us() - began_us >= DAY
 
 

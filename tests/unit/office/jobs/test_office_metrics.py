@@ -62,9 +62,9 @@ def test_everything_that_happens_is_counted() -> None:
     metrics.message_sent("smtp", NOW_US)
     metrics.message_failed("smtp")
     there = samples(metrics)
-    for outcome in ("taken", "compared", "apart", "failed"):
-        assert there[f"camerad_office_takeovers_total {outcome}"] == 1
-    assert there["camerad_office_takeover_seconds_count"] == 2
+    for outcome in ("taken", "compared", "quarantined", "failed"):
+        assert there[f"camerad_office_ingests_total {outcome}"] == 1
+    assert there["camerad_office_ingest_seconds_count"] == 2
     assert there["camerad_office_receipts_signed_total"] == 1
     assert there["camerad_office_work_runs_total ok retention"] == 1
     assert there["camerad_office_work_runs_total failed retention"] == 1
@@ -91,15 +91,15 @@ def test_what_is_so_is_shown_and_what_is_no_more_is_not() -> None:
     metrics.set_store(
         StoreFacts(NOW_US, here=6, deleted=1, differences=((DiscrepancyKind.MISSING, "a"),))
     )
-    apart = tuple(("cam-1", str(number)) for number in range(4))
+    quarantined = tuple(("cam-1", str(number)) for number in range(4))
     facts = office_facts(
-        free=5, total=9, unfinished=2, waiting=3, apart=apart, certificate_end_us=NOW_US
+        free=5, total=9, unfinished=2, waiting=3, quarantined=quarantined, certificate_end_us=NOW_US
     )
-    metrics.set_office(facts, [alert(AlertKind.PUT_APART), alert(AlertKind.PUT_APART, "b")])
+    metrics.set_office(facts, [alert(AlertKind.QUARANTINED), alert(AlertKind.QUARANTINED, "b")])
     there = samples(metrics)
     assert there["camerad_office_recordings here"] == 6
     assert there["camerad_office_recordings held"] == 0
-    assert there["camerad_office_recordings apart"] == 4
+    assert there["camerad_office_recordings quarantined"] == 4
     assert there["camerad_office_recordings_bytes"] == 0
     assert there["camerad_office_deletions_total"] == 4
     assert there["camerad_office_differences missing"] == 1
@@ -109,8 +109,8 @@ def test_what_is_so_is_shown_and_what_is_no_more_is_not() -> None:
     assert there["camerad_office_uploads open"] == 2
     assert there["camerad_office_uploads waiting"] == 3
     assert there["camerad_office_certificate_not_after_timestamp_seconds"] == NOW_US / SECOND
-    assert there["camerad_office_notices put_apart"] == 2
-    assert there["camerad_office_notices storage_full"] == 0
+    assert there["camerad_office_alerts quarantined"] == 2
+    assert there["camerad_office_alerts storage_full"] == 0
     looked = there["camerad_office_store_last_complete_look_timestamp_seconds"]
     assert looked == NOW_US / SECOND
 

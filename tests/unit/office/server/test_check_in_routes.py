@@ -392,10 +392,10 @@ def test_what_the_camera_has_no_more_stays_lost(dock: Dock) -> None:
 def test_what_lies_apart_is_not_asked_for(dock: Dock) -> None:
     dock.files("recordings")[f"{ONE}.tar"].unlink()
     dock.receipt_of(ONE).unlink()
-    apart = dock.office.directory / "office" / "apart" / KID
-    apart.mkdir(parents=True)
-    (apart / f"{ONE}.tar").write_bytes(b"x")
-    (apart / f"{ONE}.json").write_text('{"why": "a test", "sha256": "", "bytes": 1}')
+    quarantined = dock.office.directory / "office" / "quarantine" / KID
+    quarantined.mkdir(parents=True)
+    (quarantined / f"{ONE}.tar").write_bytes(b"x")
+    (quarantined / f"{ONE}.json").write_text('{"why": "a test", "sha256": "", "bytes": 1}')
     assert dock.dock().refused == {}
     assert list(dock.files("recordings")) == [f"{TWO}.tar"]
 

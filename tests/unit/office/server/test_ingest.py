@@ -46,8 +46,8 @@ def copies(vault: Vault) -> list[str]:
     return sorted(os.listdir(vault.holding.recordings))
 
 
-def apart(vault: Vault) -> dict[str, bytes]:
-    directory = vault.root / "office" / "apart" / KID
+def quarantined(vault: Vault) -> dict[str, bytes]:
+    directory = vault.root / "office" / "quarantine" / KID
     return {path.name: path.read_bytes() for path in sorted(directory.glob("*"))}
 
 
@@ -138,7 +138,7 @@ def test_what_does_not_verify_is_kept_apart_with_the_reason(
         vault.ingest.take(KID, declaration)
     assert vault.ingest.receipt(KID, ONE) is None
     assert why in str(vault.ingest.refusal(KID, ONE))
-    found = apart(vault)
+    found = quarantined(vault)
     assert found[f"{ONE}.tar"] == bad
     assert why in json.loads(found[f"{ONE}.json"])["why"]
     assert copies(vault) == []
@@ -181,7 +181,7 @@ def test_a_second_bad_file_gets_another_name_and_the_same_one_is_kept_once(
         with camera.open() as store:
             final = store.ledger.state.recordings[ONE].final
         vault.hand_over(path, final=final)
-    found = apart(vault)
+    found = quarantined(vault)
     assert sorted(name for name in found if name.endswith(".tar")) == [f"{ONE}-2.tar", f"{ONE}.tar"]
     assert found[f"{ONE}.tar"] == content[:-4096]
     assert found[f"{ONE}-2.tar"] == content[:-8192]
@@ -203,7 +203,7 @@ def test_a_call_that_comes_late_does_nothing_to_what_was_begun_anew(
     part.close()
     vault.ingest.take(KID, declaration)
     assert vault.uploads.find(KID, ONE).came == 1000
-    assert apart(vault) == {}
+    assert quarantined(vault) == {}
 
 
 def test_another_cameras_recording_is_not_ingested(
@@ -323,7 +323,7 @@ def test_what_the_ledger_does_not_know_yet_waits_for_it(camera: Camera, vault: V
     vault.ingest.take(KID, declaration)
     assert vault.ingest.refusal(KID, ONE) == WAITS
     assert vault.ingest.receipt(KID, ONE) is None
-    assert (waiting(vault), apart(vault)) == ([ONE], {})
+    assert (waiting(vault), quarantined(vault)) == ([ONE], {})
     vault.bring_ledger(camera)
     assert vault.ingest.pending(KID) == [declaration]
     vault.ingest.take(KID, declaration)
@@ -351,7 +351,7 @@ def test_what_only_a_ledger_knows_that_was_put_back_is_not_ingested(
     assert vault.bring_ledger(camera).problems != ()
     assert vault.hand_over(two) is None
     assert vault.ingest.refusal(KID, TWO) == BRANCHED
-    assert (waiting(vault), apart(vault)) == ([TWO], {})
+    assert (waiting(vault), quarantined(vault)) == ([TWO], {})
 
 
 # ------------------------------------------------------------------------------- what is there
@@ -432,7 +432,7 @@ def test_the_office_never_replaces_a_copy_by_another_file(camera: Camera, vault:
     copy.write_bytes(b"something else")
     assert vault.hand_over(path) is None
     assert copy.read_bytes() == b"something else"
-    assert apart(vault)[f"{ONE}.tar"] == content
+    assert quarantined(vault)[f"{ONE}.tar"] == content
     assert "another file" in str(vault.ingest.refusal(KID, ONE))
 
 
@@ -469,7 +469,7 @@ def test_what_the_office_has_deleted_does_not_come_back(camera: Camera, vault: V
         assert [one.id for one in store.purge()] == [ONE]
     assert vault.hand_over(path) is None
     assert vault.ingest.refusal(KID, ONE) == DELETED
-    assert (copies(vault), waiting(vault), apart(vault)) == ([], [], {})
+    assert (copies(vault), waiting(vault), quarantined(vault)) == ([], [], {})
     vault.restart()
     assert vault.ingest.refusal(KID, ONE) == DELETED
 
@@ -538,7 +538,7 @@ def test_o2_a_copy_that_reads_back_otherwise_is_not_acknowledged(
             vault.ingest.take(KID, declaration)
     assert list(vault.root.glob("*/receipts/*")) == []
     assert vault.ingest.receipt(KID, ONE) is None
-    assert not (vault.root / "office" / "apart").exists()
+    assert not (vault.root / "office" / "quarantine").exists()
     # What was a fault of that moment is completed by the next call.
     Path(vault.uploads.content_path(KID, ONE)).write_bytes(path.read_bytes())
     vault.ingest.take(KID, declaration)
@@ -663,7 +663,7 @@ def test_a_storage_that_fails_loses_nothing_and_acknowledges_nothing(
                 finished = True
             except StorageError:
                 at += 1
-        assert apart(vault) == {}
+        assert quarantined(vault) == {}
     assert at > 3
     assert vault.ingest.receipt(KID, ONE) is not None
     assert copies(vault) == [f"{ONE}.tar"]
@@ -681,7 +681,7 @@ def test_memory_does_not_grow_with_the_file(camera: Camera, vault: Vault) -> Non
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert f"{ONE}.tar" in copies(vault) or f"{ONE}.tar" in apart(vault)
+    assert f"{ONE}.tar" in copies(vault) or f"{ONE}.tar" in quarantined(vault)
     # Buffers of the reader and of the hash, 1 and 4 MiB, and not the file.
     assert peak < 16 << 20
 

@@ -133,7 +133,7 @@ class World:
             # Not all of it had come: what counts is there, and is the beginning of it.
             assert not _copies(archive)
         assert list(vault.uploads.complete()) == []
-        assert not (archive / "office" / "apart").exists()
+        assert not (archive / "office" / "quarantine").exists()
         if not record:
             return None
         return Life(life.content, tree, recorder.numbers, rows, events_of(recorder))
@@ -269,7 +269,7 @@ def test_each_synchronisation_that_a_receipt_rests_on_matters(world: World) -> N
     }
 
 
-# ------------------------------------------------------------------------------------ put apart
+# ------------------------------------------------------------------------------------ quarantined
 
 
 def _spoilt(vault: Vault, path: Path) -> Declaration:
@@ -302,7 +302,7 @@ def test_what_goes_apart_is_never_lost_and_never_without_its_reason(
         shutil.rmtree(archive.parent, ignore_errors=True)
         archive.mkdir(parents=True)
         Workspace(str(archive)).show(tree)
-        kept = archive / "office" / "apart" / KID / f"{ONE}.tar"
+        kept = archive / "office" / "quarantine" / KID / f"{ONE}.tar"
         if kept.exists():
             assert kept.with_suffix(".json").stat().st_size > 0
         world.rows.show(left)

@@ -139,7 +139,7 @@ def test_of_one_id_the_office_takes_one_camera_s_recording_over(tmp_path: Path) 
     assert two.vault.dock(two.one) == [ONE]
     assert two.hand_over_other() is None
     assert two.files() == ["cam-1"]
-    (why,) = two.vault.root.glob("office/apart/**/*.json")
+    (why,) = two.vault.root.glob("office/quarantine/**/*.json")
     assert "another camera's recording of this id" in why.read_text()
     with two.desk() as store:
         assert store.ledger.state.recordings[ONE].changed is None

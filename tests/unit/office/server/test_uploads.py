@@ -17,8 +17,8 @@ from camerad.base import durable_files
 from camerad.base.clock import DAY, ClockSource, ManualClock
 from camerad.base.errors import CameradError, StorageError
 from camerad.office.server import uploads as uploads_module
-from camerad.office.server.apart import Apart, PutApart, measure_apart
 from camerad.office.server.part_upload import WRITE_OUT, reads_as_it_came
+from camerad.office.server.quarantine import Quarantine, Quarantined, measure_quarantined
 from camerad.office.server.state_import import import_server_files
 from camerad.office.server.upload_errors import UploadError, UploadRefusal
 from camerad.office.server.upload_limits import (
@@ -500,18 +500,18 @@ def test_no_camera_reserves_the_room_of_all_others(
     assert declare(uploads, 64 * GIB, number(1)) == 0, "what was declared goes on"
 
 
-def put_apart(uploads: Uploads, root: Path, recording: str, body: bytes) -> None:
+def quarantine(uploads: Uploads, root: Path, recording: str, body: bytes) -> None:
     bring(uploads, body, len(body), recording)
     path = uploads.content_path(KID, recording)
-    Apart(str(root)).keep(KID, recording, path, verified_copy.digest(path), "not authentic")
+    Quarantine(str(root)).keep(KID, recording, path, verified_copy.digest(path), "not authentic")
     uploads.remove(KID, recording)
 
 
 @pytest.mark.parametrize(
     ("quotas", "count", "match"),
     [
-        (CameraQuotas(camera=25, apart=1 << 40), 2, f"office/apart/{KID}"),
-        (CameraQuotas(apart=10), 1, "apart_gib"),
+        (CameraQuotas(camera=25, quarantined=1 << 40), 2, f"office/quarantine/{KID}"),
+        (CameraQuotas(quarantined=10), 1, "quarantine_gib"),
     ],
     ids=["its own place", "that of all"],
 )
@@ -520,18 +520,18 @@ def test_what_does_not_verify_fills_the_place_of_its_camera_and_stays(
 ) -> None:
     uploads = uploads_in(tmp_path, UploadLimits(reserve=0, quotas=quotas))
     for one in range(count):
-        put_apart(uploads, tmp_path, number(one), b"%010d" % one)
+        quarantine(uploads, tmp_path, number(one), b"%010d" % one)
     with refused(UploadRefusal.CAMERA_FULL, match=match):
         declare(uploads, 10, number(9))
-    whole = PutApart(count, 10 * count)
-    assert measure_apart(str(tmp_path)) == measure_apart(str(tmp_path), KID) == whole
+    whole = Quarantined(count, 10 * count)
+    assert measure_quarantined(str(tmp_path)) == measure_quarantined(str(tmp_path), KID) == whole
     declare(uploads, 10, number(9), kid=OTHER)
-    for path in (tmp_path / OFFICE / "apart" / KID).glob(f"{number(0)}*"):
+    for path in (tmp_path / OFFICE / "quarantine" / KID).glob(f"{number(0)}*"):
         path.unlink()  # as a person does who has looked at it
     assert declare(uploads, 10, number(9)) == 0
 
 
-QUOTAS = CameraQuotas(camera=100 * GIB, apart=50 * GIB, files=3)
+QUOTAS = CameraQuotas(camera=100 * GIB, quarantined=50 * GIB, files=3)
 
 
 class Asked(NamedTuple):
@@ -541,7 +541,7 @@ class Asked(NamedTuple):
     match: str = ""
     came: int = 0
     awaited: int = 0
-    apart: tuple[int, float] = (0, 0)
+    quarantined: tuple[int, float] = (0, 0)
     of_all: float = 0
     spare: int = 1000
 
@@ -550,24 +550,24 @@ class Asked(NamedTuple):
     "asked",
     [
         Asked(40, awaited=60),
-        Asked(41, "101 GiB of this camera.*receive.camera_gib.*was taken over", awaited=60),
+        Asked(41, "101 GiB of this camera.*receive.camera_gib.*was ingested", awaited=60),
         Asked(50, spare=100),
         Asked(51, "half of the room", spare=100),
         Asked(1, "half of the room", came=60, spare=1),
-        Asked(10, apart=(2, 90)),
-        Asked(11, f"look at office/apart/{KID}", apart=(2, 90)),
-        Asked(0, "3 files of this camera", apart=(3, 0)),
-        Asked(0, "receive.apart_gib", apart=(1, 0), of_all=50),
+        Asked(10, quarantined=(2, 90)),
+        Asked(11, f"look at office/quarantine/{KID}", quarantined=(2, 90)),
+        Asked(0, "3 files of this camera", quarantined=(3, 0)),
+        Asked(0, "receive.quarantine_gib", quarantined=(1, 0), of_all=50),
         Asked(0, of_all=50),
     ],
 )
 def test_a_camera_has_what_its_card_holds_and_at_most_half_of_the_room(asked: Asked) -> None:
-    files, size = asked.apart
+    files, size = asked.quarantined
     here = CameraHere(
         came=asked.came * GIB,
         awaited=asked.awaited * GIB,
-        apart=PutApart(files, int(size * GIB)),
-        apart_of_all=PutApart(9, int(asked.of_all * GIB)),
+        quarantined=Quarantined(files, int(size * GIB)),
+        quarantined_of_all=Quarantined(9, int(asked.of_all * GIB)),
     )
     limits = UploadLimits(quotas=QUOTAS)
     length = int(asked.length * GIB) or 1
@@ -584,8 +584,8 @@ def test_how_full_the_place_of_a_camera_is() -> None:
     for spare, here, most in room:
         assert most_of_one(QUOTAS, spare * GIB, here * GIB) == most * GIB
     for files, size, percent in [(0, 0, 0), (1, 50, 50), (3, 0, 100), (1, 200, 200), (1, 0, 33)]:
-        assert fills_percent(QUOTAS, PutApart(files, size * GIB), 1000 * GIB) == percent
-    assert fills_percent(QUOTAS, PutApart(1, 0), 0) == 100
+        assert fills_percent(QUOTAS, Quarantined(files, size * GIB), 1000 * GIB) == percent
+    assert fills_percent(QUOTAS, Quarantined(1, 0), 0) == 100
 
 
 # -------------------------------------------------------------------------------------- times

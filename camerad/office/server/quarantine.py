@@ -1,8 +1,8 @@
 """Quarantine: uploads that the office refused, kept as they came, with the reason.
 
-``office/apart/KID/ID.tar`` is the file, and ``ID.json`` beside it says why. Another file of that
-recording is called ``ID-2``, and so on. Nothing here is ever overwritten or removed: a person looks
-at it, and decides.
+``office/quarantine/KID/ID.tar`` is the file, and ``ID.json`` beside it says why. Another file of
+that recording is called ``ID-2``, and so on. Nothing here is ever overwritten or removed: a person
+looks at it, and decides.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from camerad.store import verified_copy
 from camerad.store.locations import OFFICE
 from camerad.store.verified_copy import Digest
 
-NAME: Final = "apart"
+NAME: Final = "quarantine"
 
 
-class PutApart(msgspec.Struct, frozen=True):
-    """Files that lie apart: how many, and their bytes together."""
+class Quarantined(msgspec.Struct, frozen=True):
+    """Files that are quarantined: how many, and their bytes together."""
 
     files: int = 0
     bytes: int = 0
 
 
-def list_apart(root: str) -> Iterator[tuple[Thumbprint, str]]:
-    """Yields every file that was put apart: its camera's key, and its name without the ending.
+def list_quarantined(root: str) -> Iterator[tuple[Thumbprint, str]]:
+    """Yields every file that was quarantined: its camera's key, and its name without the ending.
     root: the office's directory. Raises StorageError."""
     above = os.path.join(root, OFFICE, NAME)
     for kid in filter(is_thumbprint, _names_in(above)):
@@ -45,8 +45,8 @@ def list_apart(root: str) -> Iterator[tuple[Thumbprint, str]]:
                 yield kid, name.removesuffix(SUFFIX)
 
 
-def measure_apart(root: str, kid: Thumbprint | None = None) -> PutApart:
-    """How much was put apart. kid: of the camera with this key alone. Raises StorageError."""
+def measure_quarantined(root: str, kid: Thumbprint | None = None) -> Quarantined:
+    """How much was quarantined. kid: of the camera with this key alone. Raises StorageError."""
     above = os.path.join(root, OFFICE, NAME)
     files = size = 0
     for owner in filter(is_thumbprint, _names_in(above)) if kid is None else (kid,):
@@ -55,7 +55,7 @@ def measure_apart(root: str, kid: Thumbprint | None = None) -> PutApart:
             length = size_of(os.path.join(directory, name)) if name.endswith(SUFFIX) else None
             if length is not None:
                 files, size = files + 1, size + length
-    return PutApart(files, size)
+    return Quarantined(files, size)
 
 
 def _names_in(directory: str) -> list[str]:
@@ -64,10 +64,10 @@ def _names_in(directory: str) -> list[str]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
-        raise explain("look at what was put apart", directory, error) from error
+        raise explain("look at what was quarantined", directory, error) from error
 
 
-class Apart:
+class Quarantine:
     """root: the office's directory. The caller passes one camera's files one after
     another."""
 
