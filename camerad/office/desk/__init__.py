@@ -3,8 +3,8 @@
 The command runs it in the office's server, on a separate port.
 
 Imports `base`, `behaviour`, `config`, `container`, `evidence`, `exchange`, `ledger`,
-`office/index`, `office/report`, `office/server`, `office/state`, `provisioning`, `store` and
-`transparency`.
+`office/index`, `office/report`, `office/server`, `office/state`, `office/trial`, `provisioning`,
+`store` and `transparency`.
 
 It has no key that opens footage: what is decrypted is decrypted in the browser's tab
 (`camerad/evidence/player`). Begin with `desk_server`, which lists the parts; `route_table` is the

@@ -73,6 +73,7 @@ class DeskRefusal(StrEnum):
     REPORT_EARLIER = "report_earlier"
     ACCESS_PERIOD = "access_period"
     ACCESS_CHANGED = "access_changed", 409
+    TRIAL = "trial"
 
 
 class RefusalError(CameradError, ValueError):

@@ -11,6 +11,7 @@
 `camera_routes`                        how cameras are, labels and badges; settings and updates
 `oversight_routes`                     who did what; deletions; the report, without names
 `access_routes`                        a person asks what was recorded of them
+`trial_routes`                         a pilot: what was drawn, and what is noted
 `page_content`                         the page itself
 `desk_ledger`, `office_state`          entries and rows, written as one decision
 `tokens`, `file_import`                secrets of sessions and links; files of older versions
@@ -65,6 +66,7 @@ from camerad.office.desk.route_table import (
 from camerad.office.desk.sessions import Sessions
 from camerad.office.desk.sign_in_routes import Admission, SignInRoutes
 from camerad.office.desk.tokens import tidy_all
+from camerad.office.desk.trial_routes import TrialRoutes
 from camerad.office.desk.viewing_routes import ViewingRoutes
 from camerad.office.index.index import RecordingIndex
 from camerad.office.index.office_knowledge import OfficeFiles
@@ -158,6 +160,7 @@ class Desk:
         yield from AccessRoutes(desk, history).routes()
         yield from ViewingRoutes(desk, cases).routes()
         yield from ReportRoutes(desk).routes()
+        yield from TrialRoutes(desk).routes()
 
     def tidy(self) -> float:
         """Remove what people held for a while, and what is over; returns after how many seconds to

@@ -58,6 +58,7 @@ from camerad.office.server.refusals import (
 )
 from camerad.office.state.database import IndexUnavailableError
 from camerad.office.state.office_state import OfficeState
+from camerad.office.trial.trial_plan import TrialError
 from camerad.store.holds import HoldError, HoldRefusal
 from camerad.store.locations import NotThereError
 
@@ -291,6 +292,7 @@ _WHY: Final[Mapping[type[CameradError], DeskRefusal]] = {
     CertificateError: DeskRefusal.SERVER_FILES,
     QueryError: DeskRefusal.NOT_UNDERSTOOD,
     HoldError: DeskRefusal.REASON_NEEDED,
+    TrialError: DeskRefusal.TRIAL,
 }
 """What any route may come to; of a kind and its own kinds the narrower one first."""
 _HOLDS: Final = {

@@ -33,6 +33,7 @@ from camerad.office.desk.passkeys import Passkeys, counter_rose
 from camerad.office.desk.people import DeskPerson, with_passkey
 from camerad.office.desk.route_table import DeskParts, Open, Route, Visit, json_answer
 from camerad.office.desk.sessions import COOKIE
+from camerad.office.trial.trials import GOES_ON
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +45,8 @@ _REFUSED_US: Final = 60 * SECOND
 class Me(msgspec.Struct, frozen=True):
     """The person who is signed in. openid: whether their account of the city is connected.
     idle_seconds: after so long without a request the session ends; left_seconds: after so long in
-    any case. two_for_viewing: whether a supervisor approves viewings."""
+    any case. two_for_viewing: whether a supervisor approves viewings. trial: whether a pilot goes
+    on."""
 
     id: str
     name: str
@@ -54,6 +56,7 @@ class Me(msgspec.Struct, frozen=True):
     idle_seconds: int
     left_seconds: int
     two_for_viewing: bool
+    trial: bool
 
 
 class Admission:
@@ -80,6 +83,7 @@ class Admission:
             idle_seconds=settings.idle_minutes * 60,
             left_seconds=left,
             two_for_viewing=settings.two_for_viewing,
+            trial=self._desk.state.has_row(GOES_ON),
         )
 
     def check_link(self, link: str) -> DeskPerson:

@@ -54,6 +54,8 @@ LATE_DAYS: Final = 1
 """What is noted, or changed, later than that after its shift, the report counts as late."""
 SALT_BYTES: Final = 16
 LONGEST_CASE: Final = 60
+GOES_ON: Final = "SELECT 1 FROM trials WHERE last IS NULL"
+"""Finds a row while a pilot goes on."""
 DAY_LENGTH: Final = len("2027-01-04")
 Append = Callable[..., Entry]
 """Writes an entry of the office's ledger, by its kind and facts."""

@@ -16,6 +16,7 @@ const say = sayFrom({
   deletions: N_("Deletions"),
   requests: N_("Requests"),
   access: N_("Access requests"),
+  trial: N_("Pilot"),
 });
 
 let main = document.getElementById("main");
@@ -31,6 +32,7 @@ const VIEWS = [
   { name: "requests", roles: ["desk", "supervisor"], show: fetched(() => import("./requests.js"), "showRequests"), when: (one) => one.two_for_viewing },
   { name: "access", roles: ["data_protection", "desk", "supervisor"], show: fetched(() => import("./access/requests.js"), "showAccess") },
   { name: "cameras", roles: ["administrator", "desk", "shift_lead", "supervisor"], show: fetched(() => import("./cameras.js"), "showCameras") },
+  { name: "trial", roles: ["desk", "shift_lead", "supervisor"], show: fetched(() => import("./trial.js"), "showTrial"), when: (one) => one.trial },
   { name: "deletions", roles: ["data_protection", "desk", "supervisor"], show: fetched(() => import("./entries.js"), "showDeletions") },
   { name: "entries", roles: ["data_protection", "supervisor"], show: fetched(() => import("./entries.js"), "showEntries") },
   { name: "report", roles: ["data_protection", "supervisor"], show: fetched(() => import("./report.js"), "showReport") },

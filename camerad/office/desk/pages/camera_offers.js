@@ -44,7 +44,7 @@ const REFUSALS = [
 ];
 
 /** What is on offer, and how far it is; nothing if nothing is. */
-export function drawOffers(rows, { manages, again }) {
+export function drawOffers(rows, again) {
   const bundles = new Map();
   for (const one of rows)
     if (one.offered_update !== null) bundles.set(one.offered_update.sha256, [...(bundles.get(one.offered_update.sha256) ?? []), one]);
@@ -55,13 +55,13 @@ export function drawOffers(rows, { manages, again }) {
     make("h2", { id: "offers" }, gettext("On offer")),
     make("p", { class: "hint" }, gettext("Cameras fetch what is on offer in their docks, and judge it themselves. What a camera runs is offered no more.")),
     bundles.size + settings.length === 0 ? make("p", {}, gettext("Nothing is on offer.")) : null,
-    [...bundles.values()].map((those) => drawBundle(those, rows, manages, again)),
+    [...bundles.values()].map((those) => drawBundle(those, rows, again)),
     settings.length === 0 ? null : make("h3", {}, gettext("Settings")),
-    settings.length === 0 ? null : make("ul", {}, settings.map((one) => line(one, "settings", say(`settings_offer_${one.settings}`, { number: one.offered_settings.serial ?? "?" }), refusalOf(one), manages, again))),
+    settings.length === 0 ? null : make("ul", {}, settings.map((one) => line(one, "settings", say(`settings_offer_${one.settings}`, { number: one.offered_settings.serial ?? "?" }), refusalOf(one), again))),
   );
 }
 
-function drawBundle(those, rows, manages, again) {
+function drawBundle(those, rows, again) {
   const { version, compatible, bytes, sha256 } = those[0].offered_update;
   const others = rows.filter((one) => !those.includes(one) && one.state !== "withdrawn");
   return make(
@@ -69,18 +69,18 @@ function drawBundle(those, rows, manages, again) {
     {},
     make("h3", {}, gettext("Version {version}", { version })),
     make("p", { class: "hint" }, gettext("For {compatible}, {size} MB, SHA-256", { compatible, size: (bytes / 1e6).toFixed(1) }), " ", make("code", {}, sha256)),
-    make("ul", {}, those.map((one) => line(one, "update", say(`update_${one.update}`, { version }), one.update_text, manages, again))),
-    manages && others.length > 0 ? make("button", { onclick: () => askForMore(version, sha256, others, again) }, gettext("Offer it to more cameras")) : null,
+    make("ul", {}, those.map((one) => line(one, "update", say(`update_${one.update}`, { version }), one.update_text, again))),
+    others.length > 0 ? make("button", { onclick: () => askForMore(version, sha256, others, again) }, gettext("Offer it to more cameras")) : null,
   );
 }
 
-function line(one, offer, words, why, manages, again) {
+function line(one, offer, words, why, again) {
   return make(
     "li",
     {},
     `${one.name}: ${words} `,
     why ? make("q", { lang: "en" }, why) : null,
-    manages ? make("button", { class: "quiet", "aria-label": `${gettext("Offer no more")}: ${one.name}`, onclick: () => takeBack(one, offer, again) }, gettext("Offer no more")) : null,
+    make("button", { class: "quiet", "aria-label": `${gettext("Offer no more")}: ${one.name}`, onclick: () => takeBack(one, offer, again) }, gettext("Offer no more")),
   );
 }
 

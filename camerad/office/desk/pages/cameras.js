@@ -1,7 +1,6 @@
 // Cameras: which can be handed out, what keeps the others, and what can be done about it.
 
 import { coming, get, post } from "./api.js";
-import { askForSettings, askForUpdate, drawOffers } from "./camera_offers.js";
 import { askToDo, attempt, field, fill, make, whenWidthChanges } from "./dom.js";
 import { age, moment } from "./format.js";
 import { NC_, N_, gettext, language, ngettext, pgettext, sayFrom } from "./words.js";
@@ -63,23 +62,27 @@ export async function showCameras({ me, again }, [where] = []) {
   if (where === "badges" && handsOut) return (await coming(import("./badges.js"))).showBadges();
   const manages = me.roles.includes("administrator");
   const list = await get("/api/cameras");
+  const seesDraw = me.trial && me.roles.includes("shift_lead");
+  const drawn = seesDraw ? await (await coming(import("./trial.js"))).drawToday() : null;
   const body = make("div");
-  const may = { handsOut, manages, again, now: list.now_us, wearers: list.wearers };
+  const offers = manages ? await coming(import("./camera_offers.js")) : null;
+  const may = { handsOut, manages, offers, again, now: list.now_us, wearers: list.wearers };
   const drawRows = () => fill(body, draw(list.rows, may));
   drawRows();
   whenWidthChanges(WIDE, body, drawRows);
   return [
     make("h1", {}, gettext("Cameras")),
+    drawn,
     make("p", {}, gettext("{ready} of {all} can be handed out.", { ready: list.rows.filter((one) => one.state === "ready").length, all: list.rows.length })),
     make("p", { class: "hint" }, gettext("As each camera said in its dock, every quarter of an hour. What it does elsewhere is not known here.")),
     buttons(list.rows, may),
     body,
     (await coming(import("./vouching.js"))).drawVouching(list),
-    drawOffers(list.rows, may),
+    offers?.drawOffers(list.rows, again),
   ];
 }
 
-function buttons(rows, { handsOut, manages, again }) {
+function buttons(rows, { handsOut, offers, again }) {
   if (!handsOut) return null;
   return make(
     "div",
@@ -87,8 +90,8 @@ function buttons(rows, { handsOut, manages, again }) {
     make("button", { onclick: () => attempt(again) }, gettext("Look again")),
     make("a", { class: "button", href: `/sheets/labels?language=${language()}`, target: "_blank", rel: "noopener" }, gettext("Print labels")),
     make("a", { class: "button", href: "#cameras/badges" }, gettext("Print badges")),
-    manages ? make("button", { onclick: () => askForSettings(again) }, gettext("Offer settings")) : null,
-    manages && rows.length > 0 ? make("button", { onclick: () => askForUpdate(rows, again) }, gettext("Offer an update")) : null,
+    offers ? make("button", { onclick: () => offers.askForSettings(again) }, gettext("Offer settings")) : null,
+    offers && rows.length > 0 ? make("button", { onclick: () => offers.askForUpdate(rows, again) }, gettext("Offer an update")) : null,
   );
 }
 

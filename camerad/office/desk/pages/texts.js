@@ -110,6 +110,7 @@ export const TEXTS = {
   refused_no_such_case: N_("There is no case of this number. Open it under Cases first."),
   refused_case_lost: N_("The ledger tells of a case of this number, and its file is gone. The server's operator puts it back from a backup."),
   refused_report_busy: N_("Another report is being made just now. Try again in a moment."),
+  refused_trial: N_("This does not fit the pilot: it has ended, or the shift is still to come, more than a week ago, or was none."),
   refused_report_period: N_("Choose a last day that is not before the first one, and at most ten years."),
   refused_report_not_yet: N_("The last day is not over, or not added up yet. Choose an earlier one, or try again tomorrow."),
   refused_report_form: N_("Something that was typed in is no number from 0 to 10 million, or longer than a line of 200 characters."),

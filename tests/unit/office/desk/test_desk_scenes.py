@@ -22,6 +22,7 @@ from camerad.base.clock import DAY, SECOND
 from camerad.evidence.offload import offload
 from camerad.office.desk.people import DeskRole
 from camerad.store.device_client import OwnedDevice
+from tests.unit.office.trial.pilots import begin_pilot
 
 from .desk_scene import MINUTE, Browser, DeskScene
 
@@ -138,7 +139,8 @@ class Walk:
 
 @pytest.fixture
 def scene(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[DeskScene]:
-    two = request.node.callspec.params["title"].endswith("(two)")
+    title = request.node.callspec.params["title"]
+    two = title.endswith("(two)")
     with DeskScene(tmp_path, two_for_viewing=two) as made:
         camera = Camera(tmp_path / "camera")
         camera.put(ONE, marks=(1,))
@@ -151,6 +153,8 @@ def scene(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[DeskScene]
         made.index.refresh()
         for person, role in PEOPLE.items():
             made.add(person, role)
+        if title.endswith("(pilot)"):
+            begin_pilot(made)
         yield made
 
 

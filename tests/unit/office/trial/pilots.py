@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from datetime import date
 from typing import Any
+
+from desk_helpers import open_office
 
 from camerad.office.trial.draw import draw_shifts
 from camerad.office.trial.records import ShiftForm
 from camerad.office.trial.trial_figures import TrialFigures, make_figures
 from camerad.office.trial.trial_plan import Compared, DrawnShift, TrialOutcome, TrialPlan
-from camerad.office.trial.trials import TrialRecords
+from camerad.office.trial.trials import TrialChange, TrialRecords
+from tests.unit.office.desk.desk_scene import MINUTE, DeskScene
 
 
 def plan(**changes: Any) -> TrialPlan:
@@ -69,3 +73,15 @@ def figures(
     fixed: TrialPlan, seed: bytes, records: TrialRecords, late: frozenset[str] = frozenset()
 ) -> TrialFigures:
     return make_figures(fixed, draw_shifts(fixed, seed), records, late)
+
+
+def begin_pilot(scene: DeskScene, **changes: Any) -> TrialPlan:
+    """Begin one of a week in an office, whose clock is then at its second day, the 26th."""
+    fixed = plan(first="2026-11-25", weeks=1, **changes)
+    with (
+        open_office(scene.directory, scene.office.office_key, scene.clock) as store,
+        scene.state.writing() as rows,
+    ):
+        TrialChange(rows, store.ledger.append, "", date(2026, 11, 24)).begin(fixed)
+    scene.clock.advance(2 * 24 * 60 * MINUTE)
+    return fixed
