@@ -29,7 +29,8 @@ from camerad.cli.main import main
 from camerad.container import jws
 from camerad.container.keys import KeyRing
 from camerad.container.redaction import CLEAR_INIT_NAME, KIND, Redaction, read_keys
-from tests.browser.person import Person
+from camerad.office.desk.people import DeskRole
+from tests.browser.person import NARROW, Person
 from tests.browser.test_desk import FLAGS as DESK_FLAGS
 from tests.browser.test_desk import at_desk, gives_reason, signed_in
 from tests.browser.test_package import (
@@ -54,6 +55,10 @@ BLACK: Final = 40
 AROUND: Final = 3
 """How far a picture that was encoded once more is from the first encoding, on average."""
 OFFICE_KEY: Final = "office-key.pem"
+FORGETS: Final = """async () => {
+  const { keyOfTab } = await import("/page/viewing.js");
+  keyOfTab().forget();
+}"""
 RECIPIENT: Final = pyrage.x25519.Identity.generate()
 
 
@@ -130,6 +135,11 @@ def test_a_mask_and_a_mute_are_listed_and_all_else_is_as_the_camera_sealed_it(
         expect(mask).to_have_accessible_name("Schwärzung 1, Gesicht: x 21, y 12, 38 × 40")
         goes_to(clerk, MASKED.stop - 1)
         page.get_by_role("button", name="Bis zu diesem Bild").click()
+        # Who comes back after a while opens the key again, and goes on.
+        page.evaluate(FORGETS)
+        expect(mask).to_be_hidden()
+        gives_key(clerk)
+        expect(mask).to_be_visible()
         for number in (MUTED.start, MUTED.stop - 1):
             goes_to(clerk, number)
             page.get_by_role("button", name="Ton ab hier oder bis hier stumm").click()
@@ -236,3 +246,55 @@ def test_a_mask_and_a_mute_are_listed_and_all_else_is_as_the_camera_sealed_it(
     assert json.loads(next(one for one in sent if b'"masks"' in one))["masked"] == len(MASKED)
     for key in keys.values():
         assert base64.urlsafe_b64encode(key).rstrip(b"=") not in words
+
+
+def test_a_browser_that_does_not_encode_names_the_command_before_it_asks_anything(
+    chromium: Browser, scene: DeskScene
+) -> None:
+    with at_desk(chromium, scene, "redaction-none", size=NARROW) as clerk:
+        clerk.page.add_init_script("delete window.VideoEncoder")
+        signed_in(clerk, scene, "k.clerk")
+        clerk.page.evaluate("id => { location.hash = `recording/${id}`; }", ONE)
+        clerk.page.get_by_role("button", name="Geschwärzte Kopie anfertigen").click()
+        expect(clerk.page.get_by_text(f"camerad evidence redact {ONE}")).to_be_visible()
+        clerk.sees("no-encoder")
+        assert not scene.kinds("viewed")
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("masks", [{"boxes": [[ORIGIN_US, 120, 0, 9, 9]], "kind": "face"}]),
+        ("masks", [{"boxes": [[ORIGIN_US, 0, 0, 9, 9]], "kind": "K. Example, red coat"}]),
+        ("mutes", [{"from_us": 2, "to_us": 1}]),
+        (
+            "original",
+            {"id": ONE, "header": "0" * 64, "final": "0" * 64, "verdict": "not_authentic"},
+        ),
+        ("keys", [{"key": "A" * 22, "sequence": 0}]),
+    ],
+)
+def test_the_server_signs_no_list_that_says_more_or_else_than_a_list_does(
+    scene: DeskScene, part: str, value: object
+) -> None:
+    content = {"bytes": 1, "sha256": "0" * 64}
+    original = {"id": ONE, "header": "0" * 64, "final": "0" * 64, "verdict": "qualified"}
+    said = {"format": 1, "original": original, "made_us": 0, "made_by": "", "software": ""} | {
+        "recipient": "person",
+        "reference": "",
+        "pictures": 9,
+        "masked": 1,
+        "init": content,
+        "masks": [],
+        "mutes": [],
+        "changed": [],
+        "keys": content,
+    }
+    scene.add("chief", DeskRole.DATA_PROTECTION)
+    own, path = {"Origin": scene.origin}, f"/api/recordings/{ONE}/redaction"
+    clerk, other = scene.signed_in("k.clerk"), scene.signed_in("chief")
+    assert other.ask("POST", path, said, own).status == 403
+    assert clerk.ask("POST", path, said | {part: value}, own).status == 400
+    assert not scene.kinds("redacted")
+    assert clerk.ask("POST", path, said, own).status == 200
+    assert len(scene.kinds("redacted")) == 1

@@ -3,6 +3,8 @@
 import { fill, make, redraw } from "../dom.js";
 import { MASK_KINDS } from "../player/evidence/redaction.js";
 import { N_ } from "../player/gettext.js";
+import { PicturesError } from "../player/pictures.js";
+import { language } from "../words.js";
 import { gettext, ngettext } from "./maker_words.js";
 
 const SECOND = 1_000_000;
@@ -10,8 +12,13 @@ const SECOND = 1_000_000;
 const STEP = 8;
 /** The smallest mask that a hand draws, pixels. */
 const LEAST = 8;
+/** How far sound may be from its picture, seconds. */
+const APART = 0.3;
 const KINDS = { face: N_("Face"), plate: N_("Number plate"), other: N_("Other") };
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+/** Seconds as the page's language spells them. @param {number} seconds */
+const spelled = (seconds) => new Intl.NumberFormat(language(), { minimumFractionDigits: 2, maximumFractionDigits: 2 }).format(seconds);
 
 /** Dispatches `change` when the draft has changed, or more of it was seen. */
 export class RedactionEditor extends EventTarget {
@@ -34,6 +41,7 @@ export class RedactionEditor extends EventTarget {
   #panel = make("div", { class: "masks" });
   #mutes = make("div", { class: "mutes" });
   #problem = make("p", { class: "wrong", role: "alert" });
+  #sound = make("audio", {});
 
   /** @param {import("./redaction_draft.js").Draft} draft @param {AbortSignal} signal that ends it */
   constructor(draft, signal) {
@@ -42,6 +50,8 @@ export class RedactionEditor extends EventTarget {
     this.#signal = signal;
     const { width, height } = draft.size;
     Object.assign(this.#canvas, { width, height });
+    // All of a picture fits into the window.
+    this.#stage.style.maxWidth = `calc(70vh * ${width / height})`;
     this.#place.max = String(draft.seen.length - 1);
     this.#place.setAttribute("aria-label", gettext("Picture"));
     this.#place.addEventListener("input", () => this.show(Number(this.#place.value)));
@@ -69,8 +79,28 @@ export class RedactionEditor extends EventTarget {
     );
     this.element.addEventListener("keydown", (event) => this.#key(event));
     this.#canvas.addEventListener("pointerdown", (event) => this.#drawn(event));
-    signal.addEventListener("abort", () => (this.#isPlaying = false));
+    signal.addEventListener("abort", () => this.close());
     this.#tell();
+    this.open();
+  }
+
+  /** Begin, or go on once the film is there again. */
+  open() {
+    const { sound } = this.#draft.film;
+    if (sound !== null) this.#sound.src = URL.createObjectURL(sound);
+    this.element.hidden = false;
+    return this.show(this.#number);
+  }
+
+  /** Show and play nothing more: the key is forgotten, or the person has left. */
+  close() {
+    this.#isPlaying = false;
+    this.#turn += 1;
+    this.#sound.pause();
+    if (this.#sound.src !== "") URL.revokeObjectURL(this.#sound.src);
+    this.#sound.removeAttribute("src");
+    this.element.hidden = true;
+    this.#canvas.getContext("2d").clearRect(0, 0, this.#canvas.width, this.#canvas.height);
   }
 
   /** Show a picture, with its masks: then it was seen. @param {number} number */
@@ -83,10 +113,11 @@ export class RedactionEditor extends EventTarget {
     try {
       picture = await film.picture(wanted);
     } catch (error) {
-      if (this.#signal.aborted) return;
+      if (turn !== this.#turn || this.#signal.aborted) return;
       this.#isPlaying = false;
       this.#problem.textContent = gettext("This picture cannot be shown: {why}", { why: error.message });
-      throw error;
+      if (!(error instanceof PicturesError)) throw error;
+      return;
     }
     if (turn !== this.#turn || this.#signal.aborted) return;
     this.#problem.textContent = "";
@@ -121,7 +152,7 @@ export class RedactionEditor extends EventTarget {
 
   /** Seconds of the recording. @param {number} at media time */
   #seconds(at) {
-    return ((at - this.#draft.film.origin) / SECOND).toFixed(2);
+    return spelled((at - this.#draft.film.origin) / SECOND);
   }
 
   // ---------------------------------------------------------------- masks in the picture
@@ -324,10 +355,22 @@ export class RedactionEditor extends EventTarget {
       due = Math.max(performance.now(), due + Math.min(next.at - now.at, SECOND) / 1000);
       await new Promise((resolve) => setTimeout(resolve, due - performance.now()));
       await new Promise((resolve) => requestAnimationFrame(resolve));
-      if (this.#isPlaying) await this.show(this.#number + 1);
+      if (!this.#isPlaying) break;
+      this.#hear(next);
+      await this.show(this.#number + 1);
     }
     this.#isPlaying = false;
+    this.#sound.pause();
     this.#tell();
+  }
+
+  /** Have the sound keep to a picture; what is muted is not heard. */
+  #hear({ at, time }) {
+    if (!this.#sound.hasAttribute("src")) return;
+    const seconds = time / SECOND;
+    this.#sound.muted = this.#draft.mutes.some((one) => one.from_us <= at && at < one.to_us);
+    if (this.#sound.paused || Math.abs(this.#sound.currentTime - seconds) > APART) this.#sound.currentTime = seconds;
+    if (this.#sound.paused) this.#sound.play().catch(() => {}); // without it the pictures go on
   }
 
   #toUnseen() {

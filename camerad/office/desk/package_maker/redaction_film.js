@@ -5,7 +5,7 @@
 
 import { fragmentName, INIT_NAME } from "../player/evidence/chain.js";
 import { readChecked } from "../player/evidence/judge.js";
-import { samplesOf, tracksOf } from "../player/fragments.js";
+import { samplesOf, segment } from "../player/fragments.js";
 import { decodePictures } from "../player/pictures.js";
 
 /** Groups of pictures that are kept decoded. */
@@ -26,6 +26,8 @@ export class Film {
     /** All of it: media time, whether it is a key picture, and the commit that it is in, by its place.
      * @type {{at: number, time: number, sync: boolean, commit: number}[]} */
     this.pictures = [];
+    /** All sound, as a file that an element plays; null without any. @type {Blob | null} */
+    this.sound = null;
     /** Bits a second that the camera's pictures have. */
     this.bitrate = 0;
     /** Media time at which the recording begins. @type {number} */
@@ -38,19 +40,34 @@ export class Film {
    * @param {(share: number) => void} onProgress
    */
   static async open(candidate, identity, onProgress) {
-    const { bytes: init, tracks } = await candidate.init(identity);
-    const film = new Film(candidate, identity, init, tracks);
+    const { bytes, tracks } = await candidate.init(identity);
+    const film = new Film(candidate, identity, bytes, tracks);
+    await film.read(onProgress);
+    return film;
+  }
+
+  /**
+   * Read all of it: what pictures there are, and its sound. Once more after `close`. Throws as `open`.
+   * @param {(share: number) => void} onProgress
+   */
+  async read(onProgress) {
+    const [track, heard] = this.tracks;
+    const sound = heard === undefined ? [] : [heard.init];
+    this.pictures = [];
     let [bytes, duration] = [0, 1];
-    for (let commit = 0; commit < film.commits.length; commit += 1) {
-      for (const one of (await film.samples(commit)).get(tracks[0])) {
-        film.pictures.push({ at: film.origin + one.time, time: one.time, sync: one.sync, commit });
+    for (let commit = 0; commit < this.commits.length; commit += 1) {
+      const samples = await this.samples(commit);
+      for (const one of samples.get(track)) {
+        this.pictures.push({ at: this.origin + one.time, time: one.time, sync: one.sync, commit });
         bytes += one.data.length;
         duration += one.duration;
       }
-      onProgress((commit + 1) / film.commits.length);
+      const units = heard === undefined ? [] : samples.get(heard);
+      if (units.length > 0) sound.push(segment(heard, units));
+      onProgress((commit + 1) / this.commits.length);
     }
-    film.bitrate = (8e6 * bytes) / duration;
-    return film;
+    this.bitrate = (8e6 * bytes) / duration;
+    this.sound = sound.length < 2 ? null : new Blob(sound, { type: "audio/mp4" });
   }
 
   /** @returns {{sequence: number, fragment: any, init: any, facts: any}[]} */
@@ -130,8 +147,9 @@ export class Film {
     return (await known)[number - from];
   }
 
-  /** Let go of what was decoded. */
+  /** Let go of what is in the clear. */
   close() {
     this.#groups.clear();
+    this.sound = null;
   }
 }

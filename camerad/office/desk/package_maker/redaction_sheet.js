@@ -19,7 +19,7 @@ const escaped = (text) => String(text).replace(/[&<>"]/g, (one) => `&#${one.char
  */
 export function redactionSheet(list, keys, origin, words) {
   const { gettext } = words;
-  const seconds = (/** @type {number} */ at) => ((at - origin) / SECOND).toFixed(2);
+  const seconds = (/** @type {number} */ at) => ((at - origin) / SECOND).toLocaleString(words.language, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
   const title = gettext("Redacted copy of the recording {id}", { id: list.original.id });
   const rows = [
     [gettext("For whom"), gettext(FOR[list.recipient])],

@@ -105,14 +105,7 @@ class Redacting {
     const identity = keyOfTab(HeldKey);
     this.#say("");
     await keyFor(identity, this.#body, [candidate], stop.signal);
-    // Who is let go of, or waited too long, has no key any more.
-    const gone = () => stop.abort(new NoKeyError());
-    identity.addEventListener("forgotten", gone);
-    try {
-      await this.#edit(candidate, identity);
-    } finally {
-      identity.removeEventListener("forgotten", gone);
-    }
+    await this.#edit(candidate, identity);
   }
 
   async #edit(candidate, identity) {
@@ -130,15 +123,30 @@ class Redacting {
     const save = make("button", { class: "main" }, gettext("Save the redacted copy"));
     const said = make("p", { role: "status" });
     const tell = () => {
-      save.disabled = !draft.isDone;
+      save.disabled = !draft.isDone || !identity.isOpen;
       said.textContent = editor.left;
     };
     editor.addEventListener("change", tell);
-    fill(this.#body, make("p", { class: "hint" }, gettext("Nothing is found by itself: look at every picture, and mask whoever must not be seen. What is masked becomes black, which nobody can undo.")), editor.element, said, make("form", { class: "filters", onsubmit: (event) => event.preventDefault() }, fields, save));
+    const keyPlace = make("div");
+    // The key is forgotten after a while, and with it what is in the clear; the draft stays.
+    const asked = new AbortController();
+    identity.addEventListener("forgotten", () => {
+      editor.close();
+      film.close();
+      tell();
+      const again = async () => {
+        await keyFor(identity, keyPlace, [candidate], this.stop.signal);
+        await film.read(() => {});
+        await editor.open();
+      };
+      again().catch((error) => this.stop.abort(error));
+    }, { signal: asked.signal });
+    fill(this.#body, make("p", { class: "hint" }, gettext("Nothing is found by itself: look at every picture, and mask whoever must not be seen. What is masked becomes black, which nobody can undo.")), keyPlace, editor.element, said, make("form", { class: "entry", onsubmit: (event) => event.preventDefault() }, fields, save));
     this.#say("");
-    await editor.show(0);
     tell();
     const target = await destination.chosen(`${this.id}-redacted`, save, this.stop.signal);
+    asked.abort();
+    editor.close();
     await this.#make(target, film, draft.plan, { recipient: recipient.value, reference: reference.value.trim() });
   }
 
@@ -146,6 +154,9 @@ class Redacting {
     fill(this.#body);
     this.#bar.hidden = false;
     this.#say(gettext("The copy is being made. Stay on this page …"));
+    // Who is let go of has no key any more.
+    const gone = () => this.stop.abort(new NoKeyError());
+    film.identity.addEventListener("forgotten", gone);
     let made;
     try {
       const how = { recipient, reference, words: words(), onProgress: (share) => this.#advance(share), signal: this.stop.signal };
@@ -154,6 +165,8 @@ class Redacting {
     } catch (error) {
       await target.discard();
       throw error;
+    } finally {
+      film.identity.removeEventListener("forgotten", gone);
     }
     target.offer();
     fill(this.place, make("h2", {}, gettext("The redacted copy is ready")), make("p", { role: "status" }, gettext("{name} is saved, with {size}. Its sheet is report.html; player.html in it shows it and checks it.", { name: target.name, size: size(made.size) })));
