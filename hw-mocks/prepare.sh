@@ -52,6 +52,8 @@ case $level in
         system_packages="$system_packages ffmpeg tesseract-ocr libcamera-ipa python3-libcamera"
         system_packages="$system_packages curl strace age openssl e2fsprogs fdisk mount unzip util-linux"
         system_packages="$system_packages dosfstools iproute2 shellcheck chromium chromium-headless-shell systemd udev"
+        # What the maker of PDF/A loads, and a judge of such files.
+        system_packages="$system_packages libpangoft2-1.0-0 libharfbuzz-subset0 fonts-liberation qpdf"
         # A database for the office's index; what Debian starts of it by itself is not used.
         system_packages="$system_packages postgresql"
         # A disk of an emulator, whose log of losses of power is read.

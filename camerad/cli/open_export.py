@@ -30,6 +30,7 @@ from camerad.evidence.decrypt import open_recording
 from camerad.evidence.export import ExportRequest, ExportResult, export
 from camerad.evidence.package_folder import LedgerExtract
 from camerad.evidence.package_proofs import proof_files
+from camerad.evidence.sheet_page import pdf_maker
 from camerad.ledger.entries import Entry
 from camerad.ledger.ledger import entries_about
 from camerad.ledger.people_entries import PROSECUTION, PackagedEntry
@@ -103,6 +104,7 @@ def export_one(options: argparse.Namespace) -> int:
         salvage=options.salvage,
         may_run=desk.may_run(place, keys),
         sealer=Sealer(options.seal_to) if options.seal_to else None,
+        pdf=pdf_maker() if options.pdf else None,
     )
     day = utc(order.made_us).strftime(order.words.gettext("%d %B %Y"))
     reason = order.words.gettext("exported {day}", day=day)

@@ -4,6 +4,7 @@
 ``ID.mp4``                  the footage, opened; ``ID.salvaged.mp4`` if only parts of it are proven
 ``ID.tar``                  the original, as the camera wrote it
 ``report.html``             one page to be printed (`camerad.evidence.cover_sheet`)
+``ID.pdf``                  the same page as PDF/A, where it was asked for
 ``player.html``             checks the original and plays it in a browser, without a network
                             (`camerad.evidence.player_page`); the same in every package
 ``checks.json``             everything that the check found, for programs
@@ -68,6 +69,7 @@ from camerad.evidence.package_proofs import LEDGER
 from camerad.evidence.player_page import NAME as PLAYER
 from camerad.evidence.player_page import player_page
 from camerad.evidence.sealed_package import PackedFile
+from camerad.evidence.sheet_page import PdfMaker
 from camerad.ledger.recording_state import Hold
 from camerad.store import verified_copy
 from camerad.verify.judge import MayRun, Progress, never_runs
@@ -93,7 +95,8 @@ class ExportRequest(msgspec.Struct, frozen=True):
     is for, "" if none. final: SHA-256 of the recording's end
     as a ledger names it, None if none was at hand. salvage: also of a recording that is not
     authentic, with its proven parts. may_run: as in `camerad.verify.judge.verify`. sealer: for the
-    recipient; None for a package in the clear.
+    recipient; None for a package in the clear. pdf: makes the sheet as PDF/A too, if it is to be
+    there.
     """
 
     path: str
@@ -110,6 +113,7 @@ class ExportRequest(msgspec.Struct, frozen=True):
     salvage: bool = False
     may_run: MayRun = never_runs
     sealer: Sealer | None = None
+    pdf: PdfMaker | None = None
 
 
 class ExportResult(msgspec.Struct, frozen=True):
@@ -295,7 +299,10 @@ class _Package:
         )
         self._folder.add(INSTRUCTIONS, instructions)
         self._folder.add(PLAYER, player_page().decode())
-        self._folder.add(REPORT, render(self._sheet(held), words))
+        sheet = render(self._sheet(held), words)
+        self._folder.add(REPORT, sheet)
+        if order.pdf is not None:
+            self._folder.add(f"{self._stem}.pdf", order.pdf(sheet))
         self._folder.finish()
 
     def seal(self, footage: OpenedRecording, sealer: Sealer, target: str) -> verified_copy.Digest:

@@ -145,8 +145,11 @@ def test_a_key_that_does_not_open_it_says_whose_is_needed(world: World) -> None:
     assert made_here() == []
 
 
+@pytest.mark.filterwarnings("ignore:.*sRGB2014:pytest.PytestUnraisableExceptionWarning")
 def test_export_makes_the_package_and_holds_the_recording(world: World) -> None:
-    package = Path(world.ask(f"{EXPORT} --reference 'Az. 1/26' --json", 0).json["export"])
+    asked = f"{EXPORT} --reference 'Az. 1/26' --pdf --json"
+    package = Path(world.ask(asked, 0).json["export"])
+    assert (package / f"{ONE}.pdf").read_bytes().startswith(b"%PDF-1.7")
     assert package == Path.cwd() / f"{ONE}-export"
     sheet = (package / "report.html").read_text(encoding="utf-8")
     assert "Europe/Berlin" in sheet

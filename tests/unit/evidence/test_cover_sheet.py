@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from html import unescape
 from pathlib import Path
@@ -45,6 +46,7 @@ from camerad.evidence.cover_sheet import (
     render,
 )
 from camerad.evidence.record_words import CLOCK, END_REASONS, GAP_REASONS, KINDS, RATE_REASONS
+from camerad.evidence.sheet_page import PdfLibraryError, pdf_maker
 from camerad.ledger.recording_state import Hold
 from camerad.recording import recorder
 from camerad.stream.sound_messages import NO_SOUND, SOUND_LOST
@@ -374,11 +376,7 @@ def test_without_a_header_there_is_no_sheet() -> None:
         render(a_sheet(a_result(header=None)), ENGLISH)
 
 
-@pytest.mark.parametrize("words", [words_in("en"), LONGEST], ids=["en", "longest"])
-def test_the_fullest_sheet_prints_on_one_page_of_a4(words: Words, tmp_path: Path) -> None:
-    chromium = shutil.which("chromium-headless-shell")
-    if chromium is None:
-        pytest.skip("chromium-headless-shell is not installed")
+def the_fullest() -> CoverSheet:
     header = a_header(
         device="d" * 63,
         wearer="w" * 40,
@@ -394,9 +392,19 @@ def test_the_fullest_sheet_prints_on_one_page_of_a4(words: Words, tmp_path: Path
     for kind in FindingKind:
         result.findings.add(Finding(kind, Severity.DAMAGE, "x", "a" * 14, "b" * 14, 0, LENGTH_US))
     hold = Hold("exported 2026-11-24, " + "Az. 123 Js 456/26 " * 5, "Monika Mustermann " * 3)
-    sheet = a_sheet(result, hold=hold, made_by="Monika Mustermann, Ordnungsamt Duisburg")
+    return a_sheet(result, hold=hold, made_by="Monika Mustermann, Ordnungsamt Duisburg")
+
+
+FULLEST = pytest.mark.parametrize("words", [words_in("en"), LONGEST], ids=["en", "longest"])
+
+
+@FULLEST
+def test_the_fullest_sheet_prints_on_one_page_of_a4(words: Words, tmp_path: Path) -> None:
+    chromium = shutil.which("chromium-headless-shell")
+    if chromium is None:
+        pytest.skip("chromium-headless-shell is not installed")
     page = tmp_path / "report.html"
-    page.write_text(render(sheet, words), encoding="utf-8")
+    page.write_text(render(the_fullest(), words), encoding="utf-8")
     printed = tmp_path / "report.pdf"
     subprocess.run(
         [
@@ -416,3 +424,33 @@ def test_the_fullest_sheet_prints_on_one_page_of_a4(words: Words, tmp_path: Path
     assert re.findall(rb"/Count (\d+)", printed.read_bytes()) == [b"1"]
     # A4 is 210 by 297 mm, which is 595 by 842 points.
     assert re.search(rb"/MediaBox \[0 0 59[45](\.\d+)? 84[12](\.\d+)?\]", printed.read_bytes())
+
+
+@FULLEST
+@pytest.mark.filterwarnings("ignore:.*sRGB2014:pytest.PytestUnraisableExceptionWarning")
+def test_as_pdf_it_is_one_page_that_says_what_it_conforms_to(words: Words, tmp_path: Path) -> None:
+    """qpdf finds no fault in its structure; veraPDF, where it is installed, none by ISO 19005-2."""
+    path = tmp_path / "sheet.pdf"
+    path.write_bytes(pdf_maker()(render(the_fullest(), words)))
+    checks = [["qpdf", "--check", path], ["verapdf", "-f", "2a", path]]
+    for command in checks[: 2 if shutil.which("verapdf") else 1]:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    plain = ["qpdf", "--qdf", "--object-streams=disable", path, "-"]
+    content = subprocess.run(plain, capture_output=True, check=True).stdout
+    assert re.findall(rb'pdfaid:(part|conformance)[=">]+(\w)', content) == [
+        (b"part", b"2"),
+        (b"conformance", b"A"),
+    ]
+    assert subprocess.check_output(["qpdf", "--show-npages", path]) == b"1\n"
+    fonts = re.findall(rb"/Type /FontDescriptor", content)
+    assert fonts and len(fonts) == len(re.findall(rb"/FontFile[23]? \d+ 0 R", content))
+    assert b"/Lang (%s)" % words.language.encode() in content
+
+
+def test_without_its_library_one_sentence_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "weasyprint", None)
+    with pytest.raises(PdfLibraryError, match="extra 'pdf'"):
+        pdf_maker()
