@@ -1,11 +1,11 @@
 """Check the proofs of a package with Python's standard library and openssl alone.
 
-``python3 check_proof.py PACKAGE [POLICY]``: each ``entry-N.tlog-proof`` there, by the log and the
-witnesses of a policy; the package's own one is the office's word. It says who cosigned, and leaves
-it to you whether these suffice. Prints what is proven, and ends with 1 if anything does not fit, or
-if proofs that the office's entry ``packaged`` names are missing. docs/transparency.md says what it
-proves; the formats are C2SP's tlog-proof, tlog-checkpoint, tlog-cosignature and tlog-policy, and
-RFC 6962, RFC 7515 and RFC 7638.
+``python3 check_proof.py PACKAGE [POLICY]``: that each entry in its ``ledger.jws`` is signed, that
+each ``entry-N.tlog-proof`` proves its entry, that none is missing, and that the log and a quorum of
+the witnesses of a policy signed. The package's own policy is the office's word. Prints what is
+proven, or what does not fit, and ends with 1 then. docs/transparency.md says what it proves; the
+formats are C2SP's tlog-proof, tlog-checkpoint, tlog-cosignature and tlog-policy, and RFC 6962, RFC
+7515 and RFC 7638.
 """
 
 from __future__ import annotations
@@ -23,6 +23,19 @@ from typing import Any
 
 ED25519 = bytes.fromhex("302a300506032b6570032100")
 """What a public key begins with in DER (RFC 8410)."""
+WITNESS = b"\4"
+"""Type of a witness's key; before the key."""
+PEM = r"BEGIN PUBLIC KEY-+\s(\S+)\s-+END"
+
+
+class UnfitError(Exception):
+    """Error raised when something does not fit; it says what."""
+
+
+def demand(what: object, otherwise: str) -> None:
+    """Raise UnfitError unless something is so."""
+    if not what:
+        raise UnfitError(otherwise)
 
 
 def is_signed(key: bytes, message: bytes, signature: bytes) -> bool:
@@ -34,6 +47,18 @@ def is_signed(key: bytes, message: bytes, signature: bytes) -> bool:
             (path := Path(folder, option)).write_bytes(content)
             command += [option, str(path)]
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def decoded(text: bytes) -> bytes:
+    """The bytes of base64url."""
+    return base64.urlsafe_b64decode(text + b"===")
+
+
+def thumbprint(key: bytes) -> str:
+    """By which an Ed25519 key is named (RFC 7638)."""
+    x = base64.urlsafe_b64encode(key).decode().rstrip("=")
+    digest = hashlib.sha256(f'{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}'.encode()).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def root_of(leaf: bytes, index: int, size: int, hashes: list[bytes]) -> bytes | None:
@@ -52,94 +77,108 @@ def root_of(leaf: bytes, index: int, size: int, hashes: list[bytes]) -> bytes | 
     return found if last == 0 and 0 <= index < size else None
 
 
-def decoded(text: bytes) -> bytes:
-    """The bytes of base64url."""
-    return base64.urlsafe_b64decode(text + b"===")
-
-
-def thumbprint(key: bytes) -> str:
-    """By which an Ed25519 key is named (RFC 7638)."""
-    x = base64.urlsafe_b64encode(key).decode().rstrip("=")
-    digest = hashlib.sha256(f'{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}'.encode()).digest()
-    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
-
-
-def entries(package: Path) -> dict[int, tuple[bytes, dict[str, Any], str]]:
-    """What the office's ledger says, by the numbers of its entries: their tokens, their contents,
-    and whose key signed them. The camera's ledger has the same numbers, and another key."""
-    listed = re.findall(r"BEGIN PUBLIC KEY-+\s(\S+)\s", (package / "ledger-keys.txt").read_text())
-    keys, found = [base64.b64decode(one)[-32:] for one in listed], {}
+def entries(package: Path) -> dict[int, tuple[bytes, dict[str, Any]]]:
+    """Tokens and contents of what the office's ledger says, by the numbers of its entries. The
+    camera's ledger has the same numbers, and another key."""
+    camera = re.findall(PEM, (package / "device-key.pem").read_text())
+    others = re.findall(PEM, (package / "ledger-keys.txt").read_text())
+    keys, found = [base64.b64decode(one)[-32:] for one in (*camera, *others)], {}
+    recordings = set()
     for token in (package / "ledger.jws").read_bytes().split():
         head, payload, signature = token.split(b".")
-        for key in keys:
-            if is_signed(key, head + b"." + payload, decoded(signature)):
-                said = json.loads(decoded(payload))
-                found[said["sequence"]] = token, said, thumbprint(key)
+        key = next((one for one in keys if thumbprint(one).encode() in decoded(head)), b"")
+        signed = key and is_signed(key, head + b"." + payload, decoded(signature))
+        demand(signed, "an entry in ledger.jws is signed by none of the keys in the package")
+        said = json.loads(decoded(payload))
+        recordings.add(said["facts"].get("id"))
+        if key != keys[0]:
+            found[said["sequence"]] = token, said | {"key": thumbprint(key)}
+    demand(len(recordings) < 2, "ledger.jws is about several recordings")
     return found
 
 
-def signers(note: str, keys: dict[str, bytes]) -> list[str]:
-    """Who of these signed a checkpoint: names, witnesses with their time."""
+def signed_at(note: str, name: str, key: bytes) -> int | None:
+    """When this key signed a checkpoint, seconds since 1970; 0 for a log, None if it has not."""
     text, _, lines = note.partition("\n\n")
-    signed, found = f"{text}\n".encode(), []
+    message, own = f"{text}\n".encode(), f"\u2014 {name} "
+    known = hashlib.sha256(name.encode() + b"\n" + key).digest()[:4]
     for line in lines.splitlines():
-        blob = base64.b64decode(line.split(" ")[2])
-        for name, key in keys.items():
-            kind, public = key[:1], key[1:]
-            known = hashlib.sha256(name.encode() + b"\n" + key).digest()[:4]
-            if blob[:4] != known or not line.startswith(f"\u2014 {name} "):
-                continue
-            if kind == b"\1" and is_signed(public, signed, blob[4:]):
-                found.append(name)
-            elif kind == b"\4":
-                seconds = int.from_bytes(blob[4:12], "big")
-                message = f"cosignature/v1\ntime {seconds}\n".encode() + signed
-                if is_signed(public, message, blob[12:]):
-                    when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
-                    found.append(f"{name} on {when}")
-    return found
+        blob = base64.b64decode(line.rpartition(" ")[2])
+        if not line.startswith(own) or blob[:4] != known:
+            continue
+        seconds, signature = 0, blob[4:]
+        if key[:1] == WITNESS:
+            seconds, signature = int.from_bytes(blob[4:12], "big"), blob[12:]
+            message = f"cosignature/v1\ntime {seconds}\n".encode() + message
+        demand(is_signed(key[1:], message, signature), f"the signature of {name} is wrong")
+        return seconds
+    return None
 
 
-def check(package: Path, policy: Path) -> bool:
-    """Say what each proof shows; whether all of them fit."""
-    log, keys = "", {}
-    for line in policy.read_text("utf-8").splitlines():
-        what, *words = line.split() or [""]
+def signers(note: str, policy: str) -> dict[str, int]:
+    """When witnesses of a policy signed a checkpoint, by their names, if its log signed, and its
+    quorum."""
+    signed: dict[str, int] = {}
+    counting, logged, quorum = {"none"}, False, ""
+    for line in policy.splitlines():
+        what, *words = line.split() or ["#"]
         if what in ("log", "witness"):
             name, _, key = words[what == "witness"].split("+", 2)
-            keys[name], log = base64.b64decode(key), log if what == "witness" else name
+            at = signed_at(note, name, base64.b64decode(key))
+            if what == "log":
+                logged = logged or (at is not None and note.startswith(f"{name}\n"))
+            elif at is not None:
+                counting.add(words[0])
+                signed[name] = at
+        elif what == "group":
+            name, least, *members = words
+            needed = {"all": len(members), "any": 1}.get(least) or int(least)
+            if len(counting.intersection(members)) >= needed:
+                counting.add(name)
+        elif what == "quorum":
+            quorum = words[0]
+    demand(logged, "the log has not signed, or is not in the policy")
+    demand(quorum in counting, "the witnesses that signed are no quorum of the policy")
+    return signed
+
+
+def check(package: Path, policy: Path) -> None:
+    """Say what the proofs show. Raises UnfitError, or what Python raises for a file that is none
+    of these, or not there."""
     known, proofs = entries(package), sorted(package.glob("entry-*.tlog-proof"))
-    if not proofs:
-        print("no proofs: the package is older, or they were taken out")
-        return False
-    shown, good = set(), True
+    named = [said["facts"] for _, said in known.values() if said["kind"] == "packaged"]
+    demand(proofs or named, "there are no proofs: the package is older, or they were taken out")
+    demand(named, "no entry names these proofs")
+    digest = hashlib.sha256((package / "office.tlog-policy").read_bytes()).hexdigest()
+    demand(named[-1]["policy"] == digest, "the policy is not the one that the office named")
+    demand(named[-1]["entries"] == len(proofs), "proofs that the office named are missing")
     for path in proofs:
-        number = int(path.name.removeprefix("entry-").removesuffix(".tlog-proof"))
-        token, said, kid = known.get(number, (b"", {}, ""))
+        number = path.name.removeprefix("entry-").removesuffix(".tlog-proof")
+        token, said = known[int(number)]
         head, _, note = path.read_text("utf-8").partition("\n\n")
-        _, index, *hashes = head.splitlines()
+        version, *lines = head.splitlines()
+        index, *hashes = lines[lines[0].startswith("extra ") :]
+        demand(version == "c2sp.org/tlog-proof@v1", f"{path.name} is no proof")
+        place = int(index.removeprefix("index "))
+        demand(index == f"index {place}", f"{path.name} is no proof")
         origin, size, root = note.splitlines()[:3]
-        shown.add((origin, int(size), root))
+        shown = named[-1]["origin"], str(named[-1]["size"]), named[-1]["root"]
+        demand((origin, size, root) == shown, f"{path.name} is of another checkpoint")
         leaf = hashlib.sha256(b"\0" + hashlib.sha256(token).digest()).digest()
         steps = [base64.b64decode(one) for one in hashes]
-        found = root_of(leaf, int(index.split()[1]), int(size), steps)
-        names = signers(note, keys)
-        fits = found == base64.b64decode(root) and log == origin and log in names
-        cosigned = ", ".join(one for one in names if one != log) or "no witness"
-        what = f"entry {number} of the office's ledger, {said.get('kind', 'not there')}"
-        where = f"by its key {kid}, in the log of {size} entries; cosigned by {cosigned}"
-        print(f"{what}: {where if fits else 'DOES NOT FIT'}")
-        good = good and fits and len(names) > 1
-    named = [said["facts"] for _, said, _ in known.values() if said["kind"] == "packaged"]
-    policy_now = hashlib.sha256((package / "office.tlog-policy").read_bytes()).hexdigest()
-    whole = bool(named) and (named[-1]["entries"], named[-1]["policy"]) == (len(proofs), policy_now)
-    whole = whole and shown == {tuple(named[-1][one] for one in ("origin", "size", "root"))}
-    said_so = "as many, of this checkpoint and policy" if whole else "OTHERS, OR NONE"
-    print(f"{len(proofs)} proofs; the office named {said_so}")
-    return good and whole
+        fits = root_of(leaf, place, int(size), steps) == base64.b64decode(root)
+        demand(fits, f"{path.name} does not prove its entry")
+        print(f"entry {number}, {said['kind']}, by the office's key {said['key']}: in its log")
+        signed = signers(note, policy.read_text("utf-8"))
+    print(f"the log {origin} had {size} entries; it was cosigned by:")
+    for name, seconds in signed.items():
+        print(f"{name} on {time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime(seconds))}")
 
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
-    named = Path(sys.argv[2]) if len(sys.argv) > 2 else folder / "office.tlog-policy"
-    sys.exit(0 if check(folder, named) else 1)
+    by = Path(sys.argv[2]) if len(sys.argv) > 2 else folder / "office.tlog-policy"
+    try:
+        check(folder, by)
+    except (UnfitError, OSError, ValueError, LookupError) as error:
+        sys.exit(f"DOES NOT FIT: {error}")
