@@ -24,7 +24,7 @@ AUTHORITY: Final = "Die Landesbeauftragte für Datenschutz, Musterweg 2, 12345 M
 RECORDINGS: Final = {
     ONE: ("gespeichert: Straftat oder", "refused duties", "keine Auskunft, weil", "no information"),
     TWO: ("bis zum 08.12.2026", "copy", "Sie erhalten eine Kopie", "You receive a copy"),
-    THREE: ("am 09.12.2026 gelöscht.", "deleted", "Sie wurde am", "It was deleted on"),
+    THREE: ("am 09.12.2026 gelöscht.", "deleted", "Die Aufzeichnung wurde am", "It was deleted on"),
     FOUR: ("beschädigt oder fehlt", "unclear", "oder fehlt", "damaged or missing"),
 }
 """What the page says of each, what is chosen, and what the letter says in German and English."""

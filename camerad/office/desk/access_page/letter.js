@@ -22,7 +22,9 @@ export function when(words, us) {
 
 /** When it was recorded: "24.11.2026, 16:30 – 16:39". */
 export function timesOf(words, { began_us: began, ended_us: ended, clock }) {
-  const times = [when(words, began), ...(ended === null ? [] : [timeOf(ended, spelling(words))])].join(" – ");
+  // By another clock it may have ended before the time in its id.
+  const end = ended === null || ended < began ? [] : [timeOf(ended, spelling(words))];
+  const times = [when(words, began), ...end].join(" – ");
   return clock === "unknown" ? `${times} (${words.gettext("clock not confirmed")})` : times;
 }
 

@@ -113,7 +113,7 @@ class AccessRequest {
       text("authority", gettext("Data protection authority"), first.authority),
       field(gettext("Language of the letter"), make("select", { name: "language" }, LANGUAGES.map((one) => make("option", { value: one, selected: one === language() }, nameOf(one, language()))))),
       make("label", { class: "check" }, make("input", { type: "checkbox", name: "silent" }), gettext("Leave out the grounds of refusals, since telling them would defeat their purpose (§ 57(6), § 34(2) BDSG)")),
-      make("div", { class: "buttons" }, make("button", {}, gettext("Show the letter")), make("button", { type: "button", onclick: () => this.#withdraw() }, gettext("The person withdrew the request"))),
+      make("div", { class: "buttons" }, make("button", {}, gettext("Show the letter")), first.request.answered_us === null ? make("button", { type: "button", onclick: () => this.#withdraw() }, gettext("The person withdrew the request")) : null),
     );
   }
 
