@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from camerad import __version__
 from camerad.base import durable_files
@@ -34,6 +34,8 @@ from camerad.store.store import Store
 from camerad.verify.verdict import Report, Verdict
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from camerad.container.keys import KeyRing
     from camerad.evidence.identity_file import Identities
     from camerad.evidence.redaction.opened_film import FilmTimes
@@ -79,7 +81,7 @@ def _suggest(options: argparse.Namespace, path: str, keys: KeyRing, identities: 
     from camerad.evidence.redaction.detection import load_detector  # noqa: PLC0415
     from camerad.evidence.redaction.draft import Draft  # noqa: PLC0415
     from camerad.evidence.redaction.opened_film import FilmOpener  # noqa: PLC0415
-    from camerad.evidence.redaction.suggestion import FilmViewer, PreviewFilm, Tracker  # noqa: PLC0415
+    from camerad.evidence.redaction.suggestion import EVERY, FilmViewer, PreviewFilm, Tracker  # noqa: PLC0415
 
     output = os.path.abspath(options.suggest or options.by_hand)
     preview = os.path.splitext(output)[0] + ".mp4"
@@ -93,7 +95,12 @@ def _suggest(options: argparse.Namespace, path: str, keys: KeyRing, identities: 
     masks = []
     if options.suggest is not None:
         detect, tracker = load_detector(), Tracker()
-        viewer = FilmViewer(lambda number, _, picture: tracker.add(number, detect(picture)))
+
+        def search(number: int, _at_us: int, picture: np.ndarray[Any, Any]) -> None:
+            if number % EVERY == 0:
+                tracker.add(number, detect(picture))
+
+        viewer = FilmViewer(search)
         with ProgressBar("detecting") as bar:
             FilmOpener(keys, identities, viewer).run(path, None, bar.set_done)
         masks = list(tracker.masks(viewer.pictures, head.width, head.height))

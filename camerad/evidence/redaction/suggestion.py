@@ -27,9 +27,11 @@ if TYPE_CHECKING:
 Detected = tuple[MaskKind, Rectangle]
 Detect = Callable[[np.ndarray[Any, Any]], Sequence[Detected]]
 """What is in a picture (height, width, 3; BGR)."""
+EVERY: Final = 5
+"""Of so many pictures one is searched."""
 _MISSED: Final = 15
 """Pictures without a detection after which a mask ends: half a second."""
-_AHEAD: Final = 3
+_AHEAD: Final = EVERY
 """Pictures before the first and behind the last detection that are masked too."""
 _OVERLAP: Final = 0.2
 """Least share of two rectangles that are one face from picture to picture (intersection over

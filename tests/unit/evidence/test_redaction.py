@@ -225,7 +225,7 @@ def test_detections_become_masks_that_bridge_what_was_missed(tmp_path: Path) -> 
     masks = list(tracker.masks(viewer.pictures, 128, 64))
     moving = Mask(masks[0].boxes, FACE)
     assert len(masks) == 2 and {one.state for one in masks} == {MaskState.SUGGESTED}
-    assert [moving.at(n) is not None for n in (6, 7, 10, 30, 41, 42)] == [
+    assert [moving.at(n) is not None for n in (4, 5, 10, 30, 43, 44)] == [
         *(False, True, True, True, True, False)
     ]
     assert moving.at(12) == Rectangle(28, 6, 28, 28)
