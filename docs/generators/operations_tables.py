@@ -67,9 +67,9 @@ def _strokes(code: str) -> str:
 
 
 def _findings() -> str:
-    """Every finding of the doctor, by what it means for the camera."""
+    """The findings of the doctor that ask for a person, by what they mean for the camera."""
     rows = []
-    for level in (Level.FAIL, Level.WARN, Level.NOT_TESTED, Level.OK):
+    for level in (Level.FAIL, Level.WARN):
         names = ", ".join(f"`{one.value}`" for one in FindingId if one.level is level)
         rows.append((level.value.replace("_", " "), names))
     return markdown_table(("status", "findings"), rows)
