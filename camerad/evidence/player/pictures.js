@@ -1,4 +1,10 @@
-// Decodes a film's pictures with WebCodecs, exactly, into planes of luma and chroma (I420).
+// Decodes a film's pictures with WebCodecs into planes of luma and chroma (I420).
+//
+// Some browsers give no planes but colours (Firefox 153). What is black shows in these too: their luma is
+// worked out. But it is not exact, and there is no chroma, so nothing is made of such pictures.
+
+/** Formats of pictures in colours. */
+const COLOURS = ["BGRX", "BGRA", "RGBX", "RGBA"];
 
 /** Error thrown when this browser does not decode the pictures, or not all of them. */
 export class PicturesError extends Error {
@@ -10,8 +16,9 @@ export class PicturesError extends Error {
 }
 
 /**
- * A decoded picture. data: luma, then both chroma planes of a quarter of its size.
- * @typedef {{time: number, width: number, height: number, data: Uint8Array, colorSpace: any}} Picture
+ * A decoded picture. data: luma, then both chroma planes of a quarter of its size. isExact: as it was
+ * encoded; else there is luma alone, nearly.
+ * @typedef {{time: number, width: number, height: number, data: Uint8Array, isExact: boolean, colorSpace: any}} Picture
  */
 
 /** Whether this browser decodes such pictures. @param {import("./fragments.js").Track} track */
@@ -66,14 +73,25 @@ async function copied(frame) {
   const { timestamp: time, format, colorSpace } = frame;
   const { width, height } = frame.visibleRect;
   try {
-    if (format !== "I420" && format !== "NV12") throw new PicturesError(`pictures of the format ${format}`);
     let data = new Uint8Array(frame.allocationSize());
     await frame.copyTo(data);
+    const isExact = format === "I420" || format === "NV12";
     if (format === "NV12") data = separated(data, width * height);
-    return { time, width, height, data, colorSpace: colorSpace.toJSON() };
+    else if (COLOURS.includes(format ?? "")) data = lumaOf(data, format.indexOf("R"));
+    else if (!isExact) throw new PicturesError(`pictures of the format ${format}`);
+    return { time, width, height, data, isExact, colorSpace: colorSpace.toJSON() };
   } finally {
     frame.close();
   }
+}
+
+/** Luma of colours, four bytes each (BT.601). @param {Uint8Array} data @param {number} red where red is */
+function lumaOf(data, red) {
+  const made = new Uint8Array(data.length / 4);
+  for (let at = 0; at < made.length; at += 1) {
+    made[at] = 16 + 0.257 * data[4 * at + red] + 0.504 * data[4 * at + 1] + 0.098 * data[4 * at + 2 - red];
+  }
+  return made;
 }
 
 /** Chroma in two planes. @param {Uint8Array} data @param {number} luma bytes of the first plane */

@@ -104,15 +104,17 @@ class PictureEncoder:
         self.picture_set: Final = found[PICTURE_SET]
 
     def encode(self, picture: av.VideoFrame, at_us: int, *, key: bool) -> bytes:
-        """The sample of a picture: slices alone, each with its length before it."""
+        """The sample of a picture: its slices, each with its length before it; before those of a
+        key picture the parameter sets, which Firefox does not find in the film's head."""
         picture.pts, picture.time_base = at_us, _MICROSECOND
         picture.pict_type = PictureType.I if key else PictureType.P
         packets = self._codec.encode(picture)
         if len(packets) != 1 or packets[0].is_keyframe != key:
             raise PictureError("the encoder does not deliver one picture for each")
         unit = bytes(packets[0])
-        slices = (unit[one.start : one.end] for one in nal_units(unit) if one.kind in SLICES)
-        return b"".join(len(one).to_bytes(4, "big") + one for one in slices)
+        parts = [self.sequence_set, self.picture_set] if key else []
+        parts += [unit[one.start : one.end] for one in nal_units(unit) if one.kind in SLICES]
+        return b"".join(len(one).to_bytes(4, "big") + one for one in parts)
 
 
 def masked_picture(picture: av.VideoFrame, rectangles: Iterable[Rectangle]) -> av.VideoFrame:

@@ -167,10 +167,8 @@ function parameterSets(configuration) {
  */
 export function withBoth(camera, encoder) {
   const own = parameterSets(camera);
-  const { sequences, pictures } = parameterSets(encoder);
   if (own.sequences.length !== 1 || own.pictures.length !== 1) throw new EncodingError("the camera has several parameter sets");
-  if (sequences.length !== 1 || pictures.length !== 1) throw new EncodingError("the browser's encoder has several parameter sets");
-  const added = [sequence(sequences[0]), picture(pictures[0])];
+  const added = renamed(encoder);
   const pieces = [
     camera.subarray(0, 5), [camera[5] + 1], camera.subarray(6, own.sequencesEnd), sized(added[0]),
     [camera[own.sequencesEnd] + 1], camera.subarray(own.sequencesEnd + 1, own.picturesEnd), sized(added[1]),
@@ -179,27 +177,36 @@ export function withBoth(camera, encoder) {
   return joined(pieces);
 }
 
+/** The encoder's parameter sets, with the id 1. @param {Uint8Array} encoder its configuration */
+function renamed(encoder) {
+  const { sequences, pictures } = parameterSets(encoder);
+  if (sequences.length !== 1 || pictures.length !== 1) throw new EncodingError("the browser's encoder has several parameter sets");
+  return [sequence(sequences[0]), picture(pictures[0])];
+}
+
 /** A parameter set behind its length. @param {Uint8Array} nal */
 const sized = (nal) => joined([[nal.length >> 8, nal.length & 255], nal]);
 
 /**
- * An encoded picture whose slices name the picture parameter set 1; there is nothing else in it.
- * @param {Uint8Array} sample
+ * An encoded picture whose slices name the picture parameter set 1. Nothing else is in it, but for a key
+ * picture its parameter sets: Firefox does not know those in the film's head beside the camera's.
+ * @param {Uint8Array} sample @param {Uint8Array | null} encoder configuration of the encoder, for a key picture
  */
-export function ofOwnSets(sample) {
+export function ofOwnSets(sample, encoder) {
   const view = new DataView(sample.buffer, sample.byteOffset, sample.byteLength);
-  const pieces = [];
+  const units = encoder === null ? [] : renamed(encoder);
+  const sets = units.length;
   for (let at = 0; at < sample.length; ) {
     const size = view.getUint32(at);
     const nal = sample.subarray(at + LENGTH, at + LENGTH + size);
     if (size === 0 || nal.length !== size) throw new EncodingError("an encoded picture is cut off");
     at += LENGTH + size;
-    if (![SLICE, KEY_SLICE].includes(nal[0] & 31)) continue;
-    const made = slice(nal);
-    const length = new Uint8Array(LENGTH);
-    new DataView(length.buffer).setUint32(0, made.length);
-    pieces.push(length, made);
+    if ([SLICE, KEY_SLICE].includes(nal[0] & 31)) units.push(slice(nal));
   }
-  if (pieces.length === 0) throw new EncodingError("an encoded picture has no slices");
-  return joined(pieces);
+  if (units.length === sets) throw new EncodingError("an encoded picture has no slices");
+  return joined(units.flatMap((nal) => {
+    const length = new Uint8Array(LENGTH);
+    new DataView(length.buffer).setUint32(0, nal.length);
+    return [length, nal];
+  }));
 }

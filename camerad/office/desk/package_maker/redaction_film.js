@@ -6,7 +6,7 @@
 import { fragmentName, INIT_NAME } from "../player/evidence/chain.js";
 import { readChecked } from "../player/evidence/judge.js";
 import { samplesOf, segment } from "../player/fragments.js";
-import { decodePictures } from "../player/pictures.js";
+import { PicturesError, decodePictures } from "../player/pictures.js";
 
 /** Groups of pictures that are kept decoded. */
 const KEPT = 2;
@@ -130,7 +130,9 @@ export class Film {
 
   /** A group's pictures, decoded. @param {number} from its first picture @param {number} to */
   async decode(from, to) {
-    return decodePictures(this.tracks[0], await this.encoded(from, to));
+    const pictures = await decodePictures(this.tracks[0], await this.encoded(from, to));
+    if (!pictures.every(({ isExact }) => isExact)) throw new PicturesError("they are not decoded exactly");
+    return pictures;
   }
 
   /** One picture, decoded. Throws PicturesError. @param {number} number */

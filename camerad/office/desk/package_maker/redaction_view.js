@@ -9,7 +9,7 @@ import { NotProvenError } from "../player/evidence/opened.js";
 import { SourceError } from "../player/evidence/source.js";
 import { HeldKey, NoKeyError } from "../player/key_file.js";
 import { N_ } from "../player/gettext.js";
-import { PicturesError, canDecode } from "../player/pictures.js";
+import { PicturesError } from "../player/pictures.js";
 import { keyOfTab, LET_GO } from "../viewing.js";
 import { sentence } from "../words.js";
 import { EncodingError } from "./avc_ids.js";
@@ -22,7 +22,6 @@ import { Draft } from "./redaction_draft.js";
 import { RedactionEditor } from "./redaction_editor.js";
 import { Film } from "./redaction_film.js";
 import { makeCopy } from "./redaction_maker.js";
-import { canEncode } from "./reencoder.js";
 import { MOST_IN_MEMORY, hasFiles } from "./saving.js";
 import { noteVerdict } from "./verdict_note.js";
 
@@ -33,15 +32,12 @@ const FOR = {
   other: N_("others"),
 };
 
-/** Whether this browser has what it takes at all; which pictures it decodes shows later. */
-export const canRedact = () => typeof VideoEncoder === "function" && typeof VideoDecoder === "function";
-
 /** What is said where this browser cannot. @param {string} id of the recording */
 export function cannotRedact(id) {
   return make(
     "div",
     { role: "alert" },
-    make("p", { class: "wrong" }, gettext("This browser cannot make a redacted copy: it does not encode H.264 (WebCodecs). Take Chrome, Edge or Chromium, or have your technician run this command:")),
+    make("p", { class: "wrong" }, gettext("This browser cannot make a redacted copy: it does not encode H.264, or not exactly (WebCodecs). Take Chrome, Edge or Chromium, or have your technician run this command:")),
     make("pre", { tabindex: 0 }, `camerad evidence redact ${id} --state ${gettext("OFFICE")} --identity ${gettext("KEY")}`),
   );
 }
@@ -111,8 +107,6 @@ class Redacting {
   async #edit(candidate, identity) {
     this.#say(gettext("The recording is being opened …"));
     const film = await Film.open(candidate, identity, (share) => this.#advance(share));
-    const [track] = film.tracks;
-    if (!(await canDecode(track)) || !(await canEncode(candidate.verdict.header, track))) return fill(this.place, cannotRedact(this.id));
     this.#bar.hidden = true;
     const draft = new Draft(film);
     const editor = new RedactionEditor(draft, this.stop.signal);

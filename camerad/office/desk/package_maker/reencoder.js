@@ -2,6 +2,7 @@
 // Baseline), so that they stand beside the camera's own pictures in one film.
 
 import { BLACK, blocksOf } from "../player/evidence/redaction.js";
+import { PicturesError, decodePictures } from "../player/pictures.js";
 import { EncodingError, ofOwnSets, withBoth } from "./avc_ids.js";
 
 /** Of Constrained Baseline, before the level: the profile, and what it is constrained by. */
@@ -9,6 +10,8 @@ const PROFILE = "avc1.42e0";
 /** How much more than the camera's pictures had, since a second encoding loses. */
 const GENEROUS = 1.5;
 const LEAST_BITRATE = 500_000;
+/** Width and height of the picture with which a browser is tried, pixels. */
+const TRIED = 128;
 
 /** How pictures of a recording are encoded. @param {any} header of the recording @param {any} track of its pictures @param {number} bitrate */
 function configuration({ width, height, fps }, { configuration: camera }, bitrate) {
@@ -24,10 +27,21 @@ function configuration({ width, height, fps }, { configuration: camera }, bitrat
   };
 }
 
-/** Whether this browser encodes such pictures. @param {any} header @param {any} track */
-export async function canEncode(header, track) {
-  if (typeof VideoEncoder !== "function") return false;
-  return (await VideoEncoder.isConfigSupported(configuration(header, track, LEAST_BITRATE))).supported === true;
+/** Whether this browser encodes pictures, and decodes them exactly: it tries. */
+export async function canRedact() {
+  if (typeof VideoEncoder !== "function" || typeof VideoDecoder !== "function") return false;
+  const [width, height] = [TRIED, TRIED];
+  const data = new Uint8Array((width * height * 3) / 2).fill(BLACK[1]);
+  const encoder = new Reencoder({ width, height, fps: 30 }, { configuration: [1, 66, 192, 31] }, LEAST_BITRATE);
+  try {
+    const [made] = await encoder.encode([{ time: 0, width, height, data, isExact: true, colorSpace: undefined }]);
+    const track = { codec: encoder.how.codec, configuration: withBoth(encoder.sets, encoder.sets) };
+    const [picture] = await decodePictures(track, [{ time: 0, duration: 1, sync: true, data: made }]);
+    return picture.isExact;
+  } catch (error) {
+    if (error instanceof EncodingError || error instanceof PicturesError) return false;
+    throw error;
+  }
 }
 
 /** Black out rectangles in a picture, by whole blocks. @param {import("../player/pictures.js").Picture} picture */
@@ -50,7 +64,7 @@ export function blackOut({ data, width, height }, rectangles) {
 /** Encodes runs of pictures; all of them have the same parameter sets. */
 export class Reencoder {
   /** Of the encoder, once a picture was encoded. @type {Uint8Array | null} */
-  #sets = null;
+  sets = null;
   #isSame = true;
 
   /** @param {any} header of the recording @param {any} track of its pictures @param {number} bitrate of them */
@@ -61,7 +75,7 @@ export class Reencoder {
 
   /** The decoder's configuration of a film with the camera's pictures and these. */
   get configuration() {
-    return this.#sets === null ? this.track.configuration : withBoth(this.track.configuration, this.#sets);
+    return this.sets === null ? this.track.configuration : withBoth(this.track.configuration, this.sets);
   }
 
   /**
@@ -98,13 +112,13 @@ export class Reencoder {
     }
     if (made.length !== pictures.length) throw new EncodingError(`of ${pictures.length} pictures ${made.length} were encoded`);
     if (!this.#isSame) throw new EncodingError("the browser's encoder changes its parameter sets");
-    return made.map(ofOwnSets);
+    return made.map((one, number) => ofOwnSets(one, number === 0 ? this.sets : null));
   }
 
   /** @param {Uint8Array} sets */
   #take(sets) {
-    this.#sets ??= sets;
-    const isSame = sets.length === this.#sets.length && sets.every((byte, at) => byte === this.#sets[at]);
+    this.sets ??= sets;
+    const isSame = sets.length === this.sets.length && sets.every((byte, at) => byte === this.sets[at]);
     this.#isSame &&= isSame;
   }
 }

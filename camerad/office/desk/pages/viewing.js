@@ -245,8 +245,8 @@ async function askedFor(id, purpose, found, me, again, does) {
 /** Asks why, has that written down, and has a redacted copy made in this tab. */
 export async function makeRedacted(id, found, place, me, again) {
   await attempt(async () => {
-    const { canRedact, cannotRedact, redact } = await coming(import("./package/redaction_view.js"));
-    if (!canRedact()) {
+    const [{ cannotRedact, redact }, { canRedact }] = await coming(Promise.all([import("./package/redaction_view.js"), import("./package/reencoder.js")]));
+    if (!(await canRedact())) {
       fill(place, cannotRedact(id));
       place.hidden = false;
       place.scrollIntoView({ block: "start" });
