@@ -28,6 +28,7 @@ from camerad.evidence.camera_register import Register, RegisteredCamera
 from camerad.evidence.provisioning_files import ServerSpec, read_authority, section_text
 from camerad.office.desk.desk_ledger import Decision
 from camerad.office.desk.people import DeskRole
+from camerad.office.desk.route_table import LONGEST_BODY
 from camerad.office.desk.sessions import COOKIE
 from camerad.office.server import offers
 from camerad.office.server.cameras import Cameras
@@ -174,7 +175,7 @@ def test_a_file_that_was_changed_or_has_no_signature_is_not_offered(
     assert offer(admin, content + b"\n", signature).said["why"] == "changed"
     assert offer(admin, content, b"x").said["why"] == "signature_spoilt"
     assert offer(admin, content + b"#" * 70_000, signature).said["why"] == "mistakes"
-    assert offer(admin, content + b"#" * 300_000, signature).why == "not_understood"
+    assert offer(admin, content + b"#" * LONGEST_BODY, signature).why == "not_understood"
     assert offer(admin, b"[", signature).said["why"] == "mistakes"
     revoke(scene.directory, KID)
     assert offer(admin, content, signature).said["why"] == "withdrawn"
