@@ -527,7 +527,8 @@ class _Page:
         )
 
     def _findings(self, severity: Severity) -> list[str]:
-        found = self._result.findings
+        """Without what is redacted, which the sheet says before all else."""
+        found = (one for one in self._result.findings if one.kind is not FindingKind.REDACTED)
         return [self._finding(finding) for finding in found if finding.severity is severity]
 
     def _contained(self) -> list[str]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from camerad.container import jws
-from camerad.container.chain import HEADER_NAME, INIT_NAME, TORN_NAME, fragment_name
+from camerad.container.chain import HEADER_NAME, INIT_NAME, TORN_NAME, content_of, fragment_name
 from camerad.container.keys import KeyRing
 from camerad.container.mp4_boxes import Mp4Error
 from camerad.container.reader import MemberSeen, Tail
@@ -58,7 +58,7 @@ _SOUND_US: Final = 2_000
 """How far decode times of sound may be from media times (docs/evidence-format.md, 3.9)."""
 _UNSEEN: Final = (
     "the masked pictures were not looked at: PyAV is not installed here (pip install "
-    "'camerad[redaction]')"
+    "'camerad[redaction]'), or the list is by a key that is not trusted"
 )
 _VOUCHED: Final = (
     "for the rest of the pictures that were encoded anew the office vouches, by its signature; "
@@ -131,6 +131,8 @@ class CopyChecker(Checker):
         super().__init__(keys)
         self.said: Redaction | None = None
         self._office = office
+        self._trusted = False
+        """The list is by a key that counts: else nothing of it reaches a decoder of pictures."""
         self._before = ""
         self._held: dict[str, bytes] = {}
         """Contents of members that wait for their commit, by name."""
@@ -235,6 +237,7 @@ class CopyChecker(Checker):
         self._chain.replaced = frozenset(one.sequence for one in said.changed)
         try:
             jws.check(statement, self._office)
+            self._trusted = True
         except jws.UnknownKeyError as error:
             text = f"is {error}; name the office's key with --office-key"
             self._add(FindingKind.UNKNOWN_KEY, text, REDACTION_NAME)
@@ -243,10 +246,7 @@ class CopyChecker(Checker):
 
     def _keys_file(self, content: bytes) -> None:
         said = self.said
-        if said is not None and (len(content), jws.digest(content)) != (
-            said.keys.bytes,
-            said.keys.sha256,
-        ):
+        if said is not None and content_of(content) != said.keys:
             self._add(FindingKind.CHANGED, "is not the one that the list names", KEYS_NAME)
         self._file_keys = {}
         try:
@@ -276,10 +276,7 @@ class CopyChecker(Checker):
             clear = self._held.get(name)
             if clear is None:
                 self._add(FindingKind.MISSING, "is missing", name)
-            elif (len(clear), jws.digest(clear)) != (
-                replaced.content.bytes,
-                replaced.content.sha256,
-            ):
+            elif content_of(clear) != replaced.content:
                 self._add(FindingKind.CHANGED, "is not the one that the list names", name)
         if clear is None or self._watch is None:
             return
@@ -299,7 +296,7 @@ class CopyChecker(Checker):
             self._add(FindingKind.MISSING, "is missing", CLEAR_INIT_NAME)
         if clear is None or sealed is None or said is None or header is None:
             return
-        if (len(clear), jws.digest(clear)) != (said.init.bytes, said.init.sha256):
+        if content_of(clear) != said.init:
             self._add(FindingKind.CHANGED, "is not the one that the list names", CLEAR_INIT_NAME)
         try:
             same = clear == sealed
@@ -308,7 +305,8 @@ class CopyChecker(Checker):
             if same:
                 microphone = header.microphone
                 channels = microphone.channels if isinstance(microphone, Microphone) else 0
-                self._watch = _FilmWatch(said, FilmClock(header, clear), clear, channels)
+                configuration = read_configuration(clear).content if self._trusted else None
+                self._watch = _FilmWatch(said, FilmClock(header, clear), configuration, channels)
                 return
         except Mp4Error:
             pass
@@ -343,15 +341,18 @@ class CopyChecker(Checker):
 
 class _FilmWatch:
     """Follows the film of a copy. masked, encoded: pictures that have a mask, and those that must
-    have been encoded anew. looked: masked pictures were decoded."""
+    have been encoded anew. looked: masked pictures were decoded. configuration: of the decoder;
+    None: nothing is to be decoded. channels: of the sound."""
 
-    def __init__(self, said: Redaction, clock: FilmClock, init: bytes, channels: int) -> None:
+    def __init__(
+        self, said: Redaction, clock: FilmClock, configuration: bytes | None, channels: int
+    ) -> None:
         self.masked = self.encoded = 0
         self.looked = False
         self._said = said
         self._clock = clock
         self._channels = channels
-        self._configuration = read_configuration(init).content
+        self._configuration = configuration
         self._decoder: PictureDecoder | None = None
         self._open = False
         """Whether the group of pictures is encoded anew here."""
@@ -428,6 +429,8 @@ class _FilmWatch:
 
     def _begin(self) -> None:
         """Decode from here on, where that is possible."""
+        if self._configuration is None:
+            return
         try:
             from camerad.evidence.redaction.picture_codec import PictureDecoder  # noqa: PLC0415
         except ImportError:
