@@ -165,7 +165,7 @@ def test_several_servers_do_each_job_once_though_each_is_killed_paused_and_cut_o
         judge(office, cards, tmp_path, one.directory, one.direct)
         assert sorted(ids_of(Received, one.directory, public)) == stems, "each is taken once"
         assert ids_of(Deleted, one.directory, public) == []
-        assert "Traceback" not in one.said
+        assert one.said.partition("Traceback")[2] == ""
         for card in cards:
             signed = list(one.directory.glob(f"{card.name}-*/receipts/*.jws"))
             assert len(signed) == len(card.files), "each is receipted once"

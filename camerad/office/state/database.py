@@ -195,12 +195,12 @@ class Database:
         with self._explaining():
             connection = self._engine.raw_connection()
             try:
-                cursor = connection.cursor()
-                try:
+                with contextlib.closing(connection.cursor()) as cursor:
                     cursor.execute(statement, values)
                     return cursor.fetchone() is not None
-                finally:
-                    cursor.close()
+            except self._errors:
+                connection.invalidate()  # the pool would reset it, and log that it cannot
+                raise
             finally:
                 connection.close()
 
