@@ -51,7 +51,7 @@ from camerad.daemon.handover_monitor import HandoverMonitor
 from camerad.daemon.metrics_store import MetricsStore
 from camerad.daemon.microphone_control import MicrophoneControl
 from camerad.daemon.open_store import WhatIsKnown
-from camerad.daemon.power_monitor import Levers, PowerMonitor
+from camerad.daemon.power_monitor import PowerActions, PowerMonitor
 from camerad.daemon.presentation import LightMonitor, Presentation
 from camerad.daemon.reboot_log import RebootLog
 from camerad.daemon.recorders import import_recorder
@@ -162,10 +162,10 @@ class App:
             core, settings.shift_rules, note, noted, play=self._play, on_change=self._shift_changed
         )
         self._counting = MetricsStore(state_dir, clock, core.loop.in_thread)
-        levers = Levers(
+        actions = PowerActions(
             note, lambda: recordings.recorders.slow_syncs, self._set_fps, self._shutdown.begin
         )
-        self._resources = PowerMonitor(core, settings, levers)
+        self._resources = PowerMonitor(core, settings, actions)
         self._handover = handover = HandoverMonitor(
             core, settings.office, recordings.listing, self._handover_changed
         )

@@ -68,7 +68,7 @@ UNDER_VOLTAGE: Final = "under_voltage"
 _T = TypeVar("_T")
 
 
-class Levers(msgspec.Struct, frozen=True):
+class PowerActions(msgspec.Struct, frozen=True):
     """Consequences of heat, battery and memory.
 
     note(kind, **facts): has the ledger say so. slow_syncs: how often the storage was slow since the
@@ -85,11 +85,11 @@ class Levers(msgspec.Struct, frozen=True):
 class PowerMonitor:
     """Watches from `start` until `close`. Used on the event loop."""
 
-    def __init__(self, core: Core, settings: Settings, levers: Levers) -> None:
+    def __init__(self, core: Core, settings: Settings, actions: PowerActions) -> None:
         self._settings = settings
         self._clock = core.clock
         self._core = core
-        self._levers = levers
+        self._actions = actions
         chosen = settings.battery
         self._limits = battery.Limits(
             chosen.low_minutes, chosen.critical_percent / 100, 1 / chosen.recording_hours
@@ -239,7 +239,7 @@ class PowerMonitor:
             )
         elif now_us - self._critical_us >= POWER_OFF_US and self._off is None:
             self._off = f"the battery is at {self.percent} %"
-            self._levers.shut_down(REASON)
+            self._actions.shut_down(REASON)
 
     def _load(self) -> tuple[float | None, float | None]:
         try:
@@ -299,12 +299,12 @@ class PowerMonitor:
             log.warning(
                 MessageId.HEAT, "%d pictures per second: %s", self.fps, self.heat.cause.value
             )
-            self._levers.set_fps(self.fps, self.heat.cause.value, self.heat.lasting.value)
+            self._actions.set_fps(self.fps, self.heat.cause.value, self.heat.lasting.value)
         self._core.conditions.set(Condition.HOT, holds=self.heat.hot)
         self._fault(UNDER_VOLTAGE, bool(warmth.under_voltage))
         short = MEMORY_LOW in self._faults
         self._fault(MEMORY_LOW, scarcity.memory_short(short, available_bytes))
-        self._card = scarcity.card_step(self._card, now_us, self._levers.slow_syncs())
+        self._card = scarcity.card_step(self._card, now_us, self._actions.slow_syncs())
         self._fault(STORAGE_SLOW, self._card.slow)
 
     # ------------------------------------------------------------------ telling
@@ -314,7 +314,7 @@ class PowerMonitor:
             return
         (self._faults.add if holds else self._faults.discard)(name)
         log.warning(MessageId.GAUGE, "%s: %s", name, "it began" if holds else "it is over")
-        self._levers.note("fault", condition=name, holds=holds)
+        self._actions.note("fault", condition=name, holds=holds)
 
     def _say(self, what: str, why: str | None) -> None:
         if why is not None and self._said.get(what) != why:  # once, however often it is seen

@@ -15,7 +15,7 @@ from camerad.behaviour.battery import Battery, Meter
 from camerad.behaviour.stages import Condition
 from camerad.config import load
 from camerad.daemon import power_monitor
-from camerad.daemon.power_monitor import Levers, PowerMonitor
+from camerad.daemon.power_monitor import PowerActions, PowerMonitor
 from camerad.hardware import power, thermal
 from tests.system.harness import configuration
 from tests.system.virtual_time import VirtualLoop
@@ -48,15 +48,15 @@ class Hanging(AtOnce):
         return result
 
 
-class Pulled:
-    """What the levers were told."""
+class Taken:
+    """What the actions were told."""
 
     def __init__(self) -> None:
         self.notes: list[tuple[str, bool]] = []
         self.slow = 0
         self.fps: list[tuple[int, str, str]] = []
         self.ended: list[str] = []
-        self.levers = Levers(
+        self.actions = PowerActions(
             self._note,
             lambda: self.slow,
             lambda *told: self.fps.append(told),
@@ -86,10 +86,10 @@ class Scene:
         self.loop = VirtualLoop(self.clock)
         self.threads = Hanging()
         self.core = idle_core(self.clock, self.threads)
-        self.pulled = Pulled()
+        self.taken = Taken()
         self.memory = 200 * 1024 * 1024
         monkeypatch.setattr(thermal, "available_bytes", lambda: self.memory)
-        self.watch = PowerMonitor(self.core, settings, self.pulled.levers)
+        self.watch = PowerMonitor(self.core, settings, self.taken.actions)
 
     @property
     def conditions(self) -> frozenset[Condition]:
@@ -155,7 +155,7 @@ def test_faults_that_are_no_condition_are_told_once_and_when_they_are_over(scene
         return lambda: setattr(scene, "memory", mib * 1024 * 1024)
 
     def slow(times: int) -> Callable[[], None]:
-        return lambda: setattr(scene.pulled, "slow", times)
+        return lambda: setattr(scene.taken, "slow", times)
 
     def firmware(bits: str) -> Callable[[], None]:
         return lambda: bool(scene.gauges.firmware.write_text(bits)) and None
@@ -168,7 +168,7 @@ def test_faults_that_are_no_condition_are_told_once_and_when_they_are_over(scene
         (205, firmware("1")),
         (305, firmware("0")),
     )
-    assert scene.pulled.notes == [
+    assert scene.taken.notes == [
         ("memory_low", True),
         ("memory_low", False),
         ("storage_slow", True),
@@ -177,7 +177,7 @@ def test_faults_that_are_no_condition_are_told_once_and_when_they_are_over(scene
         ("storage_slow", False),
     ]
     assert scene.conditions == set()
-    assert scene.pulled.fps == []
+    assert scene.taken.fps == []
 
 
 @pytest.mark.parametrize(
@@ -291,7 +291,7 @@ def test_heat_is_told_with_its_pictures_per_second(scene: Scene) -> None:
     scene.gauges.show("hot")
     scene.live(15)
     # 78 °C are past both steps: half of the 30 that are configured.
-    assert scene.pulled.fps == [(15, "heat", "heat")]
+    assert scene.taken.fps == [(15, "heat", "heat")]
     assert scene.conditions == {Condition.HOT}
     assert scene.watch.report() == {
         "battery": {"percent": 87, "minutes_left": 123, "docked": False},
@@ -303,7 +303,7 @@ def test_heat_is_told_with_its_pictures_per_second(scene: Scene) -> None:
 def test_an_empty_battery_ends_the_camera_once_and_leaves_word_last(scene: Scene) -> None:
     scene.gauges.show("battery_critical")
     scene.live(300)
-    assert scene.pulled.ended == ["battery_critical"]
+    assert scene.taken.ended == ["battery_critical"]
     assert not (scene.folder / "run/power-off").exists()
     scene.watch.leave_word()
     assert (scene.folder / "run/power-off").read_text() == "the battery is at 2 %\n"
@@ -312,7 +312,7 @@ def test_an_empty_battery_ends_the_camera_once_and_leaves_word_last(scene: Scene
 def test_an_end_that_is_called_off_is_said(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     scene.gauges.show("battery_critical")
     scene.live(300, (55, lambda: scene.gauges.show("battery_critical", "docked")))
-    assert scene.pulled.ended == []
+    assert scene.taken.ended == []
     told = [record.message for record in caplog.records if "critical" in record.message]
     assert told == [
         "battery critical: 2 %; the camera ends",

@@ -30,7 +30,7 @@ from camerad.daemon.buffers import Buffers
 from camerad.daemon.button_input import ButtonInput
 from camerad.daemon.clock_monitor import ClockMonitor
 from camerad.daemon.handover_monitor import HandoverMonitor
-from camerad.daemon.power_monitor import Levers, PowerMonitor
+from camerad.daemon.power_monitor import PowerActions, PowerMonitor
 from camerad.daemon.presentation import Presentation
 from camerad.daemon.recording_manager import RecordingManager
 from camerad.daemon.shift_manager import ShiftManager
@@ -92,7 +92,9 @@ class Scene:
         self.clock = clock = ManualClock(100 * SECOND)
         self.core = core = idle_core(clock, rules=ARMED)
         recordings = RecordingManager(core, settings, str(directory))
-        levers = Levers(note_nothing, lambda: 0, lambda fps, reason: None, lambda reason: None)
+        actions = PowerActions(
+            note_nothing, lambda: 0, lambda fps, reason: None, lambda reason: None
+        )
         rules = ShiftRules(longest_us=3600 * SECOND, reminder_us=60 * SECOND, badge_us=60 * SECOND)
         self.cues: list[stages.CueKind] = []
         self.shifts = ShiftManager(
@@ -111,7 +113,7 @@ class Scene:
             settings,
             clock,
             recordings,
-            PowerMonitor(core, settings, levers),
+            PowerMonitor(core, settings, actions),
             self.shifts,
             handover=self.handover,
         )
