@@ -156,9 +156,14 @@ def lists(chance: random.Random) -> Iterator[Mutation]:
     data = listed(members, masks=(replace(mask, boxes=boxes),), masked=14)
     yield Mutation("the mask goes on into what is unchanged", data, SEALED, unmasked)
     yield Mutation("no mask", listed(members, masks=(), masked=0), "init.mp4", unmasked)
-    boxes = ((*mask.boxes[0][:3], 900, 20), mask.boxes[1])
-    beyond = listed(members, masks=(replace(mask, boxes=boxes),))
-    yield Mutation("a mask beyond the picture", beyond, LIST, (FindingKind.FORGED,))
+    for what, first in (
+        ("beyond the picture", (*mask.boxes[0][:3], 900, 20)),
+        ("outside of the picture", (mask.boxes[0][0], 900, 900, 20, 20)),
+        ("with times that do not rise", (mask.boxes[1][0], *mask.boxes[0][1:])),
+        ("of no size", (*mask.boxes[0][:3], 0, 20)),
+    ):
+        data = listed(members, masks=(replace(mask, boxes=(first, mask.boxes[1])),))
+        yield Mutation(f"a mask {what}", data, LIST, (FindingKind.FORGED,))
     for count in (0, said.masked - 1, said.masked + 1, said.pictures):
         yield Mutation(f"masked {count}", listed(members, masked=count), LIST, contradicts)
     for count in (1, said.pictures - 1, said.pictures + 1):
@@ -249,6 +254,16 @@ def films(chance: random.Random) -> Iterator[Mutation]:
             unmasked,
             compared=True,
         )
+    honest = picture_codec.PictureEncoder.encode
+
+    def with_sets(self: Any, *picture: Any, key: bool) -> bytes:
+        other = flipped(self.sequence_set, 5)
+        return len(other).to_bytes(4, "big") + other + honest(self, *picture, key=key)
+
+    with patch("camerad.evidence.redaction.copy_writer.PictureEncoder.encode", with_sets):
+        more = dict(redacted.__wrapped__(ORDER, None).members)[MASKED]
+    data = refilled(members, MASKED, more)
+    yield Mutation("pictures with other parameter sets", data, MASKED, unmasked)
     clear = original.plain
     yield Mutation("the mute lifted", refilled(members, MUTED, clear[4]), MUTED, unmasked)
     yield Mutation("the mask's original", refilled(members, MASKED, clear[2]), MASKED, unmasked)

@@ -10,6 +10,7 @@ list says so.
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -37,7 +38,12 @@ from camerad.container.ustar import BLOCK, TarError, parse
 from camerad.evidence.age_format import open_with_file_key
 from camerad.evidence.identity_file import Identities
 from camerad.evidence.redaction.opened_film import FilmClock, TimedSample, content_of_sample
-from camerad.evidence.redaction.parameter_sets import is_extended, read_configuration
+from camerad.evidence.redaction.parameter_sets import (
+    DecoderConfiguration,
+    is_extended,
+    read_configuration,
+)
+from camerad.recording.avc import SLICES
 from camerad.verify.checker import Checker
 from camerad.verify.findings import FindingKind, JudgedCommit, Result
 from camerad.verify.judge import (
@@ -61,8 +67,8 @@ _UNSEEN: Final = (
     "'camerad[redaction]'), or the list is by a key that is not trusted"
 )
 _VOUCHED: Final = (
-    "for the rest of the pictures that were encoded anew the office vouches, by its signature; "
-    "--original compares them with the recording"
+    "for the rest of the replaced fragments the office vouches, by its signature; --original "
+    "compares them with the recording"
 )
 
 
@@ -118,7 +124,7 @@ def check_copy(
         differences = compare_with_original(path, original.path, keys, original.identities, said)
         for name, text in differences:
             result.findings.say(FindingKind.UNMASKED, text, name)
-    elif checker.encoded:
+    elif said.changed:
         result.findings.say(FindingKind.REDACTED, _VOUCHED, REDACTION_NAME, severity=Severity.NOTE)
     report.redacted = RedactedParts(said.pictures, said.masked, said.muted_us, compared)
     return report
@@ -133,17 +139,14 @@ class CopyChecker(Checker):
         self._office = office
         self._trusted = False
         """The list is by a key that counts: else nothing of it reaches a decoder of pictures."""
+        self._possible = True
+        """Nothing in the list is wrong by itself, so that it can be compared with the film."""
         self._before = ""
         self._held: dict[str, bytes] = {}
         """Contents of members that wait for their commit, by name."""
         self._file_keys: dict[int | None, bytes] | None = None
         self._used: set[int | None] = set()
         self._watch: _FilmWatch | None = None
-
-    @property
-    def encoded(self) -> int:
-        """How many pictures were encoded anew."""
-        return 0 if self._watch is None else self._watch.encoded
 
     def member(self, seen: MemberSeen) -> JudgedCommit | None:
         """Judge the next member. Returns what a commit says, if it is signed."""
@@ -184,12 +187,8 @@ class CopyChecker(Checker):
         if said is None:
             self._add(FindingKind.MISSING, "is missing, or no list", REDACTION_NAME)
             return result
-        header = result.header
-        if header is not None:
-            for text in problems(said, header.width, header.height):
-                self._add(FindingKind.FORGED, text, REDACTION_NAME)
-            if said.original.id != header.id:
-                self._contradict(f"is the list of a copy of {said.original.id}")
+        if result.header is not None and said.original.id != result.header.id:
+            self._contradict(f"is the list of a copy of {said.original.id}")
         if said.original.final != result.final:
             self._contradict("names another end of the recording than the one that is here")
         if said.pictures != result.frames:
@@ -256,7 +255,12 @@ class CopyChecker(Checker):
 
     def _header(self, seen: MemberSeen) -> None:
         super()._header(seen)
-        if self.said is not None and self.said.original.header != seen.sha256:
+        said, header = self.said, self.result.header
+        if said is not None and header is not None:
+            for text in problems(said, header.width, header.height):
+                self._add(FindingKind.FORGED, text, REDACTION_NAME)
+                self._possible = False
+        if said is not None and said.original.header != seen.sha256:
             self._add(FindingKind.CONTRADICTION, "is not the one that the list names", HEADER_NAME)
 
     def _compare_copied(self, judged: JudgedCommit) -> None:
@@ -296,6 +300,8 @@ class CopyChecker(Checker):
             self._add(FindingKind.MISSING, "is missing", CLEAR_INIT_NAME)
         if clear is None or sealed is None or said is None or header is None:
             return
+        if not self._possible:
+            return
         if content_of(clear) != said.init:
             self._add(FindingKind.CHANGED, "is not the one that the list names", CLEAR_INIT_NAME)
         try:
@@ -305,8 +311,11 @@ class CopyChecker(Checker):
             if same:
                 microphone = header.microphone
                 channels = microphone.channels if isinstance(microphone, Microphone) else 0
-                configuration = read_configuration(clear).content if self._trusted else None
-                self._watch = _FilmWatch(said, FilmClock(header, clear), configuration, channels)
+                configuration = read_configuration(clear)
+                clock = FilmClock(header, clear)
+                self._watch = _FilmWatch(
+                    said, clock, configuration, channels, decodes=self._trusted
+                )
                 return
         except Mp4Error:
             pass
@@ -340,19 +349,25 @@ class CopyChecker(Checker):
 
 
 class _FilmWatch:
-    """Follows the film of a copy. masked, encoded: pictures that have a mask, and those that must
-    have been encoded anew. looked: masked pictures were decoded. configuration: of the decoder;
-    None: nothing is to be decoded. channels: of the sound."""
+    """Follows the film of a copy. masked: pictures that have a mask. looked: masked pictures were
+    decoded, which they are if `decodes`. channels: of the sound."""
 
     def __init__(
-        self, said: Redaction, clock: FilmClock, configuration: bytes | None, channels: int
+        self,
+        said: Redaction,
+        clock: FilmClock,
+        configuration: DecoderConfiguration,
+        channels: int,
+        *,
+        decodes: bool,
     ) -> None:
-        self.masked = self.encoded = 0
+        self.masked = 0
         self.looked = False
         self._said = said
         self._clock = clock
         self._channels = channels
-        self._configuration = configuration
+        self._sets = (configuration.sequence_sets[-1], configuration.picture_sets[-1])
+        self._configuration = configuration.content if decodes else None
         self._decoder: PictureDecoder | None = None
         self._open = False
         """Whether the group of pictures is encoded anew here."""
@@ -413,7 +428,9 @@ class _FilmWatch:
                 self._begin()
         if not self._open:
             return
-        self.encoded += 1
+        # Other parameter sets could change how the camera's pictures are shown.
+        if any(unit[0] & 31 not in SLICES and unit not in self._sets for unit in _units(content)):
+            yield f"its picture at {one.at_us} has more than slices and its parameter sets"
         if self._decoder is None:
             return
         from camerad.evidence.redaction import picture_codec  # noqa: PLC0415 - needs PyAV
@@ -436,3 +453,12 @@ class _FilmWatch:
         except ImportError:
             return
         self._decoder = PictureDecoder(self._configuration)
+
+
+def _units(sample: bytes) -> Iterator[bytes]:
+    """The NAL units of a picture, each with its length before it."""
+    at = 0
+    while at + 4 < len(sample):
+        (size,) = struct.unpack_from(">I", sample, at)
+        yield sample[at + 4 : at + 4 + size]
+        at += 4 + size

@@ -43,15 +43,10 @@ class PictureDecoder:
     """Decodes one picture after the other, in their order."""
 
     def __init__(self, configuration: bytes) -> None:
-        self._configuration = configuration
-        self._codec = self._opened()
-
-    def _opened(self) -> VideoCodecContext:
-        codec = av.CodecContext.create("h264", "r")
-        codec.extradata = self._configuration
-        codec.thread_count = 1
-        codec.flags |= av.codec.context.Flags.low_delay
-        return codec
+        self._codec: VideoCodecContext = av.CodecContext.create("h264", "r")
+        self._codec.extradata = configuration
+        self._codec.thread_count = 1
+        self._codec.flags |= av.codec.context.Flags.low_delay
 
     def decode(self, sample: bytes) -> av.VideoFrame:
         """The picture of a sample. Raises PictureError if there is none, or it has errors."""
@@ -62,10 +57,6 @@ class PictureDecoder:
         if len(frames) != 1 or frames[0].is_corrupt or frames[0].format.name not in _FORMATS:
             raise PictureError("a picture cannot be decoded, or is of another kind than a camera's")
         return frames[0]
-
-    def restart(self) -> None:
-        """Go on at another key picture."""
-        self._codec = self._opened()
 
 
 class PictureEncoder:
@@ -79,7 +70,6 @@ class PictureEncoder:
         codec = av.CodecContext.create("libx264", "w")
         self._codec: VideoCodecContext = codec
         profile, _, level = configuration.head[1:4]
-        codec = self._codec
         codec.width, codec.height = like.width, like.height
         codec.pix_fmt = like.format.name
         codec.time_base, codec.framerate = _MICROSECOND, Fraction(30)
