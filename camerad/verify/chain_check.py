@@ -25,8 +25,7 @@ from camerad.verify.audio_check import AudioCheck
 from camerad.verify.chain_position import ChainPosition
 from camerad.verify.coverage import AHEAD_US
 from camerad.verify.findings import Finding, FindingKind, JudgedCommit, Result, Span, extend_spans
-from camerad.verify.picture_check import PictureCheck
-from camerad.verify.time_check import TimeCheck
+from camerad.verify.time_check import PictureCheck, TimeCheck
 
 MOST_WAITING: Final = 8
 """The most fragments that wait for their commit. An undamaged recording has one."""

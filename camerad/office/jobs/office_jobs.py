@@ -48,7 +48,7 @@ from camerad.office.jobs.periodic_job import (
 )
 from camerad.office.jobs.replica_job import ReplicaJob
 from camerad.office.jobs.retention_job import RetentionJob
-from camerad.office.jobs.witness_job import WitnessJob
+from camerad.office.jobs.vouching_jobs import WitnessJob
 from camerad.office.replicas.shared_directory import SharedDirectory
 from camerad.office.report import camera_readings
 from camerad.office.report.ledger_tallies import LedgerTallies
@@ -121,7 +121,7 @@ class OfficeJobs:
         certificate = read_certificate(str(settings.tls.certificate))
         stamps = None
         if settings.time_stamps:
-            from camerad.office.jobs.stamp_job import StampJob  # noqa: PLC0415 - slow to import
+            from camerad.office.jobs.vouching_jobs import StampJob  # noqa: PLC0415 - slow to import
 
             stamps = StampJob(office_place(directory).ledger, settings.time_stamps, clock)
         watch = AlertWatch(

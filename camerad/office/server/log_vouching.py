@@ -1,7 +1,7 @@
 """The newest cosignature of each outside witness, and the newest stamp of each authority.
 
 All of it is read from the files in the log's directory, in which the jobs keep what they were
-given (`camerad.office.jobs.witness_job`, `camerad.office.jobs.stamp_job`).
+given (`camerad.office.jobs.vouching_jobs`, `camerad.office.jobs.vouching_jobs`).
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from camerad.base.clock import DAY, SECOND, ClockSource, ManualClock
 from camerad.cli.main import main
 from camerad.office.jobs import bounded_post
 from camerad.office.jobs.periodic_job import JobFailedError
-from camerad.office.jobs.stamp_job import StampJob
+from camerad.office.jobs.vouching_jobs import StampJob
 from camerad.office.server.office_settings import (
     OfficeFile,
     TimeStampSettings,

@@ -24,7 +24,7 @@ from camerad.base.clock import ManualClock
 from camerad.container.keys import SigningKey
 from camerad.office.jobs import bounded_post
 from camerad.office.jobs.periodic_job import JobFailedError
-from camerad.office.jobs.witness_job import WitnessJob
+from camerad.office.jobs.vouching_jobs import WitnessJob
 from camerad.office.server import connection_limiter, witness_server
 from camerad.office.server.log_vouching import cosigned_by_witness
 from camerad.transparency import checkpoints, merkle

@@ -1,4 +1,4 @@
-// Judges the times of pictures, and the times that statements name (camerad.verify.picture_check);
+// Judges the times of pictures, and the times that statements name (camerad.verify.time_check);
 // fed by chain_check.js.
 
 import { commitName } from "./chain.js";
