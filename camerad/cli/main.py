@@ -357,8 +357,9 @@ def _carry_out(options: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         raise CommandError(
             f"the library {error.name} is missing, which only a camera has (README.md, "
-            "'Installing', says how to set one up), or an office's server: install camerad with "
-            "its extra 'office', as docs/office.md says",
+            "'Installing', says how to set one up), an office's server or a desk that redacts: "
+            "install camerad with its extra 'office' (docs/office.md) or 'redaction' "
+            "(docs/redaction.md)",
             EX_CONFIG,
         ) from error
     return code

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import IO, Any
+
+import numpy as np
 
 from camerad import __version__
 from camerad.base import durable_files
@@ -22,28 +26,26 @@ from camerad.cli.console import (
 )
 from camerad.cli.open_export import ledger_extract, protect_memory, store_writer, time_zone
 from camerad.cli.target import find_recording
+from camerad.container.keys import KeyRing
 from camerad.container.recording_files import SUFFIX
 from camerad.container.redaction import CopyRecipient
 from camerad.evidence import own_key
+from camerad.evidence.decrypt import raise_on_sigterm
+from camerad.evidence.identity_file import Identities
 from camerad.evidence.package_folder import LedgerExtract
+from camerad.evidence.redaction.copy_writer import CopyOrder
+from camerad.evidence.redaction.detection import load_detector
+from camerad.evidence.redaction.draft import Draft, read_draft
+from camerad.evidence.redaction.opened_film import FilmOpener, FilmTimes
+from camerad.evidence.redaction.redacted_package import RedactionRequest, make_redacted_package
+from camerad.evidence.redaction.suggestion import EVERY, FilmViewer, PreviewFilm, Tracker
 from camerad.ledger.people_entries import PROSECUTION
 from camerad.ledger.recording_state import Hold
 from camerad.store.holds import one_line
-from camerad.store.locations import PlaceKind
+from camerad.store.locations import Place, PlaceKind
 from camerad.store.store import Store
 from camerad.verify.verdict import Report, Verdict
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    from camerad.container.keys import KeyRing
-    from camerad.evidence.identity_file import Identities
-    from camerad.evidence.redaction.opened_film import FilmTimes
-
-_MISSING = (
-    "pictures are decoded by PyAV and OpenCV, which are not installed here: pip install "
-    "'camerad[redaction]'"
-)
 _GROUNDS = {
     CopyRecipient.PERSON: "person",
     CopyRecipient.PROSECUTOR: PROSECUTION,
@@ -56,21 +58,15 @@ _GROUNDS = {
 def redact(options: argparse.Namespace) -> int:
     """Suggest a draft, or make the copy of one."""
     protect_memory()
-    try:
-        from camerad.evidence.redaction import suggestion  # noqa: F401, PLC0415 - needs both
-    except ImportError as error:
-        raise CommandError(f"{_MISSING} ({error.name})") from None
     place, path = find_recording(options.what, options.state)
     keys = desk.trusted_keys(options, place)
     identities = desk.identities_of(options)
     if options.draft is None:
         return _suggest(options, path, keys, identities)
-    return _make(options, path, keys, identities)
+    return _make(options, place, path, keys, identities)
 
 
 def _times(path: str, keys: KeyRing, identities: Identities) -> tuple[Report, FilmTimes]:
-    from camerad.evidence.redaction.opened_film import FilmOpener, FilmTimes  # noqa: PLC0415
-
     times = FilmTimes()
     with ProgressBar(os.path.basename(path)) as bar:
         return FilmOpener(keys, identities, times).run(path, None, bar.set_done), times
@@ -78,11 +74,6 @@ def _times(path: str, keys: KeyRing, identities: Identities) -> tuple[Report, Fi
 
 def _suggest(options: argparse.Namespace, path: str, keys: KeyRing, identities: Identities) -> int:
     """Write a draft and the film to look at."""
-    from camerad.evidence.redaction.detection import load_detector  # noqa: PLC0415
-    from camerad.evidence.redaction.draft import Draft  # noqa: PLC0415
-    from camerad.evidence.redaction.opened_film import FilmOpener  # noqa: PLC0415
-    from camerad.evidence.redaction.suggestion import EVERY, FilmViewer, PreviewFilm, Tracker  # noqa: PLC0415
-
     output = os.path.abspath(options.suggest or options.by_hand)
     preview = os.path.splitext(output)[0] + ".mp4"
     for one in (output, preview):
@@ -105,7 +96,7 @@ def _suggest(options: argparse.Namespace, path: str, keys: KeyRing, identities: 
             FilmOpener(keys, identities, viewer).run(path, None, bar.set_done)
         masks = list(tracker.masks(viewer.pictures, head.width, head.height))
     draft = Draft(1, head.id, result.final or "", len(times.pictures), tuple(masks))
-    with open(preview, "xb", opener=_private) as file, PreviewFilm(file, masks) as film:
+    with raise_on_sigterm(), _whole(preview) as file, PreviewFilm(file, masks) as film:
         FilmOpener(keys, identities, FilmViewer(film.add)).run(path, None)
     durable_files.publish_new(output, draft.text().encode(), mode=0o600)
     print_line(f"draft      {output}: {len(masks)} masks suggested in {draft.pictures} pictures")
@@ -113,20 +104,21 @@ def _suggest(options: argparse.Namespace, path: str, keys: KeyRing, identities: 
     return report.verdict
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+@contextlib.contextmanager
+def _whole(path: str) -> Iterator[IO[bytes]]:
+    """A new file for its maker alone, which is gone if it was not completed."""
+    with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        try:
+            yield file
+        except BaseException:
+            os.unlink(path)
+            raise
 
 
-def _make(options: argparse.Namespace, path: str, keys: KeyRing, identities: Identities) -> int:
+def _make(
+    options: argparse.Namespace, place: Place, path: str, keys: KeyRing, identities: Identities
+) -> int:
     """Make the copy of a draft."""
-    from camerad.evidence.redaction.copy_writer import CopyOrder  # noqa: PLC0415
-    from camerad.evidence.redaction.draft import read_draft  # noqa: PLC0415
-    from camerad.evidence.redaction.redacted_package import (  # noqa: PLC0415
-        RedactionRequest,
-        make_redacted_package,
-    )
-
-    place, _ = find_recording(options.what, options.state)
     who = one_line("the person who answers for the masks (--who)", options.who or "")
     reference = options.reference and one_line("the file number", options.reference)
     draft = read_draft(options.draft)
