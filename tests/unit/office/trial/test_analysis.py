@@ -9,6 +9,7 @@ from math import comb
 import pytest
 from msgspec.structs import asdict
 
+from camerad.office.report.figures import Why
 from camerad.office.report.suppression import is_small
 from camerad.office.trial.analysis import (
     TAIL,
@@ -203,6 +204,19 @@ def test_the_report_and_a_roster_name_nobody(number: int) -> None:
                 assert not is_small(total - with_it)
     for cells in found.surveys.values():
         assert not any(one.count is not None and is_small(one.count) for one in cells.values())
+
+
+def test_few_insults_and_few_assaults_are_not_told_by_how_many_attacks_there_were() -> None:
+    """Of 8 attacks, 1 to 4 of each would be 4 of each."""
+    fixed, seed = plan(), bytes(32)
+    having = [str(one) for one, has in draw_shifts(fixed, seed).items() if has]
+    forms = {one: ShiftForm(insults=at < 4, assaults=4 <= at < 8) for at, one in enumerate(having)}
+    found = figures(fixed, seed, TrialRecords(forms))
+    said = {(one.group, one.code): one.having for one in found.rows}
+    assert said[RowGroup.OUTCOMES, "attacks"].count == 8
+    for what in ("insults", "assaults"):
+        for group in (RowGroup.OUTCOMES, RowGroup.EVENTS):
+            assert said[group, what].why is Why.WITHHELD
 
 
 def test_a_form_has_no_place_for_a_name() -> None:
