@@ -25,6 +25,7 @@ SHIPPED = {
     "bremen": (30, 29, BOTH, 59),
     "baden-wuerttemberg": (60, 45, SELF_VIEW, 14),
     "generic": (31, 30, SELF_VIEW, 14),
+    "rheinland-pfalz-ordnungsamt": (0, 0, NEVER, 30),
 }
 
 FIRST = frozenset(
