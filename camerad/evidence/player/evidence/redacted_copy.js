@@ -3,7 +3,7 @@
 //
 // The statements are checked as in a recording. In place of each fragment that the list replaces stands
 // what the camera signed of it; the fragment itself is compared with the list. Whatever is wrong is a
-// problem: a word of `Wrong`, and the member that it is about.
+// problem: a word of `redactionTexts().wrong`, and the member that it is about.
 
 import { Decrypter } from "age-encryption";
 import { SegmentError, samplesOf, tracksOf, withConfiguration } from "../fragments.js";
@@ -24,20 +24,6 @@ const CLEAR = /^([0-9]{6,18})\.m4s$/;
 /** How far the mean of a masked rectangle may be from black once it was encoded, and its lightest sample. */
 const NEAR = 6;
 const LIGHTEST = 60;
-
-/** What can be wrong with a copy, besides what can be wrong with a recording. */
-export const Wrong = Object.freeze({
-  LIST: "list",
-  SIGNER: "signer",
-  PLACE: "place",
-  OTHER: "other",
-  CLOSED: "closed",
-  TIMES: "times",
-  UNLISTED: "unlisted",
-  VISIBLE: "visible",
-  COUNT: "count",
-  UNSEEN: "unseen",
-});
 
 /** Whether a file begins as a redacted copy does. @param {import("./source.js").Source} source */
 export async function isRedactedCopy(source) {
@@ -60,7 +46,7 @@ export async function checkCopy(source, how) {
     }
   } catch (error) {
     if (!(error instanceof ArchiveError)) throw error;
-    check.say(Wrong.PLACE, error.message);
+    check.say("place", error.message);
   }
   await check.finish();
   return check;
@@ -90,7 +76,7 @@ class CopyCheck {
     this.checker = new Checker(keys);
   }
 
-  /** @param {string} wrong @param {string} member */
+  /** @param {string} wrong what: a word @param {string} member where */
   say(wrong, member) {
     this.problems.push({ wrong, member });
   }
@@ -107,13 +93,13 @@ class CopyCheck {
     if (this.list === null) return;
     if (name === KEYS_NAME) return this.#readKeys(bytes);
     if (CLEAR.test(name) || name === CLEAR_INIT_NAME) {
-      if (this.#held.has(name)) this.say(Wrong.PLACE, name);
+      if (this.#held.has(name)) this.say("place", name);
       this.#held.set(name, bytes);
       return;
     }
     const found = numbered(name);
     const seen = new MemberSeen({ name, size, offset: headerOffset, sha256: await hexDigest(bytes), token: name.endsWith(".jws") ? bytes : null });
-    if (name === HEADER_NAME && seen.sha256 !== this.list.original.header) this.say(Wrong.OTHER, name);
+    if (name === HEADER_NAME && seen.sha256 !== this.list.original.header) this.say("other", name);
     if (name === END_NAME) await this.#torn(bytes, headerOffset);
     if (found?.isCommit) await this.#commit(name, Number(found.sequence), bytes, headerOffset);
     else if (name !== HEADER_NAME && name !== END_NAME) this.#held.set(name, bytes);
@@ -127,7 +113,7 @@ class CopyCheck {
       await jws.check(statement, this.office);
     } catch (error) {
       if (!(error instanceof jws.JwsError)) throw error;
-      this.say(error instanceof jws.UnknownKeyError ? Wrong.SIGNER : Wrong.LIST, REDACTION_NAME);
+      this.say(error instanceof jws.UnknownKeyError ? "signer" : "list", REDACTION_NAME);
     }
   }
 
@@ -137,13 +123,13 @@ class CopyCheck {
       for (const { key, sequence } of decode(bytes, KEYS_TYPE)) this.#keys.set(sequence, decodeBase64url(new TextEncoder().encode(key)));
     } catch (error) {
       if (!(error instanceof JsonError)) throw error;
-      this.say(Wrong.OTHER, KEYS_NAME);
+      this.say("other", KEYS_NAME);
     }
   }
 
   /** @param {string} name @param {Uint8Array} bytes @param {{bytes: number, sha256: string}} signed */
   async #compare(name, bytes, signed) {
-    if (bytes.length !== signed.bytes || (await hexDigest(bytes)) !== signed.sha256) this.say(Wrong.OTHER, name);
+    if (bytes.length !== signed.bytes || (await hexDigest(bytes)) !== signed.sha256) this.say("other", name);
   }
 
   /** What a copy leaves out of a recording that was repaired. */
@@ -161,11 +147,11 @@ class CopyCheck {
     const clear = listed === undefined ? await this.#opened(sequence, sealedName) : this.#held.get(clearName);
     if (listed !== undefined) {
       if (clear !== undefined) await this.#compare(clearName, clear, listed.content);
-      else this.say(Wrong.PLACE, clearName);
+      else this.say("place", clearName);
       if (!this.#held.has(sealedName)) await this.checker.member(new MemberSeen({ name: sealedName, size: said.fragment.bytes, offset, sha256: said.fragment.sha256 }));
     }
     const inPlace = [listed === undefined ? sealedName : clearName, ...(said.init === null ? [] : [INIT_NAME, CLEAR_INIT_NAME])];
-    for (const other of this.#held.keys()) if (!inPlace.includes(other)) this.say(Wrong.PLACE, other);
+    for (const other of this.#held.keys()) if (!inPlace.includes(other)) this.say("place", other);
     this.#held.clear();
     if (clear === undefined || this.#tracks.length === 0) return;
     this.film.push(clear);
@@ -184,7 +170,7 @@ class CopyCheck {
       this.#used += 1;
       return clear;
     } catch {
-      this.say(Wrong.CLOSED, name);
+      this.say("closed", name);
       return undefined;
     }
   }
@@ -192,18 +178,18 @@ class CopyCheck {
   async #segment() {
     const sealed = await this.#opened(null, INIT_NAME);
     const clear = this.#held.get(CLEAR_INIT_NAME);
-    if (clear === undefined) return this.say(Wrong.PLACE, CLEAR_INIT_NAME);
+    if (clear === undefined) return this.say("place", CLEAR_INIT_NAME);
     await this.#compare(CLEAR_INIT_NAME, clear, this.list.init);
     try {
       const tracks = tracksOf(clear);
       const same = sealed && withConfiguration(sealed, this.list.masks.length > 0 ? tracks[0].configuration : tracksOf(sealed)[0].configuration);
-      if (!same || (await hexDigest(same)) !== this.list.init.sha256) this.say(Wrong.UNLISTED, CLEAR_INIT_NAME);
+      if (!same || (await hexDigest(same)) !== this.list.init.sha256) this.say("unlisted", CLEAR_INIT_NAME);
       this.#tracks = tracks;
       this.film = [clear];
       this.#canLook = await canDecode(tracks[0]);
     } catch (error) {
       if (!(error instanceof SegmentError || error instanceof RangeError)) throw error;
-      this.say(Wrong.UNLISTED, CLEAR_INIT_NAME);
+      this.say("unlisted", CLEAR_INIT_NAME);
     }
   }
 
@@ -216,13 +202,13 @@ class CopyCheck {
       samples = samplesOf(clear, this.#tracks);
     } catch (error) {
       if (!(error instanceof SegmentError || error instanceof RangeError)) throw error;
-      return this.say(Wrong.UNLISTED, name);
+      return this.say("unlisted", name);
     }
     const [track, heard] = this.#tracks;
     const pictures = samples.get(track);
     const units = heard === undefined ? [] : samples.get(heard);
     const ends = pictures.length === 0 || (origin + pictures[0].time === facts.first_us && origin + pictures.at(-1).time === facts.last_us);
-    if (pictures.length !== facts.frames || units.length !== (facts.sound?.units ?? 0) || !ends) this.say(Wrong.TIMES, name);
+    if (pictures.length !== facts.frames || units.length !== (facts.sound?.units ?? 0) || !ends) this.say("times", name);
     let isChanged = false;
     for (const one of pictures) {
       const isMasked = rectanglesAt(masks, origin + one.time).length > 0;
@@ -237,9 +223,9 @@ class CopyCheck {
     for (const one of units.filter((unit) => isMuted(mutes, unit, heard.rate, origin))) {
       isChanged = true;
       const silent = SILENT_UNIT[heard.channels];
-      if (one.data.length !== silent.length || silent.some((byte, at) => byte !== one.data[at])) this.say(Wrong.VISIBLE, name);
+      if (one.data.length !== silent.length || silent.some((byte, at) => byte !== one.data[at])) this.say("visible", name);
     }
-    if (isChanged !== isReplaced) this.say(Wrong.UNLISTED, name);
+    if (isChanged !== isReplaced) this.say("unlisted", name);
   }
 
   /** Look at the group of pictures that has ended: what is masked has to be black. */
@@ -252,11 +238,11 @@ class CopyCheck {
     const name = `${(samples[0].time / 1e6).toFixed(2)} s`;
     try {
       for (const one of await decodePictures(this.#tracks[0], samples, (time) => rectanglesAt(masks, origin + time).length > 0)) {
-        if (rectanglesAt(masks, origin + one.time).some((box) => !isBlack(one, blocksOf(box, one.width, one.height)))) return this.say(Wrong.VISIBLE, name);
+        if (rectanglesAt(masks, origin + one.time).some((box) => !isBlack(one, blocksOf(box, one.width, one.height)))) return this.say("visible", name);
       }
     } catch (error) {
       if (!(error instanceof PicturesError)) throw error;
-      this.say(Wrong.VISIBLE, name);
+      this.say("visible", name);
     }
   }
 
@@ -268,13 +254,13 @@ class CopyCheck {
     const { list } = this;
     if (list === null) return;
     const isWhole = list.original.id === result.header?.id && list.original.final === result.final && list.pictures === this.#pictures && list.masked === this.#masked;
-    if (!isWhole || this.#used !== this.#keys.size) this.say(Wrong.COUNT, REDACTION_NAME);
-    if (list.masked > 0 && !this.#canLook) this.say(Wrong.UNSEEN, REDACTION_NAME);
+    if (!isWhole || this.#used !== this.#keys.size) this.say("count", REDACTION_NAME);
+    if (list.masked > 0 && !this.#canLook) this.say("unseen", REDACTION_NAME);
   }
 
   /** Whether it is the copy that was signed; what was not looked at does not count. */
   get isGood() {
-    return this.list !== null && this.report.exit < 2 && this.problems.every(({ wrong }) => wrong === Wrong.UNSEEN);
+    return this.list !== null && this.report.exit < 2 && this.problems.every(({ wrong }) => wrong === "unseen");
   }
 }
 

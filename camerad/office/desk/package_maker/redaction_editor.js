@@ -2,10 +2,10 @@
 
 import { fill, make, redraw } from "../dom.js";
 import { MASK_KINDS } from "../player/evidence/redaction.js";
-import { N_ } from "../player/gettext.js";
 import { PicturesError } from "../player/pictures.js";
 import { language } from "../words.js";
 import { gettext, ngettext } from "./maker_words.js";
+import { KINDS } from "./redaction_sheet.js";
 
 const SECOND = 1_000_000;
 /** Pixels that an arrow moves a mask. */
@@ -14,7 +14,6 @@ const STEP = 8;
 const LEAST = 8;
 /** How far sound may be from its picture, seconds. */
 const APART = 0.3;
-const KINDS = { face: N_("Face"), plate: N_("Number plate"), other: N_("Other") };
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /** Seconds as the page's language spells them. @param {number} seconds */
@@ -193,38 +192,24 @@ export class RedactionEditor extends EventTarget {
     return [((clientX - left) * size.width) / width, ((clientY - top) * size.height) / height];
   }
 
-  /** Follow a hand until it lets go. @param {(point: number[]) => void} move @param {(point: number[]) => void} end */
-  #hand(event, move, end = () => {}) {
+  /** Follow a hand until it lets go. @param {(point: number[]) => void} move */
+  #hand(event, move) {
     event.preventDefault();
     this.#isPlaying = false;
     const over = new AbortController();
-    const { signal } = over;
-    addEventListener("pointermove", (one) => move(this.#point(one)), { signal });
-    for (const name of ["pointerup", "pointercancel"]) {
-      addEventListener(name, (one) => {
-        over.abort();
-        end(this.#point(/** @type {PointerEvent} */ (one)));
-      }, { signal });
-    }
+    addEventListener("pointermove", (one) => move(this.#point(one)), { signal: over.signal });
+    for (const name of ["pointerup", "pointercancel"]) addEventListener(name, () => over.abort(), { signal: over.signal });
   }
 
   /** A new mask, from one corner to the other. */
   #drawn(event) {
     const [x, y] = this.#point(event);
-    const sketch = make("div", { class: "mask" });
-    const boxTo = ([toX, toY]) => [Math.min(x, toX), Math.min(y, toY), Math.abs(toX - x), Math.abs(toY - y)];
-    const move = (point) => {
-      const { width, height } = this.#draft.size;
-      const [left, top, wide, high] = boxTo(point);
-      Object.assign(sketch.style, { left: `${(100 * left) / width}%`, top: `${(100 * top) / height}%`, width: `${(100 * wide) / width}%`, height: `${(100 * high) / height}%` });
-    };
-    this.#boxes.append(sketch);
-    this.#hand(event, move, (point) => {
-      sketch.remove();
-      const box = boxTo(point);
-      if (box[2] < LEAST || box[3] < LEAST) return;
-      this.#chosen = this.#draft.add(this.#number, box);
-      this.#changed();
+    let mask = null;
+    this.#hand(event, ([toX, toY]) => {
+      const box = [Math.min(x, toX), Math.min(y, toY), Math.abs(toX - x), Math.abs(toY - y)];
+      if (mask === null && (box[2] < LEAST || box[3] < LEAST)) return;
+      mask ??= this.#chosen = this.#draft.add(this.#number, box);
+      this.#put(mask, box);
     });
   }
 
@@ -271,7 +256,7 @@ export class RedactionEditor extends EventTarget {
     return make(
       "li",
       { class: mask === this.#chosen ? "chosen" : null },
-      make("button", { class: "quiet", onclick: () => this.#goTo(mask, from) }, gettext("Mask {number}", { number: at + 1 })),
+      make("button", { class: "quiet", onclick: () => this.show(from) }, gettext("Mask {number}", { number: at + 1 })),
       kind,
       ` ${this.#seconds(pictures[from].at)}–${this.#seconds(pictures[to].at)} s `,
       mask.suggested ? make("strong", {}, gettext("only suggested")) : null,
@@ -281,11 +266,6 @@ export class RedactionEditor extends EventTarget {
       does(gettext("End here"), "end"),
       does(gettext("Remove"), "remove"),
     );
-  }
-
-  #goTo(mask, number) {
-    this.#chosen = mask;
-    this.show(number);
   }
 
   #does(mask, work) {

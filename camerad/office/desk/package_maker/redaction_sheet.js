@@ -6,8 +6,10 @@ import { redactionSentence } from "../player/redaction_texts.js";
 
 const SECOND = 1_000_000;
 const STYLE = "body{font:11pt/1.4 sans-serif;max-width:48em;margin:2em auto;padding:0 1em;color:#000;background:#fff}dt{font-weight:bold}dd{margin:0 0 .5em;overflow-wrap:anywhere}code{font-size:.9em}@media print{body{margin:0}}";
-const KINDS = { face: N_("Face"), plate: N_("Number plate"), other: N_("Other") };
-const FOR = { person: N_("the person recorded"), prosecutor: N_("the prosecutor"), court: N_("a court"), other: N_("others") };
+/** What a mask hides. */
+export const KINDS = { face: N_("Face"), plate: N_("Number plate"), other: N_("Other") };
+/** For whom a copy is. */
+export const FOR = { person: N_("the person recorded"), prosecutor: N_("the prosecutor"), court: N_("a court"), other: N_("others") };
 
 /** @param {any} text */
 const escaped = (text) => String(text).replace(/[&<>"]/g, (one) => `&#${one.charCodeAt(0)};`);

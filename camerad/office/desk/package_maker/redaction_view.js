@@ -8,7 +8,6 @@ import { KeyError } from "../player/evidence/keys.js";
 import { NotProvenError } from "../player/evidence/opened.js";
 import { SourceError } from "../player/evidence/source.js";
 import { HeldKey, NoKeyError } from "../player/key_file.js";
-import { N_ } from "../player/gettext.js";
 import { PicturesError } from "../player/pictures.js";
 import { keyOfTab, LET_GO } from "../viewing.js";
 import { sentence } from "../words.js";
@@ -22,15 +21,9 @@ import { Draft } from "./redaction_draft.js";
 import { RedactionEditor } from "./redaction_editor.js";
 import { Film } from "./redaction_film.js";
 import { makeCopy } from "./redaction_maker.js";
+import { FOR } from "./redaction_sheet.js";
 import { MOST_IN_MEMORY, hasFiles } from "./saving.js";
 import { noteVerdict } from "./verdict_note.js";
-
-const FOR = {
-  person: N_("the person recorded"),
-  prosecutor: N_("the prosecutor"),
-  court: N_("a court"),
-  other: N_("others"),
-};
 
 /** What is said where this browser cannot. @param {string} id of the recording */
 export function cannotRedact(id) {
@@ -38,7 +31,7 @@ export function cannotRedact(id) {
     "div",
     { role: "alert" },
     make("p", { class: "wrong" }, gettext("This browser cannot make a redacted copy: it does not encode H.264, or not exactly (WebCodecs). Take Chrome, Edge or Chromium, or have your technician run this command:")),
-    make("pre", { tabindex: 0 }, `camerad evidence redact ${id} --state ${gettext("OFFICE")} --identity ${gettext("KEY")}`),
+    make("pre", { tabindex: 0 }, `camerad evidence redact ${id} --state ${gettext("OFFICE")} --identity ${gettext("KEY")} --suggest ${id}.json`),
   );
 }
 
