@@ -323,12 +323,13 @@ class CopyChecker(Checker):
         self._add(FindingKind.UNMASKED, text, CLEAR_INIT_NAME)
 
     def _opened(self, sequence: int | None, name: str, sealed: bytes | None) -> bytes | None:
-        """A sealed member's content, if its key in the copy opens it."""
+        """The content of a sealed member that is the signed one, if its key in the copy opens it.
+        sealed: None if it is too large to be held in memory."""
         key = (self._file_keys or {}).get(sequence)
         self._used.add(sequence)
-        if sealed is None:
-            return None  # it is missing, or too large, which is said where it is judged
         try:
+            if sealed is None:
+                raise ValueError("it is too large to be opened here")
             if key is None:
                 raise ValueError(f"there is no key for it in {KEYS_NAME}")
             return open_with_file_key(sealed, key)
