@@ -76,7 +76,8 @@ class TrialRoutes:
             if trial is None:
                 return None
             shifts = trials.list_open(rows, trial, today) if sees else None
-            records = trials.sort_records(trials.list_noted(rows, trial))
+            noted = trials.list_noted(rows, trial) if follows else []
+        records = trials.sort_records(one for one in noted if one.kind not in OF_A_SHIFT)
         plan = trial.plan
         return TrialView(
             plan.name,

@@ -18,7 +18,7 @@ import contextlib
 import datetime
 import hashlib
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from typing import Any, Final
 
@@ -156,10 +156,11 @@ class OpenShift(msgspec.Struct, frozen=True):
 def list_open(rows: Connection, trial: Trial, today: datetime.date) -> list[OpenShift]:
     """The shifts for which something may be noted, the last one first: what is drawn for later
     days is told to no person before."""
-    records = sort_records(list_noted(rows, trial))
-    drawn = trial.drawn()
+    shifts, drawn = _open(trial, today), trial.drawn()
+    names = set(map(str, shifts))
+    records = sort_records(one for one in list_noted(rows, trial) if one.name in names)
     found = []
-    for shift in _open(trial, today):
+    for shift in shifts:
         deviation = records.deviations.get(str(shift))
         reason = None if deviation is None else deviation.reason
         found.append(OpenShift(shift, drawn[shift], records.forms.get(str(shift)), reason))
@@ -260,7 +261,7 @@ def list_noted(rows: Connection, trial: Trial) -> list[NotedRecord]:
     ]
 
 
-def sort_records(noted: list[NotedRecord]) -> TrialRecords:
+def sort_records(noted: Iterable[NotedRecord]) -> TrialRecords:
     """What was noted, by its kind."""
     found = TrialRecords()
     places = {
