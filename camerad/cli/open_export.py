@@ -33,7 +33,7 @@ from camerad.evidence.package_proofs import proof_files
 from camerad.evidence.sheet_page import pdf_maker
 from camerad.ledger.entries import Entry
 from camerad.ledger.ledger import entries_about
-from camerad.ledger.people_entries import PROSECUTION, PackagedEntry
+from camerad.ledger.people_entries import PROSECUTION, PackagedEntry, goes_with_copy
 from camerad.ledger.recording_state import Hold
 from camerad.store.holds import one_line
 from camerad.store.locations import Place, PlaceKind
@@ -172,9 +172,12 @@ def ledger_extract(
     path: str,
     recording: str,
     writer: store_access.StoreWriter | None,
+    *,
+    copy: str | None = None,
 ) -> LedgerExtract:
     """What the ledgers at hand say about a recording, and, where an entry can name them, proofs
-    that those of the office lie in its log."""
+    that those of the office lie in its log. copy: SHA-256 of the list of a redacted copy, with
+    which not every entry goes along."""
     found: list[Entry] = []
     signers = []
     proofs: Mapping[str, str] = {}
@@ -186,6 +189,7 @@ def ledger_extract(
             one
             for one in entries_about(directory, readers, recording)
             if not isinstance(one.facts, PackagedEntry)
+            and (copy is None or goes_with_copy(one.facts, copy))
         ]
         if place.kind is PlaceKind.OFFICE and directory == place.ledger:
             proven = OfficeLog(directory).prove(entries)

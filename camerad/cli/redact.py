@@ -180,7 +180,7 @@ def _make(
                     reference=request.copy.reference,
                     sha256=sha256,
                 )
-            return held, ledger_extract(options, place, path, recording, store)
+            return held, ledger_extract(options, place, path, recording, store, copy=sha256)
 
         made, package = make_redacted_package(request, enter, bar.set_done)
     if package is None:

@@ -12,6 +12,8 @@ from typing import Final
 
 import msgspec
 
+from camerad.ledger.recording_entries import HoldPlaced, HoldPlacedUntil, HoldReleased
+
 
 class SignedEntry(msgspec.Struct, frozen=True):
     """A person signed in or out at the desk, or was refused. what: "in", "out" or "refused"; how:
@@ -147,6 +149,18 @@ CHANGES_NOTHING: Final = (
     *(PackagedEntry, RedactedEntry, HoldGroundEntry, ReleaseReasonEntry),
 )
 """What is about a recording, and changes nothing of it."""
+_OF_OTHERS: Final = (*CHANGES_NOTHING, HoldPlaced, HoldPlacedUntil, HoldReleased)
+
+
+def goes_with_copy(facts: object, sha256: str) -> bool:
+    """Whether an entry about a recording goes along with a redacted copy, whose list has this hash.
+
+    What says where the recording comes from does, and the entry about this copy. Who else held,
+    viewed or got the recording, and why, is no affair of who gets the copy.
+    """
+    if isinstance(facts, RedactedEntry):
+        return facts.sha256 == sha256
+    return not isinstance(facts, _OF_OTHERS)
 
 
 class RightsEntry(msgspec.Struct, frozen=True):

@@ -25,7 +25,7 @@ from camerad.container.redaction import KIND, Redaction, problems
 from camerad.container.skeleton import Skeleton, header_of
 from camerad.container.statements import FragmentFacts, RecordingInfo, StageChange
 from camerad.evidence.package_proofs import proof_files
-from camerad.ledger.people_entries import GROUNDS, PackagedEntry
+from camerad.ledger.people_entries import GROUNDS, PackagedEntry, goes_with_copy
 from camerad.ledger.recording_changes import Ended
 from camerad.office.desk.cases import Cases
 from camerad.office.desk.desk_refusals import DeskRefusal, refused
@@ -271,21 +271,27 @@ class RecordingRoutes:
         made_us = self._desk.clock.wall_us()
         said = replace(said, made_by=visit.who, made_us=made_us, software=SOFTWARE)
         token = jws.sign(self._desk.key, KIND, said)
-        facts = {"id": recording, "who": visit.who, "sha256": jws.digest(token)}
+        copy = jws.digest(token)
+        facts = {"id": recording, "who": visit.who, "sha256": copy}
         facts |= {"recipient": said.recipient, "reference": said.reference}
         self._desk.ledger.append("redacted", **facts)
-        words = self._proven(recording, visit.who, said.reference)
+        words = self._proven(recording, visit.who, said.reference, copy)
         return SignedRedaction(token.decode("ascii"), self._desk.own.pem, words)
 
-    def _proven(self, recording: str, who: str, case: str) -> LedgerWords:
+    def _proven(self, recording: str, who: str, case: str, copy: str | None = None) -> LedgerWords:
+        """copy: SHA-256 of the list of a redacted copy, with which not every entry goes along."""
         log = OfficeLog(office_place(self._desk.directory).ledger)
-        theirs = entries_of(self._place(recording), self._desk.own, recording)
-        proven = log.prove(one.entry for one in theirs if one.ledger == "office")
+        theirs = [
+            one.entry
+            for one in entries_of(self._place(recording), self._desk.own, recording)
+            if one.ledger == "office" and (copy is None or goes_with_copy(one.entry.facts, copy))
+        ]
+        proven = log.prove(theirs)
         if proven is None:
-            return self._words(recording, {})
+            return self._words(recording, {}, copy)
         said = {"id": recording, "who": who, "case": case}
         self._desk.ledger.append("packaged", **said, **proven.facts)
-        return replace(self._words(recording, proof_files(proven)), stamps=proven.stamps)
+        return replace(self._words(recording, proof_files(proven), copy), stamps=proven.stamps)
 
     def _place(self, recording: str) -> Place:
         """The office's, with the ledger of this recording's camera alone."""
@@ -293,12 +299,19 @@ class RecordingRoutes:
         holding = place.holding_of(place.find(recording))
         return place if holding is None else replace(place, holdings=(holding,))
 
-    def _words(self, recording: str, proofs: dict[str, str]) -> LedgerWords:
+    def _words(
+        self, recording: str, proofs: dict[str, str], copy: str | None = None
+    ) -> LedgerWords:
         place, own = self._place(recording), self._desk.own
         found = list(entries_of(place, own, recording))
         packages = [one for one in found if isinstance(one.entry.facts, PackagedEntry)]
         # Earlier ones name proofs of other packages.
         dropped = packages[:-1] if proofs else packages
+        found = [
+            one
+            for one in found
+            if one in packages or copy is None or goes_with_copy(one.entry.facts, copy)
+        ]
         found = [one for one in found if one not in dropped]
         carried: list[LedgerEntry] = []
         if not any(isinstance(one.entry.facts, Ended) for one in found):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from desk_helpers import ONE, Camera
@@ -77,6 +77,9 @@ def test_where_the_model_is_missing_masks_are_drawn_by_hand(
     assert not Path("draft.json").exists() and not Path("draft.mp4").exists()
 
 
+CHAIN: Final = ("opened", "closed", "acknowledged", "received")
+
+
 def test_the_ledger_tells_for_whom_and_never_what_is_masked(world: World) -> None:
     world.ask(f"{REDACT} --by-hand draft.json", 0)
     mask = {"kind": "face", "state": "confirmed", "boxes": [[3, 0, 0, 40, 20]]}
@@ -90,3 +93,5 @@ def test_the_ledger_tells_for_whom_and_never_what_is_masked(world: World) -> Non
         "facts"
     ].items()
     assert set(entry["facts"]) == {"id", "who", "recipient", "reference", "sha256"}
+    # Who held or viewed it, and for whom, is no affair of who gets the copy.
+    assert {one["kind"] for one in said} <= {*CHAIN, "redacted", "packaged"}
