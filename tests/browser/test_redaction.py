@@ -86,7 +86,9 @@ def goes_to(clerk: Person, number: int) -> None:
 
 def draws(clerk: Person, begin: tuple[float, float], end: tuple[float, float]) -> None:
     """Draw a mask with the mouse, from one place in the picture to another, as shares of it."""
-    box = clerk.page.locator(".redaction .stage canvas").bounding_box()
+    picture = clerk.page.locator(".redaction .stage canvas")
+    picture.scroll_into_view_if_needed()
+    box = picture.bounding_box()
     assert box is not None
     for (x, y), act in ((begin, clerk.page.mouse.down), (end, clerk.page.mouse.up)):
         clerk.page.mouse.move(box["x"] + box["width"] * x, box["y"] + box["height"] * y)
@@ -147,12 +149,14 @@ def test_a_mask_and_a_mute_are_listed_and_all_else_is_as_the_camera_sealed_it(
         goes_to(clerk, MASKED.start)
         page.get_by_role("button", name="Verfolgen").click()
         expect(page.get_by_text("Eine Schwärzung ist nur vorgeschlagen")).to_be_visible()
+        confirm = page.get_by_role("button", name="Bestätigen")
+        expect(confirm).to_be_visible()
         clerk.sees("editor")
         goes_to(clerk, 0)
         page.get_by_role("button", name="Abspielen").click()
         expect(page.get_by_text(f"Gesehen: {PICTURES} von {PICTURES}")).to_be_visible()
         expect(save).to_be_disabled()
-        page.get_by_role("button", name="Bestätigen").click()
+        confirm.click()
         expect(save).to_be_enabled()
         page.get_by_label("Aktenzeichen").fill(REASON)
         page.get_by_label("Öffentlicher Schlüssel").fill(str(RECIPIENT.to_public()))

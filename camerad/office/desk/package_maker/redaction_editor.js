@@ -291,7 +291,9 @@ export class RedactionEditor extends EventTarget {
     };
     this.#does(mask, works[what]);
     if (what === "remove") this.#chosen = null;
-    if (what === "follow") await this.show(await this.#draft.follow(mask, this.#number, this.#signal));
+    if (what !== "follow") return;
+    await this.show(await this.#draft.follow(mask, this.#number, this.#signal));
+    this.#tell();
   }
 
   // ---------------------------------------------------------------- sound
