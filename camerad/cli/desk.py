@@ -26,7 +26,7 @@ import os
 import pwd
 import re
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from camerad.base import file_status
 from camerad.base.clock import DeclaredClock, Moment, SystemClock
@@ -56,6 +56,9 @@ from camerad.store.locations import (
 )
 from camerad.store.purging import describe_refusal
 from camerad.verify.judge import MayRun, never_runs
+
+if TYPE_CHECKING:
+    from camerad.transparency.time_stamps import StampCheck
 
 _HEAD: Final = re.compile(r"([0-9]{1,18}):([0-9]{1,18}):([0-9a-f]{64})")
 ONLY_OWN_KEYS: Final = (
@@ -429,3 +432,12 @@ def named_office_head(options: argparse.Namespace, place: Place) -> Witnessed:
         raise CommandError(f"--office-head {text}: this is not EPOCH:SEQUENCE:SHA256")
     head = None if found is None else Head(int(found[1]), int(found[2]), found[3])
     return Witnessed(head, option="--office-head")
+
+
+def stamp_check(options: argparse.Namespace) -> StampCheck | None:
+    """What checks time stamps by the certificates that are named; None if none are."""
+    if not options.stamp_authority:
+        return None
+    from camerad.transparency import time_stamps  # noqa: PLC0415 - of the extra 'office'
+
+    return time_stamps.StampCheck(options.stamp_authority)

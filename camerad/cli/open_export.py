@@ -83,6 +83,8 @@ def open_one(options: argparse.Namespace) -> int:
 def export_one(options: argparse.Namespace) -> int:
     """Make the package for the public prosecutor."""
     protect_memory()
+    if options.volumes is not None and (options.seal_to or options.salvage):
+        raise CommandError("--volumes goes neither with --seal-to nor with --salvage")
     place, path = find_recording(options.what, options.state)
     keys = desk.trusted_keys(options, place)
     identities = desk.identities_of(options)
@@ -105,6 +107,7 @@ def export_one(options: argparse.Namespace) -> int:
         may_run=desk.may_run(place, keys),
         sealer=Sealer(options.seal_to) if options.seal_to else None,
         pdf=pdf_maker() if options.pdf else None,
+        part_bytes=None if options.volumes is None else options.volumes * 1_000_000,
     )
     day = utc(order.made_us).strftime(order.words.gettext("%d %B %Y"))
     reason = order.words.gettext("exported {day}", day=day)

@@ -38,6 +38,7 @@ from camerad.evidence.package_proofs import (
     describe,
     read_package,
 )
+from camerad.evidence.parts import apart, check_parts, part_of
 from camerad.evidence.redaction.copy_check import OriginalAtHand, check_copy, is_redacted_copy
 from camerad.ledger.audit import LedgerFinding, Witnessed, audit_ledger, read_state
 from camerad.ledger.entries import Head
@@ -128,7 +129,8 @@ def run(options: argparse.Namespace) -> int:
         raise
     keys = desk.trusted_keys(options, target.place, allow_own=True)
     vouching = desk.receipt_keys(options, target.place, keys)
-    summary, stamps = _Summary(), _stamp_check(options)
+    summary, stamps = _Summary(), desk.stamp_check(options)
+    parts: list[str] = []
     filed = dict(_receipts(target, vouching, summary))
     if target.file is None:
         head = desk.named_head(options, vouching)
@@ -136,6 +138,8 @@ def run(options: argparse.Namespace) -> int:
             _ledgers(options, target.place, keys, filed, summary, head=head)
         )
         paths = list(_files(target.place, summary))
+        if target.place.kind is PlaceKind.FILES:
+            paths, parts = apart(paths, target.place.root)
     else:
         # They are judged before any comparison.
         desk.named_head(options, vouching)
@@ -150,6 +154,7 @@ def run(options: argparse.Namespace) -> int:
             path,
             next((finals[name] for name in names if name in finals), None),
             not begun.isdisjoint(names),
+            target.place.kind is PlaceKind.FILES and part_of(path) is not None,
         )
         for path, names in ((path, desk.names_of(path)) for path in paths)
     ]
@@ -191,6 +196,9 @@ def run(options: argparse.Namespace) -> int:
                     summary.differences.append((Severity.NOTE, absent))
                 else:
                     warn(absent)
+    joined, lost = check_parts(parts, keys, finals)
+    summary.reports += joined
+    summary.differences += [(Severity.DAMAGE, text) for text in lost]
     if stamps is not None and not stamps.is_used:
         summary.differences.append((Severity.NOTE, _NOT_STAMPED))
     if desk.has_only_own_keys(options, target.place):
@@ -200,14 +208,6 @@ def run(options: argparse.Namespace) -> int:
     else:
         sys.stdout.write("".join(_as_text(summary, keys, whole=target.file is None)))
     return summary.exit_code
-
-
-def _stamp_check(options: argparse.Namespace) -> StampCheck | None:
-    if not options.stamp_authority:
-        return None
-    from camerad.transparency import time_stamps  # noqa: PLC0415 - of the extra 'office'
-
-    return time_stamps.StampCheck(options.stamp_authority)
 
 
 def _check(options: argparse.Namespace, keys: KeyRing, may_run: MayRun) -> _Check:

@@ -22,6 +22,7 @@ from camerad.container.gaps import Gap
 from camerad.container.redaction import CopyRecipient, MaskKind, Redaction
 from camerad.container.severity import Severity
 from camerad.container.statements import RECOVERED, Header, utc
+from camerad.evidence.parts import SheetPart
 from camerad.evidence.record_words import (
     CLOCK,
     END_REASONS,
@@ -148,7 +149,7 @@ class CoverSheet(msgspec.Struct, frozen=True):
     whether a ledger names the same end, None if none was at hand. made_us, made_by, software: when,
     by whom and with what it was made. details, instructions: names of the files with the rest.
     reference: number of the file that it is for, "" if none. stamps: time stamps in the package.
-    redaction: of a redacted copy, its signed list.
+    redaction: of a redacted copy, its signed list. part: None for a whole recording.
     """
 
     report: Report
@@ -165,6 +166,7 @@ class CoverSheet(msgspec.Struct, frozen=True):
     reference: str = ""
     stamps: Sequence[KeptStamp] = ()
     redaction: Redaction | None = None
+    part: SheetPart | None = None
 
 
 def render(sheet: CoverSheet, words: Words) -> str:
@@ -230,6 +232,8 @@ class _Page:
             yield words.gettext("File number"), self._sheet.reference
         if self._sheet.redaction is not None:
             yield from self._redaction(self._sheet.redaction)
+        if self._sheet.part is not None:
+            yield words.gettext("Part of the recording"), self._part(self._sheet.part)
         yield words.gettext("Camera"), header.device
         yield words.gettext("Camera's key"), result.kid or words.gettext("unknown")
         yield words.gettext("Triggered"), self._timed(header.started_wall_us, header.clock.source)
@@ -305,6 +309,12 @@ class _Page:
         muted = [self._range(one.from_us - origin_us, one.to_us - origin_us) for one in said.mutes]
         texts = "; ".join(self._first(muted, LINES))
         yield words.gettext("Muted"), texts or words.gettext("nothing")
+
+    def _part(self, part: SheetPart) -> str:
+        where = "; ".join(self._span(span) for span in self._result.proven)
+        return self._words.gettext(
+            "{number} of {count}: {range}", number=part.number, count=part.count, range=where
+        )
 
     def _stamps(self) -> str:
         """When others say that the office's ledger had what is in this package."""
@@ -419,6 +429,17 @@ class _Page:
         opened = words.gettext(
             "Decryption of every piece; the video holds what was checked and nothing else"
         )
+        pieces = words.gettext(
+            "Fingerprint of every sealed piece ({fragments})", fragments=result.commits
+        )
+        if sheet.part is not None:
+            opened = words.gettext(
+                "Decryption of every piece in this part; the video holds these and nothing else"
+            )
+            pieces = words.gettext(
+                "Fingerprint of every sealed piece in this part ({fragments})",
+                fragments=sheet.part.pieces,
+            )
         if sheet.redaction is not None:
             opened = words.gettext(
                 "Unchanged pieces opened by their keys; replaced ones are those of the signed list"
@@ -433,12 +454,7 @@ class _Page:
         yield self._check(
             linked, words.gettext("Unbroken chain from the first statement to the last")
         )
-        yield self._check(
-            whole,
-            words.gettext(
-                "Fingerprint of every sealed piece ({fragments})", fragments=result.commits
-            ),
-        )
+        yield self._check(whole, pieces)
         # What could not be opened is not handed over at all, so both have happened.
         yield self._check(
             True,

@@ -71,10 +71,12 @@ class OpenedRecording:
     """A recording that was checked and opened, and whose MP4 has no name yet.
 
     report: what was found; its output is the MP4's name to be, None where there is nothing to open.
+    starts: the fragments with whose first picture a film can begin.
     """
 
-    def __init__(self, report: Report, target: UnnamedFile) -> None:
+    def __init__(self, report: Report, target: UnnamedFile, starts: frozenset[int]) -> None:
         self.report: Final = report
+        self.starts: Final = starts
         self._target = target
 
     def sha256(self) -> str:
@@ -133,13 +135,15 @@ def decrypted(
     progress: Progress | None = None,
     final: str | None = None,
     may_run: MayRun = never_runs,
+    part: bool = False,
 ) -> Iterator[OpenedRecording]:
     """Check the recording in `path` and open it; the MP4 is gone at the end, unless it was
     published as `output`.
 
     keys: the devices' public keys that are trusted. identities: private keys of which one can open
     it. salvage: of a recording that is not authentic, open the proven parts, and put ".salvaged"
-    into the name. final, may_run: as in `verify`.
+    into the name. final, may_run, part: as in `verify`; the film of a part begins with its own
+    first picture.
 
     Raises NotAllowedError if the identities do not open it, UnsealError if there is nothing to
     write, and StorageError if the output cannot be written or is there already; then, and when
@@ -151,14 +155,15 @@ def decrypted(
                 f"{target}: exists already and is not overwritten"
             )
     with raise_on_sigterm(), UnnamedFile(output) as target_file:
-        opener = _Opener(Checker(keys), identities, target_file, salvage=salvage)
+        checker = Checker(keys, part=part)
+        opener = _Opener(checker, identities, target_file, salvage=salvage, part=part)
         with _handing_over():
             report = opener.carry_out(path, progress, final, may_run)
             if opener.complete(report):
                 authentic = report.verdict < Verdict.NOT_AUTHENTIC
                 report.output = output if authentic else salvage_name(output)
                 report.written = tuple(opener.written)
-        yield OpenedRecording(report, target_file)
+        yield OpenedRecording(report, target_file, frozenset(opener.starts))
 
 
 @contextlib.contextmanager
@@ -176,9 +181,17 @@ class _Opener:
     """Opens what the checker has proven, in the order of the file."""
 
     def __init__(
-        self, checker: Checker, identities: Identities, target: UnnamedFile, *, salvage: bool
+        self,
+        checker: Checker,
+        identities: Identities,
+        target: UnnamedFile,
+        *,
+        salvage: bool,
+        part: bool,
     ) -> None:
         self.written: list[Span] = []
+        self.starts: set[int] = set()
+        self._part = part
         self._checker = checker
         self._identities = identities
         self._target = target
@@ -215,7 +228,7 @@ class _Opener:
         facts = judged.facts
         if init is not None:
             self._writer = self._understood(
-                lambda data: Mp4Writer(self._target, data), init, INIT_NAME
+                lambda data: Mp4Writer(self._target, data, from_zero=self._part), init, INIT_NAME
             )
         if self._writer is None or fragment is None:
             return
@@ -223,6 +236,8 @@ class _Opener:
             self._writer.skip_to_key_frame()
         self._next = facts.sequence + 1
         self._understood(self._writer.add, fragment, fragment_name(facts.sequence))
+        if self._writer.begins_with_key:
+            self.starts.add(facts.sequence)
         # Sound that stands alone is there if it is; beside pictures it is they that count.
         began_us = self._writer.began_us if facts.frames else self._writer.heard_us
         if began_us is not None:

@@ -27,6 +27,10 @@ placed stays, since it only keeps what it is for. After a kill or a loss of powe
 left, and the next export removes it. Footage in the clear is in it only where the file system has
 no files without a name (`camerad.evidence.decrypt`), or in the instant between the two names.
 
+A package that would be too large for one message goes in parts (`camerad.evidence.parts`): then
+the directory has one for each, ``part-1-of-5``, which is a package by itself, and ``SHA256SUMS`` of
+all. First the whole is checked and opened as above; its film only says where the parts may begin.
+
 What is sealed for its recipient (`camerad.evidence.sealed_package`) is made in a directory of this
 computer, never on the storage that it goes to, and its footage has no name at any time.
 """
@@ -37,7 +41,7 @@ import contextlib
 import json
 import os
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import tzinfo
 from typing import Final
 
@@ -52,13 +56,15 @@ from camerad.container.encryption import Sealer
 from camerad.container.keys import KeyRing
 from camerad.container.recording_files import SUFFIX
 from camerad.container.statements import utc
-from camerad.evidence import sealed_package
+from camerad.evidence import parts, sealed_package
 from camerad.evidence.cover_sheet import CoverSheet, DeliveredFile, render
 from camerad.evidence.decrypt import OpenedRecording, UnsealError, decrypted, raise_on_sigterm
 from camerad.evidence.identity_file import Identities
 from camerad.evidence.package_folder import (
+    DIRECTORY_MODE,
     FILE_MODE,
     KEY_PEM,
+    SUMS,
     LedgerExtract,
     PackageFolder,
     check_source,
@@ -66,6 +72,7 @@ from camerad.evidence.package_folder import (
     temporary_directory,
 )
 from camerad.evidence.package_proofs import LEDGER
+from camerad.evidence.parts import PartName, SheetPart
 from camerad.evidence.player_page import NAME as PLAYER
 from camerad.evidence.player_page import player_page
 from camerad.evidence.sealed_package import PackedFile
@@ -81,6 +88,8 @@ REPORT: Final = "report.html"
 CHECKS: Final = "checks.json"
 INSTRUCTIONS: Final = "how-to-verify.txt"
 
+_DOCUMENTS: Final = 4 << 20
+"""Room in a part for what is neither film nor original nor `player.html`."""
 _WORKPLACE: Final = "/var/tmp"  # noqa: S108 - a directory of its own there, which only we may enter
 """Where a sealed package is made if ``TMPDIR`` names no other place: a file that is large belongs
 there and not into memory (hier(7))."""
@@ -96,7 +105,7 @@ class ExportRequest(msgspec.Struct, frozen=True):
     as a ledger names it, None if none was at hand. salvage: also of a recording that is not
     authentic, with its proven parts. may_run: as in `camerad.verify.judge.verify`. sealer: for the
     recipient; None for a package in the clear. pdf: makes the sheet as PDF/A too, if it is to be
-    there.
+    there. part_bytes: of each part at most; None for a package in one piece.
     """
 
     path: str
@@ -114,6 +123,7 @@ class ExportRequest(msgspec.Struct, frozen=True):
     may_run: MayRun = never_runs
     sealer: Sealer | None = None
     pdf: PdfMaker | None = None
+    part_bytes: int | None = None
 
 
 class ExportResult(msgspec.Struct, frozen=True):
@@ -169,6 +179,11 @@ def export(
             if report.output is None:
                 report.path = order.path  # the copy goes
                 return ExportResult(report, None, None)
+            if order.part_bytes is not None:
+                held = work.write_parts(footage.starts, order.part_bytes, hold, extract)
+                durable_files.rename(directory, package)
+                report.path, report.output = order.path, None
+                return ExportResult(report, package, held)
             held = hold(work.recording)
             work.add_proof(extract(work.recording))
             work.add_documents(held)
@@ -214,9 +229,18 @@ class _Steps:
 
 
 class _Package:
-    """The package while it is made. directory: its temporary name."""
+    """The package while it is made. directory: its temporary name. part: it is of that one."""
 
-    def __init__(self, order: ExportRequest, directory: str, stem: str, steps: _Steps) -> None:
+    def __init__(
+        self,
+        order: ExportRequest,
+        directory: str,
+        stem: str,
+        steps: _Steps,
+        part: PartName | None = None,
+    ) -> None:
+        self._part = part
+        self._pieces = 0
         self._order = order
         self._directory = directory
         self._stem = stem
@@ -230,6 +254,52 @@ class _Package:
         copied = verified_copy.copy(source, self._original, self._steps.copies)
         self._folder.sums[self._stem + SUFFIX] = copied.sha256
 
+    def take_part(self, original: str, fragments: range) -> None:
+        """Write the part that has these fragments."""
+        written = parts.write_part(original, self._original, fragments, self._steps.copies)
+        self._folder.sums[self._stem + SUFFIX] = written.sha256
+        self._pieces = len(fragments)
+
+    def write_parts(
+        self,
+        starts: Collection[int],
+        limit: int,
+        hold: Callable[[str], Hold | None],
+        extract: Callable[[str], LedgerExtract],
+    ) -> Hold | None:
+        """Write a package for each part, and let go of the original. Returns the hold."""
+        plan = parts.plan_parts(self._original, starts, limit, len(player_page()) + _DOCUMENTS)
+        if plan is None:
+            raise StorageError(
+                f"{self._order.path}: it cannot be cut into parts of {limit} bytes; allow more "
+                "with --volumes"
+            )
+        held = hold(self.recording)
+        ledgers = extract(self.recording)
+        count = len(plan.firsts)
+        sums: list[str] = []
+        with contextlib.ExitStack() as films:
+            opened: list[OpenedRecording] = []
+            for number in range(1, count + 1):
+                name = PartName(self.recording, number, count)
+                folder = f"part-{number}-of-{count}"
+                directory = os.path.join(self._directory, folder)
+                os.mkdir(directory, DIRECTORY_MODE)
+                part = _Package(self._order, directory, str(name), self._steps, name)
+                part.take_part(self._original, plan.run(number))
+                opened.append(films.enter_context(part.opened()))
+                part.add_proof(ledgers)
+                part.add_documents(held)
+                sums += [
+                    f"{sha256}  {folder}/{file}\n"
+                    for file, sha256 in sorted(part._folder.sums.items())
+                ]
+            for one in opened:
+                one.publish()
+        durable_files.remove(self._original)
+        self._folder.add(SUMS, "".join(sums))
+        return held
+
     @contextlib.contextmanager
     def opened(self) -> Iterator[OpenedRecording]:
         """Check the copy and open its footage, which has no name before it is published."""
@@ -240,8 +310,9 @@ class _Package:
             order.identities,
             os.path.join(self._directory, f"{self._stem}.mp4"),
             salvage=order.salvage,
-            progress=self._steps.checks,
+            progress=self._steps.checks if self._part is None else None,
             final=order.final,
+            part=self._part is not None,
         )
         try:
             with opening as footage:
@@ -297,6 +368,10 @@ class _Package:
             ),
             ledger=LEDGER,
         )
+        if self._part is not None:
+            instructions += "\n" + words.gettext(
+                PART_TEXT, number=self._part.number, count=self._part.all
+            )
         self._folder.add(INSTRUCTIONS, instructions)
         self._folder.add(PLAYER, player_page().decode())
         sheet = render(self._sheet(held), words)
@@ -361,6 +436,9 @@ class _Package:
             details=CHECKS,
             instructions=INSTRUCTIONS,
             reference=order.reference,
+            part=None
+            if self._part is None
+            else SheetPart(self._part.number, self._part.all, self._pieces),
         )
 
 
@@ -373,6 +451,13 @@ def _check_unnamed(directory: str) -> None:
             "found later; name a directory on another one in the environment variable TMPDIR"
         )
     os.close(descriptor)
+
+
+PART_TEXT: Final = N_("""\
+6. This is part {number} of {count} of the recording: all its statements, and some of its pieces.
+   Unpack the archives of all parts into one directory, and check that as in 3; a piece that is
+   missing there is in a part that is missing.
+""")
 
 
 INSTRUCTIONS_TEXT: Final = N_("""\

@@ -28,7 +28,7 @@ KEY_PEM: Final = "device-key.pem"
 KEY_JWK: Final = "device-key.jwk"
 FILE_MODE: Final = 0o600
 """A package has footage in the clear: only the user who made it may read it."""
-_DIRECTORY_MODE: Final = 0o700
+DIRECTORY_MODE: Final = 0o700
 
 
 class LedgerExtract(msgspec.Struct, frozen=True):
@@ -136,7 +136,7 @@ def temporary_directory(package: str) -> Iterator[str]:
         if file_status.is_directory(directory):
             with _claimed(directory):
                 shutil.rmtree(directory)  # left by an export that was killed
-        os.mkdir(directory, _DIRECTORY_MODE)
+        os.mkdir(directory, DIRECTORY_MODE)
         claim = _claimed(directory)
     except BlockingIOError:
         raise storage_errors.FileExistsAlreadyError(

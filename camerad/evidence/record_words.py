@@ -97,6 +97,7 @@ KINDS: Final[Mapping[str, str]] = {
     FindingKind.REDACTED: N_("replaced in this redacted copy"),
     FindingKind.UNMASKED: N_("not masked, muted or unchanged as the signed list says"),
     FindingKind.UNOPENED: N_("cannot be opened by the key that the copy brings"),
+    FindingKind.PART: N_("in another part of this recording"),
     FindingKind.QUIET: N_("time without sound, because of what the microphone was doing"),
 }
 

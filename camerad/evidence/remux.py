@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import struct
 from array import array
+from fractions import Fraction
 from typing import Final, Protocol
 
 from camerad.container.mp4_boxes import Box, Mp4Error, boxes, only_box
@@ -87,6 +88,11 @@ class _Track:
         self.end += duration
         if sync:
             self._sync.append(len(self._sizes))
+
+    def move(self, by: int) -> None:
+        """Have it begin earlier, or later."""
+        self.start = (self.start or 0) + by
+        self.end += by
 
     def chunk(self, offset: int, count: int) -> None:
         self._chunks.append(offset)
@@ -189,13 +195,15 @@ def _others(data: bytes, within: Box, *but: bytes) -> list[bytes]:
 
 
 class Mp4Writer:
-    """Writes one MP4. init: a recording's initialisation segment, in the clear.
+    """Writes one MP4. init: a recording's initialisation segment, in the clear. from_zero: it
+    begins with its own first sample, wherever in the recording that is.
 
     Raises Mp4Error if the segment, or later a fragment, is not understood, and what `output`
     raises.
     """
 
-    def __init__(self, output: OutputFile, init: bytes) -> None:
+    def __init__(self, output: OutputFile, init: bytes, *, from_zero: bool = False) -> None:
+        self._from_zero = from_zero
         self._output = output
         self._init = init
         self.pictures = 0
@@ -204,6 +212,8 @@ class Mp4Writer:
         """Time of the first picture that the last `add` wrote; None if it wrote none."""
         self.heard_us: int | None = None
         """The same for sound."""
+        self.begins_with_key = False
+        """Whether the first picture of the last `add` needs none before it."""
         self._moov = only_box(init, Box(b"", 0, 0, len(init)), b"moov")
         self._mvhd = only_box(init, self._moov, b"mvhd")
         self._headers = read_tracks(init)
@@ -225,6 +235,7 @@ class Mp4Writer:
     def add(self, fragment: bytes) -> None:
         """Add a fragment in the clear: pairs of ``moof`` and ``mdat``."""
         self.began_us = self.heard_us = None
+        self.begins_with_key = False
         for run in sample_runs(fragment, self._headers):
             self._add_run(fragment, run)
 
@@ -247,6 +258,7 @@ class Mp4Writer:
             self.pictures += len(samples)
             if self.began_us is None:
                 self.began_us = begins_us
+                self.begins_with_key = samples[0].sync
         elif self.heard_us is None:
             self.heard_us = begins_us
 
@@ -266,6 +278,11 @@ class Mp4Writer:
                 self._output.write(view[start : start + _PIECE])
 
     def _tables(self) -> list[bytes]:
+        if self._from_zero:
+            begun = [track for track in self._tracks.values() if track.start is not None]
+            first = min((Fraction(track.start or 0, track.timescale) for track in begun), default=0)
+            for track in begun:
+                track.move(-int(first * track.timescale))
         duration = max((track.duration_us() for track in self._tracks.values()), default=0)
         old = self._mvhd
         pieces = _box(

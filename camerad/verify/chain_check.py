@@ -45,10 +45,12 @@ class ChainCheck:
     """Judges fragments and commits; `result` grows meanwhile.
 
     at: where the next statement belongs. init: the initialisation segment, if it is there.
-    replaced: fragments that a redacted copy has something else for.
+    replaced: fragments that a redacted copy has something else for. is_part: the file is a part of
+    a recording, which has all statements, and not all fragments.
     """
 
-    def __init__(self, result: Result) -> None:
+    def __init__(self, result: Result, *, is_part: bool = False) -> None:
+        self.is_part: Final = is_part
         self.at = ChainPosition()
         self.init: Content | None = None
         self.replaced: frozenset[int] = frozenset()
@@ -229,6 +231,11 @@ class ChainCheck:
             content_ok = False
             if there is not None:
                 self._found.say(FindingKind.EXTRA, "is here, and its copy was redacted", name)
+        elif there is None and self.is_part:
+            text, note = "is in another part", Severity.NOTE
+            self._found.say(
+                FindingKind.PART, text, name, severity=note, from_us=from_us, to_us=to_us
+            )
         elif there is None:
             self._found.say(FindingKind.MISSING, "is missing", name, from_us=from_us, to_us=to_us)
         elif not content_ok:

@@ -37,11 +37,12 @@ WORTH_BYTES: Final = 32 << 20
 
 
 class CheckOrder(msgspec.Struct, frozen=True):
-    """One file to be checked. final, begun: as for `camerad.verify.judge.verify`."""
+    """One file to be checked. final, begun, part: as for `camerad.verify.judge.verify`."""
 
     path: str
     final: str | None = None
     begun: bool = False
+    part: bool = False
 
 
 Check = Callable[[CheckOrder], Report]
@@ -53,7 +54,13 @@ def check_one(
     """The check of one file, which never keeps from checking the others."""
     try:
         return verify(
-            order.path, keys, progress, final=order.final, begun=order.begun, may_run=may_run
+            order.path,
+            keys,
+            progress,
+            final=order.final,
+            begun=order.begun,
+            may_run=may_run,
+            part=order.part,
         )
     except (CameradError, ValueError, ArithmeticError) as error:
         return _unchecked(order, str(error))

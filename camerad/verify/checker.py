@@ -47,16 +47,17 @@ _T = TypeVar("_T", Header, Commit, RecordingEnd)
 
 
 class Checker:
-    """Judges one recording. keys: the devices' public keys that are trusted.
+    """Judges one recording. keys: the devices' public keys that are trusted. part: it is a part of
+    one, whose other fragments are elsewhere.
 
     Feed `member` and `lost` in the order of the file, then `finish` once; `result` grows meanwhile.
     """
 
-    def __init__(self, keys: KeyRing) -> None:
+    def __init__(self, keys: KeyRing, *, part: bool = False) -> None:
         self.result: Final = Result()
         self._found: Final = self.result.findings
         self._keys = keys
-        self._chain: Final = ChainCheck(self.result)
+        self._chain: Final = ChainCheck(self.result, is_part=part)
         self._add: Final = self._found.say
         self._header_seen = False
         self._torn: Content | None = None

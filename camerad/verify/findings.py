@@ -93,6 +93,8 @@ class FindingKind(StrEnum):
     """In a redacted copy, what the list says is masked, muted or unchanged, and is not."""
     UNOPENED = "unopened"
     """In a redacted copy, an unchanged fragment that its key in the copy does not open."""
+    PART = "part"
+    """In a part of a recording, footage that is in other parts."""
     QUIET = "stated silence"
     """Time without sound that no gap states, and that the states of sound explain."""
 

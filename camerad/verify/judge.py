@@ -223,6 +223,7 @@ def verify(
     begun: bool = False,
     may_run: MayRun = never_runs,
     whole: WholeFile | None = None,
+    part: bool = False,
 ) -> Report:
     """Check the recording in the file `path`; whatever is wrong is in the report.
 
@@ -231,8 +232,11 @@ def verify(
     end is a finding, even if the device signed it. begun: a ledger names the recording, with or
     without an end; if the file is none, that is damage. whole: as for `MemberReader`; it has all of
     the file afterwards if the report has a result. Only for files that are not written any more.
+    part: as for `Checker`.
     """
-    report = _once(path, keys, progress, final=final, begun=begun, may_run=may_run, whole=whole)
+    report = _once(
+        path, keys, progress, final=final, begun=begun, may_run=may_run, whole=whole, part=part
+    )
     tries = 1
     while report.state == "running" and report.verdict is Verdict.NOT_AUTHENTIC and tries < _TRIES:
         # A fragment that was read while it was being written looks like one that was changed.
@@ -277,9 +281,10 @@ def _once(
     begun: bool,
     may_run: MayRun,
     whole: WholeFile | None = None,
+    part: bool = False,
 ) -> Report:
     """Check once."""
-    checker = Checker(keys)
+    checker = Checker(keys, part=part)
     reader = MemberReader(path, whole=whole)
     try:
         with reader:

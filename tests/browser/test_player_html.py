@@ -22,6 +22,7 @@ from camerad.evidence.export import ExportRequest, export
 from camerad.evidence.package_folder import LedgerExtract
 from camerad.ledger.recording_state import Hold
 from tests.browser.person import NARROW, SCREENSHOTS, browser
+from tests.unit.evidence.test_parts import RECORDING, in_parts
 from tests.waiting import DEADLINE, until
 
 ENGLISH = words_in("en")
@@ -192,6 +193,31 @@ def test_a_film_of_another_length_and_files_of_several_packages_are_told(
     waits(page, "document.body.innerText.includes('here are several')")
     assert second.name in page.inner_text(".problem")
     assert page.locator("input.mono").count() == 0, "which one would it be?"
+
+
+def test_a_part_says_that_it_is_one_and_plays(page: Page, tmp_path: Path) -> None:
+    original = tmp_path / f"{ONE}.tar"
+    original.write_bytes(RECORDING.file)
+    part = in_parts(original, tmp_path / "out", 2) / "part-2-of-4"
+    page.locator("input[type=file]").first.set_input_files(part)
+    page.fill("input.mono", THUMBPRINT)
+    waits(page, "document.querySelector('.verdict strong')?.textContent.startsWith('Authentic,')")
+    said = page.inner_text("main")
+    assert "This is part 2 of 4 of a recording." in said
+    assert "Piece 0 to Piece 1: in another part of this recording (from 0:00.000 to 0:0" in said
+    assert page.evaluate(PLAYS_FILM)
+    waits(page, f"{LISTED}.split('as in SHA256SUMS; that list can be forged').length === 3")
+    assert "is NOT that of this original" not in page.inner_text("main")
+    sees(page, "part")
+    changed = tmp_path / f"{ONE}-part-2-of-4.tar"
+    content = bytearray((part / changed.name).read_bytes())
+    content[content.index(b"000002.m4s.age") + 900] ^= 1
+    changed.write_bytes(content)
+    others = [one for one in part.iterdir() if one.suffix != ".tar"]
+    page.locator("input[type=file]").nth(1).set_input_files([*others, changed])
+    page.fill("input.mono", THUMBPRINT)
+    waits(page, "document.querySelector('.verdict strong')?.textContent === 'NOT authentic'")
+    assert "Piece 2: changed since it was signed" in page.inner_text(".verdict")
 
 
 def test_the_key_of_another_camera_vouches_for_nothing(

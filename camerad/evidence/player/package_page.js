@@ -6,6 +6,7 @@
 
 import { make, show } from "./dom.js";
 import { PublicKey, fromPem } from "./evidence/keys.js";
+import { judge } from "./evidence/judge.js";
 import { isRedactedCopy } from "./evidence/redacted_copy.js";
 import { BlobSource } from "./evidence/source.js";
 import { Exit } from "./evidence/verdict.js";
@@ -28,9 +29,12 @@ import { mountPlayer } from "./player.js";
 import { showCopy } from "./redacted_view.js";
 import { redactionTexts } from "./redaction_texts.js";
 import { nearestSecond } from "./times.js";
+import { VerdictView } from "./verdict_view.js";
 import { nextLanguage, wordsOf } from "./words.js";
 
 const SECOND = 1_000_000;
+/** A part of a recording, by its file's name. */
+const PART = /-part-([1-9]\d*)-of-([1-9]\d*)\.tar$/;
 const OFFICE_KEY = "office-key.pem";
 const asked = location.hash.slice(1);
 const words = wordsOf(asked === "" ? navigator.language : asked);
@@ -188,6 +192,7 @@ class PackagePage {
   async #tell(found, key, chosen) {
     if (this.#player !== null) return;
     if (await isRedactedCopy(new BlobSource(found.container))) return this.#tellCopy(found, key, chosen);
+    if (PART.test(found.container.name)) return this.#tellPart(found, key, chosen);
     const facts = new FactsView(words);
     const place = make("div");
     const log = make("section");
@@ -219,6 +224,38 @@ class PackagePage {
     draw();
   }
 
+  /** The same of a part of a recording: its film plays, and its sealed pieces do not. */
+  async #tellPart(found, key, chosen) {
+    const [, number, count] = PART.exec(found.container.name) ?? [];
+    const view = new VerdictView(words);
+    const log = make("section");
+    this.#result.append(
+      make("h2", { text: said.result }),
+      make("p", { text: said.part(number, count) }),
+      make("div", { class: "camerad-player" }, view.element),
+      log,
+    );
+    show(this.#result, true);
+    const stop = new AbortController();
+    this.#player = { close: () => stop.abort() };
+    const source = new BlobSource(found.container);
+    const judged = judge(source, {
+      key: key.raw,
+      name: found.container.name,
+      part: true,
+      onProgress: (done) => view.checking(done / source.size),
+      signal: stop.signal,
+    });
+    this.#showFilm(found, judged.catch(() => ({ exit: Exit.NOT_AUTHENTIC })));
+    this.#count(found, chosen);
+    try {
+      view.tell(await judged);
+      await this.#prove(found, key, judged, log);
+    } catch (error) {
+      if (!stop.signal.aborted) throw error;
+    }
+  }
+
   /** The same of a redacted copy. */
   async #tellCopy({ container, files }, key, chosen) {
     const place = make("div", { class: "camerad-player" });
@@ -248,7 +285,7 @@ class PackagePage {
   }
 
   /** @param {any} found @param {Promise<any>} judged the verdict on the original */
-  #showFilm({ video }, judged) {
+  #showFilm({ video, container }, judged) {
     this.#film.append(make("h2", { text: said.video }));
     show(this.#film, true);
     if (video === null) {
@@ -264,7 +301,8 @@ class PackagePage {
       const { exit, report } = await judged;
       // Of what is not authentic there may be a film of some parts.
       if (exit >= Exit.NOT_AUTHENTIC) return;
-      const length = report.result.endUs;
+      const { proven } = report.result;
+      const length = PART.test(container.name) ? proven.at(-1).toUs - proven[0].fromUs : report.result.endUs;
       if (Math.abs(film.duration * SECOND - length) <= SECOND) return;
       problem.textContent = said.otherLength(nearestSecond(film.duration * SECOND), nearestSecond(length));
     });

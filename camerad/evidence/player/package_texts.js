@@ -27,6 +27,7 @@ export function packageTexts({ gettext, ngettext }) {
     same: gettext("This is the key on the cover sheet. All of it, to compare:"),
     different: gettext("The key in this folder is NOT the one on the cover sheet. If the characters are typed rightly, this folder proves nothing: ask the office that it came from."),
     result: gettext("3. Result of the check"),
+    part: (number, count) => gettext("This is part {number} of {count} of a recording. All its statements are here, and some of its pieces; the others are in the other parts, and were not checked here.", { number, count }),
     log: gettext("Entries of the office"),
     proofs: ({ state, proven, size, later, cosigned }, locale) => {
       if (state === "none") return gettext("This package has no proofs from the office's log: it is older, or no witness had signed that log.");

@@ -110,6 +110,7 @@ export function recordTexts({ gettext }) {
       "unstated hole": gettext("time without pictures that the camera did not explain"),
       "unstated silence": gettext("time without sound that the camera did not explain"),
       "unfit times": gettext("times that do not fit each other"),
+      part: gettext("in another part of this recording"),
       "stated silence": gettext("time without sound, because of what the microphone was doing"),
     },
   };

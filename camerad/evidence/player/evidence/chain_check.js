@@ -26,8 +26,9 @@ export const MISPLACED = "is not in its place, or there twice";
 
 /** Judges fragments and commits; `result` grows meanwhile. */
 export class ChainCheck {
-  /** @param {import("./result.js").Result} result */
-  constructor(result) {
+  /** @param {import("./result.js").Result} result @param {boolean} isPart other fragments are elsewhere */
+  constructor(result, isPart) {
+    this.isPart = isPart;
     /** Where the next statement belongs. */
     this.at = new ChainPosition();
     /** The initialisation segment, if it is there. @type {Located | null} */
@@ -302,6 +303,10 @@ export class ChainCheck {
       if (number > sequence) {
         this.found.say(FindingKind.EXTRA, "is not in its place", fragmentName(number));
       }
+    }
+    if (there === undefined && this.isPart) {
+      this.found.say(FindingKind.PART, "is in another part", name, "", { severity: Severity.NOTE, fromUs, toUs });
+      return null;
     }
     if (there === undefined) {
       this.found.say(FindingKind.MISSING, "is missing", name, "", { fromUs, toUs });

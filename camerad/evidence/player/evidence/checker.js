@@ -27,12 +27,15 @@ import { ARCHIVE_END, BLOCK } from "./ustar.js";
  * Feed `member` and `lost` in the order of the file, then `finish` once; `result` grows meanwhile.
  */
 export class Checker {
-  /** @param {Map<string, import("./keys.js").PublicKey>} keys those that are trusted */
-  constructor(keys) {
+  /**
+   * @param {Map<string, import("./keys.js").PublicKey>} keys those that are trusted
+   * @param {boolean} [isPart] it is a part of a recording, whose other fragments are elsewhere
+   */
+  constructor(keys, isPart = false) {
     this.result = new Result();
     this.found = this.result.findings;
     this.keys = keys;
-    this.chain = new ChainCheck(this.result);
+    this.chain = new ChainCheck(this.result, isPart);
     this.headerSeen = false;
     /** @type {Located | null} */
     this.torn = null;

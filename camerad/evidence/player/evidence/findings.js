@@ -56,6 +56,7 @@ export const FindingKind = Object.freeze({
   /** Times of statements that do not fit each other, though each could be. */
   UNFIT: "unfit times",
   /** Time without sound that no gap states, and that the states of sound explain. */
+  PART: "part",
   QUIET: "stated silence",
 });
 

@@ -77,12 +77,13 @@ const ID = new RegExp(`^${RECORDING_ID}`);
  * @param {string | null} [how.final] SHA-256 of the recording's end, if a ledger or a receipt names
  *   it
  * @param {boolean} [how.begun] a ledger names the recording, with or without an end
+ * @param {boolean} [how.part] it is a part of a recording, whose other fragments are elsewhere
  * @param {boolean} [how.running] a recorder has the file open, and its ledger agrees
  * @returns {Promise<Verdict>}
  */
 export async function judge(source, how) {
-  const { key, name = "", final = null, begun = false } = how;
-  const checker = new Checker(await keyRing(key instanceof Uint8Array ? [key] : key));
+  const { key, name = "", final = null, begun = false, part = false } = how;
+  const checker = new Checker(await keyRing(key instanceof Uint8Array ? [key] : key), part);
   /** @type {Committed[]} */
   const commits = [];
   const onCommit = (/** @type {Committed} */ commit) => {
