@@ -26,7 +26,7 @@ export const MISPLACED = "is not in its place, or there twice";
 
 /** Judges fragments and commits; `result` grows meanwhile. */
 export class ChainCheck {
-  /** @param {import("./result.js").Result} result @param {boolean} isPart other fragments are elsewhere */
+  /** @param {import("./result.js").Result} result @param {boolean} isPart others are elsewhere */
   constructor(result, isPart) {
     this.isPart = isPart;
     /** Where the next statement belongs. */
@@ -39,10 +39,7 @@ export class ChainCheck {
     this.jump = null;
     /** Fragments whose commit has not come yet. @type {Map<bigint, Located>} */
     this.pending = new Map();
-    /**
-     * First and last commit that nothing links to the beginning.
-     * @type {[bigint, bigint] | null}
-     */
+    /** First and last commit that nothing links to the start. @type {[bigint, bigint] | null} */
     this.unlinked = null;
     this.pictures = new PictureCheck(result);
     this.audio = new AudioCheck(result);
@@ -304,12 +301,10 @@ export class ChainCheck {
         this.found.say(FindingKind.EXTRA, "is not in its place", fragmentName(number));
       }
     }
-    if (there === undefined && this.isPart) {
-      this.found.say(FindingKind.PART, "is in another part", name, "", { severity: Severity.NOTE, fromUs, toUs });
-      return null;
-    }
     if (there === undefined) {
-      this.found.say(FindingKind.MISSING, "is missing", name, "", { fromUs, toUs });
+      const elsewhere = { severity: Severity.NOTE, fromUs, toUs };
+      if (this.isPart) this.found.say(FindingKind.PART, "is in another part", name, "", elsewhere);
+      else this.found.say(FindingKind.MISSING, "is missing", name, "", { fromUs, toUs });
       return null;
     }
     if (isSame(there, commit.fragment)) return there;
