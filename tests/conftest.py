@@ -15,6 +15,7 @@ from hw_mocks import worldclock
 from tests.breadth import CAMPAIGN
 from tests.leftovers import Leftovers
 from tests.order import dealt
+from tests.processor_time import ProcessorTime
 
 _STDERR: Final = os.dup(2)
 """Before the first test begins, and what it writes is caught."""
@@ -27,6 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
         # Whoever runs tests has a world of its own, with the cameras of these tests.
         config.add_cleanup(worldclock.World().end)
     config.pluginmanager.register(Leftovers(config))
+    config.pluginmanager.register(ProcessorTime())
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -29,7 +29,7 @@ from tests.browser.visitor import beeping, clocks, is_visitor, pictures
 from tests.system.harness import PATIENCE, BodyCamera, body_camera, now_us, of_make_run
 from tests.waiting import DEADLINE, until
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.campaign]
 
 FLAGS = VISITOR
 """Chromium has a fake camera."""
