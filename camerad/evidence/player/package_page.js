@@ -8,6 +8,7 @@ import { make, show } from "./dom.js";
 import { PublicKey, fromPem } from "./evidence/keys.js";
 import { judge } from "./evidence/judge.js";
 import { isRedactedCopy } from "./evidence/redacted_copy.js";
+import { REDACTED_ENDING } from "./evidence/redaction.js";
 import { BlobSource } from "./evidence/source.js";
 import { Exit } from "./evidence/verdict.js";
 import { FactsView } from "./facts_view.js";
@@ -112,7 +113,7 @@ class PackagePage {
     this.#forget();
     const found = sorted(files);
     const rows = Object.entries(found).map(([kind, file]) => [
-      make("dt", { text: said.found[kind] }),
+      make("dt", { text: file?.name.endsWith(REDACTED_ENDING) ? redactionTexts(words.plain).copy : said.found[kind] }),
       make("dd", { text: file?.name ?? said.missing }),
     ]);
     this.#found.replaceChildren(...rows.flat());

@@ -18,6 +18,7 @@ export function redactionSentence({ masked, pictures }, muted, { gettext, langua
 /** What a page says of a copy. @param {import("./gettext.js").Words} words */
 export function redactionTexts({ gettext }) {
   return {
+    copy: gettext("Redacted copy"),
     not: gettext("this is NOT the redacted copy that was signed"),
     vouched: gettext("The camera's signatures prove all that is unchanged. For what is not black in the pictures that were masked, the office vouches."),
     signer: gettext("The list of changes is signed by the office's key, which has to be the one on the sheet on paper:"),
