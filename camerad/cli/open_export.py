@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from camerad.base import process
+from camerad.base import process, storage_errors
 from camerad.base.words import words_in
 from camerad.cli import desk, store_access
 from camerad.cli.console import (
@@ -28,7 +28,8 @@ from camerad.container.recording_files import SUFFIX
 from camerad.container.statements import utc
 from camerad.evidence.decrypt import open_recording
 from camerad.evidence.export import ExportRequest, ExportResult, export
-from camerad.evidence.package_folder import LedgerExtract
+from camerad.evidence.medium_label import Parties, label_page
+from camerad.evidence.package_folder import SUMS, LedgerExtract
 from camerad.evidence.package_proofs import proof_files
 from camerad.evidence.sheet_page import pdf_maker
 from camerad.ledger.entries import Entry
@@ -83,6 +84,8 @@ def open_one(options: argparse.Namespace) -> int:
 def export_one(options: argparse.Namespace) -> int:
     """Make the package for the public prosecutor."""
     protect_memory()
+    if (options.sender is None) != (options.recipient is None):
+        raise CommandError("--sender and --recipient go together")
     if options.volumes is not None and (options.seal_to or options.salvage):
         raise CommandError("--volumes goes neither with --seal-to nor with --salvage")
     place, path = find_recording(options.what, options.state)
@@ -107,6 +110,7 @@ def export_one(options: argparse.Namespace) -> int:
         may_run=desk.may_run(place, keys),
         sealer=Sealer(options.seal_to) if options.seal_to else None,
         pdf=pdf_maker() if options.pdf else None,
+        parties=None if options.recipient is None else Parties(options.sender, options.recipient),
         part_bytes=None if options.volumes is None else options.volumes * 1_000_000,
     )
     day = utc(order.made_us).strftime(order.words.gettext("%d %B %Y"))
@@ -126,6 +130,8 @@ def export_one(options: argparse.Namespace) -> int:
             return ledger_extract(options, place, path, recording, writer)
 
         made = export(order, hold, extract, bar.set_done)
+    if options.label is not None and made.path is not None:
+        _write_label(options.label, order, made, day)
     _print(options, made.report, made)
     if made.path is None and made.report.verdict is Verdict.NOT_AUTHENTIC:
         warn(
@@ -135,6 +141,16 @@ def export_one(options: argparse.Namespace) -> int:
     elif made.path is not None and made.hold is None:
         warn("no hold was placed: place one in the store, so that the recording is kept")
     return made.report.verdict
+
+
+def _write_label(path: str, order: ExportRequest, made: ExportResult, day: str) -> None:
+    """Write the label of the medium. Raises StorageError."""
+    name = os.path.basename(made.path or "")
+    name = name if order.sealer is not None else f"{name}/{SUMS}"
+    by = f"{day}, {order.who}"
+    page = label_page(order.words, name, made.sha256 or "", order.reference, by)
+    with storage_errors.explaining("write", path), open(path, "x", encoding="utf-8") as file:
+        file.write(page)
 
 
 def _print(options: argparse.Namespace, report: Report, made: ExportResult | None = None) -> None:

@@ -15,13 +15,16 @@
 ``entry-N.tlog-proof``      that entry N of the office's ledger lies in its log, and the policy
 ``office.tlog-policy``      by which that is checked (`camerad.transparency.proof`)
 ``*.checkpoint, .tsr``      time stamps on it (`camerad.transparency.stamp_files`)
+``record.json``             who hands over what to whom, where the office says so
+                            (`camerad.evidence.medium_label`)
 ``SHA256SUMS``              of all these files, for ``sha256sum -c``
 ==========================  ======================================================================
 
 Procedure: everything is made in a directory of a temporary name, which only its maker may enter.
 The original is copied there first, and what is checked and opened is that copy: its bytes
 cannot be exchanged between the check and the copy. Then the hold is placed, and when all else is on
-the storage the footage, which was a file without a name, gets one, and the directory gets its own.
+the storage the footage, which was a file without a name, gets one; all is read back from the
+storage, and the directory gets its name.
 After any failure, SIGTERM included, the temporary directory is removed; a hold that was
 placed stays, since it only keeps what it is for. After a kill or a loss of power the directory is
 left, and the next export removes it. Footage in the clear is in it only where the file system has
@@ -43,7 +46,7 @@ import os
 import shlex
 from collections.abc import Callable, Collection, Iterator
 from datetime import tzinfo
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -55,11 +58,12 @@ from camerad.base.words import N_, Words
 from camerad.container.encryption import Sealer
 from camerad.container.keys import KeyRing
 from camerad.container.recording_files import SUFFIX
-from camerad.container.statements import utc
+from camerad.container.statements import rfc3339, utc
 from camerad.evidence import parts, sealed_package
 from camerad.evidence.cover_sheet import CoverSheet, DeliveredFile, render
 from camerad.evidence.decrypt import OpenedRecording, UnsealError, decrypted, raise_on_sigterm
 from camerad.evidence.identity_file import Identities
+from camerad.evidence.medium_label import RECORD, Parties, record_of
 from camerad.evidence.package_folder import (
     DIRECTORY_MODE,
     FILE_MODE,
@@ -106,6 +110,7 @@ class ExportRequest(msgspec.Struct, frozen=True):
     authentic, with its proven parts. may_run: as in `camerad.verify.judge.verify`. sealer: for the
     recipient; None for a package in the clear. pdf: makes the sheet as PDF/A too, if it is to be
     there. part_bytes: of each part at most; None for a package in one piece.
+    parties: for the record; None for none.
     """
 
     path: str
@@ -124,12 +129,13 @@ class ExportRequest(msgspec.Struct, frozen=True):
     sealer: Sealer | None = None
     pdf: PdfMaker | None = None
     part_bytes: int | None = None
+    parties: Parties | None = None
 
 
 class ExportResult(msgspec.Struct, frozen=True):
     """What came of it. path: the package; None if the recording is not authentic, and nothing was
     written. hold: that which keeps the recording; None if no store was at hand. sha256: of a sealed
-    package's file."""
+    package's file, else of its list of sums."""
 
     report: Report
     path: str | None
@@ -181,9 +187,10 @@ def export(
                 return ExportResult(report, None, None)
             if order.part_bytes is not None:
                 held = work.write_parts(footage.starts, order.part_bytes, hold, extract)
+                work.read_back()
                 durable_files.rename(directory, package)
                 report.path, report.output = order.path, None
-                return ExportResult(report, package, held)
+                return ExportResult(report, package, held, work.sums_sha256)
             held = hold(work.recording)
             work.add_proof(extract(work.recording))
             work.add_documents(held)
@@ -192,11 +199,12 @@ def export(
                 sealed = work.seal(footage, order.sealer, target)
                 return ExportResult(report, target, held, sealed.sha256)
             footage.publish()
+            work.read_back()
             durable_files.rename(directory, package)
         # What was made there is there, under its final name.
         report.path = os.path.join(package, stem + SUFFIX)
         report.output = os.path.join(package, os.path.basename(report.output))
-        return ExportResult(report, package, held)
+        return ExportResult(report, package, held, work.sums_sha256)
 
 
 class _Steps:
@@ -260,6 +268,24 @@ class _Package:
         self._folder.sums[self._stem + SUFFIX] = written.sha256
         self._pieces = len(fragments)
 
+    @property
+    def sums_sha256(self) -> str:
+        """Of the list of sums."""
+        return self._folder.sums[SUMS]
+
+    def read_back(self) -> None:
+        """Compare the files that were written here with what the storage has; the original was
+        compared before. Raises StorageError."""
+        for name, sha256 in self._folder.sums.items():
+            path = os.path.join(self._directory, name)
+            if path == self._original:
+                continue
+            if verified_copy.digest(path, fresh=True).sha256 != sha256:
+                raise StorageError(
+                    f"{path}: it reads back with other bytes than were written; do not use this "
+                    "storage: take another one"
+                )
+
     def write_parts(
         self,
         starts: Collection[int],
@@ -280,6 +306,7 @@ class _Package:
         sums: list[str] = []
         with contextlib.ExitStack() as films:
             opened: list[OpenedRecording] = []
+            written: list[_Package] = []
             for number in range(1, count + 1):
                 name = PartName(self.recording, number, count)
                 folder = f"part-{number}-of-{count}"
@@ -290,13 +317,16 @@ class _Package:
                 opened.append(films.enter_context(part.opened()))
                 part.add_proof(ledgers)
                 part.add_documents(held)
+                written.append(part)
                 sums += [
                     f"{sha256}  {folder}/{file}\n"
                     for file, sha256 in sorted(part._folder.sums.items())
                 ]
-            for one in opened:
+            for one, part in zip(opened, written, strict=True):
                 one.publish()
+                part.read_back()
         durable_files.remove(self._original)
+        self._folder.sums.clear()
         self._folder.add(SUMS, "".join(sums))
         return held
 
@@ -316,7 +346,7 @@ class _Package:
         )
         try:
             with opening as footage:
-                self._report = footage.report
+                self._report, self._footage = footage.report, footage
                 if footage.report.output is not None:
                     self._video = os.path.basename(footage.report.output)
                     self._folder.sums[self._video] = footage.sha256()
@@ -378,6 +408,8 @@ class _Package:
         self._folder.add(REPORT, sheet)
         if order.pdf is not None:
             self._folder.add(f"{self._stem}.pdf", order.pdf(sheet))
+        if order.parties is not None:
+            self._folder.add(RECORD, json.dumps(self._record(order.parties), indent=2) + "\n")
         self._folder.finish()
 
     def seal(self, footage: OpenedRecording, sealer: Sealer, target: str) -> verified_copy.Digest:
@@ -385,16 +417,38 @@ class _Package:
         folder = self._stem + ENDING
 
         def packed(name: str) -> PackedFile:
-            if name == self._video:
-                with footage.opened() as film:
-                    size = film.seek(0, os.SEEK_END)
-                return PackedFile(f"{folder}/{name}", size, footage.opened)
             path = os.path.join(self._directory, name)
-            return PackedFile(f"{folder}/{name}", os.path.getsize(path), lambda: open(path, "rb"))
+            called, size = f"{folder}/{name}", self._size_of(name)
+            if name == self._video:
+                return PackedFile(called, size, footage.opened)
+            return PackedFile(called, size, lambda: open(path, "rb"))
 
         files = [packed(name) for name in sorted(self._folder.sums)]
         made = utc(self._order.made_us).astimezone(self._order.zone)
         return sealed_package.seal(target, files, sealer, made, self._steps.copies)
+
+    def _record(self, parties: Parties) -> dict[str, Any]:
+        """What is handed over, the sheet first."""
+        part, sums = self._part, self._folder.sums
+        first = [f"{self._stem}.pdf", REPORT, self._video, self._stem + SUFFIX]
+        names = sorted(sums, key=lambda one: (first.index(one) if one in first else 9, one))
+        return record_of(
+            parties,
+            {
+                "reference": self._order.reference,
+                "recording": self.recording,
+                "part": None if part is None else [part.number, part.all],
+                "created": rfc3339(self._order.made_us),
+                "software": f"camerad {__version__}",
+            },
+            [(one, self._size_of(one), sums[one]) for one in names],
+        )
+
+    def _size_of(self, name: str) -> int:
+        if name == self._video:
+            with self._footage.opened() as film:
+                return film.seek(0, os.SEEK_END)
+        return os.path.getsize(os.path.join(self._directory, name))
 
     @property
     def _ledger_agrees(self) -> bool | None:

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import hashlib
+import json
 import os
 import re
 import subprocess
@@ -147,8 +148,25 @@ def test_a_key_that_does_not_open_it_says_whose_is_needed(world: World) -> None:
 
 @pytest.mark.filterwarnings("ignore:.*sRGB2014:pytest.PytestUnraisableExceptionWarning")
 def test_export_makes_the_package_and_holds_the_recording(world: World) -> None:
-    asked = f"{EXPORT} --reference 'Az. 1/26' --pdf --json"
-    package = Path(world.ask(asked, 0).json["export"])
+    asked = f"{EXPORT} --reference 'Az. 1/26' --pdf --json --label label.html"
+    said = world.ask(f"{asked} --sender 'City of Duisburg' --recipient StA", 0).json
+    package = Path(said["export"])
+    sums = hashlib.sha256((package / "SHA256SUMS").read_bytes()).hexdigest()
+    assert sums == said["sha256"] and sums in Path("label.html").read_text()
+    record = json.loads((package / "record.json").read_text())
+    listed = [f"{one['sha256']}  {one['name']}" for one in record["documents"]]
+    of_record = hashlib.sha256((package / "record.json").read_bytes()).hexdigest()
+    in_sums = (package / "SHA256SUMS").read_text().splitlines()
+    assert sorted([*listed, f"{of_record}  record.json"]) == sorted(in_sums)
+    assert (record["sender"], record["recipient"]) == ("City of Duisburg", "StA")
+    assert [one["format"] for one in record["documents"]][:4] == [
+        "application/pdf",
+        "text/html",
+        "video/mp4",
+        "application/x-tar",
+    ]
+    for one in record["documents"]:
+        assert one["bytes"] == (package / one["name"]).stat().st_size
     assert (package / f"{ONE}.pdf").read_bytes().startswith(b"%PDF-1.7")
     assert package == Path.cwd() / f"{ONE}-export"
     sheet = (package / "report.html").read_text(encoding="utf-8")

@@ -351,6 +351,23 @@ def test_a_sealed_package_is_opened_by_its_recipient_alone(
     assert sorted(os.listdir(tmp_path / clear.name)) == WHOLE
 
 
+def test_a_medium_that_gives_back_other_bytes_gets_no_package(
+    original: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a stick that says it is larger than it is."""
+    real = verified_copy.digest
+
+    def digest(path: str, *args: Any, **how: Any) -> verified_copy.Digest:
+        found = real(path, *args, **how)
+        return found._replace(sha256="0" * 64) if path.endswith(".mp4") else found
+
+    monkeypatch.setattr(verified_copy, "digest", digest)
+    order = an_order(original)
+    with pytest.raises(StorageError, match=r"\.mp4: it reads back with other bytes"):
+        run(order)
+    assert left(order) == []
+
+
 @pytest.mark.parametrize("problem", ["full", "wrong bytes", "no unnamed files"])
 def test_a_package_that_cannot_be_sealed_leaves_nothing_behind(
     original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, problem: str
