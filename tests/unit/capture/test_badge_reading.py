@@ -10,7 +10,7 @@ import pytest
 
 from camerad.base.clock import ManualClock
 from camerad.behaviour.badge import badge
-from camerad.capture.badge_reader import STALE_US, BadgeDetector
+from camerad.capture.badge_detector import STALE_US, BadgeDetector
 from camerad.stream.frame import Geometry, create
 from camerad.stream.newest import Frame, FrameReader, FrameWriter
 from tests.unit.capture.badge_drawing import HEIGHT, WIDTH, Luma, code, scene

@@ -458,11 +458,13 @@ def test_a_vex_statement_names_what_this_image_carries_and_nothing_else() -> Non
 
 
 def test_camerad_uses_of_opencv_what_the_vex_statement_says() -> None:
-    """The statement rests on that: nothing of it opens a film or a connection."""
+    """The statement rests on that: nothing of it opens a film or a connection. Redaction is for
+    desk computers; no camera runs it."""
     used: set[str] = set()
-    for path in (Path(__file__).parents[3] / "camerad").rglob("*.py"):
+    camerad = Path(__file__).parents[3] / "camerad"
+    for path in camerad.rglob("*.py"):
         text = path.read_text(encoding="utf-8")
-        if "cv2" not in text:
+        if "cv2" not in text or path.is_relative_to(camerad / "evidence"):
             continue
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.ImportFrom):
