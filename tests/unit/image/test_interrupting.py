@@ -27,6 +27,8 @@ trap 'echo noted' TERM INT HUP
 sleep 1000 &
 worker=$!
 setsid sleep 1000 &
+# Until it is the program, it has this shell's traps, and no signal ends it.
+until [ "$(cat "/proc/$worker/comm")" = sleep ]; do :; done
 touch "$SCENE/begun"
 while kill -0 "$worker" 2>/dev/null; do wait "$worker"; done
 echo unmounted >"$SCENE/cleaned"
