@@ -73,7 +73,7 @@ ifndef side_by_side
 .NOTPARALLEL:
 endif
 .PHONY: help run test single unit states realtime real lint types generated generate announcements pictures cards bench
-.PHONY: bench-index bench-office fleet campaign soak image image-check image-test image-cuts office-bill arm64-test
+.PHONY: bench-index bench-office fleet campaign soak image image-check image-test image-cuts office-bill arm64-test kernel
 .PHONY: clean distclean dist
 
 help:
@@ -116,10 +116,12 @@ help:
 	@echo '                ten minutes and 4 GB: FLAVOUR=debian|debian-backports|raspios  BOARD=zero2w|3|4|5|all  OUT=dist'
 	@echo '                SOURCES=FILE of packages, else those of this machine; BASE=DIR of an earlier one'
 	@echo '                FLAVOUR=debian-backports BOARD=5   CAMERA=usb: for a camera at USB'
+	@echo '                FLAVOUR=debian-backports BOARD=5 CAMERA=imx219 KERNEL=DIR: for a Camera Module 2'
 	@echo '                PARTS="st7789 ds3231 ..." or reference: what the camera has beside its board'
 	@echo '                KEYRING=FILE lets updates in, CERT=FILE KEY=FILE also make a bundle of one'
 	@echo '                CREATOR=ADDRESS of who hands it out, for the bill of materials'
 	@echo 'make office-bill    the bill of materials of the office'"'"'s server: OUT=dist  CREATOR=ADDRESS'
+	@echo 'make kernel     the kernel for a Camera Module 2, of Debian'"'"'s source: OUT=DIR; hours and 30 GB'
 	@echo 'make image-check    builds it twice and compares'
 	@echo 'make image-test     starts it in an emulator and tries all that is not the sensor, and its updates;'
 	@echo '                two hours'
@@ -273,14 +275,18 @@ soak:
 
 as_root := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo)
 image_builder = $(as_root) env PYTHONPATH=config/image $(python) -m camerad_image
-image_options = --flavour '$(FLAVOUR)' --board '$(BOARD)' --parts '$(PARTS)$(if $(filter usb,$(CAMERA)), usb-camera)' --out '$(OUT)' \
-	$(if $(SOURCES),--sources '$(SOURCES)') $(if $(BASE),--base '$(BASE)') \
+image_options = --flavour '$(FLAVOUR)' --board '$(BOARD)' --parts '$(strip $(PARTS) $(patsubst usb,usb-camera,$(filter usb imx219,$(CAMERA))))' --out '$(OUT)' \
+	$(if $(SOURCES),--sources '$(SOURCES)') $(if $(BASE),--base '$(BASE)') $(if $(KERNEL),--kernel '$(KERNEL)') \
 	$(if $(KEYRING),--keyring '$(KEYRING)') $(if $(CERT),--cert '$(CERT)') $(if $(KEY),--key '$(KEY)') \
 	--creator '$(CREATOR)'
 
 image:
 	$(prepare) image
 	@$(image_builder) $(image_options)
+
+kernel:
+	$(prepare) kernel
+	@env PYTHONPATH=config/image $(python) -m camerad_image --make-kernel $(image_options)
 
 # Of what pip installs for an office's server here.
 office-bill:

@@ -8,6 +8,7 @@
 #   sh hw-mocks/prepare.sh real    a second environment, .cache/real, that sees the system's packages:
 #                                  the simulator on the real libcamera
 #   sh hw-mocks/prepare.sh image   what `make image` needs
+#   sh hw-mocks/prepare.sh kernel  what `make kernel` needs
 #
 # It installs missing system packages with apt, makes the virtual environment .venv in the checkout,
 # installs camerad and hw-mocks into it as they stand there (editable), and fetches the film clips
@@ -93,7 +94,12 @@ case $level in
         system_packages="$system_packages qemu-system-arm qemu-utils device-tree-compiler cpio"
         extras=device,image
         ;;
-    *) die 'usage: sh hw-mocks/prepare.sh run|test|bench|campaign|real|image' ;;
+    kernel)
+        system_packages="$running crossbuild-essential-arm64 bc bison cpio debhelper flex git kmod"
+        system_packages="$system_packages libelf-dev libssl-dev pahole rsync xz-utils"
+        extras=device,image
+        ;;
+    *) die 'usage: sh hw-mocks/prepare.sh run|test|bench|campaign|real|image|kernel' ;;
 esac
 
 # ------------------------------------------------------------------------------------- interpreters

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from camerad_image import python, space
+from camerad_image import kernels, python, sources, space
 from camerad_image.boards import ALL, BOARDS
 from camerad_image.build import (
     CACHE,
@@ -26,7 +26,7 @@ from camerad_image.build import (
     office_bill,
 )
 from camerad_image.errors import ImageError
-from camerad_image.flavours import FLAVOURS, flavour
+from camerad_image.flavours import BACKPORTS, FLAVOURS, SUITE, flavour
 from camerad_image.parts import PARTS, chosen
 from camerad_image.programs import Interrupted, end_all, heed_signals, run
 from camerad_image.sbom import entity
@@ -53,6 +53,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=_path, default=TREE / "dist", help="folder for the results")
     parser.add_argument("--sources", type=_path, help="apt sources instead of this machine's")
     parser.add_argument("--base", type=_path, help="packages of an earlier build, to be used again")
+    parser.add_argument(
+        "--kernel", type=_path, help="folder with a rebuilt kernel's package, instead of Debian's"
+    )
+    parser.add_argument(
+        "--make-kernel", action="store_true", help="only make the package for --kernel: hours"
+    )
     parser.add_argument("--keyring", type=_path, help="certificate of who signs updates, PEM")
     parser.add_argument("--cert", help="certificate that signs a bundle, a file or PKCS #11 URI")
     parser.add_argument("--key", help="its key")
@@ -127,7 +133,19 @@ def _order(options: argparse.Namespace, out: Path) -> Order:
         # A signature says when it was made, so no two of them are the same.
         signer=(options.cert, options.key) if options.cert and not options.twice else None,
         creator=options.creator,
+        kernel=kernels.read(options.kernel) if options.kernel else None,
     )
+
+
+def _make_kernel(options: argparse.Namespace) -> Path:
+    work = CACHE / "kernel"
+    log = CACHE / "kernel.log"
+    log.unlink(missing_ok=True)
+    print(f"a kernel takes hours, and 30 GB; it is told in {log}", file=sys.stderr, flush=True)
+    text = sources.read(SUITE, ("main",), options.sources, newer=BACKPORTS)
+    with _alone("kernel"):
+        epoch = _epoch(os.environ.get("SOURCE_DATE_EPOCH"))
+        return kernels.make(text, work, options.out, epoch, log=log)
 
 
 def _build(options: argparse.Namespace, out: Path, work: Path) -> Path:
@@ -166,6 +184,9 @@ def main() -> int:
         if options.office_bill:
             epoch = _epoch(os.environ.get("SOURCE_DATE_EPOCH"))
             print(office_bill(options.out, epoch, options.creator))
+            return 0
+        if options.make_kernel:
+            print(_make_kernel(options))
             return 0
         if bool(options.cert) != bool(options.key):
             raise ImageError("a bundle takes both CERT= and KEY=")

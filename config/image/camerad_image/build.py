@@ -20,6 +20,7 @@ from camerad_image import (
     configure,
     drivers,
     filesystems,
+    kernels,
     layout,
     materials,
     publishing,
@@ -54,7 +55,8 @@ class Order:
     time that everything in the image is dated at, seconds since 1970; `parts`: what the camera has
     beside its board; `keyring`: the certificate of whoever signs updates, None for an image without
     them; `signer`: certificate and key that a bundle is signed with, None for no bundle; `creator`:
-    who hands the image out, an e-mail address or a URL, empty if that is not to be said."""
+    who hands the image out, an e-mail address or a URL, empty if that is not to be said; `kernel`:
+    a rebuilt one in place of the archive's, None for that."""
 
     flavour: Flavour
     boards: str
@@ -66,6 +68,7 @@ class Order:
     keyring: Path | None = None
     signer: tuple[str, str] | None = None
     creator: str = ""
+    kernel: kernels.Rebuilt | None = None
 
     @property
     def name(self) -> str:
@@ -110,6 +113,16 @@ def _check_base(order: Order, base: Path) -> None:
         status = (base / "var/lib/dpkg/status").read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         raise ImageError(f"BASE={base} is no packages of an earlier build: leave it out") from None
+    if order.kernel is not None:
+        package = f"Package: {order.kernel.name}\n"
+        stanza = next((one for one in status.split("\n\n") if one.startswith(package)), "")
+        if f"\nVersion: {order.kernel.version}\n" not in stanza:
+            raise ImageError(
+                f"BASE={base} was not made with {order.kernel.name} {order.kernel.version} of "
+                "KERNEL=: leave it out"
+            )
+        hardware.check_packages(order.parts, status)
+        return
     kernel = order.flavour.kernel
     stanzas = [one for one in status.split("\n\n") if one.startswith(f"Package: {kernel}\n")]
     # Packages of the backports have that in their versions.
@@ -131,6 +144,16 @@ def check_hardware(order: Order) -> list[str]:
     """Raise ImageError if the flavour's kernel can drive none of these boards, or not these parts;
     returns what is to be said where it cannot drive some."""
     hardware.check_flavour(order.parts, order.flavour)
+    rebuilt = order.kernel
+    if rebuilt is not None:
+        if (order.flavour.name, order.boards) != ("debian-backports", "5"):
+            raise ImageError("KERNEL= is for FLAVOUR=debian-backports BOARD=5, and no other image")
+        hardware.check_kernel(order.parts, rebuilt.release, rebuilt.config, rebuilt.overlays)
+    elif wanting := [part.name for part in order.parts if part.rebuilt]:
+        raise ImageError(
+            f"PARTS={' '.join(wanting)}: no kernel of an archive has what it takes: name a rebuilt "
+            "one with KERNEL=DIR, which 'make kernel OUT=DIR' makes"
+        )
     return boards.check_flavour(order.boards, order.flavour)
 
 
@@ -380,6 +403,7 @@ class Build:
             self.work,
             self._debs,
             hardware.packages(order.parts),
+            kernel=order.kernel,
             epoch=order.epoch,
             log=self.log,
             say=self._say_more,
@@ -450,8 +474,13 @@ class Build:
             "boards": order.boards,
             "parts": " ".join(part.name for part in order.parts) or "none",
             "kernel": kernel.version,
+            "kernel-package": (
+                f"{order.kernel.name} {order.kernel.version}, rebuilt from Debian's source"
+                if order.kernel
+                else f"{order.flavour.kernel}, of the archive"
+            ),
             "root-hash": verity.root_hash if verity else "none: this kernel cannot check its root",
-            "tried": order.flavour.tried,
+            "tried": order.flavour.tried if order.kernel is None else kernels.TRIED,
         }
         product = sbom.Product(
             order.name,

@@ -23,7 +23,8 @@ from camerad_image.flavours import Flavour
 class Part:
     """One part. `what`: for people; `lines` of config.txt; `gpios`: the lines of the header that it
     has for itself, with what each is for; `drivers` that the kernel needs; `packages` that the root
-    gets; `firmware`: files below /usr/lib/firmware; `hdmi`: whether there may be a screen as well.
+    gets; `firmware`: files below /usr/lib/firmware; `hdmi`: whether there may be a screen as well;
+    `rebuilt`: whether it wants a kernel of `camerad_image.kernels`, which starts a 5.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Part:
     packages: tuple[str, ...] = ()
     firmware: Mapping[str, bytes] = field(default_factory=dict)
     hdmi: bool = True
+    rebuilt: bool = False
 
 
 _I2C: Final = {2: "SDA", 3: "SCL"}
@@ -111,6 +113,13 @@ PARTS: Final = {
             drivers=("USB_VIDEO_CLASS",),
         ),
         Part(
+            name="imx219",
+            what="Camera Module 2 at the connector CAM/DISP 0 of a 5",
+            lines=("dtoverlay=camerad-imx219",),
+            drivers=("VIDEO_IMX219", "DMABUF_HEAPS", "DMABUF_HEAPS_CMA", "VIDEO_RP1_CFE"),
+            rebuilt=True,
+        ),
+        Part(
             name=WIFI,
             what="the board's radio, for the dock's network; off wherever the camera is worn",
             drivers=("BRCMFMAC",),
@@ -180,7 +189,7 @@ def overlays(config_txt: str) -> tuple[str, ...]:
 def check_flavour(parts: Iterable[Part], flavour: Flavour) -> None:
     """Raise ImageError if the flavour's kernel comes without overlays, and a part needs some: said
     before anything is built."""
-    needing = [part.name for part in parts if part.lines]
+    needing = [part.name for part in parts if part.lines and not part.rebuilt]
     if flavour.upstream and needing:
         raise ImageError(
             f"PARTS={' '.join(needing)}: the kernel of FLAVOUR={flavour.name} comes without "

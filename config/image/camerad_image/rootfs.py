@@ -16,6 +16,7 @@ from typing import Final
 
 from camerad_image.errors import ImageError
 from camerad_image.flavours import BACKPORTS, SUITE, Flavour
+from camerad_image.kernels import Rebuilt
 from camerad_image.programs import run
 
 BINFMT: Final = Path("/proc/sys/fs/binfmt_misc")
@@ -90,11 +91,28 @@ def preferences(newer: tuple[str, ...], root: str = '"$1"') -> str:
     return f"mkdir -p {folder} && printf '{text}' >{folder}/camerad"
 
 
+def _install(kernel: Rebuilt, cache: Path) -> str:
+    """The shell command that keeps a rebuilt kernel's package in `cache` and installs it."""
+    # By the name that the bill of materials finds it by.
+    kept = shlex.quote(str(cache / f"{kernel.name}_{kernel.version}_arm64.deb"))
+    return (
+        f'cp {shlex.quote(str(kernel.file.absolute()))} {kept} && cp {kept} "$1"/kernel.deb && '
+        'chroot "$1" dpkg -i /kernel.deb && rm "$1"/kernel.deb'
+    )
+
+
 def mmdebstrap(
-    flavour: Flavour, sources: Path, root: Path, cache: Path, more: tuple[str, ...] = ()
+    flavour: Flavour,
+    sources: Path,
+    root: Path,
+    cache: Path,
+    more: tuple[str, ...] = (),
+    *,
+    kernel: Rebuilt | None = None,
 ) -> list[str]:
     """The command that makes the base of `flavour` at `root`, with `more` packages than every image
-    has; they are kept in `cache`."""
+    has; they are kept in `cache`. kernel: in place of the flavour's."""
+    wanted = [one for one in flavour.packages if kernel is None or one != flavour.kernel]
     kept = shlex.quote(str(cache))
     archives = '"$1"/var/cache/apt/archives'
     return [
@@ -135,8 +153,9 @@ def mmdebstrap(
         # leaves a file as it is that is there, and the newest one may be of other sources.
         f"--customize-hook=cd {kept} && rm -f {flavour.firmware}_*.deb && "
         f"APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get -qq download {flavour.firmware}",
+        *(() if kernel is None else (f"--customize-hook={_install(kernel, cache)}",)),
         *('--customize-hook=rm -r "$1"/etc/apt/preferences.d' for _ in flavour.newer[:1]),
-        f"--include={','.join((*flavour.packages, *more))}",
+        f"--include={','.join((*wanted, *more))}",
         *(SUITE, str(root), str(sources)),
     ]
 
@@ -192,13 +211,14 @@ def make_base(
     cache: Path,
     more: tuple[str, ...] = (),
     *,
+    kernel: Rebuilt | None = None,
     epoch: int,
     log: Path,
     say: Callable[[str], None],
 ) -> Path:
     """Make the base anew and return its directory. sources: the text of a deb822 file; more:
-    packages besides the flavour's; epoch: what programs of the packages take for the time when they
-    date something; say: as for `Progress`."""
+    packages besides the flavour's; kernel: in place of the flavour's; epoch: what programs of the
+    packages take for the time when they date something; say: as for `Progress`."""
     root = work / "base.part"
     # Whatever may have left a mount there: through it a removal would reach this machine.
     _unmount(root, log=log)
@@ -207,7 +227,7 @@ def make_base(
     listed = work / "sources.sources"
     listed.write_text(sources, encoding="utf-8")
     register_emulator(log=log)
-    command = mmdebstrap(flavour, listed, root, cache, more)
+    command = mmdebstrap(flavour, listed, root, cache, more, kernel=kernel)
     environment = {"SOURCE_DATE_EPOCH": str(epoch)}
     run(command, log=log, environment=environment, contained=True, follow=Progress(say))
     # So that what has this name is whole: it may be used again.
