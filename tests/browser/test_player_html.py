@@ -243,8 +243,11 @@ def test_the_key_of_another_camera_vouches_for_nothing(
 @pytest.mark.campaign
 @pytest.mark.skipif(PROGRAM is None, reason="firefox-esr is not installed")
 def test_firefox_checks_a_good_and_a_bad_package_and_plays(
-    package: Path, changed: Path, key_file: Path
+    package: Path, changed: Path, key_file: Path, tmp_path: Path
 ) -> None:
+    original = tmp_path / f"{ONE}.tar"
+    original.write_bytes(RECORDING.file)
+    part = in_parts(original, tmp_path / "out", 2) / "part-2-of-4"
     files = "document.querySelectorAll('input[type=file]')[1]"
     types = f"""(() => {{
       const typed = document.querySelector("input.mono");
@@ -258,6 +261,14 @@ def test_firefox_checks_a_good_and_a_bad_package_and_plays(
         waits(page, "document.querySelector('input.mono') !== null")
         page.evaluate(types)
         waits(page, "document.querySelector('.verdict strong')?.textContent === 'NOT authentic'")
+        page.goto((part / "player.html").as_uri())
+        waits(page, "document.querySelector('input.mono') === null")
+        page.chooses(files, sorted(part.iterdir()))
+        waits(page, "document.querySelector('input.mono') !== null")
+        page.evaluate(types)
+        waits(page, "document.querySelector('.verdict strong')?.textContent.startsWith('Auth')")
+        assert "This is part 2 of 4 of a recording." in page.evaluate(STATE)
+        assert page.evaluate(PLAYS_FILM) is True
         page.goto((package / "player.html").as_uri())
         waits(page, "document.querySelector('h1') !== null")
         page.chooses(files, sorted(package.iterdir()))
