@@ -196,7 +196,7 @@ def run(options: argparse.Namespace) -> int:
                     summary.differences.append((Severity.NOTE, absent))
                 else:
                     warn(absent)
-    joined, lost = check_parts(parts, keys, finals)
+    joined, lost = check_parts(parts, keys, finals, options.rejoin)
     summary.reports += joined
     summary.differences += [(Severity.DAMAGE, text) for text in lost]
     if stamps is not None and not stamps.is_used:

@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from camerad.base import file_status, storage_errors
+from camerad.base.errors import StorageError
 from camerad.container import ustar
 from camerad.container.chain import HEADER_NAME, INIT_NAME
 from camerad.container.keys import KeyRing
@@ -243,11 +244,18 @@ def apart(paths: Iterable[str], root: str) -> tuple[list[str], list[str]]:
 
 
 def check_parts(
-    paths: Sequence[str], keys: KeyRing, finals: Mapping[str, str | None]
+    paths: Sequence[str],
+    keys: KeyRing,
+    finals: Mapping[str, str | None],
+    rejoin: str | None = None,
 ) -> tuple[list[Report], list[str]]:
     """Check the parts of each recording together. Returns reports, also one on each part that is
-    not authentic, and which parts are lost. finals: SHA-256 of the ends that ledgers name."""
+    not authentic, and which parts are lost. finals: SHA-256 of the ends that ledgers name.
+    rejoin: where the original is written again, if all of one recording is here, and authentic.
+    Raises StorageError."""
     reports, lost = [], []
+    if rejoin is not None and file_status.exists(rejoin):
+        raise storage_errors.FileExistsAlreadyError(f"{rejoin}: exists already")
     for one in joined_parts(paths):
         above = os.path.commonpath([os.path.dirname(path) for path in paths])
         whole = one.check(keys, os.path.join(above, str(one)), finals.get(one.recording))
@@ -256,4 +264,10 @@ def check_parts(
             alone = (verify(file, keys, part=True) for file in one.files.values())
             reports += [part for part in alone if part.verdict >= Verdict.NOT_AUTHENTIC]
         lost += [f"{one.recording}: part {n} of {one.count} is not here" for n in one.lost]
+    if rejoin is not None:
+        if len(reports) != 1 or lost or reports[0].verdict >= Verdict.NOT_AUTHENTIC:
+            raise StorageError(
+                f"{rejoin}: not written: it takes all parts of one authentic recording"
+            )
+        joined_parts(paths)[0].rejoin(rejoin)
     return reports, lost

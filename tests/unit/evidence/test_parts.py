@@ -14,12 +14,11 @@ from evidence_helpers import decoded, expected
 from sealed_helpers import made
 
 from camerad.base.clock import SECOND
-from camerad.base.errors import StorageError
+from camerad.base.errors import EX_IOERR, StorageError
 from camerad.cli.main import main
 from camerad.container import ustar
 from camerad.evidence import export as exporting
 from camerad.evidence import parts
-from camerad.evidence.parts import apart, joined_parts
 from camerad.evidence.player_page import player_page
 from camerad.verify.judge import verify
 from camerad.verify.verdict import Verdict
@@ -63,11 +62,11 @@ def package(made_once: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(made_once, tmp_path / "package"))
 
 
-def asked(package: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+def asked(package: Path, capsys: pytest.CaptureFixture[str], *more: str) -> tuple[int, str]:
     for one in package.glob("part-*/ledger.jws"):
         one.write_bytes(b"")  # what they have here is made up
     key = next(package.glob("part-*/device-key.pem"))
-    code = main(["evidence", "verify", str(package), "--key", str(key)])
+    code = main(["evidence", "verify", str(package), "--key", str(key), *more])
     return code, capsys.readouterr().out
 
 
@@ -97,10 +96,9 @@ def test_each_part_is_a_package_and_all_of_them_are_the_original(
         assert whole.verdict is Verdict.NOT_AUTHENTIC, "nobody said that it is a part"
         sheet = (package / folder / "report.html").read_text(encoding="utf-8")
         assert f"{number} of 4: from 0:0{number - 1}.000 to 0:0{number}.000" in sheet
-    (joined,) = joined_parts(apart([], str(package))[1])
-    joined.rejoin(str(tmp_path / "rejoined.tar"))
-    assert (tmp_path / "rejoined.tar").read_bytes() == original.read_bytes()
-    code, said = asked(package, capsys)
+    rejoined = tmp_path / "rejoined.tar"
+    code, said = asked(package, capsys, "--rejoin", str(rejoined))
+    assert rejoined.read_bytes() == original.read_bytes()
     assert code == 0 and "(4 of 4 parts): authentic and complete" in said
 
 
@@ -109,6 +107,8 @@ def test_a_part_that_is_lost_is_named(
     package: Path, number: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.rmtree(package / f"part-{number}-of-4")
+    refused = asked(package, capsys, "--rejoin", str(package / "whole.tar"))[0]
+    assert refused == EX_IOERR and not (package / "whole.tar").exists()
     code, said = asked(package, capsys)
     first = 2 * (number - 1)
     assert code == 2 and f"part {number} of 4 is not here" in said
