@@ -163,7 +163,8 @@ def test_all_that_camerad_imports_comes_with_it_or_is_a_camera_s() -> None:
     extras = project["optional-dependencies"]
     declared = {
         called.get(name.lower(), name)
-        for name in (*project["dependencies"], *extras["device"], *extras["office"])
+        for extra in (project["dependencies"], *map(extras.get, ("device", "office", "pdf")))
+        for name in extra
     }
     declared |= OFFICE_ONLY
     imported = {
