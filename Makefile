@@ -31,6 +31,7 @@ PART_SECONDS ?= 2400
 OUT ?= dist
 SOURCES ?=
 BASE ?=
+KERNEL ?=
 KEYRING ?=
 CERT ?=
 KEY ?=
