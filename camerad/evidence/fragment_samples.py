@@ -12,7 +12,7 @@ _NON_SYNC: Final = 0x10000
 """sample_is_non_sync_sample (8.8.3.1)."""
 _TRUN_FIELDS: Final = (0x100, 0x200, 0x400, 0x800)
 _MOST_SAMPLES: Final = 1 << 16
-"""In one run; a fragment of a second of pictures or sound has a few hundred at most."""
+"""In a fragment; one of a second of pictures or sound has a few hundred at most."""
 UNREADABLE: Final = (struct.error, IndexError, KeyError, OverflowError)
 """What reading raises where numbers or lengths are none that a recorder writes."""
 
@@ -91,10 +91,16 @@ def _tracks(init: bytes, moov: Box) -> Iterator[TrackHeader]:
 def sample_runs(fragment: bytes, tracks: Mapping[int, TrackHeader]) -> Iterator[SampleRun]:
     """The runs of a fragment in the clear: pairs of ``moof`` and ``mdat``. Raises Mp4Error."""
     moofs = (box for box in boxes(fragment) if box.kind == b"moof")
+    count = 0
     for number, moof in enumerate(moofs):
         for traf in boxes(fragment, moof.body, moof.end):
-            if traf.kind == b"traf":
-                yield from _track_runs(fragment, number, moof, traf, tracks)
+            if traf.kind != b"traf":
+                continue
+            for run in _track_runs(fragment, number, moof, traf, tracks):
+                count += len(run.samples)
+                if count > _MOST_SAMPLES:
+                    raise Mp4Error(f"a fragment claims more than {_MOST_SAMPLES} samples")
+                yield run
 
 
 def _track_runs(

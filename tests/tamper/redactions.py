@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import random
+import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,7 @@ from camerad.container.redaction import (
     write_keys,
 )
 from camerad.evidence.redaction import picture_codec
+from camerad.evidence.redaction.parameter_sets import read_configuration, with_configuration
 from camerad.verify.findings import FindingKind
 
 LIST, KEY_LIST = "redaction.jws", "keys.json"
@@ -85,6 +87,21 @@ def painted(paint: Callable[[Any], None] | None, rectangles: bool = True) -> Red
 
     with patch("camerad.evidence.redaction.copy_writer.masked_picture", masked):
         return redacted.__wrapped__(ORDER, None)
+
+
+def crowded(runs: int) -> bytes:
+    """A fragment that claims as many pictures as a run may have, in each run, and has no byte."""
+
+    def box(kind: bytes, *parts: bytes) -> bytes:
+        content = b"".join(parts)
+        return struct.pack(">I4s", len(content) + 8, kind) + content
+
+    def moof(offset: int) -> bytes:
+        run = box(b"trun", struct.pack(">III", 1, 1 << 16, offset))
+        head = box(b"tfhd", struct.pack(">IIII", 0x20018, 1, 1, 0)), box(b"tfdt", bytes(8))
+        return box(b"moof", box(b"mfhd", bytes(8)), box(b"traf", *head, run * runs))
+
+    return moof(len(moof(0)) + 8) + box(b"mdat")
 
 
 def flips(chance: random.Random) -> Iterator[Mutation]:
@@ -264,6 +281,15 @@ def films(chance: random.Random) -> Iterator[Mutation]:
         more = dict(redacted.__wrapped__(ORDER, None).members)[MASKED]
     data = refilled(members, MASKED, more)
     yield Mutation("pictures with other parameter sets", data, MASKED, unmasked)
+    fragment = dict(members)[MASKED]
+    at = fragment.index(read_configuration(dict(members)["init.mp4"]).sequence_sets[-1]) - 4
+    for what, size in (("no length", 0), ("no end", (1 << 32) - 1)):
+        shown = fragment[:at] + size.to_bytes(4, "big") + fragment[at + 4 :]
+        data = refilled(members, MASKED, shown)
+        yield Mutation(f"a unit of {what}", data, MASKED, unmasked)
+    for count in (1, 64):
+        data = refilled(members, MASKED, crowded(count))
+        yield Mutation(f"{count} runs of 65,536 empty pictures", data, MASKED, unmasked)
     clear = original.plain
     yield Mutation("the mute lifted", refilled(members, MUTED, clear[4]), MUTED, unmasked)
     yield Mutation("the mask's original", refilled(members, MASKED, clear[2]), MASKED, unmasked)
@@ -299,7 +325,12 @@ def films(chance: random.Random) -> Iterator[Mutation]:
     again = altered(members, SEALED, lambda _: sealed(clear[3]))
     yield Mutation("sealed anew", pack(again), SEALED, (FindingKind.CHANGED,))
     init = dict(members)["init.mp4"]
-    for what, other in (("the camera's", clear[0]), ("longer", init + b"\0\0\0\x08free")):
+    bare = read_configuration(init)._replace(sequence_sets=(), picture_sets=())
+    for what, other in (
+        ("the camera's", clear[0]),
+        ("longer", init + b"\0\0\0\x08free"),
+        ("without parameter sets", with_configuration(init, bare)),
+    ):
         held = altered(members, "init.mp4", lambda _, other=other: other)
         data = listed(held, init=content_of(other))
         yield Mutation(f"init.mp4 is {what}", data, "init.mp4", unmasked)

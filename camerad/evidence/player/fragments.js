@@ -9,7 +9,7 @@
 
 const MICROSECONDS = 1_000_000;
 const NON_SYNC = 0x10000;
-/** Samples of one run at the most; a fragment has a few hundred. */
+/** Samples of a track in a fragment at the most; it has a few hundred. */
 const MOST_SAMPLES = 1 << 16;
 const TEXT = new TextDecoder("latin1");
 
@@ -225,7 +225,7 @@ function readTrack(fragment, data, moof, traf, found) {
 function readRun(fragment, data, moof, trun, track, own, begins, into) {
   const flags = data.getUint32(trun.body) & 0xffffff;
   const count = data.getUint32(trun.body + 4);
-  if (count > MOST_SAMPLES) throw new SegmentError("a fragment has more samples than can be");
+  if (into.length + count > MOST_SAMPLES) throw new SegmentError("a fragment has more samples than can be");
   let at = trun.body + 8;
   let place = moof.start;
   if (flags & 1) {

@@ -10,7 +10,6 @@ list says so.
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -67,8 +66,8 @@ _UNSEEN: Final = (
     "'camerad[redaction]'), or the list is by a key that is not trusted"
 )
 _VOUCHED: Final = (
-    "for the rest of the replaced fragments the office vouches, by its signature; --original "
-    "compares them with the recording"
+    "for the rest of the replaced fragments, and of pictures that build on them, the office "
+    "vouches, by its signature; --original compares them with the recording"
 )
 
 
@@ -378,8 +377,10 @@ class _FilmWatch:
         samples = list(self._clock.samples(self._clock.runs(clear)))
         pictures = [one for one in samples if one.picture]
         units = [one for one in samples if not one.picture]
-        if replaced:
-            yield from self._compare(facts, pictures, units)
+        wrong = list(self._compare(facts, pictures, units)) if replaced else []
+        if wrong:  # and may be as many as anybody likes
+            yield from wrong
+            return
         changed = False
         for one in pictures:
             content = content_of_sample(clear, one.seen)
@@ -430,7 +431,8 @@ class _FilmWatch:
         if not self._open:
             return
         # Other parameter sets could change how the camera's pictures are shown.
-        if any(unit[0] & 31 not in SLICES and unit not in self._sets for unit in _units(content)):
+        units = _units(content)
+        if any(unit not in self._sets and not _is_slice(unit) for unit in units):
             yield f"its picture at {one.at_us} has more than slices and its parameter sets"
         if self._decoder is None:
             return
@@ -456,10 +458,14 @@ class _FilmWatch:
         self._decoder = PictureDecoder(self._configuration)
 
 
+def _is_slice(unit: bytes) -> bool:
+    return bool(unit) and unit[0] & 31 in SLICES
+
+
 def _units(sample: bytes) -> Iterator[bytes]:
-    """The NAL units of a picture, each with its length before it."""
+    """The NAL units of a picture, each with its length before it; empty where none is whole."""
     at = 0
-    while at + 4 < len(sample):
-        (size,) = struct.unpack_from(">I", sample, at)
+    while at < len(sample):
+        size = int.from_bytes(sample[at : at + 4], "big")
         yield sample[at + 4 : at + 4 + size]
         at += 4 + size

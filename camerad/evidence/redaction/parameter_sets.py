@@ -63,8 +63,13 @@ def with_sets(init: bytes, sequence_set: bytes, picture_set: bytes) -> bytes:
     more = said._replace(
         sequence_sets=(*said.sequence_sets, sequence_set),
         picture_sets=(*said.picture_sets, picture_set),
-    ).content
-    path = _path(init)
+    )
+    return with_configuration(init, more)
+
+
+def with_configuration(init: bytes, configuration: DecoderConfiguration) -> bytes:
+    """The segment with another configuration of its pictures. Raises Mp4Error."""
+    more, path = configuration.content, _path(init)
     box = path[-1]
     grown = bytearray(init[: box.body] + more + init[box.end :])
     for one in path:
@@ -92,6 +97,8 @@ def is_extended(init: bytes, by: bytes, width: int, height: int) -> bool:
     """Whether `init` is the segment `by` with sets of the id 1, for pictures of this size, and
     nothing else. Raises Mp4Error."""
     added = read_configuration(init)
+    if not (added.sequence_sets and added.picture_sets):
+        return False
     sequence_set, picture_set = added.sequence_sets[-1], added.picture_sets[-1]
     if len(sequence_set) < _SET_BYTES or len(picture_set) < 2:
         return False

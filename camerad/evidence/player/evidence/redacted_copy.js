@@ -13,17 +13,19 @@ import { END_NAME, HEADER_NAME, INIT_NAME, TORN_NAME, fragmentName, numbered } f
 import { Checker } from "./checker.js";
 import { JsonError, decode } from "./json.js";
 import * as jws from "./jws.js";
-import { decodeBase64url, hexDigest, keyRing } from "./keys.js";
+import { Base64Error, decodeBase64url, hexDigest, keyRing } from "./keys.js";
 import { MemberSeen, Tail, TailKind } from "./reader.js";
-import { BLACK, CLEAR_INIT_NAME, KEYS_NAME, KEYS_TYPE, REDACTION, REDACTION_NAME, REDACTION_TYPE, SILENT_UNIT, blocksOf, isMuted, rectanglesAt } from "./redaction.js";
+import { BLACK, CLEAR_INIT_NAME, KEYS_NAME, KEYS_TYPE, REDACTION, REDACTION_NAME, REDACTION_TYPE, SILENT_UNIT, blocksOf, isMuted, isPossible, rectanglesAt } from "./redaction.js";
 import { COMMIT, COMMIT_TYPE, END, END_TYPE } from "./statements.js";
 import { ARCHIVE_END, BLOCK } from "./ustar.js";
-import { Report } from "./verdict.js";
+import { NAMES, Report } from "./verdict.js";
 
 const CLEAR = /^([0-9]{6,18})\.m4s$/;
 /** How far the mean of a masked rectangle may be from black once it was encoded, and its lightest sample. */
 const NEAR = 6;
 const LIGHTEST = 60;
+/** How far decode times of sound may be from media times, microseconds. */
+const SOUND_US = 2_000;
 
 /** Whether a file begins as a redacted copy does. @param {import("./source.js").Source} source */
 export async function isRedactedCopy(source) {
@@ -59,6 +61,8 @@ class CopyCheck {
   list = null;
   /** The film in the clear, piece by piece. @type {Uint8Array[]} */
   film = [];
+  /** The member before. */
+  #before = REDACTION_NAME;
   #keys = new Map();
   #used = 0;
   /** Members that wait for their commit, by name. @type {Map<string, Uint8Array>} */
@@ -91,9 +95,11 @@ class CopyCheck {
     const bytes = await this.source.read(offset, offset + size);
     if (headerOffset === 0) return this.#readList(bytes);
     if (this.list === null) return;
-    if (name === KEYS_NAME) return this.#readKeys(bytes);
+    const before = this.#before;
+    this.#before = name;
+    if (name === KEYS_NAME && before === REDACTION_NAME) return this.#readKeys(bytes);
     if (CLEAR.test(name) || name === CLEAR_INIT_NAME) {
-      if (this.#held.has(name)) this.say("place", name);
+      if (this.#held.has(name) || (name === CLEAR_INIT_NAME && before !== INIT_NAME)) this.say("place", name);
       this.#held.set(name, bytes);
       return;
     }
@@ -104,6 +110,8 @@ class CopyCheck {
     if (found?.isCommit) await this.#commit(name, Number(found.sequence), bytes, headerOffset);
     else if (name !== HEADER_NAME && name !== END_NAME) this.#held.set(name, bytes);
     await this.checker.member(seen);
+    const { header } = this.checker.result;
+    if (name === HEADER_NAME && header !== null && !isPossible(this.list, header.width, header.height)) this.say("count", REDACTION_NAME);
   }
 
   async #readList(token) {
@@ -120,9 +128,14 @@ class CopyCheck {
   async #readKeys(bytes) {
     await this.#compare(KEYS_NAME, bytes, this.list.keys);
     try {
-      for (const { key, sequence } of decode(bytes, KEYS_TYPE)) this.#keys.set(sequence, decodeBase64url(new TextEncoder().encode(key)));
+      let last = -2;
+      for (const { key, sequence } of decode(bytes, KEYS_TYPE)) {
+        if ((sequence ?? -1) <= last) throw new JsonError();
+        last = sequence ?? -1;
+        this.#keys.set(sequence, decodeBase64url(new TextEncoder().encode(key)));
+      }
     } catch (error) {
-      if (!(error instanceof JsonError)) throw error;
+      if (!(error instanceof JsonError || error instanceof Base64Error)) throw error;
       this.say("other", KEYS_NAME);
     }
   }
@@ -207,8 +220,12 @@ class CopyCheck {
     const [track, heard] = this.#tracks;
     const pictures = samples.get(track);
     const units = heard === undefined ? [] : samples.get(heard);
-    const ends = pictures.length === 0 || (origin + pictures[0].time === facts.first_us && origin + pictures.at(-1).time === facts.last_us);
-    if (pictures.length !== facts.frames || units.length !== (facts.sound?.units ?? 0) || !ends) this.say("times", name);
+    const last = pictures.at(-1);
+    const heardAt = units.length === 0 ? 0 : origin + units[0].time - facts.sound?.first_us;
+    const ends =
+      (last === undefined || (origin + pictures[0].time === facts.first_us && origin + last.time === facts.last_us && origin + last.time + last.duration === facts.end_us)) &&
+      Math.abs(heardAt) <= SOUND_US;
+    if (pictures.length !== facts.frames || units.length !== (facts.sound?.units ?? 0) || !ends) return this.say("times", name);
     let isChanged = false;
     for (const one of pictures) {
       const isMasked = rectanglesAt(masks, origin + one.time).length > 0;
@@ -253,7 +270,9 @@ class CopyCheck {
     this.checker.finish(new Tail(TailKind.ZEROS, this.source.size - ARCHIVE_END, ARCHIVE_END));
     const { list } = this;
     if (list === null) return;
-    const isWhole = list.original.id === result.header?.id && list.original.final === result.final && list.pictures === this.#pictures && list.masked === this.#masked;
+    for (const name of this.#held.keys()) this.say("place", name);
+    const isNamed = list.changed.every(({ sequence }) => BigInt(sequence) < this.checker.chain.at.next) && list.original.verdict === NAMES[this.report.exit];
+    const isWhole = isNamed && list.original.id === result.header?.id && list.original.final === result.final && list.pictures === this.#pictures && list.masked === this.#masked;
     if (!isWhole || this.#used !== this.#keys.size) this.say("count", REDACTION_NAME);
     if (list.masked > 0 && !this.#canLook) this.say("unseen", REDACTION_NAME);
   }

@@ -124,6 +124,21 @@ export function isMuted(mutes, { time, duration }, rate, origin) {
   return mutes.some(({ from_us: from, to_us: to }) => us(begin) < to && us(begin + 2 * samples) > from);
 }
 
+/**
+ * Whether a list says only what can be about pictures of this size.
+ * @param {any} list @param {number} width @param {number} height
+ */
+export function isPossible({ changed, masked, masks, mutes, pictures }, width, height) {
+  const rises = (/** @type {number[]} */ numbers) => numbers.every((one, at) => at === 0 || one > numbers[at - 1]);
+  const isWithin = (/** @type {Box} */ box) => box.length === 5 && box[3] > 0 && box[4] > 0 && box[1] + box[3] <= width && box[2] + box[4] <= height;
+  return (
+    masked <= pictures &&
+    masks.every(({ boxes }) => rises(boxes.map(([at]) => at)) && boxes.every(isWithin)) &&
+    mutes.every(({ from_us: from, to_us: to }) => from < to) &&
+    rises(changed.map(({ sequence }) => sequence))
+  );
+}
+
 /** How long sound is muted in all, microseconds. @param {Mute[]} mutes */
 export function mutedUs(mutes) {
   let [total, until] = [0, 0];
