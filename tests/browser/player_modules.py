@@ -16,10 +16,15 @@ from typing import Final
 
 from playwright.sync_api import Browser, Page
 
+from camerad.evidence.player_modules import import_map
+
 PLAYER: Final = Path(__file__).parents[2] / "camerad" / "evidence" / "player"
 HOST: Final = "127.0.0.1"
 _RANGE: Final = re.compile(r"bytes=(\d+)-(\d+)")
-_PAGE: Final = b'<!doctype html><title>Modules</title><link rel="icon" href="data:,">'
+_PAGE: Final = (
+    '<!doctype html><title>Modules</title><link rel="icon" href="data:,">'
+    f'<script type="importmap">{import_map("/player/")}</script>'
+).encode()
 
 
 @dataclass

@@ -104,6 +104,14 @@ def crowded(runs: int) -> bytes:
     return moof(len(moof(0)) + 8) + box(b"mdat")
 
 
+def in_colour(plane: Any) -> None:
+    """Paint stripes in the chroma of masked blocks, whose means stay."""
+    height, width = plane.shape[0] * 2 // 3, plane.shape[1]
+    chroma = plane[height:].reshape(2, height // 2, width // 2)
+    masked = chroma[0, :16, 24:40].reshape(16, 2, 2, 4)
+    masked[:, :, 0], masked[:, :, 1] = 208, 48
+
+
 def flips(chance: random.Random) -> Iterator[Mutation]:
     """One bit, in the content of any member."""
     every = tuple(FindingKind)
@@ -124,6 +132,11 @@ def dropped(_: random.Random) -> Iterator[Mutation]:
         if index + 1 < len(members):
             swapped = [*members[:index], members[index + 1], members[index], *members[index + 2 :]]
             yield Mutation(f"{name} behind the next", pack(swapped), "", every)
+
+    for name in (KEY_LIST, "init.mp4", MASKED):
+        for place in (len(members) - 1, len(members)):
+            stray = [*members[:place], (name, dict(members)[name]), *members[place:]]
+            yield Mutation(f"{name} once more at {place}", pack(stray), name, every)
 
 
 def of_another(_: random.Random) -> Iterator[Mutation]:
@@ -178,6 +191,8 @@ def lists(chance: random.Random) -> Iterator[Mutation]:
         ("outside of the picture", (mask.boxes[0][0], 900, 900, 20, 20)),
         ("with times that do not rise", (mask.boxes[1][0], *mask.boxes[0][1:])),
         ("of no size", (*mask.boxes[0][:3], 0, 20)),
+        ("twice at a time", (mask.boxes[1][0], *mask.boxes[0][1:])),
+        ("of no size before the film", (1, 0, 0, 0, 0)),
     ):
         data = listed(members, masks=(replace(mask, boxes=(first, mask.boxes[1])),))
         yield Mutation(f"a mask {what}", data, LIST, (FindingKind.FORGED,))
@@ -203,6 +218,11 @@ def lists(chance: random.Random) -> Iterator[Mutation]:
         data = listed(members, mutes=mutes)
         yield Mutation(f"muted {later * 50} ms earlier", data, "", unmasked)
     yield Mutation("no mute", listed(members, mutes=()), MUTED, unmasked)
+    for what, more in (
+        ("a mute that ends before it begins", {"mutes": (MutedRange(9, 5), *said.mutes)}),
+        ("a fragment listed twice", {"changed": (said.changed[0], *said.changed)}),
+    ):
+        yield Mutation(what, listed(members, **more), LIST, (FindingKind.FORGED,))
     shorter = (MutedRange(begins + 60_000, said.mutes[0].to_us),)
     yield Mutation("a shorter mute", listed(members, mutes=shorter), MUTED, unmasked, True)
     unknown = (FindingKind.UNKNOWN_KEY,)
@@ -244,6 +264,10 @@ def keys(chance: random.Random) -> Iterator[Mutation]:
     for number in (1, 3, 7):
         more = kept(there | {number: chance.randbytes(16)})
         yield Mutation(f"a key for {names[number]}", more, KEY_LIST, (FindingKind.EXTRA,))
+    other_way = write_keys(reversed(there.items()))
+    held = altered(members, KEY_LIST, lambda _: other_way)
+    data = listed(held, keys=content_of(other_way))
+    yield Mutation("keys in another order", data, KEY_LIST, (FindingKind.FORGED,))
     loose = altered(members, KEY_LIST, lambda old: old + b"\n")
     yield Mutation("a newline behind the keys", pack(loose), KEY_LIST, (FindingKind.FORGED,))
 
@@ -255,6 +279,8 @@ def films(chance: random.Random) -> Iterator[Mutation]:
     unmasked = (FindingKind.UNMASKED,)
     lifted = dict(painted(None, rectangles=False).members)
     yield Mutation("the mask lifted", refilled(members, MASKED, lifted[MASKED]), MASKED, unmasked)
+    coloured = dict(painted(in_colour).members)[MASKED]
+    yield Mutation("colour in a mask", refilled(members, MASKED, coloured), MASKED, unmasked)
     for _ in range(40):
         x, y = chance.randrange(0, 48), chance.randrange(0, 48)
         wide, more = chance.choice((16, 24, 32)), chance.choice((60, 100, 140))
@@ -325,11 +351,16 @@ def films(chance: random.Random) -> Iterator[Mutation]:
     again = altered(members, SEALED, lambda _: sealed(clear[3]))
     yield Mutation("sealed anew", pack(again), SEALED, (FindingKind.CHANGED,))
     init = dict(members)["init.mp4"]
-    bare = read_configuration(init)._replace(sequence_sets=(), picture_sets=())
+    sets = read_configuration(init)
+    bare = sets._replace(sequence_sets=(), picture_sets=())
+    more = sets._replace(sequence_sets=(*sets.sequence_sets, sets.sequence_sets[1]))
+    hidden = sets._replace(tail=sets.tail + b"hidden")
     for what, other in (
         ("the camera's", clear[0]),
         ("longer", init + b"\0\0\0\x08free"),
         ("without parameter sets", with_configuration(init, bare)),
+        ("with a third set", with_configuration(init, more)),
+        ("with more behind the sets", with_configuration(init, hidden)),
     ):
         held = altered(members, "init.mp4", lambda _, other=other: other)
         data = listed(held, init=content_of(other))

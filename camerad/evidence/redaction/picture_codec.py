@@ -133,8 +133,8 @@ def _parts(plane: Plane, blocks: Rectangle) -> list[Plane]:
 
 # ------------------------------------------------------------------------------------ comparing
 
-MOST_LUMA: Final = 60
-"""No pixel of a mask is brighter."""
+FURTHEST: Final = 44
+"""How far a sample of a mask may be from black."""
 MOST_OFF: Final = 6
 """How far the mean of a masked block may be from black."""
 
@@ -143,10 +143,10 @@ def is_black(plane: Plane, rectangles: Sequence[Rectangle]) -> bool:
     """Whether every block is black that a rectangle touches, as far as encoders keep that."""
     for one in rectangles:
         luma, *chroma = _parts(plane, one.blocks)
-        if luma.max(initial=0) > MOST_LUMA or _off(luma, BLACK, BLOCK) > MOST_OFF:
-            return False
-        if any(_off(part, GREY, BLOCK // 2) > MOST_OFF for part in chroma):
-            return False
+        for part, value, size in ((luma, BLACK, BLOCK), *((it, GREY, BLOCK // 2) for it in chroma)):
+            apart = np.abs(part.astype(np.int16) - value)
+            if apart.max(initial=0) > FURTHEST or _off(part, value, size) > MOST_OFF:
+                return False
     return True
 
 

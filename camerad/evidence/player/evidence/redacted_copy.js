@@ -15,15 +15,15 @@ import { JsonError, decode } from "./json.js";
 import * as jws from "./jws.js";
 import { Base64Error, decodeBase64url, hexDigest, keyRing } from "./keys.js";
 import { MemberSeen, Tail, TailKind } from "./reader.js";
-import { BLACK, CLEAR_INIT_NAME, KEYS_NAME, KEYS_TYPE, REDACTION, REDACTION_NAME, REDACTION_TYPE, SILENT_UNIT, blocksOf, isMuted, isPossible, rectanglesAt } from "./redaction.js";
+import { BLACK, BLOCK as SQUARE, CLEAR_INIT_NAME, KEYS_NAME, KEYS_TYPE, REDACTION, REDACTION_NAME, REDACTION_TYPE, SILENT_UNIT, blocksOf, isExtended, isMuted, isPossible, rectanglesAt } from "./redaction.js";
 import { COMMIT, COMMIT_TYPE, END, END_TYPE } from "./statements.js";
 import { ARCHIVE_END, BLOCK } from "./ustar.js";
-import { NAMES, Report } from "./verdict.js";
+import { Exit, NAMES, Report } from "./verdict.js";
 
 const CLEAR = /^([0-9]{6,18})\.m4s$/;
-/** How far the mean of a masked rectangle may be from black once it was encoded, and its lightest sample. */
+/** How far the mean of a masked block may be from black once it was encoded, and a sample of it. */
 const NEAR = 6;
-const LIGHTEST = 60;
+const FURTHEST = 44;
 /** How far decode times of sound may be from media times, microseconds. */
 const SOUND_US = 2_000;
 
@@ -195,7 +195,9 @@ class CopyCheck {
     await this.#compare(CLEAR_INIT_NAME, clear, this.list.init);
     try {
       const tracks = tracksOf(clear);
-      const same = sealed && withConfiguration(sealed, this.list.masks.length > 0 ? tracks[0].configuration : tracksOf(sealed)[0].configuration);
+      const own = sealed === undefined ? null : tracksOf(sealed)[0].configuration;
+      const { configuration } = this.list.masks.length > 0 ? tracks[0] : { configuration: own };
+      const same = own !== null && (configuration === own || isExtended(configuration, own)) && withConfiguration(sealed, configuration);
       if (!same || (await hexDigest(same)) !== this.list.init.sha256) this.say("unlisted", CLEAR_INIT_NAME);
       this.#tracks = tracks;
       this.film = [clear];
@@ -252,9 +254,11 @@ class CopyCheck {
     if (!isMasked || !this.#canLook) return;
     const origin = this.checker.result.originUs;
     const { masks } = this.list;
+    const { header } = this.checker.result;
     const name = `${(samples[0].time / 1e6).toFixed(2)} s`;
     try {
       for (const one of await decodePictures(this.#tracks[0], samples, (time) => rectanglesAt(masks, origin + time).length > 0)) {
+        if (one.width !== header?.width || one.height !== header.height) return this.say("visible", name);
         if (rectanglesAt(masks, origin + one.time).some((box) => !isBlack(one, blocksOf(box, one.width, one.height)))) return this.say("visible", name);
       }
     } catch (error) {
@@ -271,7 +275,7 @@ class CopyCheck {
     const { list } = this;
     if (list === null) return;
     for (const name of this.#held.keys()) this.say("place", name);
-    const isNamed = list.changed.every(({ sequence }) => BigInt(sequence) < this.checker.chain.at.next) && list.original.verdict === NAMES[this.report.exit];
+    const isNamed = list.changed.every(({ sequence }) => BigInt(sequence) < this.checker.chain.at.next) && (this.report.exit >= Exit.NOT_AUTHENTIC || list.original.verdict === NAMES[this.report.exit]);
     const isWhole = isNamed && list.original.id === result.header?.id && list.original.final === result.final && list.pictures === this.#pictures && list.masked === this.#masked;
     if (!isWhole || this.#used !== this.#keys.size) this.say("count", REDACTION_NAME);
     if (list.masked > 0 && !this.#canLook) this.say("unseen", REDACTION_NAME);
@@ -293,15 +297,31 @@ function decoded(token, kind, type) {
   }
 }
 
-/** Whether a part of a picture is black. @param {any} picture */
-function isBlack({ data, width }, box) {
-  let [sum, lightest] = [0, 0];
-  for (let y = box.y; y < box.y + box.height; y += 1) {
-    for (let x = box.x; x < box.x + box.width; x += 1) {
-      const luma = data[y * width + x];
-      sum += luma;
-      lightest = Math.max(lightest, luma);
+/** Whether a part of a picture is black. @param {import("../pictures.js").Picture} picture */
+function isBlack({ data, width, height, isExact }, box) {
+  const half = [Math.ceil(width / 2), Math.ceil(height / 2)];
+  const planes = [{ start: 0, stride: width, scale: 1, value: BLACK[0] }];
+  for (const which of isExact ? [0, 1] : []) {
+    planes.push({ start: width * height + which * half[0] * half[1], stride: half[0], scale: 2, value: BLACK[1] });
+  }
+  for (let y = box.y; y < box.y + box.height; y += SQUARE) {
+    for (let x = box.x; x < box.x + box.width; x += SQUARE) {
+      const [right, bottom] = [Math.min(x + SQUARE, box.x + box.width), Math.min(y + SQUARE, box.y + box.height)];
+      if (!planes.every((plane) => isNear(data, plane, [x, y, right, bottom]))) return false;
     }
   }
-  return Math.abs(sum / (box.width * box.height) - BLACK[0]) <= NEAR && lightest <= LIGHTEST;
+  return true;
+}
+
+/** Whether a block of a plane is black. @param {Uint8Array} data @param {number[]} block left, top, right and bottom, pixels */
+function isNear(data, { start, stride, scale, value }, block) {
+  const [left, top, right, bottom] = block.map((one) => Math.ceil(one / scale));
+  let sum = 0;
+  for (let y = top; y < bottom; y += 1) {
+    for (const sample of data.subarray(start + y * stride + left, start + y * stride + right)) {
+      if (Math.abs(sample - value) > FURTHEST) return false;
+      sum += sample;
+    }
+  }
+  return Math.abs(sum / ((right - left) * (bottom - top)) - value) <= NEAR;
 }

@@ -17,7 +17,7 @@ export const MASK_KINDS = ["face", "plate", "other"];
 /** Samples of a black picture: luma, chroma. */
 export const BLACK = [16, 128];
 /** Width and height of the blocks that a mask covers whole, pixels. */
-const BLOCK = 16;
+export const BLOCK = 16;
 /** One access unit of silence (AAC-LC), by the number of channels. @type {Record<number, number[]>} */
 export const SILENT_UNIT = { 1: [0, 0, 0, 0x07], 2: [0x21, 0, 0, 0, 0, 0x1c] };
 const SECOND = 1_000_000;
@@ -137,6 +137,40 @@ export function isPossible({ changed, masked, masks, mutes, pictures }, width, h
     mutes.every(({ from_us: from, to_us: to }) => from < to) &&
     rises(changed.map(({ sequence }) => sequence))
   );
+}
+
+/**
+ * Whether a decoder's configuration (avcC) is the camera's with one more parameter set of each kind, with
+ * the id 1 (ITU-T H.264, 7.3.2.1.1, 7.3.2.2), and nothing else.
+ * @param {Uint8Array} more @param {Uint8Array} camera
+ */
+export function isExtended(more, camera) {
+  const [found, own] = [more, camera].map(setsIn);
+  const [sequence, picture] = [found.sequences.at(-1), found.pictures.at(-1)];
+  if (sequence === undefined || picture === undefined || sequence[4] >> 5 !== 0b010 || picture[1] >> 2 !== 0b010010) return false;
+  const spelled = (/** @type {Uint8Array[]} */ sets) => sets.map(String).join(";");
+  return (
+    String(more.subarray(0, 5)) === String(camera.subarray(0, 5)) &&
+    more[5] === camera[5] + 1 &&
+    spelled(found.sequences) === spelled([...own.sequences, sequence]) &&
+    spelled(found.pictures) === spelled([...own.pictures, picture]) &&
+    String(found.tail) === String(own.tail)
+  );
+}
+
+/** The parameter sets of a configuration, and what is behind them. @param {Uint8Array} configuration */
+function setsIn(configuration) {
+  let at = 5;
+  const taken = (/** @type {number} */ mask) => {
+    const count = configuration[at] & mask;
+    at += 1;
+    return Array.from({ length: count }, () => {
+      const size = configuration[at] * 256 + configuration[at + 1];
+      at += 2 + size;
+      return configuration.subarray(at - size, at);
+    });
+  };
+  return { sequences: taken(31), pictures: taken(255), tail: configuration.subarray(at) };
 }
 
 /** How long sound is muted in all, microseconds. @param {Mute[]} mutes */
