@@ -78,7 +78,7 @@ NOT_AUTHENTIC: Final = (
 REDACTED_TEXT: Final = N_(
     "What is masked or muted was named in a list and signed by the office. All other pieces are as "
     "the camera sealed and signed them, provided that the key below is the one registered for it. "
-    "For the rest of the replaced pieces the office vouches."
+    "For the rest of the replaced pieces, and for pictures that build on them, the office vouches."
 )
 REDACTED_AGAIN: Final = N_(
     "Compare the files with “sha256sum -c SHA256SUMS”. “camerad evidence verify {file} --key "

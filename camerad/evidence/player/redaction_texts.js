@@ -20,7 +20,7 @@ export function redactionTexts({ gettext }) {
   return {
     copy: gettext("Redacted copy"),
     not: gettext("this is NOT the redacted copy that was signed"),
-    vouched: gettext("The camera's signatures prove all that is unchanged. For what is not black in the pictures that were masked, the office vouches."),
+    vouched: gettext("The camera's signatures prove all that is unchanged. For the rest of the replaced pieces, and for pictures that build on them, the office vouches."),
     signer: gettext("The list of changes is signed by the office's key, which has to be the one on the sheet on paper:"),
     film: gettext("The redacted film"),
     noOfficeKey: gettext("The office's key (office-key.pem) is not in the folder."),

@@ -15,7 +15,7 @@ import { JsonError, decode } from "./json.js";
 import * as jws from "./jws.js";
 import { Base64Error, decodeBase64url, hexDigest, keyRing } from "./keys.js";
 import { MemberSeen, Tail, TailKind } from "./reader.js";
-import { BLACK, BLOCK as SQUARE, CLEAR_INIT_NAME, KEYS_NAME, KEYS_TYPE, REDACTION, REDACTION_NAME, REDACTION_TYPE, SILENT_UNIT, blocksOf, isExtended, isMuted, isPossible, rectanglesAt } from "./redaction.js";
+import { BLACK, BLOCK as SQUARE, CLEAR_INIT_NAME, KEYS_NAME, KEYS_TYPE, REDACTION, REDACTION_NAME, REDACTION_TYPE, SILENT_UNIT, blocksOf, isExtended, isMuted, isPlain, isPossible, rectanglesAt } from "./redaction.js";
 import { COMMIT, COMMIT_TYPE, END, END_TYPE } from "./statements.js";
 import { ARCHIVE_END, BLOCK } from "./ustar.js";
 import { Exit, NAMES, Report } from "./verdict.js";
@@ -236,6 +236,7 @@ class CopyCheck {
       this.#group.samples.push(one);
       this.#group.isMasked ||= isMasked;
       isChanged ||= this.#group.isMasked;
+      if (this.#group.isMasked && !isPlain(one.data, track.configuration)) this.say("unlisted", name);
       this.#pictures += 1;
       this.#masked += Number(isMasked);
     }

@@ -158,6 +158,24 @@ export function isExtended(more, camera) {
   );
 }
 
+/**
+ * Whether a picture that was encoded anew has slices, and before them the last parameter sets of a
+ * configuration, and nothing else: other sets could change how the camera's pictures are shown.
+ * @param {Uint8Array} picture its NAL units, each with its length before it @param {Uint8Array} configuration
+ */
+export function isPlain(picture, configuration) {
+  const { sequences, pictures } = setsIn(configuration);
+  const sets = [sequences, pictures].map((one) => String(one.at(-1)));
+  for (let at = 0; at < picture.length; ) {
+    const size = picture.subarray(at, at + 4).reduce((sum, byte) => 256 * sum + byte, 0);
+    const unit = picture.subarray(at + 4, at + 4 + size);
+    const isSlice = (unit[0] & 31) >= 1 && (unit[0] & 31) <= 5;
+    if (!isSlice && !sets.includes(String(unit))) return false;
+    at += 4 + size;
+  }
+  return true;
+}
+
 /** The parameter sets of a configuration, and what is behind them. @param {Uint8Array} configuration */
 function setsIn(configuration) {
   let at = 5;

@@ -42,7 +42,7 @@ export function redactionSheet(list, keys, origin, words) {
 <dl>
 ${parts}
 </dl>
-<p>${escaped(gettext("To check it: open player.html in this folder with a browser, or run the command below. Both compare the camera's signatures with everything that is unchanged, and the office's signature with the list of changes. In the pictures that were masked, the office vouches for what is not black."))}</p>
+<p>${escaped(gettext("To check it: open player.html in this folder with a browser, or run the command below. Both compare the camera's signatures with everything that is unchanged, and the office's signature with the list of changes. For the rest of the replaced pieces, and for pictures that build on them, the office vouches."))}</p>
 <p><code>${escaped(command)}</code></p>
 </body></html>
 `;
