@@ -227,7 +227,8 @@ class CopyCheck {
     const ends =
       (last === undefined || (origin + pictures[0].time === facts.first_us && origin + last.time === facts.last_us && origin + last.time + last.duration === facts.end_us)) &&
       Math.abs(heardAt) <= SOUND_US;
-    if (pictures.length !== facts.frames || units.length !== (facts.sound?.units ?? 0) || !ends) return this.say("times", name);
+    const isAsSigned = pictures.length === facts.frames && units.length === (facts.sound?.units ?? 0) && ends;
+    if (isReplaced && !isAsSigned) return this.say("times", name);
     let isChanged = false;
     for (const one of pictures) {
       const isMasked = rectanglesAt(masks, origin + one.time).length > 0;
