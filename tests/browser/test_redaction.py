@@ -142,9 +142,16 @@ def test_a_mask_and_a_mute_are_listed_and_all_else_is_as_the_camera_sealed_it(
         expect(mask).to_be_hidden()
         gives_key(clerk)
         expect(mask).to_be_visible()
-        for number in (MUTED.start, MUTED.stop - 1):
-            goes_to(clerk, number)
-            page.get_by_role("button", name="Ton ab hier oder bis hier stumm").click()
+        # A mute that has no end yet is not left out unnoticed.
+        goes_to(clerk, MUTED.start)
+        page.get_by_role("button", name="Ton ab hier oder bis hier stumm").click()
+        goes_to(clerk, 0)
+        page.get_by_role("button", name="Abspielen").click()
+        expect(page.get_by_text(f"Gesehen: {PICTURES} von {PICTURES}")).to_be_visible()
+        expect(page.get_by_text("Gehen Sie an das Ende der Stelle")).to_be_visible()
+        expect(save).to_be_disabled()
+        goes_to(clerk, MUTED.stop - 1)
+        page.get_by_role("slider", name="Bild").press("m")
         # What is followed is a suggestion, until the person has looked.
         goes_to(clerk, MASKED.start)
         page.get_by_role("button", name="Verfolgen").click()

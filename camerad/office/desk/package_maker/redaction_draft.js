@@ -20,6 +20,8 @@ export class Draft {
   masks = [];
   /** Media times from and up to which sound is muted. @type {{from_us: number, to_us: number}[]} */
   mutes = [];
+  /** Where a mute begins or ends whose other end is still to come. @type {number | null} */
+  muteFrom = null;
 
   /** @param {import("./redaction_film.js").Film} film */
   constructor(film) {
@@ -41,7 +43,7 @@ export class Draft {
 
   /** Whether the copy may be made. */
   get isDone() {
-    return this.seenCount === this.seen.length && this.suggestedCount === 0 && this.masks.length + this.mutes.length > 0;
+    return this.seenCount === this.seen.length && this.suggestedCount === 0 && this.muteFrom === null && this.masks.length + this.mutes.length > 0;
   }
 
   /** As the list has it. */

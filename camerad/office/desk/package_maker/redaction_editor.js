@@ -29,7 +29,6 @@ export class RedactionEditor extends EventTarget {
   #isPlaying = false;
   /** @type {import("./redaction_draft.js").DraftMask | null} */
   #chosen = null;
-  #muteFrom = null;
   #canvas = make("canvas", { role: "img" });
   #boxes = make("div", { class: "boxes" });
   #stage = make("div", { class: "stage" }, this.#canvas, this.#boxes);
@@ -146,7 +145,7 @@ export class RedactionEditor extends EventTarget {
     const { masks } = this.#draft;
     this.#tellPicture();
     redraw(this.#panel, masks.length === 0 ? make("p", { class: "hint" }, gettext("Draw a mask over the picture with the mouse, or add one.")) : make("ul", {}, masks.map((one, at) => this.#row(one, at))));
-    redraw(this.#mutes, this.#muteFrom === null ? null : make("p", { role: "status" }, gettext("The mute begins at {when} s: go to its end.", { when: this.#seconds(this.#muteFrom) })), make("ul", {}, this.#draft.mutes.map((one) => this.#muteRow(one))));
+    redraw(this.#mutes, make("ul", {}, this.#draft.mutes.map((one) => this.#muteRow(one))));
   }
 
   /** Seconds of the recording. @param {number} at media time */
@@ -299,14 +298,14 @@ export class RedactionEditor extends EventTarget {
   // ---------------------------------------------------------------- sound
 
   #mute() {
-    const { film, mutes } = this.#draft;
+    const { film, mutes, muteFrom } = this.#draft;
     const { at } = film.pictures[this.#number];
-    if (this.#muteFrom === null) this.#muteFrom = at;
+    if (muteFrom === null) this.#draft.muteFrom = at;
     else {
       const end = film.pictures[this.#number + 1]?.at ?? at + SECOND;
-      const [from, to] = this.#muteFrom <= at ? [this.#muteFrom, end] : [at, this.#muteFrom];
+      const [from, to] = muteFrom <= at ? [muteFrom, end] : [at, muteFrom];
       mutes.push({ from_us: from, to_us: to });
-      this.#muteFrom = null;
+      this.#draft.muteFrom = null;
     }
     this.#tell();
   }
@@ -390,14 +389,14 @@ export class RedactionEditor extends EventTarget {
   /** @param {KeyboardEvent} event */
   #key(event) {
     const target = /** @type {HTMLElement} */ (event.target);
-    if (target.closest("select, summary, input") !== null || event.ctrlKey || event.metaKey) return;
+    if (target.closest("select, summary") !== null || event.ctrlKey || event.metaKey) return;
     const isMask = target.classList.contains("mask");
     const mask = this.#chosen;
     const plain = {
       ",": () => this.show(this.#number - 1),
       ".": () => this.show(this.#number + 1),
       m: () => this.#mute(),
-      ...(isMask || target === this.#stage ? { " ": () => this.#toggle() } : {}),
+      ...(isMask || target === this.#place ? { " ": () => this.#toggle() } : {}),
       ...(mask === null ? {} : { e: () => this.#act(mask, "extend"), f: () => this.#act(mask, "follow"), x: () => this.#act(mask, "end") }),
       ...(mask === null || !isMask ? {} : { Enter: () => this.#act(mask, "confirm"), Delete: () => this.#act(mask, "remove") }),
     };
@@ -413,12 +412,13 @@ export class RedactionEditor extends EventTarget {
 
   /** How much was seen, and what is left to do before the copy can be made. */
   get left() {
-    const { seen, seenCount, suggestedCount, masks, mutes } = this.#draft;
+    const { seen, seenCount, suggestedCount, masks, mutes, muteFrom } = this.#draft;
     const unseen = seen.length - seenCount;
     return [
       gettext("Seen: {seen} of {count} pictures.", { seen: seenCount, count: seen.length }),
       unseen > 0 ? gettext("The copy can be made when all of them were seen.") : "",
       suggestedCount > 0 ? ngettext("One mask is only suggested: confirm or remove it.", "{number} masks are only suggested: confirm or remove them.", suggestedCount) : "",
+      muteFrom !== null ? gettext("The mute begins at {when} s: go to its end.", { when: this.#seconds(muteFrom) }) : "",
       masks.length + mutes.length === 0 ? gettext("Nothing is masked or muted yet.") : "",
     ].filter((one) => one !== "").join(" ");
   }

@@ -102,6 +102,10 @@ class Redacting {
     const film = await Film.open(candidate, identity, (share) => this.#advance(share));
     this.#bar.hidden = true;
     const draft = new Draft(film);
+    // Only this tab has the draft: the browser asks before it leaves it behind.
+    addEventListener("beforeunload", (event) => {
+      if (draft.masks.length + draft.mutes.length > 0) event.preventDefault();
+    }, { signal: this.stop.signal });
     const editor = new RedactionEditor(draft, this.stop.signal);
     const recipient = make("select", { name: "recipient" }, RECIPIENTS.map((one) => make("option", { value: one }, gettext(FOR[one]))));
     const reference = make("input", { name: "reference", maxlength: 200, autocomplete: "off" });
