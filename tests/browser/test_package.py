@@ -390,6 +390,7 @@ def test_where_two_are_wanted_each_is_approved_and_a_browser_without_files_downl
                 expect(page.get_by_text(told)).to_be_visible()
                 expect(key).to_have_value(left)
             key.fill(f" {recipient.to_public()} ")
+            expect(page.get_by_text(told)).to_be_hidden()
             clerk.sees("sealed")
             with page.expect_download() as saved:
                 save.click()

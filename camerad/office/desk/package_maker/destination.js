@@ -12,6 +12,7 @@ export class Destination {
 
   constructor() {
     const hint = gettext("With a key only its recipient opens the package. Without one the films in it are not encrypted: choose a place that only you can open, best of all the medium that is handed over.");
+    this.#recipient.addEventListener("input", () => (this.#wrong.textContent = ""));
     /** What is shown. */
     this.parts = [field(gettext("Recipient's public key (age1…), if you have one"), this.#recipient, hint), this.#wrong];
   }
