@@ -236,7 +236,7 @@ class _Page:
     def _surveys(self) -> str:
         words = self._words
         title = words.gettext("Surveys")
-        asked = words.gettext("Asked was: do cameras make encounters better?")
+        asked = words.gettext("The question was: do cameras make encounters better?")
         parts = (
             html.h3(words.gettext(trial_words.SURVEYS[name])) + self._parts(title, cells)
             for name, cells in self._proof.figures.surveys.items()

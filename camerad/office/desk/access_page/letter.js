@@ -73,15 +73,15 @@ export function letterOf(words, { request, waiting, known_since_us: known }, giv
     make("h2", {}, words.gettext("Your request for access (Art. 15 GDPR, § 57 BDSG)")),
     paragraphs(
       words.gettext("We received your request on {received}. It is about recordings of our body cameras from {from} to {to} (local time, {zone}).", { received, ...times }),
-      given.length === 0 ? words.gettext("We keep no recording of you from this time, and know of none that was deleted.") : words.gettext("Of this time we tell you about these recordings:"),
+      given.length === 0 ? words.gettext("We keep no recording of you from this time, and know of none that was deleted.") : words.gettext("We tell you the following about recordings from this time:"),
     ),
     given.length === 0 ? null : make("ol", {}, given.map((one) => make("li", {}, make("b", {}, timesOf(words, one.row)), ` (${one.row.id}). `, told(words, one.row, one, silent)))),
     paragraphs(
       known !== null && known > from ? words.gettext("What was deleted before {day} is not on record.", { day: day(known, spelling(words)) }) : null,
-      waiting.length > 0 ? words.gettext("Not every camera has handed over all of its recordings yet. If one of them changes this answer, we write to you again.") : null,
+      waiting.length > 0 ? words.gettext("Not every camera has handed over all of its recordings yet. If one of them changes this answer, we will write to you again.") : null,
       words.gettext("You may ask us to correct or delete data about you, or to restrict their processing (Art. 16 to 18 GDPR, § 58 BDSG)."),
       words.gettext("You may lodge a complaint with the data protection authority (Art. 77 GDPR, § 60 BDSG): {authority}", { authority }),
-      refused ? words.gettext("Where we refuse information, you may have it given to that authority instead, and you may go to court (§ 57(7) BDSG, Art. 79 GDPR).") : null,
+      refused ? words.gettext("Where we refuse information, you may also exercise your right of access through that authority, and you may go to court (§ 57(7) BDSG, Art. 79 GDPR).") : null,
       words.gettext("Purposes, legal basis and recipients of such recordings are in our information on data protection, which is enclosed."),
     ),
   );

@@ -208,7 +208,7 @@ function drawProceedings(trial, { again }) {
   const heads = [gettext("File number"), gettext("Shift"), gettext("Outcome"), gettext("Action")];
   return [
     make("h2", {}, gettext("Proceedings")),
-    make("p", { class: "hint" }, gettext("Those that began in a shift, by file number and without names. What was drawn for it is not shown here: nobody should know that who notes an outcome.")),
+    make("p", { class: "hint" }, gettext("Those that began in a shift, by file number and without names. What was drawn for it is not shown here: the person who notes an outcome must not know it.")),
     make("div", { class: "buttons" }, make("button", { onclick: () => noteProceedings("", {}, trial, again) }, gettext("Note proceedings"))),
     rows.length === 0 ? null : make("div", { class: "wide", role: "region", "aria-label": gettext("Proceedings"), tabindex: 0 }, make("table", {}, make("thead", {}, make("tr", {}, heads.map((head) => make("th", { scope: "col" }, head)))), make("tbody", {}, rows))),
   ];
@@ -243,7 +243,7 @@ async function noteProceedings(number, { shift = "", outcome = "open" }, trial, 
 function drawSurveys(trial, { again }) {
   return [
     make("h2", {}, gettext("Surveys")),
-    make("p", { class: "hint" }, gettext("Asked was: do cameras make encounters better?")),
+    make("p", { class: "hint" }, gettext("The question was: do cameras make encounters better?")),
     make("ul", { class: "people" }, SURVEYS.map((name) => drawSurvey(name, trial.surveys[name] ?? null, again))),
   ];
 }
