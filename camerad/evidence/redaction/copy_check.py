@@ -230,7 +230,7 @@ class CopyChecker(Checker):
         except jws.JwsError as error:
             self._add(FindingKind.FORGED, f"is not authentic: {error}", REDACTION_NAME)
             return
-        # What it says is checked by whatever key it is signed, so that all is found at once.
+        # Its content is checked also if its key is unknown, so that all is found at once.
         self.said = said
         self._chain.replaced = frozenset(one.sequence for one in said.changed)
         try:

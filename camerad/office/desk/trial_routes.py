@@ -2,7 +2,7 @@
 
 A shift lead sees the draw where cameras are handed out, and types in a form as they come back.
 There is no link by which officers fill one in: without an account the ledger could not say who
-noted something, and whoever has the link could note for any shift. People with footage note
+noted something, and any holder of the link could note for any shift. People with footage note
 proceedings and surveys. They are not told the draw, so that it is in no mind that judges an
 outcome; nor is any person told the draw of a day to come.
 """

@@ -74,8 +74,8 @@ class TrialFigures(msgspec.Struct, frozen=True):
 
     @property
     def chosen(self) -> tuple[str, ...]:
-        """Codes of what a fair draw rarely leaves so unlike between the arms: a sign that somebody
-        chose."""
+        """Codes of what a fair draw rarely leaves so unlike between the arms: a sign that a
+        person chose."""
         return tuple(
             one.code
             for one in self.rows

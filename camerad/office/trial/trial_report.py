@@ -260,7 +260,7 @@ class _Page:
             )
         for code in proof.figures.chosen:
             yield words.gettext(
-                "{what}: more unlike between the arms than a fair draw explains. Somebody may have "
+                "{what}: more unlike between the arms than a fair draw explains. A person may have "
                 "chosen; then the difference is not only that of what was drawn.",
                 what=words.gettext(trial_words.FIGURES[code]),
             )

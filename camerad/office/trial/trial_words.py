@@ -21,7 +21,9 @@ ABOUT: Final = {
         "The first line decides. The others are exploratory: of twenty such intervals one misses "
         "by chance."
     ),
-    "shifts": N_("Every shift counts as drawn, whatever was done in it (intention to treat)."),
+    "shifts": N_(
+        "Every shift counts as drawn, also if it was done otherwise (intention to treat)."
+    ),
     "events": N_(
         "Without intervals: what happens twice in a shift is not independent of each other."
     ),
@@ -94,8 +96,8 @@ METHOD: Final = (
         "and plan were committed before the first shift; the draw can be recomputed from them."
     ),
     N_(
-        "The interval is exact: it rests on the draw alone, whatever officers, seasons and "
-        "weekdays have in common (Hoeffding 1956, Bonferroni). It holds for these "
+        "The interval is exact: it rests on the draw alone, also if officers, seasons and "
+        "weekdays have something in common (Hoeffding 1956, Bonferroni). It holds for these "
         "shifts of this office."
     ),
     N_(

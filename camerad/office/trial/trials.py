@@ -2,13 +2,13 @@
 
 A pilot begins with an entry of the office's ledger that has the SHA-256 of its plan and of its
 seed. So the log that the cameras witness (docs/transparency.md) fixes both before the first shift.
-The seed stays in the database and is told at the end. Whatever is noted is an entry with its
+The seed stays in the database and is told at the end. Each note is an entry with its
 SHA-256 as well, and a salt in what is noted: without it a reader of the ledger would find a form by
 trying its few likely numbers. Entries expire, but their hashes stay in the log: so each row keeps
 the token of its entry.
 
 No result is given out before the end, and nothing is noted after it: so there is one report, and
-nobody can stop a pilot when they like its figures. Everything here is part of the caller's
+a pilot cannot be stopped when its figures please. Everything here is part of the caller's
 transaction.
 """
 
@@ -49,7 +49,7 @@ from camerad.office.trial.records import (
 from camerad.office.trial.trial_plan import DrawnShift, TrialError, TrialPlan, decode_plan
 
 DAYS_FOR_FORMS: Final = 7
-"""After a shift. Later nobody remembers."""
+"""After a shift, while people remember it."""
 LATE_DAYS: Final = 1
 """What is noted, or changed, later than that after its shift, the report counts as late."""
 SALT_BYTES: Final = 16

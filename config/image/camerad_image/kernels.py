@@ -100,7 +100,7 @@ def _fetch(sources: str, work: Path, *, log: Path) -> str:
         (work / name).mkdir(parents=True)
     (work / "apt/list.sources").write_text(sources, encoding="utf-8")
     (work / "status").touch()
-    # A state of its own: this machine's apt need not know the suite, and stays as it is.
+    # A separate state: this machine's apt need not know the suite, and stays as it is.
     options = {
         "Dir::State": work,
         "Dir::State::lists": work / "lists",
@@ -156,7 +156,7 @@ def configure(tree: Path, config: str, *, log: Path) -> str:
 
 def make(sources: str, work: Path, out: Path, epoch: int, *, log: Path) -> Path:
     """Make the package of a rebuilt kernel and return it, in the folder `out`. sources: the text
-    of apt's, with BACKPORTS; work: a folder of its own; epoch: what it is dated at. Takes hours."""
+    of apt's, with BACKPORTS; work: a separate folder; epoch: what it is dated at. Takes hours."""
     shutil.rmtree(work, ignore_errors=True)
     version = _fetch(sources, work, log=log)
     (tree,) = (one for one in work.glob("linux-source-*") if one.is_dir())

@@ -2,7 +2,7 @@
 // the recording's own statements, and that nothing differs but what the signed list names.
 //
 // The statements are checked as in a recording. In place of each fragment that the list replaces stands
-// what the camera signed of it; the fragment itself is compared with the list. Whatever is wrong is a
+// what the camera signed of it; the fragment itself is compared with the list. Each fault is a
 // problem: a word of `redactionTexts().wrong`, and the member that it is about.
 
 import { Decrypter } from "age-encryption";

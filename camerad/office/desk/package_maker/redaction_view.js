@@ -132,7 +132,7 @@ class Redacting {
       };
       again().catch((error) => this.stop.abort(error));
     }, { signal: asked.signal });
-    fill(this.#body, make("p", { class: "hint" }, gettext("Nothing is found by itself: look at every picture, and mask whoever must not be seen. What is masked becomes black, which nobody can undo.")), keyPlace, editor.element, said, make("form", { class: "entry", onsubmit: (event) => event.preventDefault() }, fields, save));
+    fill(this.#body, make("p", { class: "hint" }, gettext("Nothing is found by itself: look at every picture, and mask each person who must not be seen. What is masked becomes black, and cannot be restored.")), keyPlace, editor.element, said, make("form", { class: "entry", onsubmit: (event) => event.preventDefault() }, fields, save));
     this.#say("");
     tell();
     const target = await destination.chosen(`${this.id}-redacted`, save, this.stop.signal);

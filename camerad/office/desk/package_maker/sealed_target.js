@@ -48,7 +48,7 @@ export class SealedTarget {
     const { readable, writable } = new TransformStream();
     const sealed = await encrypter.encrypt(readable);
     const written = sealed.pipeTo(new WritableStream({ write: (piece) => target.write(piece) }));
-    // Whoever writes or closes has the same error.
+    // Writing and closing throw the same error.
     written.catch(() => {});
     return new SealedTarget(target, writable.getWriter(), written);
   }
