@@ -81,20 +81,21 @@ def canonical(payload: Any) -> bytes:
     return msgspec.json.encode(payload, order="sorted")
 
 
-def sign(key: SigningKey, kind: str, payload: Any) -> bytes:
-    """`payload` as a signed statement, a compact token. Raises JwsError if it is too long to be
-    read."""
+def sign(key: SigningKey, kind: str, payload: Any, longest: int = LONGEST) -> bytes:
+    """`payload` as a signed statement, a compact token. longest: bytes that its readers take.
+    Raises JwsError if it has more."""
     header = f'{{"alg":"EdDSA","kid":"{key.public.thumbprint}","typ":"{kind}+json"}}'.encode()
     signed = f"{encode_base64url(header)}.{encode_base64url(canonical(payload))}".encode()
     token = signed + b"." + encode_base64url(key.sign(signed)).encode()
-    if len(token) > LONGEST:
+    if len(token) > longest:
         raise JwsError(f"{len(token)} bytes are too many for a statement of the kind {kind}")
     return token
 
 
-def parse(token: bytes) -> Statement:
-    """Take a token apart. Raises JwsError if it is not in its one spelling."""
-    if len(token) > LONGEST:
+def parse(token: bytes, longest: int = LONGEST) -> Statement:
+    """Take a token apart. longest: the most bytes. Raises JwsError if it has more, or is not in its
+    one spelling."""
+    if len(token) > longest:
         raise JwsError(f"{len(token)} bytes are too many for a statement")
     parts = bytes(token).split(b".")
     if len(parts) != 3:

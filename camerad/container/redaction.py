@@ -7,7 +7,7 @@ CLOCK_BOOTTIME, as in the recording's own statements; rectangles are pixels of t
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
@@ -25,6 +25,10 @@ REDACTION_NAME: Final = "redaction.jws"
 KEYS_NAME: Final = "keys.json"
 CLEAR_INIT_NAME: Final = "init.mp4"
 ENDING: Final = ".redacted.tar"
+LONGEST: Final = 8 << 20
+"""Of a list, bytes: four hours of fragments that are all replaced."""
+MOST_MASKS: Final = 2_000
+"""In a list: each is looked for in each picture, also by who checks a stranger's list."""
 BLOCK: Final = 16
 """Width and height of the blocks that a mask covers whole (macroblocks), pixels."""
 FILE_KEY_BYTES: Final = 16
@@ -180,21 +184,30 @@ def problems(said: Redaction, width: int, height: int) -> Iterator[str]:
     """What cannot be in a list about pictures of this size."""
     if said.format != FORMAT:
         yield f"is of format {said.format}, and this program knows {FORMAT}; use a later one"
-    for number, mask in enumerate(said.masks):
+    yield from order_problems(said.masks, said.mutes, width, height)
+    sequences = [one.sequence for one in said.changed]
+    if sequences != sorted(set(sequences)):
+        yield "its changed fragments are not in their order"
+    if said.masked > said.pictures:
+        yield f"counts {said.masked} masked pictures of {said.pictures}"
+
+
+def order_problems(
+    masks: Sequence[Mask], mutes: Iterable[MutedRange], width: int, height: int
+) -> Iterator[str]:
+    """What cannot be masked or muted in pictures of this size."""
+    if len(masks) > MOST_MASKS:
+        yield f"has {len(masks)} masks, and may have {MOST_MASKS}"
+    for number, mask in enumerate(masks):
         times = [box[0] for box in mask.boxes]
         if times != sorted(set(times)):
             yield f"mask {number}: its times do not rise"
         for at_us, x, y, wide, high in mask.boxes:
             if not (wide and high and x + wide <= width and y + high <= height):
                 yield f"mask {number}: its box at {at_us} is not within the picture"
-    for one in said.mutes:
+    for one in mutes:
         if one.from_us >= one.to_us:
             yield f"a mute ends at {one.to_us}, before it begins"
-    sequences = [one.sequence for one in said.changed]
-    if sequences != sorted(set(sequences)):
-        yield "its changed fragments are not in their order"
-    if said.masked > said.pictures:
-        yield f"counts {said.masked} masked pictures of {said.pictures}"
 
 
 class FragmentKey(msgspec.Struct, frozen=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from camerad.container.mp4_boxes import Box, Mp4Error, boxes, only_box
@@ -13,6 +13,11 @@ _NON_SYNC: Final = 0x10000
 _TRUN_FIELDS: Final = (0x100, 0x200, 0x400, 0x800)
 _MOST_SAMPLES: Final = 1 << 16
 """In a fragment; one of a second of pictures or sound has a few hundred at most."""
+_DESCRIBING: Final = {b"mfhd": (16,), b"tfdt": (16, 20)} | dict.fromkeys(
+    (b"traf", b"tfhd", b"trun"), range(8, 1 << 32)
+)
+"""Boxes within a ``moof``, and their sizes; those of the last three are checked as they are
+read."""
 UNREADABLE: Final = (struct.error, IndexError, KeyError, OverflowError)
 """What reading raises where numbers or lengths are none that a recorder writes."""
 
@@ -103,6 +108,29 @@ def sample_runs(fragment: bytes, tracks: Mapping[int, TrackHeader]) -> Iterator[
                 yield run
 
 
+def has_room(fragment: bytes, runs: Iterable[SampleRun]) -> bool:
+    """Whether a fragment has bytes that are neither samples nor boxes that describe them: footage
+    could be left there. runs: its own. Raises Mp4Error."""
+    outer = list(boxes(fragment))
+    inner = [one for box in outer if box.kind == b"moof" for one in _inside(fragment, box)]
+    inner += [one for box in inner if box.kind == b"traf" for one in _inside(fragment, box)]
+    if not {one.kind for one in outer} <= {b"moof", b"mdat"}:
+        return True
+    if any(one.end - one.start not in _DESCRIBING.get(one.kind, ()) for one in inner):
+        return True
+    filled: list[tuple[int, int]] = []
+    for offset, size in sorted((one.offset, one.size) for run in runs for one in run.samples):
+        if filled and offset <= filled[-1][1]:
+            filled[-1] = filled[-1][0], max(filled[-1][1], offset + size)
+        else:
+            filled.append((offset, offset + size))
+    return filled != [(one.body, one.end) for one in outer if one.kind == b"mdat"]
+
+
+def _inside(data: bytes, box: Box) -> Iterator[Box]:
+    return boxes(data, box.body, box.end)
+
+
 def _track_runs(
     data: bytes, number: int, moof: Box, traf: Box, tracks: Mapping[int, TrackHeader]
 ) -> Iterator[SampleRun]:
@@ -151,6 +179,8 @@ def _samples(
             raise Mp4Error("pictures are not in the order of their time, which is not expected")
         samples.append(SeenSample(offset, size, duration, not said & _NON_SYNC))
         offset += size
+    if at != trun.end:
+        raise Mp4Error("a fragment has another number of samples than it says")
     if not moof.end <= begin <= offset <= len(data):
         raise Mp4Error("a fragment's samples lie outside of it")
     return samples, offset
@@ -166,4 +196,6 @@ def _header_defaults(data: bytes, tfhd: Box, flags: int, track: SampleDefaults) 
         if flags & field:
             (values[place],) = struct.unpack_from(">I", data, at)
             at += 4
+    if at != tfhd.end:
+        raise Mp4Error("a fragment says other things of a track than a recorder does")
     return SampleDefaults(*values)

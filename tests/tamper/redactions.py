@@ -24,8 +24,10 @@ from sound_helpers import made_with_sound
 from camerad.container import jws
 from camerad.container.chain import content_of
 from camerad.container.keys import SigningKey
+from camerad.container.mp4_boxes import boxes
 from camerad.container.redaction import (
     KIND,
+    LONGEST,
     MutedRange,
     Redaction,
     read_keys,
@@ -33,6 +35,7 @@ from camerad.container.redaction import (
 )
 from camerad.evidence.redaction import picture_codec
 from camerad.evidence.redaction.parameter_sets import read_configuration, with_configuration
+from camerad.recording.fragment_boxes import box
 from camerad.verify.findings import FindingKind
 
 LIST, KEY_LIST = "redaction.jws", "keys.json"
@@ -59,7 +62,7 @@ Family = Callable[[random.Random], Iterator[Mutation]]
 def listed(members: Members, signer: SigningKey = SIGNER, **changes: Any) -> bytes:
     """The archive with another list, signed."""
     said = jws.decode(jws.parse(dict(members)[LIST]), KIND, Redaction)
-    token = jws.sign(signer, KIND, replace(said, **changes))
+    token = jws.sign(signer, KIND, replace(said, **changes), LONGEST)
     return pack(altered(members, LIST, lambda _: token))
 
 
@@ -92,16 +95,30 @@ def painted(paint: Callable[[Any], None] | None, rectangles: bool = True) -> Red
 def crowded(runs: int) -> bytes:
     """A fragment that claims as many pictures as a run may have, in each run, and has no byte."""
 
-    def box(kind: bytes, *parts: bytes) -> bytes:
-        content = b"".join(parts)
-        return struct.pack(">I4s", len(content) + 8, kind) + content
-
     def moof(offset: int) -> bytes:
         run = box(b"trun", struct.pack(">III", 1, 1 << 16, offset))
         head = box(b"tfhd", struct.pack(">IIII", 0x20018, 1, 1, 0)), box(b"tfdt", bytes(8))
         return box(b"moof", box(b"mfhd", bytes(8)), box(b"traf", *head, run * runs))
 
     return moof(len(moof(0)) + 8) + box(b"mdat")
+
+
+def with_room(fragment: bytes, room: int, more: bytes = b"") -> bytes:
+    """A fragment with room behind its samples, or with more in its ``moof``."""
+    moof, mdat = boxes(fragment)
+    head = bytearray(fragment[: moof.end])
+    runs = [
+        one
+        for traf in boxes(head, moof.body, moof.end)
+        if traf.kind == b"traf"
+        for one in boxes(head, traf.body, traf.end)
+        if one.kind == b"trun"
+    ]
+    for run in runs:
+        (offset,) = struct.unpack_from(">i", head, run.body + 8)
+        struct.pack_into(">i", head, run.body + 8, offset + len(more))
+    content = bytes(head[8:]) + more
+    return box(b"moof", content) + box(b"mdat", fragment[mdat.body :], bytes(room))
 
 
 def in_colour(plane: Any) -> None:
@@ -196,6 +213,11 @@ def lists(chance: random.Random) -> Iterator[Mutation]:
     ):
         data = listed(members, masks=(replace(mask, boxes=(first, mask.boxes[1])),))
         yield Mutation(f"a mask {what}", data, LIST, (FindingKind.FORGED,))
+    beyond = tuple(replace(said.changed[0], sequence=100 + number) for number in range(20_000))
+    data = listed(members, changed=(*said.changed, *beyond))
+    yield Mutation("20,000 fragments beyond the end", data, LIST, contradicts)
+    many = listed(members, masks=(mask,) * 2_001)
+    yield Mutation("2,001 masks", many, LIST, (FindingKind.FORGED,))
     for count in (0, said.masked - 1, said.masked + 1, said.pictures):
         yield Mutation(f"masked {count}", listed(members, masked=count), LIST, contradicts)
     for count in (1, said.pictures - 1, said.pictures + 1):
@@ -317,6 +339,15 @@ def films(chance: random.Random) -> Iterator[Mutation]:
         data = refilled(members, MASKED, crowded(count))
         yield Mutation(f"{count} runs of 65,536 empty pictures", data, MASKED, unmasked)
     clear = original.plain
+    for what, slipped in (
+        ("a box behind", fragment + box(b"free", clear[2])),
+        ("a box before", box(b"free", clear[2]) + fragment),
+        ("a second mdat", fragment + box(b"mdat", clear[2])),
+        ("room in the mdat", with_room(fragment, 600)),
+        ("a box that describes nothing", with_room(fragment, 0, box(b"free", bytes(600)))),
+    ):
+        data = refilled(members, MASKED, slipped)
+        yield Mutation(f"{what} of {MASKED}", data, MASKED, unmasked)
     yield Mutation("the mute lifted", refilled(members, MUTED, clear[4]), MUTED, unmasked)
     yield Mutation("the mask's original", refilled(members, MASKED, clear[2]), MASKED, unmasked)
     for name, others in ((MASKED, (1, 3, 4, 5)), (MUTED, (1, 2, 3, 5))):

@@ -213,6 +213,7 @@ function readTrack(fragment, data, moof, traf, found) {
     own[name] = data.getUint32(at);
     at += 4;
   }
+  if (at !== tfhd.end) throw new SegmentError("a fragment says other things of a track than a recorder does");
   const tfdt = box(fragment, traf, "tfdt");
   const wide = fragment[tfdt.body] === 1;
   let time = wide ? Number(data.getBigUint64(tfdt.body + 4)) : data.getUint32(tfdt.body + 4);
@@ -247,7 +248,7 @@ function readRun(fragment, data, moof, trun, track, own, begins, into) {
       said[name] = data.getUint32(at);
       at += 4;
     }
-    if (at > trun.end || place < moof.end || place + said.size > fragment.length) {
+    if (place < moof.end || place + said.size > fragment.length) {
       throw new SegmentError("a fragment has fewer bytes than it says");
     }
     if (said.offset) throw new SegmentError("pictures are not in the order of their time");
@@ -260,7 +261,32 @@ function readRun(fragment, data, moof, trun, track, own, begins, into) {
     place += said.size;
     time += said.duration;
   }
+  if (at !== trun.end) throw new SegmentError("a fragment has another number of samples than it says");
   return time;
+}
+
+/** Sizes of the boxes within a `moof`, where they are always the same. */
+const DESCRIBING = new Map([["mfhd", [16]], ["tfdt", [16, 20]], ["traf", null], ["tfhd", null], ["trun", null]]);
+
+/**
+ * Whether a fragment has bytes that are neither samples nor boxes that describe them: footage could
+ * be left there.
+ * @param {Uint8Array} fragment @param {Sample[]} samples all of its own
+ */
+export function hasRoom(fragment, samples) {
+  const outer = [...boxes(fragment)];
+  const inside = (kind, all) => all.filter((one) => one.kind === kind).flatMap((one) => [...boxes(fragment, one.body, one.end)]);
+  const tracks = inside("moof", outer);
+  if (outer.some(({ kind }) => kind !== "moof" && kind !== "mdat")) return true;
+  if ([...tracks, ...inside("traf", tracks)].some(({ kind, start, end }) => !(DESCRIBING.get(kind)?.includes(end - start) ?? DESCRIBING.has(kind)))) return true;
+  const filled = [];
+  const lie = samples.map(({ data }) => [data.byteOffset - fragment.byteOffset, data.length]);
+  for (const [offset, size] of lie.sort(([one], [other]) => one - other)) {
+    const last = filled.at(-1);
+    if (last !== undefined && offset <= last[1]) last[1] = Math.max(last[1], offset + size);
+    else filled.push([offset, offset + size]);
+  }
+  return String(filled) !== String(outer.filter(({ kind }) => kind === "mdat").map(({ body, end }) => [body, end]));
 }
 
 /**

@@ -24,6 +24,7 @@ from camerad.container.redaction import (
     CLEAR_INIT_NAME,
     KEYS_NAME,
     KIND,
+    LONGEST,
     REDACTION_NAME,
     Redaction,
     clear_name,
@@ -35,6 +36,7 @@ from camerad.container.severity import Severity
 from camerad.container.statements import FragmentFacts, FragmentSound, Microphone, RecordingEnd
 from camerad.container.ustar import BLOCK, TarError, parse
 from camerad.evidence.age_format import open_with_file_key
+from camerad.evidence.fragment_samples import has_room
 from camerad.evidence.identity_file import Identities
 from camerad.evidence.redaction.opened_film import FilmClock, TimedSample, content_of_sample
 from camerad.evidence.redaction.parameter_sets import (
@@ -207,9 +209,10 @@ class CopyChecker(Checker):
             name = "init.mp4" if sequence is None else fragment_name(sequence)
             text = f"has a key for {name}, which is not here, or replaced"
             self._add(FindingKind.EXTRA, text, KEYS_NAME)
-        for one in said.changed:
-            if one.sequence >= self._chain.at.next:
-                self._contradict(f"replaces {clear_name(one.sequence)}, which no recording has")
+        beyond = [one for one in said.changed if one.sequence >= self._chain.at.next]
+        if beyond:
+            names = f"{clear_name(beyond[0].sequence)} and {len(beyond) - 1} more"
+            self._contradict(f"replaces what the recording does not have: {names}")
         if self._watch is not None:
             self._say_changes(self._watch)
         return result
@@ -225,7 +228,7 @@ class CopyChecker(Checker):
 
     def _list(self, token: bytes) -> None:
         try:
-            statement = jws.parse(token)
+            statement = jws.parse(token, LONGEST)
             said = jws.decode(statement, KIND, Redaction)
         except jws.JwsError as error:
             self._add(FindingKind.FORGED, f"is not authentic: {error}", REDACTION_NAME)
@@ -374,7 +377,11 @@ class _FilmWatch:
 
     def fragment(self, facts: FragmentFacts, clear: bytes, *, replaced: bool) -> Iterator[str]:
         """What is wrong with the next fragment. Raises Mp4Error."""
-        samples = list(self._clock.samples(self._clock.runs(clear)))
+        runs = self._clock.runs(clear)
+        if replaced and has_room(clear, runs):
+            yield "has bytes that belong to no picture and no sound"
+            return
+        samples = list(self._clock.samples(runs))
         pictures = [one for one in samples if one.picture]
         units = [one for one in samples if not one.picture]
         wrong = list(self._compare(facts, pictures, units)) if replaced else []

@@ -33,6 +33,7 @@ from camerad.container.redaction import (
     FORMAT,
     KEYS_NAME,
     KIND,
+    LONGEST,
     REDACTION_NAME,
     ChangedFragment,
     CopyRecipient,
@@ -42,7 +43,7 @@ from camerad.container.redaction import (
     OriginalVerdict,
     Redaction,
     clear_name,
-    problems,
+    order_problems,
     silent_unit,
     write_keys,
 )
@@ -112,8 +113,12 @@ class CopyWriter:
         self._digests: dict[str, str] = {}
 
     def header(self, header: Header, token: bytes) -> None:
-        """Add the header's statement."""
+        """Add the header's statement. Raises RedactionError if the order cannot be about it."""
         self._head = header
+        order = self._order
+        wrong = next(order_problems(order.masks, order.mutes, header.width, header.height), None)
+        if wrong is not None:
+            raise RedactionError(f"the list of this copy {wrong}")
         self._add(HEADER_NAME, token)
 
     def init(self, member: OpenedMember) -> None:
@@ -149,7 +154,7 @@ class CopyWriter:
     def finish(self, verdict: OriginalVerdict, signer: SigningKey, archive: IO[bytes]) -> bytes:
         """Complete the film, and write the archive; returns the signed list.
 
-        verdict: of the recording's check. Raises RedactionError if the list cannot be signed.
+        verdict: of the recording's check. Raises JwsError if the list is too long.
         """
         order, header = self._order, self._head
         keys = write_keys(self._keys)
@@ -171,10 +176,7 @@ class CopyWriter:
             changed=tuple(self._changed),
             keys=content_of(keys),
         )
-        wrong = next(problems(said, header.width, header.height), None)
-        if wrong is not None:
-            raise RedactionError(f"the list of this copy {wrong}")
-        token = jws.sign(signer, KIND, said)
+        token = jws.sign(signer, KIND, said, LONGEST)
         for name, content in ((REDACTION_NAME, token), (KEYS_NAME, keys)):
             archive.writelines(ustar.member(name, content))
         self._body.seek(0)

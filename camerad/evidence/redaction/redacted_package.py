@@ -31,7 +31,7 @@ from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.recording_files import SUFFIX
 from camerad.container.redaction import ENDING as ARCHIVE_ENDING
-from camerad.container.redaction import KIND, Redaction
+from camerad.container.redaction import KIND, LONGEST, Redaction
 from camerad.evidence.cover_sheet import CoverSheet, DeliveredFile, render
 from camerad.evidence.decrypt import UnnamedFile, raise_on_sigterm
 from camerad.evidence.export import REPORT
@@ -115,7 +115,7 @@ def make_redacted_package(
             if not token:
                 return report, None
             report = _checked(archive, request)
-            said = jws.decode(jws.parse(token), KIND, Redaction)
+            said = jws.decode(jws.parse(token, LONGEST), KIND, Redaction)
             held, extract = enter(said.original.id, jws.digest(token))
             folder = PackageFolder(directory)
             folder.sums[os.path.basename(film)] = target.sha256()

@@ -21,7 +21,7 @@ from camerad.base.clock import SECOND
 from camerad.container import jws
 from camerad.container.gaps import Gap
 from camerad.container.limits import MOST_EVENTS
-from camerad.container.redaction import KIND, Redaction, problems
+from camerad.container.redaction import KIND, LONGEST, Redaction, problems
 from camerad.container.skeleton import Skeleton, header_of
 from camerad.container.statements import FragmentFacts, RecordingInfo, StageChange
 from camerad.evidence.package_proofs import proof_files
@@ -188,7 +188,7 @@ class RecordingRoutes:
         yield Route("POST", f"{one}/release", releases, self._release, ReleaseBody)
         yield Route("GET", f"{one}/ledgers", WITH_FOOTAGE, self._ledgers)
         yield Route("POST", f"{one}/package", WITH_FOOTAGE, self._package, PackageBody)
-        yield Route("POST", f"{one}/redaction", WITH_FOOTAGE, self._redact, Redaction, jws.LONGEST)
+        yield Route("POST", f"{one}/redaction", WITH_FOOTAGE, self._redact, Redaction, LONGEST)
 
     def _find(self, visit: Visit) -> Found:
         index, query = self._desk.index, _query(visit.body)
@@ -270,7 +270,7 @@ class RecordingRoutes:
             raise refused(DeskRefusal.NOT_UNDERSTOOD)
         made_us = self._desk.clock.wall_us()
         said = replace(said, made_by=visit.who, made_us=made_us, software=SOFTWARE)
-        token = jws.sign(self._desk.key, KIND, said)
+        token = jws.sign(self._desk.key, KIND, said, LONGEST)
         copy = jws.digest(token)
         facts = {"id": recording, "who": visit.who, "sha256": copy}
         facts |= {"recipient": said.recipient, "reference": said.reference}

@@ -46,11 +46,11 @@ export class UnknownKeyError extends JwsError {
 
 /**
  * Take a token apart. Throws JwsError if it is not in its one spelling.
- * @param {Uint8Array} token
+ * @param {Uint8Array} token @param {number} [longest] the most bytes
  * @returns {Statement}
  */
-export function parse(token) {
-  if (token.length > LONGEST) {
+export function parse(token, longest = LONGEST) {
+  if (token.length > longest) {
     throw new JwsError(`${token.length} bytes are too many for a statement`);
   }
   const parts = split(token);

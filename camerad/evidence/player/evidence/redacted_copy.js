@@ -6,7 +6,7 @@
 // problem: a word of `redactionTexts().wrong`, and the member that it is about.
 
 import { Decrypter } from "age-encryption";
-import { SegmentError, samplesOf, tracksOf, withConfiguration } from "../fragments.js";
+import { SegmentError, hasRoom, samplesOf, tracksOf, withConfiguration } from "../fragments.js";
 import { PicturesError, canDecode, decodePictures } from "../pictures.js";
 import { ArchiveError, members } from "./archive.js";
 import { END_NAME, HEADER_NAME, INIT_NAME, TORN_NAME, fragmentName, numbered } from "./chain.js";
@@ -15,7 +15,7 @@ import { JsonError, decode } from "./json.js";
 import * as jws from "./jws.js";
 import { Base64Error, decodeBase64url, hexDigest, keyRing } from "./keys.js";
 import { MemberSeen, Tail, TailKind } from "./reader.js";
-import { BLACK, BLOCK as SQUARE, CLEAR_INIT_NAME, KEYS_NAME, KEYS_TYPE, REDACTION, REDACTION_NAME, REDACTION_TYPE, SILENT_UNIT, blocksOf, isExtended, isMuted, isPlain, isPossible, rectanglesAt } from "./redaction.js";
+import { BLACK, BLOCK as SQUARE, CLEAR_INIT_NAME, KEYS_NAME, KEYS_TYPE, LONGEST, REDACTION, REDACTION_NAME, REDACTION_TYPE, SILENT_UNIT, blocksOf, isExtended, isMuted, isPlain, isPossible, rectanglesAt } from "./redaction.js";
 import { COMMIT, COMMIT_TYPE, END, END_TYPE } from "./statements.js";
 import { ARCHIVE_END, BLOCK } from "./ustar.js";
 import { Exit, NAMES, Report } from "./verdict.js";
@@ -71,6 +71,8 @@ class CopyCheck {
   /** Pictures of the group that is going on, and whether one of them is masked. */
   #group = { samples: /** @type {any[]} */ ([]), isMasked: false };
   #canLook = true;
+  /** Whether the list could be about this recording: else its film is not compared with it. */
+  #canBe = true;
   #pictures = 0;
   #masked = 0;
 
@@ -111,12 +113,15 @@ class CopyCheck {
     else if (name !== HEADER_NAME && name !== END_NAME) this.#held.set(name, bytes);
     await this.checker.member(seen);
     const { header } = this.checker.result;
-    if (name === HEADER_NAME && header !== null && !isPossible(this.list, header.width, header.height)) this.say("count", REDACTION_NAME);
+    if (name === HEADER_NAME && header !== null && !isPossible(this.list, header.width, header.height)) {
+      this.say("count", REDACTION_NAME);
+      this.#canBe = false;
+    }
   }
 
   async #readList(token) {
     try {
-      const statement = jws.parse(token);
+      const statement = jws.parse(token, LONGEST);
       this.list = jws.decode(statement, REDACTION, REDACTION_TYPE);
       await jws.check(statement, this.office);
     } catch (error) {
@@ -192,6 +197,7 @@ class CopyCheck {
     const sealed = await this.#opened(null, INIT_NAME);
     const clear = this.#held.get(CLEAR_INIT_NAME);
     if (clear === undefined) return this.say("place", CLEAR_INIT_NAME);
+    if (!this.#canBe) return undefined;
     await this.#compare(CLEAR_INIT_NAME, clear, this.list.init);
     try {
       const tracks = tracksOf(clear);
@@ -219,6 +225,7 @@ class CopyCheck {
       if (!(error instanceof SegmentError || error instanceof RangeError)) throw error;
       return this.say("unlisted", name);
     }
+    if (isReplaced && hasRoom(clear, [...samples.values()].flat())) return this.say("unlisted", name);
     const [track, heard] = this.#tracks;
     const pictures = samples.get(track);
     const units = heard === undefined ? [] : samples.get(heard);

@@ -12,6 +12,10 @@ export const KEYS_NAME = "keys.json";
 export const CLEAR_INIT_NAME = "init.mp4";
 export const REDACTED_ENDING = ".redacted.tar";
 export const RECIPIENTS = ["person", "prosecutor", "court", "other"];
+/** Of a list, bytes. */
+export const LONGEST = 8 << 20;
+/** Each mask is looked for in each picture. */
+const MOST_MASKS = 2_000;
 /** What a mask hides. */
 export const MASK_KINDS = ["face", "plate", "other"];
 /** Samples of a black picture: luma, chroma. */
@@ -133,6 +137,7 @@ export function isPossible({ changed, masked, masks, mutes, pictures }, width, h
   const isWithin = (/** @type {Box} */ box) => box.length === 5 && box[3] > 0 && box[4] > 0 && box[1] + box[3] <= width && box[2] + box[4] <= height;
   return (
     masked <= pictures &&
+    masks.length <= MOST_MASKS &&
     masks.every(({ boxes }) => rises(boxes.map(([at]) => at)) && boxes.every(isWithin)) &&
     mutes.every(({ from_us: from, to_us: to }) => from < to) &&
     rises(changed.map(({ sequence }) => sequence))

@@ -8,7 +8,7 @@ import { END_NAME, HEADER_NAME, INIT_NAME, commitName, fragmentName } from "../p
 import { spelled } from "../player/evidence/json.js";
 import { JwsError, check, decode, parse } from "../player/evidence/jws.js";
 import { PublicKey, encodeBase64url, fromPem, hexDigest, toPem } from "../player/evidence/keys.js";
-import { CLEAR_INIT_NAME, KEYS_NAME, REDACTED_ENDING, REDACTION, REDACTION_NAME, REDACTION_TYPE, SILENT_UNIT, isMuted, rectanglesAt } from "../player/evidence/redaction.js";
+import { CLEAR_INIT_NAME, KEYS_NAME, LONGEST, REDACTED_ENDING, REDACTION, REDACTION_NAME, REDACTION_TYPE, SILENT_UNIT, isMuted, rectanglesAt } from "../player/evidence/redaction.js";
 import { BLOCK, ARCHIVE_END, Member, header } from "../player/evidence/ustar.js";
 import { joined, segment, withConfiguration } from "../player/fragments.js";
 import { LedgerError, ledgerWords } from "./ledger_words.js";
@@ -156,7 +156,7 @@ class Copy {
     const bytes = new TextEncoder().encode(token);
     const key = await PublicKey.of(fromPem(office) ?? new Uint8Array());
     try {
-      const statement = parse(bytes);
+      const statement = parse(bytes, LONGEST);
       await check(statement, new Map([[key.thumbprint, key]]));
       this.list = decode(statement, REDACTION, REDACTION_TYPE);
     } catch (error) {
