@@ -160,8 +160,9 @@ class Scene:
         self.ends |= {one: end_us(self.office, one) for one in recordings}
 
     def do_undated(self, recording: str) -> None:
-        """Take one whose camera had no trusted clock."""
+        """Take one whose camera had no trusted clock: its end is counted from its entry."""
         self.office.take(recording, closed=ClockSource.UNKNOWN)
+        self.ends[recording] = (self.office.clock.wall_us() + DAYS * DAY) // SECOND * SECOND
 
     def do_look(self) -> None:
         self.office.look()
@@ -216,6 +217,18 @@ class Scene:
                 file.seek(5000)
                 file.write(b"another byte")
 
+    def do_unhold(self, recording: str) -> None:
+        """End a hold in the store itself."""
+        self.office.store.hold(self.office.name(recording), on=False)
+
+    def do_unlock(self, recording: str) -> None:
+        self.office.copy(recording).with_suffix(".lock").unlink()
+
+    def do_postpone(self, recording: str) -> None:
+        """Lock a month longer, as by a store whose clock is behind."""
+        lock, until_us = self.office.copy(recording).with_suffix(".lock"), self.ends[recording]
+        lock.write_text(lock.read_text().replace(str(until_us), str(until_us + IN_A_MONTH)))
+
     def do_unplug(self) -> None:
         self.office.second.rename(self.office.second.with_name("unplugged"))
 
@@ -260,6 +273,17 @@ class Scene:
     def do_locked(self, *recordings: str) -> None:
         for one in recordings:
             assert self.office.lock(one) == Lock(self.ends[one])
+
+    def do_sooner(self, recording: str) -> None:
+        """It has a lock, and that is shorter than its camera's time says."""
+        assert (self.office.lock(recording).until_us or 0) < self.ends[recording]
+        assert not self.office.lock(recording).hold
+
+    def do_fails(self) -> None:
+        assert self.office.worker.fails
+
+    def do_works(self) -> None:
+        assert not self.office.worker.fails
 
     def do_locked_held(self, recording: str) -> None:
         assert self.office.lock(recording) == Lock(self.ends[recording], hold=True)

@@ -6,6 +6,7 @@ import contextlib
 import socket
 import ssl
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -109,7 +110,7 @@ def test_a_mail_arrives_by_tls_and_login(
 
 
 @pytest.mark.parametrize("encryption", ["starttls", "tls"])
-def test_a_mail_server_that_nobody_vouches_for_gets_nothing(
+def test_a_mail_server_without_a_valid_certificate_gets_nothing(
     context: ssl.SSLContext, stranger: Path, encryption: str
 ) -> None:
     with MailServer(context, tls=encryption == "tls") as server:
@@ -120,33 +121,32 @@ def test_a_mail_server_that_nobody_vouches_for_gets_nothing(
     assert server.mails == []
 
 
-def test_a_mail_server_without_tls_gets_nothing(ca_file: Path) -> None:
-    with MailServer(None) as server:
-        assert "does not offer what is needed" in refusal(smtp(server, ca_file))
-    assert server.mails == []
+REFUSALS: dict[str, tuple[dict[str, object], str]] = {
+    "without TLS": ({"tls": False}, "does not offer what is needed"),
+    "sender": ({"sender": "553 not from here"}, "553 not from here"),
+    "recipient": (
+        {"refused": A},
+        f"for {A}: 550 nobody of that name is here; correct notify.smtp.recipients",
+    ),
+    "recipient, for now": ({"busy": {A: "450 later"}}, f"does not take mail for {A}: 450 later"),
+}
 
 
-def test_why_a_recipient_gets_no_mail_is_said(context: ssl.SSLContext, ca_file: Path) -> None:
-    with MailServer(context, refused=A) as server:
-        said = refusal(smtp(server, ca_file))
-        assert f"for {A}: 550 nobody of that name is here; correct notify.smtp.recipients" in said
-    with MailServer(context) as server:
-        server.busy = {A: "450 later"}
-        said = refusal(smtp(server, ca_file))
-        assert said.endswith(f"it does not take mail for {A}: 450 later")
-    assert server.mails == []
-
-
-def test_a_sender_whom_the_server_does_not_take_is_said(
-    context: ssl.SSLContext, ca_file: Path
+@pytest.mark.parametrize(("how", "said"), REFUSALS.values(), ids=REFUSALS)
+def test_what_a_mail_server_refuses_is_reported(
+    context: ssl.SSLContext, ca_file: Path, how: dict[str, object], said: str
 ) -> None:
-    async def refuse(*_: object) -> str:
-        return "553 not from here"
+    async def refuse(*_: object) -> object:
+        return how["sender"]
 
-    server = MailServer(context)
-    server.handle_MAIL = refuse  # type: ignore[attr-defined]
+    server = MailServer(context if how.get("tls", True) else None)
+    for name in how.keys() & {"refused", "busy"}:
+        setattr(server, name, how[name])
+    if "sender" in how:
+        server.handle_MAIL = refuse  # type: ignore[attr-defined]
     with server:
-        assert "553 not from here" in refusal(smtp(server, ca_file))
+        assert said in refusal(smtp(server, ca_file))
+    assert server.mails == []
 
 
 def test_what_is_not_there_or_says_nothing_is_said_in_time(
@@ -155,85 +155,90 @@ def test_what_is_not_there_or_says_nothing_is_said_in_time(
     monkeypatch.setattr(alert_channels, "SEND_SECONDS", 0.2)
     with socket.create_server((HOST, 0)) as silent:
         port = silent.getsockname()[1]
-        settings = SmtpSettings(HOST, SENDER, ("a@office.example",), port, ca=ca_file)
+        settings = SmtpSettings(HOST, SENDER, (A,), port, ca=ca_file)
         assert "timed out" in refusal(SmtpChannel(settings, A, clock()))
     settings = replace(settings, port=free_port())
     assert "refused" in refusal(SmtpChannel(settings, A, clock()))
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("option", "content", "said"),
     [
-        (None, "no such file"),
-        (b"", "write two lines there"),
-        (b"only-a-user\n", "write two lines there"),
-        (b"\xff\xfe", "this is no text"),
+        ("login_file", None, "no such file"),
+        ("login_file", b"only-a-user\n", "write two lines there"),
+        ("login_file", b"\xff\xfe", "this is no text"),
+        ("ca", b"no certificate", "odd"),
     ],
 )
-def test_a_login_that_makes_no_sense_is_said(
-    context: ssl.SSLContext, ca_file: Path, tmp_path: Path, content: bytes | None, said: str
+def test_a_file_of_the_settings_that_makes_no_sense_is_reported(
+    context: ssl.SSLContext,
+    ca_file: Path,
+    tmp_path: Path,
+    *,
+    option: str,
+    content: bytes | None,
+    said: str,
 ) -> None:
-    login = tmp_path / "login"
+    odd = tmp_path / "odd"
     if content is not None:
-        login.write_bytes(content)
+        odd.write_bytes(content)
+    files = {"ca": ca_file, option: odd}
     with MailServer(context) as server:
-        assert said in refusal(smtp(server, ca_file, login_file=login)).lower()
+        assert said in refusal(smtp(server, files.pop("ca"), **files)).lower()
 
 
-def test_an_authority_s_file_that_is_none_is_said(context: ssl.SSLContext, tmp_path: Path) -> None:
-    none = tmp_path / "none.pem"
-    none.write_text("no certificate")
-    with MailServer(context) as server:
-        assert str(none) in refusal(smtp(server, none))
+@contextlib.contextmanager
+def serving(converse: Callable[[socket.socket], None]) -> Iterator[int]:
+    """A server that talks as it likes to one client, in a thread; yields its port."""
+    with socket.create_server((HOST, 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with contextlib.suppress(OSError), connection:
+                converse(connection)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join(20)
+        assert not thread.is_alive()
 
 
 @pytest.mark.parametrize("kind", ["mail", "greeting", "clear greeting"])
-def test_who_answers_bit_by_bit_without_an_end_is_given_up(
+def test_a_server_whose_answer_never_ends_is_given_up(
     context: ssl.SSLContext, ca_file: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    monkeypatch.setattr("camerad.office.jobs.alert_channels.WHOLE_SECONDS", 0.3)
+    monkeypatch.setattr(alert_channels, "WHOLE_SECONDS", 0.3)
     ended = threading.Event()
 
-    def drip(listener: socket.socket) -> None:
-        connection, _ = listener.accept()
-        with contextlib.suppress(OSError), connection:
-            peer = connection if "clear" in kind else context.wrap_socket(connection, True)
-            with peer:
-                if kind == "mail":
-                    peer.sendall(b"220 well\r\n")
-                while not ended.wait(0.05):
-                    peer.sendall(b"220-wait\r\n" if "greeting" in kind else b"2")
+    def drip(connection: socket.socket) -> None:
+        with connection if "clear" in kind else context.wrap_socket(connection, True) as peer:
+            if kind == "mail":
+                peer.sendall(b"220 well\r\n")
+            while not ended.wait(0.05):
+                peer.sendall(b"220-wait\r\n" if "greeting" in kind else b"2")
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=drip, args=(listener,))
-        thread.start()
-        port = listener.getsockname()[1]
+    said: list[str] = []
+    with serving(drip) as port:
         encryption = "starttls" if "clear" in kind else "tls"
-        mail = SmtpSettings(
-            "127.0.0.1", "a@office.example", ("b@office.example",), port, encryption, ca_file
-        )
-        channel = SmtpChannel(mail, mail.recipients[0], clock())
-        said: list[str] = []
+        settings = SmtpSettings(HOST, SENDER, (A,), port, encryption, ca_file)
+        channel = SmtpChannel(settings, A, clock())
         sending = threading.Thread(target=lambda: said.append(refusal(channel)), daemon=True)
         sending.start()
         sending.join(10)
         given_up = list(said)
         ended.set()
-        thread.join(20)
-        assert given_up and "cannot be reached" in given_up[0]
-        assert not thread.is_alive()
+    assert given_up and "cannot be reached" in given_up[0]
 
 
-def test_who_takes_a_mail_and_never_ends_its_farewell_is_given_up_and_has_the_mail(
+def test_a_farewell_that_never_ends_is_given_up_and_the_mail_counts_as_sent(
     context: ssl.SSLContext, ca_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("camerad.office.jobs.alert_channels.WHOLE_SECONDS", 3.0)
+    monkeypatch.setattr(alert_channels, "WHOLE_SECONDS", 3.0)
     ended = threading.Event()
 
-    def converse(listener: socket.socket) -> None:
-        connection, _ = listener.accept()
-        tls = context.wrap_socket(connection, True)
-        with contextlib.suppress(OSError), connection, tls as peer:
+    def converse(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, True) as peer:
             peer.sendall(b"220 well\r\n")
             lines = peer.makefile("rb")
             for line in lines:
@@ -245,26 +250,18 @@ def test_who_takes_a_mail_and_never_ends_its_farewell_is_given_up_and_has_the_ma
                     peer.sendall(b"221-bye\r\n")
                 peer.sendall(b"250 OK\r\n")
 
-    with socket.create_server((HOST, 0)) as listener:
-        thread = threading.Thread(target=converse, args=(listener,))
-        thread.start()
-        mail = SmtpSettings(
-            HOST, SENDER, ("b@office.example",), listener.getsockname()[1], "tls", ca_file
-        )
-        done: list[bool] = []
+    done = threading.Event()
+    with serving(converse) as port:
+        channel = SmtpChannel(SmtpSettings(HOST, SENDER, (A,), port, "tls", ca_file), A, clock())
 
         def send() -> None:
-            SmtpChannel(mail, mail.recipients[0], clock()).send(MESSAGE)
-            done.append(True)
+            channel.send(MESSAGE)
+            done.set()
 
-        sending = threading.Thread(target=send, daemon=True)
-        sending.start()
-        sending.join(30)
-        taken = list(done)
+        threading.Thread(target=send, daemon=True).start()
+        taken = done.wait(30)
         ended.set()
-        thread.join(20)
-        assert taken
-        assert not thread.is_alive()
+    assert taken
 
 
 def test_a_connection_that_comes_after_the_deadline_ends_too() -> None:

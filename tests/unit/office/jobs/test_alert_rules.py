@@ -70,7 +70,6 @@ CASES: dict[str, tuple[OfficeFacts, Alerts]] = {
     "what the next look takes over": (store(reasons=((ReasonKind.NOT_TAKEN_OVER, ONE),)), []),
     "marked, 3 days before its deletion": (dated("marked", 3 * DAY), [MARKED]),
     "marked, earlier": (dated("marked", 3 * DAY + 1), []),
-    "marked, now": (dated("marked", 0), [MARKED]),
     "marked, and over": (dated("marked", -DAY), [MARKED]),
     # Another end is told anew. The day is the last one on which it is held.
     "a hold ends in 3 days": (
@@ -78,7 +77,6 @@ CASES: dict[str, tuple[OfficeFacts, Alerts]] = {
         [HOLD | {"state": str(NOW_US + 3 * DAY), "at_us": NOW_US + 3 * DAY - 1}],
     ),
     "a hold ends later": (dated("hold_ends", 3 * DAY + 1), []),
-    "a hold ends now": (dated("hold_ends", 0), [HOLD | {"at_us": NOW_US - 1}]),
     "held beyond its day": (
         dated("held_beyond", -5 * DAY),
         [{"kind": K.HELD_BEYOND_DAY, "number": 5, "again_days": 30}],
@@ -113,11 +111,9 @@ CASES: dict[str, tuple[OfficeFacts, Alerts]] = {
     ),
     "the certificate, long before": (ends(61 * DAY), []),
     "weekly": (ends(60 * DAY), [CERTIFICATE | {"again_days": 7}]),
-    "weekly still": (ends(15 * DAY), [CERTIFICATE | {"again_days": 7}]),
     "daily": (ends(14 * DAY), [CERTIFICATE | {"again_days": 1}]),
     "nearly over": (ends(1), [CERTIFICATE | {"detail": "", "number": 0}]),
     "over": (ends(0), [CERTIFICATE | {"detail": "over", "number": 0, "again_days": 1}]),
-    "over for days": (ends(-3 * DAY), [CERTIFICATE | {"detail": "over", "again_days": 1}]),
     "by a clock that may be wrong": (
         office_facts(
             trusted=False,

@@ -89,16 +89,6 @@ def watched(tmp_path: Path) -> Watched:
     return Watched(tmp_path)
 
 
-def test_a_look_at_the_store_counts_what_is_there(watched: Watched) -> None:
-    watched.take(ONE, TWO)
-    assert watched.look() == {}
-    (facts,) = watched.facts
-    assert (facts.here, facts.held, facts.overdue, facts.deleted) == (2, 0, 0, 0)
-    files = watched.vault.root.glob("*/recordings/*.tar")
-    assert facts.bytes == sum(one.stat().st_size for one in files)
-    assert facts.wall_us == watched.clock.wall_us()
-
-
 def test_a_marked_recording_is_told_before_it_is_deleted(watched: Watched) -> None:
     watched.take(ONE)
     watched.take(TWO, **MARK)
@@ -142,13 +132,6 @@ def test_what_the_comparison_finds_is_told_at_once(watched: Watched) -> None:
     assert watched.urgent == 1
     assert watched.look()[AlertKind.NOT_AUTHENTIC] == found, "as long as it is so"
     assert watched.urgent == 1, "nothing new"
-
-
-def test_recordings_of_a_camera_that_is_in_no_register_are_told(watched: Watched) -> None:
-    watched.take(ONE)
-    register(watched.vault.register, ("other", SigningKey.generate().public, ()))
-    found = watched.look()
-    assert {AlertKind.NOT_AUTHENTIC, AlertKind.DELETION_BLOCKED} & set(found)
 
 
 def test_a_camera_whose_directory_is_away_is_told_by_its_name(
@@ -278,14 +261,6 @@ def test_what_cannot_be_read_is_an_error_and_not_an_absence(tmp_path: Path) -> N
     (tmp_path / "cam" / "ledger").touch()
     with pytest.raises(StorageError):
         last_seen_us(None, [one])
-
-
-def test_uploads_are_counted_and_odd_ones_left_out(watched: Watched) -> None:
-    path = watched.camera.put(ONE)
-    watched.vault.upload(path)
-    assert watched.vault.uploads.count() == (0, 1)
-    (watched.vault.root / "office" / "incoming" / KID / TWO).mkdir()
-    assert watched.vault.uploads.count() == (0, 1)
 
 
 def test_where_nothing_was_quarantine_there_is_nothing(tmp_path: Path) -> None:

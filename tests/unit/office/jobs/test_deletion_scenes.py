@@ -24,6 +24,18 @@ SCENES = {
     "a lock needs no hold when the clock is not trusted later": """
         take ONE; look; distrust; restart; look; locked ONE
         hold ONE; look; locked+held ONE; release ONE; look; locked ONE""",
+    "an end that no clock of the camera dates is counted from the entry": """
+        undated ONE; delete; pass 3d; look; locked ONE""",
+    "o4 of a camera whose clock was ahead no lock is counted from its word": """
+        take ONE; set -5d; look; pass 6d; restart; look; sooner ONE""",
+    "what was changed in the store is as the ledger says again, a lock within a day": """
+        take ONE TWO; hold ONE; look; unhold ONE; unlock TWO; look; locked+held ONE
+        pass 1d; look; locked TWO""",
+    "what cannot be deleted yet keeps no other, and is tried until it is gone": """
+        take ONE TWO; look; postpone ONE; pass 14d; look; here; copied ONE
+        pass 30d; restart; look; copied""",
+    "while the store is away that is known, and deletion catches up": """
+        take ONE; look; works; pass 30d; unplug; look; here; fails; plug; look; works; copied""",
     "a clock that was set anew within the entry's run proves nothing": """
         undated ONE; delete; set 2d; look; held ONE; copied ONE""",
     "o4 an untrusted clock deletes nothing early, and uptime counts all the same": """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import socket
@@ -25,6 +24,7 @@ from camerad.office.server import office_server
 from camerad.office.server.office_settings import example
 from tests.unit.office.jobs.test_replica_server import final_of
 from tests.unit.office.server.office_scene import DEADLINE, OfficeScene
+from tests.waiting import until
 
 SOON = 10.0
 """Seconds; a systemd that waits for the end kills after thirty."""
@@ -98,33 +98,20 @@ def test_what_a_store_that_answers_late_says_of_its_lock_is_logged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     answers = threading.Event()
-    told = threading.Event()
 
     def probe(_store: DirectoryStore) -> None:
         assert answers.wait(DEADLINE)
         raise unsafe_store("its lock does not hold")
 
-    class Told(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            if "no recording is acknowledged: its lock" in record.getMessage():
-                told.set()
-
     monkeypatch.setattr(DirectoryStore, "probe", probe)
     monkeypatch.setattr(office_server, "PROBE_SECONDS", 0.1)
     (tmp_path / "second").mkdir()
     scene = OfficeScene(tmp_path)
-    scene.settings = replace(
-        scene.settings, second_copy=ReplicaSettings(directory=tmp_path / "second")
-    )
-    handler = Told()
-    logging.getLogger("camerad").addHandler(handler)
-    try:
-        with scene.serving():
-            answers.set()
-            assert told.wait(DEADLINE)
-    finally:
+    replicas = ReplicaSettings(directory=tmp_path / "second")
+    scene.settings = replace(scene.settings, second_copy=replicas)
+    with scene.serving():
         answers.set()
-        logging.getLogger("camerad").removeHandler(handler)
+        until(lambda: "no recording is acknowledged: its lock" in caplog.text, DEADLINE)
 
 
 def test_sigterm_ends_a_server_whose_start_waits_for_the_store(

@@ -112,6 +112,18 @@ def scene(tmp_path: Path) -> Scene:
     return Scene(tmp_path)
 
 
+@contextmanager
+def mailing(scene: Scene) -> Iterator[tuple[MailServer, NotifySettings]]:
+    """A mail server, and settings that name it."""
+    ca, tls = authority(), scene.root / "mail"
+    tls.mkdir()
+    path = tls / "ca.pem"
+    path.write_text(ca.pem)
+    with MailServer(ca.context(tls, HOST)) as mail:
+        smtp = SmtpSettings(HOST, "c@office.example", ("a@office.example",), mail.port, ca=path)
+        yield mail, NotifySettings("de", smtp=smtp)
+
+
 def bring(client: DockClient, camera: Camera, recording: str, *, spoilt: bool = False) -> int:
     """Hand a recording over; returns the status of its receipt."""
     path = camera.put(recording)
@@ -126,19 +138,9 @@ def bring(client: DockClient, camera: Camera, recording: str, *, spoilt: bool = 
     return client.receipt(recording).status
 
 
-def test_what_is_quarantine_is_mailed_at_once_and_counted(
-    scene: Scene, camera: Camera, tmp_path: Path
-) -> None:
-    ca = authority()
-    (tmp_path / "notify.pem").write_text(ca.pem)
-    (tmp_path / "tls").mkdir()
-    context = ca.context(tmp_path / "tls", HOST)
-    with MailServer(context) as mail:
-        smtp = SmtpSettings(
-            HOST, "camerad@office.example", ("a@office.example",), mail.port,
-            ca=tmp_path / "notify.pem",
-        )  # fmt: skip
-        with scene.told(NotifySettings("de", smtp=smtp)) as client:
+def test_what_is_quarantined_is_mailed_once_and_at_once(scene: Scene, camera: Camera) -> None:
+    with mailing(scene) as (mail, notify):
+        with scene.told(notify) as client:
             scene.until(lambda: scene.metric("recordings", "here") is not None)
             looked = scene.metric("work_runs_total", "watch") or 0
             scene.until(lambda: (scene.metric("work_runs_total", "watch") or 0) > looked)
@@ -147,26 +149,25 @@ def test_what_is_quarantine_is_mailed_at_once_and_counted(
             scene.until(lambda: mail.mails, SECOND // 10)
             assert scene.clock.now_us() - began_us < 45 * SECOND, "not with the minute's look"
             scene.until(lambda: scene.metric("messages_sent_total", "smtp"))
-            assert scene.metric("ingests_total", "quarantined") == 1
-            assert scene.metric("recordings", "quarantined") == 1
-            assert scene.metric("alerts", "quarantined") == 1
-            assert scene.metric("requests_refused_total", "409")
-            assert scene.metric("messages_failed_total", "smtp") == 0
-            assert scene.metric("work_runs_total", "watch")
-    (told,) = mail.mails
-    assert told["Subject"] == "camerad: Eine Aufzeichnung wurde nicht angenommen"
-    text = told.get_content()  # type: ignore[attr-defined]
-    assert ONE in text and "cam-1" in text
-    # A server that starts again knows the alerts it has sent.
-    with MailServer(context) as mail:
-        smtp = replace(smtp, port=mail.port)
-        with scene.told(NotifySettings("de", smtp=smtp)) as client:
+            for name, label in (
+                ("ingests_total", "quarantined"),
+                ("recordings", "quarantined"),
+                ("alerts", "quarantined"),
+                ("requests_refused_total", "409"),
+            ):
+                assert scene.metric(name, label), name
+        (told,) = mail.mails
+        assert told["Subject"] == "camerad: Eine Aufzeichnung wurde nicht angenommen"
+        text = told.get_content()  # type: ignore[attr-defined]
+        assert ONE in text and "cam-1" in text
+        # A server that starts again knows the alerts it has sent.
+        with scene.told(notify):
             scene.until(lambda: scene.metric("alerts", "quarantined"))
             scene.until(lambda: scene.metric("work_runs_total", "notices-smtp"))
-    assert mail.mails == []
+        assert len(mail.mails) == 1
 
 
-def test_what_was_taken_over_is_in_the_office_s_ledger_within_a_minute(
+def test_what_was_ingested_is_in_the_office_s_ledger_within_a_minute(
     scene: Scene, camera: Camera
 ) -> None:
     def known() -> set[str]:
@@ -183,10 +184,7 @@ def test_what_was_taken_over_is_in_the_office_s_ledger_within_a_minute(
         # A minute from the look before, twice, and what the condition needs to come round.
         assert scene.clock.now_us() - began_us < 300 * SECOND, "not the quarter of an hour"
         scene.until(lambda: scene.metric("recordings", "here") == 2)
-        scene.until(lambda: scene.metric("receipts_signed_total") == 2)
         scene.until(lambda: scene.metric("ingests_total", "taken") == 2)
-        scene.until(lambda: scene.metric("ingest_seconds_count") == 2)
-        scene.until(lambda: scene.metric("uploads", "waiting") == 0)
         seen = "camera_last_seen_timestamp_seconds"
         scene.until(lambda: (scene.metric(seen, "cam-1") or 0) > 0)
 
@@ -237,11 +235,6 @@ def test_a_time_stamp_authority_and_a_witness_that_are_away_are_told_after_a_day
     assert scene.clock.now_us() - began_us >= DAY
 
 
-def test_without_a_section_nobody_listens_for_prometheus(scene: Scene) -> None:
-    with Running(vault := server_with_jobs(scene.settings, scene.clock)):
-        assert vault.metrics_port is None
-
-
 def test_a_port_for_prometheus_that_is_taken_is_said_and_leaves_nothing_running(
     scene: Scene,
 ) -> None:
@@ -253,55 +246,47 @@ def test_a_port_for_prometheus_that_is_taken_is_said_and_leaves_nothing_running(
         ):
             pass
     assert not [one for one in threading.enumerate() if one.name in ("retention", "watch")]
-    with Running(server_with_jobs(scene.settings, scene.clock)):
-        pass
+    with Running(vault := server_with_jobs(scene.settings, scene.clock)):
+        assert vault.metrics_port is None, "without a section none listens"
 
 
 def test_while_the_storage_is_not_mounted_nothing_is_made_in_its_place(
-    scene: Scene, camera: Camera, tmp_path: Path
+    scene: Scene, camera: Camera
 ) -> None:
     """All jobs of the server and all requests of cameras; and alerts are sent."""
-    there, away = scene.directory, tmp_path / "away"
-    ca = authority()
-    (tmp_path / "notify.pem").write_text(ca.pem)
-    (tmp_path / "tls").mkdir()
-    with MailServer(ca.context(tmp_path / "tls", HOST)) as mail:
-        smtp = SmtpSettings(
-            HOST, "camerad@office.example", ("a@office.example",), mail.port,
-            ca=tmp_path / "notify.pem",
-        )  # fmt: skip
-        with scene.told(NotifySettings("de", smtp=smtp)) as client:
-            scene.until(lambda: scene.metric("recordings", "here") is not None)
-            assert bring(client, camera, ONE) == 200
-            works = scene.vault._jobs._works
-            for work in works:  # what is being done ends where it began
-                work.stop()
-                work.join(DEADLINE)
-            there.rename(away)
-            there.mkdir()  # the place that it is mounted at
-            path = camera.put(TWO)
-            for answer in (
-                client.declare(),
-                client.receipt(ONE),
-                client.ask("GET", "/v1/ledger"),
-                client.ask("POST", "/v1/check-in", b"{}"),
-            ):
-                assert answer.status == 503, answer
-            for work in works:
-                work.run_once()
-            queue = scene.vault._queue
-            assert queue is not None
-            with pytest.raises(NotMountedError):
-                queue._take(KEY.public.thumbprint, Declaration(TWO, "0" * 64, 1))
-            assert mail.mails
-            assert list(there.iterdir()) == []
-            there.rmdir()
-            away.rename(there)
-            client.bring_ledger(camera.root / "ledger")
-            closed = skeleton(str(path)).closed_by
-            assert closed is not None
-            client.upload(path, closed.sha256)
-            assert client.receipt(TWO).status == 200
+    there, away = scene.directory, scene.root / "away"
+    with mailing(scene) as (mail, notify), scene.told(notify) as client:
+        scene.until(lambda: scene.metric("recordings", "here") is not None)
+        assert bring(client, camera, ONE) == 200
+        works = scene.vault._jobs._works
+        for work in works:  # what is being done ends where it began
+            work.stop()
+            work.join(DEADLINE)
+        there.rename(away)
+        there.mkdir()  # the place that it is mounted at
+        path = camera.put(TWO)
+        for answer in (
+            client.declare(),
+            client.receipt(ONE),
+            client.ask("GET", "/v1/ledger"),
+            client.ask("POST", "/v1/check-in", b"{}"),
+        ):
+            assert answer.status == 503, answer
+        for work in works:
+            work.run_once()
+        queue = scene.vault._queue
+        assert queue is not None
+        with pytest.raises(NotMountedError):
+            queue._take(KEY.public.thumbprint, Declaration(TWO, "0" * 64, 1))
+        assert mail.mails
+        assert list(there.iterdir()) == []
+        there.rmdir()
+        away.rename(there)
+        client.bring_ledger(camera.root / "ledger")
+        closed = skeleton(str(path)).closed_by
+        assert closed is not None
+        client.upload(path, closed.sha256)
+        assert client.receipt(TWO).status == 200
     assert title_of(AlertKind.STORAGE_FAILS, "de") in mail.mails[0]["Subject"]
 
 

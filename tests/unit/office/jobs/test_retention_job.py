@@ -13,15 +13,12 @@ from desk_helpers import DAYS, KEY, ONE, THREE, TWO
 from camerad.base.clock import DAY, ClockSource
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.statements import rfc3339
-from camerad.evidence import camera_register
-from camerad.evidence.camera_register import Register
 from camerad.evidence.office_store import open_office_store
 from camerad.ledger.ledger import entries_about
-from camerad.office.jobs.periodic_job import JobFailedError, PeriodicJob
+from camerad.office.jobs.periodic_job import JobFailedError
 from camerad.office.jobs.retention_job import AGAIN_SECONDS, RetentionJob
 from camerad.office.server.cameras import Cameras
 from camerad.store.locations import office_place
-from camerad.store.store import Store
 
 from .deletion_scene import HOUR, OFFICE, Office
 
@@ -29,15 +26,6 @@ from .deletion_scene import HOUR, OFFICE, Office
 @pytest.fixture
 def office(tmp_path: Path) -> Office:
     return Office(tmp_path)
-
-
-def test_what_is_received_is_logged_once(office: Office, caplog: pytest.LogCaptureFixture) -> None:
-    office.take(ONE)
-    with caplog.at_level(logging.INFO):
-        office.retention.look()
-        office.retention.look()
-    said = [one.getMessage() for one in caplog.records]
-    assert [one for one in said if "received" in one] == [f"{ONE}: received from cam-1"]
 
 
 def test_o4_nothing_goes_early_and_nothing_late_through_months(office: Office) -> None:
@@ -79,42 +67,6 @@ def test_what_keeps_something_is_said_once_until_it_is_something_else(
         office.clock.source = ClockSource.UNKNOWN
         office.retention.look()
         assert len(caplog.records) == 2
-
-
-def test_recordings_of_a_camera_that_is_in_no_register_are_not_taken_over(
-    office: Office, caplog: pytest.LogCaptureFixture
-) -> None:
-    office.take(ONE)
-    camera_register.write(str(office.register), Register(()))
-    office.clock.advance(DAYS * DAY)
-    with caplog.at_level(logging.WARNING):
-        office.retention.look()
-    assert office.there == {ONE}
-    assert "key" in caplog.text
-
-
-def test_a_mistake_of_ours_is_logged_and_ends_deletion_for_one_look_only(
-    office: Office, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    office.take(ONE)
-    office.retention.look()
-    office.clock.advance(DAYS * DAY)
-    runs: list[bool] = []
-    work = PeriodicJob(
-        "retention",
-        office.retention.look,
-        office.clock,
-        lambda _, ok, __: runs.append(ok),
-        least_seconds=60,
-    )
-    with monkeypatch.context() as patched:
-        patched.setattr(Store, "purge_and_explain", lambda _: 1 / 0)
-        work.run_once()
-    assert "ZeroDivisionError" in caplog.text
-    assert office.there == {ONE}
-    work.run_once()
-    assert office.there == set()
-    assert runs == [False, True]
 
 
 def test_while_a_command_of_the_desk_works_it_looks_again_soon(office: Office) -> None:
