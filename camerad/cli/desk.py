@@ -40,7 +40,7 @@ from camerad.container.keys import KeyRing, PublicKey
 from camerad.container.recording_files import SUFFIX
 from camerad.container.skeleton import header_of
 from camerad.container.statements import Header
-from camerad.evidence import office_store, own_key
+from camerad.evidence import office_key_file, office_store
 from camerad.evidence.identity_file import Identities, read_identities
 from camerad.ledger.audit import Witnessed
 from camerad.ledger.entries import Head
@@ -134,7 +134,7 @@ def published_keys(place: Place) -> KeyRing:
 def office_key(options: argparse.Namespace) -> PublicKey | None:
     """The public half of the office's key; None if there is none. Raises OfficeKeyError and
     StorageError."""
-    return own_key.load_public_key(options.office_key)
+    return office_key_file.load_public_key(options.office_key)
 
 
 def key_at_hand(options: argparse.Namespace) -> PublicKey | None:
@@ -145,18 +145,18 @@ def key_at_hand(options: argparse.Namespace) -> PublicKey | None:
     """
     try:
         return office_key(options)
-    except (own_key.OfficeKeyError, StorageError) as error:
+    except (office_key_file.OfficeKeyError, StorageError) as error:
         if not getattr(options, "key", True) or options.office_key != default_office_key():
             raise
         if not getattr(options, "told_of_key", False):
             options.told_of_key = True
-            warn(f"the office's own key is not used: {error}")
+            warn(f"the office's key is not used: {error}")
         return None
 
 
 def office_keys(options: argparse.Namespace, place: Place) -> KeyRing:
-    """The keys that an office's ledger may be signed by: see `camerad.evidence.own_key`."""
-    return own_key.ledger_keys(place, key_at_hand(options)).ring
+    """The keys that an office's ledger may be signed by: see `camerad.evidence.office_key_file`."""
+    return office_key_file.ledger_keys(place, key_at_hand(options)).ring
 
 
 def receipt_keys(options: argparse.Namespace, place: Place, keys: KeyRing) -> KeyRing:
@@ -169,7 +169,7 @@ def receipt_keys(options: argparse.Namespace, place: Place, keys: KeyRing) -> Ke
     if own is None:
         return keys
     try:
-        found = own_key.ledger_keys(place, own)
+        found = office_key_file.ledger_keys(place, own)
     except StorageError:
         before = KeyRing()  # that the ledger cannot be read is told where that is checked
     else:
@@ -183,7 +183,7 @@ def unproven_keys(options: argparse.Namespace, place: Place) -> KeyRing:
     if place.kind is not PlaceKind.OFFICE or key_at_hand(options) is not None:
         return KeyRing()
     try:
-        return own_key.known_keys(place)
+        return office_key_file.known_keys(place)
     except StorageError:
         return KeyRing()  # that they cannot be read is told where the office's ledger is checked
 

@@ -13,7 +13,7 @@ from camerad.base.clock import SystemClock
 from camerad.base.text import count
 from camerad.cli.console import CommandError, print_line, warn
 from camerad.container.recording_files import SUFFIX, list_names
-from camerad.evidence import own_key
+from camerad.evidence import office_key_file
 from camerad.ledger.ledger import read_state
 from camerad.office.jobs.replica_restore import Restorer
 from camerad.office.replicas.replicas import open_replicas
@@ -100,9 +100,9 @@ def restore_recordings(options: argparse.Namespace) -> int:
         raise CommandError("name one recording, or --all")
 
     settings = load(options.config, with_files=False)
-    key = own_key.load_public_key(str(settings.office_key))
+    key = office_key_file.load_public_key(str(settings.office_key))
     if key is None:
-        raise own_key.OfficeKeyError(
+        raise office_key_file.OfficeKeyError(
             f"{settings.office_key}: there is no key; name the office's with office_key"
         )
     state = open_state(settings.index, str(settings.directory))
@@ -137,8 +137,8 @@ def find_left(settings: OfficeFile, config: str) -> list[str]:
 
 def _of_recordings(settings: OfficeFile, config: str) -> Iterator[str]:
     place = office_place(str(settings.directory))
-    public = own_key.load_public_key(str(settings.office_key))
-    state = read_state(place.ledger, own_key.ledger_keys(place, public).ring)
+    public = office_key_file.load_public_key(str(settings.office_key))
+    state = read_state(place.ledger, office_key_file.ledger_keys(place, public).ring)
     there = {name for one in place.holdings if one.listed for name in list_names(one.recordings)}
     gone = [one for one in state.recordings.values() if one.here and one.id + SUFFIX not in there]
     if gone:

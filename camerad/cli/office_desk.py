@@ -27,7 +27,7 @@ from camerad.base.clock import SystemClock
 from camerad.base.errors import EX_CONFIG, EX_UNAVAILABLE
 from camerad.base.text import printable
 from camerad.cli.console import CommandError, print_line
-from camerad.evidence import own_key
+from camerad.evidence import office_key_file
 from camerad.evidence.player_page import NAME, player_hash
 from camerad.office.desk import people
 from camerad.office.desk.desk_ledger import DeskLedger
@@ -85,7 +85,7 @@ def _make_link(options: argparse.Namespace, *, added: bool) -> int:
             f"{options.config}: there is no desk to sign in at; name its address with desk.url",
             EX_CONFIG,
         )
-    key = own_key.load_key(str(settings.office_key))
+    key = office_key_file.load_key(str(settings.office_key))
     if key is None:
         raise CommandError(f"{settings.office_key}: there is no key of the office", EX_CONFIG)
     ledger = DeskLedger(str(settings.directory), state, Cameras(str(settings.register)), key, clock)

@@ -24,7 +24,7 @@ from camerad.cli.console import (
     warn,
 )
 from camerad.cli.list_show import UNCHECKED, describe_hold, format_duration
-from camerad.evidence.own_key import load_public_key
+from camerad.evidence.office_key_file import load_public_key
 from camerad.office.index import recording_query
 from camerad.office.index.index import RecordingIndex
 from camerad.office.index.office_knowledge import OfficeFiles

@@ -22,7 +22,7 @@ from camerad.cli.defaults import config_home, default_office_key
 from camerad.config.document import parse_document
 from camerad.config.settings_reader import SettingsReader
 from camerad.container.keys import PublicKey
-from camerad.evidence import camera_register, holdings, own_key
+from camerad.evidence import camera_register, holdings, office_key_file
 from camerad.office.server import certificates
 from camerad.office.server.certificates import KeyPairFiles
 from camerad.office.server.office_settings import (
@@ -181,23 +181,25 @@ def _prepare_directory(settings: OfficeFile) -> PublicKey:
         )
     place = office_place(directory)
     check_directories(place, all_of_it=False)
-    if own_key.load_key(path) is None and own_key.known_keys(place):
-        raise own_key.OfficeKeyError(
+    if office_key_file.load_key(path) is None and office_key_file.known_keys(place):
+        raise office_key_file.OfficeKeyError(
             f"{path}: there is no key, but {directory} has a ledger that an office's key signed; "
             "name that key with --office-key"
         )
-    if own_key.load_key(path) is None and (signers := own_key.receipt_signers(place)):
-        raise own_key.OfficeKeyError(
+    if office_key_file.load_key(path) is None and (
+        signers := office_key_file.receipt_signers(place)
+    ):
+        raise office_key_file.OfficeKeyError(
             f"{path}: there is no key, but {directory} has receipts that an office's key signed "
             f"({', '.join(sorted(signers))}): put that key back from its backup, since cameras "
             "believe no other one; or name it with --office-key"
         )
-    key, made = own_key.load_or_create_key(path)
+    key, made = office_key_file.load_or_create_key(path)
     if made:
-        warn(f"made the office's own key: {path}; keep a copy")
-    found = own_key.ledger_keys(place, key.public)
+        warn(f"made the office's key: {path}; keep a copy")
+    found = office_key_file.ledger_keys(place, key.public)
     if found.problem:
-        raise own_key.OfficeKeyError(found.problem)
+        raise office_key_file.OfficeKeyError(found.problem)
     holdings.directory_id(directory)
     return key.public
 

@@ -14,7 +14,7 @@ from camerad.behaviour.events import Condition
 from camerad.cli.console import CommandError, format_table, print_line
 from camerad.container.keys import PublicKey
 from camerad.container.statements import rfc3339
-from camerad.evidence import camera_register, own_key
+from camerad.evidence import camera_register, office_key_file
 from camerad.evidence.office_store import open_office_store
 from camerad.office.server.cameras import Cameras
 from camerad.office.server.check_ins import CheckIns
@@ -65,7 +65,7 @@ def declare_loss(options: argparse.Namespace) -> int:
     """Declare in the office's ledger that what cameras have seen of it is lost."""
     settings = load(options.config, with_files=False)
     check_directory(str(settings.directory))
-    key = own_key.load_key(str(settings.office_key))
+    key = office_key_file.load_key(str(settings.office_key))
     if key is None:
         raise CommandError(f"{settings.office_key}: there is no key; {KEY_GONE}")
     reason, who = one_line("the reason", options.reason), one_line("the name", options.who)

@@ -11,7 +11,7 @@ from typing import Final
 from camerad.base.text import count, printable
 from camerad.cli.console import CommandError, print_line, system_language, warn
 from camerad.container.keys import KeyRing
-from camerad.evidence.own_key import ledger_keys, load_key, load_public_key
+from camerad.evidence.office_key_file import ledger_keys, load_key, load_public_key
 from camerad.office.report.report_days import ReportPeriod, days_in
 from camerad.office.report.report_maker import ReportRequest, check_period, make_report
 from camerad.office.report.report_sources import OfficeRecords

@@ -16,7 +16,7 @@ from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.cli import desk
 from camerad.cli.console import CommandError, print_line
-from camerad.evidence import own_key
+from camerad.evidence import office_key_file
 from camerad.office.jobs.alert_channels import SmtpChannel
 from camerad.office.jobs.alert_message import make_test_message
 from camerad.office.replicas.replicas import open_replicas
@@ -75,7 +75,7 @@ def _desk_page(settings: OfficeFile, clock: Clock, state: OfficeState) -> Beside
         return None
     from camerad.office.desk.desk_server import Desk  # noqa: PLC0415 - slow to import
 
-    key = own_key.load_key(str(settings.office_key))
+    key = office_key_file.load_key(str(settings.office_key))
     if key is None:
         raise CommandError(f"{settings.office_key}: there is no key of the office", EX_CONFIG)
     return Desk(settings, settings.desk, key, clock, state)

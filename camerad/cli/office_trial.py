@@ -19,7 +19,7 @@ from camerad.cli.console import CommandError, print_line, system_language, warn
 from camerad.cli.office_log import cosigned
 from camerad.container.keys import SigningKey
 from camerad.container.statements import rfc3339
-from camerad.evidence import own_key
+from camerad.evidence import office_key_file
 from camerad.office.desk.desk_ledger import DeskLedger
 from camerad.office.report.report_days import days_in
 from camerad.office.report.report_statement import write_report
@@ -204,17 +204,17 @@ def _running(trial: Trial | None) -> Trial:
 
 
 def _key(settings: OfficeFile) -> SigningKey:
-    key = own_key.load_key(str(settings.office_key))
+    key = office_key_file.load_key(str(settings.office_key))
     if key is None:
         raise CommandError(f"{settings.office_key}: there is no key of the office", EX_CONFIG)
     return key
 
 
 def _reader(settings: OfficeFile) -> LedgerReader:
-    own = own_key.load_public_key(str(settings.office_key))
+    own = office_key_file.load_public_key(str(settings.office_key))
     if own is None:
         raise CommandError(f"{settings.office_key}: there is no such key", EX_CONFIG)
-    found = own_key.ledger_keys(office_place(str(settings.directory)), own)
+    found = office_key_file.ledger_keys(office_place(str(settings.directory)), own)
     if found.problem:
         raise CommandError(found.problem)
     return LedgerReader(found.ring, days_in(None))

@@ -19,8 +19,8 @@ from camerad.cli.defaults import default_office_key
 from camerad.config.policies import newer_image
 from camerad.config.provisioning import MAX_BYTES
 from camerad.container.keys import KeyFileError, SigningKey, read_public_key
-from camerad.evidence import batch, camera_register, own_key, provisioning_files
-from camerad.evidence.own_key import OfficeKeyError
+from camerad.evidence import batch, camera_register, office_key_file, provisioning_files
+from camerad.evidence.office_key_file import OfficeKeyError
 from camerad.evidence.provisioning_files import ServerSpec, read_authority
 from camerad.provisioning import signing
 
@@ -75,7 +75,7 @@ def _server(options: argparse.Namespace) -> Any:
         except KeyFileError:
             raise CommandError(
                 f"{options.office_server_key}: this is not the server's public key; name what "
-                "'camerad provision public-key' prints for the server's key",
+                "'camerad provision public-key' prints for the server key",
                 EX_CONFIG,
             ) from None
     return ServerSpec(options.office_url, read_authority(options.office_ca), key)
@@ -96,7 +96,7 @@ def make_file(options: argparse.Namespace) -> int:
     )
     provisioning_files.run_all(
         lambda: provisioning_files.check_no_file_in([options.output]),
-        lambda: own_key.load_key(options.office_key),
+        lambda: office_key_file.load_key(options.office_key),
         lambda: provisioning_files.new_file(provisioning_files.placeholder_key(), wanted),
     )
     _warn_of_images([options.policy])
@@ -115,7 +115,7 @@ def sign_file(options: argparse.Namespace) -> int:
     content = _content(options.file)
     wanted = provisioning_files.office_key_of(options.file, content)
     _warn_of_images([provisioning_files.parse_file(options.file, content).file.policy])
-    key = own_key.load_key(options.office_key)
+    key = office_key_file.load_key(options.office_key)
     if key is None:
         raise key_missing_for(options, options.file, wanted)
     token = provisioning_files.sign_file(options.file, content, key, lies=options.office_key)
@@ -159,7 +159,7 @@ def make_files(options: argparse.Namespace) -> int:
                 "only as its first"
             )
     template = (options.template, _content(options.template))
-    key = own_key.load_key(options.office_key)
+    key = office_key_file.load_key(options.office_key)
     if key is None:
         named = batch.office_key_of_table(template, options.table, rows)
         if named is not None:
@@ -224,7 +224,7 @@ def key_missing_for(options: argparse.Namespace, name: str, wanted: Any) -> Came
 def load_or_create(options: argparse.Namespace) -> SigningKey:
     """The office's private key; a new one if there is none yet, which the person is told."""
 
-    key, made = own_key.load_or_create_key(options.office_key)
+    key, made = office_key_file.load_or_create_key(options.office_key)
     if made:
         warn(
             f"{options.office_key}: the office's key was made; keep a copy where no fire reaches "

@@ -29,7 +29,7 @@ from camerad.cli.target import find_recording
 from camerad.container.keys import KeyRing
 from camerad.container.recording_files import SUFFIX
 from camerad.container.redaction import CopyRecipient
-from camerad.evidence import own_key
+from camerad.evidence import office_key_file
 from camerad.evidence.decrypt import raise_on_sigterm
 from camerad.evidence.identity_file import Identities
 from camerad.evidence.package_folder import LedgerExtract
@@ -129,10 +129,10 @@ def _make(
     if (draft.recording, draft.final) != (head.id, result.final):
         raise CommandError(f"{options.draft}: this is the draft of another recording: suggest anew")
     draft.check_done()
-    signer = own_key.load_key(options.office_key)
+    signer = office_key_file.load_key(options.office_key)
     if signer is None and place.kind is PlaceKind.OFFICE:
-        signer, _ = own_key.load_or_create_key(options.office_key)
-        warn(f"made the office's own key: {options.office_key}; keep a copy of it")
+        signer, _ = office_key_file.load_or_create_key(options.office_key)
+        warn(f"made the office's key: {options.office_key}; keep a copy of it")
     if signer is None:
         raise CommandError(
             f"{options.office_key}: the office's key signs the list, and is not here; name it with "

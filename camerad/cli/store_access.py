@@ -27,7 +27,7 @@ from camerad.cli import desk
 from camerad.cli.console import CommandError, warn
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.control.client import refusal, request
-from camerad.evidence import office_store, own_key
+from camerad.evidence import office_key_file, office_store
 from camerad.ledger.ledger import read_ledger
 from camerad.ledger.ledger_state import LedgerState
 from camerad.store import disk, identity
@@ -131,9 +131,9 @@ def open_store(
     one recording that it is about; then only that is compared, and what is new."""
     check_store(place)
     if place.kind is PlaceKind.OFFICE:
-        key, made = own_key.load_or_create_key(options.office_key)
+        key, made = office_key_file.load_or_create_key(options.office_key)
         if made:
-            warn(f"made the office's own key: {options.office_key}; keep a copy of it")
+            warn(f"made the office's key: {options.office_key}; keep a copy of it")
         with office_store.open_office_store(
             place,
             key,

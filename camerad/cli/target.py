@@ -11,7 +11,7 @@ from camerad.base.storage_errors import ForbiddenError
 from camerad.cli import desk
 from camerad.cli.console import CommandError
 from camerad.container.recording_ids import is_id
-from camerad.evidence import own_key
+from camerad.evidence import office_key_file
 from camerad.ledger.ledger import read_state
 from camerad.store import receipts
 from camerad.store.locations import (
@@ -90,7 +90,11 @@ def _named_by(place: Place, recording: str) -> str:
     known = None
     if file_status.is_directory(place.ledger):
         device = place.kind is PlaceKind.DEVICE
-        keys = desk.accompanying_keys(place) if device else own_key.ledger_keys(place, None).ring
+        keys = (
+            desk.accompanying_keys(place)
+            if device
+            else office_key_file.ledger_keys(place, None).ring
+        )
         known = read_state(place.ledger, keys).recordings.get(recording)
     if known is not None:
         return "the ledger" if known.deleted is None else ""

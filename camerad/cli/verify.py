@@ -23,7 +23,7 @@ from camerad.container.keys import KeyRing
 from camerad.container.recording_files import SUFFIX
 from camerad.container.recording_ids import is_id
 from camerad.container.severity import Severity
-from camerad.evidence import own_key
+from camerad.evidence import office_key_file
 from camerad.evidence.cross_check import (
     CheckedLedger,
     CheckedPlace,
@@ -443,7 +443,7 @@ def _look_beside(options: argparse.Namespace, place: Place, summary: _Summary) -
 
 def _about_office_key(options: argparse.Namespace, place: Place) -> Iterator[tuple[Severity, str]]:
     """By which key the office's own ledger was checked, so far as that proves less than all."""
-    found = own_key.ledger_keys(place, desk.key_at_hand(options))
+    found = office_key_file.ledger_keys(place, desk.key_at_hand(options))
     if found.problem:
         yield Severity.DAMAGE, found.problem
     if found.remark:

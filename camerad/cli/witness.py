@@ -11,7 +11,7 @@ import sys
 from camerad.base import durable_files, journal
 from camerad.base.clock import SystemClock
 from camerad.cli.console import CommandError, print_line
-from camerad.evidence.own_key import load_or_create_key
+from camerad.evidence.office_key_file import load_or_create_key
 from camerad.office.server.witness_server import serve as run
 from camerad.transparency.checkpoints import LOG, NoteError, NoteKey
 from camerad.transparency.witness_store import WitnessStore

@@ -6,6 +6,6 @@ Imports `base`, `behaviour`, `config`, `container`, `ledger`, `provisioning`, `r
 It needs no camera's libraries, and none of the server's. Begin with `offload` and `export`;
 `decrypt` opens recordings, with `remux` under it: no other Python module at the office sees footage
 in the clear. `player` has the modules that open recordings in a browser's tab. `provisioning_files`
-makes the file that sets a camera up, `camera_register` knows the office's cameras, and `own_key` is
-the office's own key. `redaction` makes copies of recordings with parts masked.
+makes the file that sets a camera up, `camera_register` knows the office's cameras, and
+`office_key_file` the office's key. `redaction` makes copies of recordings with parts masked.
 """

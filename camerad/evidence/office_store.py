@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from camerad.base import file_status
 from camerad.base.clock import Clock
 from camerad.container.keys import KeyFileError, KeyRing, SigningKey
-from camerad.evidence import own_key
+from camerad.evidence import office_key_file
 from camerad.evidence.holdings import holding_key
 from camerad.ledger.ledger import read_state
 from camerad.ledger.ledger_state import LedgerState
@@ -54,13 +54,13 @@ def open_office_store(
         _look_at_cameras(place, key, clock, trusted, about)
     with PlaceClaim(place) as claim:
         # What is read before the claim may be another one's by now: the key of the ledger too.
-        former = own_key.admit_key(place, key, replace=replace)
-        had_one = bool(own_key.describe_loss(place, own_key.known_keys(place)))
+        former = office_key_file.admit_key(place, key, replace=replace)
+        had_one = bool(office_key_file.describe_loss(place, office_key_file.known_keys(place)))
         with (
             Store.open(claim, key, clock, former, trusted, expected=had_one) as store,
             nothing_read(),
         ):
-            own_key.remember_key(place, key.public)
+            office_key_file.remember_key(place, key.public)
             if not compared:
                 yield store
                 return
@@ -82,7 +82,7 @@ def _look_at_cameras(
         near = with_newest_copies(camera_holds.near(place, about), keys)
         camera_holds.read_ahead(near, LedgerState(), keys, trusted, clock.moment())
         return
-    own = own_key.ledger_keys(place, key.public).ring
+    own = office_key_file.ledger_keys(place, key.public).ring
     there = file_status.is_directory(place.ledger)
     state = read_state(place.ledger, own) if there else LedgerState()
     camera_holds.read_ahead(place, state, keys, trusted, clock.moment())

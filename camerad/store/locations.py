@@ -13,7 +13,7 @@ An office's directory, as `camerad offload` and the office's server make it:
 
 =============================  ===================================================================
 ``office/id``                  names this directory in receipts
-``office/ledger/``             the office's own ledger, signed by the office's own key
+``office/ledger/``             the office's own ledger, signed by the office's key
 ``office/keys/``               the public halves of every key that signed it
 ``office/incoming/``           what cameras in their docks are still handing over
 ``office/index.sqlite``        made from all of the rest, to answer questions

@@ -26,7 +26,7 @@ from postgresql import PostgreSQL
 from s3_engines import S3Engine, seaweedfs
 from several_servers import Server, ServerCuts, files_of, ids_of
 
-from camerad.evidence.own_key import load_public_key
+from camerad.evidence.office_key_file import load_public_key
 from camerad.ledger.recording_entries import Deleted, Received
 from camerad.verify.verdict import Verdict
 from tests.breadth import campaign

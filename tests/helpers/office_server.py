@@ -23,7 +23,7 @@ from camerad.config.office_section import Office
 from camerad.container.keys import PublicKey
 from camerad.evidence import camera_register
 from camerad.evidence.camera_register import Register, RegisteredCamera
-from camerad.evidence.own_key import load_public_key
+from camerad.evidence.office_key_file import load_public_key
 from tests.waiting import DEADLINE
 
 PATIENCE: Final = DEADLINE

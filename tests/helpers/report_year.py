@@ -25,7 +25,7 @@ from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.statements import RecordingInfo
 from camerad.control.check_in_report import counters_of
 from camerad.control.metrics import BOUNDS, Histogram
-from camerad.evidence import own_key
+from camerad.evidence import office_key_file
 from camerad.ledger.claim import Claim
 from camerad.ledger.entries import NOTHING, Entry, Head, sign_entry
 from camerad.ledger.entry_types import EpochBegun, ShiftBegun
@@ -308,7 +308,7 @@ class SyntheticYear:
         begun_us = clock.wall_us()
         (self.root / "office").mkdir(exist_ok=True)
         ledger = Ledger.open(Claim(place.ledger), self.key, clock)
-        own_key.remember_key(office_place(str(self.root)), self.key.public)
+        office_key_file.remember_key(office_place(str(self.root)), self.key.public)
         events = []
         for ended_us, recording in sorted(self._ends):
             taken_us = ended_us + self.random.randrange(1, 9) * HOUR * SECOND

@@ -17,7 +17,7 @@ from verifier_stores import check_office
 from camerad.base.clock import DAY, ClockSource, Moment
 from camerad.cli import main
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.evidence import own_key
+from camerad.evidence import office_key_file
 from camerad.store import receipts
 from camerad.store.locations import place_of
 
@@ -56,7 +56,7 @@ def vault(tmp_path: Path) -> Vault:
     vault.bring_ledger(camera)
     vault.hand_over(second)
     with open_office(vault.root, OFFICE_KEY, camera.clock) as store:
-        own_key.remember_key(place_of(str(vault.root)), OFFICE_KEY.public)
+        office_key_file.remember_key(place_of(str(vault.root)), OFFICE_KEY.public)
         store.reconcile()
     return vault
 

@@ -20,7 +20,7 @@ import msgspec
 from sqlalchemy import Connection, insert, or_, select, update
 
 from camerad.base.clock import DAY, SECOND
-from camerad.evidence import own_key
+from camerad.evidence import office_key_file
 from camerad.ledger.audit import read_state
 from camerad.ledger.people_entries import REFUSAL_GROUNDS
 from camerad.ledger.recording_state import RecordingState
@@ -210,7 +210,7 @@ class AccessRoutes:
             wearers = self._desk.index.ask(recording_query.wearers_meant, asked.wearer)
             found = [one for one in found if _may_be(one, "wearer", wearers)]
         place = office_place(self._desk.directory)
-        ring = own_key.ledger_keys(place, self._desk.own).ring
+        ring = office_key_file.ledger_keys(place, self._desk.own).ring
         known = read_state(place.ledger, ring).recordings
         return AccessFound(
             request,

@@ -1,7 +1,7 @@
 """Requests of oversight: what was done, what was and will be deleted, and the report.
 
 The report has the same bytes as of ``camerad office report``, by the same code, signed with the
-server's key. It takes seconds for a year, so it is made in a thread, one at a time: other requests
+server key. It takes seconds for a year, so it is made in a thread, one at a time: other requests
 are told that it is busy. Who was given a report of which period is an entry of the ledger before it
 is given.
 
@@ -28,7 +28,7 @@ from camerad.base.clock import DAY, SECOND
 from camerad.base.errors import ConfigError, NotNowError
 from camerad.base.words import languages
 from camerad.container.keys import KeyRing
-from camerad.evidence import own_key
+from camerad.evidence import office_key_file
 from camerad.office.desk import people
 from camerad.office.desk.desk_refusals import DeskRefusal, refused
 from camerad.office.desk.people import WITH_FOOTAGE, DeskRole
@@ -243,7 +243,7 @@ class ReportRoutes:
             raise refused(DeskRefusal.REPORT_BUSY)
         try:
             place = office_place(desk.directory)
-            keys = own_key.ledger_keys(place, desk.own).ring
+            keys = office_key_file.ledger_keys(place, desk.own).ring
             period = ReportPeriod(body.first, body.last)
             asked = ReportRequest(period, body.language, form, _earlier(body.earlier, keys))
             office = OfficeRecords(desk.state, place, keys, days_in(None))

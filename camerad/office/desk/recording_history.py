@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 from camerad.base import file_status
 from camerad.container.keys import KeyFileError, KeyRing, PublicKey
-from camerad.evidence import own_key
+from camerad.evidence import office_key_file
 from camerad.evidence.case_file import Case, CaseRecording, TakenOut
 from camerad.evidence.holdings import holding_key
 from camerad.evidence.office_store import brought_keys
@@ -141,7 +141,7 @@ def _ledgers(place: Place, own: PublicKey) -> Iterator[tuple[str, str, KeyRing]]
     """Those that are there: whose, where, and whose signatures count in it."""
     theirs = brought_keys(place)
     ledgers = [("camera", one.ledger, theirs) for one in place.holdings if one.root]
-    ledgers.append(("office", place.ledger, own_key.ledger_keys(place, own).ring))
+    ledgers.append(("office", place.ledger, office_key_file.ledger_keys(place, own).ring))
     return (one for one in ledgers if file_status.exists(one[1]))
 
 

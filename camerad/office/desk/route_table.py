@@ -33,7 +33,7 @@ from camerad.base.text import printable
 from camerad.container.keys import PublicKey, SigningKey
 from camerad.container.recording_ids import RecordingId, is_id
 from camerad.evidence.camera_register import RegisterError
-from camerad.evidence.own_key import OfficeKeyError
+from camerad.evidence.office_key_file import OfficeKeyError
 from camerad.office.desk.desk_ledger import DeskLedger
 from camerad.office.desk.desk_refusals import DeskRefusal, RefusalError, refused
 from camerad.office.desk.page_content import POLICY

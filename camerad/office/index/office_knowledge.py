@@ -1,6 +1,6 @@
 """Facts about an office's recordings from its ledgers, read when these have changed.
 
-The office's own ledger is read as the desk reads it (`camerad.evidence.own_key.ledger_keys`);
+The office's own ledger is read as the desk reads it (`evidence.office_key_file.ledger_keys`);
 copies of cameras' ledgers with the keys that came with them and those of the register. Nothing is
 judged: that is for ``camerad evidence verify``.
 """
@@ -22,7 +22,7 @@ from camerad.base import file_status
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.storage_errors import explaining
 from camerad.container.keys import KeyFileError, KeyRing, PublicKey
-from camerad.evidence import camera_register, own_key
+from camerad.evidence import camera_register, office_key_file
 from camerad.evidence.camera_register import Register
 from camerad.evidence.holdings import holding_key
 from camerad.ledger.ledger import read_state
@@ -65,7 +65,7 @@ _Brought = Sequence[tuple[Holding, PublicKey]]
 class OfficeFiles(msgspec.Struct, frozen=True):
     """Where an office's recordings are, and by which words they are read.
 
-    root: the office's directory. key: the office's own key, None if it is not at hand. register:
+    root: the office's directory. key: the office's key, None if it is not at hand. register:
     the file with the cameras, None if there is none.
     """
 
@@ -138,7 +138,7 @@ class KnowledgeReader:
         brought = _brought(place)
         self.trusted = KeyRing([*_keys(self.register), *(key for _, key in brought)])
         self.camera_rows = _rows_of_cameras(brought, self.register)
-        keys = self.office_keys = own_key.ledger_keys(place, self._files.key).ring
+        keys = self.office_keys = office_key_file.ledger_keys(place, self._files.key).ring
         now = ledger_rows.epoch_versions(place.ledger, keys)
         before = {name: sources[name] for name in sources if name.startswith(f"{LEDGER}/")}
         touched = ledger_rows.put_epochs(

@@ -32,7 +32,7 @@ from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import CameradError, NotNowError
 from camerad.base.message_ids import MessageId
 from camerad.container.keys import Thumbprint
-from camerad.evidence import own_key
+from camerad.evidence import office_key_file
 from camerad.office.jobs.alert_channels import Channel, LogChannel, SmtpChannel
 from camerad.office.jobs.alert_delivery import AlertDelivery, AlertStore
 from camerad.office.jobs.alert_rules import StoreFacts
@@ -323,7 +323,7 @@ def keep_readings(parts: ServerParts, directory: str, clock: Clock, months: int)
     if now.trusted:
         with parts.state.writing() as rows:
             camera_readings.expire(rows, now.wall_us, months)
-        keys = own_key.ledger_keys(place, parts.key.public).ring
+        keys = office_key_file.ledger_keys(place, parts.key.public).ring
         tallies.expire(place, keys, now.wall_us, months)
     return READINGS_SECONDS
 

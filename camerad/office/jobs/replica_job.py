@@ -39,9 +39,9 @@ from camerad.container.keys import KeyRing, PublicKey
 from camerad.container.recording_files import SUFFIX, list_names
 from camerad.container.recording_ids import is_id
 from camerad.container.skeleton import readable_skeleton
-from camerad.evidence import own_key
+from camerad.evidence import office_key_file
+from camerad.evidence.office_key_file import OfficeKeyError
 from camerad.evidence.office_store import camera_keys
-from camerad.evidence.own_key import OfficeKeyError
 from camerad.ledger.audit import read_state
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import RecordingState
@@ -232,7 +232,7 @@ class ReplicaJob:
         return None if state is None else (state, plan(state, listed, local))
 
     def _ledger(self, place: Place) -> LedgerState | None:
-        found = own_key.ledger_keys(place, self._key)
+        found = office_key_file.ledger_keys(place, self._key)
         if found.problem:
             raise OfficeKeyError(f"{found.problem}; replicas stay as they are")
         if not file_status.is_directory(place.ledger):

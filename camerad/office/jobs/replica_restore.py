@@ -27,9 +27,9 @@ from camerad.container.keys import KeyRing, PublicKey
 from camerad.container.recording_files import SUFFIX
 from camerad.container.recording_ids import RecordingId, is_id
 from camerad.container.skeleton import readable_skeleton
-from camerad.evidence import own_key
+from camerad.evidence import office_key_file
+from camerad.evidence.office_key_file import OfficeKeyError
 from camerad.evidence.office_store import brought_keys
-from camerad.evidence.own_key import OfficeKeyError
 from camerad.ledger.audit import read_state
 from camerad.office.replicas.replica_store import ReplicaStore, parse_name
 from camerad.office.server.camera_holdings import CameraHoldings
@@ -71,7 +71,7 @@ class Restorer:
         self._holdings = holdings
         self._tombstones = Tombstones(self._root, key)
         self._place = office_place(self._root)
-        found = own_key.ledger_keys(self._place, key)
+        found = office_key_file.ledger_keys(self._place, key)
         if found.problem:
             raise OfficeKeyError(f"{found.problem}; nothing is brought back until this is mended")
         there = file_status.is_directory(self._place.ledger)

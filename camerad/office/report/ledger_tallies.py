@@ -24,7 +24,7 @@ from camerad.container import jws
 from camerad.container.jws import JwsError
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.statements import RecordingInfo
-from camerad.evidence import own_key
+from camerad.evidence import office_key_file
 from camerad.evidence.holdings import directory_id
 from camerad.evidence.office_store import camera_keys
 from camerad.ledger import log_segments
@@ -97,7 +97,7 @@ class LedgerTallies:
         return sorted(there - set(self._numbers()) - {max(there, default=0)})
 
     def _make(self, place: Place, key: SigningKey, cameras: KeyRing, wanted: list[int]) -> int:
-        keys = own_key.ledger_keys(place, key.public).ring
+        keys = office_key_file.ledger_keys(place, key.public).ring
         worn = list(_worn(place, camera_keys(place, cameras), self._day_of))
         identity = directory_id(self._root)
         made = 0

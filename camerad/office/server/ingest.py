@@ -16,7 +16,7 @@ So nothing is acknowledged but what the storage gave back and the camera signed,
 does not verify is compared with what came (`camerad.office.server.part_upload`): what the storage
 changed is the storage's fault, and no reason to refuse the camera's recording for good.
 
-A copy that is there without a receipt by the office's own key, as where an offload was cut off, is
+A copy that is there without a receipt by the office's key, as where an offload was cut off, is
 checked in the same way and gets one: nothing is sent again.
 
 What does not verify is quarantined as it came (`camerad.office.server.quarantine`), and is never

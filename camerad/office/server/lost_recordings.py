@@ -15,7 +15,7 @@ from camerad.base.message_ids import MessageId
 from camerad.base.text import count
 from camerad.container.keys import Thumbprint
 from camerad.container.recording_ids import RecordingId, is_id
-from camerad.evidence.own_key import OfficeKeyError
+from camerad.evidence.office_key_file import OfficeKeyError
 from camerad.ledger.ledger_state import LedgerState
 from camerad.office.server.camera_holdings import CameraHoldings
 from camerad.office.server.ingest import Ingest

@@ -18,7 +18,7 @@ from camerad.base.text import count
 from camerad.config.policies import newer_image
 from camerad.config.provisioning import Provisioning
 from camerad.container.keys import encode_base64url
-from camerad.evidence import own_key
+from camerad.evidence import office_key_file
 from camerad.evidence.camera_register import Register, RegisteredCamera
 from camerad.evidence.provisioning_files import CAMERA_DIR, parse_file
 from camerad.office.server.certificates import fingerprint, read_certificates
@@ -114,7 +114,7 @@ def check_server(name: str, content: bytes, settings: OfficeFile) -> None:
     """Check that a file keeps its camera with this server. name: what messages call the file.
 
     Raises OfferRefusedError, ConfigError if the file has mistakes, OfficeKeyError and
-    CertificateError if the server's own key or certificate cannot be read, and StorageError.
+    CertificateError if the server key or certificate cannot be read, and StorageError.
     """
     file = parse_file(name, content)
     if file.settings.office is None:
@@ -155,7 +155,7 @@ def _differences(name: str, file: Provisioning, settings: OfficeFile) -> list[st
     found = []
     if named.url != settings.url:
         found.append(f"office.url is {named.url}, and this server's is {settings.url}")
-    key = own_key.load_key(str(settings.office_key))
+    key = office_key_file.load_key(str(settings.office_key))
     if key is not None and named.key != (own := encode_base64url(key.public.raw)):
         found.append(
             f"office.key (left out: provision.office_key) is {named.key}, and this server signs by "

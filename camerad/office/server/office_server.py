@@ -43,9 +43,9 @@ from camerad.base.sd_notify import notify
 from camerad.base.text import count, printable, room
 from camerad.container.keys import PublicKey, SigningKey, Thumbprint
 from camerad.container.recording_ids import RecordingId
-from camerad.evidence import own_key
+from camerad.evidence import office_key_file
 from camerad.evidence.holdings import directory_id
-from camerad.evidence.own_key import OfficeKeyError
+from camerad.evidence.office_key_file import OfficeKeyError
 from camerad.office.replicas.replicas import PROBE_SECONDS, Replicas, open_replicas
 from camerad.office.replicas.shared_directory import SharedDirectory
 from camerad.office.server.authentication import Authentication
@@ -199,7 +199,7 @@ class Vault:
     async def _open(self) -> None:
         settings = self._settings
         directory = str(settings.directory)
-        key = own_key.load_key(str(settings.office_key))
+        key = office_key_file.load_key(str(settings.office_key))
         if key is None:
             raise OfficeKeyError(
                 f"{settings.office_key}: there is no key; name the office's with office_key"

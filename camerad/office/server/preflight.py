@@ -24,8 +24,8 @@ from camerad.base.errors import EX_TEMPFAIL, CameradError, ConfigError
 from camerad.base.safe_read import read_plain
 from camerad.base.storage_errors import explaining
 from camerad.base.text import room
-from camerad.evidence import camera_register, own_key
-from camerad.evidence.own_key import OfficeKeyError
+from camerad.evidence import camera_register, office_key_file
+from camerad.evidence.office_key_file import OfficeKeyError
 from camerad.office.server.certificates import CertificateError, read_certificate
 from camerad.office.server.office_settings import KEY_GONE, NOT_MOUNTED, OfficeFile
 from camerad.store.locations import DIRECTORY_ID, OFFICE, office_place
@@ -91,7 +91,7 @@ def check_database(settings: OfficeFile) -> Iterator[str]:
         yield f"index.url: the library {error.name} is missing: install the extra 'office'"
         return
     try:
-        key = own_key.load_public_key(str(settings.office_key))
+        key = office_key_file.load_public_key(str(settings.office_key))
         files = OfficeFiles(str(settings.directory), key, str(settings.register))
         index = RecordingIndex(settings.index.url, files, lambda _: None)
         try:
@@ -207,10 +207,10 @@ def check_directory(directory: str) -> None:
 
 def _check_key(settings: OfficeFile) -> None:
     path = str(settings.office_key)
-    key = own_key.load_key(path)
+    key = office_key_file.load_key(path)
     if key is None:
         raise OfficeKeyError(f"{path}: the office's key is gone: {KEY_GONE}")
-    found = own_key.ledger_keys(office_place(str(settings.directory)), key.public)
+    found = office_key_file.ledger_keys(office_place(str(settings.directory)), key.public)
     if found.problem:
         raise OfficeKeyError(
             f"{found.problem}. If both are the office's, and this one is to go on: camerad "

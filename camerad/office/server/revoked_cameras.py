@@ -20,8 +20,8 @@ from sqlalchemy import Connection, delete, insert, select
 from camerad.base import file_status
 from camerad.container import jws
 from camerad.container.keys import KeyRing, PublicKey, Thumbprint, is_thumbprint
-from camerad.evidence import own_key
-from camerad.evidence.own_key import OfficeKeyError
+from camerad.evidence import office_key_file
+from camerad.evidence.office_key_file import OfficeKeyError
 from camerad.ledger.camera_entries import CameraEntry
 from camerad.ledger.ledger_lines import contents_in, entry_in, tokens_in
 from camerad.office.state.columns import record_of
@@ -90,7 +90,7 @@ class RevokedCameras:
             if once and is_imported(rows, _REBUILT):
                 return []
             place = office_place(root)
-            keys = own_key.ledger_keys(place, key)
+            keys = office_key_file.ledger_keys(place, key)
             if keys.problem:
                 raise OfficeKeyError(keys.problem)
             names = [

@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 
 from camerad.base import file_status
 from camerad.container.keys import KeyRing, PublicKey
-from camerad.evidence import own_key
-from camerad.evidence.own_key import OfficeKeyError
+from camerad.evidence import office_key_file
+from camerad.evidence.office_key_file import OfficeKeyError
 from camerad.ledger import log_segments
 from camerad.ledger.entries import Entry
 from camerad.ledger.entry_types import Carried
@@ -85,7 +85,7 @@ class Tombstones:
 
     def _read(self) -> _Words:
         place = office_place(self._root)
-        found = own_key.ledger_keys(place, self._key)
+        found = office_key_file.ledger_keys(place, self._key)
         if found.problem:
             raise OfficeKeyError(f"{found.problem}; nothing is ingested until this is mended")
         if not file_status.is_directory(place.ledger):

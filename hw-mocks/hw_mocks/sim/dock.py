@@ -19,7 +19,7 @@ from typing import Any, Final
 import yaml
 from camerad.evidence import camera_register
 from camerad.evidence.camera_register import Register, RegisteredCamera
-from camerad.evidence.own_key import load_public_key
+from camerad.evidence.office_key_file import load_public_key
 
 from hw_mocks.free_port import free_port
 from hw_mocks.progress import waited_for

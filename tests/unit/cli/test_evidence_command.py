@@ -283,7 +283,7 @@ def test_holds_in_an_office_are_signed_by_its_own_key(office: World) -> None:
     def holds() -> list[Any]:
         return list(office.ask("list $ARCHIVE --json", 0).json[0]["holds"])
 
-    office.ask("hold $ONE --state $ARCHIVE --reason Anzeige $WHO", 0, "made the office's own key")
+    office.ask("hold $ONE --state $ARCHIVE --reason Anzeige $WHO", 0, "made the office's key")
     assert len(holds()) == 1
     office.ask("verify $ARCHIVE $BY", 0)
     other = f"{HOLD} --office-key other.pem"

@@ -15,7 +15,7 @@ from sealed_helpers import pack, sealed, signed, some_closing
 from camerad.base.clock import SECOND
 from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.evidence import own_key
+from camerad.evidence import office_key_file
 from camerad.store import listing
 from camerad.store.locations import place_of
 from camerad.store.store import PlaceClaim, Store
@@ -45,7 +45,7 @@ def build(tmp_path: Path, desk: Desk) -> Build:
         camera.offload(archive)  # the copy of the ledger goes on
         place = place_of(str(archive))
         with Store.open(PlaceClaim(place), key, camera.clock, trusted=KEYS) as store:
-            own_key.remember_key(place, key.public)
+            office_key_file.remember_key(place, key.public)
             store.reconcile()
             store.hold(ONE, "prosecutor", "Desk")
             for _ in range(5):

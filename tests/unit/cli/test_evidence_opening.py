@@ -27,7 +27,7 @@ from camerad.base.errors import EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_NOPERM, EX
 from camerad.cli import desk as desk_module
 from camerad.cli.defaults import default_office_key
 from camerad.container.keys import SigningKey
-from camerad.evidence.own_key import load_key
+from camerad.evidence.office_key_file import load_key
 from camerad.office.jobs.vouching_jobs import StampJob
 from camerad.office.server.office_settings import TimeStampSettings
 from camerad.transparency.checkpoints import WITNESS, NoteKey, cosign

@@ -19,8 +19,8 @@ from camerad.config.provisioning import NAME as FILE
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.evidence import camera_register
 from camerad.evidence.camera_register import Register, RegisteredCamera
+from camerad.evidence.office_key_file import load_key, load_public_key
 from camerad.evidence.office_store import open_office_store
-from camerad.evidence.own_key import load_key, load_public_key
 from camerad.evidence.provisioning_files import ServerSpec, read_authority, section_text
 from camerad.ledger.entries import read_lines
 from camerad.ledger.entry_types import HistoryLost

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from camerad.base.errors import EX_CONFIG, EX_USAGE
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.evidence.own_key import load_or_create_key
+from camerad.evidence.office_key_file import load_or_create_key
 from camerad.office.server import office_settings
 from camerad.store import receipts
 from camerad.store.locations import PlaceKind, place_of
@@ -43,7 +43,7 @@ def everything(root: Path) -> dict[str, bytes]:
 
 def test_init_makes_everything_that_serve_needs(desk: Desk, home: Path, tmp_path: Path) -> None:
     said = desk("office", "init", "archive", "--url", URL)
-    assert (said.code, "made the office's own key" in said.err) == (0, True)
+    assert (said.code, "made the office's key" in said.err) == (0, True)
     settings = office_settings.load(str(home / "office.yaml"))
     assert (settings.url, settings.listen.port) == (URL, 9443)
     assert settings.directory == tmp_path / "archive"

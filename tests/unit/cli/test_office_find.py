@@ -16,8 +16,8 @@ from camerad.base.errors import EX_CONFIG, EX_USAGE
 from camerad.container.keys import KeyRing
 from camerad.evidence import camera_register
 from camerad.evidence.camera_register import Register
+from camerad.evidence.office_key_file import load_key
 from camerad.evidence.office_store import open_office_store
-from camerad.evidence.own_key import load_key
 from camerad.store.locations import office_place
 from tests.unit.cli.conftest import Desk
 

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from camerad.base.errors import EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_NOPERM, EX_TEMPFAIL, EX_USAGE
 from camerad.config.provisioning import NAME
 from camerad.container.keys import PublicKey, SigningKey, read_public_key
-from camerad.evidence import camera_register, own_key, provisioning_files
+from camerad.evidence import camera_register, office_key_file, provisioning_files
 from camerad.evidence.labels import URN
 from camerad.provisioning import publishing, signing
 from tests.unit.cli.conftest import Desk
@@ -37,7 +37,7 @@ def test_a_new_file_is_in_order_and_says_what_to_do_with_it(desk: Desk, tmp_path
     assert "keep a copy where no fire reaches both" in said.err, "the key was made"
     assert {path.name for path in (tmp_path / "07").iterdir()} == {NAME, signing.NAME}
     told = desk("provision", "check", tmp_path / "07" / NAME)
-    key = own_key.load_or_create_key(str(tmp_path / "config/camerad/office.pem"))[0].public
+    key = office_key_file.load_or_create_key(str(tmp_path / "config/camerad/office.pem"))[0].public
     assert (told.code, told.out) == (
         0,
         f"{tmp_path / '07' / NAME}: in order, signed by your office's key, {key.thumbprint}; what "
@@ -851,7 +851,7 @@ def test_exit_codes_tell_a_refusal_from_a_card_that_fails(
 
 
 def _fails(path: str) -> None:
-    raise own_key.storage_errors.explain("write", path, OSError(5, "Input/output error"))
+    raise office_key_file.storage_errors.explain("write", path, OSError(5, "Input/output error"))
 
 
 def test_a_camera_whose_daemon_does_not_come_up_leaves_no_key(
@@ -874,7 +874,7 @@ def test_a_new_file_names_the_office_s_server_and_who_hands_over_to_it(
     assert desk("provision", "check", path).code == 0
     found = provisioning_files.parse_file(NAME, path.read_bytes()).settings
     assert found.office is not None
-    key = own_key.load_or_create_key(str(tmp_path / "config/camerad/office.pem"))[0].public
+    key = office_key_file.load_or_create_key(str(tmp_path / "config/camerad/office.pem"))[0].public
     assert found.office.key == provisioning_files.encode_key(key)
     assert (found.office.url, found.office.ca) == (url, office_s.pem)
     assert found.access.hand_over == ("user:camerad-upload",)

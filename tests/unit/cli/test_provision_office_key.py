@@ -95,7 +95,7 @@ def _no_key(key: Path) -> None:
         (_others_may_read_the_jwk, "other users can read this private key"),
         (_another_half, "x is not the public half of its d"),
         (_too_short, "d does not have 32 bytes"),
-        (_no_key, "name the office's own key, or its public half, with --office-key"),
+        (_no_key, "name the office's key, or its public half, with --office-key"),
         (Path.unlink, "there is no office's key"),
     ],
 )

@@ -232,7 +232,7 @@ def test_who_names_a_key_needs_none_from_a_home_that_they_may_not_look_into(
     for one in (office.here / "config" if part == "config" else own, other):
         shut(one)
     said = office.ask(command, code, f"{own}: ")
-    assert said.err.count("the office's own key is not used: ") == 1
+    assert said.err.count("the office's key is not used: ") == 1
     office.ask(HOLD, EX_NOPERM)
     office.ask(f"{command} --office-key {other}", EX_NOPERM)
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from vault_helpers import OFFICE_KEY, Vault
 
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.evidence import own_key
+from camerad.evidence import office_key_file
 from camerad.evidence.offload import OffloadResult, offload
 from camerad.store import receipts
 from camerad.store.device_client import OwnedDevice, accept_receipt
@@ -89,7 +89,7 @@ def test_the_offices_own_ledger_takes_over_what_came_through_the_dock(
     camera.put(ONE)
     vault.dock(camera)
     with open_office(vault.root, OFFICE_KEY, camera.clock) as store:
-        own_key.remember_key(place_of(str(vault.root)), OFFICE_KEY.public)
+        office_key_file.remember_key(place_of(str(vault.root)), OFFICE_KEY.public)
         assert [one.alarm for one in store.reconcile()] == [False]
         assert store.ledger.state.recordings[ONE].final is not None
     assert verified().code == 0
@@ -119,7 +119,7 @@ def test_a_fresh_receipt_is_a_remark_where_only_the_directory_has_the_offices_ke
     vault: Vault, camera: Camera, verified: Callable[..., Said]
 ) -> None:
     with open_office(vault.root, OFFICE_KEY, camera.clock) as store:
-        own_key.remember_key(place_of(str(vault.root)), OFFICE_KEY.public)
+        office_key_file.remember_key(place_of(str(vault.root)), OFFICE_KEY.public)
         store.reconcile()
     said = verified(own=False)
     assert (said.code, "--office-key" in said.out) == (1, True)
@@ -144,9 +144,9 @@ def test_a_strangers_receipt_is_damage_also_if_his_key_lies_beside(
     receipts.write(vault.holding.receipts, rewritten(fresh, stranger))
     assert verified().code == 2
     with open_office(vault.root, OFFICE_KEY, camera.clock) as store:
-        own_key.remember_key(place_of(str(vault.root)), OFFICE_KEY.public)
+        office_key_file.remember_key(place_of(str(vault.root)), OFFICE_KEY.public)
         store.reconcile()
-    own_key.remember_key(place_of(str(vault.root)), stranger.public)
+    office_key_file.remember_key(place_of(str(vault.root)), stranger.public)
     said = verified()
     assert (said.code, "none that a trusted key signed" in said.out) == (2, True)
 
@@ -160,7 +160,7 @@ def test_a_strangers_receipt_does_not_stand_in_for_the_one_that_was_taken_away(
     stranger = SigningKey.generate()
     path.write_bytes(rewritten(path.read_bytes(), stranger))
     with open_office(vault.root, stranger, camera.clock):
-        own_key.remember_key(place_of(str(vault.root)), stranger.public)
+        office_key_file.remember_key(place_of(str(vault.root)), stranger.public)
     # Without the office's key at hand his ledger and his key look like the office's.
     said = verified(own=False)
     assert said.code == 2

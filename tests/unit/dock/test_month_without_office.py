@@ -31,7 +31,7 @@ from camerad.dock.office_check_in import OfficeCheckIn
 from camerad.dock.office_client import KeySigner, OfficeClient
 from camerad.dock.office_connection import OfficeConnection, trusting
 from camerad.dock.progress_teller import NoReport
-from camerad.evidence.own_key import load_public_key
+from camerad.evidence.office_key_file import load_public_key
 from camerad.office.jobs.office_jobs import server_with_jobs
 from camerad.office.server.office_settings import ListenSettings, OfficeFile
 from camerad.store.device_client import accept_receipt

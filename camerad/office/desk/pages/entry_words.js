@@ -44,7 +44,7 @@ const say = sayFrom({
   kind_start: N_("server started"),
   kind_epoch: N_("new file of the ledger"),
   kind_carried: N_("carried over from the file before"),
-  kind_identity: N_("the server's key"),
+  kind_identity: N_("the server key"),
   kind_report_made: N_("report"),
   kind_access_request: N_("access request"),
   kind_trial_started: N_("pilot began"),

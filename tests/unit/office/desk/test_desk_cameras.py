@@ -18,7 +18,7 @@ from vouching_helpers import Outside
 from camerad.base.clock import DAY, Moment
 from camerad.container.keys import SigningKey
 from camerad.evidence.labels import URN
-from camerad.evidence.own_key import OfficeKeyError
+from camerad.evidence.office_key_file import OfficeKeyError
 from camerad.ledger.entries import parse_entry
 from camerad.office.desk.people import DeskRole
 from camerad.office.server.camera_courses import PIECE, CameraCourse, CameraCourses

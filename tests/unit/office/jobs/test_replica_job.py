@@ -151,7 +151,7 @@ def test_what_comes_or_goes_during_a_look_is_not_missing(
         "probe": office.copies,
         "list_copies": office.store,
         "_local_copies": replica_job,
-        "ledger_keys": replica_job.own_key,
+        "ledger_keys": replica_job.office_key_file,
     }
     once_behind(monkeypatch, where[step], step, meanwhile)
     assert office.worker.look() == LOOK_SECONDS

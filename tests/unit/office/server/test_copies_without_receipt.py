@@ -13,7 +13,7 @@ from desk_helpers import KEY, KEYS, ONE, Camera, Silent, open_office
 from vault_helpers import KID, NAME, OFFICE_KEY, Vault, register
 
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.evidence import own_key
+from camerad.evidence import office_key_file
 from camerad.evidence.offload import offload
 from camerad.office.server.ingest import DELETED
 from camerad.office.server.receipt_routes import TYPE, ReceiptRoutes
@@ -143,7 +143,7 @@ def test_the_receipt_names_the_camera_as_the_register_does(vault: Vault) -> None
 def bury(vault: Vault, camera: Camera) -> None:
     """Another process writes its tombstone."""
     with open_office(vault.root, OFFICE_KEY, camera.clock) as store, camera.open() as known:
-        own_key.remember_key(place_of(str(vault.root)), OFFICE_KEY.public)
+        office_key_file.remember_key(place_of(str(vault.root)), OFFICE_KEY.public)
         final = known.ledger.state.recordings[ONE].final
         store.ledger.append("deleted", id=ONE, final=final, why="expired", age_us=1)
 

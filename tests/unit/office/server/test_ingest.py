@@ -23,8 +23,8 @@ from camerad.base.clock import DAY
 from camerad.base.errors import StorageError
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.skeleton import skeleton
-from camerad.evidence import own_key
-from camerad.evidence.own_key import OfficeKeyError
+from camerad.evidence import office_key_file
+from camerad.evidence.office_key_file import OfficeKeyError
 from camerad.office.server import ingest
 from camerad.office.server.cameras import UnregisteredError
 from camerad.office.server.ingest import BRANCHED, DELETED, WAITS
@@ -455,7 +455,7 @@ def test_a_receipt_by_a_stranger_in_the_directory_does_not_count(
         ),
     )
     receipts.write(vault.holding.receipts, forged)
-    own_key.remember_key(place_of(str(vault.root)), stranger.public)
+    office_key_file.remember_key(place_of(str(vault.root)), stranger.public)
     assert vault.ingest.receipt(KID, ONE) == genuine
 
 
@@ -463,7 +463,7 @@ def test_what_the_office_has_deleted_does_not_come_back(camera: Camera, vault: V
     path = camera.put(ONE)
     vault.dock(camera)
     with open_office(vault.root, OFFICE_KEY, camera.clock) as store:
-        own_key.remember_key(place_of(str(vault.root)), OFFICE_KEY.public)
+        office_key_file.remember_key(place_of(str(vault.root)), OFFICE_KEY.public)
         store.reconcile()
         camera.clock.advance(DAYS * DAY)
         assert [one.id for one in store.purge()] == [ONE]
@@ -480,7 +480,7 @@ def test_a_deletion_is_known_for_as_long_as_the_ledger_has_it(camera: Camera, va
     vault.dock(camera)
     assert vault.ingest.refusal(KID, ONE) is None
     with open_office(vault.root, OFFICE_KEY, camera.clock) as store:
-        own_key.remember_key(place_of(str(vault.root)), OFFICE_KEY.public)
+        office_key_file.remember_key(place_of(str(vault.root)), OFFICE_KEY.public)
         store.reconcile()
         camera.clock.advance(DAYS * DAY)
         store.purge()
@@ -496,7 +496,7 @@ def test_an_office_whose_ledger_is_gone_takes_nothing_over(camera: Camera, vault
     """Nobody could tell what it had deleted."""
     path = camera.put(ONE)
     vault.bring_ledger(camera)
-    own_key.remember_key(place_of(str(vault.root)), OFFICE_KEY.public)
+    office_key_file.remember_key(place_of(str(vault.root)), OFFICE_KEY.public)
     declaration = vault.upload(path)
     with pytest.raises(OfficeKeyError, match="gone"):
         vault.ingest.take(KID, declaration)

@@ -17,7 +17,7 @@ from camerad.base.clock import DAY, ManualClock
 from camerad.container import jws
 from camerad.container.chain import HEADER_NAME
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.evidence import own_key
+from camerad.evidence import office_key_file
 from camerad.evidence.offload import offload
 from camerad.office.server.ingest import DELETED
 from camerad.store import camera_holds
@@ -68,7 +68,7 @@ class Two:
         """The office's directory, compared with its ledger."""
         place = place_of(str(self.vault.root))
         with Store.open(PlaceClaim(place), OFFICE_KEY, self.one.clock, trusted=BOTH) as store:
-            own_key.remember_key(place, OFFICE_KEY.public)
+            office_key_file.remember_key(place, OFFICE_KEY.public)
             store.reconcile()
             yield store
 

@@ -14,10 +14,10 @@ from msgspec.structs import replace
 from camerad.base import file_status
 from camerad.base.errors import EX_TEMPFAIL
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.evidence import own_key
+from camerad.evidence import office_key_file
 from camerad.evidence.holdings import directory_id
+from camerad.evidence.office_key_file import OfficeKeyError
 from camerad.evidence.office_store import open_office_store
-from camerad.evidence.own_key import OfficeKeyError
 from camerad.office.replicas.replica_settings import ReplicaSettings
 from camerad.office.server import preflight
 from camerad.office.server.certificates import (
@@ -43,7 +43,7 @@ def settings(tmp_path: Path) -> OfficeFile:
     directory = tmp_path / "archive"
     directory.mkdir()
     directory_id(str(directory))
-    own_key.load_or_create_key(str(tmp_path / "office.pem"))
+    office_key_file.load_or_create_key(str(tmp_path / "office.pem"))
     authority = KeyPairFiles(str(tmp_path / "ca.pem"), str(tmp_path / "ca.key"))
     own = KeyPairFiles(str(tmp_path / "server.pem"), str(tmp_path / "server.key"))
     make_authority(authority, "an office", NOW)
@@ -96,18 +96,18 @@ def test_a_ledger_by_another_key_is_said_with_the_way_out(
 def test_whoever_begins_the_ledger_has_the_key_of_the_receipts(
     settings: OfficeFile, tmp_path: Path
 ) -> None:
-    """Else a hold at the desk, with the desk's own key, would shut the server out."""
+    """Else a hold at the desk, with the signing key, would shut the server out."""
     camera = Camera(tmp_path / "camera")
     camera.put(ONE)
     camera.offload(settings.directory)
-    own = own_key.load_key(str(settings.office_key))
+    own = office_key_file.load_key(str(settings.office_key))
     assert own is not None
     place = office_place(str(settings.directory))
     (holding,) = place.holdings
     (filed,) = receipts.read(holding.receipts, KeyRing([KEY.public]))
     by_office = replace(filed.receipt, kid=own.public.thumbprint)
     receipts.write(holding.receipts, receipts.sign(own, by_office))
-    assert own_key.receipt_signers(place) == {own.public.thumbprint}
+    assert office_key_file.receipt_signers(place) == {own.public.thumbprint}
 
     def begin(key: SigningKey, *, replaced: bool = False) -> Store:
         with open_office_store(

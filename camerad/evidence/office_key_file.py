@@ -1,4 +1,4 @@
-"""The office's own key, which signs the ledger of the office's directory.
+"""The office's key, which signs the ledger of the office's directory.
 
 A directory remembers the public half of every key that signed its ledger, in ``office/keys``. Who
 can write there can put another key beside it, and another ledger in the place of this
@@ -83,9 +83,7 @@ def load_key(path: str) -> SigningKey | None:
     try:
         return SigningKey.from_pem(content)
     except ValueError as error:
-        raise OfficeKeyError(
-            f"{path}: {error}; name the office's own key with --office-key"
-        ) from error
+        raise OfficeKeyError(f"{path}: {error}; name the office's key with --office-key") from error
 
 
 def load_public_key(path: str) -> PublicKey | None:
@@ -104,7 +102,7 @@ def load_public_key(path: str) -> PublicKey | None:
         key, private = public_half(content)
     except (ValueError, RecursionError) as error:
         raise OfficeKeyError(
-            f"{path}: {error}; name the office's own key, or its public half, with --office-key"
+            f"{path}: {error}; name the office's key, or its public half, with --office-key"
         ) from error
     if private:
         _keep_private(path, mode)

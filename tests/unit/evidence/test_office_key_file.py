@@ -1,4 +1,4 @@
-"""The office's own key, which two commands may want to make at once."""
+"""The office's key, which two commands may want to make at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from camerad.base import durable_files
-from camerad.evidence.own_key import load_key, load_or_create_key
+from camerad.evidence.office_key_file import load_key, load_or_create_key
 
 
 def test_it_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
