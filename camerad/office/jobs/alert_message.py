@@ -174,10 +174,6 @@ _SENTENCES: Final[Mapping[str, str | tuple[str, str]]] = {
         "{camera}: its files in quarantine take {number} % of their place. At 100 % nothing more "
         "is received from this camera."
     ),
-    "quarantine_fills:all": N_(
-        "The quarantine of all cameras takes {number} % of its place. At 100 % nothing more is "
-        "received from cameras that have files in it."
-    ),
     "deletion_blocked:ledger_unread": N_(
         "{recording}: a later version of camerad wrote the ledger, so nothing is deleted."
     ),

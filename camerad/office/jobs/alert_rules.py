@@ -11,8 +11,8 @@ kind                      when    again after          about
 not_authentic             now     `again_days`         a recording that is not what its camera
                                                        signed, or has vanished
 quarantined               now     a week               an upload that was not ingested
-quarantine_fills          now     a day                what was quarantined of a camera, or of all,
-                                                       takes half of its place, or all
+quarantine_fills          now     a day                what was quarantined of a camera takes
+                                                       half of its place, or all
 deletion_blocked          now     `again_days`         what keeps recordings beyond their day
 deletion_stands_still     now     a day                retention has not run
 replicas                  now     a day                replicas cannot be made or kept
@@ -210,12 +210,12 @@ class OfficeFacts(msgspec.Struct, frozen=True):
 
     store: the last complete look, None if there was none yet; since_look_us: how long ago that was,
     or the server's start. quarantined: camera and file of everything that is in quarantine.
-    quarantine_fills: cameras, and how many percent of its place that takes of each; "" stands for
-    all of them. free, total, reserve: bytes of the storage. unread: what could not be looked at.
-    directory: the office's. replicas_fail: the last look at them could not do all that is to be
-    done. log_unvouched: outside witnesses and time-stamp authorities that have neither cosigned nor
-    stamped for more than a day; "" if the other witnesses are no quorum. unfinished, waiting:
-    uploads that lack bytes, and complete ones that were not ingested yet.
+    quarantine_fills: cameras, and how many percent of its place that takes of each. free, total,
+    reserve: bytes of the storage. unread: what could not be looked at. directory: the office's.
+    replicas_fail: the last look at them could not do all that is to be done. log_unvouched: outside
+    witnesses and time-stamp authorities that have neither cosigned nor stamped for more than a day;
+    "" if the other witnesses are no quorum. unfinished, waiting: uploads that lack bytes, and
+    complete ones that were not ingested yet.
     """
 
     now_us: int
@@ -340,9 +340,8 @@ def _of_office(facts: OfficeFacts, settings: NotifySettings) -> Iterator[Alert]:
             # once a day as that, and once as one that fills.
             full = "full" if percent >= 100 else ""
             about = f"{camera}:{full}" if full else camera
-            detail = "" if camera else "all"
             kind = AlertKind.QUARANTINE_FILLS
-            yield Alert(kind, about, 1, full, detail, camera=camera, number=percent)
+            yield Alert(kind, about, 1, full, camera=camera, number=percent)
     for part in facts.unread:
         yield Alert(AlertKind.STORAGE_FAILS, part, 1, detail=part)
     if facts.replicas_fail:

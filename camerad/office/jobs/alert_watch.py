@@ -168,14 +168,14 @@ class AlertWatch:
         return tuple((self._name(kid), name) for kid, name in list_quarantined(self._root))
 
     def _quarantine_fills(self) -> tuple[tuple[str, int], ...]:
-        """Of each camera, and of all of them, how full the place is of what was quarantined."""
+        """How full the place of each camera is by what was quarantined of it."""
         owners = dict.fromkeys(kid for kid, _ in list_quarantined(self._root))
-        quotas = self._uploads.limits.quotas
+        limits = self._uploads.limits
         every = {kid: measure_quarantined(self._root, kid) for kid in owners}
         spare = self._uploads.spare() if every else 0
-        found = [(self._name(kid), fills_percent(quotas, one, spare)) for kid, one in every.items()]
-        of_all = sum(one.bytes for one in every.values())
-        return (*found, ("", 100 * of_all // quotas.quarantined))
+        return tuple(
+            (self._name(kid), fills_percent(limits, one, spare)) for kid, one in every.items()
+        )
 
     def _name(self, kid: str) -> str:
         try:

@@ -77,7 +77,7 @@ from camerad.office.server.refusals import Handler, plain_errors, refuse_bytes
 from camerad.office.server.revoked_cameras import RevokedCameras
 from camerad.office.server.server_metrics import MetricsListener, ServerMetrics
 from camerad.office.server.state_import import open_state
-from camerad.office.server.upload_limits import GIB, CameraQuotas, UploadLimits
+from camerad.office.server.upload_limits import GIB, UploadLimits
 from camerad.office.server.upload_routes import UploadRoutes
 from camerad.office.server.uploads import INCOMING, Declaration, Uploads
 from camerad.office.state.database import DatabaseUnavailableError
@@ -211,10 +211,9 @@ class Vault:
         cameras = Cameras(str(settings.register))
         receive = settings.receive
         limits = UploadLimits(
-            largest=receive.largest_gib * GIB,
+            camera=receive.camera_gib * GIB,
             reserve=receive.reserve_gib * GIB,
             unfinished_days=receive.unfinished_days,
-            quotas=CameraQuotas(receive.camera_gib * GIB, receive.quarantine_gib * GIB),
         )
         free = room(await threads.in_thread(lambda: free_room(directory)))
         known = count(len(cameras.list_all()), "camera")

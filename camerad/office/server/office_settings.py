@@ -75,17 +75,11 @@ class ReceiveSettings(msgspec.Struct, frozen=True):
     uploads: Annotated[
         int, "Parts that are received at once, of all cameras.", Range(1, 1000, "parts")
     ] = 20
-    largest_gib: Annotated[
-        int, "The largest recording that is taken.", Range(1, 4096, "GiB of 1024 MiB")
-    ] = 64
     camera_gib: Annotated[
         int,
-        "What lies here of one camera before its ingest, as much as its card holds.",
+        "What lies here of one camera, quarantine included, as much as its card holds.",
         Range(1, 65536, "GiB of 1024 MiB"),
     ] = 512
-    quarantine_gib: Annotated[
-        int, "What is quarantined of all cameras.", Range(1, 65536, "GiB of 1024 MiB")
-    ] = 1024
     reserve_gib: Annotated[
         int, "Room that stays free on the storage.", Range(0, 65536, "GiB of 1024 MiB")
     ] = 5
@@ -94,6 +88,8 @@ class ReceiveSettings(msgspec.Struct, frozen=True):
         "Days after which an upload to which nothing comes is removed. The camera still has it.",
         Range(1, 366, "days"),
     ] = 7
+    largest_gib: Annotated[int, "Ignored. Older files have it."] = 0
+    quarantine_gib: Annotated[int, "Ignored. Older files have it."] = 0
 
 
 class UpdateSettings(msgspec.Struct, frozen=True):
@@ -317,9 +313,7 @@ register: {register}
 # What the server takes. These are the defaults.
 receive:
   uploads: 20          # parts at once, of all cameras
-  largest_gib: 64      # of one recording
-  camera_gib: 512      # of one camera before its ingest: as much as its card holds
-  quarantine_gib: 1024      # of all cameras that did not verify, and was quarantined
+  camera_gib: 512      # of one camera, ingested recordings excepted: as much as its card holds
   reserve_gib: 5       # stays free on the storage
   unfinished_days: 7   # an upload to which nothing comes is removed then
 

@@ -40,7 +40,6 @@ _STATUS: Final[Mapping[UploadRefusal, int]] = {
     UploadRefusal.SERVER_BUSY: HTTPStatus.SERVICE_UNAVAILABLE,
     UploadRefusal.WRONG_OFFSET: HTTPStatus.CONFLICT,
     UploadRefusal.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    UploadRefusal.TOO_MANY: HTTPStatus.TOO_MANY_REQUESTS,
     UploadRefusal.CAMERA_FULL: HTTPStatus.INSUFFICIENT_STORAGE,
     UploadRefusal.NO_ROOM: HTTPStatus.INSUFFICIENT_STORAGE,
     UploadRefusal.WRONG_BODY: HTTPStatus.BAD_REQUEST,

@@ -27,8 +27,6 @@ class UploadRefusal(Enum):
     """Another server, or a command, holds the office's database."""
     WRONG_OFFSET = auto()
     TOO_LARGE = auto()
-    TOO_MANY = auto()
-    """The camera has as many uploads as it may have."""
     CAMERA_FULL = auto()
     """The camera has as much here before its ingest as it may."""
     NO_ROOM = auto()

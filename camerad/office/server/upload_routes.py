@@ -95,7 +95,7 @@ class UploadRoutes:
                 "Tus-Version": VERSION,
                 "Tus-Extension": EXTENSIONS,
                 "Tus-Checksum-Algorithm": ",".join(CHECKSUMS),
-                "Tus-Max-Size": str(self._uploads.limits.largest),
+                "Tus-Max-Size": str(self._uploads.limits.camera),
             },
         )
 

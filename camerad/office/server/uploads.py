@@ -41,12 +41,11 @@ from camerad.container.recording_ids import RecordingId, is_id
 from camerad.office.replicas.replica_store import UPLOADS, ReplicaStore
 from camerad.office.server.camera_holdings import size_of
 from camerad.office.server.part_upload import ArrivedPart, PartUpload, open_content
-from camerad.office.server.quarantine import Quarantined, measure_quarantined
+from camerad.office.server.quarantine import measure_quarantined
 from camerad.office.server.revoked_cameras import RevokedCameras
 from camerad.office.server.upload_errors import UploadError, UploadRefusal, unless
 from camerad.office.server.upload_limits import (
     DEFAULT_LIMITS,
-    CameraHere,
     UploadLimits,
     UploadsHere,
     check_camera,
@@ -477,10 +476,8 @@ class Uploads:
         of_all, own, spare = self._sum_up(), self._sum_up(kid), self.spare()
         check_room(length, of_all, spare)
         its = measure_quarantined(self._above, kid)
-        of_every = measure_quarantined(self._above) if its.files else Quarantined()
-        here = CameraHere(own.count, own.came, own.awaited, its, of_every)
         others = of_all.awaited - own.awaited
-        check_camera(self.limits, kid, length, here, spare - others)
+        check_camera(self.limits, kid, length, own, quarantined=its, spare=spare - others)
 
     def _sum_up(self, kid: Thumbprint | None = None) -> UploadsHere:
         """The uploads of all cameras, or of one."""

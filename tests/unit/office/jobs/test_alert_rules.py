@@ -90,13 +90,9 @@ CASES: dict[str, tuple[OfficeFacts, Alerts]] = {
         office_facts(quarantined=(("cam-1", ONE), ("cam-1", f"{ONE}-2"))),
         [QUARANTINE | {"recording": ONE}, QUARANTINE | {"recording": f"{ONE}-2"}],
     ),
-    "its place is nearly half full": (office_facts(quarantine_fills=(("cam-1", 49), ("", 0))), []),
+    "its place is nearly half full": (office_facts(quarantine_fills=(("cam-1", 49),)), []),
     "half full": (office_facts(quarantine_fills=(("cam-1", 50),)), [FILLS | {"state": ""}]),
     "full": (office_facts(quarantine_fills=(("cam-1", 100),)), [FILLS | {"state": "full"}]),
-    "of all": (
-        office_facts(quarantine_fills=(("", 80),)),
-        [{"kind": K.QUARANTINE_FILLS, "camera": "", "detail": "all", "number": 80}],
-    ),
     # Of 100, 5 stay free, and 10 % are nearly full.
     "storage takes nothing more": (office_facts(free=4), [{"kind": K.STORAGE_FULL}]),
     "storage is nearly full": (office_facts(free=9), [{"kind": K.STORAGE_LOW}]),

@@ -23,7 +23,7 @@ from camerad.office.jobs.job_metrics import JobMetrics
 from camerad.office.jobs.retention_job import RetentionJob
 from camerad.office.server.alert_settings import NotifySettings
 from camerad.office.server.quarantine import list_quarantined
-from camerad.office.server.upload_limits import CameraQuotas, UploadLimits
+from camerad.office.server.upload_limits import UploadLimits
 from camerad.store.locations import Holding, office_place
 
 MARK = {"marks": (SECOND // 2,)}
@@ -170,13 +170,9 @@ def test_that_the_place_of_what_was_quarantine_fills_is_told(
     below = watched.vault.root / "office" / "quarantine" / KID
     below.mkdir(parents=True)
     (below / f"{ONE}.tar").write_bytes(bytes(600))
-    quotas = CameraQuotas(camera=1000, quarantined=500)
-    monkeypatch.setattr(watched.vault.uploads, "limits", UploadLimits(reserve=0, quotas=quotas))
-    found = watched.look()[AlertKind.QUARANTINE_FILLS]
-    assert [(one.camera, one.number, one.state) for one in found] == [
-        ("", 120, "full"),
-        ("cam-1", 60, ""),
-    ]
+    monkeypatch.setattr(watched.vault.uploads, "limits", UploadLimits(reserve=0, camera=1000))
+    (found,) = watched.look()[AlertKind.QUARANTINE_FILLS]
+    assert (found.camera, found.number, found.state) == ("cam-1", 60, "")
 
 
 def test_a_camera_that_does_not_come_is_told(watched: Watched) -> None:

@@ -419,7 +419,7 @@ def _all_but_its_own_part(scene: OfficeScene) -> list[Path]:
 
 def test_ten_terabytes_are_refused_at_once(client: DockClient) -> None:
     said = client.declare(10 << 40)
-    assert said.status == 413 and "largest_gib" in said.error
+    assert said.status == 413 and "camera_gib" in said.error
 
 
 def test_a_camera_that_has_as_much_here_as_it_may_is_told_why(scene: OfficeScene) -> None:

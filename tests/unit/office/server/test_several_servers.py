@@ -247,10 +247,10 @@ def test_one_upload_is_ingested_once_whoever_begins(
 
 def test_uploads_of_two_servers_share_room_and_names(scene: OfficeScene) -> None:
     """What one declares counts at the other, too."""
-    with other_uploads(scene, most=1) as one, other_uploads(scene, most=1) as other:
+    with other_uploads(scene, files=1) as one, other_uploads(scene, files=1) as other:
         one.declare(KID, Declaration(ID, "ab" * 32, 10))
         assert other.declare(KID, Declaration(ID, "ab" * 32, 10)) == 0
-        with refused(UploadRefusal.TOO_MANY):
+        with refused(UploadRefusal.CAMERA_FULL):
             other.declare(KID, Declaration(ID.replace("000001", "000002"), "ab" * 32, 10))
         part = one.begin(KID, ID, 0)
         with refused(UploadRefusal.BUSY):

@@ -78,7 +78,7 @@ def test_options_say_what_the_page_says(client: DockClient) -> None:
     (line,) = re.findall(r"(?m)^\| `OPTIONS /v1/uploads` \| 204: (.*) \|$", PAGE)
     for field in ("Tus-Version", "Tus-Extension", "Tus-Checksum-Algorithm"):
         assert f"`{field}: {said[field]}`" in line
-    assert said["Tus-Max-Size"] == str(64 << 30)
+    assert said["Tus-Max-Size"] == str(512 << 30)
     assert said["Tus-Resumable"] == "1.0.0"
 
 
@@ -247,13 +247,6 @@ def test_one_camera_has_two_parts_at_once(tmp_path: Path, monkeypatch: pytest.Mo
         assert [half.end() for half in halves] == [204, 204]
         for half in halves:
             half.close()
-
-
-def test_a_camera_has_at_most_forty_uploads(client: DockClient) -> None:
-    for count in range(40):
-        assert client.declare(recording=number(count)).status == 201
-    said = client.declare(recording=number(40))
-    assert (said.status, int(said["Retry-After"]) > 0) == (429, True)
 
 
 def test_one_part_at_a_time_of_an_upload_and_so_many_in_all(

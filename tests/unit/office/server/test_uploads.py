@@ -23,9 +23,8 @@ from camerad.office.server.state_import import import_server_files
 from camerad.office.server.upload_errors import UploadError, UploadRefusal
 from camerad.office.server.upload_limits import (
     GIB,
-    CameraHere,
-    CameraQuotas,
     UploadLimits,
+    UploadsHere,
     check_camera,
     fills_percent,
     most_of_one,
@@ -54,7 +53,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def uploads(tmp_path: Path, clock: ManualClock) -> Uploads:
-    return uploads_in(tmp_path, UploadLimits(largest=1 << 20, reserve=0), clock)
+    return uploads_in(tmp_path, UploadLimits(camera=1 << 20, reserve=0), clock)
 
 
 def declare(uploads: Uploads, length: int = 10, recording: str = ID, kid: str = KID) -> int:
@@ -428,11 +427,11 @@ def test_what_can_be_no_recording_is_not_declared(uploads: Uploads, wrong: Decla
 
 
 def test_a_camera_has_so_many_uploads_whole_or_not(tmp_path: Path) -> None:
-    uploads = uploads_in(tmp_path, UploadLimits(reserve=0, most=3))
+    uploads = uploads_in(tmp_path, UploadLimits(reserve=0, files=3))
     bring(uploads, b"x", 1, number(1))
     for count in (2, 3):
         declare(uploads, recording=number(count))
-    with refused(UploadRefusal.TOO_MANY, match="bring the camera's ledger"):
+    with refused(UploadRefusal.CAMERA_FULL, match="bring the camera's ledger"):
         declare(uploads, recording=number(4))
     declare(uploads, recording=number(4), kid=OTHER)
     assert declare(uploads, recording=number(3)) == 0, "one of the three goes on"
@@ -507,23 +506,13 @@ def quarantine(uploads: Uploads, root: Path, recording: str, body: bytes) -> Non
     uploads.remove(KID, recording)
 
 
-@pytest.mark.parametrize(
-    ("quotas", "count", "match"),
-    [
-        (CameraQuotas(camera=25, quarantined=1 << 40), 2, f"office/quarantine/{KID}"),
-        (CameraQuotas(quarantined=10), 1, "quarantine_gib"),
-    ],
-    ids=["its own place", "that of all"],
-)
-def test_what_does_not_verify_fills_the_place_of_its_camera_and_stays(
-    tmp_path: Path, quotas: CameraQuotas, count: int, match: str
-) -> None:
-    uploads = uploads_in(tmp_path, UploadLimits(reserve=0, quotas=quotas))
-    for one in range(count):
+def test_what_does_not_verify_fills_the_place_of_its_camera_and_stays(tmp_path: Path) -> None:
+    uploads = uploads_in(tmp_path, UploadLimits(reserve=0, camera=25))
+    for one in range(2):
         quarantine(uploads, tmp_path, number(one), b"%010d" % one)
-    with refused(UploadRefusal.CAMERA_FULL, match=match):
+    with refused(UploadRefusal.CAMERA_FULL, match=f"office/quarantine/{KID}"):
         declare(uploads, 10, number(9))
-    whole = Quarantined(count, 10 * count)
+    whole = Quarantined(2, 20)
     assert measure_quarantined(str(tmp_path)) == measure_quarantined(str(tmp_path), KID) == whole
     declare(uploads, 10, number(9), kid=OTHER)
     for path in (tmp_path / OFFICE / "quarantine" / KID).glob(f"{number(0)}*"):
@@ -531,7 +520,7 @@ def test_what_does_not_verify_fills_the_place_of_its_camera_and_stays(
     assert declare(uploads, 10, number(9)) == 0
 
 
-QUOTAS = CameraQuotas(camera=100 * GIB, quarantined=50 * GIB, files=3)
+LIMITS = UploadLimits(camera=100 * GIB, files=3)
 
 
 class Asked(NamedTuple):
@@ -542,7 +531,7 @@ class Asked(NamedTuple):
     came: int = 0
     awaited: int = 0
     quarantined: tuple[int, float] = (0, 0)
-    of_all: float = 0
+    uploads: int = 0
     spare: int = 1000
 
 
@@ -556,36 +545,34 @@ class Asked(NamedTuple):
         Asked(1, "half of the room", came=60, spare=1),
         Asked(10, quarantined=(2, 90)),
         Asked(11, f"look at office/quarantine/{KID}", quarantined=(2, 90)),
-        Asked(0, "3 files of this camera", quarantined=(3, 0)),
-        Asked(0, "receive.quarantine_gib", quarantined=(1, 0), of_all=50),
-        Asked(0, of_all=50),
+        Asked(0, "in 4 files.*at office/quarantine", quarantined=(3, 0)),
+        Asked(0, "in 4 files.*at office/quarantine", quarantined=(1, 0), uploads=2),
+        Asked(0, "in 4 files.*bring the camera's ledger", uploads=3),
+        Asked(0, quarantined=(1, 0), uploads=1),
     ],
 )
 def test_a_camera_has_what_its_card_holds_and_at_most_half_of_the_room(asked: Asked) -> None:
     files, size = asked.quarantined
-    here = CameraHere(
-        came=asked.came * GIB,
-        awaited=asked.awaited * GIB,
-        quarantined=Quarantined(files, int(size * GIB)),
-        quarantined_of_all=Quarantined(9, int(asked.of_all * GIB)),
-    )
-    limits = UploadLimits(quotas=QUOTAS)
-    length = int(asked.length * GIB) or 1
+    here = UploadsHere(asked.uploads, asked.came * GIB, asked.awaited * GIB)
+    quarantined = Quarantined(files, int(size * GIB))
+    spare, length = asked.spare * GIB, int(asked.length * GIB) or 1
     if asked.match:
         with refused(UploadRefusal.CAMERA_FULL, match=asked.match):
-            check_camera(limits, KID, length, here, asked.spare * GIB)
+            check_camera(
+                LIMITS, KID, length, here, quarantined=quarantined, spare=asked.spare * GIB
+            )
     else:
-        check_camera(limits, KID, length, here, asked.spare * GIB)
+        check_camera(LIMITS, KID, length, here, quarantined=quarantined, spare=spare)
 
 
 def test_how_full_the_place_of_a_camera_is() -> None:
     """By bytes or files, whichever is more; without any room it is full."""
     room = [(1000, 0, 100), (100, 0, 50), (60, 40, 50), (-5, 40, 20), (0, 0, 0)]
     for spare, here, most in room:
-        assert most_of_one(QUOTAS, spare * GIB, here * GIB) == most * GIB
+        assert most_of_one(LIMITS, spare * GIB, here * GIB) == most * GIB
     for files, size, percent in [(0, 0, 0), (1, 50, 50), (3, 0, 100), (1, 200, 200), (1, 0, 33)]:
-        assert fills_percent(QUOTAS, Quarantined(files, size * GIB), 1000 * GIB) == percent
-    assert fills_percent(QUOTAS, Quarantined(1, 0), 0) == 100
+        assert fills_percent(LIMITS, Quarantined(files, size * GIB), 1000 * GIB) == percent
+    assert fills_percent(LIMITS, Quarantined(1, 0), 0) == 100
 
 
 # -------------------------------------------------------------------------------------- times
