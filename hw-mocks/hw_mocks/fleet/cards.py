@@ -30,7 +30,7 @@ from camerad.store import identity
 from camerad.store.locations import LEDGER
 from camerad.store.trust import facts_from
 
-from hw_mocks.fleet.endless_film import FPS, FRAGMENT_US, PICTURES, EndlessFilm
+from hw_mocks.fleet.endless_film import FPS, FRAGMENT_US, PICTURES, EndlessFilm, pts_of
 from hw_mocks.office import DEMONSTRATION_RECIPIENT
 
 RECORDINGS: Final = "recordings"
@@ -155,7 +155,8 @@ def shift(fragments: int, seed: int, mean: int) -> list[int]:
 
 def _facts(number: int, clock: Clock, marks: tuple[int, ...]) -> FragmentFacts:
     now = clock.moment()
-    first, last = now.boot_us - FRAGMENT_US, now.boot_us - SECOND // FPS
+    first = now.boot_us - FRAGMENT_US
+    last = first + pts_of(PICTURES - 1)
     return FragmentFacts(number, first, last, now.boot_us, PICTURES, (), marks, (), now, None, None)
 
 
