@@ -26,8 +26,8 @@ _THRESHOLD: Final = 0.2
 """Least score: low, since a person sees what is wrong more easily than what is missing."""
 _NMS: Final = 0.3
 _NARROW: Final = 1280
-"""Pictures that are narrower are enlarged by two: of heads of 12 pixels 26 of 34 are found, and
-else 5."""
+"""Pictures that are narrower are enlarged by two: of 219 faces of some 10 pixels 176 are found, and
+else 81."""
 
 
 def load_detector() -> Detect:
