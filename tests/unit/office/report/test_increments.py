@@ -32,12 +32,9 @@ def counters(hours: int, recordings: int, shifts: int | None = 0) -> Counters:
     }
     found = counters_of(dumped)
     if shifts is None:  # of an earlier version
-        earlier = {
-            name: getattr(found, name)
-            for name in Counters.__struct_fields__
-            if name not in ("shifts", "handover_failures")
-        }
-        return Counters(**earlier)
+        later = ("shifts", "handover_failures")
+        names = [name for name in Counters.__struct_fields__ if name not in later]
+        return Counters(**{name: getattr(found, name) for name in names})
     return found
 
 

@@ -7,7 +7,6 @@ import csv
 import io
 import re
 from datetime import date
-from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -27,7 +26,6 @@ from camerad.office.report.figure_maker import (
     SIDES,
     FigureMaker,
     about_cell,
-    free_cell,
     hidden,
     quantile_cell,
     rate_cell,
@@ -89,6 +87,12 @@ def report_of(
 BUSY = [month_of(60, 30, CAMERAS) for _ in range(3)]
 
 
+def page_of(
+    report: ReportFigures, words: Words = ENGLISH, earlier: EarlierFigures | None = None
+) -> str:
+    return render_report(report, words, IMPRINT, earlier).decode()
+
+
 def test_every_word_of_the_code_has_a_text() -> None:
     report = report_of(BUSY)
     tables = {
@@ -110,7 +114,7 @@ def test_every_word_of_the_code_has_a_text() -> None:
 
 @pytest.mark.parametrize("words", WORDS, ids=lambda words: words.language)
 def test_the_page_is_whole_and_runs_nothing(words: Words) -> None:
-    page = render_report(report_of(BUSY), words, IMPRINT, None).decode()
+    page = page_of(report_of(BUSY), words)
     assert f'<html lang="{words.language}">' in page
     assert "default-src 'none'" in page
     assert "$" not in re.sub(r"base64,[^\"]*", "", page), "a placeholder is left"
@@ -124,16 +128,11 @@ def test_the_page_is_whole_and_runs_nothing(words: Words) -> None:
         svg = base64.b64decode(one).decode()
         assert "<script" not in svg and "kozea" not in svg.lower() and "<!--" not in svg
         ET.fromstring(svg)  # noqa: S314 - we made it
-    assert page == render_report(report_of(BUSY), words, IMPRINT, None).decode()
+    assert page == page_of(report_of(BUSY), words)
 
 
 def test_what_is_not_shown_says_why() -> None:
-    page = render_report(
-        report_of([Month() for _ in range(2)] + [month_of(3, 1, CAMERAS)]),
-        ENGLISH,
-        IMPRINT,
-        None,
-    ).decode()
+    page = page_of(report_of([Month(), Month(), month_of(3, 1, CAMERAS)]))
     assert "Nothing that people did is shown" in page
     assert "not recorded by this version" in page
     assert "<img" not in page
@@ -142,24 +141,17 @@ def test_what_is_not_shown_says_why() -> None:
 @pytest.mark.parametrize("words", WORDS, ids=lambda words: words.language)
 def test_a_period_without_data_says_so_and_a_proxy_says_what_it_is(words: Words) -> None:
     def tiles(months: list[Month], **coverage: object) -> str:
-        page = render_report(report_of(months, **coverage), words, IMPRINT, None).decode()
+        page = page_of(report_of(months, **coverage), words)
         return page.split('<div class="tiles">')[1].split("</section>")[0]
 
-    large = re.compile(r"<b>([^<]*)</b>")
-    nothing = tiles([], readings=0)
-    assert (
-        words.gettext(
-            "There is no data of cameras: none has handed over its counters in this period."
-        )
-        in nothing
-        and words.gettext("No recording was deleted too late") in nothing
-    )
-    assert large.findall(nothing) == [], "no number in large type"
-    assert words.gettext(
+    nothing, busy = tiles([], readings=0), tiles(BUSY)
+    none = words.gettext(
         "There is no data of cameras: none has handed over its counters in this period."
-    ) not in tiles(BUSY) and words.gettext(
-        "A proxy: some of these may have been mistakes"
-    ) in tiles(BUSY)
+    )
+    assert none in nothing and none not in busy
+    assert words.gettext("No recording was deleted too late") in nothing
+    assert re.findall(r"<b>([^<]*)</b>", nothing) == [], "no number in large type"
+    assert words.gettext("A proxy: some of these may have been mistakes") in busy
     idle = [replace(one, days=[]) for one in BUSY]
     assert words.gettext("No recording was deleted in this period.") in tiles(idle)
     day = replace(tallied().days[0], on_time=9, late=1)
@@ -170,7 +162,7 @@ def test_a_period_without_data_says_so_and_a_proxy_says_what_it_is(words: Words)
 
 
 def test_what_it_rests_on_names_what_is_missing() -> None:
-    page = render_report(
+    page = page_of(
         report_of(
             BUSY,
             head=None,
@@ -179,11 +171,8 @@ def test_what_it_rests_on_names_what_is_missing() -> None:
             unread=4,
             resets={one.value: 5 for one in Reset},
             log=CosignedLog(7, "R" * 43 + "=", 1, 2, "2026-11-25"),
-        ),
-        ENGLISH,
-        IMPRINT,
-        None,
-    ).decode()
+        )
+    )
     for text in (
         "nothing of the office&#x27;s ledger",
         "between these: 2",
@@ -198,10 +187,9 @@ def test_what_it_rests_on_names_what_is_missing() -> None:
 def test_an_earlier_report_stands_beside() -> None:
     report = report_of(BUSY)
     earlier = read_table(write_table(report), "r.csv")
-    page = render_report(report, ENGLISH, IMPRINT, earlier).decode()
-    assert "Compared with 1 January 2026 to 31 March 2026" in page
+    assert "Compared with 1 January 2026 to 31 March 2026" in page_of(report, earlier=earlier)
     hidden = EarlierFigures(PERIOD.first, PERIOD.last, {"shifts": Cell(None)})
-    assert ">–</td>" in render_report(report, ENGLISH, IMPRINT, hidden).decode()
+    assert ">–</td>" in page_of(report, earlier=hidden)
 
 
 def test_the_table_reads_back_as_it_was_written() -> None:
@@ -298,12 +286,8 @@ def test_a_value_beyond_all_bounds_says_so() -> None:
     assert said.base(hidden(Why.FEW), Unit.COUNT, ENGLISH) == ""
 
 
-def test_a_plot_leaves_out_what_is_not_shown(tmp_path: Path) -> None:
-    named = [
-        ("Jan", rate_cell(0, 100)),
-        ("Feb", hidden(Why.FEW)),
-        ("Mar", rate_cell(9, 50)),
-    ]
+def test_a_plot_leaves_out_what_is_not_shown() -> None:
+    named = [("Jan", rate_cell(0, 100)), ("Feb", hidden(Why.FEW)), ("Mar", rate_cell(9, 50))]
     assert plot_rates(named, ENGLISH).count("<rect") == 2
     assert plot_rates([("Jan", rate_cell(0, 1e12))], ENGLISH)
 
@@ -313,30 +297,11 @@ def test_a_part_is_hidden_with_its_reason() -> None:
     assert share_cell(27, 30).why is Why.WITHHELD
     assert rate_cell(3, 100).why is Why.FEW
     assert about_cell(3, 9, Why.SHOWN).why is Why.FEW
-    report = report_of(BUSY)
-    silent = ReportFigures(
-        PERIOD, "UTC", report.runs, report.people, report.figures, report.coverage
-    )
-    page = render_report(silent, ENGLISH, IMPRINT, None).decode()
+    page = page_of(replace(report_of(BUSY), surveys=()))
     assert "Figures counted by hand" in page and "<h3>Surveys" not in page
 
 
 def test_people_are_counted_by_what_is_known() -> None:
-    months = [month_of(60, 30, CAMERAS) for _ in range(3)]
-    for month in months:
-        month.wearers = 9
-    maker = FigureMaker(PERIOD, months, (), form=TypedForm(), cameras=6)
-    assert maker.people is PeopleFrom.SHIFTS
-    page = render_report(
-        ReportFigures(
-            PERIOD, "UTC", maker.runs, maker.people, maker.make(), report_of(BUSY).coverage
-        ),
-        ENGLISH,
-        IMPRINT,
-        None,
-    ).decode()
-    assert [
-        "That enough people wore cameras is known from the cameras",
-        " shifts; only how many was counted.",
-    ][0] in page
-    assert Figure(FigureGroup.USE, "x", Unit.COUNT, free_cell(1)).key == "x"
+    report = report_of([replace(month, wearers=9) for month in BUSY])
+    assert report.people is PeopleFrom.SHIFTS
+    assert "That enough people wore cameras is known from the cameras" in page_of(report)
