@@ -15,15 +15,18 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from check_in_helpers import token
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
+from desk_helpers import KEY
 from fido2 import cbor
 from fido2.cose import ES256
 from hw_mocks.free_port import free_port
 from msgspec.structs import replace
+from state_helpers import check_ins_in
 
 from camerad.base.clock import SECOND
-from camerad.container.keys import KeyRing, decode_base64url, encode_base64url
+from camerad.container.keys import KeyRing, SigningKey, decode_base64url, encode_base64url
 from camerad.evidence.holdings import directory_id
 from camerad.ledger.entries import read_lines
 from camerad.office.desk import people
@@ -33,6 +36,7 @@ from camerad.office.desk.people import DeskRole
 from camerad.office.desk.sessions import COOKIE, Sessions
 from camerad.office.index.index import RecordingIndex
 from camerad.office.index.office_knowledge import OfficeFiles
+from camerad.office.server.cameras import Cameras
 from camerad.office.server.desk_settings import DeskSettings
 from camerad.office.state.database_settings import url_of
 from camerad.office.state.office_state import OfficeState
@@ -215,6 +219,12 @@ class DeskScene:
             self._ready.set()
         await self._stop.wait()
         await self.desk.close()
+
+
+def checks_in(scene: DeskScene, key: SigningKey = KEY, **how: Any) -> None:
+    """A camera of this key does, in its dock."""
+    known = check_ins_in(scene.directory, Cameras(str(scene.office.register)), scene.clock)
+    known.take(key.public.thumbprint, token(key=key, kid=key.public.thumbprint, **how))
 
 
 class Authenticator:

@@ -9,17 +9,15 @@ from typing import Any, Final
 
 import pytest
 from check_in_helpers import token
-from desk_helpers import KEY, KEYS, ONE, THREE, TWO, Camera, Silent, open_office
+from desk_helpers import KEY, ONE, THREE, TWO, Camera, open_office
 from sqlalchemy import select
 from state_helpers import check_ins_in
 
 from camerad.base.clock import DAY, SECOND
-from camerad.evidence.offload import offload
 from camerad.office.desk.people import DeskRole
 from camerad.office.server.cameras import Cameras
 from camerad.office.state.state_tables import access_requests
 from camerad.store.check_in import RecordingCounts
-from camerad.store.device_client import OwnedDevice
 
 from .desk_scene import Browser, DeskScene
 
@@ -45,9 +43,7 @@ def access_office(root: Path, **desk: Any) -> Iterator[DeskScene]:
         camera = Camera(root / "camera")
         for number, recording in enumerate((ONE, TWO, THREE, FOUR)):
             camera.put(recording, later_us=number * 1800 * SECOND, wearer=f"w{number}")
-        with camera.open() as store:
-            store.reconcile()
-            offload(OwnedDevice(store, KEY, KEYS), made.directory, Silent(), same_disk=True)
+        camera.offload(made.office.directory)
         office = made.office
         with open_office(office.directory, office.office_key, made.clock) as store:
             store.reconcile()

@@ -17,9 +17,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 import pytest
-from check_in_helpers import token
 from desk_helpers import KEY
-from state_helpers import check_ins_in, forget_cameras, offers_in, revoke
+from state_helpers import forget_cameras, offers_in, revoke
 
 from camerad.base import durable_files
 from camerad.container.keys import SigningKey
@@ -31,7 +30,6 @@ from camerad.office.desk.people import DeskRole
 from camerad.office.desk.route_table import LONGEST_BODY
 from camerad.office.desk.sessions import COOKIE
 from camerad.office.server import offers
-from camerad.office.server.cameras import Cameras
 from camerad.office.state.waiting_room import WAITING
 from camerad.provisioning import settings_offer, signing
 from camerad.store.check_in import SETTINGS, RefusedOffer, RunningSettings
@@ -40,7 +38,7 @@ from tests.unit.office.server.update_scene import a_bundle
 from tests.unit.provisioning.scene import OFFICE, STRANGER, document
 from tests.unit.update.scene import NEW, OLD
 
-from .desk_scene import MINUTE, ORIGIN, Answer, Browser, DeskScene
+from .desk_scene import MINUTE, ORIGIN, Answer, Browser, DeskScene, checks_in
 
 KID = KEY.public.thumbprint
 OTHER = SigningKey.generate()
@@ -78,11 +76,6 @@ def nothing_known(scene: DeskScene) -> None:
 @pytest.fixture
 def admin(scene: DeskScene) -> Browser:
     return scene.signed_in("admin")
-
-
-def checks_in(scene: DeskScene, key: SigningKey = KEY, **how: Any) -> None:
-    known = check_ins_in(scene.directory, Cameras(str(scene.office.register)), scene.clock)
-    known.take(key.public.thumbprint, token(key=key, kid=key.public.thumbprint, **how))
 
 
 def row(tab: Browser, name: str = "cam-1") -> dict[str, Any]:

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from check_in_helpers import token
 from desk_helpers import KEY, Camera
-from state_helpers import check_ins_in, forget_cameras, revoked_in
+from state_helpers import forget_cameras, revoked_in
 from vouching_helpers import Outside
 
 from camerad.base.clock import DAY, Moment
@@ -28,7 +27,7 @@ from camerad.store.check_in import DoctorResult, RecordingCounts
 from camerad.store.locations import holding_name
 from tests.unit.office.server.office_scene import NAME, write_register
 
-from .desk_scene import MINUTE, Browser, DeskScene
+from .desk_scene import MINUTE, Browser, DeskScene, checks_in
 
 KID = KEY.public.thumbprint
 OTHERS = tuple(SigningKey.generate() for _ in range(4))
@@ -56,11 +55,6 @@ def one_camera(scene: DeskScene) -> None:
 
 def registered(scene: DeskScene, *cameras: tuple[str, SigningKey]) -> None:
     write_register(scene.office.register, *((name, key.public, ()) for name, key in cameras))
-
-
-def checks_in(scene: DeskScene, key: SigningKey = KEY, **how: Any) -> None:
-    known = check_ins_in(scene.directory, Cameras(str(scene.office.register)), scene.clock)
-    known.take(key.public.thumbprint, token(key=key, kid=key.public.thumbprint, **how))
 
 
 def cameras(tab: Browser) -> list[dict[str, Any]]:

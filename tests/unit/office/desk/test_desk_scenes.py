@@ -16,12 +16,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from desk_helpers import KEY, KEYS, ONE, TWO, Camera, Silent, open_office
+from desk_helpers import KEY, ONE, TWO, Camera, open_office
 
 from camerad.base.clock import DAY, SECOND
-from camerad.evidence.offload import offload
 from camerad.office.desk.people import DeskRole
-from camerad.store.device_client import OwnedDevice
 from tests.unit.office.trial.pilots import begin_pilot
 
 from .desk_scene import MINUTE, Browser, DeskScene
@@ -145,9 +143,7 @@ def scene(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[DeskScene]
         camera = Camera(tmp_path / "camera")
         camera.put(ONE, marks=(1,))
         camera.put(TWO)
-        with camera.open() as store:
-            store.reconcile()
-            offload(OwnedDevice(store, KEY, KEYS), made.directory, Silent(), same_disk=True)
+        camera.offload(made.office.directory)
         with open_office(made.office.directory, made.office.office_key, camera.clock) as store:
             store.reconcile()
         made.index.refresh()

@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from desk_helpers import KEY, KEYS, ONE, TWO, Camera, Silent, open_office
+from desk_helpers import ONE, TWO, Camera, open_office
 
 from camerad.base import safe_read
 from camerad.base.clock import DAY
-from camerad.evidence.offload import offload
 from camerad.ledger import log_segments
 from camerad.office.desk.people import DeskRole
 from camerad.office.desk.recording_history import entries_of
-from camerad.store.device_client import OwnedDevice
 from camerad.store.locations import office_place
 from camerad.store.store import Store
 
@@ -34,9 +32,7 @@ def scene(tmp_path: Path) -> Iterator[DeskScene]:
         camera = Camera(tmp_path / "camera")
         camera.put(ONE)
         camera.put(TWO)
-        with camera.open() as store:
-            store.reconcile()
-            offload(OwnedDevice(store, KEY, KEYS), made.directory, Silent(), same_disk=True)
+        camera.offload(made.office.directory)
         about = [ONE if number % 10 == 5 else TWO for number in range(EPOCHS)]
         work(made, lambda store: view(store, *about))
         made.index.refresh()

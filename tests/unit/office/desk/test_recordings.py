@@ -10,13 +10,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from desk_helpers import KEY, KEYS, ONE, TWO, Camera, Silent, open_office
+from desk_helpers import KEY, ONE, TWO, Camera, open_office
 
 from camerad import __version__
 from camerad.base.clock import DAY, SECOND
 from camerad.base.errors import StorageError
 from camerad.container.keys import KeyRing, PublicKey
-from camerad.evidence.offload import offload
 from camerad.ledger.calendar_years import year_of
 from camerad.ledger.entries import LedgerLine, parse_entry, read_lines
 from camerad.ledger.entry_types import Carried
@@ -25,7 +24,6 @@ from camerad.ledger.recording_changes import Ended
 from camerad.office.desk import oversight_routes, recording_routes
 from camerad.office.desk.people import DeskRole
 from camerad.office.index import recording_query
-from camerad.store.device_client import OwnedDevice
 
 from .desk_scene import MINUTE, Browser, DeskScene
 
@@ -38,9 +36,7 @@ def scene(tmp_path: Path) -> Iterator[DeskScene]:
         camera = Camera(tmp_path / "camera")
         camera.put(ONE, marks=(1,))
         camera.put(TWO)
-        with camera.open() as store:
-            store.reconcile()
-            offload(OwnedDevice(store, KEY, KEYS), made.directory, Silent(), same_disk=True)
+        camera.offload(made.office.directory)
         with open_office(made.office.directory, made.office.office_key, camera.clock) as store:
             store.reconcile()
         made.index.refresh()

@@ -9,17 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from desk_helpers import KEY, KEYS, ONE, TWO, Camera, Silent, open_office
+from desk_helpers import ONE, TWO, Camera, open_office
 from sqlalchemy import delete
 
 from camerad.base.errors import NotNowError
-from camerad.evidence.offload import offload
 from camerad.office.desk import viewing_routes
 from camerad.office.desk.desk_ledger import DeskLedger
 from camerad.office.desk.people import DeskRole
 from camerad.office.state import state_tables
 from camerad.store import deletable
-from camerad.store.device_client import OwnedDevice
 
 from .desk_scene import Answer, Browser, DeskScene
 
@@ -34,9 +32,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
         camera = Camera(root / "camera")
         camera.put(ONE)
         camera.put(TWO)
-        with camera.open() as store:
-            store.reconcile()
-            offload(OwnedDevice(store, KEY, KEYS), scene.directory, Silent(), same_disk=True)
+        camera.offload(scene.office.directory)
         with open_office(scene.office.directory, scene.office.office_key, camera.clock) as store:
             store.reconcile()
         scene.add("desk", DeskRole.DESK)
