@@ -173,7 +173,6 @@ class DeskScene:
     def signed_in(self, person: str) -> Browser:
         """A tab in which a person is signed in."""
         known = self.people.find(person)
-        assert known is not None
         return Browser(self, self.sessions.begin(known, "passkey"))
 
     def anybody(self) -> Browser:

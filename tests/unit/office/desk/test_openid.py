@@ -457,7 +457,6 @@ def test_who_becomes_an_administrator_on_the_way_connects_nothing(
     )
     assert come_back(tab, said).why == "openid_administrator"
     found = scene.people.find(person)
-    assert found is not None
     assert found.openid is None
 
 
