@@ -13,16 +13,14 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import pytest
-from desk_helpers import KEY, KEYS, ONE, THREE, TWO, Camera, Silent, open_office
+from desk_helpers import ONE, THREE, TWO, Camera, open_office
 from msgspec.structs import replace
 from playwright.sync_api import Browser, Route, expect
 from sealed_helpers import LOCKED, PASSPHRASE, made
 
 from camerad.base.storage_errors import explain
-from camerad.evidence.offload import offload
 from camerad.office.desk.people import DeskRole
 from camerad.office.desk.sessions import COOKIE, Sessions
-from camerad.store.device_client import OwnedDevice
 from tests.breadth import campaign
 from tests.browser.person import WIDE, Person, person
 from tests.unit.office.desk.desk_scene import DeskScene, free_origin
@@ -63,9 +61,7 @@ def office(root: Path, **desk: Any) -> Iterator[DeskScene]:
             marks = (3_000_000,) if recording == TWO else ()
             one = made(SCRIPT, identity=recording, marks=marks, later_us=number * 60_000_000)
             (camera.recordings / f"{recording}.tar").write_bytes(one.file)
-        with camera.open() as store:
-            store.reconcile()
-            offload(OwnedDevice(store, KEY, KEYS), made_scene.directory, Silent(), same_disk=True)
+        camera.offload(made_scene.office.directory)
         clock = made_scene.clock
         with open_office(made_scene.office.directory, made_scene.office.office_key, clock) as store:
             store.reconcile()

@@ -11,14 +11,12 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import pytest
-from desk_helpers import KEY, KEYS, ONE, THREE, TWO, Camera, Silent, open_office
+from desk_helpers import KEY, ONE, THREE, TWO, Camera, open_office
 from msgspec.structs import replace
 from player_recordings import made_with_holes
 from playwright.sync_api import Browser, Page, Route, expect
 
-from camerad.evidence.offload import offload
 from camerad.office.desk.people import DeskRole
-from camerad.store.device_client import OwnedDevice
 from tests.breadth import campaign
 from tests.browser.person import NARROW
 from tests.browser.test_desk import (
@@ -93,9 +91,7 @@ def office_camera(scene: DeskScene, root: Path) -> Iterator[None]:
     """A recording with holes, and one at its end, of a camera of that office."""
     camera = Camera(root / "camera")
     (camera.recordings / f"{ONE}.tar").write_bytes(made_with_holes(3_300_000).file)
-    with camera.open() as store:
-        store.reconcile()
-        offload(OwnedDevice(store, KEY, KEYS), scene.directory, Silent(), same_disk=True)
+    camera.offload(scene.office.directory)
     with open_office(scene.office.directory, scene.office.office_key, scene.clock) as store:
         store.reconcile()
     scene.index.refresh()

@@ -9,18 +9,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from desk_helpers import KEY, KEYS, ONE, THREE, TWO, Camera, Silent, open_office
+from desk_helpers import ONE, THREE, TWO, Camera, open_office
 from evidence_helpers import HEIGHT, WIDTH
 from playwright.sync_api import Browser, expect
 from sealed_helpers import LOCKED, PASSPHRASE, altered, flipped, made, pack
 from sqlalchemy import insert
 
-from camerad.evidence.offload import offload
 from camerad.office.desk.people import DeskRole
 from camerad.office.desk.sessions import COOKIE
 from camerad.office.index import recording_query
 from camerad.office.state.index_tables import recordings
-from camerad.store.device_client import OwnedDevice
 from tests.browser.person import NARROW, Person, person
 from tests.unit.office.desk.desk_scene import DeskScene, free_origin
 from tests.waiting import DEADLINE, until
@@ -87,9 +85,7 @@ def scene(tmp_path: Path) -> Iterator[DeskScene]:
                 CLIP, identity=recording, first=30 * later, later_us=later * 1_000_000, **more
             )
             (camera.recordings / f"{recording}.tar").write_bytes(one.file)
-        with camera.open() as store:
-            store.reconcile()
-            offload(OwnedDevice(store, KEY, KEYS), scene.directory, Silent(), same_disk=True)
+        camera.offload(scene.office.directory)
         with open_office(scene.office.directory, scene.office.office_key, scene.clock) as store:
             store.reconcile()
         scene.index.refresh()

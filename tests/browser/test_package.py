@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import pyrage
 import pytest
-from desk_helpers import KEY, KEYS, ONE, TWO, Camera, Silent, open_office
+from desk_helpers import KEY, KEYS, ONE, TWO, Camera, open_office
 from evidence_helpers import decoded
 from player_recordings import made_with_holes
 from playwright.sync_api import Browser, Download, Page, expect
@@ -26,13 +26,11 @@ from camerad.base.words import words_in
 from camerad.cli.main import main
 from camerad.container.keys import KeyRing
 from camerad.evidence.export import ExportRequest, export
-from camerad.evidence.offload import offload
 from camerad.evidence.package_folder import LedgerExtract
 from camerad.evidence.player_page import player_hash
 from camerad.ledger.entries import read_lines
 from camerad.ledger.recording_state import Hold
 from camerad.office.desk.people import DeskRole
-from camerad.store.device_client import OwnedDevice
 from camerad.transparency.camera_witness import witness_name
 from camerad.transparency.checkpoints import WITNESS, NoteKey, cosign
 from camerad.transparency.office_log import OfficeLog
@@ -125,9 +123,7 @@ def office_with_two(root: Path, **desk_settings: Any) -> Iterator[DeskScene]:
         bad = made("IPPPPPPPPPPPPPP" * 4, identity=TWO, later_us=60_000_000)
         (camera.recordings / f"{ONE}.tar").write_bytes(made_with_holes().file)
         (camera.recordings / f"{TWO}.tar").write_bytes(bad.file)
-        with camera.open() as store:
-            store.reconcile()
-            offload(OwnedDevice(store, KEY, KEYS), desk.directory, Silent(), same_disk=True)
+        camera.offload(desk.office.directory)
         with open_office(desk.office.directory, desk.office.office_key, desk.clock) as store:
             store.reconcile()
             log = OfficeLog(store.ledger.directory)

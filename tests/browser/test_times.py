@@ -6,16 +6,14 @@ from collections.abc import Iterator
 from typing import Final
 
 import pytest
-from desk_helpers import KEY, KEYS, ONE, SHORT, Camera, Silent, open_office
+from desk_helpers import ONE, SHORT, Camera, open_office
 from msgspec.structs import replace
 from playwright.sync_api import Browser, expect
 from sealed_helpers import made, pack, sealed, signed, some_closing
 
 from camerad.container.gaps import STARTED_LATE, Gap
 from camerad.container.statements import StageChange
-from camerad.evidence.offload import offload
 from camerad.office.desk.people import DeskRole
-from camerad.store.device_client import OwnedDevice
 from tests.browser.test_desk import FLAGS as DESK_FLAGS
 from tests.browser.test_desk import at_desk, signed_in
 from tests.unit.office.desk.desk_scene import DeskScene, free_origin
@@ -32,9 +30,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
     with DeskScene(root, origin=free_origin()) as made_scene:
         camera = Camera(root / "camera")
         (camera.recordings / f"{ONE}.tar").write_bytes(late_one())
-        with camera.open() as store:
-            store.reconcile()
-            offload(OwnedDevice(store, KEY, KEYS), made_scene.directory, Silent(), same_disk=True)
+        camera.offload(made_scene.office.directory)
         office = made_scene.office
         with open_office(office.directory, office.office_key, made_scene.clock) as store:
             store.reconcile()
