@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine, insert
+from sqlalchemy import Connection, Engine, create_engine, insert
 
 from camerad.office.index.camera_names import MOST_NAMES, camera_names, names_meant
 from camerad.office.index.recording_query import LOOKED_UP, QueryError, RecordingQuery, find
 from camerad.office.state.index_tables import metadata, recordings
 
 NAMES = ["Bahnhof", "camera-01", "camera-03", "camera-10", "camera-13", "camera-30", "mueller.a"]
+
+
+def put(connection: Connection, *rows: dict[str, object]) -> None:
+    """Rows that say this, and are told apart by when they began."""
+    empty = {one.name: None if one.nullable else 0 for one in recordings.columns} | {"place": ""}
+    made = [empty | {"at_us": number} | one for number, one in enumerate(rows)]
+    connection.execute(insert(recordings), made)
 
 
 @pytest.fixture
@@ -66,15 +72,13 @@ def test_a_wearer_is_not_called_a_camera(said: str, meant: list[str]) -> None:
 
 
 def test_rows_of_several_cameras_come_in_one_order_page_by_page(engine: Engine) -> None:
-    empty: dict[str, Any] = {one.name: None if one.nullable else 0 for one in recordings.columns}
     names = [*NAMES, *(f"other-{number}" for number in range(LOOKED_UP + 1))]
-    rows = [
-        empty | {"id": f"{number:04}", "place": "", "at_us": number, "camera": name}
-        for number, name in enumerate([None, *names] * 2)
+    rows: list[dict[str, object]] = [
+        {"id": f"{number:04}", "camera": name} for number, name in enumerate([None, *names] * 2)
     ]
     with engine.begin() as connection:
         assert camera_names(connection) == []
-        connection.execute(insert(recordings), rows)
+        put(connection, *rows)
         assert camera_names(connection) == sorted(names)
         wanted = [one["id"] for one in rows[::-1] if one["camera"] in NAMES[1:6]]
         found, after = [], None
@@ -91,14 +95,9 @@ def test_rows_of_several_cameras_come_in_one_order_page_by_page(engine: Engine) 
 def test_a_name_that_is_exactly_that_is_found_beyond_the_names_that_are_looked_through(
     engine: Engine,
 ) -> None:
-    empty: dict[str, Any] = {one.name: None if one.nullable else 0 for one in recordings.columns}
     names = [f"camera-{number:05}" for number in range(MOST_NAMES + 5)] + ["camera-00007 b"]
-    rows = [
-        empty | {"id": name, "place": "", "at_us": number, "camera": name}
-        for number, name in enumerate(names)
-    ]
     with engine.begin() as connection:
-        connection.execute(insert(recordings), rows)
+        put(connection, *({"id": name, "camera": name} for name in names))
         assert len(camera_names(connection)) == MOST_NAMES
         for said in (names[MOST_NAMES + 3], f" {names[MOST_NAMES + 3]} ", names[3]):
             (found,) = find(connection, RecordingQuery(camera_said=said)).recordings
@@ -108,14 +107,10 @@ def test_a_name_that_is_exactly_that_is_found_beyond_the_names_that_are_looked_t
 
 
 def test_too_many_cameras_with_too_many_wearers_are_asked_for_less(engine: Engine) -> None:
-    empty: dict[str, Any] = {one.name: None if one.nullable else 0 for one in recordings.columns}
-    rows = [
-        empty | {"id": f"{number:04}", "at_us": number, "camera": f"cam-{number}x", "place": ""}
-        for number in range(21)
-    ]
-    rows = [one | {"wearer": f"who-{number % 20}x"} for number, one in enumerate(rows)]
     with engine.begin() as connection:
-        connection.execute(insert(recordings), rows)
+        for number in range(21):
+            named = {"camera": f"cam-{number}x", "wearer": f"who-{number % 20}x"}
+            put(connection, {"id": f"{number:04}"} | named)
         with pytest.raises(QueryError, match="420 cameras and wearers may be meant"):
             find(connection, RecordingQuery(camera_said="cam-", wearer_said="who-"))
         few = find(connection, RecordingQuery(camera_said="cam-1x", wearer_said="who-"))
