@@ -79,8 +79,7 @@ def test_it_says_what_the_listing_says(office: IndexedOffice, index: RecordingIn
     office.take(B, marks=(500_000,))
     office.take(C)
     office.hold(C)
-    with office.store():
-        pass
+    office.reconcile()
     office.copy_about(B, "copy.tar")
     index.refresh()
     said = listed(office)
@@ -112,8 +111,7 @@ def test_deleted_is_told_from_missing_from_apart_and_from_never_seen(
     office.clock.advance(DAYS * DAY + HOUR)
     assert set(office.purge()) == {A, B}
     office.lose(C)
-    with office.store():
-        pass
+    office.reconcile()
     office.quarantine()
     index.refresh()
     assert index.ask(recording_query.count_states) == {
@@ -153,8 +151,7 @@ def test_a_tombstone_that_is_long_ago_is_still_known(
 ) -> None:
     """The ledger's state forgets a deletion after the next epoch, its entries later."""
     office.take(A)
-    with office.store():
-        pass
+    office.reconcile()
     index.refresh()
     office.clock.advance(DAYS * DAY + HOUR)
     office.take(B)
@@ -183,8 +180,7 @@ def test_a_file_that_is_no_recording_any_more_is_said_to_be_unreadable(
     office: IndexedOffice, index: RecordingIndex
 ) -> None:
     office.take(A)
-    with office.store():
-        pass
+    office.reconcile()
     office.path(A).write_bytes(b"rubbish")
     index.refresh()
     assert answers(index, state="unreadable") == [A]
@@ -195,8 +191,7 @@ def test_what_may_lie_where_nobody_can_look_is_not_called_missing(
     office: IndexedOffice, index: RecordingIndex
 ) -> None:
     office.take(A)
-    with office.store():
-        pass
+    office.reconcile()
     holding = office.path(A).parent
     holding.rename(office.root / "elsewhere")
     holding.symlink_to(office.root / "elsewhere")

@@ -53,8 +53,7 @@ def test_what_lay_in_the_place_of_a_recording_goes(
     path = office.path(A)
     if other_fails:
         office.take(B)
-    with office.store():
-        pass
+    office.reconcile()
     if other_fails:
         read = listing.read_file
 

@@ -97,8 +97,7 @@ def test_a_broken_holding_hides_no_other(office: IndexedOffice, index: Recording
 def test_what_is_in_no_ledger_and_no_register_is_found_as_well(office: IndexedOffice) -> None:
     """Without the office's key and register, as whoever has a copy of the directory."""
     office.take(A)
-    with office.store():
-        pass
+    office.reconcile()
     shutil.rmtree(office.directory / "office" / "ledger")
     shutil.rmtree(office.directory / "office" / "keys")
     files = OfficeFiles(str(office.directory), None)
@@ -235,8 +234,7 @@ def test_what_was_deleted_and_came_again_is_here(
 ) -> None:
     office.take(A)
     content, path = office.path(A).read_bytes(), office.path(A)
-    with office.store():
-        pass
+    office.reconcile()
     office.clock.advance((DAYS + 1) * DAY)
     assert office.purge() == [A]
     index.refresh()
@@ -246,8 +244,7 @@ def test_what_was_deleted_and_came_again_is_here(
     again = row(index, A)
     # The next look of the office removes it; until then both are said.
     assert (again["state"], again["deleted_why"]) == ("here", "expired")
-    with office.store():
-        pass
+    office.reconcile()
     index.refresh()
     assert row(index, A)["state"] == "deleted"
 
@@ -256,8 +253,7 @@ def test_an_epoch_that_is_gone_leaves_what_the_next_one_carries(
     office: IndexedOffice, index: RecordingIndex
 ) -> None:
     office.take(A)
-    with office.store():
-        pass
+    office.reconcile()
     office.clock.advance((DAYS + 1) * DAY)
     office.purge()
     index.refresh()
@@ -273,8 +269,7 @@ def test_what_was_deleted_and_is_known_again_in_one_epoch_is_not_called_deleted(
     office: IndexedOffice, index: RecordingIndex
 ) -> None:
     office.take(A)
-    with office.store():
-        pass
+    office.reconcile()
     office.clock.advance((DAYS + 1) * DAY)
     with office.store() as store:
         known = store.ledger.state.recordings[A]
@@ -292,8 +287,7 @@ def test_a_long_ledger_is_written_in_pieces(
     office: IndexedOffice, index: RecordingIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     office.take(A, B)
-    with office.store():
-        pass
+    office.reconcile()
     expected = anew(office)
     monkeypatch.setattr(ledger_rows, "_MOST_ROWS", 2)
     index.refresh()
@@ -316,8 +310,7 @@ def test_a_camera_that_says_it_is_held_is_believed_before_the_office_has_looked(
     office: IndexedOffice, index: RecordingIndex
 ) -> None:
     office.take(A, B)
-    with office.store():
-        pass
+    office.reconcile()
     with office.camera.open() as store:
         store.hold(A, "on duty", "Officer")
     office.camera.offload(office.directory)
@@ -332,8 +325,7 @@ def test_a_camera_that_says_it_is_held_is_believed_before_the_office_has_looked(
             "until": None,
         }
     ]
-    with office.store():
-        pass
+    office.reconcile()
     index.refresh()
     assert [one["on_camera"] for one in row(index, A)["holds"]] == [False]
     assert json.loads(json.dumps(row(index, A)))["due"] is None

@@ -205,8 +205,7 @@ def test_an_index_that_was_kept_up_says_what_a_new_one_says(
 def test_the_indexes_rows_name_nobody_that_is_gone(office: IndexedOffice) -> None:
     """A deleted recording leaves what the ledger says of it, and not who wore the camera."""
     office.take(identity(1), wearer="W-0815")
-    with office.store():
-        pass
+    office.reconcile()
     index = office.index()
     index.refresh()
     assert b"W-0815" in b"".join(index.dump())
