@@ -95,6 +95,8 @@ class Walk:
         try:
             self.cam.start()
         except RuntimeError:
+            # What the camera completed before is its own matter; of the rest nothing is heard.
+            ready(1, 0)
             self.deaf = True
             raise
 
